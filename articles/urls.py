@@ -1,0 +1,5 @@
+"""Where the stories are read."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,10 @@
+"""Registers the mailkit app."""
+
+from django.apps import AppConfig
+
+
+class MailkitConfig(AppConfig):
+    """How any letter is built; it has no models."""
+
+    name = "mailkit"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,114 @@
+"""Reads configuration from the environment, with types.
+
+A variable NAME may instead be given as NAME_FILE, the path of a file that holds
+the value (as container secrets are); giving both is refused. A value that does
+not parse stops the program with one sentence that names the variable and never
+repeats the value, which may be a secret.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+YES = frozenset({"1", "true", "yes", "on"})
+NO = frozenset({"0", "false", "no", "off", ""})
+
+
+def text(name: str, default: str = "") -> str:
+    """The value of NAME, or the content of the file NAME_FILE, or the default."""
+    value, file_name = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    if value is not None and file_name:
+        raise ImproperlyConfigured(f"Set {name} or {name}_FILE, not both.")
+    if not file_name:
+        return default if value is None else value
+    try:
+        return Path(file_name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {file_name}.") from error
+
+
+def flag(name: str, default: bool) -> bool:
+    """True for 1, true, yes, on; False for 0, false, no, off and the empty text."""
+    value = text(name, "1" if default else "0").strip().lower()
+    if value not in YES | NO:
+        raise ImproperlyConfigured(f"{name} must be 1 or 0.")
+    return value in YES
+
+
+def number(name: str, default: int, *, least: int = 0) -> int:
+    """A whole number that is not below `least`."""
+    value = text(name, str(default)).strip()
+    if not value.isascii() or not value.isdigit() or int(value) < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number, {least} or more.")
+    return int(value)
+
+
+def names(name: str, default: list[str]) -> list[str]:
+    """A comma-separated list; blanks are dropped."""
+    value = text(name, ",".join(default))
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def split_url(name: str, value: str) -> SplitResult:
+    """The parts of a URL; a port that is not a number is refused here, not later."""
+    try:
+        parts = urlsplit(value.strip())
+        _ = parts.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not a valid URL.") from error
+    return parts
+
+
+def database(url: str) -> dict[str, object]:
+    """Django's database settings for postgresql://user:password@host:port/name?option=value.
+
+    Every query option is handed to libpq by its own name (host, sslmode, ...).
+    """
+    parts = split_url("DATABASE_URL", url)
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://; no other database is supported.")
+    if not parts.path.strip("/"):
+        raise ImproperlyConfigured("DATABASE_URL must name a database, as in postgresql://user@host/newsroom.")
+    options = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or options.pop("user", "")),
+        "PASSWORD": unquote(parts.password or options.pop("password", "")),
+        "HOST": unquote(parts.hostname or "") or options.pop("host", ""),
+        "PORT": str(parts.port or options.pop("port", "")),
+        "OPTIONS": options,
+    }
+
+
+def redis_number(url: str) -> int:
+    """The database number that a Redis URL names: ?db=N, or the path of a TCP URL."""
+    parts = split_url("REDIS_URL", url)
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+    path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    value = dict(parse_qsl(parts.query)).get("db", path) or "0"
+    if not value.isdigit():
+        raise ImproperlyConfigured("REDIS_URL must name its database by number, as in redis://host:6379/0.")
+    return int(value)
+
+
+def redis_with_number(url: str, number: int) -> str:
+    """The same server, another database number."""
+    parts = split_url("REDIS_URL", url)
+    query = [(key, value) for key, value in parse_qsl(parts.query) if key != "db"]
+    path = parts.path if parts.scheme == "unix" else ""
+    pairs = "&".join(f"{key}={value}" for key, value in [*query, ("db", str(number))])
+    return f"{parts.scheme}://{parts.netloc}{path}?{pairs}"
+
+
+def broker(url: str) -> str:
+    """The same Redis in Celery's spelling (kombu has its own for sockets, numbers and TLS)."""
+    parts, number = split_url("REDIS_URL", url), redis_number(url)
+    if parts.scheme == "unix":
+        credentials = f"{parts.netloc}" if parts.netloc else ""
+        return f"redis+socket://{credentials}{parts.path}?virtual_host={number}"
+    tls = "?ssl_cert_reqs=required" if parts.scheme == "rediss" else ""
+    return f"{parts.scheme}://{parts.netloc}/{number}{tls}"

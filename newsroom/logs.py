@@ -1,0 +1,53 @@
+"""How this project logs: one line per event on standard error, and never an address."""
+
+import logging
+import re
+
+# Anything that looks like local@domain, quoted or percent-encoded; deliberately greedy:
+# a masked innocent word costs nothing, a leaked address cannot be taken back.
+ADDRESS = re.compile(r"[^\s<>\"',;:()\[\]{}=&?/]+(?:@|%40)[^\s<>\"',;:()\[\]{}=&?/]+", re.IGNORECASE)
+QUERY = re.compile(r"(?<=[^\s?])\?[^\s\"']+=[^\s\"']*")
+# Tokens in paths are keys to somebody's subscription.
+TOKEN_PATH = re.compile(r"/(confirm|preferences|unsubscribe)/[^\s/\"']+")
+
+
+def mask(text: str) -> str:
+    """The text without addresses, query strings and tokens."""
+    text = QUERY.sub("?…", text)
+    text = TOKEN_PATH.sub(r"/\1/…", text)
+    return ADDRESS.sub("…@…", text)
+
+
+class MaskingFormatter(logging.Formatter):
+    """Masks the finished line, so arguments and tracebacks are covered too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One masked line (or a traceback of masked lines)."""
+        return mask(super().format(record))
+
+
+def config(*, debug: bool) -> dict[str, object]:
+    """Django's LOGGING; everything goes to standard error through the masking formatter."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": "newsroom.logs.MaskingFormatter",
+                "format": "{asctime} {levelname} {name} {message}",
+                "style": "{",
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": "INFO" if debug else "WARNING"},
+        "loggers": {
+            # Django's own handler would mail tracebacks to ADMINS and print unmasked lines.
+            "django": {"handlers": [], "level": "INFO", "propagate": True},
+            "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+            "celery": {"level": "INFO"},
+            **{
+                name: {"level": "INFO"}
+                for name in ("articles", "digests", "mailkit", "newsroom", "publication", "subscribers")
+            },
+        },
+    }

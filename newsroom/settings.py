@@ -1,0 +1,297 @@
+"""Every setting, in one file. What a deployment may change comes from the environment.
+
+The development values below are refused in production (DEBUG=0) by the system
+checks in newsroom/checks.py. README.md lists the variables.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from celery.schedules import crontab
+from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from kombu import Queue
+
+from newsroom import email_url, embedded, env, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
+
+# pytest announces itself; its values are safe ones whatever the shell's environment says.
+TESTING = "PYTEST_VERSION" in os.environ
+TEST_NAME = "-".join(
+    part for part in (env.text("TEST_DB_SUFFIX"), os.environ.get("PYTEST_XDIST_WORKER", "")) if part
+)
+
+# --- Who and where ---------------------------------------------------------------------------
+
+DEBUG = env.flag("DEBUG", default=True)
+DEVELOPMENT_KEY = "development-only-key-refused-in-production"
+SECRET_KEY = env.text("SECRET_KEY", DEVELOPMENT_KEY)
+SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS", [])
+# Separate from SECRET_KEY: suppressions must outlive a rotation of the signing key.
+ADDRESS_HASH_KEY = env.text("ADDRESS_HASH_KEY", DEVELOPMENT_KEY)
+SITE_URL = env.text("SITE_URL", f"http://127.0.0.1:{env.number('PORT', 8000)}").rstrip("/")
+HTTPS = SITE_URL.startswith("https://")
+SITE_HOST = urlsplit(SITE_URL).hostname or ""
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", [SITE_HOST, *(["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])])
+# How many proxies of ours stand in front; that many entries at the end of X-Forwarded-For are believed.
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
+ADDRESS_DENY_RESERVED = not TESTING and env.flag("ADDRESS_DENY_RESERVED", default=not DEBUG)
+
+# --- What it is made of ----------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.sitemaps",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "anymail",
+    "csp",
+    "newsroom.apps.NewsroomConfig",
+    "publication.apps.PublicationConfig",
+    "mailkit.apps.MailkitConfig",
+    "articles.apps.ArticlesConfig",
+    "subscribers.apps.SubscribersConfig",
+    "digests.apps.DigestsConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "newsroom.security.ContentSecurityPolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "newsroom.urls"
+WSGI_APPLICATION = "newsroom.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "publication.context.publication",
+                "subscribers.context.signup_block",
+            ],
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEST_RUNNER = "django.test.runner.DiscoverRunner"
+LOGGING = logs.config(debug=DEBUG)
+
+# --- PostgreSQL ------------------------------------------------------------------------------
+
+DATABASE_URL = env.text("DATABASE_URL") or embedded.database_url(VAR_DIR)
+DATABASES = {"default": env.database(DATABASE_URL)}
+DATABASES["default"] |= {
+    "CONN_MAX_AGE": 60,
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {
+        "connect_timeout": "5",
+        **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]  # env.database returns a dict of text here
+        # A lock that is not had in 10 s and a transaction left open for 60 s are faults, not waits.
+        # Tests alone may TRUNCATE the consent record, which a trigger otherwise forbids.
+        "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+        + (" -c newsroom.allow_truncate=on" if TESTING else ""),
+    },
+    "TEST": {"NAME": "_".join(part for part in ("test_newsroom", env.text("TEST_DB_SUFFIX")) if part)},
+}
+
+# --- Redis: broker, cache, limits ------------------------------------------------------------
+
+# `noeviction` on the server: nothing here may vanish because memory is short.
+REDIS_URL = env.text("REDIS_URL") or embedded.redis_url(VAR_DIR)
+# The cache has its own database number, eight further unless CACHE_URL says otherwise.
+CACHE_URL = env.text("CACHE_URL") or env.redis_with_number(REDIS_URL, (env.redis_number(REDIS_URL) + 8) % 16)
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": f"test-{TEST_NAME}" if TESTING else "newsroom",
+    }
+}
+
+# --- Celery ----------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.broker(REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_TASK_SOFT_TIME_LIMIT = 270
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CONCURRENCY = env.number("WORKER_CONCURRENCY", 4, least=1)
+# On a stop, running tasks have this long to finish before they are cut off and handed back.
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# At least twice the time limit, or a running task would be handed out a second time.
+CELERY_VISIBILITY_TIMEOUT = 660
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": CELERY_VISIBILITY_TIMEOUT,
+    # Queues are emptied in the order below: a letter never waits behind a digest.
+    "queue_order_strategy": "priority",
+    "global_keyprefix": f"test-{TEST_NAME}-" if TESTING else "",
+    # A web page that queues a task gives up on a broker that is away; the row is there anyway.
+    "socket_timeout": 10,
+    "socket_connect_timeout": 3,
+}
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
+CELERY_TASK_DEFAULT_QUEUE = "transactional"
+CELERY_TASK_QUEUES = [Queue("transactional"), Queue("webhooks"), Queue("digest")]
+CELERY_TASK_ROUTES = [
+    ("subscribers.*", {"queue": "transactional"}),
+    ("articles.*", {"queue": "transactional"}),
+    ("digests.tasks.*webhook*", {"queue": "webhooks"}),
+    ("digests.*", {"queue": "digest"}),
+]
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+# Once a minute; what is due is computed from rows. A tick nobody took within the minute is dropped.
+CELERY_BEAT_SCHEDULE = {
+    task: {"task": task, "schedule": crontab(), "options": {"expires": 55}}
+    for task in ("articles.tasks.tick", "subscribers.tasks.tick", "digests.tasks.tick")
+}
+
+# --- Mail ------------------------------------------------------------------------------------
+
+EMAIL = email_url.read("local://" if TESTING else env.text("EMAIL_URL", "local://"))
+EMAIL_TRANSPORT = EMAIL.transport
+EMAIL_BACKEND = EMAIL.backend
+SMTP = EMAIL.smtp or {"host": "127.0.0.1", "port": 25, "username": "", "password": "", "tls": "none"}
+EMAIL_HOST, EMAIL_PORT = SMTP["host"], SMTP["port"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = SMTP["username"], SMTP["password"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = SMTP["tls"] == "starttls", SMTP["tls"] == "implicit"
+EMAIL_TIMEOUT = 30
+EMAIL_PROVIDER = EMAIL.provider
+WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
+ANYMAIL = {"REQUESTS_TIMEOUT": (10, 60), **EMAIL.anymail} | ({"WEBHOOK_SECRET": WEBHOOK_SECRET} if WEBHOOK_SECRET else {})
+LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
+SENDING = {
+    "COPIES_IN_FLIGHT": env.number("COPIES_IN_FLIGHT", 50, least=1),
+    "LANES": env.number("LANES", 2, least=1),
+    "LEASE_SECONDS": 120,
+    "LANE_SECONDS": 60,
+    "CONNECTIONS": 4,
+    "MESSAGES_PER_CONNECTION": 100,
+    "BREAKER_CONSECUTIVE": 20,
+    "BREAKER_SHARE": 0.05,
+    "MAX_AGE_HOURS": 24,
+    "RETRY_MINUTES": [1, 5, 15, 60, 240],
+    "TIMEOUTS": {"connect": 10, "command": 60, "final": 120},
+}
+
+# --- Readers ---------------------------------------------------------------------------------
+
+# name -> (how many, in how many seconds); every limit of a name must hold.
+THROTTLES = {
+    "signup_address": [(1, 600), (3, 86_400)],
+    "signup_network": [(20, 3_600)],
+    "signup_domain": [(500, 3_600)],
+    "signup_global": [(5_000, 3_600)],
+    "preferences_address": [(1, 600), (5, 86_400)],
+}
+SIGNUP_FORM_AGE = (timedelta(seconds=2), timedelta(hours=24))
+MARKUP_SECONDS = 5
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+if TESTING:
+    # The real hashers are slow on purpose, which tests have no use for.
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# --- Files -----------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_URL = "/media/"
+MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(VAR_DIR / "media")))
+# Uploaded pictures are re-encoded by us; a proxy or bucket may serve them instead.
+SERVE_MEDIA = env.flag("SERVE_MEDIA", default=DEBUG)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- Security --------------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = HTTPS
+# Probes of the machine itself speak plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000) if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+# Whether subdomains speak HTTPS and whether the domain joins the preload list is its owner's to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "form-action": [SELF],
+        "manifest-src": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+# django-unfold is built on Alpine.js, which evaluates expressions, and writes style attributes.
+ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
+    "script-src": [SELF, UNSAFE_EVAL],
+    "style-src": [SELF, UNSAFE_INLINE],
+    "img-src": [SELF, "data:", "blob:"],
+    "frame-ancestors": [SELF],
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+FILE_UPLOAD_PERMISSIONS = 0o644

@@ -1,0 +1,19 @@
+"""Puts every app's addresses together."""
+
+from django.conf import settings
+from django.conf.urls.static import static
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("", include("digests.urls")),
+    path("", include("subscribers.urls")),
+    path("", include("articles.urls")),
+]
+
+if settings.DEBUG and settings.EMAIL_TRANSPORT == "local":
+    urlpatterns.insert(0, path("inbox/", include("mailkit.inbox.urls")))
+
+if settings.SERVE_MEDIA:
+    urlpatterns += static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT)
