@@ -1,0 +1,312 @@
+"""Stories and what belongs to them: desk, labels, bylines, pictures, versions, corrections."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from mailkit import message
+
+
+class Section(models.Model):
+    """A desk, such as News: the part of the paper a story stands in."""
+
+    name = models.CharField(max_length=80, unique=True, help_text="Shown in the navigation.")
+    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /sections/<slug>/.")
+    description = models.CharField(max_length=300, blank=True, help_text="One sentence for readers and search engines.")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order in the navigation, smallest first.")
+
+    class Meta:
+        ordering = ["position", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("section", args=[self.slug])
+
+
+class Tag(models.Model):
+    """A free label that joins stories across sections."""
+
+    name = models.CharField(max_length=80, unique=True)
+    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /tags/<slug>/.")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("tag", args=[self.slug])
+
+
+class Author(models.Model):
+    """A byline."""
+
+    name = models.CharField(max_length=120, help_text="As it stands under the headline.")
+    slug = models.SlugField(max_length=120, unique=True, help_text="The address: /authors/<slug>/.")
+    role = models.CharField(max_length=120, blank=True, help_text="Such as “Markets editor”.")
+    biography = models.TextField(max_length=2000, blank=True, help_text="Two or three sentences. Plain text.")
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="The account that writes under this byline, if there is one.",
+    )
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("author", args=[self.slug])
+
+
+class Image(models.Model):
+    """A picture with what a reader who cannot see it, or who asks whose it is, must be told."""
+
+    file = models.ImageField(upload_to="images/", width_field="width", height_field="height")
+    alt = models.CharField(
+        "alternative text",
+        max_length=300,
+        help_text="Say what the picture shows, for readers who cannot see it.",
+    )
+    caption = models.CharField(max_length=400, blank=True, help_text="The line under the picture.")
+    credit = models.CharField(
+        max_length=200, blank=True, help_text="Photographer and agency, such as “Jane Roe/Agency”."
+    )
+    width = models.PositiveIntegerField(default=0, editable=False)
+    height = models.PositiveIntegerField(default=0, editable=False)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.alt
+
+
+class ArticleQuerySet(models.QuerySet["Article"]):
+    """What may be said of stories, as adjectives that chain."""
+
+    def published(self) -> ArticleQuerySet:
+        """The only definition of public: page, section, feed, sitemap, search, API and digest ask it."""
+        return self.filter(state=Article.State.PUBLISHED)
+
+    def scheduled_until(self, now: datetime) -> ArticleQuerySet:
+        """Scheduled stories whose hour has come."""
+        return self.filter(state=Article.State.SCHEDULED, publish_at__lte=now)
+
+    def released_between(self, start: datetime | None, end: datetime) -> ArticleQuerySet:
+        """Public stories first published in (start, end], oldest first; no start: from the beginning."""
+        found = self.published().filter(first_published_at__lte=end)
+        if start is not None:
+            found = found.filter(first_published_at__gt=start)
+        return found.order_by("first_published_at", "pk")
+
+    def newest_first(self) -> ArticleQuerySet:
+        return self.order_by("-published_at", "-pk")
+
+    def with_furniture(self) -> ArticleQuerySet:
+        """Everything that a card or a page shows around the text, in a fixed number of queries."""
+        return self.select_related("section", "lead_image").prefetch_related("bylines__author", "tags")
+
+
+class Article(models.Model):
+    """A story. Its state changes only through the verbs of `articles.publishing`."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        IN_REVIEW = "in_review", "In review"
+        SCHEDULED = "scheduled", "Scheduled"
+        PUBLISHED = "published", "Published"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    headline = models.CharField(
+        max_length=200,
+        validators=[message.validate_header_text],
+        help_text="What happened, in one line. It may become the subject of a mail.",
+    )
+    slug = models.SlugField(
+        max_length=200,
+        unique=True,
+        help_text="The address: /articles/<slug>/. When you change it, the old one leads here.",
+    )
+    standfirst = models.TextField(
+        max_length=500,
+        blank=True,
+        help_text="One or two sentences under the headline. Digests and search results show them.",
+    )
+    body_markdown = models.TextField(
+        "text", blank=True, help_text="Markdown: **bold**, *italic*, [words](https://link), ## Heading."
+    )
+    body_html = models.TextField(blank=True, editable=False)
+    body_text = models.TextField(blank=True, editable=False)
+    body_sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    section = models.ForeignKey(Section, on_delete=models.PROTECT, related_name="articles")
+    tags = models.ManyToManyField(Tag, blank=True, related_name="articles")
+    authors = models.ManyToManyField(Author, through="Byline", related_name="articles")
+    lead_image = models.ForeignKey(
+        Image,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="articles",
+        help_text="Stands above the text and on cards.",
+    )
+    state = models.CharField(max_length=12, choices=State.choices, default=State.DRAFT, editable=False)
+    publish_at = models.DateTimeField(
+        null=True, blank=True, help_text="For scheduling: the hour at which the clock publishes it."
+    )
+    published_at = models.DateTimeField(
+        "date shown",
+        null=True,
+        blank=True,
+        help_text="The date readers see. Empty: the moment of publishing.",
+    )
+    first_published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
+    withdrawal_reason = models.CharField(max_length=300, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[models.Manager[Article]] = ArticleQuerySet.as_manager()  # type: ignore[assignment]  # django-stubs cannot name the manager that as_manager() makes
+
+    class Meta:
+        ordering = ["-published_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["draft", "in_review", "scheduled", "published", "withdrawn"]),
+                name="article_state_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="published")
+                | (Q(published_at__isnull=False) & Q(first_published_at__isnull=False) & ~Q(body_sha256="")),
+                name="article_published_is_rendered",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="scheduled") | Q(publish_at__isnull=False),
+                name="article_scheduled_has_hour",
+            ),
+        ]
+        indexes = [
+            # Front page, feeds, sitemap: newest public stories.
+            models.Index(
+                F("published_at").desc(), F("id").desc(), condition=Q(state="published"), name="article_newest"
+            ),
+            # Section page.
+            models.Index(
+                "section", F("published_at").desc(), condition=Q(state="published"), name="article_by_section"
+            ),
+            # composing: the stories of a window.
+            models.Index("first_published_at", condition=Q(state="published"), name="article_by_release"),
+            # articles.tasks.tick: scheduled stories whose hour has come.
+            models.Index("publish_at", condition=Q(state="scheduled"), name="article_scheduled"),
+        ]
+        permissions = [
+            ("publish_article", "Can publish, schedule and withdraw stories"),
+        ]
+
+    def __str__(self) -> str:
+        return self.headline
+
+    def get_absolute_url(self) -> str:
+        return reverse("article", args=[self.slug])
+
+    @property
+    def summary(self) -> str:
+        """What stands beside the headline in a list or a digest."""
+        return self.standfirst
+
+    @property
+    def byline(self) -> str:
+        """The authors in their order: “A”, “A and B”, “A, B and C”; empty when there is none."""
+        names = [entry.author.name for entry in self.bylines.all()]
+        return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+class Byline(models.Model):
+    """An author's place under a headline."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="bylines")
+    author = models.ForeignKey(Author, on_delete=models.PROTECT, related_name="bylines")
+    position = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["article", "author"], name="byline_once_per_author"),
+        ]
+
+    def __str__(self) -> str:
+        return self.author.name
+
+
+class Revision(models.Model):
+    """The whole of a story as it was saved once; `snapshot` holds every field an editor can set."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField()
+    snapshot = models.JSONField()
+    note = models.CharField(max_length=200, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["article", "number"], name="revision_number_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Revision {self.number}"
+
+
+class Correction(models.Model):
+    """A dated note of what was corrected, shown with the story."""
+
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="corrections")
+    text = models.TextField(max_length=1000, help_text="What was wrong, and what is right.")
+    corrected_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["-corrected_at"]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class SlugRedirect(models.Model):
+    """An address that a story once had."""
+
+    slug = models.SlugField(max_length=200, unique=True)
+    article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="redirects")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.slug

@@ -1,0 +1,334 @@
+"""Mailings: an issue, what stands in it, its frozen snapshot, its copies and what became of them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from articles.models import Article
+from mailkit import message
+from subscribers.models import Cadence, Newsletter, Subscriber
+
+
+class IssueQuerySet(models.QuerySet["Issue"]):
+    """What may be said of issues."""
+
+    def public(self) -> IssueQuerySet:
+        """Issues that the archive shows: frozen, numbered, and being sent or sent."""
+        return self.filter(
+            number__isnull=False,
+            state__in=[
+                Issue.State.SENDING,
+                Issue.State.PAUSED,
+                Issue.State.SENT,
+                Issue.State.SENT_WITH_EXCEPTIONS,
+            ],
+        )
+
+    def under_way(self) -> IssueQuerySet:
+        """Issues whose copies may be claimed."""
+        return self.filter(state=Issue.State.SENDING)
+
+
+class Issue(models.Model):
+    """One mailing of a newsletter. Its state changes only through `composing`, `approval` and the engine."""
+
+    class Kind(models.TextChoices):
+        DIGEST = "digest", "Digest"
+        ARTICLE = "article", "Article"
+        LETTER = "letter", "Letter"
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
+        SCHEDULED = "scheduled", "Scheduled"
+        PREPARING = "preparing", "Preparing"
+        SENDING = "sending", "Sending"
+        PAUSED = "paused", "Paused"
+        SENT = "sent", "Sent"
+        SENT_WITH_EXCEPTIONS = "sent_with_exceptions", "Sent with exceptions"
+        CANCELLED = "cancelled", "Cancelled"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="issues")
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.LETTER, editable=False)
+    cadence = models.CharField(max_length=8, choices=Cadence.choices, blank=True, editable=False)
+    # Which run of the clock this is: 2026-11-22, 2026-W47, article-17; empty for letters.
+    period_key = models.CharField(max_length=40, blank=True, editable=False)
+    # Its place in the archive, given when it is frozen.
+    number = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    window_start = models.DateTimeField(null=True, blank=True, editable=False)
+    window_end = models.DateTimeField(null=True, blank=True, editable=False)
+    subject = models.CharField(
+        max_length=200,
+        blank=True,
+        validators=[message.validate_header_text],
+        help_text="Empty: the headline of the first story.",
+    )
+    preheader = models.CharField(
+        max_length=200,
+        blank=True,
+        validators=[message.validate_header_text],
+        help_text="The line that inboxes show after the subject. Empty: the next headlines.",
+    )
+    introduction = models.TextField(
+        blank=True, help_text="Markdown. Stands above the stories; in a letter it is the whole text."
+    )
+    state = models.CharField(max_length=20, choices=State.choices, default=State.DRAFT, editable=False)
+    state_reason = models.CharField(max_length=300, blank=True, editable=False)
+    scheduled_for = models.DateTimeField(
+        null=True, blank=True, help_text="When it leaves once approved. Empty: at once."
+    )
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    approved_at = models.DateTimeField(null=True, blank=True, editable=False)
+    planned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+    audience_count = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[models.Manager[Issue]] = IssueQuerySet.as_manager()  # type: ignore[assignment]  # django-stubs cannot name the manager that as_manager() makes
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            # One issue per period, whatever the clock does.
+            models.UniqueConstraint(
+                fields=["newsletter", "kind", "cadence", "period_key"],
+                condition=~Q(period_key=""),
+                name="issue_once_per_period",
+            ),
+            models.UniqueConstraint(fields=["newsletter", "number"], name="issue_number_once"),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        "draft",
+                        "scheduled",
+                        "preparing",
+                        "sending",
+                        "paused",
+                        "sent",
+                        "sent_with_exceptions",
+                        "cancelled",
+                    ]
+                ),
+                name="issue_state_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["draft", "scheduled", "preparing", "cancelled"])
+                | Q(number__isnull=False, audience_count__isnull=False),
+                name="issue_sending_is_planned",
+            ),
+        ]
+        indexes = [
+            # digests.tasks.tick: what is approved and due, what is under way.
+            models.Index(
+                fields=["state", "scheduled_for"],
+                condition=Q(state__in=["scheduled", "preparing", "sending"]),
+                name="issue_active",
+            ),
+            # composing: the end of the window before.
+            models.Index("newsletter", "kind", "cadence", F("window_end").desc(), name="issue_line"),
+        ]
+        permissions = [("send_issue", "Can approve, send, pause, resume and cancel issues")]
+
+    def __str__(self) -> str:
+        return self.subject or f"{self.newsletter} {self.period_key}".strip()
+
+    def get_absolute_url(self) -> str:
+        """The frozen issue in the archive. Only an issue with a number has one."""
+        return reverse("issue", args=[self.newsletter.slug, self.number])
+
+
+class IssueItem(models.Model):
+    """A story's place in an issue. A story that an editor left out keeps its row, so it is not offered again."""
+
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="items")
+    article = models.ForeignKey(Article, on_delete=models.PROTECT, related_name="issue_items")
+    position = models.PositiveSmallIntegerField(default=0)
+    included = models.BooleanField(default=True, help_text="Untick to leave this story out.")
+    headline = models.CharField(
+        max_length=200, blank=True, help_text="Only for this issue. Empty: the story's headline."
+    )
+    summary = models.TextField(
+        max_length=500, blank=True, help_text="Only for this issue. Empty: the story's standfirst."
+    )
+
+    class Meta:
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["issue", "article"], name="issue_item_once_per_article"),
+        ]
+
+    def __str__(self) -> str:
+        return self.headline or self.article.headline
+
+
+class Snapshot(models.Model):
+    """What a frozen issue is, forever: a trigger of the database refuses changes.
+
+    `html` and `text` hold slots written %%name%%; `headers` is a list of [name, value] pairs;
+    `compiled` is `mailkit.segments.CompiledMessage.dump()`; `sha256` covers all of them.
+    """
+
+    issue = models.OneToOneField(Issue, on_delete=models.CASCADE, related_name="snapshot")
+    subject = models.CharField(max_length=200)
+    preheader = models.CharField(max_length=200, blank=True)
+    html = models.TextField()
+    text = models.TextField()
+    headers = models.JSONField()
+    compiled = models.JSONField()
+    audience_rule = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    frozen_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class Delivery(models.Model):
+    """One copy of one issue for one subscriber. Its state changes only in `digests.sending` and `digests.events`."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        CLAIMED = "claimed", "Claimed"
+        ATTEMPTING = "attempting", "Attempting"
+        ACCEPTED = "accepted", "Accepted"
+        DEFERRED = "deferred", "Deferred"
+        REJECTED = "rejected", "Rejected"
+        UNCERTAIN = "uncertain", "Uncertain"
+        SUPPRESSED = "suppressed", "Suppressed"
+        CANCELLED = "cancelled", "Cancelled"
+        RENDER_FAILED = "render_failed", "Rendering failed"
+        EXPIRED = "expired", "Expired"
+
+    # States from which a copy may still leave, or of which it is not yet known.
+    OPEN: ClassVar[tuple[str, ...]] = ("pending", "claimed", "attempting", "deferred")
+
+    id = models.BigAutoField(primary_key=True)
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    issue = models.ForeignKey(Issue, on_delete=models.PROTECT, related_name="deliveries")
+    # Empty once the person is erased; the copy still counts.
+    subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)
+    reason = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    render_failures = models.PositiveSmallIntegerField(default=0)
+    # Drawn from the sequence digests_fence at each claim: who holds an older one can settle nothing.
+    fence = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    attempted_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    remote_id = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["issue", "subscriber"], name="delivery_once_per_reader"),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        "pending",
+                        "claimed",
+                        "attempting",
+                        "accepted",
+                        "deferred",
+                        "rejected",
+                        "uncertain",
+                        "suppressed",
+                        "cancelled",
+                        "render_failed",
+                        "expired",
+                    ]
+                ),
+                name="delivery_state_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["claimed", "attempting"]) | Q(lease_until__isnull=False),
+                name="delivery_held_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="deferred") | Q(due_at__isnull=False), name="delivery_deferred_has_hour"
+            ),
+        ]
+        indexes = [
+            # claims.claim: the next pending copies of an issue, in order.
+            models.Index("issue", "id", condition=Q(state="pending"), name="delivery_claimable"),
+            # claims.claim: deferred copies whose hour has come.
+            models.Index("issue", "due_at", condition=Q(state="deferred"), name="delivery_deferred"),
+            # claims.recover: leases that ran out.
+            models.Index("lease_until", condition=Q(state__in=["claimed", "attempting"]), name="delivery_leases"),
+            # The issue page: copies that need a person.
+            models.Index("issue", condition=Q(state="uncertain"), name="delivery_uncertain"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Copy {self.pk}: {self.get_state_display().lower()}"
+
+
+class DeliveryEvent(models.Model):
+    """What a provider or a mailbox later said of a copy. Stored once per provider's event id.
+
+    An event whose copy is not known (yet) is parked with `delivery` empty and `settled_at` empty.
+    """
+
+    class Kind(models.TextChoices):
+        DELIVERED = "delivered", "Delivered"
+        SOFT_BOUNCE = "soft_bounce", "Soft bounce"
+        HARD_BOUNCE = "hard_bounce", "Hard bounce"
+        COMPLAINT = "complaint", "Complaint"
+        UNSUBSCRIBE = "unsubscribe", "Unsubscribe"
+        OPEN = "open", "Open"
+        CLICK = "click", "Click"
+
+    provider = models.CharField(max_length=40)
+    event_id = models.CharField(max_length=200)
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    delivery_uuid = models.UUIDField(null=True, blank=True)
+    delivery = models.ForeignKey(Delivery, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
+    description = models.CharField(max_length=300, blank=True)
+    occurred_at = models.DateTimeField()
+    received_at = models.DateTimeField(default=timezone.now)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-received_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "event_id"], name="delivery_event_once"),
+            models.CheckConstraint(
+                condition=Q(
+                    kind__in=[
+                        "delivered",
+                        "soft_bounce",
+                        "hard_bounce",
+                        "complaint",
+                        "unsubscribe",
+                        "open",
+                        "click",
+                    ]
+                ),
+                name="delivery_event_kind_is_known",
+            ),
+        ]
+        indexes = [
+            # events.settle_parked: events that wait for their copy.
+            models.Index("received_at", condition=Q(settled_at__isnull=True), name="event_parked"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.occurred_at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,107 @@
+"""Who publishes: one row that every page and every mail reads."""
+
+from __future__ import annotations
+
+import zoneinfo
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+
+from mailkit import message
+
+THE_ROW = 1
+
+
+def validate_time_zone(value: str) -> None:
+    """Accept an IANA time zone that this machine knows; otherwise say what to type."""
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError("Use a time zone name such as Europe/Berlin or Asia/Bishkek.")
+
+
+validate_colour = RegexValidator(r"^#[0-9a-fA-F]{6}$", "Use a colour such as #1a4d8f.")
+
+
+class PublicationManager(models.Manager["Publication"]):
+    """Access to the single row."""
+
+    def current(self) -> Publication:
+        """The publication; a row with plain default values is made when there is none yet."""
+        found, _created = self.get_or_create(pk=THE_ROW)
+        return found
+
+
+class Publication(models.Model):
+    """The house itself: its name, owner, address and look."""
+
+    name = models.CharField(
+        max_length=120,
+        default="Our publication",
+        validators=[message.validate_header_text],
+        help_text="Stands in the masthead of every page and every mail.",
+    )
+    owner = models.CharField(
+        max_length=120,
+        blank=True,
+        help_text="The company or person who publishes, as readers should see it.",
+    )
+    strapline = models.CharField(
+        max_length=200, blank=True, help_text="One line under the name. Say what readers get here."
+    )
+    postal_address = models.TextField(
+        max_length=500,
+        default="Postal address not set",
+        help_text="The law asks for it at the foot of every newsletter. One line per line.",
+    )
+    logo = models.ImageField(
+        upload_to="publication/",
+        blank=True,
+        help_text="PNG, JPEG or WebP, at least 400 pixels wide. Shown beside the name.",
+    )
+    accent_colour = models.CharField(
+        max_length=7,
+        default="#9b1c1c",
+        validators=[validate_colour],
+        help_text="Links and buttons. Choose a colour that is readable on white.",
+    )
+    ink_colour = models.CharField(
+        max_length=7, default="#1c1917", validators=[validate_colour], help_text="Headlines and text."
+    )
+    sender_name = models.CharField(
+        max_length=120,
+        blank=True,
+        validators=[message.validate_header_text],
+        help_text="Who a mail comes from. Empty: the publication's name.",
+    )
+    sender_address = models.EmailField(
+        default="news@localhost.localdomain",
+        help_text="The From address of every mail. Its domain needs SPF, DKIM and DMARC.",
+    )
+    reply_to = models.EmailField(blank=True, help_text="Where answers go. Empty: answers go to the sender's address.")
+    contact_address = models.EmailField(blank=True, help_text="Shown to readers who want to reach a person.")
+    language = models.CharField(
+        max_length=12, default="en", help_text="Language of the pages and mails, such as en or ky."
+    )
+    time_zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[validate_time_zone],
+        help_text="Dates on the site are shown in this zone.",
+    )
+
+    objects: ClassVar[PublicationManager] = PublicationManager()
+
+    class Meta:
+        verbose_name = "publication"
+        verbose_name_plural = "publication"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(pk=THE_ROW), name="publication_is_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def sender(self) -> message.Sender:
+        """The house's default sender, for letters and for newsletters that set none."""
+        return message.Sender(name=self.sender_name or self.name, address=self.sender_address, reply_to=self.reply_to)

@@ -1,0 +1,403 @@
+"""Readers: what they may subscribe to, what they chose, and the proof of it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from mailkit import message
+from publication.models import validate_time_zone
+
+
+class Cadence(models.TextChoices):
+    """How often a subscription is served."""
+
+    INSTANT = "instant", "Each story at once"
+    DAILY = "daily", "Daily"
+    WEEKLY = "weekly", "Weekly"
+
+
+class Weekday(models.IntegerChoices):
+    """ISO days less one, as `date.weekday()` counts them."""
+
+    MONDAY = 0, "Monday"
+    TUESDAY = 1, "Tuesday"
+    WEDNESDAY = 2, "Wednesday"
+    THURSDAY = 3, "Thursday"
+    FRIDAY = 4, "Friday"
+    SATURDAY = 5, "Saturday"
+    SUNDAY = 6, "Sunday"
+
+
+class Newsletter(models.Model):
+    """A named publication one subscribes to."""
+
+    name = models.CharField(
+        max_length=120,
+        unique=True,
+        validators=[message.validate_header_text],
+        help_text="Readers see it on the form, in the sender and in the subject.",
+    )
+    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /newsletters/<slug>/.")
+    description = models.CharField(max_length=300, help_text="One sentence: what comes, and for whom.")
+    sections = models.ManyToManyField(
+        "articles.Section",
+        blank=True,
+        related_name="+",
+        help_text="Stories of these sections go into its digests. None chosen: all sections.",
+    )
+    sender_name = models.CharField(
+        max_length=120,
+        blank=True,
+        validators=[message.validate_header_text],
+        help_text="Empty: the newsletter's name.",
+    )
+    sender_address = models.EmailField(blank=True, help_text="Empty: the publication's sender address.")
+    reply_to = models.EmailField(blank=True, help_text="Empty: the publication's reply-to address.")
+    time_zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[validate_time_zone],
+        help_text="The hours of its cadences are meant in this zone, such as Asia/Bishkek.",
+    )
+    auto_approve = models.BooleanField(
+        default=False,
+        help_text="Send digests at their hour without waiting for a person to approve them.",
+    )
+    is_open = models.BooleanField(default=True, help_text="Readers can sign up on the site.")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order on the form.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["position", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("newsletter", args=[self.slug])
+
+
+class CadenceOffer(models.Model):
+    """A cadence that a newsletter offers, with the hour (and weekday) of its digest."""
+
+    newsletter = models.ForeignKey(Newsletter, on_delete=models.CASCADE, related_name="offers")
+    cadence = models.CharField(max_length=8, choices=Cadence.choices)
+    send_at = models.TimeField(null=True, blank=True, help_text="Hour of the digest in the newsletter's time zone.")
+    weekday = models.PositiveSmallIntegerField(
+        null=True, blank=True, choices=Weekday.choices, help_text="Only for weekly digests."
+    )
+    is_active = models.BooleanField(default=True, help_text="Composes and sends; readers can choose it.")
+    active_since = models.DateTimeField(
+        default=timezone.now,
+        help_text="Stories published before are not in the first digest.",
+    )
+
+    class Meta:
+        ordering = ["newsletter", "cadence"]
+        constraints = [
+            models.UniqueConstraint(fields=["newsletter", "cadence"], name="offer_once_per_cadence"),
+            models.CheckConstraint(
+                condition=Q(cadence__in=["instant", "daily", "weekly"]), name="offer_cadence_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(cadence="instant") | Q(send_at__isnull=False), name="offer_digest_has_hour"
+            ),
+            models.CheckConstraint(
+                condition=~Q(cadence="weekly") | Q(weekday__isnull=False), name="offer_weekly_has_weekday"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.newsletter}, {self.get_cadence_display().lower()}"
+
+
+class LegalDocument(models.Model):
+    """Terms of use, privacy policy: a text that readers agree to, in versions."""
+
+    class Kind(models.TextChoices):
+        TERMS = "terms", "Terms of use"
+        PRIVACY = "privacy", "Privacy policy"
+        OTHER = "other", "Other"
+
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.OTHER)
+    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /legal/<slug>/.")
+    title = models.CharField(max_length=120)
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order at the foot of the pages.")
+
+    class Meta:
+        ordering = ["position", "title"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind"], condition=~Q(kind="other"), name="legal_one_document_per_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("legal", args=[self.slug])
+
+
+class LegalVersion(models.Model):
+    """One text of a document. Once published, a trigger of the database keeps it as it is."""
+
+    document = models.ForeignKey(LegalDocument, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField(editable=False)
+    body_markdown = models.TextField("text", help_text="Markdown.")
+    body_html = models.TextField(editable=False, blank=True)
+    sha256 = models.CharField(max_length=64, editable=False, blank=True)
+    change_note = models.CharField(
+        max_length=300, blank=True, help_text="What changed since the version before, for readers."
+    )
+    published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["document", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["document", "number"], name="legal_version_number_once"),
+            models.CheckConstraint(
+                condition=Q(published_at__isnull=True) | ~Q(sha256=""), name="legal_version_is_hashed"
+            ),
+        ]
+        permissions = [("publish_legalversion", "Can publish a version of a legal document")]
+
+    def __str__(self) -> str:
+        return f"{self.document.title}, version {self.number}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("legal_version", args=[self.document.slug, self.number])
+
+
+class Subscriber(models.Model):
+    """One mailbox. Erasing a person deletes the row; what must stay is keyed by `address_hash`."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    address = models.CharField(max_length=254)
+    address_key = models.CharField(max_length=254, unique=True, editable=False)
+    address_hash = models.CharField(max_length=64, db_index=True, editable=False)
+    name = models.CharField(max_length=120, blank=True, validators=[message.validate_header_text])
+    locale = models.CharField(max_length=12, blank=True)
+    token_version = models.PositiveIntegerField(default=1, editable=False)
+    tracking_consent = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class ConsentEvent(models.Model):
+    """Append-only record of one act. Each row's hash covers the row before; triggers refuse changes.
+
+    It names people by `subscriber_uuid` and `address_hash` alone, so it can outlive their row.
+    """
+
+    class Kind(models.TextChoices):
+        REQUESTED = "requested", "Requested"
+        CONFIRMED = "confirmed", "Confirmed"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+        IMPORTED = "imported", "Imported"
+        TRACKING_GRANTED = "tracking_granted", "Tracking granted"
+        TRACKING_WITHDRAWN = "tracking_withdrawn", "Tracking withdrawn"
+        ERASED = "erased", "Erased"
+
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    subscriber_uuid = models.UUIDField(db_index=True)
+    address_hash = models.CharField(max_length=64, db_index=True)
+    newsletter_slug = models.CharField(max_length=80, blank=True)
+    cadence = models.CharField(max_length=8, blank=True)
+    documents = models.JSONField(default=list, help_text="[{document, version, sha256}]: the texts that were shown.")
+    form_text = models.TextField(blank=True, help_text="The words beside the box, as they were shown.")
+    form_text_sha256 = models.CharField(max_length=64, blank=True)
+    form_url = models.CharField(max_length=500, blank=True)
+    locale = models.CharField(max_length=12, blank=True)
+    source = models.CharField(max_length=40, blank=True, help_text="Which door: form, one_click, import...")
+    basis = models.CharField(max_length=500, blank=True, help_text="For imports: where they consented.")
+    user_agent_sha256 = models.CharField(max_length=64, blank=True)
+    occurred_at = models.DateTimeField()
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            # A chain has one successor for each link: two writers can never fork it.
+            models.UniqueConstraint(fields=["previous_hash"], name="consent_chain_does_not_fork"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.occurred_at:%Y-%m-%d %H:%M} UTC"
+
+
+class ConsentOrigin(models.Model):
+    """The network address of an act, apart from the chain because it is truncated after 30 days."""
+
+    event = models.OneToOneField(ConsentEvent, on_delete=models.PROTECT, related_name="origin")
+    ip = models.GenericIPAddressField(null=True, blank=True)
+    truncated_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"Origin of consent event {self.event_id}"
+
+
+class Suppression(models.Model):
+    """A keyed hash of an address that must not be mailed, and why."""
+
+    class Reason(models.TextChoices):
+        HARD_BOUNCE = "hard_bounce", "Hard bounce"
+        COMPLAINT = "complaint", "Complaint"
+        MANUAL = "manual", "By hand"
+        ERASED = "erased", "Erased"
+
+    address_hash = models.CharField(max_length=64, unique=True, editable=False)
+    reason = models.CharField(max_length=12, choices=Reason.choices)
+    note = models.CharField(max_length=300, blank=True, help_text="For the team. No address here.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reason__in=["hard_bounce", "complaint", "manual", "erased"]),
+                name="suppression_reason_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display()} {self.address_hash[:8]}"
+
+
+class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    """What may be said of subscriptions."""
+
+    def confirmed(self) -> SubscriptionQuerySet:
+        return self.filter(state=Subscription.State.CONFIRMED)
+
+    def mailable(self, *, now: datetime) -> SubscriptionQuerySet:
+        """The only definition of "may be mailed": confirmed with a consent event, not paused, not suppressed.
+
+        The audience of an issue is planned over it, and eligibility is asked of it again before each copy.
+        """
+        suppressed = Suppression.objects.filter(address_hash=OuterRef("subscriber__address_hash"))
+        return self.confirmed().filter(
+            Q(paused_until__isnull=True) | Q(paused_until__lte=now),
+            ~Exists(suppressed),
+            consent_event__isnull=False,
+        )
+
+
+class Subscription(models.Model):
+    """A subscriber's place on a newsletter. Its state changes only through `subscribers.signup`."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        CONFIRMED = "confirmed", "Confirmed"
+        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="subscriptions")
+    newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="subscriptions")
+    cadence = models.CharField(max_length=8, choices=Cadence.choices)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING, editable=False)
+    consent_event = models.ForeignKey(
+        ConsentEvent,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The act that allows mail: confirmed, or imported with a basis.",
+    )
+    # A confirm link carries this number; a new request, an unsubscribe or an erasure makes it stale.
+    request_number = models.PositiveIntegerField(default=1, editable=False)
+    requested_at = models.DateTimeField(default=timezone.now, editable=False)
+    confirmed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    unsubscribed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    paused_until = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Subscription]] = SubscriptionQuerySet.as_manager()  # type: ignore[assignment]  # django-stubs cannot name the manager that as_manager() makes
+
+    class Meta:
+        ordering = ["newsletter", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["subscriber", "newsletter"], name="subscription_once_per_newsletter"),
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "confirmed", "unsubscribed"]),
+                name="subscription_state_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(cadence__in=["instant", "daily", "weekly"]),
+                name="subscription_cadence_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="confirmed") | Q(consent_event__isnull=False),
+                name="subscription_confirmed_has_consent",
+            ),
+        ]
+        indexes = [
+            # sending.audience.plan: everybody mailable of a newsletter and cadence.
+            models.Index(
+                fields=["newsletter", "cadence", "subscriber"],
+                condition=Q(state="confirmed"),
+                name="subscription_audience",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.newsletter}: {self.get_state_display().lower()}"
+
+
+class Letter(models.Model):
+    """A mail to one person about their own subscription: a row before it is a task, at least once."""
+
+    class Kind(models.TextChoices):
+        CONFIRM = "confirm", "Confirm"
+        ALREADY = "already_subscribed", "Already subscribed"
+        PERMISSION = "permission", "Permission"
+        WELCOME = "welcome", "Welcome"
+        GOODBYE = "goodbye", "Goodbye"
+        PREFERENCES = "preferences", "Preferences link"
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        ATTEMPTING = "attempting", "Attempting"
+        SENT = "sent", "Sent"
+        REJECTED = "rejected", "Rejected"
+        EXPIRED = "expired", "Expired"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="letters")
+    subscriptions = models.ManyToManyField(Subscription, related_name="letters")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
+    reason = models.CharField(max_length=200, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=timezone.now)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "attempting", "sent", "rejected", "expired"]),
+                name="letter_state_is_known",
+            ),
+        ]
+        indexes = [
+            # subscribers.tasks.tick: letters that wait or whose sender died.
+            models.Index("due_at", condition=Q(state__in=["pending", "attempting"]), name="letter_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.get_state_display().lower()}"
