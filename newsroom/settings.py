@@ -20,9 +20,7 @@ VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 
 # pytest announces itself; its values are safe ones whatever the shell's environment says.
 TESTING = "PYTEST_VERSION" in os.environ
-TEST_NAME = "-".join(
-    part for part in (env.text("TEST_DB_SUFFIX"), os.environ.get("PYTEST_XDIST_WORKER", "")) if part
-)
+TEST_NAME = "-".join(part for part in (env.text("TEST_DB_SUFFIX"), os.environ.get("PYTEST_XDIST_WORKER", "")) if part)
 
 # --- Who and where ---------------------------------------------------------------------------
 
@@ -188,7 +186,9 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = SMTP["tls"] == "starttls", SMTP["tls"] == "implic
 EMAIL_TIMEOUT = 30
 EMAIL_PROVIDER = EMAIL.provider
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
-ANYMAIL = {"REQUESTS_TIMEOUT": (10, 60), **EMAIL.anymail} | ({"WEBHOOK_SECRET": WEBHOOK_SECRET} if WEBHOOK_SECRET else {})
+ANYMAIL = {"REQUESTS_TIMEOUT": (10, 60), **EMAIL.anymail} | (
+    {"WEBHOOK_SECRET": WEBHOOK_SECRET} if WEBHOOK_SECRET else {}
+)
 LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
 SENDING = {
     "COPIES_IN_FLIGHT": env.number("COPIES_IN_FLIGHT", 50, least=1),

@@ -9,7 +9,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("digests.urls")),
     path("", include("subscribers.urls")),
+    path("", include("publication.urls")),
     path("", include("articles.urls")),
+    path("", include("publication.urls")),
 ]
 
 if settings.DEBUG and settings.EMAIL_TRANSPORT == "local":
