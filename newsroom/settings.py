@@ -86,6 +86,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "publication.context.publication",
+                "articles.context.navigation",
                 "subscribers.context.signup_block",
             ],
         },

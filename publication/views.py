@@ -1,0 +1,15 @@
+"""What the publication itself shows: its colours."""
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from publication import colours as palette
+from publication.models import Publication
+
+
+@require_safe
+@cache_control(public=True, max_age=86_400)
+def colours(_request: HttpRequest) -> HttpResponse:
+    """The publication's colours as a stylesheet. Pages name it with the colours in the query, so it may be kept."""
+    return HttpResponse(palette.stylesheet(Publication.objects.current()), content_type="text/css")
