@@ -217,6 +217,8 @@ class Delivery(models.Model):
 
     # States from which a copy may still leave, or of which it is not yet known.
     OPEN: ClassVar[tuple[str, ...]] = ("pending", "claimed", "attempting", "deferred")
+    # States that make a finished issue `sent_with_exceptions`: a reader may be without a copy.
+    EXCEPTIONS: ClassVar[tuple[str, ...]] = ("uncertain", "render_failed", "expired")
 
     id = models.BigAutoField(primary_key=True)
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -275,6 +277,8 @@ class Delivery(models.Model):
             models.Index("lease_until", condition=Q(state__in=["claimed", "attempting"]), name="delivery_leases"),
             # The issue page: copies that need a person.
             models.Index("issue", condition=Q(state="uncertain"), name="delivery_uncertain"),
+            # events: the copy that a provider's message id names, where its events carry no metadata.
+            models.Index("remote_id", condition=~Q(remote_id=""), name="delivery_remote_id"),
         ]
 
     def __str__(self) -> str:
@@ -301,6 +305,14 @@ class DeliveryEvent(models.Model):
     kind = models.CharField(max_length=12, choices=Kind.choices)
     delivery_uuid = models.UUIDField(null=True, blank=True)
     delivery = models.ForeignKey(Delivery, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
+    # Set once the copy is known. A click of a reader who did not agree to tracking has only this.
+    issue = models.ForeignKey(Issue, null=True, blank=True, on_delete=models.CASCADE, related_name="events")
+    # What finds the copy later, while the event is parked: the provider's message id and the
+    # keyed hash of the mailbox, which is emptied when the event is settled.
+    remote_id = models.CharField(max_length=200, blank=True)
+    address_hash = models.CharField(max_length=64, blank=True)
+    # A bounce that says the mailbox is not there, rather than something about us or our mail.
+    about_mailbox = models.BooleanField(default=False)
     description = models.CharField(max_length=300, blank=True)
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField(default=timezone.now)
