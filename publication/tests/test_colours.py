@@ -1,0 +1,53 @@
+"""The publication's colours can be read, whatever an editor chose."""
+
+import re
+
+import pytest
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from publication import colours
+from publication.models import Publication
+
+any_colour = st.integers(0, 0xFFFFFF).map("#{:06x}".format)
+
+
+def _value(sheet: str, name: str, *, dark: bool) -> str:
+    part = sheet.split("@media", 1)[1 if dark else 0]
+    found = re.search(rf"--{name}: (#[0-9a-f]{{6}});", part)
+    assert found, name
+    return found[1]
+
+
+def test_contrast_agrees_with_the_published_examples() -> None:
+    assert colours.contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert colours.contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+
+
+def test_a_colour_that_can_be_read_stays_as_it_is() -> None:
+    assert colours.readable("#1a4d8f", on="#ffffff") == "#1a4d8f"
+
+
+@given(ink=any_colour, accent=any_colour)
+def test_every_pair_of_colours_becomes_readable_on_both_papers(ink: str, accent: str) -> None:
+    sheet = colours.stylesheet(Publication(ink_colour=ink, accent_colour=accent))
+    for dark, tint in ((False, colours.LIGHT_TINT), (True, colours.DARK_TINT)):
+        accented = _value(sheet, "accent", dark=dark)
+        pairs = [
+            (_value(sheet, "ink", dark=dark), tint),
+            (accented, tint),
+            (_value(sheet, "on-accent", dark=dark), accented),
+        ]
+        for text, paper in pairs:
+            assert colours.contrast(text, paper) >= colours.READABLE, (text, paper)
+
+
+@pytest.mark.django_db
+def test_the_stylesheet_is_served_for_keeping_and_sets_no_cookie(client: Client) -> None:
+    Publication.objects.update_or_create(pk=1, defaults={"accent_colour": "#0b5d4e"})
+    response = client.get("/colours.css")
+    assert response["Content-Type"] == "text/css"
+    assert "max-age=86400" in response["Cache-Control"]
+    assert "--accent: #0b5d4e" in response.content.decode()
+    assert not response.cookies
