@@ -6,12 +6,20 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Left
 from django.urls import reverse
 from django.utils import timezone
 
 from mailkit import message
+
+# PostgreSQL refuses a search vector above 1 MB; this much of a text stays below it in any script.
+SEARCHED_CHARACTERS = 200_000
+SEARCH_LANGUAGE = "english"
 
 
 class Section(models.Model):
@@ -96,6 +104,9 @@ class Image(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
     )
+    renditions = models.JSONField(
+        default=dict, editable=False, help_text="Format -> width -> stored file; made at upload."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -103,6 +114,20 @@ class Image(models.Model):
 
     def __str__(self) -> str:
         return self.alt
+
+    def url_for(self, width: int, kind: str = "jpeg") -> str:
+        """The smallest rendition at least `width` pixels wide, or the widest; a JPEG unless asked otherwise."""
+        made: dict[str, str] = self.renditions.get(kind, {})
+        widths = sorted(map(int, made))
+        if not widths:
+            return self.file.url
+        fitting = next((each for each in widths if each >= width), widths[-1])
+        return default_storage.url(made[str(fitting)])
+
+    def srcset(self, kind: str = "jpeg") -> str:
+        """Every rendition of a format with its width, as the srcset attribute wants it."""
+        made: dict[str, str] = self.renditions.get(kind, {})
+        return ", ".join(f"{default_storage.url(made[width])} {width}w" for width in sorted(made, key=int))
 
 
 class ArticleQuerySet(models.QuerySet["Article"]):
@@ -129,6 +154,14 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     def with_furniture(self) -> ArticleQuerySet:
         """Everything that a card or a page shows around the text, in a fixed number of queries."""
         return self.select_related("section", "lead_image").prefetch_related("bylines__author", "tags")
+
+
+class ArticleManager(models.Manager["Article"].from_queryset(ArticleQuerySet)):  # type: ignore[misc]  # made at run time
+    """Stories without their search vector, which only the database reads."""
+
+    def get_queryset(self) -> ArticleQuerySet:
+        found: ArticleQuerySet = super().get_queryset()
+        return found.defer("search_vector")
 
 
 class Article(models.Model):
@@ -188,8 +221,15 @@ class Article(models.Model):
     withdrawal_reason = models.CharField(max_length=300, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
+    search_vector = models.GeneratedField(
+        expression=SearchVector("headline", weight="A", config=SEARCH_LANGUAGE)
+        + SearchVector("standfirst", weight="B", config=SEARCH_LANGUAGE)
+        + SearchVector(Left("body_text", SEARCHED_CHARACTERS), weight="D", config=SEARCH_LANGUAGE),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
 
-    objects: ClassVar[models.Manager[Article]] = ArticleQuerySet.as_manager()  # type: ignore[assignment]  # django-stubs cannot name the manager that as_manager() makes
+    objects: ClassVar[ArticleManager] = ArticleManager()
 
     class Meta:
         ordering = ["-published_at", "-pk"]
@@ -221,9 +261,12 @@ class Article(models.Model):
             models.Index("first_published_at", condition=Q(state="published"), name="article_by_release"),
             # articles.tasks.tick: scheduled stories whose hour has come.
             models.Index("publish_at", condition=Q(state="scheduled"), name="article_scheduled"),
+            # articles.search: words in headline, standfirst and text.
+            GinIndex("search_vector", name="article_words"),
         ]
         permissions = [
             ("publish_article", "Can publish, schedule and withdraw stories"),
+            ("edit_any_article", "Can edit and correct every story, not only one's own drafts"),
         ]
 
     def __str__(self) -> str:
@@ -310,3 +353,17 @@ class SlugRedirect(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+
+class ReleaseHorizon(models.Model):
+    """One row: the instant until which digests have been composed. No story is released at or before it."""
+
+    closed_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="release_horizon_is_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return self.closed_until.isoformat()
