@@ -36,6 +36,8 @@ SITE_HOST = urlsplit(SITE_URL).hostname or ""
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", [SITE_HOST, *(["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])])
 # How many proxies of ours stand in front; that many entries at the end of X-Forwarded-For are believed.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
+# Who may read /metrics in production: Authorization: Bearer <this>. Unset: nobody.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 ADDRESS_DENY_RESERVED = not TESTING and env.flag("ADDRESS_DENY_RESERVED", default=not DEBUG)
 
 # --- What it is made of ----------------------------------------------------------------------
@@ -63,6 +65,7 @@ INSTALLED_APPS = [
     "digests.apps.DigestsConfig",
 ]
 MIDDLEWARE = [
+    "newsroom.health.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "newsroom.security.ContentSecurityPolicy",
@@ -86,6 +89,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "publication.context.publication",
+                "articles.context.navigation",
                 "articles.context.navigation",
                 "subscribers.context.signup_block",
             ],
@@ -256,8 +260,6 @@ STORAGES = {
 # --- Security --------------------------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = HTTPS
-# Probes of the machine itself speak plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000) if HTTPS else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"

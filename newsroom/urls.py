@@ -5,7 +5,11 @@ from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from newsroom import health
+
+# /healthz and /readyz are answered before this, by newsroom.health.probes.
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("metrics", health.figures, name="metrics"),
     path("admin/", admin.site.urls),
     path("", include("digests.urls")),
     path("", include("subscribers.urls")),

@@ -1,0 +1,1 @@
+"""Block News International, the demonstration publication: its stories, legal texts and drawn pictures."""

@@ -1,0 +1,5 @@
+"""What stands behind bin/run and bin/test.
+
+`prepare` runs on the machine's own Python and knows only the standard library: it makes
+`.venv` and hands over to one of the others, which run inside it.
+"""

@@ -1,0 +1,101 @@
+"""Starts programs together, watches them, and stops them together."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+STOP_SECONDS = 25.0
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Group:
+    """The programs of one run; leaving the `with` block stops them, whatever happened inside."""
+
+    directory: Path
+    environment: Mapping[str, str]
+    children: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Nothing runs yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops what was started."""
+        self.stop()
+
+    def start(self, name: str, *command: str, log: Path | None = None, **extra: str) -> None:
+        """Starts one program, in a session of its own so that a signal reaches it only through us."""
+        output = log.open("ab") if log else None
+        try:
+            self.children[name] = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=self.directory,
+                env={**self.environment, **extra},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  # no threads here
+            )
+        finally:
+            if output:
+                output.close()
+
+    def ended(self) -> str | None:
+        """The name of a program that has ended by itself, if any has."""
+        return next((name for name, child in self.children.items() if child.poll() is not None), None)
+
+    def stop(self) -> None:
+        """After: none of the programs, nor anything in their sessions, runs."""
+        for child in reversed(self.children.values()):
+            if child.poll() is None:
+                child.terminate()
+        end = time.monotonic() + STOP_SECONDS
+        for child in self.children.values():
+            try:
+                child.wait(timeout=max(0.1, end - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pass
+            finally:
+                _kill_session(child)
+        self.children.clear()
+
+
+def _kill_session(child: "subprocess.Popen[bytes]") -> None:
+    """Ends what is left of the child's process group, the child included."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _die_with_parent() -> None:
+    """If we are killed outright, the kernel tells the child to stop (Linux only)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def web(port: int, *, host: str, workers: int) -> list[str]:
+    """The command line of the web server, after `python -m`."""
+    options = {"interface": "wsgi", "host": host, "port": str(port), "workers": str(workers), "http": "1"}
+    options |= {"blocking-threads": "4", "log-level": "warning"}
+    flags = [part for key, value in options.items() for part in (f"--{key}", value)]
+    return ["granian", *flags, "--no-ws", "newsroom.wsgi:application"]
+
+
+def worker() -> list[str]:
+    """The command line of the Celery worker, after `python -m`."""
+    celery = ["celery", "--quiet", "-A", "newsroom.celery:app", "worker"]
+    return [*celery, "-Q", "transactional,webhooks,digest", "--without-gossip", "--without-mingle", "-l", "WARNING"]
+
+
+def beat() -> list[str]:
+    """The command line of the clock, after `python -m`."""
+    return ["celery", "--quiet", "-A", "newsroom.celery:app", "beat", "-l", "WARNING"]

@@ -1,0 +1,254 @@
+"""`bin/run`: the whole site on one machine, until it is told to stop.
+
+In order: the port, the two servers, the tables, the demonstration, an administrator,
+then web, worker and clock. Whatever this run started, it stops.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+import types
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import django
+import psycopg
+import redis
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command, get_commands
+from django.core.management.base import SystemCheckError
+
+from newsroom import embedded, env
+from newsroom.running import processes
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+VAR = Path(os.environ.get("VAR_DIR") or ROOT / "var")
+ANSWER_SECONDS = 60.0
+EMBEDDED_OWNER = "started-by-run"
+
+
+class Refused(Exception):
+    """Something outside is not as it must be; the text is one sentence for a person."""
+
+
+class Stopped(Exception):
+    """Somebody pressed Ctrl-C or sent SIGTERM."""
+
+
+def say(line: str) -> None:
+    """One line on standard output, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main(arguments: list[str]) -> int:
+    """0 after a stop that was asked for; 1 and one sentence otherwise."""
+    parser = argparse.ArgumentParser(prog="bin/run", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="do the main job once on a throwaway database, then exit")
+    parser.parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        serve(port=_port(), host=os.environ.get("HOST", "127.0.0.1"))
+    except Stopped:
+        return 0
+    except (Refused, ImproperlyConfigured) as fault:
+        sys.stderr.write(f"{fault}\n")
+    except SystemCheckError as fault:
+        sys.stderr.write(f"{fault}\nThe configuration is not fit for production: see above.\n")
+    return 1
+
+
+def serve(*, port: int, host: str) -> NoReturn:
+    """Before: nothing is known to run. After (by exception only): nothing that this started runs."""
+    require_free(port, host=host)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
+    os.environ.setdefault("PORT", str(port))
+    with _alone(), _servers(), processes.Group(ROOT, os.environ) as group:
+        require_database(os.environ["DATABASE_URL"])
+        require_redis(os.environ["REDIS_URL"])
+        django.setup()
+        call_command("check", fail_level="ERROR", deploy=not settings.DEBUG)
+        password = _fill()
+        workers = 1 if settings.DEBUG else int(os.environ.get("WEB_WORKERS") or os.cpu_count() or 1)
+        group.start("web server", *processes.web(port, host=host, workers=workers))
+        group.start("worker", *processes.worker(), REMAP_SIGTERM="SIGQUIT")
+        group.start("clock", *processes.beat())
+        await_answer(f"http://{_local(host)}:{port}/healthz", group)
+        _announce(password)
+        watch(group)
+
+
+def require_free(port: int, *, host: str) -> None:
+    """Refuses if another program listens there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            sentence = f"Port {port} is taken by another program: stop it, or choose a port, as in PORT=8001 bin/run."
+            if isinstance(error, PermissionError):
+                sentence = (
+                    f"Port {port} is not allowed to this user: choose a port above 1023, as in PORT=8001 bin/run."
+                )
+            raise Refused(sentence) from error
+
+
+def require_database(url: str) -> None:
+    """Refuses if PostgreSQL does not answer; the sentence names no password."""
+    where = env.database(url)
+    place = f"{where['HOST'] or 'this machine'}{':' if where['PORT'] else ''}{where['PORT']}"
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.Error as error:
+        reason = (str(error).strip().splitlines() or ["no answer"])[-1].split("failed: ")[-1]
+        raise Refused(f"DATABASE_URL cannot be used: PostgreSQL at {place} says: {reason}.") from error
+
+
+def require_redis(url: str) -> None:
+    """Refuses if Redis does not answer."""
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
+            client.ping()
+    except redis.RedisError as error:
+        where = env.split_url("REDIS_URL", url)
+        sentence = f"REDIS_URL cannot be used: Redis at {where.hostname or where.path} does not answer."
+        raise Refused(sentence) from error
+
+
+def await_answer(url: str, group: processes.Group) -> None:
+    """Returns when the address answers 200; refuses when a program ends or a minute has passed."""
+    end = time.monotonic() + ANSWER_SECONDS
+    while time.monotonic() < end:
+        _require_alive(group)
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own http
+            if answer.status == 200:
+                return
+        time.sleep(0.05)
+    raise Refused(f"The web server did not answer within {ANSWER_SECONDS:.0f} seconds; its messages are above.")
+
+
+def watch(group: processes.Group) -> NoReturn:
+    """Waits for a signal, or for a program to end by itself, which is a fault."""
+    while True:
+        _require_alive(group)
+        time.sleep(0.3)
+
+
+def _require_alive(group: processes.Group) -> None:
+    name = group.ended()
+    if name:
+        raise Refused(f"The {name} has ended by itself, so everything is stopped; its messages are above.")
+
+
+def _stop(number: int, _frame: types.FrameType | None) -> NoReturn:
+    """The first signal stops in order; while that happens, further ones are ignored."""
+    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    raise Stopped(number)
+
+
+def _port() -> int:
+    value = os.environ.get("PORT") or "8000"
+    if not (value.isascii() and value.isdigit() and 0 < int(value) < 65536):
+        raise Refused("PORT must be a number between 1 and 65535, as in PORT=8001 bin/run.")
+    return int(value)
+
+
+def _local(host: str) -> str:
+    """An address at which a server bound to `host` answers this machine."""
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  # compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One bin/run per var directory: two would stop each other's servers."""
+    try:
+        VAR.mkdir(parents=True, exist_ok=True)
+        with (VAR / "run.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+    except BlockingIOError as error:
+        raise Refused(f"bin/run already serves this checkout: stop it first ({VAR / 'run.lock'} is held).") from error
+    except PermissionError as error:
+        raise Refused(f"{error.filename} is not writable for this user: run as its owner, or set VAR_DIR.") from error
+
+
+@contextlib.contextmanager
+def _servers() -> Iterator[None]:
+    """Sets DATABASE_URL and REDIS_URL for the programs; stops the embedded servers that are ours."""
+    here, mark = embedded.place(VAR), VAR / EMBEDDED_OWNER
+    # A run that was killed outright left its mark: its servers are now this run's to stop.
+    ours = set(mark.read_text(encoding="ascii").split()) if mark.exists() else set()
+    try:
+        if not env.text("DATABASE_URL") and embedded.start_postgres(here):
+            ours.add("postgres")
+        if not env.text("REDIS_URL") and embedded.start_redis(here):
+            ours.add("redis")
+        mark.write_text(" ".join(sorted(ours)), encoding="ascii")
+        _export("DATABASE_URL", env.text("DATABASE_URL") or embedded.database_url(VAR))
+        _export("REDIS_URL", env.text("REDIS_URL") or embedded.redis_url(VAR))
+        yield
+    finally:
+        if "redis" in ours:
+            embedded.stop_redis(here)
+        if "postgres" in ours:
+            embedded.stop_postgres(here)
+        mark.unlink(missing_ok=True)
+
+
+def _export(name: str, value: str) -> None:
+    """The programs get the value itself, so its file variant must go."""
+    os.environ[name] = value
+    os.environ.pop(f"{name}_FILE", None)
+
+
+def _fill() -> str | None:
+    """Tables, files, demonstration and administrator; the password if one was ever made here."""
+    call_command("migrate", interactive=False, verbosity=0)
+    if not settings.DEBUG:
+        call_command("collectstatic", interactive=False, verbosity=0)
+        return None
+    users = get_user_model().objects
+    if not users.exists() and "demo" in get_commands():
+        say("Loading the demonstration publication ...")
+        call_command("demo", verbosity=0)
+    return _administrator()
+
+
+def _administrator() -> str | None:
+    """Makes the user `admin` if no administrator exists; its first password stays in var/admin-password."""
+    users, path = get_user_model().objects, VAR / "admin-password"
+    if not users.filter(is_superuser=True).exists():
+        password = secrets.token_urlsafe(12)
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(password + "\n")
+        users.create_superuser("admin", password=password)
+    return path.read_text(encoding="ascii").strip() if path.exists() else None
+
+
+def _announce(password: str | None) -> None:
+    site = settings.SITE_URL
+    say(f"The site:   {site}/")
+    say(f"The admin:  {site}/admin/" + (f"   user admin, password {password}" if password else ""))
+    if settings.DEBUG and settings.EMAIL_TRANSPORT == "local":
+        say(f"The inbox:  {site}/inbox/   every mail that would be sent")
+    say("Ctrl-C stops everything.")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
