@@ -1,0 +1,1 @@
+"""How any letter is built: addresses, tokens, text, look and headers. No models; imports no other app."""

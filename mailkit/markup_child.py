@@ -1,0 +1,103 @@
+"""The confined half of `mailkit.html`: Markdown to HTML, allow-list, limits, plain text.
+
+Runs as a process of its own (`mailkit.confined`), because Python-Markdown and the
+HTML parser behind nh3 are quadratic for some inputs. It reads no settings.
+"""
+
+import hashlib
+from html.parser import HTMLParser
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import markdown
+from markdown.extensions import Extension
+from markdown.treeprocessors import Treeprocessor
+
+from mailkit import confined, plaintext, sanitising
+
+MAX_NESTING = 50
+# Parts of a list, table or paragraph: their parent is what counts as a level.
+NOT_A_LEVEL = frozenset({"dd", "dt", "li", "p", "summary", "figcaption", "tbody", "td", "tfoot", "th", "thead", "tr"})
+VOID = frozenset({"br", "hr", "img"})
+
+TOO_DEEP = f"The text is nested too deeply: at most {MAX_NESTING} lists, quotations or emphases inside one another."
+
+
+class Refused(Exception):
+    """The text is not rendered; str() is the sentence for its author."""
+
+
+class DemoteHeadings(Treeprocessor):
+    """The page has its own first heading, so an author's `# Heading` is a second one."""
+
+    def run(self, root: Element) -> None:
+        """Rename every h1."""
+        for heading in root.iter("h1"):
+            heading.tag = "h2"
+
+
+class House(Extension):
+    """Our own changes to Python-Markdown."""
+
+    def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802  # the library's name
+        """Register them."""
+        md.treeprocessors.register(DemoteHeadings(md), "demote_headings", 5)
+
+
+class Depth(HTMLParser):
+    """Measures how deeply sanitised, therefore well-formed, HTML is nested."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depth = 0
+        self.deepest = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """One level down."""
+        if tag not in NOT_A_LEVEL and tag not in VOID:
+            self.depth += 1
+            self.deepest = max(self.deepest, self.depth)
+
+    def handle_endtag(self, tag: str) -> None:
+        """One level up."""
+        if tag not in NOT_A_LEVEL:
+            self.depth -= 1
+
+
+def render(text: str, *, profile: str, place: sanitising.Place) -> str:
+    """Sanitised HTML of `text`. On failure: Refused."""
+    extensions: list[str | Extension] = [House(), "sane_lists", "smarty", "fenced_code", "tables", "abbr", "def_list"]
+    if profile == "article":
+        extensions.append("footnotes")
+    converter = markdown.Markdown(
+        extensions=extensions,
+        extension_configs={
+            "tables": {"use_align_attribute": True},
+            "footnotes": {"SEPARATOR": "-", "BACKLINK_TEXT": "\N{LEFTWARDS ARROW WITH HOOK}\ufe0e"},
+        },
+        output_format="html",
+    )
+    try:
+        html = sanitising.clean(converter.convert(text), profile=profile, place=place)
+    except RecursionError:
+        raise Refused(TOO_DEEP) from None
+    depth = Depth()
+    depth.feed(html)
+    if depth.deepest > MAX_NESTING:
+        raise Refused(TOO_DEEP)
+    return html
+
+
+def answer(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+    """Render the request, or say in one sentence why not."""
+    place = sanitising.Place(site_url=request["site_url"], media_url=request["media_url"])
+    try:
+        html = render(payload.decode(), profile=request["profile"], place=place)
+    except Refused as error:
+        return {"refused": str(error)}, b""
+    text = plaintext.read(html, width=request["width"])
+    return {"text": text, "sha256": hashlib.sha256(html.encode()).hexdigest()}, html.encode()
+
+
+if __name__ == "__main__":
+    confined.serve(answer)
