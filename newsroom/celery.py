@@ -1,11 +1,38 @@
 """The Celery app: the worker and beat are started with `-A newsroom.celery:app`."""
 
+from __future__ import annotations
+
+import functools
+import logging
 import os
+from typing import Any
 
 from celery import Celery
+from celery.contrib.django.task import DjangoTask
+from django.db import transaction
+from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-app = Celery("newsroom")
+log = logging.getLogger(__name__)
+
+
+class HintTask(DjangoTask):
+    """A task is a hint to look at rows: a broker that is away delays the work and never fails its caller."""
+
+    abstract = True
+
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
+        """Queue the task once the transaction is committed; a broker that is away is logged, not raised."""
+        transaction.on_commit(functools.partial(self._hint, args, kwargs))
+
+    def _hint(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            self.apply_async(args, kwargs, retry=False)
+        except (OperationalError, OSError):
+            log.warning("the broker is away: %s waits for the clock", self.name)
+
+
+app = Celery("newsroom", task_cls=HintTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -160,17 +160,20 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # A web page that queues a task gives up on a broker that is away; the row is there anyway.
     "socket_timeout": 10,
     "socket_connect_timeout": 3,
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
 }
 CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 CELERY_TASK_DEFAULT_QUEUE = "transactional"
 CELERY_TASK_QUEUES = [Queue("transactional"), Queue("webhooks"), Queue("digest")]
-CELERY_TASK_ROUTES = [
-    ("subscribers.*", {"queue": "transactional"}),
-    ("articles.*", {"queue": "transactional"}),
-    ("digests.tasks.*webhook*", {"queue": "webhooks"}),
-    ("digests.*", {"queue": "digest"}),
-]
+CELERY_TASK_ROUTES = {
+    "subscribers.*": {"queue": "transactional"},
+    "articles.*": {"queue": "transactional"},
+    "digests.*": {"queue": "digest"},
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 # Once a minute; what is due is computed from rows. A tick nobody took within the minute is dropped.
