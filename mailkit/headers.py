@@ -32,9 +32,14 @@ _GLUE = re.compile(r"[!-<>-~]*").fullmatch
 _TOKEN = re.compile(r"(?:[!-;=?-~])+").fullmatch
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/^_`{|}~-]+)*").fullmatch
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_ADDRESS = re.compile(
+_ADDR_SPEC = (
     rf'(?!.*=\?)(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[ !#-\[\]-~]|\\[ -~])*")'
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[A-Za-z0-9.:]+\])"
+)
+_ADDRESS = re.compile(_ADDR_SPEC).fullmatch
+# What email.utils.formataddr makes of a name and an address: atoms or a quoted string first.
+_MAILBOX = re.compile(
+    rf"""(?:[A-Za-z0-9!#$%&'*+/^_`{{|}}~ -]*|"(?:[ !#-<>-\[\]-~]|\\[ -~])*") <{_ADDR_SPEC}>"""
 ).fullmatch
 
 
@@ -142,11 +147,26 @@ def _structured(name: str, kind: str, value: str) -> str:
         if not _TOKEN(value):
             raise UnsafeValue(f"A value for {name} must be printable ASCII without blanks or <>.")
         return value
-    if kind == "address":
-        if not _ADDRESS(value):
-            raise UnsafeValue(f"A value for {name} is not one plain e-mail address.")
+    if kind == "phrase":
+        return _phrase(name, value)
+    if _ADDRESS(value) or _MAILBOX(value):
         return value
-    return _phrase(name, value)
+    return _mailbox(name, value)
+
+
+def _mailbox(name: str, value: str) -> str:
+    """One address with a display name that needs encoding, or `UnsafeValue`."""
+    phrase, _, rest = value.rpartition(" <")
+    if not phrase or not rest.endswith(">") or not _ADDRESS(rest[:-1]):
+        raise UnsafeValue(f"A value for {name} is not one plain e-mail address.")
+    _check_text(name, value)
+    try:
+        parsed = _POLICY.header_factory("To", value).addresses
+    except (ValueError, LookupError, AttributeError, TypeError, email.errors.MessageError):
+        parsed = ()
+    if len(parsed) != 1 or parsed[0].addr_spec != rest[:-1]:
+        raise UnsafeValue(f"A value for {name} is not one plain e-mail address.")
+    return f"{_phrase(name, parsed[0].display_name)}\r\n <{rest[:-1]}>"
 
 
 def _phrase(name: str, value: str) -> str:

@@ -1,0 +1,145 @@
+"""What a server's answer means for a copy: literal tables, each line with its source.
+
+An outcome follows from the phase and the reply code (design 6), never from an exception's class.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from digests.sending.transports.base import Copy, Outcome, Phase
+
+REASON_LENGTH: Final = 200
+
+# Codes that speak of the sender, whoever the reader is.
+ABOUT_US_CODES: Final = {
+    "530": "authentication required (RFC 4954 6)",
+    "534": "authentication mechanism too weak (RFC 4954 6)",
+    "535": "authentication credentials invalid (RFC 4954 6)",
+    "538": "encryption required for this mechanism (RFC 4954 6)",
+    "552": "message exceeds its size limit (RFC 1870 6.1)",
+}
+# Enhanced codes (RFC 3463; registry "SMTP Enhanced Status Codes") that speak of the sender.
+ABOUT_US_ENHANCED: Final = {
+    "5.1.7": "bad sender's address syntax (RFC 3463)",
+    "5.1.8": "bad sender's system address (RFC 3463)",
+    "5.2.3": "message longer than the administrative limit (RFC 3463)",
+    "5.3.4": "message too big for the system (RFC 3463)",
+    "5.7.0": "security or policy status (RFC 3463)",
+    "5.7.1": "delivery not authorised: relaying, block lists (RFC 3463; Postfix, Gmail, Exchange)",
+    "5.7.5": "cryptographic failure (RFC 3463)",
+    "5.7.7": "message integrity failure (RFC 3463)",
+    "5.7.8": "authentication credentials invalid (RFC 4954)",
+    "5.7.9": "mechanism too weak (RFC 4954); Yahoo: not accepted for policy reasons",
+    "5.7.20": "no passing DKIM signature (RFC 7372)",
+    "5.7.21": "no acceptable DKIM signature (RFC 7372)",
+    "5.7.22": "no DKIM signature of the author's domain (RFC 7372)",
+    "5.7.23": "SPF validation failed (RFC 7372)",
+    "5.7.24": "SPF validation error (RFC 7372)",
+    "5.7.25": "reverse DNS validation failed (RFC 7372)",
+    "5.7.26": "multiple authentication checks failed (RFC 7372); Gmail: DMARC",
+    "5.7.27": "sender's domain has a null MX (RFC 7505); Gmail: SPF",
+    "5.7.28": "mail flood detected (RFC 8997 registry); Gmail: unsolicited mail",
+    "5.7.29": "Gmail: not sent over TLS",
+    "5.7.30": "REQUIRETLS support required (RFC 8689); Gmail: DKIM",
+    "5.7.57": "Exchange Online: client was not authenticated",
+    "5.7.509": "Microsoft: the sender's domain failed DMARC",
+    "5.7.511": "Microsoft: the sending address is banned",
+    "5.7.515": "Microsoft: the domain misses the required authentication level",
+    "5.7.606": "Microsoft: the sending IP is banned (606-649)",
+    "5.7.708": "Microsoft: traffic not accepted from this IP",
+    "5.7.750": "Microsoft: unregistered sending domain",
+}
+# Enhanced codes of the 552 that speak of the reader after all.
+ABOUT_READER_ENHANCED: Final = {
+    "5.2.2": "mailbox full (RFC 3463)",
+    "5.7.2": "mailing list expansion prohibited (RFC 3463)",
+    "5.7.13": "user account disabled (RFC 5248)",
+    "5.7.17": "mailbox owner has changed (RFC 7293)",
+    "5.7.18": "domain owner has changed (RFC 7293)",
+    "5.7.124": "Exchange Online: sender not in the group's allowed senders",
+    "5.7.129": "Exchange Online: the reader takes mail from listed senders only",
+    "5.7.133": "Exchange Online: the group takes mail from inside only",
+    "5.7.134": "Exchange Online: the mailbox takes mail from inside only",
+    "5.7.135": "Exchange Online: the public folder takes mail from inside only",
+    "5.7.136": "Exchange Online: the mail user takes mail from inside only",
+}
+# For servers that send no enhanced code.
+_ABOUT_US_WORDS: Final = re.compile(
+    r"\b(spf|dkim|dmarc|spamhaus|block\s?list|black\s?list|relay(ing)? (access )?(denied|not)|"
+    r"authentication required|must authenticate|reverse dns|ptr record)",
+    re.IGNORECASE,
+)
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
+_ADDRESS = re.compile(r"""[^\s<>()\[\],;:"']+@[^\s<>()\[\],;:"']+|"[^"]*"@\S+""")
+# What the common servers call their copy: Postfix, Exim, sendmail, Exchange, qmail.
+_REMOTE_ID = re.compile(
+    r"(?:queued as|id=|queued mail for delivery id|ok:? +queued as|\bqp)\s*([A-Za-z0-9_.:<>@-]{4,120})",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One complete answer of an SMTP server. `text` has its lines joined by blanks."""
+
+    code: int
+    text: str
+
+    @property
+    def enhanced(self) -> str:
+        """The enhanced status code (RFC 2034), or an empty string."""
+        found = _ENHANCED.match(self.text)
+        return found[1] if found else ""
+
+    @property
+    def label(self) -> str:
+        """ "550 5.7.26", or "550" without an enhanced code."""
+        return f"{self.code} {self.enhanced}".strip()
+
+
+def outcome(copy: Copy, reply: Reply, *, phase: Phase) -> Outcome:
+    """The outcome for the copy to which `reply` was the deciding answer.
+
+    2xx after the final dot is accepted. 4xx and 421 are deferred. 5xx is rejected, and
+    `about_us` when the tables say so or when it answers MAIL, which names no reader.
+    """
+    reason = clean(reply.text)
+    if reply.code // 100 == 2 and phase is Phase.FINAL:
+        return Outcome(copy.delivery_id, "accepted", phase, reason, reply.label, remote_id(reply.text))
+    if reply.code // 100 == 5:
+        ours = phase is Phase.MAIL or is_about_us(reply)
+        return Outcome(copy.delivery_id, "rejected", phase, reason, reply.label, about_us=ours)
+    if reply.code // 100 == 4:
+        return Outcome(copy.delivery_id, "deferred", phase, reason, reply.label)
+    return lost(copy, f"The server answered {reply.code} out of turn.", phase=phase)
+
+
+def lost(copy: Copy, reason: str, *, phase: Phase) -> Outcome:
+    """The outcome when no answer will come: uncertain once the end may have left, else deferred."""
+    state = "uncertain" if phase is Phase.FINAL else "deferred"
+    return Outcome(copy.delivery_id, state, phase, clean(reason))
+
+
+def is_about_us(reply: Reply) -> bool:
+    """True when this permanent refusal speaks of the sender rather than of the reader."""
+    if reply.enhanced in ABOUT_READER_ENHANCED:
+        return False
+    if reply.enhanced in ABOUT_US_ENHANCED or str(reply.code) in ABOUT_US_CODES:
+        return True
+    if reply.enhanced.startswith("5.7."):
+        return True
+    return not reply.enhanced.startswith("5.1.") and bool(_ABOUT_US_WORDS.search(reply.text))
+
+
+def clean(text: str) -> str:
+    """A server's words as one printable line without an address, at most 200 characters."""
+    masked = _ADDRESS.sub("(address)", text)
+    printable = "".join(character if character.isprintable() else " " for character in masked)
+    return " ".join(printable.split())[:REASON_LENGTH]
+
+
+def remote_id(text: str) -> str:
+    """The name that the server gave to the copy it accepted, or an empty string."""
+    found = _REMOTE_ID.search(text)
+    return found[1].strip("<>.") if found else ""

@@ -1,0 +1,95 @@
+"""What every transport promises to the lane that hands copies over."""
+
+import enum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from mailkit.segments import CompiledMessage
+
+State = Literal["accepted", "deferred", "rejected", "uncertain"]
+
+
+class Phase(enum.StrEnum):
+    """How far a copy had come when its outcome was decided. The outcome follows from this."""
+
+    CONNECT = "connect"
+    SESSION = "session"  # greeting, EHLO, STARTTLS, AUTH: nothing of any copy has left
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    BODY = "body"  # part of the message has left, its end certainly not
+    FINAL = "final"  # the end may have left: only the server's answer tells
+    LOCAL = "local"  # refused here; no server was asked
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy for one reader, ready to leave.
+
+    `payload` is the whole message (smtp, local); `message` and `merge` are the compiled letter
+    and this reader's slot values (esp: the provider joins them). `recipient` and
+    `envelope_from` are bare addresses; `envelope_from` may be empty (RFC 5321 4.5.5).
+    """
+
+    delivery_id: int
+    delivery_uuid: str
+    envelope_from: str
+    recipient: str
+    payload: bytes | None = None
+    message: CompiledMessage | None = None
+    merge: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one copy. Holds no address: `reason` is masked and at most 200 characters.
+
+    accepted    the other side has taken responsibility; `remote_id` is its name for the copy
+    deferred    it certainly has not, and may later; not before `retry_after` seconds if given
+    rejected    it certainly has not and will not
+    uncertain   it may have: nobody but an event or an operator may say more
+
+    `about_us` is true when the refusal speaks of the sender (credentials, policy, size), not of
+    this reader: it feeds the breaker and marks no reader as bounced, whatever `state` is.
+    `code` is the SMTP or HTTP code with the enhanced one, such as "550 5.7.26", or empty.
+    """
+
+    delivery_id: int
+    state: State
+    phase: Phase
+    reason: str = ""
+    code: str = ""
+    remote_id: str = ""
+    about_us: bool = False
+    retry_after: int | None = None
+
+    @property
+    def unreachable(self) -> bool:
+        """True when the copy never left because no session with the server came about."""
+        return self.state == "deferred" and self.phase in {Phase.CONNECT, Phase.SESSION}
+
+
+class Transport(Protocol):
+    """One way out. An instance belongs to one lane in one process and is not thread-safe."""
+
+    needs: Literal["payload", "merge"]
+    """Which of a copy's two forms `hand_over` reads; the other may be left out."""
+
+    def open(self) -> None:
+        """Get ready. Contacts nobody: the first `hand_over` does. May be called again."""
+
+    def hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
+        """Hand over up to COPIES_IN_FLIGHT copies and yield one outcome for each.
+
+        Outcomes come as they become known, in any order, so that the lane can settle them while
+        others are under way; exactly one for every copy, whatever happens. Nothing about one
+        reader, server or network raises; an exception means a fault in the program, and
+        copies without an outcome then are `uncertain`. The iterator must be read to its end: one
+        that is dropped closes its connections, and copies without an outcome are `uncertain`.
+        The intent of every copy must be committed before the first `next()`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Part from the server politely (QUIT). Never raises; may be called again."""
