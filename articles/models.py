@@ -124,6 +124,16 @@ class Image(models.Model):
         fitting = next((each for each in widths if each >= width), widths[-1])
         return default_storage.url(made[str(fitting)])
 
+    @property
+    def page_url(self) -> str:
+        """The picture for a page, where a browser does not choose from `page_srcset`."""
+        return self.url_for(960)
+
+    @property
+    def page_srcset(self) -> str:
+        """What a browser chooses from; every browser that knows srcset knows WebP."""
+        return self.srcset("webp")
+
     def srcset(self, kind: str = "jpeg") -> str:
         """Every rendition of a format with its width, as the srcset attribute wants it."""
         made: dict[str, str] = self.renditions.get(kind, {})
@@ -156,12 +166,14 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         return self.select_related("section", "lead_image").prefetch_related("bylines__author", "tags")
 
 
-class ArticleManager(models.Manager["Article"].from_queryset(ArticleQuerySet)):  # type: ignore[misc]  # made at run time
+StoryManager = models.Manager.from_queryset(ArticleQuerySet)
+
+
+class ArticleManager(StoryManager["Article"]):
     """Stories without their search vector, which only the database reads."""
 
     def get_queryset(self) -> ArticleQuerySet:
-        found: ArticleQuerySet = super().get_queryset()
-        return found.defer("search_vector")
+        return ArticleQuerySet(self.model, using=self._db).defer("search_vector")
 
 
 class Article(models.Model):

@@ -1,0 +1,87 @@
+"""A story's text: Markdown with our own pictures in, sanitised HTML and plain text out.
+
+A picture stands on a line of its own, by its number:
+
+    ![What it shows](image:12 "The line under it")
+
+The picture's credit is added by itself; without the part in brackets, its own
+alternative text is used, and without the part in quotes, its own caption.
+"""
+
+import functools
+import hashlib
+import re
+from collections.abc import Iterable
+
+from django.template.loader import render_to_string
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from articles.models import Article, Image
+from mailkit import html as mailkit_html
+from mailkit.html import MarkupRefused, Rendered
+
+MAX_FIGURES = 50
+FIGURE = re.compile(
+    r"^[ ]{0,3}!\[(?P<alt>[^\]\n]{0,300})\]\(image:(?P<pk>[0-9]{1,12})"
+    r'(?:[ ]+"(?P<caption>[^"\n]{0,400})")?\)[ \t\r]*$',
+    re.MULTILINE,
+)
+HOW = '![What it shows](image:12 "The line under it")'
+
+
+def render(markdown: str) -> Rendered:
+    """Render a story's text, pictures included, through the one sanitiser.
+
+    On failure: MarkupRefused with a sentence for the author, among other things
+    for a picture that does not exist or that does not stand on its own line.
+    """
+    return _convert(_with_figures(markdown))
+
+
+def shown(article: Article) -> SafeString:
+    """The stored HTML, as it may stand on a page.
+
+    Only what `render` made is trusted: when the stored hash does not fit the
+    stored HTML, somebody else wrote it, and it is shown as plain characters.
+    """
+    if hashlib.sha256(article.body_html.encode()).hexdigest() == article.body_sha256:
+        return mark_safe(article.body_html)  # noqa: S308  # sanitised by `render`, as its hash shows
+    return escape(article.body_html)
+
+
+def pictures_in(markdown: str) -> list[int]:
+    """The numbers of the pictures that the text names."""
+    return [int(found["pk"]) for found in FIGURE.finditer(markdown)]
+
+
+# A form checks the text that the verb stores a moment later, and each conversion starts a process.
+@functools.lru_cache(maxsize=4)
+def _convert(markdown: str) -> Rendered:
+    return mailkit_html.render(markdown, profile="article")
+
+
+def _with_figures(markdown: str) -> str:
+    wanted = pictures_in(markdown)
+    if len(wanted) > MAX_FIGURES:
+        raise MarkupRefused(f"There are more than {MAX_FIGURES} pictures in the text. Please divide the story.")
+    pictures = _pictures(wanted)
+
+    def figure(found: re.Match[str]) -> str:
+        image = pictures[int(found["pk"])]
+        context = {"image": image, "alt": found["alt"] or image.alt, "caption": found["caption"] or image.caption}
+        # One line: a blank line would end the raw HTML block.
+        return f"\n\n{' '.join(render_to_string('articles/_figure.html', context).split())}\n\n"
+
+    expanded = FIGURE.sub(figure, markdown)
+    if "](image:" in expanded:
+        raise MarkupRefused(f"A picture needs a line of its own, written like this: {HOW}")
+    return expanded
+
+
+def _pictures(wanted: Iterable[int]) -> dict[int, Image]:
+    found = Image.objects.in_bulk(set(wanted))
+    for pk in wanted:
+        if pk not in found:
+            raise MarkupRefused(f"There is no picture number {pk}. The list of pictures shows each one's number.")
+    return found

@@ -1,0 +1,222 @@
+"""The verbs of a story: save, submit, schedule, publish, correct, withdraw, restore.
+
+    draft -> in_review -> scheduled -> published -> withdrawn, and back by return_to_draft or publish
+
+Every verb works on the row, not on the object that it was handed: it is one
+conditional UPDATE whose row count decides, and the object is refreshed after it.
+`actor` is the account that acts; None is the house itself, the clock or a command.
+On failure each raises a PublishingError, or MarkupRefused, and nothing has changed.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Greatest
+
+from articles import markup, revisions, rights, slugs
+from articles.models import Article, Correction, ReleaseHorizon, Revision
+from articles.refusals import NotAllowed, NotReady, PublishingError, SlugTaken, WrongState
+from mailkit import message
+from mailkit.html import MarkupRefused, Rendered
+
+__all__ = [
+    "WINDOW_LOCK", "MarkupRefused", "NotAllowed", "NotReady", "PublishingError", "SlugTaken", "WrongState",
+    "close_window", "correct", "publish", "publish_due", "restore", "return_to_draft", "save_revision", "schedule",
+    "submit", "withdraw",
+]  # fmt: skip
+
+# Number of the advisory lock between releasing stories (shared) and composing a window of them (exclusive).
+WINDOW_LOCK = 7_310_587_204
+HORIZON = 1
+INSTANT = timedelta(microseconds=1)
+
+DRAFT, IN_REVIEW, SCHEDULED = Article.State.DRAFT, Article.State.IN_REVIEW, Article.State.SCHEDULED
+PUBLISHED, WITHDRAWN = Article.State.PUBLISHED, Article.State.WITHDRAWN
+UNPUBLISHED = (DRAFT, IN_REVIEW, SCHEDULED, WITHDRAWN)
+
+
+def save_revision(*, article: Article, actor: User | None, now: datetime, note: str = "") -> Revision:
+    """Take the story as its rows are: store its HTML, lead its old address here, keep a version.
+
+    Call it after the row, its tags and its bylines have been saved.
+    """
+    rights.require_edit(user=actor, article=article)
+    with transaction.atomic():
+        saved = Article.objects.select_for_update(no_key=True).get(pk=article.pk)
+        rendered = _rendered(saved)
+        slugs.check(slug=saved.slug, article_id=saved.pk)
+        last = saved.revisions.first()
+        slugs.moved(article=saved, old=last.snapshot["slug"] if last else saved.slug)
+        Article.objects.filter(pk=saved.pk).update(updated_at=now, **_columns(rendered))
+        kept = revisions.record(article=saved, actor=actor, note=note, now=now)
+    article.refresh_from_db()
+    return kept
+
+
+def restore(*, revision: Revision, actor: User | None, now: datetime) -> Revision:
+    """Set the story back to a version, as a new version; its address, dates and state stay as they are.
+
+    Tags, authors and pictures that have been deleted since stay away; the new version's note names them.
+    """
+    with transaction.atomic():
+        article = Article.objects.select_for_update(no_key=True).get(pk=revision.article_id)
+        rights.require_edit(user=actor, article=article)
+        missing = revisions.put_back(article=article, snapshot=revision.snapshot)
+        lost = f" without {', '.join(missing)}, deleted since" if missing else ""
+        note = f"Restored from revision {revision.number}{lost}"
+        return save_revision(article=article, actor=actor, now=now, note=note)
+
+
+def submit(*, article: Article, actor: User | None, now: datetime) -> None:
+    """Hand a draft to the editors."""
+    rights.require_edit(user=actor, article=article)
+    _check_ready(Article.objects.get(pk=article.pk))
+    _move(article, {DRAFT}, IN_REVIEW, "Submitted for review", actor, now)
+
+
+def return_to_draft(*, article: Article, actor: User | None, now: datetime) -> None:
+    """Take a story out of review or off the clock; it is not published then."""
+    rights.require(rights.EDIT_ANY, user=actor)
+    _move(article, {IN_REVIEW, SCHEDULED}, DRAFT, "Returned to draft", actor, now, publish_at=None)
+
+
+def schedule(*, article: Article, publish_at: datetime, actor: User | None, now: datetime) -> None:
+    """Let the clock publish a story at a later hour; scheduling again moves the hour."""
+    rights.require(rights.PUBLISH, user=actor)
+    if publish_at <= now:
+        raise NotReady("Choose an hour that is still to come, or publish the story now.")
+    _check_ready(Article.objects.get(pk=article.pk))
+    note = f"Scheduled for {publish_at:%Y-%m-%d %H:%M} UTC"
+    _move(article, {DRAFT, IN_REVIEW, SCHEDULED, WITHDRAWN}, SCHEDULED, note, actor, now, publish_at=publish_at)
+
+
+def publish(*, article: Article, actor: User | None, now: datetime) -> None:
+    """Put a story before the readers, also one that was withdrawn.
+
+    After: its HTML is stored with its hash; `published_at` is the date that was
+    set or `now`; `first_published_at` is set once and lies after every window
+    that was composed, so that exactly one later window has the story.
+    """
+    rights.require(rights.PUBLISH, user=actor)
+    _release(article, Q(state__in=UNPUBLISHED), actor, now, shown_from=now)
+
+
+def publish_due(*, article: Article, now: datetime) -> None:
+    """Publish a scheduled story whose hour has come; raises WrongState when it is not one (any more)."""
+    _release(article, Q(state=SCHEDULED, publish_at__lte=now), None, now, shown_from=F("publish_at"))
+
+
+def withdraw(*, article: Article, reason: str, actor: User | None, now: datetime) -> None:
+    """Take a story back; its address answers 410 and gives the reason."""
+    rights.require(rights.PUBLISH, user=actor)
+    if not (reason := reason.strip()):
+        raise NotReady("Give a reason. Readers who come to the address see it.")
+    note = f"Withdrawn: {reason}"
+    _move(article, {PUBLISHED}, WITHDRAWN, note, actor, now, withdrawn_at=now, withdrawal_reason=reason[:300])
+
+
+def correct(*, article: Article, text: str, actor: User | None, now: datetime) -> Correction:
+    """Add a dated note of what was wrong to a published story."""
+    rights.require(rights.EDIT_ANY, user=actor)
+    if not (text := text.strip()):
+        raise NotReady("Say what was wrong, and what is right.")
+    with transaction.atomic():
+        _move(article, {PUBLISHED}, PUBLISHED, f"Corrected: {text}", actor, now)
+        return Correction.objects.create(article=article, text=text, corrected_at=now, created_by=actor)
+
+
+def close_window(*, end: datetime) -> None:
+    """For composing: from here to the end of the transaction no story can be released at or before `end`.
+
+    Call it inside the transaction that gathers the stories up to `end`. It waits
+    for releases that are under way; a story published later is stamped after `end`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WINDOW_LOCK])
+    _row, created = ReleaseHorizon.objects.get_or_create(pk=HORIZON, defaults={"closed_until": end})
+    if not created:
+        ReleaseHorizon.objects.filter(pk=HORIZON).update(closed_until=Greatest(F("closed_until"), end))
+
+
+def _enter_window(now: datetime) -> datetime:
+    """Wait while a window is composed; return the instant at which a story may be released."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [WINDOW_LOCK])
+    horizon = ReleaseHorizon.objects.filter(pk=HORIZON).first()
+    return max(now, horizon.closed_until + INSTANT) if horizon else now
+
+
+def _release(article: Article, condition: Q, actor: User | None, now: datetime, *, shown_from: Any) -> None:
+    """Publish the row if the condition holds, and the text is still the one that was rendered here."""
+    row = Article.objects.get(pk=article.pk)
+    rendered = _check_ready(row)
+    with transaction.atomic():
+        released_at = _enter_window(now)
+        published = (
+            Article.objects.filter(condition, pk=row.pk, headline=row.headline, body_markdown=row.body_markdown)
+            .update(
+                state=PUBLISHED,
+                published_at=Coalesce("published_at", shown_from),
+                first_published_at=Coalesce("first_published_at", released_at),
+                publish_at=None,
+                withdrawn_at=None,
+                withdrawal_reason="",
+                updated_at=now,
+                **_columns(rendered),
+            )
+        )  # fmt: skip
+        if published != 1:
+            raise _mismatch(row.pk, PUBLISHED, UNPUBLISHED)
+        article.refresh_from_db()
+        revisions.record(article=article, actor=actor, note="Published", now=now)
+
+
+def _move(
+    article: Article,
+    expected: Collection[Article.State],
+    to: Article.State,
+    note: str,
+    actor: User | None,
+    now: datetime,
+    **columns: Any,
+) -> None:
+    """Change the state if the row is in one of the expected ones, and keep a version with the note."""
+    with transaction.atomic():
+        found = Article.objects.filter(pk=article.pk, state__in=expected)
+        if found.update(state=to, updated_at=now, **columns) != 1:
+            raise _mismatch(article.pk, to, expected)
+        article.refresh_from_db()
+        revisions.record(article=article, actor=actor, note=note, now=now)
+
+
+def _mismatch(pk: int, to: Article.State, expected: Collection[Article.State]) -> PublishingError:
+    state = Article.State(Article.objects.values_list("state", flat=True).get(pk=pk))
+    if state in expected:
+        return WrongState("Somebody saved the story at the same moment. Look at it again, then repeat this.")
+    return WrongState(f"The story is {state.label.lower()} now, so it cannot become {to.label.lower()}.")
+
+
+def _check_ready(article: Article) -> Rendered:
+    """What readers would get; raises NotReady when there is nothing to read."""
+    rendered = _rendered(article)
+    if not rendered.text.strip() and "<img" not in rendered.html:
+        raise NotReady("Write the text first.")
+    return rendered
+
+
+def _rendered(article: Article) -> Rendered:
+    try:
+        message.check_header_text(article.headline)
+    except message.UnsafeHeaderText as error:
+        raise NotReady(f"Headline: {error}") from error
+    if not article.headline.strip():
+        raise NotReady("Write a headline first.")
+    return markup.render(article.body_markdown)
+
+
+def _columns(rendered: Rendered) -> dict[str, str]:
+    return {"body_html": rendered.html, "body_text": rendered.text, "body_sha256": rendered.sha256}

@@ -1,0 +1,27 @@
+"""A story's address: a new one leads on from the old, and no story takes over another's."""
+
+from articles.models import Article, SlugRedirect
+from articles.refusals import SlugTaken
+
+__all__ = ["SlugTaken", "check", "moved"]
+
+
+def check(*, slug: str, article_id: int | None) -> None:
+    """Return when the story may live at `slug`; otherwise raise SlugTaken."""
+    if Article.objects.filter(slug=slug).exclude(pk=article_id or 0).exists():
+        raise SlugTaken("Another story lives at this address. Choose a different one.")
+    if SlugRedirect.objects.filter(slug=slug).exclude(article__pk=article_id or 0).exists():
+        raise SlugTaken(
+            "This address once belonged to another story, and readers' old links lead there. Choose a different one."
+        )
+
+
+def moved(*, article: Article, old: str) -> None:
+    """Keep `old` leading to the story, which lives at its new slug now.
+
+    Redirects point to the story and never to an address, so a chain of moves is
+    always one step long. A story that no reader has seen leaves nothing behind.
+    """
+    SlugRedirect.objects.filter(slug=article.slug, article=article).delete()
+    if article.first_published_at is not None and old != article.slug:
+        SlugRedirect.objects.get_or_create(slug=old, defaults={"article": article})
