@@ -150,11 +150,11 @@ def chain(sheet: Sheet) -> None:
     sheet.line([(120, 560), (1480, 560)], SLATE, 14)
     for number in range(5):
         x, broken = 220 + number * 290, number == 3
-        y = 380.0 + (90 if broken else 0)
+        y = 370.0 + (90 if broken else 0)
         faces = ("#f08a68", RED, "#a63a1c") if broken else ("#8fb9ba", TEAL, "#1f4d51")
-        sheet.cube(x, y, 130, faces)
+        sheet.cube(x, y, 150, faces)
         for row in range(3):
-            sheet.line([(x - 84, y + 128 + row * 32), (x - 30, y + 159 + row * 32)], CREAM, 8)
+            sheet.line([(x - 98, y + 150 + row * 36), (x - 36, y + 186 + row * 36)], CREAM, 8)
 
 
 def miners(sheet: Sheet) -> None:

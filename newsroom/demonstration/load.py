@@ -1,0 +1,168 @@
+"""Puts Block News International into an empty database."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils.text import slugify
+
+from articles import publishing
+from articles.models import Article, Author, Byline, Image, Section, Tag
+from newsroom.demonstration import pictures, texts
+from publication.models import Publication
+from subscribers import legal
+from subscribers.models import Cadence, CadenceOffer, LegalDocument, Newsletter, Subscriber, Weekday
+
+SECTIONS = {
+    "News": "What happened, and what is known about it.",
+    "Markets": "Prices, flows and the reasons behind them.",
+    "Policy": "Laws, central banks and those who write the rules.",
+    "Technology": "How the networks work, in words that need no dictionary.",
+    "Products": "What is new in Block News itself.",
+}
+# Name -> role, and two sentences about the person.
+AUTHORS = {
+    "Staff Writer": ("Newsroom", "Reported and edited by the newsroom of Block News International."),
+    "Nora Ellery": ("Markets editor", "Writes about prices and about the people who make them. An invented person."),
+    "Jonas Okafor": ("Technology editor", "Explains protocols and reads their changelogs. An invented person."),
+    "Aidai Toktosunova": (
+        "Correspondent, Central Asia",
+        "Covers policy between Bishkek and Almaty. An invented person.",
+    ),
+}
+PUBLICATION = {
+    "name": "Block News International",
+    "owner": "Blends Media Group",
+    "strapline": "Digital money, its markets and its makers, in plain words",
+    "postal_address": "Blends Media Group\n14 Specimen Row\nLondon ZZ1 1ZZ\nUnited Kingdom",
+    "accent_colour": "#b23a0e",
+    "ink_colour": "#1c1f26",
+    "sender_name": "Block News International",
+    "sender_address": "news@blocknews.example",
+    "reply_to": "editors@blocknews.example",
+    "contact_address": "editors@blocknews.example",
+    "language": "en",
+    "time_zone": "Europe/London",
+}
+# Stories that the demonstration brings along stand in the first daily and weekly digest, but are not sent one by one.
+INSTANT, DAILY, WEEKLY = Cadence.INSTANT, Cadence.DAILY, Cadence.WEEKLY
+
+
+class NotEmptyError(Exception):
+    """The database holds a publication already; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """How much was loaded."""
+
+    stories: int
+    newsletters: int
+
+
+def load(*, now: datetime) -> Loaded:
+    """Load the whole demonstration, in one transaction; `now` is when its stories are released.
+
+    Raises `NotEmptyError` if there are stories, newsletters, readers or legal documents.
+    """
+    with transaction.atomic():
+        _require_empty()
+        _publication()
+        for position, text in enumerate(texts.legal_texts()):
+            _legal(text, position, now)
+        for position, (name, description) in enumerate(SECTIONS.items()):
+            Section.objects.create(name=name, slug=slugify(name), description=description, position=position)
+        for name, (role, biography) in AUTHORS.items():
+            Author.objects.create(name=name, slug=slugify(name), role=role, biography=biography)
+        written = texts.stories()
+        for story in written:
+            _story(story, now)
+        _newsletters(now)
+    return Loaded(stories=len(written), newsletters=Newsletter.objects.count())
+
+
+def _require_empty() -> None:
+    rows = (Article.objects, Section.objects, Newsletter.objects, Subscriber.objects, LegalDocument.objects)
+    if any(manager.exists() for manager in rows):
+        raise NotEmptyError(
+            "There are stories, newsletters or readers here already, so the demonstration was not loaded."
+        )
+
+
+def _publication() -> None:
+    house = Publication.objects.current()
+    for name, value in PUBLICATION.items():
+        setattr(house, name, value)
+    house.logo.save("block-news.png", ContentFile(pictures.logo()), save=False)
+    house.full_clean()
+    house.save()
+
+
+def _legal(text: texts.LegalText, position: int, now: datetime) -> None:
+    document = LegalDocument.objects.create(kind=text.kind, slug=text.slug, title=text.title, position=position)
+    legal.publish(document=document, body_markdown=text.body, change_note="", now=now)
+
+
+def _story(story: texts.Story, now: datetime) -> None:
+    article = Article(
+        headline=story.headline,
+        slug=story.slug,
+        standfirst=story.standfirst,
+        body_markdown=story.body,
+        section=Section.objects.get(name=story.section),
+        lead_image=_picture(story),
+        published_at=story.date,
+    )
+    article.full_clean()
+    article.save()
+    for position, name in enumerate(story.authors):
+        Byline.objects.create(article=article, author=Author.objects.get(name=name), position=position)
+    article.tags.set([Tag.objects.get_or_create(slug=slugify(name), defaults={"name": name})[0] for name in story.tags])
+    publishing.save_revision(article=article, actor=None, now=now)
+    publishing.publish(article=article, actor=None, now=now)
+
+
+def _picture(story: texts.Story) -> Image:
+    image = Image(alt=story.alt, caption=story.caption, credit=story.credit)
+    drawn = pictures.draw(name=story.picture)
+    image.file.save(f"{story.slug}.png", ContentFile(drawn), save=False)
+    image.save()
+    return image
+
+
+def _newsletters(now: datetime) -> None:
+    updates = Newsletter.objects.create(
+        name="Block News Tech & Product Updates",
+        slug="tech-and-product-updates",
+        description="The stories of the day on technology, markets and policy, and what is new in our products.",
+        time_zone="Europe/London",
+        auto_approve=True,
+        position=0,
+    )
+    _offer(updates, INSTANT, since=now)
+    _offer(updates, DAILY, since=now - timedelta(minutes=1), send_at=time(7))
+    _offer(updates, WEEKLY, since=now - timedelta(minutes=1), send_at=time(7), weekday=Weekday.MONDAY)
+    brief = Newsletter.objects.create(
+        name="Central Asia Brief",
+        slug="central-asia-brief",
+        description="Rules, reserves and payments between the Caspian and the Tian Shan, chosen by an editor.",
+        time_zone="Asia/Bishkek",
+        auto_approve=False,
+        position=1,
+    )
+    brief.sections.set(Section.objects.filter(name__in=["News", "Policy"]))
+    _offer(brief, WEEKLY, since=now - timedelta(minutes=1), send_at=time(8), weekday=Weekday.FRIDAY)
+
+
+def _offer(
+    newsletter: Newsletter,
+    cadence: Cadence,
+    *,
+    since: datetime,
+    send_at: time | None = None,
+    weekday: int | None = None,
+) -> None:
+    offer = CadenceOffer(newsletter=newsletter, cadence=cadence, active_since=since, send_at=send_at, weekday=weekday)
+    offer.full_clean()
+    offer.save()
