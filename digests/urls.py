@@ -1,5 +1,9 @@
 """Where issues are read and providers report."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from digests import webhooks
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
+]
