@@ -1,9 +1,10 @@
-"""Where the publication's own colours are read."""
+"""Addresses as readers outside the site need them."""
 
-from django.urls import URLPattern, URLResolver, path
+from urllib.parse import urljoin
 
-from publication import views
+from django.conf import settings
 
-urlpatterns: list[URLPattern | URLResolver] = [
-    path("colours.css", views.colours, name="colours"),
-]
+
+def absolute(path: str) -> str:
+    """The whole address of a path on this site; one that is whole already stays as it is."""
+    return urljoin(f"{settings.SITE_URL}/", path)
