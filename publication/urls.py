@@ -1,10 +1,17 @@
-"""Addresses as readers outside the site need them."""
+"""Where the publication's own colours are read, and addresses as readers outside the site need them."""
 
 from urllib.parse import urljoin
 
 from django.conf import settings
+from django.urls import URLPattern, URLResolver, path
+
+from publication import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("colours.css", views.colours, name="colours"),
+]
 
 
-def absolute(path: str) -> str:
-    """The whole address of a path on this site; one that is whole already stays as it is."""
-    return urljoin(f"{settings.SITE_URL}/", path)
+def absolute(location: str) -> str:
+    """The whole address of a location on this site; one that is whole already stays as it is."""
+    return urljoin(f"{settings.SITE_URL}/", location)
