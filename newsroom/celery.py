@@ -17,12 +17,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 log = logging.getLogger(__name__)
 
 
-class HintTask(DjangoTask):
+class HintTask(DjangoTask):  # type: ignore[type-arg]  # generic only in the stubs
     """A task is a hint to look at rows: a broker that is away delays the work and never fails its caller."""
 
     abstract = True
 
-    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]  # nothing is queued yet, so there is no result
         """Queue the task once the transaction is committed; a broker that is away is logged, not raised."""
         transaction.on_commit(functools.partial(self._hint, args, kwargs))
 

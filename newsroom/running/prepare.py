@@ -19,7 +19,7 @@ PYTHON = VENV / "bin" / "python"
 VERBS = {
     "run": ("newsroom.running.serve", "requirements.txt"),
     "check": ("newsroom.running.journey", "requirements.txt"),
-    "test": ("newsroom.running.checks", "requirements-dev.txt"),
+    "test": ("newsroom.running.verify", "requirements-dev.txt"),
     "bench": ("benchmarks", "requirements-dev.txt"),
 }
 

@@ -6,7 +6,6 @@ then web, worker and clock. Whatever this run started, it stops.
 
 import argparse
 import contextlib
-import fcntl
 import os
 import secrets
 import signal
@@ -15,30 +14,22 @@ import sys
 import time
 import types
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import django
-import psycopg
-import redis
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command, get_commands
 from django.core.management.base import SystemCheckError
 
-from newsroom import embedded, env
-from newsroom.running import processes
+from newsroom.running import processes, servers
+from newsroom.running.servers import Refused
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VAR = Path(os.environ.get("VAR_DIR") or ROOT / "var")
 ANSWER_SECONDS = 60.0
-EMBEDDED_OWNER = "started-by-run"
-
-
-class Refused(Exception):
-    """Something outside is not as it must be; the text is one sentence for a person."""
 
 
 class Stopped(Exception):
@@ -74,9 +65,7 @@ def serve(*, port: int, host: str) -> NoReturn:
     require_free(port, host=host)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
     os.environ.setdefault("PORT", str(port))
-    with _alone(), _servers(), processes.Group(ROOT, os.environ) as group:
-        require_database(os.environ["DATABASE_URL"])
-        require_redis(os.environ["REDIS_URL"])
+    with servers.alone(VAR, name="run"), servers.running(VAR), processes.Group(ROOT, os.environ) as group:
         django.setup()
         call_command("check", fail_level="ERROR", deploy=not settings.DEBUG)
         password = _fill()
@@ -103,28 +92,6 @@ def require_free(port: int, *, host: str) -> None:
                     f"Port {port} is not allowed to this user: choose a port above 1023, as in PORT=8001 bin/run."
                 )
             raise Refused(sentence) from error
-
-
-def require_database(url: str) -> None:
-    """Refuses if PostgreSQL does not answer; the sentence names no password."""
-    where = env.database(url)
-    place = f"{where['HOST'] or 'this machine'}{':' if where['PORT'] else ''}{where['PORT']}"
-    try:
-        psycopg.connect(url, connect_timeout=5).close()
-    except psycopg.Error as error:
-        reason = (str(error).strip().splitlines() or ["no answer"])[-1].split("failed: ")[-1]
-        raise Refused(f"DATABASE_URL cannot be used: PostgreSQL at {place} says: {reason}.") from error
-
-
-def require_redis(url: str) -> None:
-    """Refuses if Redis does not answer."""
-    try:
-        with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
-            client.ping()
-    except redis.RedisError as error:
-        where = env.split_url("REDIS_URL", url)
-        sentence = f"REDIS_URL cannot be used: Redis at {where.hostname or where.path} does not answer."
-        raise Refused(sentence) from error
 
 
 def await_answer(url: str, group: processes.Group) -> None:
@@ -171,49 +138,6 @@ def _local(host: str) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104  # compared, not bound
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """One bin/run per var directory: two would stop each other's servers."""
-    try:
-        VAR.mkdir(parents=True, exist_ok=True)
-        with (VAR / "run.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-    except BlockingIOError as error:
-        raise Refused(f"bin/run already serves this checkout: stop it first ({VAR / 'run.lock'} is held).") from error
-    except PermissionError as error:
-        raise Refused(f"{error.filename} is not writable for this user: run as its owner, or set VAR_DIR.") from error
-
-
-@contextlib.contextmanager
-def _servers() -> Iterator[None]:
-    """Sets DATABASE_URL and REDIS_URL for the programs; stops the embedded servers that are ours."""
-    here, mark = embedded.place(VAR), VAR / EMBEDDED_OWNER
-    # A run that was killed outright left its mark: its servers are now this run's to stop.
-    ours = set(mark.read_text(encoding="ascii").split()) if mark.exists() else set()
-    try:
-        if not env.text("DATABASE_URL") and embedded.start_postgres(here):
-            ours.add("postgres")
-        if not env.text("REDIS_URL") and embedded.start_redis(here):
-            ours.add("redis")
-        mark.write_text(" ".join(sorted(ours)), encoding="ascii")
-        _export("DATABASE_URL", env.text("DATABASE_URL") or embedded.database_url(VAR))
-        _export("REDIS_URL", env.text("REDIS_URL") or embedded.redis_url(VAR))
-        yield
-    finally:
-        if "redis" in ours:
-            embedded.stop_redis(here)
-        if "postgres" in ours:
-            embedded.stop_postgres(here)
-        mark.unlink(missing_ok=True)
-
-
-def _export(name: str, value: str) -> None:
-    """The programs get the value itself, so its file variant must go."""
-    os.environ[name] = value
-    os.environ.pop(f"{name}_FILE", None)
 
 
 def _fill() -> str | None:
