@@ -1,0 +1,107 @@
+"""A real browser against a real site: web, worker, PostgreSQL and Redis are the ones a newcomer gets."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+
+from tests.browser import stack as stacks
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+LAUNCH = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+DESK, TELEPHONE = (1280, 900), (320, 640)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One site serves them all, so one process runs them all; without Chromium none of them can run."""
+    for item in items:
+        if "tests/browser/" not in item.path.as_posix():
+            continue
+        item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.xdist_group("browser"))
+        if CHROMIUM is None:
+            item.add_marker(pytest.mark.skip(reason="NO CHROMIUM ON THIS MACHINE: THE BROWSER WAS NOT TESTED"))
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
+    """The running product."""
+    running = stacks.start(var=tmp_path_factory.mktemp("site"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for each file: Playwright's event loop must not outlive it, other tests would trip over it."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=LAUNCH)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watched:
+    """What a page said and asked for while a test used it."""
+
+    host: str
+    faults: list[str] = field(default_factory=list)
+
+    def follow(self, page: Page) -> None:
+        """Listen to a page from before its first request."""
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.faults.append(f"script error: {error}"))
+        page.on("request", self._request)
+        page.on("response", self._response)
+
+    def _console(self, said: ConsoleMessage) -> None:
+        # A page that answers 404 on purpose is told of by this message too; parts are watched by _response.
+        if said.type in {"error", "warning"} and not said.text.startswith("Failed to load resource"):
+            self.faults.append(f"console: {said.text}")
+
+    def _request(self, request: Request) -> None:
+        target = urlsplit(request.url)
+        if target.scheme not in {"data", "blob", "about"} and target.netloc != self.host:
+            self.faults.append(f"asked another host: {target.netloc}")
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type != "document":
+            self.faults.append(f"{response.status} for {response.url}")
+
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(site: stacks.Stack, chromium: Browser) -> Iterator[Opener]:
+    """Makes pages with a fresh profile each; at the end none of them may have complained."""
+    watched = Watched(host=urlsplit(site.url).netloc)
+    contexts: list[BrowserContext] = []
+
+    def make(*, size: tuple[int, int] = DESK, **options: Any) -> Page:
+        context = chromium.new_context(
+            base_url=site.url, viewport={"width": size[0], "height": size[1]}, service_workers="block", **options
+        )
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        watched.follow(page)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not watched.faults, "\n".join(watched.faults)
+
+
+@pytest.fixture
+def page(open_page: Opener) -> Page:
+    """A page on a desk."""
+    return open_page()
