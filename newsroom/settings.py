@@ -92,6 +92,7 @@ TEMPLATES = [
                 "articles.context.navigation",
                 "articles.context.navigation",
                 "subscribers.context.signup_block",
+                "subscribers.context.legal_documents",
             ],
         },
     }

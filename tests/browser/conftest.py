@@ -1,6 +1,5 @@
 """A real browser against a real site: web, worker, PostgreSQL and Redis are the ones a newcomer gets."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
+from newsroom.running import chromium as browsers
 from tests.browser import stack as stacks
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = browsers.find()
 LAUNCH = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.browser)
         item.add_marker(pytest.mark.xdist_group("browser"))
         if CHROMIUM is None:
-            item.add_marker(pytest.mark.skip(reason="NO CHROMIUM ON THIS MACHINE: THE BROWSER WAS NOT TESTED"))
+            item.add_marker(pytest.mark.skip(reason=browsers.MISSING))
 
 
 @pytest.fixture(scope="session")
