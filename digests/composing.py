@@ -1,0 +1,276 @@
+"""Which stories an issue holds: one issue per period, each story in one digest of its line.
+
+A line is a newsletter's issues of one kind and cadence. Windows of a line touch: each starts where the
+one before ended, so a story is in exactly one of them, whatever the clock did.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from django.db import DatabaseError, transaction
+from django.db.models import Max
+
+from articles import publishing
+from articles.models import Article, ArticleQuerySet
+from digests import approval, calendar, freezing
+from digests.models import Issue, IssueItem
+from subscribers.models import Cadence, CadenceOffer, Newsletter
+
+log = logging.getLogger(__name__)
+
+EMPTY = "No story was published in this window."
+STALE = "Skipped: the clock came back too late for this run. Its stories go into the next digest."
+
+
+class ComposingError(Exception):
+    """The issue cannot be composed or changed; the message is a sentence for an editor."""
+
+
+class NotOffered(ComposingError):
+    """The newsletter does not offer this cadence."""
+
+
+class NotEditable(ComposingError):
+    """The issue is approved or frozen, so what stands in it can no longer change."""
+
+
+class Mismatch(ComposingError):
+    """The named stories are not the stories of the issue."""
+
+
+def compose_due(*, now: datetime) -> list[Issue]:
+    """What the clock does: every digest that is due, and every story that is owed at once.
+
+    Harmless when late, early or doubled. One newsletter that cannot be composed never stops the others.
+    """
+    made = []
+    for run in calendar.due(now=now):
+        try:
+            made.append(
+                compose(
+                    newsletter=run.newsletter,
+                    cadence=run.cadence,
+                    period_key=run.period_key,
+                    window_end=run.window_end,
+                    now=now,
+                )
+            )
+        except (ComposingError, DatabaseError):
+            log.exception("newsletter %s: the %s digest was not composed", run.newsletter.pk, run.cadence)
+    return made + compose_instant(now=now)
+
+
+def compose(*, newsletter: Newsletter, cadence: str, period_key: str, window_end: datetime, now: datetime) -> Issue:
+    """The digest of this period, made when there is none yet; whoever asks again gets the same issue.
+
+    After: an issue in state draft with the stories of (end of the issue before, window_end], approved if
+    the newsletter says so; or a cancelled issue with the reason, when nothing was published or the run
+    is too late. On failure: NotOffered.
+    """
+    stale = calendar.is_stale(cadence=cadence, runs_at=window_end, now=now)
+    return _compose(newsletter, cadence, period_key=period_key, window_end=window_end, now=now, stale=stale)
+
+
+def compose_now(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:
+    """A digest by hand of everything since the issue before, beside the clock's runs.
+
+    Its period key is the instant itself, so it never takes the place of the clock's run of that day; it
+    moves the window of the line on, so the clock's next digest starts where this one ends.
+    """
+    key = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _compose(newsletter, cadence, period_key=key, window_end=now, now=now, stale=False)
+
+
+def compose_as_of(*, newsletter: Newsletter, cadence: str, at: datetime, now: datetime) -> Issue:
+    """The digest of the period that contains `at`, under the key that the clock uses for it.
+
+    Its window ends at `at`, or now when `at` lies in the future: a story that is published later must
+    stay free for the digest after. If the period has its issue already, that issue is returned.
+    """
+    run = calendar.period(offer=_digest_offer(newsletter, cadence), at=at)
+    return _compose(newsletter, cadence, period_key=run.key, window_end=min(at, now), now=now, stale=False)
+
+
+def compose_article_issue(*, newsletter: Newsletter, article: Article, now: datetime) -> Issue:
+    """The issue that brings one story to the readers who want each story at once; made at most once.
+
+    On failure: NotOffered when the newsletter has no such cadence, Mismatch when the story is not public
+    or was published before the cadence was offered.
+    """
+    offer = _offer(newsletter, Cadence.INSTANT)
+    released = article.first_published_at
+    if article.state != Article.State.PUBLISHED or released is None or released <= offer.active_since:
+        raise Mismatch("Only a public story that came after the cadence was offered is sent at once.")
+    with transaction.atomic():
+        issue, created = _insert(
+            newsletter=newsletter,
+            kind=Issue.Kind.ARTICLE,
+            cadence=Cadence.INSTANT,
+            period_key=f"article-{article.pk}",
+            window_end=released,
+        )
+        if created:
+            IssueItem.objects.create(issue=issue, article=article)
+            _approve_if_automatic(issue, now=now)
+    return issue
+
+
+def compose_instant(*, now: datetime) -> list[Issue]:
+    """An issue for each story that an instant cadence still owes its readers; returns the new issues.
+
+    Stories older than the cadence's largest delay are left: nobody wants yesterday's news "at once".
+    """
+    made = []
+    oldest = now - calendar.max_staleness(cadence=Cadence.INSTANT)
+    for offer in CadenceOffer.objects.filter(is_active=True, cadence=Cadence.INSTANT).select_related("newsletter"):
+        stories = stories_of(newsletter=offer.newsletter, start=max(oldest, offer.active_since), end=now)
+        keys = {f"article-{story.pk}": story for story in stories}
+        known = Issue.objects.filter(newsletter=offer.newsletter, kind=Issue.Kind.ARTICLE, period_key__in=keys)
+        owed = keys.keys() - set(known.values_list("period_key", flat=True))
+        made += [
+            compose_article_issue(newsletter=offer.newsletter, article=keys[key], now=now) for key in sorted(owed)
+        ]
+    return made
+
+
+def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime) -> ArticleQuerySet:
+    """Public stories of the newsletter's sections, first published in (start, end], oldest first."""
+    stories = Article.objects.all().released_between(start, end)
+    sections = list(newsletter.sections.values_list("pk", flat=True))
+    return stories.filter(section__in=sections) if sections else stories
+
+
+def add_item(*, issue: Issue, article: Article) -> IssueItem:
+    """Put a public story at the end of a draft, or take back in one that was left out."""
+    with _draft(issue):
+        if article.state != Article.State.PUBLISHED:
+            raise Mismatch("Only a published story can stand in an issue. Publish it first.")
+        last = issue.items.aggregate(last=Max("position"))["last"]
+        item, created = IssueItem.objects.get_or_create(
+            issue=issue, article=article, defaults={"position": 0 if last is None else last + 1}
+        )
+        if not created and not item.included:
+            item.included = True
+            item.save(update_fields=["included"])
+    return item
+
+
+def remove_item(*, issue: Issue, article: Article) -> None:
+    """Leave a story out of a draft. Its row stays, so no other digest of the line offers it again."""
+    with _draft(issue):
+        if not issue.items.filter(article=article).update(included=False):
+            raise Mismatch("The story does not stand in this issue.")
+
+
+def reorder(*, issue: Issue, articles: Sequence[Article]) -> None:
+    """Give the stories of a draft this order; all of them must be named, each once."""
+    with _draft(issue):
+        items = {item.article_id: item for item in issue.items.all()}
+        order = [article.pk for article in articles]
+        if len(set(order)) != len(order) or set(order) != set(items):
+            raise Mismatch("Name every story of the issue exactly once to give them an order.")
+        for position, key in enumerate(order):
+            items[key].position = position
+        IssueItem.objects.bulk_update(items.values(), ["position"])
+
+
+def set_introduction(*, issue: Issue, text: str) -> None:
+    """Replace the introduction (Markdown) of a draft."""
+    with _draft(issue):
+        issue.introduction = text
+        issue.save(update_fields=["introduction", "updated_at"])
+
+
+def is_editable(*, issue: Issue) -> bool:
+    """True while an editor may still change what stands in the issue."""
+    return issue.state == Issue.State.DRAFT
+
+
+def _compose(
+    newsletter: Newsletter, cadence: str, *, period_key: str, window_end: datetime, now: datetime, stale: bool
+) -> Issue:
+    offer = _digest_offer(newsletter, cadence)
+    with transaction.atomic():
+        publishing.close_window(end=window_end)
+        issue, created = _insert(
+            newsletter=newsletter, kind=Issue.Kind.DIGEST, cadence=cadence, period_key=period_key, window_end=window_end
+        )
+        if created:
+            _fill(issue, offer=offer, now=now, stale=stale)
+    return issue
+
+
+@contextmanager
+def _draft(issue: Issue) -> Iterator[None]:
+    """A transaction that holds the issue's row; NotEditable unless it is still a draft."""
+    with transaction.atomic():
+        if not is_editable(issue=Issue.objects.select_for_update().get(pk=issue.pk)):
+            raise NotEditable("This issue is approved or frozen. What stands in it can no longer change.")
+        yield
+
+
+def _insert(
+    *, newsletter: Newsletter, kind: Issue.Kind, cadence: str, period_key: str, window_end: datetime
+) -> tuple[Issue, bool]:
+    """INSERT ... ON CONFLICT DO NOTHING: the issue of this key, and whether it was made here."""
+    new = Issue(newsletter=newsletter, kind=kind, cadence=cadence, period_key=period_key, window_end=window_end)
+    Issue.objects.bulk_create([new], ignore_conflicts=True)
+    issue = Issue.objects.select_related("newsletter").get(
+        newsletter=newsletter, kind=kind, cadence=cadence, period_key=period_key
+    )
+    return issue, issue.uuid == new.uuid
+
+
+def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool) -> None:
+    """Give a new digest its window and stories, or record why there is nothing to send."""
+    end = issue.window_end or now
+    issue.window_start = min(_line_end(issue) or offer.active_since, end)
+    stories = list(stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end))
+    if stale or not stories:
+        issue.state, issue.state_reason = Issue.State.CANCELLED, STALE if stale else EMPTY
+    issue.save(update_fields=["window_start", "state", "state_reason", "updated_at"])
+    if issue.state == Issue.State.CANCELLED:
+        return
+    # The newest story leads until an editor says otherwise.
+    IssueItem.objects.bulk_create(
+        IssueItem(issue=issue, article=story, position=position) for position, story in enumerate(reversed(stories))
+    )
+    _approve_if_automatic(issue, now=now)
+
+
+def _line_end(issue: Issue) -> datetime | None:
+    """Where the windows of this line end so far; an issue that was cancelled before it left does not count."""
+    line = Issue.objects.filter(newsletter=issue.newsletter, kind=issue.kind, cadence=issue.cadence)
+    counted = line.exclude(pk=issue.pk).exclude(state=Issue.State.CANCELLED, planned_at__isnull=True)
+    end: datetime | None = counted.aggregate(end=Max("window_end"))["end"]
+    return end
+
+
+def _approve_if_automatic(issue: Issue, *, now: datetime) -> None:
+    """Approve for a newsletter that waits for nobody; if that is refused, leave a draft that says why."""
+    if not issue.newsletter.auto_approve:
+        return
+    try:
+        with transaction.atomic():
+            approval.approve(issue=issue, actor=None, now=now)
+    except (approval.NotAllowed, freezing.NotFrozen) as refusal:
+        Issue.objects.filter(pk=issue.pk).update(state_reason=str(refusal)[:300])
+    issue.refresh_from_db()
+
+
+def _digest_offer(newsletter: Newsletter, cadence: str) -> CadenceOffer:
+    if cadence == Cadence.INSTANT:
+        raise NotOffered("Digests are daily or weekly; with “instant” each story is sent when it is published.")
+    return _offer(newsletter, cadence)
+
+
+def _offer(newsletter: Newsletter, cadence: str) -> CadenceOffer:
+    offers = {offer.cadence: offer for offer in newsletter.offers.filter(is_active=True)}
+    if cadence not in offers:
+        known = ", ".join(sorted(offers)) or "no cadence yet"
+        raise NotOffered(f"{newsletter} does not offer “{cadence}”; it offers {known}.")
+    return offers[cadence]

@@ -1,0 +1,231 @@
+"""Which stories a digest holds, and that each is in exactly one digest of its line."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from articles.models import Article, Section
+from digests import composing
+from digests.models import Issue
+from digests.tests.conftest import SINCE, Release
+from subscribers.models import Cadence, CadenceOffer, Newsletter
+
+DAY = timedelta(days=1)
+
+
+def headlines(issue: Issue) -> list[str]:
+    return [item.article.headline for item in issue.items.order_by("position")]
+
+
+def compose(newsletter: Newsletter, end: datetime, **others: datetime) -> Issue:
+    return composing.compose(
+        newsletter=newsletter,
+        cadence=Cadence.DAILY,
+        period_key=end.date().isoformat(),
+        window_end=end,
+        now=others.get("now", end),
+    )
+
+
+def test_the_first_window_starts_when_the_cadence_was_offered(newsletter: Newsletter, release: Release) -> None:
+    release("Before", SINCE)
+    release("After", SINCE + timedelta(seconds=1))
+    issue = compose(newsletter, SINCE + DAY)
+    assert (issue.state, issue.window_start, headlines(issue)) == (Issue.State.DRAFT, SINCE, ["After"])
+
+
+def test_windows_touch_and_do_not_overlap(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    release("At the end", now)
+    release("Just after", now + timedelta(microseconds=1))
+    first, second = compose(newsletter, now), compose(newsletter, now + DAY)
+    assert (headlines(first), headlines(second)) == (["At the end"], ["Just after"])
+    assert second.window_start == first.window_end
+
+
+def test_the_newest_story_leads(digest: Issue) -> None:
+    assert headlines(digest) == ["Third", "Second", "First"]
+
+
+def test_asking_again_gives_the_same_issue(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    release("One", now - timedelta(hours=1))
+    first = compose(newsletter, now)
+    release("Late", now - timedelta(minutes=1))
+    assert compose(newsletter, now, now=now + timedelta(hours=1)) == first
+    assert headlines(first) == ["One"]
+
+
+def test_an_empty_window_is_recorded_and_sends_nothing(newsletter: Newsletter, now: datetime) -> None:
+    issue = compose(newsletter, now)
+    assert (issue.state, issue.state_reason, issue.number) == ("cancelled", "No story was published in this window.", None)
+
+
+def test_a_run_that_is_too_late_is_recorded_and_its_stories_come_later(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    release("One", now - timedelta(hours=1))
+    skipped = compose(newsletter, now, now=now + timedelta(hours=24, seconds=1))
+    assert (skipped.state, skipped.items.count()) == (Issue.State.CANCELLED, 0)
+    assert "too late" in skipped.state_reason
+    assert headlines(compose(newsletter, now + DAY)) == ["One"]
+
+
+def test_a_run_that_is_a_little_late_is_caught_up(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    release("One", now - timedelta(hours=1))
+    assert compose(newsletter, now, now=now + timedelta(hours=23)).state == Issue.State.DRAFT
+
+
+def test_stories_of_a_digest_that_was_cancelled_before_it_left_come_again(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    release("One", now - timedelta(hours=1))
+    first = compose(newsletter, now)
+    Issue.objects.filter(pk=first.pk).update(state=Issue.State.CANCELLED)
+    assert headlines(compose(newsletter, now + DAY)) == ["One"]
+
+
+def test_stories_of_a_digest_that_was_cancelled_while_it_left_do_not(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    release("One", now - timedelta(hours=1))
+    first = compose(newsletter, now)
+    Issue.objects.filter(pk=first.pk).update(state=Issue.State.CANCELLED, planned_at=now)
+    assert compose(newsletter, now + DAY).state_reason == composing.EMPTY
+
+
+def test_only_stories_of_the_newsletters_sections(
+    newsletter: Newsletter, news: Section, release: Release, now: datetime
+) -> None:
+    newsletter.sections.add(news)
+    release("Ours", now - timedelta(hours=1))
+    release("Theirs", now - timedelta(hours=1), section=Section.objects.create(name="Sport", slug="sport"))
+    assert headlines(compose(newsletter, now)) == ["Ours"]
+
+
+def test_only_public_stories(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    withdrawn = release("Withdrawn", now - timedelta(hours=1))
+    Article.objects.filter(pk=withdrawn.pk).update(state=Article.State.WITHDRAWN)
+    assert compose(newsletter, now).state_reason == composing.EMPTY
+
+
+def test_each_cadence_has_its_own_line(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    release("One", now - timedelta(hours=1))
+    daily = compose(newsletter, now)
+    weekly = composing.compose_now(newsletter=newsletter, cadence=Cadence.WEEKLY, now=now)
+    assert headlines(daily) == headlines(weekly) == ["One"]
+
+
+def test_by_hand_the_same_day_takes_only_what_is_new_and_leaves_the_clock_alone(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    """Two digests by hand, then the clock's of the next morning: each story is in one of them."""
+    release("Morning", now - timedelta(hours=1))
+    first = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=now)
+    noon = now + timedelta(hours=3)
+    release("Noon", noon - timedelta(seconds=1))
+    second = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=noon)
+    release("Night", noon + timedelta(hours=9))
+    tomorrow = datetime(2025, 5, 7, 5, 0, tzinfo=UTC)
+    (third,) = (issue for issue in composing.compose_due(now=tomorrow) if issue.cadence == Cadence.DAILY)
+    assert [headlines(issue) for issue in (first, second, third)] == [["Morning"], ["Noon"], ["Night"]]
+    assert third.period_key == "2025-05-07"
+
+
+def test_as_of_a_time_takes_the_clocks_place_for_that_period(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    release("One", now - timedelta(hours=9))
+    at = datetime(2025, 5, 6, 5, 0, tzinfo=UTC)
+    first = composing.compose_as_of(newsletter=newsletter, cadence=Cadence.DAILY, at=at, now=now)
+    again = composing.compose_as_of(newsletter=newsletter, cadence=Cadence.DAILY, at=at + timedelta(hours=4), now=now)
+    assert first == again
+    assert (first.period_key, first.window_end) == ("2025-05-06", at)
+    assert not [issue for issue in composing.compose_due(now=now) if issue.cadence == Cadence.DAILY]
+
+
+def test_as_of_a_future_time_leaves_later_stories_free(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    release("Now", now - timedelta(hours=1))
+    ahead = composing.compose_as_of(newsletter=newsletter, cadence=Cadence.DAILY, at=now + DAY, now=now)
+    release("Later", now + timedelta(hours=1))
+    following = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=now + timedelta(hours=2))
+    assert (ahead.period_key, headlines(ahead), headlines(following)) == ("2025-05-07", ["Now"], ["Later"])
+
+
+@pytest.mark.parametrize(("cadence", "sentence"), [("instant", "daily or weekly"), ("hourly", "it offers daily, instant")])
+def test_a_cadence_that_is_not_offered_is_refused(
+    newsletter: Newsletter, now: datetime, cadence: str, sentence: str
+) -> None:
+    CadenceOffer.objects.filter(cadence=Cadence.WEEKLY).update(is_active=False)
+    with pytest.raises(composing.NotOffered, match=sentence):
+        composing.compose_now(newsletter=newsletter, cadence=cadence, now=now)
+
+
+def test_a_newsletter_that_approves_by_itself_has_its_digest_approved(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    newsletter.auto_approve = True
+    newsletter.save()
+    release("One", now - timedelta(hours=1))
+    issue = compose(newsletter, now)
+    assert (issue.state, issue.number, issue.approved_by) == (Issue.State.SCHEDULED, 1, None)
+
+
+def test_if_it_cannot_be_approved_a_draft_says_why(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    newsletter.auto_approve = True
+    newsletter.sender_address = "nobody@127.0.0.1"
+    newsletter.save()
+    release("One", now - timedelta(hours=1))
+    issue = compose(newsletter, now)
+    assert (issue.state, issue.number) == (Issue.State.DRAFT, None)
+    assert issue.state_reason.startswith("Check the addresses of sender")
+
+
+class TestOfTheClock:
+    """compose_due: what one tick makes."""
+
+    def test_a_digest_is_made_once_however_often_the_clock_ticks(
+        self, newsletter: Newsletter, release: Release, now: datetime
+    ) -> None:
+        release("One", now - timedelta(hours=7))
+        made = [issue for _ in range(3) for issue in composing.compose_due(now=now)]
+        assert sorted((issue.cadence, issue.period_key) for issue in made) == [
+            ("daily", "2025-05-06"),
+            ("weekly", "2025-W19"),
+        ]
+
+    def test_a_run_before_the_cadence_was_offered_is_not_due(self, newsletter: Newsletter, now: datetime) -> None:
+        CadenceOffer.objects.update(active_since=now - timedelta(hours=1))
+        assert composing.compose_due(now=now) == []
+
+    def test_a_cadence_that_is_switched_off_is_not_due(self, newsletter: Newsletter, now: datetime) -> None:
+        CadenceOffer.objects.update(is_active=False)
+        assert composing.compose_due(now=now) == []
+
+    def test_after_an_outage_one_digest_holds_the_stories_of_all_days(
+        self, newsletter: Newsletter, release: Release, now: datetime
+    ) -> None:
+        for days in (3, 2, 1):
+            release(f"{days} days ago", now - timedelta(days=days))
+        (daily,) = (issue for issue in composing.compose_due(now=now) if issue.cadence == Cadence.DAILY)
+        assert headlines(daily) == ["1 days ago", "2 days ago", "3 days ago"]
+
+
+class TestOfEachStoryAtOnce:
+    """compose_instant: one issue per story."""
+
+    def test_each_new_story_gets_its_issue_once(self, newsletter: Newsletter, release: Release, now: datetime) -> None:
+        stories = [release(name, now - timedelta(hours=1)) for name in ("One", "Two")]
+        made = [issue for _ in range(2) for issue in composing.compose_instant(now=now)]
+        assert [(issue.kind, issue.period_key) for issue in made] == [
+            ("article", f"article-{story.pk}") for story in stories
+        ]
+        assert [headlines(issue) for issue in made] == [["One"], ["Two"]]
+
+    def test_old_news_is_not_sent_at_once(self, newsletter: Newsletter, release: Release, now: datetime) -> None:
+        release("Old", now - timedelta(hours=6))
+        assert composing.compose_instant(now=now) == []
+
+    def test_a_story_from_before_the_offer_is_refused(
+        self, newsletter: Newsletter, release: Release, now: datetime
+    ) -> None:
+        with pytest.raises(composing.Mismatch, match="at once"):
+            composing.compose_article_issue(newsletter=newsletter, article=release("Old", SINCE), now=now)
