@@ -9,7 +9,8 @@ from newsroom import env
 
 # provider -> the Anymail settings that take user, password and host of the URL, in that order.
 # Everything after "?" is passed on by its own name: ?webhook_signing_key=... becomes
-# MAILGUN_WEBHOOK_SIGNING_KEY. Amazon SES is absent: it needs boto3, which is not installed.
+# MAILGUN_WEBHOOK_SIGNING_KEY. Absent: Amazon SES needs boto3, which is not installed; Anymail no
+# longer supports SendGrid.
 PROVIDERS: dict[str, tuple[str, str, str]] = {
     "brevo": ("API_KEY", "", ""),
     "mailersend": ("API_TOKEN", "", ""),
@@ -21,7 +22,6 @@ PROVIDERS: dict[str, tuple[str, str, str]] = {
     "postmark": ("SERVER_TOKEN", "", ""),
     "resend": ("API_KEY", "", ""),
     "scaleway": ("SECRET_KEY", "PROJECT_ID", "REGION"),
-    "sendgrid": ("API_KEY", "", ""),
     "sparkpost": ("API_KEY", "", ""),
     "unisender_go": ("API_KEY", "", ""),
 }

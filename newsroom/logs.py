@@ -5,7 +5,7 @@ import re
 
 # Anything that looks like local@domain, quoted or percent-encoded; deliberately greedy:
 # a masked innocent word costs nothing, a leaked address cannot be taken back.
-ADDRESS = re.compile(r"[^\s<>\"',;:()\[\]{}=&?/]+(?:@|%40)[^\s<>\"',;:()\[\]{}=&?/]+", re.IGNORECASE)
+ADDRESS = re.compile(r"(?:\"[^\"]*\"|[^\s<>\"',;:()\[\]{}=&?/]+)(?:@|%40)[^\s<>\"',;:()\[\]{}=&?/]+", re.IGNORECASE)
 QUERY = re.compile(r"(?<=[^\s?])\?[^\s\"']+=[^\s\"']*")
 # Tokens in paths are keys to somebody's subscription.
 TOKEN_PATH = re.compile(r"/(confirm|preferences|unsubscribe)/[^\s/\"']+")

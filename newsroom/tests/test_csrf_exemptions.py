@@ -1,0 +1,51 @@
+"""The doors without a CSRF token are few, known, and each has its reason."""
+
+from collections.abc import Iterator
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+# route -> why a token cannot be asked for there
+EXEMPT = {
+    "unsubscribe/<str:token>/": "RFC 8058: providers post without cookies; the signed token is the permission",
+    "webhooks/": "a mail provider posts; a signature or shared secret is verified instead",
+}
+
+
+def routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for entry in patterns:
+        route = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from routes(entry.url_patterns, route)
+        else:
+            yield route, entry
+
+
+def exempt_routes() -> set[str]:
+    found = set()
+    for route, entry in routes(get_resolver().url_patterns):
+        view = entry.callback
+        if getattr(view, "csrf_exempt", False) and not route.startswith("admin/"):
+            found.add(route)
+    return found
+
+
+def is_listed(route: str) -> bool:
+    return any(route == listed or (listed.endswith("webhooks/") and route.startswith(listed)) for listed in EXEMPT)
+
+
+def test_only_the_listed_doors_are_exempt() -> None:
+    assert [route for route in exempt_routes() if not is_listed(route)] == []
+
+
+def test_the_listed_doors_exist() -> None:
+    for listed in EXEMPT:
+        assert any(route.startswith(listed) for route in exempt_routes()), listed
+
+
+def test_the_admin_exempts_nothing() -> None:
+    exempt = [
+        route
+        for route, entry in routes(get_resolver().url_patterns)
+        if route.startswith("admin/") and getattr(entry.callback, "csrf_exempt", False)
+    ]
+    assert exempt == []

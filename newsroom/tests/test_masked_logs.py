@@ -1,0 +1,41 @@
+"""No address, token or query string reaches a log line."""
+
+import logging
+import sys
+
+import pytest
+
+from newsroom import logs
+
+
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        ("bounced: reader@example.com", "reader@example.com"),
+        ("to <Reader.Name+tag@sub.example.com>", "Reader.Name+tag"),
+        ("GET /subscribe/?address=reader%40example.com", "reader%40"),
+        ("GET /search/?q=secret+plan", "secret"),
+        ("POST /unsubscribe/eyJhbGciOi:1u:abc-DEF/", "eyJhbGciOi"),
+        ("GET /preferences/token-part/download", "token-part"),
+        ('"quoted name"@example.com', "@example.com"),
+        ("читатель@пример.рф wrote", "читатель"),
+        ("two: a@b.example,c@d.example", "c@d"),
+    ],
+)
+def test_secrets_are_masked(line: str, secret: str) -> None:
+    assert secret not in logs.mask(line)
+
+
+@pytest.mark.parametrize("line", ["Listening on 127.0.0.1:8000", "issue 12: 40 copies accepted, 2 deferred?"])
+def test_ordinary_lines_stay(line: str) -> None:
+    assert logs.mask(line) == line
+
+
+def test_arguments_and_tracebacks_are_masked_too() -> None:
+    try:
+        raise ValueError("refused by reader@example.com")
+    except ValueError:
+        record = logging.LogRecord("n", logging.ERROR, __file__, 1, "for %s", ("me@example.org",), sys.exc_info())
+    line = logs.MaskingFormatter("{levelname} {message}", style="{").format(record)
+    assert "example" not in line
+    assert "ValueError" in line
