@@ -1,0 +1,109 @@
+"""The confined half of `publication.pictures`: decode, turn upright, shrink, encode. Reads no settings."""
+
+import contextlib
+import io
+import warnings
+from typing import Any
+
+from PIL import Image, ImageCms, ImageOps
+
+from mailkit import confined
+
+READ_FORMATS = ["JPEG", "PNG", "WEBP", "GIF"]
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 85, "optimize": True, "progressive": True},
+    "PNG": {"optimize": True},
+    "WEBP": {"quality": 82, "method": 4},
+}
+FEW_COLOURS = 256
+
+NO_PICTURE = "The file is not a picture that can be used. Please choose a JPEG, PNG, WebP or GIF file."
+TOO_MANY_PIXELS = "The picture has too many pixels: at most 40 million are possible. Please save it smaller."
+TOO_MANY_FRAMES = "The picture is an animation with too many frames. Please choose a still picture."
+DAMAGED = "The picture is damaged or incomplete. Please save it anew and upload it again."
+
+
+class Refused(Exception):
+    """The picture is not used; str() is the sentence for its owner."""
+
+
+def answer(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+    """Re-encode the picture, or say in one sentence why not."""
+    try:
+        opened = _open(payload, max_pixels=request["max_pixels"], max_frames=request["max_frames"])
+        picture = _decode(opened, width=request["width"])
+    except Refused as error:
+        return {"refused": str(error)}, b""
+    wanted = request["format"] or _fitting_format(picture, came_as=str(opened.format))
+    if wanted == "JPEG" and picture.mode != "RGB":
+        picture = _on_white(picture)
+    encoded = io.BytesIO()
+    picture.save(encoded, format=wanted, **SAVE_OPTIONS[wanted])
+    return {"format": wanted, "width": picture.width, "height": picture.height}, encoded.getvalue()
+
+
+def _open(payload: bytes, *, max_pixels: int, max_frames: int) -> Image.Image:
+    """Read the headers and judge them before a single pixel is unpacked."""
+    Image.MAX_IMAGE_PIXELS = None  # ours is the stricter limit, and it refuses instead of warning
+    try:
+        opened = Image.open(io.BytesIO(payload), formats=READ_FORMATS)
+        if opened.width * opened.height > max_pixels:
+            raise Refused(TOO_MANY_PIXELS)
+        if getattr(opened, "n_frames", 1) > max_frames:
+            raise Refused(TOO_MANY_FRAMES)
+        opened.seek(0)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise Refused(NO_PICTURE) from error
+    return opened
+
+
+def _decode(opened: Image.Image, *, width: int) -> Image.Image:
+    """The first frame, upright, in sRGB, at most `width` wide, with nothing attached to it."""
+    try:
+        opened.load()
+        picture = ImageOps.exif_transpose(opened)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise Refused(DAMAGED) from error
+    picture = _in_srgb(picture)
+    if picture.width > width:
+        height = max(1, round(picture.height * width / picture.width))
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    bare = Image.new(picture.mode, picture.size)
+    bare.paste(picture)
+    return bare
+
+
+def _in_srgb(picture: Image.Image) -> Image.Image:
+    """RGB or RGBA; a colour profile is applied rather than carried along."""
+    profile = picture.info.get("icc_profile")
+    if profile and picture.mode in {"RGB", "CMYK"}:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
+            converted = ImageCms.profileToProfile(
+                picture, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+            picture = converted or picture
+    if picture.mode in {"I;16", "I", "F"}:
+        picture = picture.convert("I").point(lambda value: value / 256).convert("L")
+    transparent = picture.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in picture.info
+    return picture.convert("RGBA" if transparent else "RGB")
+
+
+def _fitting_format(picture: Image.Image, *, came_as: str) -> str:
+    if came_as == "JPEG":
+        return "JPEG"
+    if picture.mode == "RGBA" and picture.getchannel("A").getextrema() != (255, 255):
+        return "PNG"
+    if came_as == "PNG" or picture.convert("RGB").getcolors(FEW_COLOURS):
+        return "PNG"
+    return "JPEG"
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    ground = Image.new("RGB", picture.size, "white")
+    ground.paste(picture, mask=picture.getchannel("A") if picture.mode == "RGBA" else None)
+    return ground
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    confined.serve(answer)
