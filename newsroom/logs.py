@@ -44,6 +44,8 @@ def config(*, debug: bool) -> dict[str, object]:
             # Django's own handler would mail tracebacks to ADMINS and print unmasked lines.
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+            # Whoever scans the internet with wrong Host headers gets a 400 and no traceback here.
+            "django.security.DisallowedHost": {"handlers": [], "propagate": False},
             "celery": {"level": "INFO"},
             **{
                 name: {"level": "INFO"}

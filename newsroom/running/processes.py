@@ -14,6 +14,12 @@ from typing import Self
 
 STOP_SECONDS = 25.0
 PR_SET_PDEATHSIG = 1
+WORKER_ENVIRONMENT = {
+    # A stop gives running tasks CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT, and not for ever.
+    "REMAP_SIGTERM": "SIGQUIT",
+    # On a laptop root is root everywhere; a production unit file names its own user (docs/operations.md).
+    "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+}
 
 
 @dataclass

@@ -6,6 +6,7 @@ then web, worker and clock. Whatever this run started, it stops.
 
 import argparse
 import contextlib
+import io
 import os
 import secrets
 import signal
@@ -67,11 +68,11 @@ def serve(*, port: int, host: str) -> NoReturn:
     os.environ.setdefault("PORT", str(port))
     with servers.alone(VAR, name="run"), servers.running(VAR), processes.Group(ROOT, os.environ) as group:
         django.setup()
-        call_command("check", fail_level="ERROR", deploy=not settings.DEBUG)
+        call_command("check", fail_level="ERROR", deploy=not settings.DEBUG, stdout=io.StringIO())
         password = _fill()
         workers = 1 if settings.DEBUG else int(os.environ.get("WEB_WORKERS") or os.cpu_count() or 1)
         group.start("web server", *processes.web(port, host=host, workers=workers))
-        group.start("worker", *processes.worker(), REMAP_SIGTERM="SIGQUIT")
+        group.start("worker", *processes.worker(), **processes.WORKER_ENVIRONMENT)
         group.start("clock", *processes.beat())
         await_answer(f"http://{_local(host)}:{port}/healthz", group)
         _announce(password)
