@@ -1,0 +1,87 @@
+"""Who lets an issue leave, hold or stop: one verb each, for every door.
+
+Each verb is one conditional UPDATE on the issue's row and believes only its row count, so two
+tabs, two people or a repeated click cannot both succeed. The engine hears of it by a wake-up
+hint after the commit and finds it in the row anyway within a minute.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from digests import freezing
+from digests.models import Issue, Snapshot
+from digests.sending import tasks
+
+State = Issue.State
+STOPPABLE = (State.DRAFT, State.SCHEDULED, State.PREPARING, State.SENDING, State.PAUSED)
+
+
+class NotAllowed(Exception):
+    """The issue is not in a state that allows this; str() is a sentence for a person."""
+
+
+@transaction.atomic
+def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when: datetime | None = None) -> Issue:
+    """Freeze a draft and let it leave at `when`, or at the hour set on it, or at once.
+
+    What is approved is what leaves: the snapshot is made here. `actor` None: the newsletter
+    approves by itself. Raises NotAllowed for anything but a draft, and freezing's own errors.
+    """
+    locked = Issue.objects.select_for_update().get(pk=issue.pk)
+    if locked.state != State.DRAFT:
+        raise NotAllowed(f"Only a draft can be approved; this issue is {locked.get_state_display().lower()}.")
+    freezing.freeze(issue=locked, now=now)
+    locked.state = State.SCHEDULED
+    locked.state_reason = ""
+    locked.approved_by_id = actor.pk if actor else None
+    locked.approved_at = now
+    locked.scheduled_for = when or locked.scheduled_for or now
+    locked.save(update_fields=["state", "state_reason", "approved_by", "approved_at", "scheduled_for", "updated_at"])
+    if locked.scheduled_for <= now:
+        tasks.wake_issue.delay_on_commit(locked.pk)
+    issue.refresh_from_db()
+    return issue
+
+
+@transaction.atomic
+def reopen(*, issue: Issue, reason: str, now: datetime) -> Issue:
+    """Take an approval back while nothing has left: the snapshot goes, the draft can be edited again."""
+    _move(issue, {State.SCHEDULED}, State.DRAFT, reason, "Only a scheduled issue can be opened again")
+    Snapshot.objects.filter(issue=issue).delete()
+    Issue.objects.filter(pk=issue.pk).update(approved_by=None, approved_at=None, updated_at=now)
+    issue.refresh_from_db()
+    return issue
+
+
+@transaction.atomic
+def pause(*, issue: Issue, reason: str, now: datetime) -> Issue:
+    """Hold an issue that is being sent. At most the copies in flight still leave."""
+    return _move(issue, {State.SENDING}, State.PAUSED, reason, "Only an issue that is being sent can be paused")
+
+
+@transaction.atomic
+def resume(*, issue: Issue, now: datetime) -> Issue:
+    """Go on where a paused issue stopped."""
+    _move(issue, {State.PAUSED}, State.SENDING, "", "Only a paused issue can be resumed")
+    tasks.wake_issue.delay_on_commit(issue.pk)
+    return issue
+
+
+@transaction.atomic
+def cancel(*, issue: Issue, reason: str, now: datetime) -> Issue:
+    """Stop an issue for good. At most the copies in flight still leave; the others become `cancelled`."""
+    _move(issue, set(STOPPABLE), State.CANCELLED, reason, "Only an issue that is not finished can be cancelled")
+    tasks.wake_issue.delay_on_commit(issue.pk)
+    return issue
+
+
+def _move(issue: Issue, sources: set[State], target: State, reason: str, refusal: str) -> Issue:
+    moved = Issue.objects.filter(pk=issue.pk, state__in=sources).update(state=target, state_reason=reason[:300])
+    issue.refresh_from_db()
+    if not moved:
+        raise NotAllowed(f"{refusal}; this one is {issue.get_state_display().lower()}.")
+    return issue

@@ -1,0 +1,22 @@
+"""The engine: how an approved issue becomes one copy in each reader's mailbox.
+
+The rows are the queue; a task is only a hint to look at them. Stage by stage:
+
+1. `preparing`  an approved issue whose hour has come: its snapshot is verified, `audience.plan`
+                writes one `pending` delivery for everybody who may be mailed, and the issue
+                is `sending`, all in one transaction.
+2. `lanes`      a lane is one task that repeats 3 to 6 for at most a minute, then queues itself anew.
+3. `claims`     the next pending or due deferred rows become `claimed`, with a lease and a fence.
+4. `intents`    in one transaction: is the issue still being sent, may each reader still be mailed,
+                does the copy render (`merge`)? Then `attempting`, COMMITTED before a byte leaves.
+5. `transports` the batch is handed over; each copy has one outcome, classified by phase.
+6. `outcomes`   the results are settled: accepted, deferred, rejected, uncertain. `breaker` pauses
+                the issue when the refusals are about us or too many.
+7. `pump`       every minute: leases that ran out are recovered (claimed -> pending, attempting ->
+                uncertain), what is too old expires, lanes that went missing are queued again.
+8. `closing`    nothing open: the sum over the states is compared with the audience, the issue is
+                `sent` or `sent_with_exceptions`.
+
+At most COPIES_IN_FLIGHT copies are between 4 and 6 in one lane. A lane that is killed there leaves
+at most that many rows, which become `uncertain`, are listed, and are never sent again by themselves.
+"""

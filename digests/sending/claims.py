@@ -1,0 +1,115 @@
+"""Taking rows to work on, and giving back those of lanes that died.
+
+Leases are measured by the database's clock, so a host whose clock jumps changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows that this lane holds. `fence` is drawn anew for each claim; only its holder may move them."""
+
+    issue_id: int
+    ids: tuple[int, ...]
+    fence: int
+
+    @property
+    def last_id(self) -> int:
+        return self.ids[-1]
+
+
+# Both parts walk a partial index forward: pending rows from the lane's own place on, so that a claim
+# never walks over the rows that were already taken; deferred rows by their hour.
+CLAIM = """
+WITH mark AS (SELECT nextval('digests_fence') AS fence),
+due AS (
+    SELECT id FROM digests_delivery
+    WHERE issue_id = %(issue)s AND state = 'deferred' AND due_at <= now()
+    ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+),
+fresh AS (
+    SELECT id FROM digests_delivery
+    WHERE issue_id = %(issue)s AND state = 'pending' AND id > %(after)s
+    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+),
+chosen AS (
+    SELECT id FROM (SELECT id, 0 AS turn FROM due UNION ALL SELECT id, 1 FROM fresh) AS rows
+    ORDER BY turn, id LIMIT %(limit)s
+)
+UPDATE digests_delivery AS delivery
+SET state = 'claimed', fence = mark.fence, lease_until = now() + %(lease)s * interval '1 second', due_at = NULL
+FROM mark, chosen WHERE delivery.id = chosen.id
+RETURNING delivery.id, delivery.fence
+"""
+
+RELEASE = """
+UPDATE digests_delivery SET state = 'pending', lease_until = NULL
+WHERE id = ANY(%(ids)s) AND state = 'claimed' AND fence = %(fence)s
+"""
+
+RECOVER = """
+UPDATE digests_delivery SET
+    state = CASE state WHEN 'claimed' THEN 'pending' ELSE 'uncertain' END,
+    reason = CASE state WHEN 'claimed' THEN reason ELSE 'the sender stopped before the outcome was known' END,
+    settled_at = CASE state WHEN 'claimed' THEN NULL ELSE now() END,
+    lease_until = NULL
+WHERE id IN (
+    SELECT id FROM digests_delivery
+    WHERE state IN ('claimed', 'attempting') AND lease_until < now() FOR UPDATE SKIP LOCKED
+)
+"""
+
+EXPIRE = """
+UPDATE digests_delivery AS delivery SET state = 'expired', reason = 'too old to be sent', settled_at = now()
+FROM digests_issue AS issue
+WHERE issue.id = delivery.issue_id AND issue.state = 'sending' AND delivery.state = 'deferred'
+    AND issue.started_at < now() - %(hours)s * interval '1 hour'
+"""
+
+
+def claim(*, issue_id: int, after: int, limit: int) -> Batch | None:
+    """Hold up to `limit` rows of the issue: deferred ones whose hour has come, then pending ones after `after`.
+
+    Returns None when there are none. Two lanes never hold the same row: SKIP LOCKED and the state decide.
+    """
+    rows = _all(
+        CLAIM,
+        {"issue": issue_id, "after": after, "limit": limit, "lease": settings.SENDING["LEASE_SECONDS"]},
+    )
+    if not rows:
+        return None
+    return Batch(issue_id=issue_id, ids=tuple(sorted(row[0] for row in rows)), fence=rows[0][1])
+
+
+def release(*, batch: Batch) -> int:
+    """Give back the rows of the batch that are still only claimed: nothing of them has left."""
+    return _count(RELEASE, {"ids": list(batch.ids), "fence": batch.fence})
+
+
+def recover() -> int:
+    """Free rows whose lease ran out: claimed -> pending; attempting -> uncertain, since bytes may have left."""
+    return _count(RECOVER, {})
+
+
+def expire() -> int:
+    """Give up deferred copies of issues that started more than MAX_AGE_HOURS ago."""
+    return _count(EXPIRE, {"hours": settings.SENDING["MAX_AGE_HOURS"]})
+
+
+def _all(sql: str, parameters: dict[str, Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def _count(sql: str, parameters: dict[str, Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)

@@ -1,0 +1,62 @@
+"""The end of an issue: every copy is accounted for."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Count
+from django.db.models.functions import Now
+
+from digests.models import Delivery, Issue
+
+log = logging.getLogger(__name__)
+
+CANCELLED_AT_ONCE = 10_000
+
+
+@transaction.atomic
+def close(*, issue_id: int, now: datetime) -> Issue.State | None:
+    """Close an issue with no open copy; return its state then, None when it is not at its end.
+
+    Conservation: the audience that was planned is the sum over the delivery states. An issue is
+    `sent` only when that holds and no reader may be without a copy.
+    """
+    issue = Issue.objects.select_for_update().filter(pk=issue_id, state=Issue.State.SENDING).first()
+    if issue is None or issue.deliveries.filter(state__in=Delivery.OPEN).exists():
+        return None
+    counts = dict(issue.deliveries.values_list("state").annotate(count=Count("pk")).order_by())
+    issue.state_reason = _exceptions(counts, issue.audience_count or 0)
+    issue.state = Issue.State.SENT_WITH_EXCEPTIONS if issue.state_reason else Issue.State.SENT
+    issue.finished_at = now
+    issue.save(update_fields=["state", "state_reason", "finished_at", "updated_at"])
+    log.info("issue %s is %s", issue_id, issue.state)
+    return Issue.State(issue.state)
+
+
+def _exceptions(counts: dict[str, int], audience: int) -> str:
+    total = sum(counts.values())
+    if total != audience:
+        return f"The audience was {audience}, but {total} copies are on record. Tell whoever runs this system."
+    found = [
+        f"{counts[state]} {Delivery.State(state).label.lower()}" for state in Delivery.EXCEPTIONS if counts.get(state)
+    ]
+    return ", ".join(found)
+
+
+def sweep_cancelled(*, issue_id: int) -> int:
+    """Cancel what has not left of a cancelled issue; return how many copies. Those in flight settle themselves."""
+    total = 0
+    while True:
+        waiting = Delivery.objects.filter(
+            issue_id=issue_id,
+            issue__state=Issue.State.CANCELLED,
+            state__in=[Delivery.State.PENDING, Delivery.State.DEFERRED],
+        )
+        chosen = list(waiting.order_by("pk").values_list("pk", flat=True)[:CANCELLED_AT_ONCE])
+        if not chosen:
+            return total
+        total += Delivery.objects.filter(
+            pk__in=chosen, state__in=[Delivery.State.PENDING, Delivery.State.DEFERRED]
+        ).update(state=Delivery.State.CANCELLED, reason="issue cancelled", settled_at=Now(), due_at=None)

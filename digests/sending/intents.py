@@ -1,0 +1,133 @@
+"""The promise before the bytes: who of a claimed batch is mailed is committed before anything leaves."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from digests.models import Delivery, Issue, IssueItem
+from digests.sending import audience, claims, merge
+from digests.sending.transports.base import Copy
+from subscribers.models import Subscriber, Subscription
+
+log = logging.getLogger(__name__)
+
+RENDER_TRIES = 3
+
+INTEND = """
+UPDATE digests_delivery
+SET state = 'attempting', attempts = attempts + 1, attempted_at = now(),
+    lease_until = now() + %(lease)s * interval '1 second'
+WHERE id = ANY(%(ids)s) AND state = 'claimed' AND fence = %(fence)s
+RETURNING id
+"""
+
+
+@transaction.atomic
+def intend(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> list[Copy]:
+    """Turn the claimed rows into copies whose intent is recorded; the caller commits by leaving.
+
+    Before: the rows are `claimed` under the batch's fence. After: each is `attempting` and returned
+    as a copy, or `suppressed` with its reason, or `pending`/`render_failed` when it did not render.
+    When the issue is not being sent any more, all are given back and nothing is returned.
+
+    Unsubscribing and suppressing lock the same rows: whoever commits first is seen by the other, so
+    no intent is committed after a reader's unsubscribe was.
+    """
+    if not _hold_issue(batch.issue_id):
+        claims.release(batch=batch)
+        return []
+    readers = _hold_readers(batch)
+    eligible = _eligible(batch, merger.issue, readers)
+    copies, broken = merger.copies(rows=eligible)
+    ours = _attempt([copy.delivery_id for copy in copies], batch, lease_seconds)
+    _mark_broken(broken, batch)
+    _suppress_rest(batch, merger.issue)
+    return [copy for copy in copies if copy.delivery_id in ours]
+
+
+def withdrawn_story(*, issue_id: int) -> str | None:
+    """The headline of a story in the issue that is no longer public, if there is one."""
+    found = IssueItem.objects.filter(issue_id=issue_id, included=True).exclude(article__state="published")
+    return found.values_list("article__headline", flat=True).first()
+
+
+def _hold_issue(issue_id: int) -> bool:
+    """Whether the issue is being sent; a pause or a cancellation waits until this transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT state FROM digests_issue WHERE id = %s FOR SHARE", [issue_id])
+        row = cursor.fetchone()
+    return row is not None and row[0] == Issue.State.SENDING
+
+
+def _hold_readers(batch: claims.Batch) -> list[int]:
+    """Lock the readers' rows, as every act of a reader does first; return their ids."""
+    readers = Delivery.objects.filter(pk__in=batch.ids, subscriber__isnull=False)
+    held = Subscriber.objects.filter(pk__in=list(readers.values_list("subscriber_id", flat=True)))
+    return list(held.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+
+
+def _eligible(batch: claims.Batch, issue: Issue, readers: list[int]) -> list[merge.Row]:
+    """A second statement, so that it sees what was committed while the locks were waited for."""
+    mailable = audience.readers(issue=issue, now=timezone.now()).filter(subscriber_id__in=readers)
+    found = Delivery.objects.filter(
+        pk__in=batch.ids,
+        state=Delivery.State.CLAIMED,
+        fence=batch.fence,
+        subscriber_id__in=list(mailable.values_list("subscriber_id", flat=True)),
+    )
+    fields = ("pk", "uuid", "subscriber__uuid", "subscriber__address", "subscriber__name", "subscriber__token_version")
+    return [merge.Row(*values) for values in found.order_by("pk").values_list(*fields)]
+
+
+def _attempt(ids: list[int], batch: claims.Batch, lease_seconds: int) -> set[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(INTEND, {"ids": ids, "fence": batch.fence, "lease": lease_seconds})
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _held(batch: claims.Batch) -> Q:
+    return Q(pk__in=batch.ids, state=Delivery.State.CLAIMED, fence=batch.fence)
+
+
+def _mark_broken(ids: list[int], batch: claims.Batch) -> None:
+    if not ids:
+        return
+    log.error("%s copies of issue %s did not render", len(ids), batch.issue_id)
+    broken = Delivery.objects.filter(_held(batch), pk__in=ids)
+    broken.filter(render_failures__gte=RENDER_TRIES - 1).update(
+        state=Delivery.State.RENDER_FAILED,
+        reason="the copy could not be built",
+        render_failures=F("render_failures") + 1,
+        settled_at=Now(),
+        lease_until=None,
+    )
+    broken.update(state=Delivery.State.PENDING, render_failures=F("render_failures") + 1, lease_until=None)
+
+
+def _suppress_rest(batch: claims.Batch, issue: Issue) -> None:
+    """What is still claimed is not eligible: say why, and never mail it."""
+    rest = Delivery.objects.filter(_held(batch))
+    for condition, reason in _reasons(issue):
+        rest.filter(condition).update(
+            state=Delivery.State.SUPPRESSED, reason=reason, settled_at=Now(), lease_until=None
+        )
+
+
+def _reasons(issue: Issue) -> list[tuple[Q, str]]:
+    """Each reason not to mail, asked in this order; the last one holds for whatever is left."""
+    own = Subscription.objects.filter(newsletter_id=issue.newsletter_id)
+    confirmed = own.filter(state=Subscription.State.CONFIRMED)
+    wanted = confirmed.filter(cadence=issue.cadence) if issue.cadence else confirmed
+    paused = wanted.filter(paused_until__gt=Now())
+    return [
+        (Q(subscriber__isnull=True), "erased"),
+        (~Q(subscriber_id__in=confirmed.values("subscriber_id")), "unsubscribed"),
+        (~Q(subscriber_id__in=wanted.values("subscriber_id")), "changed cadence"),
+        (Q(subscriber_id__in=paused.values("subscriber_id")), "paused by the reader"),
+        (Q(), "address suppressed"),
+    ]

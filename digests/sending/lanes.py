@@ -1,0 +1,129 @@
+"""A lane: claim a batch, promise it, hand it over, settle it; again, for a minute at most."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import hashlib
+import logging
+import time
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from digests.models import Issue
+from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, transports
+from digests.sending.transports.base import Transport
+
+log = logging.getLogger(__name__)
+
+
+class Ending(enum.Enum):
+    """Why a lane ended, which says whether another is wanted at once."""
+
+    BUSY = "another task runs this lane"
+    IDLE = "nothing to claim now"
+    TIME = "its minute is over"
+    STOPPED = "the issue is not being sent, or the worker stops"
+    AWAY = "the server cannot be reached"
+
+
+def run(*, issue_id: int, lane: int) -> Ending:
+    """Send copies of the issue until there is nothing to claim, or LANE_SECONDS are over.
+
+    At most COPIES_IN_FLIGHT copies are in flight. Two tasks for one lane never run at the same
+    time: the second finds the lane held and ends.
+    """
+    with _hold(issue_id, lane) as held:
+        if not held:
+            return Ending.BUSY
+        issue = Issue.objects.under_way().select_related("newsletter", "snapshot").filter(pk=issue_id).first()
+        if issue is None:
+            return Ending.STOPPED
+        with contextlib.closing(transports.for_settings()) as transport:
+            ending = _Lane(issue, transport).run()
+    closing.close(issue_id=issue_id, now=timezone.now())
+    return ending
+
+
+class _Lane:
+    """The state of one run: its place in the rows, its breaker, its hour."""
+
+    def __init__(self, issue: Issue, transport: Transport) -> None:
+        self.issue = issue
+        self.transport = transport
+        self.merger = merge.Merger(issue, needs=transport.needs)
+        self.breaker = breaker.Breaker()
+        self.ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
+        self.after = 0
+
+    def run(self) -> Ending:
+        while time.monotonic() < self.ends_at:
+            if draining.asked():
+                return Ending.STOPPED
+            batch = self._claim()
+            if batch is None:
+                return Ending.IDLE
+            ending = self._send(batch)
+            if ending is not None:
+                return ending
+        return Ending.TIME
+
+    def _claim(self) -> claims.Batch | None:
+        """The next rows after this lane's place; at the end, once more from the beginning."""
+        limit = settings.SENDING["COPIES_IN_FLIGHT"]
+        batch = claims.claim(issue_id=self.issue.pk, after=self.after, limit=limit)
+        if batch is None and self.after:
+            self.after = 0
+            batch = claims.claim(issue_id=self.issue.pk, after=0, limit=limit)
+        if batch is not None:
+            self.after = max(self.after, batch.last_id)
+        return batch
+
+    def _send(self, batch: claims.Batch) -> Ending | None:
+        if self._stop_for_withdrawn_story(batch):
+            return Ending.STOPPED
+        copies = intents.intend(batch=batch, merger=self.merger, lease_seconds=settings.SENDING["LEASE_SECONDS"])
+        if not copies:
+            return None if Issue.objects.under_way().filter(pk=self.issue.pk).exists() else Ending.STOPPED
+        results = list(self.transport.hand_over(copies))
+        tripped = self.breaker.watch(results)
+        outcomes.settle(batch=batch, outcomes=results, tripped=tripped is not None)
+        if tripped:
+            self._pause(tripped)
+            return Ending.STOPPED
+        return Ending.AWAY if all(result.unreachable for result in results) else None
+
+    def _pause(self, reason: str) -> None:
+        log.warning("issue %s was paused by the breaker", self.issue.pk)
+        Issue.objects.under_way().filter(pk=self.issue.pk).update(state=Issue.State.PAUSED, state_reason=reason[:300])
+
+    def _stop_for_withdrawn_story(self, batch: claims.Batch) -> bool:
+        headline = intents.withdrawn_story(issue_id=self.issue.pk)
+        if headline is None:
+            return False
+        claims.release(batch=batch)
+        Issue.objects.under_way().filter(pk=self.issue.pk).update(
+            state=Issue.State.CANCELLED,
+            state_reason=f"“{headline}” was withdrawn while the issue was being sent."[:300],
+        )
+        closing.sweep_cancelled(issue_id=self.issue.pk)
+        return True
+
+
+@contextlib.contextmanager
+def _hold(issue_id: int, lane: int) -> Iterator[bool]:
+    """Hold the lane by a lock of this database session, which a killed process loses with its connection."""
+    digest = hashlib.sha256(f"lane {issue_id} {lane}".encode()).digest()
+    key = int.from_bytes(digest[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        held = bool(cursor.fetchone()[0])
+    try:
+        yield held
+    finally:
+        if held and connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])

@@ -1,0 +1,93 @@
+"""A reader's copy: the issue's compiled segments joined with that reader's values."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import uuid
+from collections.abc import Iterable
+from email.utils import format_datetime, formataddr
+from typing import Literal
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils import timezone
+
+from digests.models import Issue
+from digests.sending.transports.base import Copy
+from mailkit import segments
+from publication.models import Publication
+from subscribers import links
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """What a copy needs to know of its delivery and reader."""
+
+    delivery_id: int
+    delivery_uuid: uuid.UUID
+    subscriber_uuid: uuid.UUID
+    address: str
+    name: str
+    token_version: int
+
+
+class Merger:
+    """Builds the copies of one frozen issue. Everything that is the same for all is done once, here."""
+
+    def __init__(self, issue: Issue, *, needs: Literal["payload", "merge"]) -> None:
+        self.issue = issue
+        self.needs = needs
+        self.snapshot = issue.snapshot
+        self.compiled = segments.CompiledMessage.load(self.snapshot.compiled)
+        sender = issue.newsletter.sender_address or Publication.objects.current().sender_address
+        self.envelope_from = sender
+        self.message_domain = sender.rpartition("@")[2] or urlsplit(settings.SITE_URL).hostname
+        self.date = format_datetime(timezone.now())
+
+    def copies(self, *, rows: Iterable[Row]) -> tuple[list[Copy], list[int]]:
+        """The copies that could be built, and the ids of the deliveries of those that could not.
+
+        One reader's value that breaks a copy never stops the others.
+        """
+        built: list[Copy] = []
+        broken: list[int] = []
+        for row in rows:
+            try:
+                built.append(self._copy(row))
+            except Exception as error:  # noqa: BLE001  # whatever a reader's value breaks, the others go on
+                # The message of the error may hold the reader's value; its type is enough to search for.
+                log.error("delivery %s did not render: %s", row.delivery_id, type(error).__name__)
+                broken.append(row.delivery_id)
+        return built, broken
+
+    def _copy(self, row: Row) -> Copy:
+        values = self.values(row)
+        return Copy(
+            delivery_id=row.delivery_id,
+            delivery_uuid=str(row.delivery_uuid),
+            envelope_from=self.envelope_from,
+            recipient=row.address,
+            payload=self.compiled.render(values) if self.needs == "payload" else None,
+            message=self.compiled if self.needs == "merge" else None,
+            merge=values,
+        )
+
+    def values(self, row: Row) -> dict[str, str]:
+        """The value of each slot that an issue may use, for one reader."""
+        unsubscribe, preferences = links.token_pair(
+            subscriber_uuid=row.subscriber_uuid,
+            token_version=row.token_version,
+            newsletter_id=self.issue.newsletter_id,
+        )
+        return {
+            "to": formataddr((row.name, row.address)) if row.name else row.address,
+            "name": row.name,
+            "date": self.date,
+            "message_id": f"<{row.delivery_uuid}@{self.message_domain}>",
+            "unsubscribe_url": f"{settings.SITE_URL}/unsubscribe/{unsubscribe}/",
+            "preferences_url": f"{settings.SITE_URL}/preferences/{preferences}/",
+            "unsubscribe_token": unsubscribe,
+        }

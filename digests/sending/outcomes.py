@@ -1,0 +1,87 @@
+"""Settling: what became of each copy is written once, by whoever still holds its fence."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from digests.models import Delivery
+from digests.sending import claims, pacing
+from digests.sending.transports.base import Outcome
+
+log = logging.getLogger(__name__)
+
+# A result that cannot be written is tried again for this long; then the lease makes it `uncertain`.
+SETTLE_SECONDS = 180.0
+
+# `uncertain` stands beside `attempting`: when the lease ran out while the server was still answering,
+# the lane that holds the fence knows better than the clock.
+SETTLE = """
+UPDATE digests_delivery AS delivery
+SET state = CASE
+        WHEN result.state = 'deferred' AND issue.started_at < now() - %(max_age)s * interval '1 hour' THEN 'expired'
+        WHEN result.state = 'deferred' AND result.about_us AND delivery.attempts > 1 AND NOT %(tripped)s THEN 'rejected'
+        ELSE result.state END,
+    reason = result.reason,
+    remote_id = result.remote_id,
+    attempts = delivery.attempts - result.unused,
+    due_at = CASE WHEN result.state = 'deferred' THEN now() + result.wait * interval '1 second' END,
+    settled_at = CASE WHEN result.state = 'deferred' THEN NULL ELSE now() END,
+    lease_until = NULL
+FROM digests_issue AS issue,
+    unnest(%(ids)s::bigint[], %(states)s::text[], %(reasons)s::text[], %(remotes)s::text[], %(waits)s::float8[],
+           %(about_us)s::bool[], %(unused)s::int[])
+    AS result (id, state, reason, remote_id, wait, about_us, unused)
+WHERE delivery.id = result.id AND issue.id = delivery.issue_id
+    AND delivery.fence = %(fence)s AND delivery.state IN ('attempting', 'uncertain')
+"""
+
+
+def settle(*, batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -> int:
+    """Write the outcomes of the batch in one statement; return how many rows took theirs.
+
+    A refusal that is about us leaves the copy deferred, for the day when the cause is mended; only
+    when it comes a second time and the issue goes on without trouble (not `tripped`) is it final.
+    A database that is away is waited for; after SETTLE_SECONDS the error is raised.
+    """
+    if not outcomes:
+        return 0
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        try:
+            parameters = _parameters(batch, outcomes, tripped)
+            with connection.cursor() as cursor:
+                cursor.execute(SETTLE, parameters)
+                return int(cursor.rowcount)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > deadline:
+                raise
+            log.warning("the results of %s copies wait for the database", len(outcomes))
+            connection.close()
+            time.sleep(1)
+
+
+def _parameters(batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -> dict[str, object]:
+    attempts = dict(Delivery.objects.filter(pk__in=batch.ids).values_list("pk", "attempts"))
+    return {
+        "ids": [one.delivery_id for one in outcomes],
+        "states": ["deferred" if one.about_us else str(one.state) for one in outcomes],
+        "reasons": [one.reason[:200] for one in outcomes],
+        "remotes": [one.remote_id[:200] for one in outcomes],
+        "waits": [_wait(one, attempts.get(one.delivery_id, 1)).total_seconds() for one in outcomes],
+        "about_us": [one.about_us for one in outcomes],
+        # A server that says when to come back has not been tried in vain.
+        "unused": [int(one.retry_after is not None) for one in outcomes],
+        "fence": batch.fence,
+        "max_age": settings.SENDING["MAX_AGE_HOURS"],
+        "tripped": tripped,
+    }
+
+
+def _wait(outcome: Outcome, attempts: int) -> timedelta:
+    return pacing.backoff(attempts=max(attempts, 1), retry_after=outcome.retry_after)

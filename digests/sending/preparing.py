@@ -1,0 +1,63 @@
+"""From approved to sending: the audience is planned over a snapshot that is still true."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+
+from digests import freezing
+from digests.models import Issue
+from digests.sending import audience, intents
+
+log = logging.getLogger(__name__)
+
+State = Issue.State
+
+
+def prepare(*, issue_id: int, now: datetime) -> bool:
+    """Plan an approved issue whose hour has come; return whether it is being sent now.
+
+    May run any number of times, in several places at once. When a story of it was withdrawn since
+    the approval, an issue that a person approved becomes a draft again; one that its newsletter
+    approved by itself is frozen anew without that story.
+    """
+    Issue.objects.filter(pk=issue_id, state=State.SCHEDULED, scheduled_for__lte=now).update(state=State.PREPARING)
+    with transaction.atomic():
+        issue = Issue.objects.select_for_update().filter(pk=issue_id, state=State.PREPARING).first()
+        if issue is None or not _still_true(issue, now):
+            return False
+        _start(issue, now)
+    log.info("issue %s is being sent to %s readers", issue_id, issue.audience_count)
+    return True
+
+
+def _start(issue: Issue, now: datetime) -> None:
+    issue.audience_count = audience.plan(issue=issue, now=now)
+    issue.planned_at = issue.started_at = now
+    issue.state = State.SENDING
+    issue.save(update_fields=["audience_count", "planned_at", "started_at", "state", "updated_at"])
+
+
+def _still_true(issue: Issue, now: datetime) -> bool:
+    withdrawn = intents.withdrawn_story(issue_id=issue.pk)
+    if withdrawn is None and freezing.verify(snapshot=issue.snapshot):
+        return True
+    issue.snapshot.delete()
+    issue = Issue.objects.get(pk=issue.pk)
+    if withdrawn is not None and issue.approved_by_id is None:
+        try:
+            freezing.freeze(issue=issue, now=now)
+        except freezing.NotFrozen as refusal:
+            return _stop(issue, State.CANCELLED, str(refusal))
+        return True
+    if withdrawn is not None:
+        return _stop(issue, State.DRAFT, f"“{withdrawn}” was withdrawn after the approval. Look again and approve.")
+    return _stop(issue, State.DRAFT, "The frozen text was damaged in the database. Look again and approve.")
+
+
+def _stop(issue: Issue, state: Issue.State, reason: str) -> bool:
+    log.warning("issue %s was not sent: its content is no longer what was approved", issue.pk)
+    Issue.objects.filter(pk=issue.pk).update(state=state, state_reason=reason[:300], approved_by=None, approved_at=None)
+    return False

@@ -1,0 +1,38 @@
+"""The pump: looks at the rows every minute and finds whatever has work, so no hint is ever needed."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q
+
+from digests.models import Delivery, Issue
+from digests.sending import claims, closing, preparing
+
+log = logging.getLogger(__name__)
+
+State = Issue.State
+
+
+def pump(*, now: datetime) -> list[int]:
+    """Recover what dead lanes held, expire what is too old, return the ids of the issues that have work."""
+    recovered = claims.recover()
+    if recovered:
+        log.warning("%s copies of lanes that ended without a word were recovered", recovered)
+    claims.expire()
+    waiting = Delivery.objects.filter(issue=OuterRef("pk"), state__in=["pending", "deferred"])
+    work = (
+        Q(state__in=[State.PREPARING, State.SENDING])
+        | Q(state=State.SCHEDULED, scheduled_for__lte=now)
+        | (Q(state=State.CANCELLED) & Exists(waiting))
+    )
+    return list(Issue.objects.filter(work).order_by("scheduled_for", "pk").values_list("pk", flat=True))
+
+
+def wake(*, issue_id: int, now: datetime) -> bool:
+    """Do what one issue waits for: plan it, close it, or sweep it; return whether it wants its lanes."""
+    preparing.prepare(issue_id=issue_id, now=now)
+    closing.close(issue_id=issue_id, now=now)
+    closing.sweep_cancelled(issue_id=issue_id)
+    return Issue.objects.under_way().filter(pk=issue_id).exists()

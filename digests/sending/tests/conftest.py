@@ -1,0 +1,168 @@
+"""A newsletter with readers, an approved issue, and a transport that does what a test tells it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+import pytest
+from django.utils import timezone
+
+from digests import freezing
+from digests.models import Delivery, Issue, Snapshot
+from digests.sending import preparing, transports
+from digests.sending.transports.base import Copy, Outcome, Phase
+from mailkit import addresses, segments
+from subscribers.models import Cadence, ConsentEvent, Newsletter, Subscriber, Subscription
+
+HEADERS = [("From", "news@example.com"), ("To", "%%to%%"), ("Subject", "Today"), ("Message-ID", "%%message_id%%")]
+counter = itertools.count(1)
+
+
+def _consent(subscriber: Subscriber) -> ConsentEvent:
+    number = next(counter)
+    return ConsentEvent.objects.create(
+        kind="confirmed",
+        subscriber_uuid=subscriber.uuid,
+        address_hash=subscriber.address_hash,
+        occurred_at=timezone.now(),
+        previous_hash=f"{number:064}",
+        hash=f"{number + 1:064}",
+    )
+
+
+def subscribe(newsletter: Newsletter, count: int, *, cadence: str = Cadence.DAILY) -> list[Subscription]:
+    """Confirmed readers of the newsletter."""
+    made = []
+    for number in range(count):
+        address = addresses.normalise(f"reader{next(counter)}.{number}@example.com")
+        subscriber = Subscriber.objects.create(
+            address=address.address, address_key=address.key, address_hash=addresses.keyed_hash(address.key)
+        )
+        made.append(
+            Subscription.objects.create(
+                subscriber=subscriber,
+                newsletter=newsletter,
+                cadence=cadence,
+                state=Subscription.State.CONFIRMED,
+                consent_event=_consent(subscriber),
+            )
+        )
+    return made
+
+
+def frozen_issue(newsletter: Newsletter, *, state: str = Issue.State.SCHEDULED, text: str = "Read.") -> Issue:
+    """An issue with a snapshot, as `approval.approve` leaves it."""
+    now = timezone.now()
+    issue = Issue.objects.create(
+        newsletter=newsletter,
+        kind=Issue.Kind.DIGEST,
+        cadence=Cadence.DAILY,
+        period_key=f"key-{next(counter)}",
+        number=next(counter),
+        subject="Today",
+        state=state,
+        scheduled_for=now,
+        approved_at=now,
+    )
+    compiled = segments.compile(headers=HEADERS, text=text + " %%unsubscribe_url%%", html="<p>%%preferences_url%%</p>")
+    snapshot = Snapshot(
+        issue=issue,
+        subject="Today",
+        html="<p></p>",
+        text="Read.",
+        headers=[list(pair) for pair in HEADERS],
+        compiled=compiled.dump(),
+        audience_rule={},
+    )
+    snapshot.sha256 = freezing.fingerprint(snapshot=snapshot)
+    snapshot.save()
+    return issue
+
+
+@pytest.fixture
+def newsletter(db: None) -> Newsletter:
+    return Newsletter.objects.create(name="The Daily", slug="daily", description="Every day.")
+
+
+@pytest.fixture
+def sending(newsletter: Newsletter) -> Callable[[int], Issue]:
+    """An issue that is being sent to that many readers."""
+
+    def start(count: int) -> Issue:
+        subscribe(newsletter, count)
+        issue = frozen_issue(newsletter)
+        assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
+        issue.refresh_from_db()
+        return issue
+
+    return start
+
+
+def states(issue: Issue) -> dict[str, int]:
+    """How many copies are in each state."""
+    found: dict[str, int] = {}
+    for state in issue.deliveries.values_list("state", flat=True):
+        found[state] = found.get(state, 0) + 1
+    return found
+
+
+Verdict = Callable[[Copy], Outcome]
+
+
+def accepted(copy: Copy) -> Outcome:
+    return Outcome(delivery_id=copy.delivery_id, state="accepted", phase=Phase.FINAL, remote_id="queued as 1")
+
+
+class ToldTransport:
+    """A working transport into memory; `verdict` decides what becomes of each copy."""
+
+    needs = "payload"
+
+    def __init__(self) -> None:
+        self.taken: list[Copy] = []
+        self.verdict: Verdict = accepted
+        self.before: Callable[[Sequence[Copy]], None] = lambda _copies: None
+
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
+        self.before(copies)
+        for copy in copies:
+            outcome = self.verdict(copy)
+            if outcome.state in {"accepted", "uncertain"}:
+                self.taken.append(copy)
+            yield outcome
+
+
+@pytest.fixture
+def transport(monkeypatch: pytest.MonkeyPatch) -> ToldTransport:
+    told = ToldTransport()
+    monkeypatch.setattr(transports, "for_settings", lambda: told, raising=False)
+    return told
+
+
+def refuse(state: str, phase: Phase, *, about_us: bool = False, retry_after: int | None = None) -> Verdict:
+    """A verdict that gives every copy the same outcome."""
+
+    def verdict(copy: Copy) -> Outcome:
+        return Outcome(
+            delivery_id=copy.delivery_id,
+            state=state,  # type: ignore[arg-type]  # one of the four, as the caller wrote it
+            phase=phase,
+            reason="told by the test",
+            about_us=about_us,
+            retry_after=retry_after,
+        )
+
+    return verdict
+
+
+def expire_leases(issue: Issue, now: datetime) -> None:
+    """As if the leases of the issue had run out."""
+    Delivery.objects.filter(issue=issue, lease_until__isnull=False).update(lease_until=now)

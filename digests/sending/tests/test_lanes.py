@@ -1,0 +1,213 @@
+"""A lane brings every copy to an outcome, holds when told, and never sends what it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from digests import approval
+from digests.models import Delivery, Issue
+from digests.sending import lanes, merge
+from digests.sending.tests.conftest import ToldTransport, accepted, refuse, states
+from digests.sending.transports.base import Copy, Outcome, Phase
+from mailkit import addresses
+from subscribers import suppression
+from subscribers.models import Subscription
+
+pytestmark = pytest.mark.django_db
+
+Start = Callable[[int], Issue]
+
+
+def test_every_reader_gets_one_copy_and_the_issue_closes(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(120)
+    lanes.run(issue_id=issue.pk, lane=0)
+    recipients = [copy.recipient for copy in transport.taken]
+    assert len(recipients) == len(set(recipients)) == 120
+    issue.refresh_from_db()
+    assert (issue.state, states(issue)) == (Issue.State.SENT, {"accepted": 120})
+
+
+def test_a_second_run_finds_nothing(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(3)
+    for _ in range(5):
+        lanes.run(issue_id=issue.pk, lane=0)
+    assert len(transport.taken) == 3
+
+
+def test_no_more_than_n_copies_are_in_flight(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(130)
+    held: list[int] = []
+    transport.before = lambda _copies: held.append(issue.deliveries.filter(state="attempting").count())
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert held == [50, 50, 30]
+
+
+def test_the_intent_is_on_record_before_the_bytes_leave(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(3)
+
+    def check(copies: Sequence[Copy]) -> None:
+        rows = Delivery.objects.filter(pk__in=[copy.delivery_id for copy in copies])
+        assert set(rows.values_list("state", "attempts")) == {("attempting", 1)}
+
+    transport.before = check
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert len(transport.taken) == 3
+
+
+def test_a_pause_takes_hold_with_the_next_batch(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(120)
+    transport.before = lambda _copies: (
+        Issue.objects.filter(pk=issue.pk).update(state=Issue.State.PAUSED) and None  # type: ignore[func-returns-value]  # a lambda that acts
+    )
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
+    assert states(issue) == {"accepted": 50, "pending": 70}
+
+
+def test_a_cancelled_issue_keeps_what_left_and_cancels_the_rest(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(120)
+    transport.before = lambda _copies: (
+        None if transport.taken else approval.cancel(issue=issue, reason="Wrong story.", now=timezone.now()) and None
+    )
+    lanes.run(issue_id=issue.pk, lane=0)
+    issue.refresh_from_db()
+    assert issue.state == Issue.State.CANCELLED
+    assert len(transport.taken) == 50
+
+
+def leave(reader: Subscription) -> None:
+    Subscription.objects.filter(pk=reader.pk).update(state=Subscription.State.UNSUBSCRIBED)
+
+
+def be_suppressed(reader: Subscription) -> None:
+    key = addresses.normalise(reader.subscriber.address).key
+    suppression.suppress(address_key=key, reason="complaint", now=timezone.now())  # type: ignore[arg-type]  # the value of the choice
+
+
+def be_erased(reader: Subscription) -> None:
+    reader.subscriber.delete()
+
+
+def change_cadence(reader: Subscription) -> None:
+    Subscription.objects.filter(pk=reader.pk).update(cadence="weekly")
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (leave, "unsubscribed"),
+        (be_suppressed, "address suppressed"),
+        (be_erased, "erased"),
+        (change_cadence, "changed cadence"),
+    ],
+)
+def test_who_must_not_be_mailed_any_more_is_left_out(
+    sending: Start, transport: ToldTransport, act: Callable[[Subscription], None], reason: str
+) -> None:
+    issue = sending(3)
+    reader = Subscription.objects.order_by("pk").last()
+    assert reader is not None
+    address = reader.subscriber.address
+    act(reader)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert address not in {copy.recipient for copy in transport.taken}
+    assert issue.deliveries.get(state="suppressed").reason == reason
+    issue.refresh_from_db()
+    assert issue.state == Issue.State.SENT
+
+
+def test_one_copy_that_does_not_render_stops_nobody_else(
+    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue = sending(5)
+    poison = issue.deliveries.order_by("pk")[2].pk
+    honest = merge.Merger.values
+
+    def values(self: merge.Merger, row: merge.Row) -> dict[str, str]:
+        found = honest(self, row)
+        return {} if row.delivery_id == poison else found
+
+    monkeypatch.setattr(merge.Merger, "values", values)
+    lanes.run(issue_id=issue.pk, lane=0)
+    issue.refresh_from_db()
+    assert states(issue) == {"accepted": 4, "render_failed": 1}
+    assert issue.state == Issue.State.SENT_WITH_EXCEPTIONS
+    assert issue.state_reason == "1 rendering failed"
+
+
+def test_a_4xx_is_deferred_with_an_hour_and_retried(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(2)
+    transport.verdict = refuse("deferred", Phase.RCPT)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"deferred": 2}
+    issue.deliveries.update(due_at=timezone.now() - timedelta(hours=1))
+    transport.verdict = accepted
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 2}
+    assert set(issue.deliveries.values_list("attempts", flat=True)) == {2}
+
+
+def test_a_wish_of_the_server_uses_up_no_attempt(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(1)
+    transport.verdict = refuse("deferred", Phase.MAIL, retry_after=900)
+    lanes.run(issue_id=issue.pk, lane=0)
+    copy = issue.deliveries.get()
+    assert copy.attempts == 0
+    assert copy.due_at is not None
+    assert 890 < (copy.due_at - timezone.now()).total_seconds() < 1090
+
+
+def test_a_refusal_of_one_mailbox_leaves_the_others(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(10)
+    bad = issue.deliveries.order_by("pk")[4].pk
+    refused = refuse("rejected", Phase.RCPT)
+    transport.verdict = lambda copy: refused(copy) if copy.delivery_id == bad else accepted(copy)
+    lanes.run(issue_id=issue.pk, lane=0)
+    issue.refresh_from_db()
+    assert states(issue) == {"accepted": 9, "rejected": 1}
+    assert issue.state == Issue.State.SENT
+
+
+def test_an_unreachable_server_ends_the_lane_after_one_batch(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(120)
+    transport.verdict = refuse("deferred", Phase.CONNECT)
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.AWAY
+    assert states(issue) == {"deferred": 50, "pending": 70}
+
+
+def test_uncertain_is_listed_and_never_sent_again(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(4)
+    lost = issue.deliveries.order_by("pk")[0].pk
+    unknown = refuse("uncertain", Phase.FINAL)
+    transport.verdict = lambda copy: unknown(copy) if copy.delivery_id == lost else accepted(copy)
+    for _ in range(3):
+        lanes.run(issue_id=issue.pk, lane=0)
+    issue.refresh_from_db()
+    assert issue.state == Issue.State.SENT_WITH_EXCEPTIONS
+    assert issue.state_reason == "1 uncertain"
+    assert len(transport.taken) == 4
+
+
+def test_the_lane_of_a_worker_that_stops_ends_after_its_batch(
+    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue = sending(120)
+    monkeypatch.setattr(lanes.draining, "asked", lambda: bool(transport.taken))
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
+    assert states(issue) == {"accepted": 50, "pending": 70}
+
+
+def test_an_outcome_is_wanted_for_every_copy(sending: Start, transport: ToldTransport) -> None:
+    """A transport that breaks in the middle leaves rows that the lease makes uncertain, not lost ones."""
+    issue = sending(3)
+
+    def breaks(copy: Copy) -> Outcome:
+        raise RuntimeError("a fault in the program")
+
+    transport.verdict = breaks
+    with pytest.raises(RuntimeError):
+        lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"attempting": 3}

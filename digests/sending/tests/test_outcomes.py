@@ -1,0 +1,117 @@
+"""Settling: an outcome is written once, under its fence, with what a person needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from digests.models import Issue
+from digests.sending import claims, outcomes
+from digests.sending.tests.conftest import states
+from digests.sending.transports.base import Outcome, Phase, State
+
+pytestmark = pytest.mark.django_db
+
+Start = Callable[[int], Issue]
+
+
+def attempting(issue: Issue) -> claims.Batch:
+    batch = claims.claim(issue_id=issue.pk, after=0, limit=50)
+    assert batch is not None
+    issue.deliveries.filter(pk__in=batch.ids).update(state="attempting", attempts=1)
+    return batch
+
+
+def settle(issue: Issue, state: State, *, about_us: bool = False, tripped: bool = False) -> None:
+    batch = attempting(issue)
+    results = [
+        Outcome(delivery_id=one, state=state, phase=Phase.RCPT, reason="why", remote_id="r1", about_us=about_us)
+        for one in batch.ids
+    ]
+    assert outcomes.settle(batch=batch, outcomes=results, tripped=tripped) == len(batch.ids)
+
+
+@pytest.mark.parametrize("state", ["accepted", "rejected", "uncertain"])
+def test_a_final_outcome_has_its_reason_and_hour(sending: Start, state: State) -> None:
+    issue = sending(1)
+    settle(issue, state)
+    copy = issue.deliveries.get()
+    assert (copy.state, copy.reason, copy.remote_id) == (state, "why", "r1")
+    assert copy.settled_at is not None
+    assert copy.lease_until is None
+
+
+def test_a_deferred_copy_has_an_hour_and_no_end(sending: Start) -> None:
+    issue = sending(1)
+    settle(issue, "deferred")
+    copy = issue.deliveries.get()
+    assert copy.due_at is not None
+    assert 50 < (copy.due_at - timezone.now()).total_seconds() < 80
+    assert copy.settled_at is None
+
+
+def test_a_deferred_copy_of_an_old_issue_expires(sending: Start) -> None:
+    issue = sending(1)
+    Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=30))
+    settle(issue, "deferred")
+    assert states(issue) == {"expired": 1}
+
+
+def test_a_refusal_about_us_marks_nobody(sending: Start) -> None:
+    issue = sending(1)
+    settle(issue, "rejected", about_us=True)
+    assert states(issue) == {"deferred": 1}
+
+
+@pytest.mark.parametrize(("tripped", "state"), [(False, "rejected"), (True, "deferred")])
+def test_a_second_refusal_about_us_is_final_unless_all_are_refused(sending: Start, tripped: bool, state: str) -> None:
+    issue = sending(1)
+    settle(issue, "rejected", about_us=True)
+    issue.deliveries.update(due_at=timezone.now() - timedelta(hours=1))
+    batch = claims.claim(issue_id=issue.pk, after=0, limit=1)
+    assert batch is not None
+    issue.deliveries.update(state="attempting", attempts=2)
+    again = Outcome(delivery_id=batch.ids[0], state="rejected", phase=Phase.RCPT, about_us=True)
+    outcomes.settle(batch=batch, outcomes=[again], tripped=tripped)
+    assert states(issue) == {state: 1}
+
+
+def test_a_late_answer_of_the_server_settles_what_the_clock_called_uncertain(sending: Start) -> None:
+    issue = sending(1)
+    batch = attempting(issue)
+    issue.deliveries.update(state="uncertain", lease_until=None)
+    late = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
+    assert outcomes.settle(batch=batch, outcomes=[late], tripped=False) == 1
+    assert states(issue) == {"accepted": 1}
+
+
+def test_settling_twice_changes_nothing(sending: Start) -> None:
+    issue = sending(1)
+    batch = attempting(issue)
+    first = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
+    second = Outcome(delivery_id=batch.ids[0], state="rejected", phase=Phase.FINAL)
+    assert outcomes.settle(batch=batch, outcomes=[first], tripped=False) == 1
+    assert outcomes.settle(batch=batch, outcomes=[second], tripped=False) == 0
+    assert states(issue) == {"accepted": 1}
+
+
+def test_a_database_that_is_away_is_waited_for(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = sending(1)
+    batch = attempting(issue)
+    honest = outcomes._parameters
+    failures = [OperationalError("the server went away")] * 2
+
+    def parameters(*arguments: object) -> dict[str, object]:
+        if failures:
+            raise failures.pop()
+        return honest(*arguments)  # type: ignore[arg-type]  # passes on what it was given
+
+    monkeypatch.setattr(outcomes, "_parameters", parameters)
+    monkeypatch.setattr(outcomes.connection, "close", lambda: None)
+    monkeypatch.setattr(outcomes.time, "sleep", lambda _seconds: None)
+    done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
+    assert outcomes.settle(batch=batch, outcomes=[done], tripped=False) == 1

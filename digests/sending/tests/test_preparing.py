@@ -1,0 +1,120 @@
+"""From approval to sending: what was approved is what leaves, or nothing does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from articles.models import Article, Section
+from digests import approval
+from digests.models import Issue, IssueItem, Snapshot
+from digests.sending import preparing
+from digests.sending.tests.conftest import frozen_issue, states, subscribe
+from subscribers.models import Newsletter
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def story() -> Article:
+    section = Section.objects.create(name="News", slug="news")
+    now = timezone.now()
+    return Article.objects.create(
+        headline="A story",
+        slug="a-story",
+        section=section,
+        state=Article.State.PUBLISHED,
+        published_at=now,
+        first_published_at=now,
+        body_sha256="0" * 64,
+    )
+
+
+def prepare(issue: Issue) -> bool:
+    started = preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    issue.refresh_from_db()
+    return started
+
+
+def test_nothing_leaves_before_its_hour(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter)
+    Issue.objects.filter(pk=issue.pk).update(scheduled_for=timezone.now() + timedelta(hours=1))
+    assert not prepare(issue)
+    assert issue.state == Issue.State.SCHEDULED
+
+
+def test_a_second_preparation_does_nothing(newsletter: Newsletter) -> None:
+    subscribe(newsletter, 2)
+    issue = frozen_issue(newsletter)
+    assert prepare(issue)
+    assert not prepare(issue)
+    assert states(issue) == {"pending": 2}
+
+
+def test_a_worker_that_died_while_preparing_is_made_up_for(newsletter: Newsletter) -> None:
+    subscribe(newsletter, 2)
+    issue = frozen_issue(newsletter, state=Issue.State.PREPARING)
+    assert prepare(issue)
+    assert issue.audience_count == 2
+
+
+def test_a_draft_is_never_prepared(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter, state=Issue.State.DRAFT)
+    assert not prepare(issue)
+    assert issue.state == Issue.State.DRAFT
+
+
+def test_a_withdrawn_story_stops_what_a_person_approved(
+    newsletter: Newsletter, story: Article, admin_user: object
+) -> None:
+    issue = frozen_issue(newsletter)
+    Issue.objects.filter(pk=issue.pk).update(approved_by=admin_user)
+    IssueItem.objects.create(issue=issue, article=story)
+    Article.objects.filter(pk=story.pk).update(state=Article.State.WITHDRAWN)
+    assert not prepare(issue)
+    assert issue.state == Issue.State.DRAFT
+    assert issue.state_reason == "“A story” was withdrawn after the approval. Look again and approve."
+    assert not Snapshot.objects.exists()
+
+
+def test_a_damaged_snapshot_is_not_sent(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE digests_snapshot DISABLE TRIGGER snapshot_is_frozen")
+        cursor.execute("UPDATE digests_snapshot SET text = 'Something else.'")
+        cursor.execute("ALTER TABLE digests_snapshot ENABLE TRIGGER snapshot_is_frozen")
+    assert not prepare(issue)
+    assert issue.state == Issue.State.DRAFT
+
+
+def test_the_database_keeps_a_snapshot_as_it_is(newsletter: Newsletter) -> None:
+    frozen_issue(newsletter)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Snapshot.objects.update(text="Something else.")
+
+
+def test_an_approval_taken_back_can_be_edited_again(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter)
+    approval.reopen(issue=issue, reason="A typo.", now=timezone.now())
+    assert issue.state == Issue.State.DRAFT
+    assert not Snapshot.objects.exists()
+
+
+@pytest.mark.parametrize("state", [Issue.State.PREPARING, Issue.State.SENT, Issue.State.CANCELLED])
+def test_verbs_refuse_other_states_and_change_nothing(newsletter: Newsletter, state: str) -> None:
+    issue = frozen_issue(newsletter)
+    Issue.objects.filter(pk=issue.pk).update(state=state, audience_count=0)
+    now = timezone.now()
+    for verb in (
+        lambda: approval.approve(issue=issue, actor=None, now=now),
+        lambda: approval.reopen(issue=issue, reason="", now=now),
+        lambda: approval.pause(issue=issue, reason="", now=now),
+        lambda: approval.resume(issue=issue, now=now),
+    ):
+        with pytest.raises(approval.NotAllowed):
+            verb()
+    issue.refresh_from_db()
+    assert issue.state == state

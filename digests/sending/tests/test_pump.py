@@ -1,0 +1,101 @@
+"""The pump and the close: what has work is found in the rows alone, and every copy is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from digests import approval, uncertain
+from digests.models import Delivery, Issue
+from digests.sending import closing, pump
+from digests.sending.tests.conftest import frozen_issue, states, subscribe
+from subscribers.models import Newsletter
+
+pytestmark = pytest.mark.django_db
+
+Start = Callable[[int], Issue]
+
+
+def test_an_approved_issue_is_found_at_its_hour(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter)
+    hour = timedelta(hours=1)
+    assert pump.pump(now=timezone.now() - hour) == []
+    assert pump.pump(now=timezone.now() + hour) == [issue.pk]
+
+
+@pytest.mark.parametrize("state", [Issue.State.DRAFT, Issue.State.PAUSED, Issue.State.SENT])
+def test_what_must_not_move_is_left_alone(sending: Start, state: str) -> None:
+    issue = sending(1)
+    Issue.objects.filter(pk=issue.pk).update(state=state)
+    assert pump.pump(now=timezone.now()) == []
+
+
+def test_waking_plans_and_wants_lanes(newsletter: Newsletter) -> None:
+    subscribe(newsletter, 3)
+    issue = frozen_issue(newsletter)
+    assert pump.wake(issue_id=issue.pk, now=timezone.now())
+    assert states(issue) == {"pending": 3}
+
+
+def test_an_issue_without_readers_is_sent_at_once(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter)
+    assert not pump.wake(issue_id=issue.pk, now=timezone.now())
+    issue.refresh_from_db()
+    assert (issue.state, issue.audience_count) == (Issue.State.SENT, 0)
+
+
+def test_an_issue_with_open_copies_does_not_close(sending: Start) -> None:
+    issue = sending(2)
+    issue.deliveries.filter(pk=issue.deliveries.earliest("pk").pk).update(state="accepted")
+    assert closing.close(issue_id=issue.pk, now=timezone.now()) is None
+
+
+def test_a_copy_that_vanished_is_noticed(sending: Start) -> None:
+    issue = sending(3)
+    issue.deliveries.update(state="accepted")
+    Delivery.objects.filter(pk=issue.deliveries.earliest("pk").pk).delete()
+    assert closing.close(issue_id=issue.pk, now=timezone.now()) is Issue.State.SENT_WITH_EXCEPTIONS
+    issue.refresh_from_db()
+    assert issue.state_reason.startswith("The audience was 3, but 2 copies are on record.")
+
+
+def test_cancelling_sweeps_what_waits(sending: Start) -> None:
+    issue = sending(4)
+    first = issue.deliveries.earliest("pk")
+    issue.deliveries.filter(pk=first.pk).update(state="accepted")
+    approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
+    assert pump.pump(now=timezone.now()) == [issue.pk]
+    assert not pump.wake(issue_id=issue.pk, now=timezone.now())
+    assert states(issue) == {"accepted": 1, "cancelled": 3}
+    assert pump.pump(now=timezone.now()) == []
+
+
+def test_uncertain_copies_wait_for_a_person(sending: Start) -> None:
+    issue = sending(3)
+    issue.deliveries.update(state="accepted")
+    lost = issue.deliveries.earliest("pk")
+    issue.deliveries.filter(pk=lost.pk).update(state="uncertain")
+    closing.close(issue_id=issue.pk, now=timezone.now())
+    assert uncertain.accept(issue=issue, deliveries=[lost.pk], now=timezone.now()) == 1
+    issue.refresh_from_db()
+    assert (issue.state, states(issue)) == (Issue.State.SENT, {"accepted": 3})
+
+
+def test_sending_again_is_a_person_s_choice_and_reopens_the_issue(sending: Start) -> None:
+    issue = sending(2)
+    issue.deliveries.update(state="uncertain")
+    closing.close(issue_id=issue.pk, now=timezone.now())
+    assert uncertain.resend(issue=issue, deliveries=None, now=timezone.now()) == 2
+    issue.refresh_from_db()
+    assert (issue.state, states(issue)) == (Issue.State.SENDING, {"pending": 2})
+
+
+def test_a_cancelled_issue_sends_nothing_again(sending: Start) -> None:
+    issue = sending(1)
+    issue.deliveries.update(state="uncertain")
+    approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
+    with pytest.raises(uncertain.NotAllowed):
+        uncertain.resend(issue=issue, deliveries=None, now=timezone.now())

@@ -1,0 +1,122 @@
+"""Two hands at once, on real connections: nobody is mailed twice, or after having left."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import close_old_connections, connection, transaction
+from django.utils import timezone
+
+from digests.models import Delivery, Issue
+from digests.sending import claims, intents, lanes, merge
+from digests.sending.tests.conftest import ToldTransport, states
+from digests.sending.transports.base import Copy
+from subscribers import consent, signup, suppression
+from subscribers.models import Subscription, Suppression
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+Start = Callable[[int], Issue]
+
+
+def in_thread(work: Callable[[], Any]) -> Callable[[], Any]:
+    def run() -> Any:
+        close_old_connections()
+        try:
+            return work()
+        finally:
+            connection.close()
+
+    return run
+
+
+def test_two_lanes_share_the_readers(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(300)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda lane: in_thread(lambda: lanes.run(issue_id=issue.pk, lane=lane))(), range(4)))
+    recipients = [copy.recipient for copy in transport.taken]
+    assert len(recipients) == len(set(recipients)) == 300
+    assert states(issue) == {"accepted": 300}
+
+
+def test_a_lane_runs_in_one_task_at_a_time(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(60)
+    inside, go = threading.Event(), threading.Event()
+
+    def hold(_copies: object) -> None:
+        inside.set()
+        assert go.wait(10)
+
+    transport.before = hold
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(in_thread(lambda: lanes.run(issue_id=issue.pk, lane=0)))
+        assert inside.wait(10)
+        assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.BUSY
+        go.set()
+        first.result(20)
+    assert len(transport.taken) == 60
+
+
+def promise(issue: Issue) -> list[Copy]:
+    batch = claims.claim(issue_id=issue.pk, after=0, limit=10)
+    assert batch is not None
+    merger = merge.Merger(Issue.objects.select_related("newsletter", "snapshot").get(pk=issue.pk), needs="payload")
+    return intents.intend(batch=batch, merger=merger, lease_seconds=60)
+
+
+def unsubscribe(reader: Subscription) -> None:
+    evidence = consent.Evidence(source="one_click")
+    signup.unsubscribe(subscription=reader, evidence=evidence, reason="one_click", now=timezone.now())
+
+
+def suppress(reader: Subscription) -> None:
+    suppression.suppress(
+        address_key=reader.subscriber.address_key, reason=Suppression.Reason.COMPLAINT, now=timezone.now()
+    )
+
+
+@pytest.mark.parametrize("act", [unsubscribe, suppress])
+def test_no_intent_follows_an_act_of_the_reader(sending: Start, act: Callable[[Subscription], None]) -> None:
+    """The act holds the reader's row while the engine promises: the engine waits, and sees it."""
+    issue = sending(1)
+    reader = Subscription.objects.select_related("subscriber", "newsletter").get()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            act(reader)
+            promised = pool.submit(in_thread(lambda: promise(issue)))
+            with pytest.raises(TimeoutError):
+                promised.result(0.7)
+        assert promised.result(10) == []
+    assert states(issue) == {"suppressed": 1}
+
+
+def test_an_act_during_the_promise_waits_for_it(sending: Start) -> None:
+    issue = sending(1)
+    reader = Subscription.objects.select_related("subscriber", "newsletter").get()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert len(promise(issue)) == 1
+            done = pool.submit(in_thread(lambda: unsubscribe(reader)))
+            with pytest.raises(TimeoutError):
+                done.result(0.7)
+        done.result(10)
+    assert Delivery.objects.get().state == "attempting"
+
+
+def test_a_pause_during_the_promise_waits_for_it(sending: Start) -> None:
+    issue = sending(1)
+
+    def pause() -> int:
+        return Issue.objects.filter(pk=issue.pk, state="sending").update(state="paused")
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert len(promise(issue)) == 1
+            done = pool.submit(in_thread(pause))
+            with pytest.raises(TimeoutError):
+                done.result(0.7)
+        assert done.result(10) == 1

@@ -1,0 +1,56 @@
+"""What a person may decide of copies whose outcome is not known. Nothing here happens by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import models, transaction
+
+from digests.models import Delivery, Issue
+from digests.sending import tasks
+
+
+class NotAllowed(Exception):
+    """The issue does not allow this; str() is a sentence for a person."""
+
+
+@transaction.atomic
+def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -> int:
+    """Call uncertain copies of the issue accepted; None means all of them. Returns how many."""
+    count = _chosen(issue, deliveries).update(
+        state=Delivery.State.ACCEPTED, reason="called accepted by an editor", settled_at=now
+    )
+    Issue.objects.filter(pk=issue.pk, state=Issue.State.SENT_WITH_EXCEPTIONS).exclude(
+        deliveries__state__in=Delivery.EXCEPTIONS
+    ).update(state=Issue.State.SENT, state_reason="")
+    return count
+
+
+@transaction.atomic
+def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -> int:
+    """Send uncertain copies again; None means all of them. A reader may get two, so a person decides.
+
+    A finished issue is being sent again afterwards. Returns how many; raises NotAllowed for a
+    cancelled issue.
+    """
+    locked = Issue.objects.select_for_update().get(pk=issue.pk)
+    if locked.state == Issue.State.CANCELLED:
+        raise NotAllowed("This issue was cancelled; its copies cannot be sent again.")
+    count = _chosen(locked, deliveries).update(
+        state=Delivery.State.PENDING,
+        reason="sent again by an editor",
+        settled_at=None,
+        lease_until=None,
+    )
+    if count and locked.state == Issue.State.SENT_WITH_EXCEPTIONS:
+        Issue.objects.filter(pk=issue.pk).update(
+            state=Issue.State.SENDING, state_reason="", finished_at=None, updated_at=now
+        )
+    tasks.wake_issue.delay_on_commit(issue.pk)
+    return count
+
+
+def _chosen(issue: Issue, deliveries: Collection[int] | None) -> models.QuerySet[Delivery]:
+    found = Delivery.objects.filter(issue=issue, state=Delivery.State.UNCERTAIN)
+    return found if deliveries is None else found.filter(pk__in=deliveries)
