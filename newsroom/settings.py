@@ -243,6 +243,18 @@ if TESTING:
     # The real hashers are slow on purpose, which tests have no use for.
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+# --- The editors' side -----------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "newsroom.desk.name",
+    "SITE_HEADER": "newsroom.desk.name",
+    "SITE_SUBHEADER": "Newsroom",
+    "SITE_SYMBOL": "newspaper",
+    "BORDER_RADIUS": "4px",
+    "COLORS": {"primary": "newsroom.desk.accent"},
+    "SIDEBAR": {"show_search": True, "navigation": "newsroom.desk.shelves"},
+}
+
 # --- Files -----------------------------------------------------------------------------------
 
 STATIC_URL = "/static/"

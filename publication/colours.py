@@ -46,13 +46,14 @@ def readable(colour: str, *, on: str) -> str:
     """The colour nearest to `colour`, mixed with black or white, that can be read on `on`."""
     target = WHITE if _luminance(on) < 0.18 else BLACK
     for step in range(0, 101, 4):
-        mixed = _mix(colour, target, step / 100)
+        mixed = mix(colour, target, step / 100)
         if contrast(mixed, on) >= READABLE:
             return mixed
     return target
 
 
-def _mix(colour: str, target: str, share: float) -> str:
+def mix(colour: str, target: str, share: float) -> str:
+    """`colour` with a share, 0 to 1, of `target` in it."""
     pairs = zip(_channels(colour), _channels(target), strict=True)
     return "#" + "".join(f"{round(here + (there - here) * share):02x}" for here, there in pairs)
 

@@ -1,0 +1,80 @@
+"""The editors' side as a whole: its name, its colours and the order of its shelves (settings.UNFOLD)."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from publication import colours
+from publication.models import Publication
+
+# Shelf -> the models on it with their symbols, in the order in which editors need them.
+SHELVES: dict[str, dict[str, str]] = {
+    "Stories": {
+        "articles.Article": "article",
+        "articles.Image": "image",
+        "articles.Author": "edit_note",
+        "articles.Section": "newspaper",
+        "articles.Tag": "sell",
+    },
+    "Newsletters": {
+        "digests.Issue": "mark_email_read",
+        "subscribers.Newsletter": "mail",
+        "digests.Delivery": "outgoing_mail",
+        "digests.DeliveryEvent": "quick_phrases",
+    },
+    "Readers": {
+        "subscribers.Subscriber": "group",
+        "subscribers.Subscription": "how_to_reg",
+        "subscribers.ConsentEvent": "verified_user",
+        "subscribers.Suppression": "block",
+        "subscribers.Letter": "drafts",
+    },
+    "The house": {
+        "publication.Publication": "storefront",
+        "subscribers.LegalDocument": "gavel",
+        "subscribers.LegalVersion": "history_edu",
+        "auth.User": "person",
+        "auth.Group": "groups",
+    },
+}
+# How far each step of the admin's scale lies from the publication's accent: to white below 600, to black above.
+TINTS = {"50": 0.95, "100": 0.88, "200": 0.75, "300": 0.58, "400": 0.35, "500": 0.15}
+SHADES = {"700": 0.15, "800": 0.3, "900": 0.45, "950": 0.65}
+
+
+def name(_request: HttpRequest) -> str:
+    """What the browser's tab and the corner of the page say."""
+    return Publication.objects.current().name
+
+
+def accent(_request: HttpRequest) -> dict[str, str]:
+    """The scale of the publication's accent; its middle carries white text."""
+    middle = colours.readable(Publication.objects.current().accent_colour, on=colours.WHITE)
+    lighter = {step: colours.mix(middle, colours.WHITE, share) for step, share in TINTS.items()}
+    darker = {step: colours.mix(middle, colours.BLACK, share) for step, share in SHADES.items()}
+    return lighter | {"600": middle} | darker
+
+
+def shelves(request: HttpRequest) -> list[dict[str, Any]]:
+    """The navigation: only what this account may see; a model that no shelf names stands on the last."""
+    open_to = {
+        model["model"]._meta.label: model  # noqa: SLF001  # Django documents _meta as public
+        for app in admin.site.get_app_list(request)
+        for model in app["models"]
+        if model["admin_url"]
+    }
+    named = {label for shelf in SHELVES.values() for label in shelf}
+    others = {label: "folder" for label in open_to if label not in named}
+    groups = [
+        {
+            "title": title,
+            "items": [
+                {"title": open_to[label]["name"], "icon": symbol, "link": open_to[label]["admin_url"]}
+                for label, symbol in shelf.items()
+                if label in open_to
+            ],
+        }
+        for title, shelf in (SHELVES | {"More": others}).items()
+    ]
+    return [group for group in groups if group["items"]]
