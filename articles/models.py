@@ -147,6 +147,10 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         """The only definition of public: page, section, feed, sitemap, search, API and digest ask it."""
         return self.filter(state=Article.State.PUBLISHED)
 
+    def on_record(self) -> ArticleQuerySet:
+        """Stories whose address readers know: public ones, and withdrawn ones, which answer 410."""
+        return self.filter(state__in=[Article.State.PUBLISHED, Article.State.WITHDRAWN])
+
     def scheduled_until(self, now: datetime) -> ArticleQuerySet:
         """Scheduled stories whose hour has come."""
         return self.filter(state=Article.State.SCHEDULED, publish_at__lte=now)
@@ -164,6 +168,10 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     def with_furniture(self) -> ArticleQuerySet:
         """Everything that a card or a page shows around the text, in a fixed number of queries."""
         return self.select_related("section", "lead_image").prefetch_related("bylines__author", "tags")
+
+    def for_cards(self) -> ArticleQuerySet:
+        """`with_furniture`, without the text itself."""
+        return self.with_furniture().defer("body_markdown", "body_html", "body_text")
 
 
 StoryManager = models.Manager.from_queryset(ArticleQuerySet)

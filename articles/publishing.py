@@ -8,7 +8,7 @@ conditional UPDATE whose row count decides, and the object is refreshed after it
 On failure each raises a PublishingError, or MarkupRefused, and nothing has changed.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,8 +25,8 @@ from mailkit.html import MarkupRefused, Rendered
 
 __all__ = [
     "WINDOW_LOCK", "MarkupRefused", "NotAllowed", "NotReady", "PublishingError", "SlugTaken", "WrongState",
-    "close_window", "correct", "publish", "publish_due", "restore", "return_to_draft", "save_revision", "schedule",
-    "submit", "withdraw",
+    "close_window", "correct", "publish", "publish_due", "render_again", "restore", "return_to_draft",
+    "save_revision", "schedule", "submit", "withdraw",
 ]  # fmt: skip
 
 # Number of the advisory lock between releasing stories (shared) and composing a window of them (exclusive).
@@ -127,6 +127,17 @@ def correct(*, article: Article, text: str, actor: User | None, now: datetime) -
     with transaction.atomic():
         _move(article, {PUBLISHED}, PUBLISHED, f"Corrected: {text}", actor, now)
         return Correction.objects.create(article=article, text=text, corrected_at=now, created_by=actor)
+
+
+def render_again(*, stories: Iterable[Article], now: datetime) -> int:
+    """Make the HTML of stories anew, after a picture inside them has changed; return how many there were."""
+    done = 0
+    for story in stories:
+        with transaction.atomic():
+            row = Article.objects.select_for_update(no_key=True).get(pk=story.pk)
+            Article.objects.filter(pk=row.pk).update(updated_at=now, **_columns(_rendered(row)))
+        done += 1
+    return done
 
 
 def close_window(*, end: datetime) -> None:

@@ -1,0 +1,64 @@
+"""How public pages may be kept: by anybody, and asked about again each time."""
+
+import functools
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date
+from django.views.decorators.http import require_safe
+
+# The sign-up form carries signed values that differ each time and grow too old after a day;
+# they are no news to a reader, and a kept page is renewed long before they expire.
+HIDDEN_FIELD = re.compile(rb"<input[^>]*type=\"hidden\"[^>]*>")
+RENEWED_EVERY = timedelta(hours=1)
+KEPT = "public, max-age=0, must-revalidate"
+
+View = Callable[..., HttpResponse]
+
+
+def public(view: View) -> Callable[..., HttpResponseBase]:
+    """A page for everybody: GET and HEAD only, no cookie, and 304 for those who have it already.
+
+    The ETag is made of what the page says, so no change of a name, a colour or a
+    template is ever missed. A view may set Last-Modified for those who ask by date.
+    """
+
+    @require_safe
+    @functools.wraps(view)
+    def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", KEPT)
+        if response.status_code != 200:
+            return response
+        etag = tag_of(response.content, now=timezone.now())
+        response.headers["ETag"] = etag
+        modified = response.headers.get("Last-Modified")
+        return get_conditional_response(request, etag, _seconds(modified), response) or response
+
+    return answer
+
+
+def tag_of(content: bytes, *, now: datetime) -> str:
+    """A weak ETag: the same for the same words within the hour."""
+    hour = int(now.timestamp() // RENEWED_EVERY.total_seconds())
+    said = HIDDEN_FIELD.sub(b"", content)
+    return f'W/"{hashlib.sha256(said + str(hour).encode()).hexdigest()[:32]}"'
+
+
+def changed_at(response: HttpResponse, moment: datetime | None) -> HttpResponse:
+    """Say when the page last changed, if that is known."""
+    if moment is not None:
+        response.headers["Last-Modified"] = http_date(moment.timestamp())
+    return response
+
+
+def _seconds(header: str | None) -> int | None:
+    if header is None:
+        return None
+    return int(datetime.strptime(header, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC).timestamp())

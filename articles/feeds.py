@@ -1,0 +1,183 @@
+"""The newest stories for feed readers: RSS 2.0, Atom (RFC 4287) and JSON Feed 1.1, all from one list."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import feedgenerator
+from django.utils.feedgenerator import SyndicationFeed
+
+from articles import caching, markup
+from articles.models import Article
+from publication import urls
+from publication.models import Publication
+
+LENGTH = 30
+# What XML 1.0 cannot carry in any form; JSON is spared it as well.
+NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+OWN_PICTURE = re.compile(r' srcset="[^"]*"| sizes="[^"]*"')
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One story as every feed tells it: plain characters, absolute addresses."""
+
+    article: Article
+    url: str
+    title: str
+    summary: str
+    html: str
+    authors: list[str]
+    categories: list[str]
+    published_at: datetime | None
+    image: str
+
+
+@caching.public
+def rss(request: HttpRequest) -> HttpResponse:
+    """RSS 2.0 with the whole text in content:encoded."""
+    return _xml(RssFeed, request, "application/rss+xml; charset=utf-8")
+
+
+@caching.public
+def atom(request: HttpRequest) -> HttpResponse:
+    """Atom with the whole text as HTML content."""
+    return _xml(AtomFeed, request, "application/atom+xml; charset=utf-8")
+
+
+@caching.public
+def json_feed(request: HttpRequest) -> HttpResponse:
+    """JSON Feed 1.1."""
+    house = Publication.objects.current()
+    answer = JsonResponse(
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "title": house.name,
+            "home_page_url": urls.absolute("/"),
+            "feed_url": urls.absolute(request.path),
+            "description": house.strapline,
+            "language": house.language,
+            "items": [_json_item(entry) for entry in _entries()],
+        },
+        content_type="application/feed+json",
+    )
+    return caching.changed_at(answer, _changed_at())
+
+
+class RssFeed(feedgenerator.Rss201rev2Feed):
+    """RSS with content:encoded and dc:creator, which hold the text and the authors' names."""
+
+    def rss_attributes(self) -> dict[str, str]:
+        """The two name spaces beside RSS's own."""
+        return {
+            **super().rss_attributes(),
+            "xmlns:content": "http://purl.org/rss/1.0/modules/content/",
+            "xmlns:dc": "http://purl.org/dc/elements/1.1/",
+        }
+
+    def add_item_elements(self, handler, item) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # untyped in Django
+        """The text and the names, as escaped text: no CDATA that a story could end."""
+        super().add_item_elements(handler, item)
+        for name in item["names"]:
+            handler.addQuickElement("dc:creator", name)
+        handler.addQuickElement("content:encoded", item["html"])
+
+
+class AtomFeed(feedgenerator.Atom1Feed):
+    """Atom with every author, and the text as content."""
+
+    def add_item_elements(self, handler, item) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # untyped in Django
+        """The names and the text."""
+        super().add_item_elements(handler, item)
+        for name in item["names"]:
+            handler.startElement("author", {})
+            handler.addQuickElement("name", name)
+            handler.endElement("author")
+        handler.addQuickElement("content", item["html"], {"type": "html"})
+
+
+def _xml(kind: Callable[..., SyndicationFeed], request: HttpRequest, content_type: str) -> HttpResponse:
+    house = Publication.objects.current()
+    feed = kind(
+        title=plain(house.name),
+        link=urls.absolute("/"),
+        description=plain(house.strapline or house.name),
+        language=house.language,
+        feed_url=urls.absolute(request.path),
+        author_name=plain(house.name),
+    )
+    for entry in _entries():
+        feed.add_item(
+            title=entry.title,
+            link=entry.url,
+            description=entry.summary,
+            unique_id=_identity(entry.article),
+            unique_id_is_permalink=False,
+            pubdate=entry.published_at,
+            updateddate=entry.article.updated_at,
+            categories=entry.categories,
+            names=entry.authors,
+            html=entry.html,
+        )
+    answer = HttpResponse(feed.writeString("utf-8"), content_type=content_type)
+    return caching.changed_at(answer, _changed_at())
+
+
+def _entries() -> list[Entry]:
+    stories = Article.objects.published().newest_first().with_furniture().defer("body_markdown", "body_text")
+    return [_entry(article) for article in stories[:LENGTH]]
+
+
+def _entry(article: Article) -> Entry:
+    image = article.lead_image
+    return Entry(
+        article=article,
+        url=urls.absolute(article.get_absolute_url()),
+        title=plain(article.headline),
+        summary=plain(article.summary),
+        html=plain(_away_from_home(markup.shown(article))),
+        authors=[plain(entry.author.name) for entry in article.bylines.all()],
+        categories=[plain(article.section.name), *(plain(tag.name) for tag in article.tags.all())],
+        published_at=article.published_at,
+        image=urls.absolute(image.page_url) if image else "",
+    )
+
+
+def _json_item(entry: Entry) -> dict[str, object]:
+    item: dict[str, object] = {
+        "id": _identity(entry.article),
+        "url": entry.url,
+        "title": entry.title,
+        "summary": entry.summary,
+        "content_html": entry.html,
+        "authors": [{"name": name} for name in entry.authors],
+        "tags": entry.categories,
+        "date_published": entry.published_at.isoformat() if entry.published_at else None,
+        "date_modified": entry.article.updated_at.isoformat(),
+        "image": entry.image,
+    }
+    return {name: value for name, value in item.items() if value or name == "content_html"}
+
+
+def _identity(article: Article) -> str:
+    """Stays the same when the address changes, so that no reader sees a story twice (RFC 4151)."""
+    return f"tag:{settings.SITE_HOST},{article.created_at:%Y-%m-%d}:article/{article.pk}"
+
+
+def _away_from_home(html: str) -> str:
+    """The stored HTML for a reader elsewhere: addresses on this site become whole."""
+    whole = re.sub(r'(src|href)="/(?!/)', rf'\1="{settings.SITE_URL}/', html)
+    return OWN_PICTURE.sub("", whole)
+
+
+def plain(text: str) -> str:
+    """The text without the characters that XML cannot carry in any form."""
+    return NOT_XML.sub(" ", text)
+
+
+def _changed_at() -> datetime | None:
+    """When a story that readers know was last touched, its withdrawal included."""
+    return Article.objects.on_record().order_by("-updated_at").values_list("updated_at", flat=True).first()

@@ -1,0 +1,86 @@
+"""A story's pictures: taken in safely, kept in a few sizes, removed with their files."""
+
+import secrets
+from collections.abc import Iterator
+from typing import IO, Any
+
+from django.contrib.auth.models import User
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from articles.models import Article, ArticleQuerySet, Image
+from publication import pictures
+from publication.pictures import PictureRefused
+
+__all__ = ["PictureRefused", "files_of", "in_use", "remove_files", "store"]
+
+WIDTHS = (480, 960, 1600)
+MASTER_WIDTH = 2400
+FOLDER = "images"
+
+
+def store(*, image: Image, upload: IO[Any] | bytes, actor: User | None) -> Image:
+    """Take `upload` in as the picture of `image`, whose words are set, and save the row.
+
+    After: a file encoded anew under a name that tells nothing, and JPEG and WebP
+    renditions of WIDTHS, none larger than the picture. Files that the row had
+    before are removed on commit. On failure: PictureRefused, and no file is left.
+    """
+    master = pictures.clean(upload, max_width=MASTER_WIDTH)
+    before = list(files_of(image))
+    written: list[str] = []
+    try:
+        stem = f"{FOLDER}/{secrets.token_hex(12)}"
+        image.file.name = _write(f"{stem}.{master.extension}", master.bytes, written)
+        image.width, image.height = master.width, master.height
+        image.renditions = _renditions(stem, master, written)
+        if image.pk is None:
+            image.uploaded_by = actor
+        image.save()
+    except BaseException:
+        remove_files(written)
+        raise
+    transaction.on_commit(lambda: remove_files(before))
+    return image
+
+
+def files_of(image: Image) -> Iterator[str]:
+    """Every stored file of the picture."""
+    if image.file.name:
+        yield image.file.name
+    for made in image.renditions.values():
+        yield from made.values()
+
+
+def remove_files(names: list[str]) -> None:
+    """Delete stored files; one that is gone already is no fault."""
+    for name in names:
+        default_storage.delete(name)
+
+
+def in_use(image: Image) -> ArticleQuerySet:
+    """Stories that show the picture above or inside their text."""
+    return Article.objects.filter(lead_image=image) | naming(image)
+
+
+def naming(image: Image) -> ArticleQuerySet:
+    """Stories whose text names the picture by its number."""
+    return Article.objects.filter(body_markdown__regex=rf"\]\(image:0*{image.pk}[ )]")
+
+
+def _renditions(stem: str, master: pictures.CleanPicture, written: list[str]) -> dict[str, dict[str, str]]:
+    widths = [width for width in WIDTHS if width < master.width] or [master.width]
+    made: dict[str, dict[str, str]] = {"jpeg": {}, "webp": {}}
+    for width in widths:
+        jpeg = pictures.rendition(master.bytes, width, format="JPEG")
+        webp = pictures.rendition(master.bytes, width, format="WEBP")
+        made["jpeg"][str(width)] = _write(f"{stem}-{width}.jpg", jpeg, written)
+        made["webp"][str(width)] = _write(f"{stem}-{width}.webp", webp, written)
+    return made
+
+
+def _write(name: str, content: bytes, written: list[str]) -> str:
+    kept = default_storage.save(name, ContentFile(content))
+    written.append(kept)
+    return kept

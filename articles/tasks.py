@@ -1,0 +1,38 @@
+"""The clock's part: scheduled stories are published when their hour comes."""
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from articles import publishing
+from articles.models import Article
+
+log = logging.getLogger(__name__)
+
+# More than this in one minute wait for the next.
+AT_ONCE = 200
+
+
+@shared_task
+def tick() -> None:
+    """Publish every scheduled story that is due. May run any number of times, at once or again.
+
+    A story that cannot be published stays scheduled, is logged by its number, is
+    tried again in a minute, and holds up no other.
+    """
+    now = timezone.now()
+    due = Article.objects.scheduled_until(now).order_by("publish_at", "pk")
+    for article in due.only("pk")[:AT_ONCE]:
+        _publish(article)
+
+
+def _publish(article: Article) -> None:
+    try:
+        publishing.publish_due(article=article, now=timezone.now())
+    except publishing.WrongState:
+        log.info("Article %d was published or unscheduled by somebody else.", article.pk)
+    except (publishing.PublishingError, publishing.MarkupRefused):
+        log.warning("Article %d is due but not ready. It stays scheduled.", article.pk)
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with one story, the others are due
+        log.error("Article %d could not be published: %s.", article.pk, type(error).__name__)

@@ -1,0 +1,111 @@
+"""The pages that readers see of the stories."""
+
+from django.core.paginator import InvalidPage, Page, Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.shortcuts import get_object_or_404, render
+
+from articles import caching, markup, seo
+from articles import search as searching
+from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
+from publication.models import Publication
+
+PAGE_SIZE = 12
+RELATED = 3
+
+
+@caching.public
+def front(request: HttpRequest) -> HttpResponse:
+    """The newest stories of all sections."""
+    publication = Publication.objects.current()
+    page = _page(request, Article.objects.published().newest_first())
+    head = seo.page_head(
+        path=request.path, title=publication.name, description=publication.strapline, number=page.number
+    )
+    return render(request, "articles/front.html", {"page": page, "head": head})
+
+
+@caching.public
+def article(request: HttpRequest, slug: str) -> HttpResponse:
+    """A story; 410 with the reason when it was withdrawn; 301 when it lives elsewhere now."""
+    story = Article.objects.on_record().with_furniture().filter(slug=slug).first()
+    if story is None:
+        return _moved(slug)
+    if story.state == Article.State.WITHDRAWN:
+        return render(request, "410.html", {"article": story}, status=410)
+    return caching.changed_at(story_page(request, story), story.updated_at)
+
+
+def story_page(request: HttpRequest, story: Article) -> HttpResponse:
+    """The page of a story in whatever state it is: the preview shows the same."""
+    more = Article.objects.published().filter(section=story.section).exclude(pk=story.pk)
+    context = {
+        "article": story,
+        "text": markup.shown(story),
+        "corrections": story.corrections.all(),
+        "more": more.newest_first().for_cards()[:RELATED],
+        "head": seo.story_head(article=story, publication=Publication.objects.current()),
+    }
+    return render(request, "articles/article.html", context)
+
+
+@caching.public
+def section(request: HttpRequest, slug: str) -> HttpResponse:
+    """The stories of a desk."""
+    found = get_object_or_404(Section, slug=slug)
+    stories = Article.objects.published().filter(section=found)
+    return _list(request, stories, title=found.name, introduction=found.description, subject=found)
+
+
+@caching.public
+def tag(request: HttpRequest, slug: str) -> HttpResponse:
+    """The stories under a label."""
+    found = get_object_or_404(Tag, slug=slug)
+    return _list(request, Article.objects.published().filter(tags=found), title=found.name, subject=found)
+
+
+@caching.public
+def author(request: HttpRequest, slug: str) -> HttpResponse:
+    """Who writes, and what."""
+    found = get_object_or_404(Author, slug=slug)
+    stories = Article.objects.published().filter(authors=found)
+    return _list(request, stories, title=found.name, introduction=found.biography, subject=found)
+
+
+@caching.public
+def search(request: HttpRequest) -> HttpResponse:
+    """Stories that match what was typed; without words, just the form."""
+    query = searching.tidy(request.GET.get("q", ""))
+    found = searching.stories(query=query) if query else Article.objects.none()
+    page = _page(request, found)
+    title = f"Search: {query}" if query else "Search"
+    head = seo.page_head(path=request.path, title=title, description="", noindex=True)
+    return render(request, "articles/search.html", {"page": page, "query": query, "head": head})
+
+
+def _list(
+    request: HttpRequest,
+    stories: ArticleQuerySet,
+    *,
+    title: str,
+    subject: Section | Tag | Author,
+    introduction: str = "",
+) -> HttpResponse:
+    page = _page(request, stories.newest_first())
+    head = seo.page_head(path=request.path, title=title, description=introduction, number=page.number)
+    context = {"page": page, "head": head, "title": title, "introduction": introduction, "subject": subject}
+    return render(request, "articles/list.html", context)
+
+
+def _page(request: HttpRequest, stories: ArticleQuerySet) -> Page[Article]:
+    try:
+        return Paginator(stories.for_cards(), PAGE_SIZE).page(request.GET.get("page", "1"))
+    except InvalidPage as error:
+        raise Http404("There is no such page of this list.") from error
+
+
+def _moved(slug: str) -> HttpResponse:
+    """Lead on from an address that a story once had, as long as it is still on record."""
+    known = SlugRedirect.objects.filter(slug=slug, article__in=Article.objects.on_record())
+    if (redirect := known.select_related("article").first()) is None:
+        raise Http404("No story lives at this address.")
+    return HttpResponsePermanentRedirect(redirect.article.get_absolute_url())
