@@ -1,0 +1,83 @@
+"""What a bounce is about: the mailbox, us, or the moment."""
+
+import pytest
+
+from digests import bounces
+
+GONE = bounces.Bounce(hard=True, about_mailbox=True)
+REFUSED = bounces.Bounce(hard=True, about_mailbox=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("550 5.1.1 The email account does not exist", GONE),
+        ("550-5.1.1 no such user", GONE),
+        ("554 5.1.2 Bad destination system", GONE),
+        ("556 5.1.10 Recipient address has null MX", GONE),
+        ("550 5.2.1 The mailbox is disabled", GONE),
+        ("552 5.2.2 Mailbox full", bounces.SOFT),
+        ("552 5.2.3 Message length exceeds limit", REFUSED),
+        ("550 5.7.1 Message rejected as spam", REFUSED),
+        ("550-5.7.26 Unauthenticated email is not accepted due to the domain's DMARC policy", REFUSED),
+        ("550 5.7.515 Access denied, sending domain does not meet the level", REFUSED),
+        ("550 5.4.1 Recipient address rejected: Access denied", REFUSED),
+        ("452 4.2.2 The email account is over quota", bounces.SOFT),
+        ("421 4.7.0 Try again later", bounces.SOFT),
+    ],
+)
+def test_the_servers_code_decides(said: str, expected: bounces.Bounce) -> None:
+    judged = bounces.judge(provider="mailgun", reject_reason="bounced", said=said, payload={})
+
+    assert judged == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("invalid", GONE),
+        ("bounced", GONE),
+        ("timed_out", REFUSED),
+        ("blocked", REFUSED),
+        ("spam", REFUSED),
+        ("unsubscribed", REFUSED),
+        ("other", REFUSED),
+        ("a word of next year", REFUSED),
+        (None, REFUSED),
+    ],
+)
+def test_without_a_code_the_providers_reason_decides(reason: str | None, expected: bounces.Bounce) -> None:
+    assert bounces.judge(provider="mailgun", reject_reason=reason, said="No.", payload={}) == expected
+
+
+@pytest.mark.parametrize("said", ["550 5.0.0 User unknown", "550 from 5.1.1.7 refused", "550 1.5.7.1 refused"])
+def test_a_code_that_says_nothing_and_an_ip_address_are_not_a_verdict(said: str) -> None:
+    assert bounces.judge(provider="mailgun", reject_reason="bounced", said=said, payload={}) == GONE
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload"),
+    [
+        ("postmark", {"Type": "SoftBounce"}),
+        ("brevo", {"event": "soft_bounce"}),
+        ("mandrill", {"event": "soft_bounce"}),
+        ("mailjet", {"hard_bounce": False}),
+        ("amazon_ses", {"bounce": {"bounceType": "Transient"}}),
+        ("sparkpost", {"msys": {"message_event": {"bounce_class": "22"}}}),
+    ],
+)
+def test_a_providers_own_word_for_soft_is_heard(provider: str, payload: dict[str, object]) -> None:
+    judged = bounces.judge(provider=provider, reject_reason="bounced", said="", payload=payload)
+
+    assert judged == bounces.SOFT
+
+
+def test_a_word_of_another_provider_means_nothing() -> None:
+    judged = bounces.judge(provider="brevo", reject_reason="bounced", said="", payload={"Type": "SoftBounce"})
+
+    assert judged == GONE
+
+
+@pytest.mark.parametrize("payload", [None, [], "soft_bounce", {"bounce": None}, {"bounce": {"bounceType": []}}, 7])
+def test_an_odd_payload_is_survived(payload: object) -> None:
+    assert bounces.judge(provider="amazon_ses", reject_reason=None, said="", payload=payload) == REFUSED
