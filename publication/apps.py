@@ -1,6 +1,11 @@
-"""Registers the publication app."""
+"""Registers the publication app, and says who may change the house itself."""
 
 from django.apps import AppConfig
+
+from publication import groups
+
+READ = ["publication.view_publication"]
+CHANGE = [*READ, "publication.change_publication"]
 
 
 class PublicationConfig(AppConfig):
@@ -8,3 +13,7 @@ class PublicationConfig(AppConfig):
 
     name = "publication"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Give the groups their rights after each migration."""
+        groups.grant_on_migrate(config=self, rights={groups.EDITOR: READ, groups.PUBLISHER: CHANGE})

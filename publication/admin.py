@@ -1,0 +1,67 @@
+"""The publication in the admin: one row, so the list leads straight to it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+
+from publication.forms import PublicationForm
+from publication.models import Publication
+
+
+@admin.register(Publication)
+class PublicationAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """Who we are, in four tabs."""
+
+    form = PublicationForm
+    warn_unsaved_form = True
+    compressed_fields = True
+    fieldsets = (
+        (
+            "Name",
+            {
+                "classes": ["tab"],
+                "description": "What readers see at the head of every page and every mail.",
+                "fields": ("name", "strapline", "owner"),
+            },
+        ),
+        (
+            "Look",
+            {
+                "classes": ["tab"],
+                "description": "Text is kept readable on light and dark screens, whatever colours are chosen.",
+                "fields": ("logo", "accent_colour", "ink_colour"),
+            },
+        ),
+        (
+            "Mail",
+            {
+                "classes": ["tab"],
+                "description": "A newsletter may set a sender of its own. Mails that are already frozen do not change.",
+                "fields": ("sender_name", "sender_address", "reply_to"),
+            },
+        ),
+        (
+            "Contact and place",
+            {
+                "classes": ["tab"],
+                "description": "Stands at the foot of every page and every mail.",
+                "fields": ("postal_address", "contact_address", "language", "time_zone"),
+            },
+        ),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """There is one publication; it makes itself."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Publication | None = None) -> bool:
+        """Every page and mail needs it."""
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Go to the row itself."""
+        row = Publication.objects.current()
+        return HttpResponseRedirect(reverse("admin:publication_publication_change", args=[row.pk]))
