@@ -324,7 +324,7 @@ class Subscription(models.Model):
     unsubscribed_at = models.DateTimeField(null=True, blank=True, editable=False)
     paused_until = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar[models.Manager[Subscription]] = SubscriptionQuerySet.as_manager()  # type: ignore[assignment]  # django-stubs cannot name the manager that as_manager() makes
+    objects: ClassVar[models.Manager[Subscription]] = SubscriptionQuerySet.as_manager()
 
     class Meta:
         ordering = ["newsletter", "pk"]

@@ -1,5 +1,18 @@
-"""Where readers subscribe, confirm and leave."""
+"""Where readers subscribe, confirm, choose and leave."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from subscribers import link_views, preference_views, views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("subscribe/", views.subscribe, name="subscribe"),
+    path("subscribe/sent/", views.subscribe_sent, name="subscribe_sent"),
+    path("confirm/<str:token>/", link_views.confirm, name="confirm"),
+    path("preferences/", views.preferences_link, name="preferences_link"),
+    path("preferences/sent/", views.preferences_sent, name="preferences_sent"),
+    path("preferences/<str:token>/", preference_views.preferences_page, name="preferences"),
+    path("unsubscribe/<str:token>/", link_views.unsubscribe, name="unsubscribe"),
+    path("unsubscribe/<str:token>/again/", link_views.subscribe_again, name="subscribe_again"),
+    path("legal/<slug:slug>/", views.legal_document, name="legal"),
+    path("legal/<slug:slug>/<int:version>/", views.legal_version, name="legal_version"),
+]

@@ -1,0 +1,271 @@
+"""The proof of consent: an append-only chain of acts, each sealed over the one before.
+
+A link's hash is an HMAC-SHA256 over the canonical JSON of its row and the hash of
+its predecessor. Triggers refuse UPDATE and DELETE; `verify` finds out whoever got
+around them. The chain names people by uuid and keyed hash, so it outlives their row.
+"""
+
+import functools
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from mailkit import addresses
+from subscribers import suppression
+from subscribers.models import ConsentEvent, ConsentOrigin, LegalVersion, Newsletter, Subscriber, Subscription
+
+GENESIS = "0" * 64
+# One writer at a time extends the chain; any fixed number that no other lock of ours uses.
+CHAIN_LOCK = 0x6E657773_01
+SEALED = (
+    "kind", "subscriber_uuid", "address_hash", "newsletter_slug", "cadence", "documents", "form_text",
+    "form_text_sha256", "form_url", "locale", "source", "basis", "user_agent_sha256", "occurred_at", "previous_hash",
+)  # fmt: skip
+BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the door saw of one act: where it came from and which words were shown."""
+
+    ip: str | None = None
+    user_agent: str = ""
+    form_url: str = ""
+    locale: str = ""
+    versions: Sequence[LegalVersion] = ()
+    form_text: str = ""
+    basis: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who did what about which newsletter; `newsletter_slug` is empty for acts about the whole person.
+
+    `agreed` is the earlier act whose texts this one answers: they are repeated
+    in it, because no text was shown again.
+    """
+
+    kind: ConsentEvent.Kind
+    subscriber_uuid: uuid.UUID
+    address_hash: str
+    newsletter_slug: str = ""
+    cadence: str = ""
+    agreed: ConsentEvent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenLink:
+    """The first row of the chain that does not hold, and why."""
+
+    event_id: int
+    reason: str
+
+
+def record(
+    *,
+    subscriber: Subscriber,
+    newsletter: Newsletter | None,
+    event: ConsentEvent.Kind,
+    evidence: Evidence,
+    now: datetime,
+    cadence: str = "",
+    agreed: ConsentEvent | None = None,
+) -> ConsentEvent:
+    """Append one act and return it. Must run inside a transaction; nothing is kept if that rolls back."""
+    act = Act(
+        kind=event,
+        subscriber_uuid=subscriber.uuid,
+        address_hash=subscriber.address_hash,
+        newsletter_slug=newsletter.slug if newsletter else "",
+        cadence=cadence,
+        agreed=agreed,
+    )
+    return append(acts=[act], evidence=evidence, now=now)[0]
+
+
+def append(*, acts: Sequence[Act], evidence: Evidence, now: datetime) -> list[ConsentEvent]:
+    """Append the acts in order, under one lock that is held until the transaction ends.
+
+    Take row locks before calling this, never after, so that two writers cannot
+    wait for each other. On failure nothing is appended.
+    """
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("The consent chain is extended inside a transaction.")
+    if not acts:
+        return []
+    shown = _shown(evidence, now)
+    previous = _lock_and_read_head()
+    events = []
+    for act in acts:
+        event = ConsentEvent(**(shown | _named(act)), previous_hash=previous)
+        event.hash = previous = seal(event)
+        events.append(event)
+    ConsentEvent.objects.bulk_create(events, batch_size=BATCH)
+    if evidence.ip:
+        ConsentOrigin.objects.bulk_create([ConsentOrigin(event=event, ip=evidence.ip) for event in events])
+    return events
+
+
+def seal(event: ConsentEvent) -> str:
+    """The 64 hex digits that belong to this row; they cover every fact in it and the link before."""
+    return hmac.digest(_key(settings.ADDRESS_HASH_KEY), canonical(event), "sha256").hex()
+
+
+def canonical(event: ConsentEvent) -> bytes:
+    """The bytes that are sealed: JSON with sorted keys, no spaces, ASCII only, times in UTC."""
+    facts: dict[str, Any] = {name: getattr(event, name) for name in SEALED}
+    facts["subscriber_uuid"] = str(facts["subscriber_uuid"])
+    facts["occurred_at"] = facts["occurred_at"].astimezone(UTC).isoformat(timespec="microseconds")
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def verify() -> BrokenLink | None:
+    """Walk the whole chain; return its first broken link, or None when all of it holds.
+
+    A chain cut off at its end looks whole from inside: compare `head()` with a
+    copy kept elsewhere to find that too.
+    """
+    previous = GENESIS
+    for event in ConsentEvent.objects.order_by("pk").iterator(chunk_size=BATCH):
+        if event.previous_hash != previous:
+            return BrokenLink(event.pk, "the record before it is missing, or was put in later")
+        if not hmac.compare_digest(event.hash, seal(event)):
+            return BrokenLink(event.pk, "its content was changed after it was recorded")
+        previous = event.hash
+    return None
+
+
+def head() -> tuple[int, str]:
+    """How many links there are, and the hash of the last one."""
+    last = ConsentEvent.objects.order_by("-pk").values_list("hash", flat=True).first()
+    return ConsentEvent.objects.count(), last or GENESIS
+
+
+def evidence(address: str) -> dict[str, Any]:
+    """Everything that proves one person's consent, ready for JSON. `address` is text as a person types it.
+
+    Works after the person was erased, because the chain keeps the keyed hash.
+    On failure: InvalidAddress.
+    """
+    key = addresses.normalise(address).key
+    address_hash = addresses.keyed_hash(key)
+    events = list(ConsentEvent.objects.filter(address_hash=address_hash).select_related("origin").order_by("pk"))
+    broken = verify()
+    suppressed = suppression.find(address_hash)
+    return {
+        "address": addresses.mask(key),
+        "address_hash": address_hash,
+        "chain": {"intact": broken is None, "first_broken_event": broken.event_id if broken else None},
+        "suppressed": suppressed.reason if suppressed else None,
+        "subscriptions": [_subscription_facts(row) for row in _subscriptions_of(key)],
+        "events": [_event_facts(event) for event in events],
+        "texts": _texts(events),
+    }
+
+
+def _shown(evidence: Evidence, now: datetime) -> dict[str, Any]:
+    """The facts that all acts of one moment share, cut to what the columns hold."""
+    form_text = _clean(evidence.form_text)
+    return {
+        "documents": [document_facts(version) for version in evidence.versions],
+        "form_text": form_text,
+        "form_text_sha256": _sha256(form_text),
+        "form_url": _clean(evidence.form_url)[:500],
+        "locale": _clean(evidence.locale)[:12],
+        "source": evidence.source[:40],
+        "basis": _clean(evidence.basis)[:500],
+        "user_agent_sha256": _sha256(evidence.user_agent),
+        "occurred_at": now,
+    }
+
+
+def document_facts(version: LegalVersion) -> dict[str, Any]:
+    """How the chain names a legal text: its document, its number and the hash of its words."""
+    return {"document": version.document.slug, "version": version.number, "sha256": version.sha256}
+
+
+def _named(act: Act) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "kind": str(act.kind),
+        "subscriber_uuid": act.subscriber_uuid,
+        "address_hash": act.address_hash,
+        "newsletter_slug": act.newsletter_slug,
+        "cadence": str(act.cadence),
+    }
+    if act.agreed is not None:
+        facts |= {name: getattr(act.agreed, name) for name in ("documents", "form_text", "form_text_sha256")}
+    return facts
+
+
+def agreed(*, subscriber: Subscriber) -> dict[str, ConsentEvent]:
+    """The last act of this reader, per newsletter slug, in which they agreed to texts that were shown."""
+    kinds = [ConsentEvent.Kind.REQUESTED, ConsentEvent.Kind.CONFIRMED, ConsentEvent.Kind.IMPORTED]
+    events = ConsentEvent.objects.filter(subscriber_uuid=subscriber.uuid, kind__in=kinds).order_by("pk")
+    return {event.newsletter_slug: event for event in events}
+
+
+def _lock_and_read_head() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
+    # A second statement: under READ COMMITTED it sees what the holder before us committed.
+    return ConsentEvent.objects.order_by("-pk").values_list("hash", flat=True).first() or GENESIS
+
+
+def _clean(text: str) -> str:
+    """PostgreSQL keeps no NUL, and a lone surrogate has no bytes."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest() if text else ""
+
+
+def _subscriptions_of(key: str) -> Iterable[Subscription]:
+    return Subscription.objects.filter(subscriber__address_key=key).select_related("newsletter").order_by("pk")
+
+
+def _subscription_facts(row: Subscription) -> dict[str, Any]:
+    return {
+        "newsletter": row.newsletter.slug,
+        "cadence": row.cadence,
+        "state": row.state,
+        "confirmed_at": _iso(row.confirmed_at),
+        "unsubscribed_at": _iso(row.unsubscribed_at),
+        "proved_by_event": row.consent_event_id,
+    }
+
+
+def _event_facts(event: ConsentEvent) -> dict[str, Any]:
+    origin = getattr(event, "origin", None)
+    facts = {name: getattr(event, name) for name in SEALED if name != "address_hash"}
+    facts |= {"subscriber_uuid": str(event.subscriber_uuid), "occurred_at": _iso(event.occurred_at)}
+    return {"id": event.pk, **facts, "hash": event.hash, "ip": origin.ip if origin else None}
+
+
+def _texts(events: Iterable[ConsentEvent]) -> list[dict[str, Any]]:
+    """The legal texts that these acts name, in full, each once."""
+    named = {(shown["document"], shown["version"]) for event in events for shown in event.documents}
+    versions = LegalVersion.objects.filter(document__slug__in={slug for slug, _ in named}).select_related("document")
+    return [
+        {**document_facts(version), "title": version.document.title, "html": version.body_html}
+        for version in versions.order_by("document__slug", "number")
+        if (version.document.slug, version.number) in named
+    ]
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None
+
+
+@functools.lru_cache(maxsize=8)
+def _key(secret: str) -> bytes:
+    return hashlib.sha256(b"newsroom.subscribers.consent:" + secret.encode()).digest()

@@ -1,0 +1,82 @@
+"""What the reader pages share: evidence from a request, and the headers of pages that a link opens."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.translation import get_language
+from django.views.decorators.csrf import csrf_exempt
+
+from publication import urls as site
+from subscribers import consent, links, privacy
+from subscribers.models import LegalVersion
+
+View: TypeAlias = Callable[..., HttpResponse]
+
+
+class SeeOther(HttpResponseRedirect):
+    """303: the answer to this POST is read at another address, with GET."""
+
+    status_code = 303
+
+
+def evidence(
+    request: HttpRequest,
+    *,
+    source: str,
+    page: str = "",
+    versions: Sequence[LegalVersion] = (),
+    form_text: str = "",
+) -> consent.Evidence:
+    """What is kept of this request as proof. `page` is the path of the form, without any token."""
+    return consent.Evidence(
+        ip=privacy.client_ip(request),
+        user_agent=request.META.get("HTTP_USER_AGENT", ""),
+        form_url=site.absolute(page) if page else "",
+        locale=get_language() or "",
+        versions=versions,
+        form_text=form_text,
+        source=source,
+    )
+
+
+def is_from_here(request: HttpRequest) -> bool:
+    """Whether a POST may come from a page of ours: browsers name the origin, other clients need not."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return True
+    own = urlsplit(settings.SITE_URL)
+    here = {f"{own.scheme}://{own.netloc}", f"{request.scheme}://{request.get_host()}"}
+    return origin.lower() in {name.lower() for name in here}
+
+
+def opened_by_link(view: View) -> View:
+    """Decorates a page whose address holds a token: kept by no cache, told to nobody, and itself the proof.
+
+    A link that does not work answers one neutral page, whatever is wrong with it.
+    The token is a secret that only the mailbox knows, so another site cannot
+    forge a POST to it and there is no cookie to ride on: no CSRF token is needed,
+    and mail programs could not bring one (RFC 8058).
+    """
+
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except links.LinkRefused as refusal:
+            response = render(request, "subscribers/link_refused.html", status=410 if refusal.expired else 400)
+        return private(response)
+
+    return csrf_exempt(page)
+
+
+def private(response: HttpResponse) -> HttpResponse:
+    """Mark a response as one reader's own."""
+    response["Cache-Control"] = "no-store, private"
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    return response

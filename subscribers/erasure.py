@@ -1,0 +1,73 @@
+"""The right to be forgotten: everything about a person goes, but the proof and the promise not to write again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+
+from mailkit import addresses
+from subscribers import consent, privacy, suppression
+from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
+
+KEEP_UNCONFIRMED = timedelta(days=7)
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure found: whether a subscriber was deleted, and how many acts of consent stay by hash."""
+
+    deleted: bool
+    acts_kept: int
+
+
+def erase(*, address_key: str, evidence: consent.Evidence, now: datetime) -> Erasure:
+    """Delete the person; afterwards nothing but keyed hashes tells that they were here.
+
+    Subscriptions and letters go with the subscriber; copies of issues lose their
+    reader but still count. Network addresses of their acts are deleted. The
+    suppression `erased` keeps imports from bringing them back; only they can lift
+    it, by subscribing again and confirming. An unknown address is suppressed too.
+    """
+    address_hash = addresses.keyed_hash(address_key)
+    with transaction.atomic():
+        subscriber = Subscriber.objects.select_for_update().filter(address_key=address_key).first()
+        if subscriber is not None:
+            consent.record(
+                subscriber=subscriber, newsletter=None, event=ConsentEvent.Kind.ERASED, evidence=evidence, now=now
+            )
+            subscriber.delete()
+        privacy.forget_origins(address_hash=address_hash, now=now)
+        suppression.suppress_hash(address_hash=address_hash, reason=Suppression.Reason.ERASED, now=now)
+        kept = ConsentEvent.objects.filter(address_hash=address_hash).count()
+    return Erasure(deleted=subscriber is not None, acts_kept=kept)
+
+
+def forget_unconfirmed(*, now: datetime) -> int:
+    """Drop requests that nobody confirmed within seven days; return how many subscriptions that were.
+
+    A reader who had left earlier is put back to unsubscribed, because an import
+    must go on seeing that. People who were imported and asked for permission stay
+    pending, so that a second import does not ask them again.
+    """
+    stale = Subscription.objects.filter(
+        ~Exists(Letter.objects.filter(subscriptions=OuterRef("pk"), kind=Letter.Kind.PERMISSION)),
+        state=Subscription.State.PENDING,
+        requested_at__lt=now - KEEP_UNCONFIRMED,
+    )
+    with transaction.atomic():
+        # Locked as `signup` locks them, so that a request of this very moment is seen or waits.
+        owners = list(
+            Subscriber.objects.select_for_update(skip_locked=True).filter(
+                Exists(stale.filter(subscriber=OuterRef("pk")))
+            )[:BATCH]
+        )
+        mine = stale.filter(subscriber__in=owners)
+        ended = mine.filter(unsubscribed_at__isnull=False).update(
+            state=Subscription.State.UNSUBSCRIBED, request_number=F("request_number") + 1
+        )
+        _, deleted = mine.delete()
+        nothing_left = ~Exists(Subscription.objects.filter(subscriber=OuterRef("pk")))
+        Subscriber.objects.filter(nothing_left, pk__in=[owner.pk for owner in owners]).delete()
+    return ended + deleted.get("subscribers.Subscription", 0)

@@ -1,0 +1,67 @@
+"""Terms of use and privacy policy: texts in versions, of which a published one never changes."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Max
+
+from mailkit import html
+from subscribers.models import LegalDocument, LegalVersion
+
+# What a reader agrees to at sign-up; other documents are only shown.
+AGREED = (LegalDocument.Kind.TERMS, LegalDocument.Kind.PRIVACY)
+
+
+class AlreadyPublished(Exception):
+    """The version is public; its words cannot be changed or published again."""
+
+
+def draft(*, document: LegalDocument, body_markdown: str, change_note: str = "", now: datetime) -> LegalVersion:
+    """Make the next version of a document, not yet public."""
+    with transaction.atomic():
+        LegalDocument.objects.select_for_update().get(pk=document.pk)
+        return LegalVersion.objects.create(
+            document=document,
+            number=next_number(document),
+            body_markdown=body_markdown,
+            change_note=change_note,
+            created_at=now,
+        )
+
+
+def next_number(document: LegalDocument) -> int:
+    """The number that the next version of this document gets, counting from 1."""
+    last: int | None = document.versions.aggregate(last=Max("number"))["last"]
+    return (last or 0) + 1
+
+
+def publish_version(*, version: LegalVersion, now: datetime) -> LegalVersion:
+    """Render the text once, seal it with its SHA-256 and make it the current version.
+
+    After: forms show it, and forms that were shown before come back with it.
+    The database refuses every later change of the row.
+    On failure: AlreadyPublished; MarkupRefused for Markdown that cannot be shown.
+    """
+    rendered = html.render(version.body_markdown, profile="legal")
+    changed = LegalVersion.objects.filter(pk=version.pk, published_at__isnull=True).update(
+        body_markdown=version.body_markdown, body_html=rendered.html, sha256=rendered.sha256, published_at=now
+    )
+    if not changed:
+        raise AlreadyPublished("This version is public already. Make a new version to change the text.")
+    version.refresh_from_db()
+    return version
+
+
+def current_versions() -> list[LegalVersion]:
+    """The texts a reader agrees to today: the newest published version of the terms and of the privacy policy."""
+    return list(
+        LegalVersion.objects.filter(document__kind__in=AGREED, published_at__isnull=False)
+        .order_by("document__position", "document__title", "document_id", "-number")
+        .distinct("document__position", "document__title", "document_id")
+        .select_related("document")
+    )
+
+
+def published_versions(*, document: LegalDocument) -> list[LegalVersion]:
+    """All public versions of one document, newest first."""
+    return list(document.versions.filter(published_at__isnull=False).select_related("document").order_by("-number"))

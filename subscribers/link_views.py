@@ -1,0 +1,78 @@
+"""The pages behind the links in our mails. GET shows a button; only POST acts."""
+
+from datetime import timedelta
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from mailkit import addresses
+from subscribers import doors, links, preferences, signup
+from subscribers.models import Subscription
+
+# Scanners open links within moments of delivery; a person who comes later need not press twice.
+AUTO_SUBMIT_AFTER = timedelta(minutes=5)
+AGREED_BY_LINK = "Confirm my subscription"
+AGREED_AGAIN = "Subscribe again"
+
+
+@doors.opened_by_link
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask for the press of a button; the press confirms."""
+    now = timezone.now()
+    if request.method == "POST":
+        evidence = doors.evidence(request, source="confirm_link", form_text=AGREED_BY_LINK)
+        found = signup.confirm(token=token, evidence=evidence, now=now)
+        return render(request, "subscribers/confirmed.html", {"found": found})
+    found = signup.look(token=token)
+    if found.already:
+        return render(request, "subscribers/confirmed.html", {"found": found})
+    auto_submit = links.age_of_confirm(token, now=now) > AUTO_SUBMIT_AFTER
+    return render(
+        request,
+        "subscribers/confirm.html",
+        {"found": found, "auto_submit": auto_submit, "button": AGREED_BY_LINK},
+    )
+
+
+@doors.opened_by_link
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """End one subscription by the button of the page, or by a mail program's one-click POST (RFC 8058)."""
+    subscription = links.read_unsubscribe(token)
+    if request.method != "POST":
+        context = _about(subscription) | {"has_ended": subscription.state == Subscription.State.UNSUBSCRIBED}
+        return render(request, "subscribers/unsubscribe.html", context)
+    one_click = request.POST.get("List-Unsubscribe") == "One-Click"
+    source = "one_click" if one_click else "unsubscribe_page"
+    ended = signup.unsubscribe(
+        subscription=subscription, evidence=doors.evidence(request, source=source), reason=source, now=timezone.now()
+    )
+    if one_click:
+        return HttpResponse("You are unsubscribed.\n", content_type="text/plain; charset=utf-8")
+    again = links.again_token(subscription=subscription) if ended else ""
+    return render(request, "subscribers/unsubscribed.html", _about(subscription) | {"again_token": again})
+
+
+@doors.opened_by_link
+@require_http_methods(["GET", "HEAD", "POST"])
+def subscribe_again(request: HttpRequest, token: str) -> HttpResponse:
+    """Take back an unsubscribe of the last hour."""
+    subscription = links.read_again(token)
+    context = _about(subscription) | {"token": token, "button": AGREED_AGAIN}
+    if request.method != "POST":
+        return render(request, "subscribers/subscribe_again.html", context)
+    evidence = doors.evidence(request, source="subscribe_again", form_text=AGREED_AGAIN)
+    preferences.subscribe_again(subscription=subscription, evidence=evidence, now=timezone.now())
+    return render(request, "subscribers/subscribed_again.html", context)
+
+
+def _about(subscription: Subscription) -> dict[str, object]:
+    """What a page may show of a subscription: mails get forwarded, so the address is masked."""
+    return {
+        "newsletter": subscription.newsletter,
+        "subscription": subscription,
+        "masked": addresses.mask(subscription.subscriber.address),
+    }

@@ -1,0 +1,166 @@
+"""The links in our mails: what each lets its holder do, and for how long.
+
+A token names a subscriber by uuid and a newsletter by id, never an address, and
+is good for one purpose. Possession of a mail is the only proof that readers give.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+
+from mailkit import tokens
+from publication import urls as site
+from subscribers.models import Newsletter, Subscriber, Subscription
+
+CONFIRM, PREFERENCES, UNSUBSCRIBE, AGAIN = "confirm", "preferences", "unsubscribe", "again"
+CONFIRM_AGE = timedelta(hours=72)
+PREFERENCES_AGE = timedelta(hours=24)
+AGAIN_AGE = timedelta(hours=1)
+
+
+class LinkRefused(Exception):
+    """The link does not work (any more). `expired` is for genuine links that became too old or stale."""
+
+    def __init__(self, *, expired: bool) -> None:
+        super().__init__("This link does not work any more." if expired else "This link is not valid.")
+        self.expired = expired
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmClaim:
+    """What a confirm link says: newsletter id -> the request that it answers."""
+
+    subscriber_uuid: uuid.UUID
+    token_version: int
+    requests: Mapping[int, int]
+
+
+def confirm_token(*, subscriptions: Iterable[Subscription], now: datetime) -> str:
+    """A token that confirms exactly these requests of one subscriber; good for 72 hours."""
+    rows = list(subscriptions)
+    requests = "-".join(f"{row.newsletter_id}.{row.request_number}" for row in rows)
+    subscriber = rows[0].subscriber
+    return tokens.sign(
+        purpose=CONFIRM,
+        payload={"s": subscriber.uuid.hex, "v": subscriber.token_version, "r": requests, "t": int(now.timestamp())},
+    )
+
+
+def confirm_url(*, subscriptions: Iterable[Subscription], now: datetime) -> str:
+    """The whole address of the confirm page."""
+    return site.absolute(reverse("confirm", args=[confirm_token(subscriptions=subscriptions, now=now)]))
+
+
+def read_confirm(token: str) -> ConfirmClaim:
+    """What the token claims. On failure: LinkRefused."""
+    payload = _read(token, purpose=CONFIRM, max_age=CONFIRM_AGE)
+    pairs = (pair.split(".") for pair in str(payload["r"]).split("-"))
+    requests = {int(newsletter): int(number) for newsletter, number in pairs}
+    return ConfirmClaim(_uuid(payload), int(payload["v"]), requests)
+
+
+def age_of_confirm(token: str, *, now: datetime) -> timedelta:
+    """How long ago the mail with this confirm link was written."""
+    payload = _read(token, purpose=CONFIRM, max_age=CONFIRM_AGE)
+    return timedelta(seconds=now.timestamp() - int(payload["t"]))
+
+
+def token_pair(*, subscriber_uuid: uuid.UUID, token_version: int, newsletter_id: int) -> tuple[str, str]:
+    """The unsubscribe token and the preferences token of one copy; asks no database."""
+    return (
+        tokens.sign(purpose=UNSUBSCRIBE, payload={"s": subscriber_uuid.hex, "n": newsletter_id}),
+        tokens.sign(purpose=PREFERENCES, payload={"s": subscriber_uuid.hex, "v": token_version}),
+    )
+
+
+def unsubscribe_token(*, subscription: Subscription) -> str:
+    """A token that never expires and can do nothing but end this one subscription."""
+    payload: dict[str, str | int] = {"s": subscription.subscriber.uuid.hex, "n": subscription.newsletter_id}
+    return tokens.sign(purpose=UNSUBSCRIBE, payload=payload)
+
+
+def unsubscribe_url(*, subscription: Subscription) -> str:
+    """The whole address that stands in List-Unsubscribe and at the foot of a mail."""
+    return site.absolute(reverse("unsubscribe", args=[unsubscribe_token(subscription=subscription)]))
+
+
+def read_unsubscribe(token: str) -> Subscription:
+    """The subscription that this token can end. On failure: LinkRefused.
+
+    Its age and the subscriber's token version are not looked at: a way out must
+    work for as long as the mail that offers it is kept.
+    """
+    payload = _read(token, purpose=UNSUBSCRIBE, max_age=None)
+    return _subscription(payload)
+
+
+def preferences_token(*, subscriber: Subscriber) -> str:
+    """A token that opens this subscriber's preferences for 24 hours."""
+    return tokens.sign(purpose=PREFERENCES, payload={"s": subscriber.uuid.hex, "v": subscriber.token_version})
+
+
+def preferences_url(*, subscriber: Subscriber) -> str:
+    """The whole address of the preference page."""
+    return site.absolute(reverse("preferences", args=[preferences_token(subscriber=subscriber)]))
+
+
+def read_preferences(token: str, *, even_if_old: bool = False) -> Subscriber:
+    """The subscriber whose preferences the token opens. On failure: LinkRefused.
+
+    `even_if_old` accepts a token past its 24 hours: enough to mail a fresh one to
+    its owner, and to nothing else.
+    """
+    payload = _read(token, purpose=PREFERENCES, max_age=None if even_if_old else PREFERENCES_AGE)
+    found = Subscriber.objects.filter(uuid=_uuid(payload), token_version=payload["v"]).first()
+    if found is None:
+        raise LinkRefused(expired=False)
+    return found
+
+
+def again_token(*, subscription: Subscription) -> str:
+    """A token that takes back one unsubscribe within the hour; a later change makes it stale."""
+    return tokens.sign(
+        purpose=AGAIN,
+        payload={
+            "s": subscription.subscriber.uuid.hex,
+            "n": subscription.newsletter_id,
+            "r": subscription.request_number,
+        },
+    )
+
+
+def read_again(token: str) -> Subscription:
+    """The subscription whose end may be taken back. On failure: LinkRefused."""
+    payload = _read(token, purpose=AGAIN, max_age=AGAIN_AGE)
+    found = _subscription(payload)
+    if found.request_number != payload["r"]:
+        raise LinkRefused(expired=True)
+    return found
+
+
+def newsletter_url(*, newsletter: Newsletter) -> str:
+    """The whole address of a newsletter's page."""
+    return site.absolute(newsletter.get_absolute_url())
+
+
+def _read(token: str, *, purpose: str, max_age: timedelta | None) -> dict[str, Any]:
+    try:
+        return tokens.read(token, purpose=purpose, max_age=max_age)
+    except tokens.BadToken as error:
+        raise LinkRefused(expired=error.expired) from None
+
+
+def _uuid(payload: Mapping[str, Any]) -> uuid.UUID:
+    return uuid.UUID(payload["s"])
+
+
+def _subscription(payload: Mapping[str, Any]) -> Subscription:
+    rows = Subscription.objects.select_related("subscriber", "newsletter")
+    found = rows.filter(subscriber__uuid=_uuid(payload), newsletter_id=payload["n"]).first()
+    if found is None:
+        raise LinkRefused(expired=False)
+    return found

@@ -1,0 +1,169 @@
+"""What each letter says: the facts for templates/letters/<kind>/, as they are when it is sent."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.urls import reverse
+
+from mailkit import addresses, message
+from publication import urls as site
+from publication.models import Publication
+from subscribers import legal, links, suppression
+from subscribers.models import Letter, Subscription, Suppression
+
+Facts = dict[str, Any]
+
+
+class NotNeeded(Exception):
+    """The letter has nothing to say any more, or its reader must not be written to."""
+
+    def __init__(self, reason: str, state: Letter.State) -> None:
+        super().__init__(reason)
+        self.state = state
+
+
+def build(*, letter: Letter, now: datetime) -> EmailMultiAlternatives:
+    """Write the letter as of now. Its Message-ID is the same however often it is written.
+
+    On failure: NotNeeded when its subscriptions have moved on or the address is
+    suppressed; whatever `message.letter` raises when it cannot be written.
+    """
+    _check_suppression(letter)
+    subscriptions = _still_meant(letter)
+    publication = Publication.objects.current()
+    sender = publication.sender()
+    return message.letter(
+        name=letter.kind,
+        context={**_frame(letter, publication), **FACTS[Letter.Kind(letter.kind)](letter, subscriptions, now)},
+        to=letter.subscriber.address,
+        sender=sender,
+        headers=_headers(letter, subscriptions),
+        message_id=f"<letter.{letter.uuid.hex}@{_domain(sender.address)}>",
+    )
+
+
+# Which state its subscriptions must still be in for a letter to make sense.
+MEANT = {
+    Letter.Kind.CONFIRM: Subscription.State.PENDING,
+    Letter.Kind.PERMISSION: Subscription.State.PENDING,
+    Letter.Kind.ALREADY: Subscription.State.CONFIRMED,
+    Letter.Kind.WELCOME: Subscription.State.CONFIRMED,
+    Letter.Kind.GOODBYE: Subscription.State.UNSUBSCRIBED,
+}
+
+REASONS = {
+    Letter.Kind.CONFIRM: "Somebody entered this address on our website. If it was not you, ignore this mail: "
+    "you are not subscribed, and the request is forgotten after seven days.",
+    Letter.Kind.PERMISSION: "Your address is on a list of readers that we were given. You get nothing more from us "
+    "unless you press the button.",
+    Letter.Kind.ALREADY: "Somebody entered this address on our website, and it is subscribed already. "
+    "Nothing was changed.",
+    Letter.Kind.WELCOME: "You confirmed this subscription.",
+    Letter.Kind.GOODBYE: "You ended this subscription. This is the last mail about it.",
+    Letter.Kind.PREFERENCES: "Somebody asked on our website for the preferences of this address. "
+    "If it was not you, ignore this mail.",
+}
+
+
+def _check_suppression(letter: Letter) -> None:
+    """Nobody suppressed is written to, but an erased person who asks again may be asked to confirm."""
+    found = suppression.find(letter.subscriber.address_hash)
+    if found is None:
+        return
+    if found.reason == Suppression.Reason.ERASED and letter.kind == Letter.Kind.CONFIRM:
+        return
+    raise NotNeeded("the address is suppressed", Letter.State.REJECTED)
+
+
+def _still_meant(letter: Letter) -> list[Subscription]:
+    """The letter's subscriptions that are still in the state that it speaks of."""
+    if letter.kind not in MEANT:
+        return []
+    rows = letter.subscriptions.select_related("newsletter", "subscriber")
+    found = list(rows.filter(state=MEANT[Letter.Kind(letter.kind)]).order_by("newsletter__position", "pk"))
+    if not found:
+        raise NotNeeded("overtaken by a later act of the reader", Letter.State.EXPIRED)
+    return found
+
+
+def _frame(letter: Letter, publication: Publication) -> Facts:
+    """What every letter's header and footer need."""
+    documents = [
+        (version.document.title, site.absolute(version.document.get_absolute_url()))
+        for version in legal.current_versions()
+    ]
+    return {
+        "publication": publication,
+        "site_url": settings.SITE_URL,
+        "footer_links": [("Your preferences", site.absolute(reverse("preferences_link"))), *documents],
+        "reason": REASONS[Letter.Kind(letter.kind)],
+        "name": letter.subscriber.name,
+    }
+
+
+def _to_confirm(_letter: Letter, subscriptions: list[Subscription], now: datetime) -> Facts:
+    return {
+        "choices": [_choice(row) for row in subscriptions],
+        "confirm_url": links.confirm_url(subscriptions=subscriptions, now=now),
+        "hours": int(links.CONFIRM_AGE.total_seconds() // 3600),
+    }
+
+
+def _subscribed(letter: Letter, subscriptions: list[Subscription], _now: datetime) -> Facts:
+    return {
+        "choices": [
+            {**_choice(row), "unsubscribe_url": links.unsubscribe_url(subscription=row)} for row in subscriptions
+        ],
+        "preferences_url": links.preferences_url(subscriber=letter.subscriber),
+    }
+
+
+def _ended(_letter: Letter, subscriptions: list[Subscription], _now: datetime) -> Facts:
+    return {
+        "choices": [_choice(row) for row in subscriptions],
+        "subscribe_url": site.absolute(reverse("subscribe")),
+    }
+
+
+def _preferences(letter: Letter, _subscriptions: list[Subscription], _now: datetime) -> Facts:
+    return {
+        "preferences_url": links.preferences_url(subscriber=letter.subscriber),
+        "masked": addresses.mask(letter.subscriber.address),
+    }
+
+
+FACTS: Mapping[Letter.Kind, Callable[[Letter, list[Subscription], datetime], Facts]] = {
+    Letter.Kind.CONFIRM: _to_confirm,
+    Letter.Kind.PERMISSION: _to_confirm,
+    Letter.Kind.ALREADY: _subscribed,
+    Letter.Kind.WELCOME: _subscribed,
+    Letter.Kind.GOODBYE: _ended,
+    Letter.Kind.PREFERENCES: _preferences,
+}
+
+
+def _choice(row: Subscription) -> Facts:
+    return {
+        "newsletter": row.newsletter.name,
+        "description": row.newsletter.description,
+        "cadence": row.get_cadence_display().lower(),
+        "url": links.newsletter_url(newsletter=row.newsletter),
+    }
+
+
+def _headers(letter: Letter, subscriptions: list[Subscription]) -> dict[str, str]:
+    """A welcome to one newsletter can be answered with one click (RFC 8058), like the issues that follow it."""
+    if letter.kind != Letter.Kind.WELCOME or len(subscriptions) != 1:
+        return {}
+    return {
+        "List-Unsubscribe": f"<{links.unsubscribe_url(subscription=subscriptions[0])}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+
+def _domain(address: str) -> str:
+    return parseaddr(address)[1].rpartition("@")[2] or "localhost"

@@ -1,0 +1,41 @@
+"""What a reader can choose from: the open newsletters and the cadences that each offers."""
+
+from dataclasses import dataclass
+
+from subscribers.models import Cadence, CadenceOffer, Newsletter
+
+# How soon after a story; readers see the choices in this order.
+ORDER = {Cadence.INSTANT: 0, Cadence.DAILY: 1, Cadence.WEEKLY: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A newsletter that is open for sign-up, and its cadences as (value, words)."""
+
+    newsletter: Newsletter
+    cadences: tuple[tuple[str, str], ...]
+
+    @property
+    def default(self) -> str:
+        """The cadence that is chosen when the reader says nothing: the calmest digest that is not weekly."""
+        values = [value for value, _ in self.cadences]
+        return Cadence.DAILY if Cadence.DAILY in values else values[0]
+
+
+def offered() -> list[Offered]:
+    """All newsletters that readers can sign up for, in their order on the form; one query."""
+    rows = CadenceOffer.objects.filter(is_active=True, newsletter__is_open=True).select_related("newsletter")
+    cadences: dict[Newsletter, list[str]] = {}
+    for row in rows.order_by("newsletter__position", "newsletter__name"):
+        cadences.setdefault(row.newsletter, []).append(row.cadence)
+    return [Offered(newsletter, in_words(values)) for newsletter, values in cadences.items()]
+
+
+def cadences_of(newsletter: Newsletter) -> tuple[tuple[str, str], ...]:
+    """The active cadences of one newsletter, whether it is open for new readers or not."""
+    return in_words(list(newsletter.offers.filter(is_active=True).values_list("cadence", flat=True)))
+
+
+def in_words(values: list[str]) -> tuple[tuple[str, str], ...]:
+    """Cadences as (value, words), soonest first."""
+    return tuple((value, Cadence(value).label) for value in sorted(values, key=lambda value: ORDER[Cadence(value)]))

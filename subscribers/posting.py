@@ -1,0 +1,148 @@
+"""Sends letters at least once: claim with a lease, commit, send, settle.
+
+A letter whose sender dies is claimed again when its lease ends, so a crash
+between the server's yes and our commit can repeat it; it can never be lost.
+"""
+
+import logging
+import smtplib
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from anymail.exceptions import AnymailRecipientsRefused
+from django.core.mail import get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db.models import F, Q
+
+from subscribers import mails
+from subscribers.models import Letter
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=5)
+MAX_AGE = timedelta(hours=72)
+RETRY = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
+BATCH = 100
+PUMP_SECONDS = 45.0
+WAITING, ATTEMPTING = Letter.State.PENDING, Letter.State.ATTEMPTING
+
+
+def send(*, letter_id: int, now: datetime, connection: BaseEmailBackend | None = None) -> Letter.State | None:
+    """Try to send one letter; return its state afterwards, or None when it was not ours to send.
+
+    Never raises for what a mail server says or for a letter that cannot be
+    written: both are settled in the row, as rejected or with a later `due_at`.
+    """
+    letter = _claim(letter_id, now)
+    if letter is None:
+        return None
+    if letter.created_at + MAX_AGE <= now:
+        return _settle(letter, Letter.State.EXPIRED, "could not be delivered within 72 hours", now)
+    try:
+        mail = mails.build(letter=letter, now=now)
+        (connection or get_connection()).send_messages([mail])
+    except mails.NotNeeded as reason:
+        return _settle(letter, reason.state, str(reason), now)
+    except Exception as error:  # noqa: BLE001  # one letter's fault must not stop the others; it is settled and logged
+        return _fail(letter, error, now)
+    return _settle(letter, Letter.State.SENT, "", now)
+
+
+def pump(*, clock: Callable[[], datetime]) -> int:
+    """Send due letters over one connection for at most 45 s; return how many were tried.
+
+    A connection that saw a fault is not used again: after a 421 or a disconnect
+    it would fail every later letter too.
+    """
+    deadline = time.monotonic() + PUMP_SECONDS
+    connection, tried = get_connection(), 0
+    try:
+        while due := _due(clock()):
+            for letter_id in due:
+                if time.monotonic() >= deadline:
+                    return tried
+                tried += 1
+                connection.open()
+                if send(letter_id=letter_id, now=clock(), connection=connection) is WAITING:
+                    connection = _fresh(connection)
+    finally:
+        _close(connection)
+    return tried
+
+
+def due_condition(now: datetime) -> Q:
+    """Which letters may be claimed: those whose time has come, and those whose sender died."""
+    return Q(state=WAITING, due_at__lte=now) | Q(state=ATTEMPTING, lease_until__lte=now)
+
+
+def _due(now: datetime) -> list[int]:
+    """Letters that people wait for come before the bulk of an import's permission letters."""
+    rows = Letter.objects.filter(due_condition(now)).alias(is_bulk=Q(kind=Letter.Kind.PERMISSION))
+    return list(rows.order_by("is_bulk", "due_at", "pk").values_list("pk", flat=True)[:BATCH])
+
+
+def _claim(letter_id: int, now: datetime) -> Letter | None:
+    """Take the letter for LEASE; None if another sender has it or it is settled."""
+    claimed = Letter.objects.filter(due_condition(now), pk=letter_id).update(
+        state=ATTEMPTING, attempts=F("attempts") + 1, lease_until=now + LEASE
+    )
+    return Letter.objects.select_related("subscriber").filter(pk=letter_id).first() if claimed else None
+
+
+def _settle(letter: Letter, state: Letter.State, reason: str, now: datetime, **changes: Any) -> Letter.State:
+    """Write the outcome, unless somebody else claimed the letter meanwhile: `attempts` is the fence."""
+    settled_at = None if state == WAITING else now
+    Letter.objects.filter(pk=letter.pk, state=ATTEMPTING, attempts=letter.attempts).update(
+        state=state, reason=reason[:200], settled_at=settled_at, lease_until=None, **changes
+    )
+    return state
+
+
+def _fail(letter: Letter, error: Exception, now: datetime) -> Letter.State:
+    permanent, reason = judge(error)
+    if permanent:
+        logger.warning("Letter %s was rejected: %s", letter.pk, reason)
+        return _settle(letter, Letter.State.REJECTED, reason, now)
+    pause = RETRY[min(letter.attempts, len(RETRY)) - 1]
+    logger.warning("Letter %s waits for %s after attempt %s: %s", letter.pk, pause, letter.attempts, reason)
+    return _settle(letter, WAITING, reason, now, due_at=now + pause)
+
+
+def judge(error: Exception) -> tuple[bool, str]:
+    """Whether trying again is pointless, and a reason without the address that the error may carry.
+
+    Only a 5xx about this recipient is permanent. 5.7.x and refusals of the sender
+    or of our login are about us, and the letter waits until we have mended that.
+    """
+    match error:
+        case AnymailRecipientsRefused():
+            return True, "the mail provider refused the address"
+        case smtplib.SMTPSenderRefused() | smtplib.SMTPAuthenticationError():
+            return False, f"the mail server refuses us ({error.smtp_code})"
+        case smtplib.SMTPRecipientsRefused() if error.recipients:
+            code, text = next(iter(error.recipients.values()))
+            return _is_about_them(code, text), f"the mail server refused the address ({code})"
+        case smtplib.SMTPResponseException():
+            return _is_about_them(error.smtp_code, error.smtp_error), f"the mail server answered {error.smtp_code}"
+        case _:
+            return False, f"it could not be sent ({type(error).__name__})"
+
+
+def _is_about_them(code: int, text: bytes | str) -> bool:
+    said = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return 500 <= code < 600 and not said.lstrip().startswith("5.7.")
+
+
+def _fresh(connection: BaseEmailBackend) -> BaseEmailBackend:
+    _close(connection)
+    return get_connection()
+
+
+def _close(connection: BaseEmailBackend) -> None:
+    """Closing says QUIT, which a server that is gone cannot hear; nothing depends on it."""
+    try:
+        connection.close()
+    except (OSError, smtplib.SMTPException) as error:
+        logger.info("The mail connection was closed by the other side (%s).", type(error).__name__)

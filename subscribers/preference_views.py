@@ -1,0 +1,180 @@
+"""The preference page: one form per newsletter, each of which does one thing to one subscription."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from mailkit import addresses
+from subscribers import doors, links, offers, preferences, signup, terms, throttle
+from subscribers.models import Newsletter, Subscriber, Subscription
+
+AGREE = "Please tick the box of that newsletter. Without your agreement we may not send it."
+DONE = {
+    "saved": "Your choice is saved.",
+    "left": "You are unsubscribed.",
+    "left_all": "You are unsubscribed from everything.",
+    "added": "You are subscribed.",
+}
+
+
+class Fault(Exception):
+    """What the reader sent cannot be done; str() is one sentence that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One newsletter on the page, subscribed or not."""
+
+    newsletter: Newsletter
+    cadences: tuple[tuple[str, str], ...]
+    subscription: Subscription | None
+    paused_until: date | None
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether the reader receives this newsletter, if only after a pause."""
+        return self.subscription is not None and self.subscription.state == Subscription.State.CONFIRMED
+
+
+@doors.opened_by_link
+@require_http_methods(["GET", "HEAD", "POST"])
+def preferences_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Show and change one reader's subscriptions; a link past its day offers to mail a fresh one."""
+    try:
+        subscriber = links.read_preferences(token)
+    except links.LinkRefused as refusal:
+        if not refusal.expired:
+            raise
+        return _too_old(request, links.read_preferences(token, even_if_old=True))
+    if request.method != "POST":
+        return _page(request, subscriber)
+    try:
+        done = ACTIONS.get(request.POST.get("action", ""), _unknown)(request, subscriber, timezone.now())
+    except (Fault, preferences.NotOffered, preferences.BadPause, preferences.NotSubscribed, terms.FormRefused) as fault:
+        return _page(request, subscriber, fault=str(fault), status=422)
+    return doors.SeeOther(f"{reverse('preferences', args=[token])}?done={done}")
+
+
+def _page(request: HttpRequest, subscriber: Subscriber, *, fault: str = "", status: int = 200) -> HttpResponse:
+    agreed = terms.current()
+    context = {
+        "masked": addresses.mask(subscriber.address),
+        "rows": _rows(subscriber),
+        "terms": agreed,
+        "form_token": terms.seal(terms=agreed, page="", now=timezone.now()),
+        "tomorrow": timezone.now().date().isoformat(),
+        "done": DONE.get(request.GET.get("done", ""), "") if not fault else "",
+        "fault": fault,
+    }
+    return render(request, "subscribers/preferences.html", context, status=status)
+
+
+def _too_old(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
+    """Anybody may hold an old mail, so this page tells nothing and only mails the owner."""
+    if request.method != "POST":
+        return render(request, "subscribers/preferences_expired.html", status=410)
+    now, address = timezone.now(), addresses.normalise(subscriber.address)
+    ip = doors.evidence(request, source="").ip
+    if throttle.preferences(address=address, ip=ip, now=now) is throttle.Verdict.WELCOME:
+        preferences.mail_link(subscriber=subscriber, now=now)
+    return doors.SeeOther(reverse("preferences_sent"))
+
+
+def _rows(subscriber: Subscriber) -> list[Row]:
+    """What the reader has, then what else is offered."""
+    mine = list(subscriber.subscriptions.select_related("newsletter").order_by("newsletter__position", "pk"))
+    confirmed = [row for row in mine if row.state == Subscription.State.CONFIRMED]
+    rows = [
+        Row(row.newsletter, offers.cadences_of(row.newsletter), row, _as_day(row.paused_until, row.newsletter))
+        for row in confirmed
+    ]
+    have = {row.newsletter_id for row in confirmed}
+    return rows + [
+        Row(offer.newsletter, offer.cadences, None, None)
+        for offer in offers.offered()
+        if offer.newsletter.pk not in have
+    ]
+
+
+def _save(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
+    subscription = _chosen(request, subscriber)
+    until = _until(request.POST.get("paused_until", ""), subscription.newsletter)
+    unchanged = until == subscription.paused_until
+    if not unchanged:
+        preferences.pause(subscription=subscription, until=until, now=now)
+    preferences.change_cadence(
+        subscription=subscription,
+        cadence=request.POST.get("cadence", ""),
+        evidence=doors.evidence(request, source="preferences"),
+        now=now,
+    )
+    return "saved"
+
+
+def _unsubscribe(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
+    evidence = doors.evidence(request, source="preferences")
+    signup.unsubscribe(subscription=_chosen(request, subscriber), evidence=evidence, reason="preferences", now=now)
+    return "left"
+
+
+def _unsubscribe_all(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
+    evidence = doors.evidence(request, source="preferences")
+    signup.unsubscribe_all(subscriber=subscriber, evidence=evidence, reason="preferences_all", now=now)
+    return "left_all"
+
+
+def _subscribe(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
+    agreed = terms.current()
+    terms.check(token=request.POST.get("form_token", ""), terms=agreed, now=now)
+    if not request.POST.get("consent"):
+        raise Fault(AGREE)
+    preferences.subscribe(
+        subscriber=subscriber,
+        newsletter=get_object_or_404(Newsletter, slug=request.POST.get("newsletter", "")),
+        cadence=request.POST.get("cadence", ""),
+        evidence=doors.evidence(request, source="preferences", versions=agreed.versions, form_text=agreed.text),
+        now=now,
+    )
+    return "added"
+
+
+def _unknown(_request: HttpRequest, _subscriber: Subscriber, _now: datetime) -> str:
+    raise Fault("Please use one of the buttons on this page.")
+
+
+ACTIONS: Mapping[str, Callable[[HttpRequest, Subscriber, datetime], str]] = {
+    "save": _save,
+    "unsubscribe": _unsubscribe,
+    "unsubscribe_all": _unsubscribe_all,
+    "subscribe": _subscribe,
+}
+
+
+def _chosen(request: HttpRequest, subscriber: Subscriber) -> Subscription:
+    """The reader's own subscription that the form names; somebody else's cannot be named."""
+    mine: Any = subscriber.subscriptions.select_related("newsletter", "subscriber")
+    found: Subscription = get_object_or_404(mine, newsletter__slug=request.POST.get("newsletter", ""))
+    return found
+
+
+def _until(text: str, newsletter: Newsletter) -> datetime | None:
+    """The first moment of a day in the newsletter's zone, when mail starts again; None when left empty."""
+    if not text.strip():
+        return None
+    try:
+        day = date.fromisoformat(text.strip())
+        return datetime.combine(day, time.min, tzinfo=ZoneInfo(newsletter.time_zone))
+    except ValueError:
+        raise Fault("Please enter the end of the pause as a date, such as 2026-09-30.") from None
+
+
+def _as_day(moment: datetime | None, newsletter: Newsletter) -> date | None:
+    return moment.astimezone(ZoneInfo(newsletter.time_zone)).date() if moment else None

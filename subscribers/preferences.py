@@ -1,0 +1,102 @@
+"""What readers change about their own subscriptions, holding a link that was mailed to them."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from mailkit import addresses
+from subscribers import consent, letters, offers, signup
+from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
+
+LONGEST_PAUSE = timedelta(days=366)
+
+
+class NotOffered(ValueError):
+    """The newsletter does not come at that cadence."""
+
+
+class NotSubscribed(Exception):
+    """The subscription is not confirmed, so there is nothing to change about it."""
+
+
+class BadPause(ValueError):
+    """A pause ends in the future, within a year; str() says so."""
+
+
+def change_cadence(*, subscription: Subscription, cadence: str, evidence: consent.Evidence, now: datetime) -> bool:
+    """Serve a confirmed subscription at another cadence; False when it already was.
+
+    After: the consent record holds the new cadence, and the subscription points at it.
+    On failure: NotOffered, NotSubscribed.
+    """
+    if cadence not in dict(offers.cadences_of(subscription.newsletter)):
+        raise NotOffered("Please choose one of the cadences that this newsletter offers.")
+    with transaction.atomic():
+        subscriber = _lock_confirmed(subscription)
+        if subscription.cadence == cadence:
+            return False
+        event = consent.record(
+            subscriber=subscriber,
+            newsletter=subscription.newsletter,
+            event=ConsentEvent.Kind.CONFIRMED,
+            cadence=cadence,
+            agreed=subscription.consent_event,
+            evidence=evidence,
+            now=now,
+        )
+        subscription.cadence, subscription.consent_event = cadence, event
+        subscription.save(update_fields=["cadence", "consent_event"])
+    return True
+
+
+def pause(*, subscription: Subscription, until: datetime | None, now: datetime) -> None:
+    """Hold back mail until a moment, or (None) no longer. On failure: BadPause, NotSubscribed."""
+    if until is not None and not now < until <= now + LONGEST_PAUSE:
+        raise BadPause("Please choose a day between tomorrow and one year from now.")
+    with transaction.atomic():
+        _lock_confirmed(subscription)
+        subscription.paused_until = until
+        subscription.save(update_fields=["paused_until"])
+
+
+def subscribe(
+    *, subscriber: Subscriber, newsletter: Newsletter, cadence: str, evidence: consent.Evidence, now: datetime
+) -> None:
+    """Add a newsletter for a reader whose mailbox is proven. On failure: NotOffered."""
+    offered = {offer.newsletter.pk: dict(offer.cadences) for offer in offers.offered()}
+    if cadence not in offered.get(newsletter.pk, {}):
+        raise NotOffered("Please choose one of the cadences that this newsletter offers.")
+    signup.subscribe_proven(subscriber=subscriber, wishes=[(newsletter, cadence)], evidence=evidence, now=now)
+
+
+def subscribe_again(*, subscription: Subscription, evidence: consent.Evidence, now: datetime) -> None:
+    """Take back an unsubscribe: the same newsletter at the same cadence, recorded as a new consent."""
+    signup.subscribe_proven(
+        subscriber=subscription.subscriber,
+        wishes=[(subscription.newsletter, subscription.cadence)],
+        evidence=evidence,
+        as_before=True,
+        now=now,
+    )
+
+
+def mail_link(*, subscriber: Subscriber, now: datetime) -> None:
+    """Mail a fresh preferences link to its owner."""
+    with transaction.atomic():
+        letters.queue(kind=Letter.Kind.PREFERENCES, subscriber=subscriber, now=now)
+
+
+def request_link(*, address: addresses.Address, now: datetime) -> None:
+    """Mail a preferences link if this address has a subscriber; the caller learns nothing either way."""
+    subscriber = Subscriber.objects.filter(address_key=address.key).first()
+    if subscriber is not None:
+        mail_link(subscriber=subscriber, now=now)
+
+
+def _lock_confirmed(subscription: Subscription) -> Subscriber:
+    """Lock the reader and look at the subscription again. On failure: NotSubscribed."""
+    subscriber = Subscriber.objects.select_for_update().get(pk=subscription.subscriber_id)
+    subscription.refresh_from_db()
+    if subscription.state != Subscription.State.CONFIRMED:
+        raise NotSubscribed("This subscription has ended.")
+    return subscriber

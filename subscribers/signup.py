@@ -1,0 +1,250 @@
+"""Request, confirm, unsubscribe: the only three ways in which a subscription changes its state.
+
+Each verb is one transaction. Everybody locks the subscriber's row first, then the
+consent chain, so that simultaneous acts of one person queue up and never deadlock.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Case, CharField, F, QuerySet, Value, When
+
+from mailkit import addresses
+from subscribers import consent, letters, links, suppression
+from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
+
+Wishes = Sequence[tuple[Newsletter, str]]
+
+
+class NothingRequested(ValueError):
+    """A request must name at least one newsletter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a confirm link did: `already` means that it had been used before and changed nothing now."""
+
+    subscriber: Subscriber
+    subscriptions: list[Subscription]
+    already: bool
+
+
+def request(
+    *, address: addresses.Address, newsletter_cadences: Wishes, evidence: consent.Evidence, now: datetime
+) -> None:
+    """Note that somebody asked for these newsletters at this address, and have a letter ask its owner.
+
+    The same statements run whoever the address belongs to. After: a subscription
+    exists for each wish; one that is not confirmed is pending with the cadence
+    asked for, and older confirm links are stale. One that is confirmed stays as
+    it is, and its letter says so. The letter decides itself, when it is sent,
+    whether the address is suppressed.
+    """
+    if not newsletter_cadences:
+        raise NothingRequested("Name at least one newsletter.")
+    with transaction.atomic():
+        subscriber = _mailbox(address, locale=evidence.locale, now=now)
+        subscriptions = _mark_requested(subscriber, newsletter_cadences, now)
+        acts = [
+            _act(subscriber, newsletter, ConsentEvent.Kind.REQUESTED, cadence=cadence)
+            for newsletter, cadence in newsletter_cadences
+        ]
+        consent.append(acts=acts, evidence=evidence, now=now)
+        waiting = [row for row in subscriptions if row.state == Subscription.State.PENDING]
+        kind = Letter.Kind.CONFIRM if waiting else Letter.Kind.ALREADY
+        letters.queue(kind=kind, subscriber=subscriber, subscriptions=waiting or subscriptions, now=now)
+
+
+def rehearse(
+    *, address: addresses.Address, newsletter_cadences: Wishes, evidence: consent.Evidence, now: datetime
+) -> None:
+    """Do all the work of `request` and keep nothing of it.
+
+    For an address that asks too often: the answer takes as long as any other, so
+    that its time does not tell that somebody asked for the same mailbox before.
+    """
+    with transaction.atomic():
+        request(address=address, newsletter_cadences=newsletter_cadences, evidence=evidence, now=now)
+        transaction.set_rollback(True)
+
+
+def look(*, token: str) -> Confirmation:
+    """What a confirm link would do, without doing it. On failure: LinkRefused."""
+    return _answered(links.read_confirm(token), lock=False)
+
+
+def confirm(*, token: str, evidence: consent.Evidence, now: datetime) -> Confirmation:
+    """Confirm the requests that the link stands for, once.
+
+    After: those subscriptions are confirmed, each with its consent event; a
+    welcome letter is queued; an erasure of the same mailbox is lifted, since its
+    owner has just asked for mail. A second use changes nothing and says so.
+    On failure: LinkRefused, for links that are not ours, too old, or overtaken by
+    a new request, an unsubscribe or an erasure.
+    """
+    claim = links.read_confirm(token)
+    with transaction.atomic():
+        found = _answered(claim, lock=True)
+        if not found.already:
+            agreed = consent.agreed(subscriber=found.subscriber)
+            _confirm_rows(found.subscriber, found.subscriptions, agreed, evidence, now)
+            suppression.lift_erasure(address_hash=found.subscriber.address_hash)
+            letters.queue(
+                kind=Letter.Kind.WELCOME, subscriber=found.subscriber, subscriptions=found.subscriptions, now=now
+            )
+    return found
+
+
+def subscribe_proven(
+    *, subscriber: Subscriber, wishes: Wishes, evidence: consent.Evidence, as_before: bool = False, now: datetime
+) -> list[Subscription]:
+    """Subscribe somebody who holds a link that we mailed to this address, without a second letter.
+
+    After: the subscriptions are confirmed with their consent events; returns
+    those that were not confirmed before. `as_before` repeats the texts that the
+    reader had agreed to; otherwise `evidence` holds those that were shown now.
+    """
+    with transaction.atomic():
+        locked = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
+        rows = _mark_requested(locked, wishes, now)
+        fresh = [row for row in rows if row.state == Subscription.State.PENDING]
+        _confirm_rows(locked, fresh, consent.agreed(subscriber=locked) if as_before else {}, evidence, now)
+        if fresh:
+            letters.queue(kind=Letter.Kind.WELCOME, subscriber=locked, subscriptions=fresh, now=now)
+    return fresh
+
+
+def unsubscribe(*, subscription: Subscription, evidence: consent.Evidence, reason: str, now: datetime) -> bool:
+    """End one subscription; False when it had ended before.
+
+    After: state unsubscribed, consent withdrawn in the chain with `reason` as its
+    source, confirm links stale, a goodbye letter queued for somebody who was
+    confirmed. `subscription` shows the new state.
+    """
+    with transaction.atomic():
+        subscriber = Subscriber.objects.select_for_update().get(pk=subscription.subscriber_id)
+        ended = _end(subscriber, subscriber.subscriptions.filter(pk=subscription.pk), evidence, reason, now)
+    subscription.refresh_from_db()
+    return bool(ended)
+
+
+def unsubscribe_all(*, subscriber: Subscriber, evidence: consent.Evidence, reason: str, now: datetime) -> int:
+    """End every subscription of one reader with one goodbye letter; return how many ended now."""
+    with transaction.atomic():
+        locked = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
+        return len(_end(locked, locked.subscriptions.all(), evidence, reason, now))
+
+
+def _mailbox(address: addresses.Address, *, locale: str, now: datetime) -> Subscriber:
+    """The one row of this mailbox, made if there was none, locked until the transaction ends."""
+    row = Subscriber(
+        address=address.address,
+        address_key=address.key,
+        address_hash=addresses.keyed_hash(address.key),
+        locale=locale[:12],
+        created_at=now,
+    )
+    Subscriber.objects.bulk_create([row], ignore_conflicts=True)
+    return Subscriber.objects.select_for_update().get(address_key=address.key)
+
+
+def _mark_requested(subscriber: Subscriber, wishes: Wishes, now: datetime) -> list[Subscription]:
+    """Make or renew a pending subscription for each wish and leave confirmed ones alone; return them all."""
+    rows = [
+        Subscription(subscriber=subscriber, newsletter=newsletter, cadence=cadence, request_number=0, requested_at=now)
+        for newsletter, cadence in wishes
+    ]
+    Subscription.objects.bulk_create(rows, ignore_conflicts=True)
+    mine = Subscription.objects.filter(subscriber=subscriber, newsletter__in=[newsletter for newsletter, _ in wishes])
+    chosen = [When(newsletter=newsletter, then=Value(cadence)) for newsletter, cadence in wishes]
+    mine.exclude(state=Subscription.State.CONFIRMED).update(
+        state=Subscription.State.PENDING,
+        cadence=Case(*chosen, default=F("cadence"), output_field=CharField()),
+        request_number=F("request_number") + 1,
+        requested_at=now,
+        paused_until=None,
+    )
+    found = list(mine.select_related("newsletter").order_by("newsletter__position", "newsletter__name"))
+    for subscription in found:
+        subscription.subscriber = subscriber
+    return found
+
+
+def _answered(claim: links.ConfirmClaim, *, lock: bool) -> Confirmation:
+    """The rows that the claim still stands for. On failure: LinkRefused."""
+    subscriber = _claimant(claim.subscriber_uuid, claim.token_version, lock=lock)
+    rows = Subscription.objects.filter(subscriber=subscriber, newsletter__in=claim.requests.keys())
+    current = [row for row in rows.select_related("newsletter") if _is_current(row, claim.requests)]
+    waiting = [row for row in current if row.state == Subscription.State.PENDING]
+    if not current:
+        raise links.LinkRefused(expired=True)
+    for row in current:
+        row.subscriber = subscriber
+    return Confirmation(subscriber=subscriber, subscriptions=waiting or current, already=not waiting)
+
+
+def _is_current(row: Subscription, requests: Mapping[int, int]) -> bool:
+    return row.request_number == requests[row.newsletter_id] and row.state != Subscription.State.UNSUBSCRIBED
+
+
+def _claimant(subscriber_uuid: uuid.UUID, token_version: int, *, lock: bool) -> Subscriber:
+    rows = Subscriber.objects.select_for_update() if lock else Subscriber.objects.all()
+    found = rows.filter(uuid=subscriber_uuid, token_version=token_version).first()
+    if found is None:
+        raise links.LinkRefused(expired=True)
+    return found
+
+
+def _confirm_rows(
+    subscriber: Subscriber,
+    rows: Sequence[Subscription],
+    agreed: Mapping[str, ConsentEvent],
+    evidence: consent.Evidence,
+    now: datetime,
+) -> None:
+    """Seal one confirmed act per row and let the row point at it; the subscriber is locked already."""
+    acts = [
+        replace(
+            _act(subscriber, row.newsletter, ConsentEvent.Kind.CONFIRMED, cadence=row.cadence),
+            agreed=agreed.get(row.newsletter.slug),
+        )
+        for row in rows
+    ]
+    for row, event in zip(rows, consent.append(acts=acts, evidence=evidence, now=now), strict=True):
+        row.state = Subscription.State.CONFIRMED
+        row.consent_event = event
+        row.confirmed_at = now
+        row.save(update_fields=["state", "consent_event", "confirmed_at"])
+
+
+def _end(
+    subscriber: Subscriber, rows: QuerySet[Subscription], evidence: consent.Evidence, reason: str, now: datetime
+) -> list[Subscription]:
+    """End those of the rows that have not ended; the subscriber is locked already."""
+    ending = list(rows.exclude(state=Subscription.State.UNSUBSCRIBED).select_related("newsletter"))
+    acts = [_act(subscriber, row.newsletter, ConsentEvent.Kind.WITHDRAWN, cadence=row.cadence) for row in ending]
+    consent.append(acts=acts, evidence=replace(evidence, source=reason), now=now)
+    Subscription.objects.filter(pk__in=[row.pk for row in ending]).update(
+        state=Subscription.State.UNSUBSCRIBED,
+        consent_event=None,
+        request_number=F("request_number") + 1,
+        unsubscribed_at=now,
+        paused_until=None,
+    )
+    were_confirmed = [row for row in ending if row.state == Subscription.State.CONFIRMED]
+    if were_confirmed:
+        letters.queue(kind=Letter.Kind.GOODBYE, subscriber=subscriber, subscriptions=were_confirmed, now=now)
+    return ending
+
+
+def _act(subscriber: Subscriber, newsletter: Newsletter, kind: ConsentEvent.Kind, *, cadence: str) -> consent.Act:
+    return consent.Act(
+        kind=kind,
+        subscriber_uuid=subscriber.uuid,
+        address_hash=subscriber.address_hash,
+        newsletter_slug=newsletter.slug,
+        cadence=cadence,
+    )

@@ -1,0 +1,52 @@
+"""Addresses that must not be mailed, kept as keyed hashes so that the list itself names nobody."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from mailkit import addresses
+from subscribers.models import Subscriber, Suppression
+
+# `erased` is the one reason that a person can lift by subscribing again, so every other one outranks it.
+WEAKEST = Suppression.Reason.ERASED
+
+
+def suppress(*, address_key: str, reason: Suppression.Reason, note: str = "", now: datetime) -> Suppression:
+    """Stop all mail to this mailbox and return the row; the first reason stays unless it was `erased`."""
+    return suppress_hash(address_hash=addresses.keyed_hash(address_key), reason=reason, note=note, now=now)
+
+
+def suppress_hash(*, address_hash: str, reason: Suppression.Reason, note: str = "", now: datetime) -> Suppression:
+    """`suppress` for a mailbox of which only the keyed hash is left."""
+    with transaction.atomic():
+        # The engine holds the reader's row while it promises a copy: whoever commits first is seen by the other.
+        list(Subscriber.objects.select_for_update(no_key=True).filter(address_hash=address_hash).values_list("pk"))
+        row, created = Suppression.objects.get_or_create(
+            address_hash=address_hash, defaults={"reason": reason, "note": note[:300], "created_at": now}
+        )
+        if not created and reason != WEAKEST:
+            Suppression.objects.filter(pk=row.pk, reason=WEAKEST).update(reason=reason, note=note[:300], created_at=now)
+            row.refresh_from_db()
+    return row
+
+
+def lift(*, address_hash: str) -> bool:
+    """Allow mail to this mailbox again; False when it was not suppressed."""
+    deleted, _ = Suppression.objects.filter(address_hash=address_hash).delete()
+    return deleted > 0
+
+
+def lift_erasure(*, address_hash: str) -> bool:
+    """Lift `erased` and no other reason: the person has just proved the mailbox and asked for mail."""
+    deleted, _ = Suppression.objects.filter(address_hash=address_hash, reason=WEAKEST).delete()
+    return deleted > 0
+
+
+def is_suppressed(address_key: str) -> bool:
+    """Whether this mailbox must not be mailed."""
+    return find(addresses.keyed_hash(address_key)) is not None
+
+
+def find(address_hash: str) -> Suppression | None:
+    """The suppression of this hash, if there is one."""
+    return Suppression.objects.filter(address_hash=address_hash).first()

@@ -1,0 +1,42 @@
+"""What workers do for readers. Every task may run never, once or five times; the rows decide."""
+
+from functools import partial
+
+from celery import shared_task
+from django.db import transaction
+from django.utils import timezone
+
+from subscribers import erasure, posting, privacy
+
+HOUSEKEEPING_MINUTE = 17
+
+
+def wake(*, letter_id: int) -> None:
+    """Ask a worker to send this letter as soon as the transaction has committed.
+
+    `delay_on_commit` would let a broker that is away fail the request whose row
+    is already safe; `robust` logs that and goes on, and `tick` finds the row.
+    """
+    transaction.on_commit(partial(send_letter.apply_async, (letter_id,), retry=False), robust=True)
+
+
+@shared_task
+def send_letter(letter_id: int) -> None:
+    """Send one letter if it is due and nobody else is at it."""
+    posting.send(letter_id=letter_id, now=timezone.now())
+
+
+@shared_task
+def pump_letters() -> None:
+    """Send whatever is due: letters whose task was lost, whose sender died, or whose retry has come."""
+    posting.pump(clock=timezone.now)
+
+
+@shared_task
+def tick() -> None:
+    """The minute's work for readers; once an hour it also forgets what may not be kept."""
+    pump_letters()
+    now = timezone.now()
+    if now.minute == HOUSEKEEPING_MINUTE:
+        privacy.truncate_origins(now=now)
+        erasure.forget_unconfirmed(now=now)

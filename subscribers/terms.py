@@ -1,0 +1,110 @@
+"""The consent box: which words stand beside it, and the seal that binds a form to them.
+
+Public pages are cached and set no cookie, so the form itself carries what it
+showed: a signed token with the ids and hashes of the legal texts, the time it was
+made and the page it stood on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from mailkit import tokens
+from subscribers import legal
+from subscribers.models import LegalVersion
+
+PURPOSE = "signup_form"
+
+
+class FormRefused(Exception):
+    """The form cannot be accepted as it is; str() says what to do. It is shown anew with what was typed.
+
+    `untick`: it showed other texts than those in force, so its tick says nothing about them.
+    """
+
+    def __init__(self, sentence: str, *, untick: bool = False) -> None:
+        super().__init__(sentence)
+        self.untick = untick
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A piece of the sentence beside the box; with `url` it is a link."""
+
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The sentence beside a box and the texts that it names."""
+
+    versions: tuple[LegalVersion, ...]
+    words: tuple[Words, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentence as it is read, which is what the consent record keeps."""
+        return "".join(word.text for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a form that comes back had shown."""
+
+    page: str
+
+
+def current() -> Terms:
+    """The terms that a form made now shows."""
+    versions = tuple(legal.current_versions())
+    return Terms(versions=versions, words=_sentence(versions))
+
+
+def seal(*, terms: Terms, page: str, now: datetime) -> str:
+    """The token that a form carries; `page` is the path on which it stands."""
+    payload: dict[str, str | int] = {"d": _fingerprint(terms), "t": int(now.timestamp() * 1000)}
+    # A page with an @ in its path would be refused by the signer, and is none of ours.
+    if "@" not in page:
+        payload["p"] = page[:300]
+    return tokens.sign(purpose=PURPOSE, payload=payload)
+
+
+def check(*, token: str, terms: Terms, now: datetime) -> Shown:
+    """Accept a form that showed exactly these terms between 2 seconds and 24 hours ago.
+
+    On failure: FormRefused.
+    """
+    youngest, oldest = settings.SIGNUP_FORM_AGE
+    try:
+        payload = tokens.read(token, purpose=PURPOSE, max_age=None)
+    except tokens.BadToken:
+        raise FormRefused("This form was not complete. Please send it again.") from None
+    age = timedelta(milliseconds=now.timestamp() * 1000 - payload["t"])
+    if age < youngest:
+        raise FormRefused("That was very quick. Please send it again.")
+    if age > oldest:
+        raise FormRefused("This form was open for a long time. Please check it and send it again.")
+    if payload["d"] != _fingerprint(terms):
+        sentence = "Our terms have changed since you opened this form. Please read them and agree again."
+        raise FormRefused(sentence, untick=True)
+    return Shown(page=str(payload.get("p", "")))
+
+
+def _fingerprint(terms: Terms) -> str:
+    """Ids and hashes: of the texts' content there is no doubt even if a row were forged."""
+    return "-".join(f"{version.pk}.{version.sha256[:32]}" for version in terms.versions)
+
+
+def _sentence(versions: Sequence[LegalVersion]) -> tuple[Words, ...]:
+    if not versions:
+        return (Words("I want to receive the newsletters chosen here by e-mail. I can leave at any time."),)
+    named: list[Words] = [Words("I agree to the ")]
+    for position, version in enumerate(versions):
+        if position:
+            named.append(Words(" and the " if position == len(versions) - 1 else ", the "))
+        named.append(Words(version.document.title, version.get_absolute_url()))
+    named.append(Words(" and want to receive the newsletters chosen here by e-mail. I can leave at any time."))
+    return tuple(named)

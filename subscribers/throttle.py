@@ -1,0 +1,122 @@
+"""How often may somebody ask? Sliding windows in Redis, all checked and counted in one round trip.
+
+Settings: THROTTLES = {"name": [(how many, in how many seconds), ...]}. A log of
+times per key is exact where a token bucket lets a full bucket and its refill
+through together; the largest log has as many entries as the largest limit.
+Without Redis nobody is turned away: sign-ups matter more than limits.
+"""
+
+import functools
+import logging
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from enum import Enum
+
+import redis
+from django.conf import settings
+
+from mailkit import addresses
+from subscribers import privacy
+
+logger = logging.getLogger(__name__)
+
+SECONDS_TO_WAIT = 0.5
+# KEYS: one log per limit name. ARGV: now in ms, a unique member, then per key: how
+# many windows, and for each its count and its length in ms. Returns 0 when every
+# window has room (and counts this request in all of them), else the first full key's place.
+ASK = """
+local now, member, at = tonumber(ARGV[1]), ARGV[2], 3
+local longest = {}
+for place, key in ipairs(KEYS) do
+  longest[place] = 0
+  for _ = 1, tonumber(ARGV[at]) do
+    local count, length = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    longest[place] = math.max(longest[place], length)
+    if redis.call('ZCOUNT', key, '(' .. (now - length), '+inf') >= count then return place end
+    at = at + 2
+  end
+  at = at + 1
+end
+for place, key in ipairs(KEYS) do
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - longest[place])
+  redis.call('ZADD', key, now, member)
+  redis.call('PEXPIRE', key, longest[place])
+end
+return 0
+"""
+
+
+class Verdict(Enum):
+    """What to do with a request; nobody is told which it was."""
+
+    WELCOME = "go on"
+    ADDRESS_FULL = "this mailbox was asked for too often"
+    CROWDED = "the network, the provider or everybody together asked too often"
+
+
+def signup(*, address: addresses.Address, ip: str | None, now: datetime) -> Verdict:
+    """Count a sign-up against its mailbox, its network, its mail provider and the whole site.
+
+    A request over any limit is counted nowhere. WELCOME when Redis cannot be reached.
+    """
+    keys = [("signup_address", addresses.throttle_key(address))]
+    if ip:
+        keys.append(("signup_network", privacy.network(ip)))
+    keys += [("signup_domain", address.domain), ("signup_global", "")]
+    return _ask(keys, now)
+
+
+def preferences(*, address: addresses.Address, ip: str | None, now: datetime) -> Verdict:
+    """Count a request for a preferences link against its mailbox and its network."""
+    keys = [("preferences_address", addresses.throttle_key(address))]
+    if ip:
+        keys.append(("signup_network", privacy.network(ip)))
+    return _ask(keys, now)
+
+
+def forget_all() -> None:
+    """Drop every count. For tests, and for an operator who has changed the limits."""
+    client = _client(settings.REDIS_URL)
+    for key in client.scan_iter(match=f"{_prefix()}*"):
+        client.delete(key)
+
+
+def _ask(keys: Sequence[tuple[str, str]], now: datetime) -> Verdict:
+    try:
+        full = int(_script(settings.REDIS_URL)(keys=_names(keys), args=_arguments(keys, now)))
+    except redis.RedisError as error:
+        logger.warning("Limits are not applied: Redis cannot be reached (%s).", type(error).__name__)
+        return Verdict.WELCOME
+    if not full:
+        return Verdict.WELCOME
+    return Verdict.ADDRESS_FULL if full == 1 else Verdict.CROWDED
+
+
+def _names(keys: Sequence[tuple[str, str]]) -> list[str]:
+    """Redis learns keyed hashes only, neither addresses nor networks."""
+    return [f"{_prefix()}{name}:{addresses.keyed_hash(subject)}" for name, subject in keys]
+
+
+def _arguments(keys: Sequence[tuple[str, str]], now: datetime) -> list[str | int]:
+    arguments: list[str | int] = [int(now.timestamp() * 1000), uuid.uuid4().hex]
+    for name, _ in keys:
+        windows = settings.THROTTLES[name]
+        arguments.append(len(windows))
+        for count, seconds in windows:
+            arguments += [count, seconds * 1000]
+    return arguments
+
+
+def _prefix() -> str:
+    return f"{settings.CACHES['default'].get('KEY_PREFIX', '')}:throttle:"
+
+
+@functools.lru_cache(maxsize=4)
+def _client(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=SECONDS_TO_WAIT, socket_connect_timeout=SECONDS_TO_WAIT)
+
+
+@functools.lru_cache(maxsize=4)
+def _script(url: str) -> redis.commands.core.Script:
+    return _client(url).register_script(ASK)

@@ -1,0 +1,98 @@
+"""The pages where readers sign up, and the texts that they agree to."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+
+from subscribers import doors, forms, legal, preferences, privacy, signup, throttle
+from subscribers.models import LegalDocument
+
+ELSEWHERE = "This form was sent from another website. Please send it again from here."
+
+
+# The form carries its own signed token, and public pages set no cookie: docs/decisions/0011.
+@csrf_exempt
+def subscribe(request: HttpRequest) -> HttpResponse:
+    """The sign-up form; a POST answers the same whoever the address belongs to."""
+    if request.method != "POST":
+        initial = {"newsletters": request.GET.getlist("newsletter")}
+        form = forms.SignupForm(now=timezone.now(), page=request.path, initial=initial)
+        return render(request, "subscribers/subscribe.html", {"form": form})
+    form = forms.SignupForm(request.POST, now=timezone.now(), page=request.path)
+    if form.is_trapped:
+        return doors.SeeOther(reverse("subscribe_sent"))
+    if not doors.is_from_here(request):
+        form.add_error(None, ELSEWHERE)
+    if not form.is_valid():
+        return doors.private(render(request, "subscribers/subscribe.html", {"form": form}, status=422))
+    _request(request, form)
+    return doors.SeeOther(reverse("subscribe_sent"))
+
+
+def _request(request: HttpRequest, form: forms.SignupForm) -> None:
+    """Pass a valid form on as far as the limits allow; the reader is not told how far that was."""
+    address, evidence = (
+        form.cleaned_data["address"],
+        doors.evidence(request, source="form", page=form.page, versions=form.terms.versions, form_text=form.terms.text),
+    )
+    verdict = throttle.signup(address=address, ip=evidence.ip, now=form.now)
+    if verdict is throttle.Verdict.CROWDED:
+        return
+    verb = signup.request if verdict is throttle.Verdict.WELCOME else signup.rehearse
+    verb(address=address, newsletter_cadences=form.wishes, evidence=evidence, now=form.now)
+
+
+@require_safe
+def subscribe_sent(request: HttpRequest) -> HttpResponse:
+    """Look in your inbox."""
+    return render(request, "subscribers/subscribe_sent.html")
+
+
+# As for `subscribe`: no cookie, and all that a forged POST achieves is one mail to the address's owner.
+@csrf_exempt
+def preferences_link(request: HttpRequest) -> HttpResponse:
+    """Have a link to one's own preferences mailed; the answer is the same for every address."""
+    form = forms.AddressForm(request.POST if request.method == "POST" else None, auto_id="preferences_%s")
+    if request.method != "POST":
+        return render(request, "subscribers/preferences_link.html", {"form": form})
+    if form.is_trapped:
+        return doors.SeeOther(reverse("preferences_sent"))
+    if not doors.is_from_here(request):
+        form.add_error(None, ELSEWHERE)
+    if not form.is_valid():
+        return doors.private(render(request, "subscribers/preferences_link.html", {"form": form}, status=422))
+    now, address = timezone.now(), form.cleaned_data["address"]
+    if throttle.preferences(address=address, ip=privacy.client_ip(request), now=now) is throttle.Verdict.WELCOME:
+        preferences.request_link(address=address, now=now)
+    return doors.SeeOther(reverse("preferences_sent"))
+
+
+@require_safe
+def preferences_sent(request: HttpRequest) -> HttpResponse:
+    """A link is on its way, if there is anything to link to."""
+    return render(request, "subscribers/preferences_sent.html")
+
+
+@require_safe
+def legal_document(request: HttpRequest, slug: str) -> HttpResponse:
+    """The current text of a document, with all its versions."""
+    return _legal(request, slug, None)
+
+
+@require_safe
+def legal_version(request: HttpRequest, slug: str, version: int) -> HttpResponse:
+    """One published text of a document, current or not."""
+    return _legal(request, slug, version)
+
+
+def _legal(request: HttpRequest, slug: str, number: int | None) -> HttpResponse:
+    document = get_object_or_404(LegalDocument, slug=slug)
+    versions = legal.published_versions(document=document)
+    shown = next((version for version in versions if number in (None, version.number)), None)
+    if shown is None:
+        raise Http404("There is no such version.")
+    context = {"document": document, "version": shown, "versions": versions, "is_current": shown == versions[0]}
+    return render(request, "subscribers/legal.html", context)
