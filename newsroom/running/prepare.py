@@ -18,7 +18,7 @@ PYTHON = VENV / "bin" / "python"
 # verb -> (the module that does it, the requirements that it needs)
 VERBS = {
     "run": ("newsroom.running.serve", "requirements.txt"),
-    "check": ("newsroom.running.journey", "requirements.txt"),
+    "check": ("newsroom.running.trial", "requirements.txt"),
     "test": ("newsroom.running.verify", "requirements-dev.txt"),
     "bench": ("benchmarks", "requirements-dev.txt"),
 }

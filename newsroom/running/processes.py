@@ -38,14 +38,16 @@ class Group:
         """Stops what was started."""
         self.stop()
 
-    def start(self, name: str, *command: str, log: Path | None = None, **extra: str) -> None:
+    def start(
+        self, name: str, command: list[str], *, log: Path | None = None, extra: Mapping[str, str] | None = None
+    ) -> None:
         """Starts one program, in a session of its own so that a signal reaches it only through us."""
         output = log.open("ab") if log else None
         try:
             self.children[name] = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=self.directory,
-                env={**self.environment, **extra},
+                env={**self.environment, **(extra or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="do the main job once on a throwaway database, then exit")
     parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     try:
         serve(port=_port(), host=os.environ.get("HOST", "127.0.0.1"))
     except Stopped:
@@ -71,9 +71,9 @@ def serve(*, port: int, host: str) -> NoReturn:
         call_command("check", fail_level="ERROR", deploy=not settings.DEBUG, stdout=io.StringIO())
         password = _fill()
         workers = 1 if settings.DEBUG else int(os.environ.get("WEB_WORKERS") or os.cpu_count() or 1)
-        group.start("web server", *processes.web(port, host=host, workers=workers))
-        group.start("worker", *processes.worker(), **processes.WORKER_ENVIRONMENT)
-        group.start("clock", *processes.beat())
+        group.start("web server", processes.web(port, host=host, workers=workers))
+        group.start("worker", processes.worker(), extra=processes.WORKER_ENVIRONMENT)
+        group.start("clock", processes.beat())
         await_answer(f"http://{_local(host)}:{port}/healthz", group)
         _announce(password)
         watch(group)
@@ -120,7 +120,7 @@ def _require_alive(group: processes.Group) -> None:
         raise Refused(f"The {name} has ended by itself, so everything is stopped; its messages are above.")
 
 
-def _stop(number: int, _frame: types.FrameType | None) -> NoReturn:
+def stop(number: int, _frame: types.FrameType | None) -> NoReturn:
     """The first signal stops in order; while that happens, further ones are ignored."""
     for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)

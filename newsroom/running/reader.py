@@ -1,0 +1,143 @@
+"""A reader with a browser, as far as a trial needs one: pages, forms, a mailbox."""
+
+import re
+import time
+from html.parser import HTMLParser
+from urllib.parse import urljoin
+
+import requests
+
+from mailkit import local
+
+MAIL_SECONDS = 25.0
+REQUEST_SECONDS = 15
+
+
+class Unexpected(Exception):
+    """A page or a mail is not what it must be; the text says what was seen."""
+
+
+class Form:
+    """One form of a page, filled as the page filled it."""
+
+    def __init__(self, action: str, method: str) -> None:
+        self.action, self.method = action, method
+        self.values: list[tuple[str, str]] = []
+        self.boxes: list[tuple[str, str]] = []
+
+    def names(self) -> set[str]:
+        """Every name that could be sent."""
+        return {name for name, _ in [*self.values, *self.boxes]}
+
+    def set(self, name: str, value: str) -> None:
+        """What a person types, or the option that a person picks."""
+        self.values = [(known, old) for known, old in self.values if known != name] + [(name, value)]
+
+    def tick(self, name: str, value: str | None = None) -> None:
+        """Ticks a box that stands in the form."""
+        box = next((box for box in self.boxes if box[0] == name and value in {None, box[1]}), None)
+        if box is None:
+            raise Unexpected(f"the form has no box {name}")
+        if box not in self.values:
+            self.values.append(box)
+
+
+class _Forms(HTMLParser):
+    """Collects the forms of a page; selects take their first or selected option."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Form] = []
+        self.select = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        name = given.get("name", "")
+        if tag == "form":
+            self.found.append(Form(given.get("action", ""), given.get("method", "get").lower()))
+        elif tag == "select":
+            self.select = name
+        elif self.found and tag == "option" and self.select:
+            if "selected" in given or self.select not in self.found[-1].names():
+                self.found[-1].set(self.select, given.get("value", ""))
+        elif self.found and tag in {"input", "textarea"} and name:
+            self._input(self.found[-1], name, given)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "select":
+            self.select = ""
+
+    @staticmethod
+    def _input(form: Form, name: str, given: dict[str, str]) -> None:
+        kind, value = given.get("type", "text"), given.get("value", "")
+        if kind in {"checkbox", "radio"}:
+            form.boxes.append((name, value or "on"))
+            if "checked" in given:
+                form.values.append((name, value or "on"))
+        elif kind not in {"submit", "button"}:
+            form.values.append((name, value))
+
+
+class Reader:
+    """One person: an address, a browser with cookies, and what has come by mail."""
+
+    def __init__(self, site: str, address: str) -> None:
+        self.site, self.address = site, address
+        self.browser = requests.Session()
+        self.read: set[str] = set()
+        self.confirm_link = ""
+
+    def get(self, path: str) -> str:
+        """A page that must answer 200."""
+        answer = self.browser.get(urljoin(self.site, path), timeout=REQUEST_SECONDS)
+        if answer.status_code != requests.codes.ok:
+            raise Unexpected(f"GET {_route(path)} answered {answer.status_code}")
+        return answer.text
+
+    def form(self, page: str, *, action: str) -> Form:
+        """The form of a page that goes to an address with `action` in it."""
+        parser = _Forms()
+        parser.feed(page)
+        form = next((form for form in parser.found if form.method == "post" and action in form.action), None)
+        if form is None:
+            raise Unexpected(f"the page has no form that posts to {action or 'itself'}")
+        return form
+
+    def send(self, form: Form, *, page: str) -> str:
+        """Presses the button; the page that comes back must answer 200."""
+        address = urljoin(urljoin(self.site, page), form.action)
+        answer = self.browser.post(
+            address, data=form.values, headers={"Referer": urljoin(self.site, page)}, timeout=REQUEST_SECONDS
+        )
+        if answer.status_code != requests.codes.ok:
+            raise Unexpected(f"POST {_route(address)} answered {answer.status_code}")
+        return answer.text
+
+    def mails(self) -> list[local.LocalMail]:
+        """What has come and was not taken yet, oldest first."""
+        mine = [mail for mail in local.read_all() if mail.recipient == self.address and mail.name not in self.read]
+        return sorted(mine, key=lambda mail: mail.name)
+
+    def next_mail(self, wanted: str) -> local.LocalMail:
+        """The next mail with this in its subject or text; waits for it."""
+        end = time.monotonic() + MAIL_SECONDS
+        while time.monotonic() < end:
+            for mail in self.mails():
+                if wanted in mail.subject or wanted in mail.text:
+                    self.read.add(mail.name)
+                    return mail
+            time.sleep(0.1)
+        raise Unexpected(f"no mail with “{wanted}” came within {MAIL_SECONDS:.0f} seconds")
+
+
+def link(text: str, *, part: str) -> str:
+    """The first web address in a mail's text whose path has this part."""
+    found = re.search(rf"https?://[^\s<>\"]*{re.escape(part)}[^\s<>\")]*", text)
+    if found is None:
+        raise Unexpected(f"the mail has no link with {part}")
+    return found.group()
+
+
+def _route(address: str) -> str:
+    """The path without what follows its first word: a token is a key to a subscription."""
+    return "/" + urljoin("http://x/", address).split("/", 3)[3].split("/")[0] + "/"
