@@ -2,8 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from digests import webhooks
+from digests import views, webhooks
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("newsletters/", views.newsletters, name="newsletters"),
+    path("newsletters/<slug:slug>/", views.newsletter, name="newsletter"),
+    path("newsletters/<slug:slug>/<int:number>/", views.issue, name="issue"),
     path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
 ]

@@ -1,0 +1,47 @@
+"""Issues as anybody may read them: the frozen snapshot, with nobody's own links in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db.models import QuerySet
+from django.utils.html import escape
+
+from digests import links
+from digests.models import Issue, Snapshot
+from mailkit import segments
+from subscribers.models import Newsletter
+
+
+def issues(*, newsletter: Newsletter) -> QuerySet[Issue]:
+    """The newsletter's public issues, newest first."""
+    return (
+        Issue.objects.public()
+        .filter(newsletter=newsletter)
+        .select_related("newsletter", "snapshot")
+        .order_by("-number")
+    )
+
+
+def web_html(*, snapshot: Snapshot) -> str:
+    """The HTML that the issue's readers got, for a browser."""
+    return neutral_html(html=snapshot.html, issue=snapshot.issue)
+
+
+def neutral_html(*, html: str, issue: Issue) -> str:
+    """HTML of a mail in which every slot leads where anybody may go."""
+    return _filled(html, {name: escape(value) for name, value in _neutral(issue).items()})
+
+
+def neutral_text(*, text: str, issue: Issue) -> str:
+    """Text of a mail in which every slot leads where anybody may go."""
+    return _filled(text, _neutral(issue))
+
+
+def _neutral(issue: Issue) -> dict[str, str]:
+    page = links.newsletter_url(newsletter=issue.newsletter)
+    return {"unsubscribe_url": page, "preferences_url": page}
+
+
+def _filled(source: str, values: Mapping[str, str]) -> str:
+    return segments.SLOT.sub(lambda slot: values.get(slot[1], ""), source)

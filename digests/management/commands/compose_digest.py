@@ -1,0 +1,100 @@
+"""Compose a digest from the command line, as the clock would."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from digests import approval, composing, freezing
+from digests.models import Issue
+from subscribers.models import Newsletter
+
+DESCRIPTION = """\
+Compose a digest: an issue with the stories published since the digest before.
+
+Without --at, everything up to now is taken, beside the runs of the clock: the digest of today that the
+clock makes is neither replaced nor prevented, it starts where this one ends. It may be run several times
+a day; a story is still in exactly one digest of its newsletter and cadence.
+
+With --at, the digest of the period that contains that time is composed, in the place of the clock's. Its
+window ends at that time, or now if that time is still to come. There is one digest per period: if it has
+been composed already, nothing is changed.
+
+The id of the issue goes to standard output, and a sentence about it to standard error. When no story was
+published, the issue is recorded as cancelled and nothing is sent. Exit code 0: the issue is there.
+Exit code 1: it could not be composed or approved, and one sentence says why.
+"""
+
+
+class Command(BaseCommand):
+    """`manage.py compose_digest SLUG --cadence CADENCE [--at ISO-TIME] [--approve]`."""
+
+    help = DESCRIPTION
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Keep the paragraphs of the description."""
+        return super().create_parser(
+            prog_name, subcommand, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which newsletter and cadence, as of when, and whether it leaves."""
+        parser.add_argument("slug", help="The newsletter, as in its address /newsletters/SLUG/.")
+        parser.add_argument("--cadence", required=True, help="daily or weekly")
+        parser.add_argument(
+            "--at", metavar="ISO-TIME", help="Such as 2026-03-29T07:00; without an offset, the newsletter's own time zone."
+        )
+        parser.add_argument("--approve", action="store_true", help="Freeze it and let it leave at once.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Compose, approve if asked, and say what came of it."""
+        now = timezone.now()
+        newsletter = _newsletter(options["slug"])
+        try:
+            issue = _compose(newsletter, options["cadence"], _instant(options["at"], newsletter), now)
+            if options["approve"] and issue.state == Issue.State.DRAFT:
+                issue = approval.approve(issue=issue, actor=None, now=now)
+        except (composing.ComposingError, approval.NotAllowed, freezing.NotFrozen) as refusal:
+            raise CommandError(str(refusal)) from refusal
+        self.stderr.write(_sentence(issue, made=issue.created_at >= now))
+        self.stdout.write(str(issue.pk))
+
+
+def _newsletter(slug: str) -> Newsletter:
+    found = Newsletter.objects.filter(slug=slug).first()
+    if found is None:
+        known = ", ".join(Newsletter.objects.values_list("slug", flat=True)) or "none yet"
+        raise CommandError(f"There is no newsletter “{slug}”. Known are: {known}.")
+    return found
+
+
+def _instant(text: str | None, newsletter: Newsletter) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError("Write the time of --at like 2026-03-29T07:00 or 2026-03-29T07:00+02:00.") from None
+    return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(newsletter.time_zone))
+
+
+def _compose(newsletter: Newsletter, cadence: str, at: datetime | None, now: datetime) -> Issue:
+    if at is None:
+        return composing.compose_now(newsletter=newsletter, cadence=cadence, now=now)
+    return composing.compose_as_of(newsletter=newsletter, cadence=cadence, at=at, now=now)
+
+
+def _sentence(issue: Issue, *, made: bool) -> str:
+    stories = issue.items.filter(included=True).count()
+    what = f"{issue.newsletter}, {issue.cadence}, period {issue.period_key}"
+    if not made:
+        return f"Issue {issue.pk} ({what}) had been composed before; it is {issue.get_state_display().lower()}."
+    if issue.state == Issue.State.CANCELLED:
+        return f"Issue {issue.pk} ({what}) will not be sent. {issue.state_reason}"
+    plural = "story" if stories == 1 else "stories"
+    return f"Issue {issue.pk} ({what}) has {stories} {plural} and is {issue.get_state_display().lower()}."

@@ -1,0 +1,75 @@
+"""A look at an issue in a real mailbox, before or after it was frozen."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.mail import EmailMultiAlternatives
+
+from digests import archive, rendering
+from digests.models import Issue, Snapshot
+from mailkit import addresses, message
+
+log = logging.getLogger(__name__)
+
+PREFIX = "[Proof] "
+# What makes a mail a list mail, or is decided for each copy: a proof ends nobody's subscription.
+LEFT_OUT = ("list-unsubscribe", "list-unsubscribe-post", "feedback-id", "precedence")
+OWN = ("from", "to", "reply-to", "subject", "date", "message-id")
+
+
+class NotSent(Exception):
+    """The proof did not leave; the message is a sentence that says what to do."""
+
+
+def send_proof(*, issue: Issue, to: str, actor: AbstractBaseUser | None, now: datetime) -> None:
+    """Send the issue as it stands to one address, marked as a proof, with links that do nothing to anybody.
+
+    A frozen issue is taken from its snapshot. No delivery, no consent and no event is recorded.
+    On failure: NotSent, or the mail backend's own error.
+    """
+    try:
+        address = addresses.normalise(to).address
+        mail = _proof(issue, to=address, now=now)
+    except (addresses.InvalidAddress, rendering.RenderingError) as refusal:
+        raise NotSent(str(refusal)) from refusal
+    mail.send()
+    log.info("proof of issue %s sent for user %s", issue.pk, actor.pk if actor else None)
+
+
+def as_it_stands(*, issue: Issue, now: datetime) -> Snapshot:
+    """The issue's snapshot; before it is frozen, one of the moment that is not kept.
+
+    On failure: RenderingError.
+    """
+    frozen = Snapshot.objects.filter(issue=issue).first()
+    if frozen is not None:
+        return frozen
+    written = rendering.render(issue=issue, now=now)
+    headers = rendering.headers(issue=issue, subject=written.subject)
+    return Snapshot(
+        issue=issue,
+        subject=written.subject,
+        preheader=written.preheader,
+        html=written.html,
+        text=written.text,
+        headers=[list(pair) for pair in headers],
+    )
+
+
+def _proof(issue: Issue, *, to: str, now: datetime) -> EmailMultiAlternatives:
+    snapshot = as_it_stands(issue=issue, now=now)
+    fields = {name.lower(): (name, value) for name, value in snapshot.headers}
+    mail = EmailMultiAlternatives(
+        subject=PREFIX + snapshot.subject,
+        body=archive.neutral_text(text=snapshot.text, issue=issue),
+        from_email=fields["from"][1],
+        to=[to],
+        reply_to=[fields["reply-to"][1]] if "reply-to" in fields else None,
+        headers=dict(pair for key, pair in fields.items() if key not in (*LEFT_OUT, *OWN)),
+    )
+    mail.attach_alternative(archive.neutral_html(html=snapshot.html, issue=issue), "text/html")
+    mail.encoding = message.UTF8
+    return mail

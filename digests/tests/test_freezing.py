@@ -1,0 +1,174 @@
+"""What is frozen stays as it is, is proved by its hash, and has a place in the archive without gaps."""
+
+import threading
+from datetime import datetime
+
+import pytest
+from django.db import IntegrityError, InternalError, connection, transaction
+from django.db.utils import DatabaseError
+
+from articles.models import Article
+from digests import freezing
+from digests.models import Issue, Snapshot
+from digests.tests.conftest import Release
+from mailkit import segments
+from publication.models import Publication
+from subscribers.models import Newsletter
+
+PARTS = ["subject", "preheader", "html", "text", "headers", "compiled", "audience_rule", "sha256"]
+
+
+def letter(newsletter: Newsletter, subject: str = "A word") -> Issue:
+    return Issue.objects.create(newsletter=newsletter, subject=subject, introduction="Hello.")
+
+
+def kept(issue: Issue) -> list[object]:
+    snapshot = Snapshot.objects.get(issue=issue)
+    return [getattr(snapshot, part) for part in PARTS]
+
+
+def test_the_snapshot_holds_what_is_sent(digest: Issue, now: datetime) -> None:
+    snapshot = freezing.freeze(issue=digest, now=now)
+    digest.refresh_from_db()
+    assert (digest.number, snapshot.subject, snapshot.frozen_at) == (1, "Third", now)
+    assert snapshot.audience_rule == {"newsletter": digest.newsletter_id, "cadence": "daily", "rule": "mailable"}
+    compiled = segments.CompiledMessage.load(Snapshot.objects.get(issue=digest).compiled)
+    assert (compiled.html, compiled.text) == (snapshot.html, snapshot.text)
+    assert [list(pair) for pair in compiled.headers] == snapshot.headers
+    assert compiled.slots == {
+        "to", "date", "message_id", "unsubscribe_url", "unsubscribe_token", "preferences_url"
+    }  # fmt: skip
+
+
+def test_the_frozen_issue_knows_its_own_address(digest: Issue, now: datetime) -> None:
+    snapshot = freezing.freeze(issue=digest, now=now)
+    assert snapshot.html.count("http://127.0.0.1:8000/newsletters/tech-news/1/") == 2
+    assert "Read on the web: http://127.0.0.1:8000/newsletters/tech-news/1/" in snapshot.text
+
+
+def test_asking_again_changes_nothing(digest: Issue, now: datetime) -> None:
+    first = freezing.freeze(issue=digest, now=now)
+    Article.objects.update(headline="Changed")
+    assert freezing.freeze(issue=digest, now=now.replace(hour=12)) == first
+    assert Snapshot.objects.count() == 1
+
+
+def test_no_later_edit_reaches_it(digest: Issue, now: datetime) -> None:
+    freezing.freeze(issue=digest, now=now)
+    before = kept(digest)
+    Article.objects.update(headline="Changed", standfirst="Changed", state=Article.State.WITHDRAWN)
+    Newsletter.objects.update(name="Changed", sender_name="Changed")
+    Publication.objects.update(postal_address="Changed", accent_colour="#000000")
+    Issue.objects.update(subject="Changed", introduction="Changed")
+    assert kept(digest) == before
+    assert freezing.verify(snapshot=Snapshot.objects.get(issue=digest))
+
+
+@pytest.mark.parametrize("part", ["subject", "preheader", "html", "text", "headers", "compiled", "audience_rule"])
+def test_the_hash_covers_every_part(digest: Issue, now: datetime, part: str) -> None:
+    snapshot = freezing.freeze(issue=digest, now=now)
+    assert freezing.verify(snapshot=snapshot)
+    changed = [["Subject", "Forged"]] if part == "headers" else {"cadence": ""}
+    setattr(snapshot, part, changed if isinstance(getattr(snapshot, part), (list, dict)) else "forged")
+    assert not freezing.verify(snapshot=snapshot)
+
+
+def test_the_database_refuses_to_change_it(digest: Issue, now: datetime) -> None:
+    freezing.freeze(issue=digest, now=now)
+    with pytest.raises((InternalError, IntegrityError, DatabaseError)), transaction.atomic():
+        Snapshot.objects.filter(issue=digest).update(subject="Forged")
+
+
+def test_slots_that_an_editor_typed_stay_words(digest: Issue, now: datetime) -> None:
+    Article.objects.filter(headline="Third").update(headline="Write %%unsubscribe_url%% or %%anything%%")
+    snapshot = freezing.freeze(issue=digest, now=now)
+    copy = segments.CompiledMessage.load(snapshot.compiled)
+    assert copy.slots <= set(segments.SLOT.findall(" ".join(["%%to%% %%date%% %%message_id%%", "%%unsubscribe_url%%",
+                                                             "%%unsubscribe_token%% %%preferences_url%%"])))  # fmt: skip
+    values = dict.fromkeys(copy.slots, "x") | {"to": "reader@blocknews.example"}
+    assert b"unsubscribe_url" in copy.render(values)
+
+
+class TestRefusals:
+    """One sentence each, no number used up, nothing kept."""
+
+    def refused(self, issue: Issue, now: datetime, sentence: str) -> None:
+        with pytest.raises(freezing.NotFrozen, match=sentence):
+            freezing.freeze(issue=issue, now=now)
+        issue.refresh_from_db()
+        assert (issue.number, Snapshot.objects.count()) == (None, 0)
+
+    def test_no_story_is_left(self, digest: Issue, now: datetime) -> None:
+        digest.items.update(included=False)
+        self.refused(digest, now, "No published story is left")
+
+    @pytest.mark.parametrize("address", ["", " \n", "Postal address not set"])
+    def test_no_postal_address(self, digest: Issue, now: datetime, address: str) -> None:
+        Publication.objects.update(postal_address=address)
+        self.refused(digest, now, "postal address")
+
+    def test_no_sender(self, digest: Issue, now: datetime) -> None:
+        Publication.objects.update(sender_address="")
+        self.refused(digest, now, "sender's address")
+
+    def test_a_headline_that_would_break_the_subject(self, digest: Issue, now: datetime) -> None:
+        Article.objects.update(headline="Bank\x0bBcc: all@blocknews.example")
+        self.refused(digest, now, "Subject: Character 5 is invisible")
+
+    @pytest.mark.parametrize("state", ["cancelled"])
+    def test_what_is_over(self, digest: Issue, now: datetime, state: str) -> None:
+        Issue.objects.filter(pk=digest.pk).update(state=state)
+        self.refused(digest, now, "cancelled cannot be frozen")
+
+
+class TestNumbers:
+    """The archive counts 1, 2, 3 within a newsletter."""
+
+    def test_each_newsletter_counts_for_itself(self, digest: Issue, now: datetime) -> None:
+        other = Newsletter.objects.create(name="Product News", slug="product-news", description="x")
+        issues = [digest, letter(digest.newsletter), letter(other)]
+        for issue in issues:
+            freezing.freeze(issue=issue, now=now)
+        assert [issue.number for issue in issues] == [1, 2, 1]
+
+    def test_a_refused_issue_leaves_no_gap(self, digest: Issue, now: datetime) -> None:
+        broken = letter(digest.newsletter, subject="")
+        with pytest.raises(freezing.NotFrozen):
+            freezing.freeze(issue=broken, now=now)
+        freezing.freeze(issue=digest, now=now)
+        assert digest.number == 1
+
+    def test_an_issue_that_was_opened_again_keeps_its_number(self, digest: Issue, now: datetime) -> None:
+        freezing.freeze(issue=digest, now=now)
+        second = letter(digest.newsletter)
+        freezing.freeze(issue=second, now=now)
+        Snapshot.objects.filter(issue=digest).delete()
+        freezing.freeze(issue=digest, now=now)
+        assert (digest.number, second.number) == (1, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_frozen_at_the_same_time_they_still_have_a_number_each(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    """Six threads, six connections: numbers 1 to 6, each once."""
+    issues = [letter(newsletter, subject=f"Letter {number}") for number in range(6)]
+    start = threading.Barrier(len(issues))
+    faults: list[Exception] = []
+
+    def freeze(issue: Issue) -> None:
+        try:
+            start.wait(timeout=10)
+            freezing.freeze(issue=issue, now=now)
+        except Exception as fault:  # noqa: BLE001  # shown by the assertion below
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=freeze, args=[issue]) for issue in issues]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert faults == []
+    assert sorted(Issue.objects.values_list("number", flat=True)) == [1, 2, 3, 4, 5, 6]

@@ -1,0 +1,110 @@
+"""Two beats, late beats, two people: over real connections, one issue per period and no story lost."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from articles import publishing
+from articles.models import Article, Section
+from digests import composing
+from digests.models import Issue
+from digests.tests.conftest import Release
+from subscribers.models import Cadence, Newsletter
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(*works: Callable[[], object]) -> list[Exception]:
+    """Run each work in a thread with a connection of its own, starting together; return what went wrong."""
+    start = threading.Barrier(len(works))
+    faults: list[Exception] = []
+
+    def run(work: Callable[[], object]) -> None:
+        try:
+            start.wait(timeout=10)
+            work()
+        except Exception as fault:  # noqa: BLE001  # handed to the test
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[work]) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    return faults
+
+
+def test_two_beats_make_one_issue_of_each_period(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    for hour in (1, 2):
+        release(f"At {hour}", now.replace(hour=hour))
+    assert at_once(*[lambda: composing.compose_due(now=now)] * 4) == []
+    assert sorted(Issue.objects.values_list("kind", "cadence", "period_key")) == [
+        ("digest", "daily", "2025-05-06"),
+        ("digest", "weekly", "2025-W19"),
+    ]
+    daily = Issue.objects.get(cadence=Cadence.DAILY)
+    assert daily.items.count() == 2
+
+
+def test_late_and_repeated_ticks_change_nothing(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    release("One", now.replace(hour=1))
+    for minutes in (0, 0, 1, 7, 300, 1):
+        composing.compose_due(now=now + timedelta(minutes=minutes))
+    assert Issue.objects.filter(cadence=Cadence.DAILY).count() == 1
+
+
+def test_a_month_of_ticks_puts_every_story_into_exactly_one_digest(newsletter: Newsletter, release: Release) -> None:
+    """Across the change to winter time, with ticks that come late, twice or not at all for a day."""
+    first = datetime(2025, 10, 13, tzinfo=UTC)
+    for hours in range(0, 24 * 20, 5):
+        release(f"Story {hours}", first + timedelta(hours=hours, minutes=7))
+    now = first
+    while now < first + timedelta(days=23):
+        composing.compose_due(now=now)
+        composing.compose_due(now=now)
+        outage = timedelta(days=1) if now.day == 20 else timedelta()
+        now += outage + timedelta(minutes=47 + now.day)
+    for cadence in (Cadence.DAILY, Cadence.WEEKLY):
+        line = Issue.objects.filter(kind=Issue.Kind.DIGEST, cadence=cadence)
+        told = list(line.values_list("items__article", flat=True).exclude(items__article=None))
+        assert sorted(told) == sorted(Article.objects.values_list("pk", flat=True)), cadence
+        assert len(set(line.values_list("period_key", flat=True))) == line.count()
+
+
+def test_a_story_that_is_being_published_while_a_digest_is_composed_is_not_lost(
+    newsletter: Newsletter, news: Section
+) -> None:
+    """The publisher stamps its hour, then takes its time to commit; the composer has to wait for it."""
+    newsletter.offers.update(active_since=timezone.now() - timedelta(days=1))
+    story = Article.objects.create(headline="Slow", slug="slow", section=news, body_markdown="Text.")
+    stamped, released = threading.Event(), threading.Event()
+
+    def publish() -> None:
+        with transaction.atomic():
+            publishing.publish(article=story, actor=None, now=timezone.now())
+            stamped.set()
+            released.wait(timeout=1.0)
+
+    def compose() -> None:
+        assert stamped.wait(timeout=10)
+        composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=timezone.now())
+
+    assert at_once(publish, compose) == []
+    assert list(Issue.objects.values_list("items__article__headline", flat=True)) == ["Slow"]
+
+
+def test_a_story_published_with_an_old_clock_falls_into_the_next_digest(newsletter: Newsletter, news: Section) -> None:
+    """A publisher whose `now` was taken before the window was closed is stamped after it."""
+    newsletter.offers.update(active_since=timezone.now() - timedelta(days=1))
+    before = timezone.now()
+    composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=timezone.now())
+    story = Article.objects.create(headline="Late", slug="late", section=news, body_markdown="Text.")
+    publishing.publish(article=story, actor=None, now=before)
+    following = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=timezone.now())
+    assert [item.article.headline for item in following.items.all()] == ["Late"]

@@ -1,0 +1,64 @@
+"""Newsletters and their past issues, for readers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from csp.decorators import csp
+from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from digests import archive
+from digests.models import Issue
+from subscribers.models import CadenceOffer, Newsletter
+
+ISSUES_PER_PAGE = 20
+# A mail brings its own styles, because mail programs read no style sheet. It runs nothing and loads nothing else.
+MAIL_POLICY = {
+    "default-src": [NONE],
+    "style-src": [UNSAFE_INLINE],
+    "img-src": [SELF, "data:"],
+    "base-uri": [NONE],
+    "form-action": [NONE],
+    "frame-ancestors": [NONE],
+}
+
+
+@require_safe
+def newsletters(request: HttpRequest) -> HttpResponse:
+    """Every newsletter that readers can sign up for."""
+    active = Prefetch("offers", CadenceOffer.objects.filter(is_active=True))
+    found = Newsletter.objects.filter(is_open=True).prefetch_related(active)
+    return render(request, "digests/newsletters.html", {"newsletters": found})
+
+
+@require_safe
+def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
+    """One newsletter: what it is, how often it comes, its past issues."""
+    active = Prefetch("offers", CadenceOffer.objects.filter(is_active=True))
+    found = get_object_or_404(Newsletter.objects.prefetch_related(active), slug=slug)
+    past = archive.issues(newsletter=found)
+    page = Paginator(past, ISSUES_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "digests/newsletter.html", {"newsletter": found, "page": page})
+
+
+@require_safe
+def issue(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """The frozen issue as its readers got it; 410 once it was cancelled."""
+    everything = Issue.objects.select_related("newsletter", "snapshot")
+    found = get_object_or_404(everything, newsletter__slug=slug, number=number)
+    if found.state == Issue.State.CANCELLED:
+        return render(request, "digests/cancelled.html", {"issue": found}, status=HTTPStatus.GONE)
+    if not Issue.objects.public().filter(pk=found.pk).exists():
+        raise Http404("This issue has not been sent yet.")
+    return mail_document(archive.web_html(snapshot=found.snapshot))
+
+
+@csp(MAIL_POLICY)
+def mail_document(html: str) -> HttpResponse:
+    """A mail's own HTML as a page: it may show itself and our pictures, and do nothing else."""
+    return HttpResponse(html, headers={"Cache-Control": "no-cache"})
