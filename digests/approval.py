@@ -42,7 +42,7 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
     locked.scheduled_for = when or locked.scheduled_for or now
     locked.save(update_fields=["state", "state_reason", "approved_by", "approved_at", "scheduled_for", "updated_at"])
     if locked.scheduled_for <= now:
-        tasks.wake_issue.delay_on_commit(locked.pk)
+        tasks.hint_wake(locked.pk)
     issue.refresh_from_db()
     return issue
 
@@ -67,7 +67,7 @@ def pause(*, issue: Issue, reason: str, now: datetime) -> Issue:
 def resume(*, issue: Issue, now: datetime) -> Issue:
     """Go on where a paused issue stopped."""
     _move(issue, {State.PAUSED}, State.SENDING, "", "Only a paused issue can be resumed")
-    tasks.wake_issue.delay_on_commit(issue.pk)
+    tasks.hint_wake(issue.pk)
     return issue
 
 
@@ -75,7 +75,7 @@ def resume(*, issue: Issue, now: datetime) -> Issue:
 def cancel(*, issue: Issue, reason: str, now: datetime) -> Issue:
     """Stop an issue for good. At most the copies in flight still leave; the others become `cancelled`."""
     _move(issue, set(STOPPABLE), State.CANCELLED, reason, "Only an issue that is not finished can be cancelled")
-    tasks.wake_issue.delay_on_commit(issue.pk)
+    tasks.hint_wake(issue.pk)
     return issue
 
 

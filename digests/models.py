@@ -100,7 +100,7 @@ class Issue(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects: ClassVar[models.Manager[Issue]] = IssueQuerySet.as_manager()  # type: ignore[assignment]  # django-stubs cannot name the manager that as_manager() makes
+    objects: ClassVar[models.Manager[Issue]] = IssueQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-pk"]

@@ -47,7 +47,7 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
         Issue.objects.filter(pk=issue.pk).update(
             state=Issue.State.SENDING, state_reason="", finished_at=None, updated_at=now
         )
-    tasks.wake_issue.delay_on_commit(issue.pk)
+    tasks.hint_wake(issue.pk)
     return count
 
 

@@ -7,6 +7,7 @@ checks in newsroom/checks.py. README.md lists the variables.
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from celery.schedules import crontab
@@ -199,7 +200,7 @@ ANYMAIL = {"REQUESTS_TIMEOUT": (10, 60), **EMAIL.anymail} | (
     {"WEBHOOK_SECRET": WEBHOOK_SECRET} if WEBHOOK_SECRET else {}
 )
 LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
-SENDING = {
+SENDING: dict[str, Any] = {
     "COPIES_IN_FLIGHT": env.number("COPIES_IN_FLIGHT", 50, least=1),
     "LANES": env.number("LANES", 2, least=1),
     "LEASE_SECONDS": 120,

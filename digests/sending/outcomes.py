@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
@@ -66,7 +67,7 @@ def settle(*, batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -
             time.sleep(1)
 
 
-def _parameters(batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -> dict[str, object]:
+def _parameters(batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -> dict[str, Any]:
     attempts = dict(Delivery.objects.filter(pk__in=batch.ids).values_list("pk", "attempts"))
     return {
         "ids": [one.delivery_id for one in outcomes],

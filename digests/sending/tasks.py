@@ -9,12 +9,22 @@ from django.utils import timezone
 from digests.sending import draining, lanes, pump
 
 
+def hint_wake(issue_id: int) -> None:
+    """Have a worker look at the issue once this transaction is committed; a lost hint costs a minute."""
+    wake_issue.delay_on_commit(issue_id)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
+
+
+def hint_lane(issue_id: int, lane: int) -> None:
+    """Have a worker run the lane."""
+    run_lane.delay_on_commit(issue_id, lane)  # type: ignore[attr-defined]  # as above
+
+
 @shared_task
 def wake_issue(issue_id: int) -> None:
     """Plan, close or sweep an issue, and queue its lanes when it is being sent."""
     if pump.wake(issue_id=issue_id, now=timezone.now()):
         for lane in range(settings.SENDING["LANES"]):
-            run_lane.delay_on_commit(issue_id, lane)
+            hint_lane(issue_id, lane)
 
 
 @shared_task
@@ -22,4 +32,4 @@ def run_lane(issue_id: int, lane: int) -> None:
     """Run one lane of an issue, and queue it anew when its minute is over before its work is."""
     ending = lanes.run(issue_id=issue_id, lane=lane)
     if ending is lanes.Ending.TIME or draining.asked():
-        run_lane.delay_on_commit(issue_id, lane)
+        hint_lane(issue_id, lane)

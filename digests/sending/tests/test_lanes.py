@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from digests import approval
 from digests.models import Delivery, Issue
-from digests.sending import lanes, merge
+from digests.sending import draining, lanes, merge
 from digests.sending.tests.conftest import ToldTransport, accepted, refuse, states
 from digests.sending.transports.base import Copy, Outcome, Phase
 from mailkit import addresses
@@ -60,18 +60,22 @@ def test_the_intent_is_on_record_before_the_bytes_leave(sending: Start, transpor
 
 def test_a_pause_takes_hold_with_the_next_batch(sending: Start, transport: ToldTransport) -> None:
     issue = sending(120)
-    transport.before = lambda _copies: (
-        Issue.objects.filter(pk=issue.pk).update(state=Issue.State.PAUSED) and None  # type: ignore[func-returns-value]  # a lambda that acts
-    )
+
+    def pause(_copies: Sequence[Copy]) -> None:
+        Issue.objects.filter(pk=issue.pk).update(state=Issue.State.PAUSED)
+
+    transport.before = pause
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
     assert states(issue) == {"accepted": 50, "pending": 70}
 
 
-def test_a_cancelled_issue_keeps_what_left_and_cancels_the_rest(sending: Start, transport: ToldTransport) -> None:
+def test_a_cancelled_issue_keeps_what_left_and_sends_no_more(sending: Start, transport: ToldTransport) -> None:
     issue = sending(120)
-    transport.before = lambda _copies: (
-        None if transport.taken else approval.cancel(issue=issue, reason="Wrong story.", now=timezone.now()) and None
-    )
+
+    def cancel(_copies: Sequence[Copy]) -> None:
+        approval.cancel(issue=issue, reason="Wrong story.", now=timezone.now())
+
+    transport.before = cancel
     lanes.run(issue_id=issue.pk, lane=0)
     issue.refresh_from_db()
     assert issue.state == Issue.State.CANCELLED
@@ -195,7 +199,7 @@ def test_the_lane_of_a_worker_that_stops_ends_after_its_batch(
     sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue = sending(120)
-    monkeypatch.setattr(lanes.draining, "asked", lambda: bool(transport.taken))
+    monkeypatch.setattr(draining, "asked", lambda: bool(transport.taken))
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
     assert states(issue) == {"accepted": 50, "pending": 70}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from digests.models import Issue
@@ -111,7 +112,7 @@ def test_a_database_that_is_away_is_waited_for(sending: Start, monkeypatch: pyte
         return honest(*arguments)  # type: ignore[arg-type]  # passes on what it was given
 
     monkeypatch.setattr(outcomes, "_parameters", parameters)
-    monkeypatch.setattr(outcomes.connection, "close", lambda: None)
-    monkeypatch.setattr(outcomes.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
     assert outcomes.settle(batch=batch, outcomes=[done], tripped=False) == 1
