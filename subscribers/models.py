@@ -53,10 +53,7 @@ class Newsletter(models.Model):
         help_text="Stories of these sections go into its digests. None chosen: all sections.",
     )
     sender_name = models.CharField(
-        max_length=120,
-        blank=True,
-        validators=[message.validate_header_text],
-        help_text="Empty: the newsletter's name.",
+        max_length=120, blank=True, validators=[message.validate_header_text], help_text="Empty: the newsletter's name."
     )
     sender_address = models.EmailField(blank=True, help_text="Empty: the publication's sender address.")
     reply_to = models.EmailField(blank=True, help_text="Empty: the publication's reply-to address.")
@@ -67,8 +64,7 @@ class Newsletter(models.Model):
         help_text="The hours of its cadences are meant in this zone, such as Asia/Bishkek.",
     )
     auto_approve = models.BooleanField(
-        default=False,
-        help_text="Send digests at their hour without waiting for a person to approve them.",
+        default=False, help_text="Send digests at their hour without waiting for a person to approve them."
     )
     is_open = models.BooleanField(default=True, help_text="Readers can sign up on the site.")
     position = models.PositiveSmallIntegerField(default=0, help_text="Order on the form.")
@@ -95,8 +91,7 @@ class CadenceOffer(models.Model):
     )
     is_active = models.BooleanField(default=True, help_text="Composes and sends; readers can choose it.")
     active_since = models.DateTimeField(
-        default=timezone.now,
-        help_text="Stories published before are not in the first digest.",
+        default=timezone.now, help_text="Stories published before are not in the first digest."
     )
 
     class Meta:
@@ -289,9 +284,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         """
         suppressed = Suppression.objects.filter(address_hash=OuterRef("subscriber__address_hash"))
         return self.confirmed().filter(
-            Q(paused_until__isnull=True) | Q(paused_until__lte=now),
-            ~Exists(suppressed),
-            consent_event__isnull=False,
+            Q(paused_until__isnull=True) | Q(paused_until__lte=now), ~Exists(suppressed), consent_event__isnull=False
         )
 
 
@@ -331,12 +324,10 @@ class Subscription(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["subscriber", "newsletter"], name="subscription_once_per_newsletter"),
             models.CheckConstraint(
-                condition=Q(state__in=["pending", "confirmed", "unsubscribed"]),
-                name="subscription_state_is_known",
+                condition=Q(state__in=["pending", "confirmed", "unsubscribed"]), name="subscription_state_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(cadence__in=["instant", "daily", "weekly"]),
-                name="subscription_cadence_is_known",
+                condition=Q(cadence__in=["instant", "daily", "weekly"]), name="subscription_cadence_is_known"
             ),
             models.CheckConstraint(
                 condition=~Q(state="confirmed") | Q(consent_event__isnull=False),

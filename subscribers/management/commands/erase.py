@@ -1,0 +1,33 @@
+"""manage.py erase: the right to be forgotten."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from mailkit import addresses
+from subscribers import consent, erasure
+
+
+class Command(BaseCommand):
+    """Exit code 0 when the person is gone, also when they were not here; 1 for what is no address."""
+
+    help = (
+        "Deletes a person: subscriber, subscriptions, letters, network addresses. What stays is the keyed hash "
+        "that keeps them from being mailed or imported again, and their acts of consent under that hash."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The command line."""
+        parser.add_argument("address")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Erase, and say what was there."""
+        try:
+            address = addresses.normalise(options["address"])
+        except addresses.InvalidAddress as error:
+            raise CommandError(str(error)) from None
+        evidence = consent.Evidence(source="erase_command")
+        done = erasure.erase(address_key=address.key, evidence=evidence, now=timezone.now())
+        what = "Erased." if done.deleted else "There was no subscriber with this address."
+        self.stdout.write(f"{what} {done.acts_kept} acts of consent stay under the keyed hash; mail to it is blocked.")
