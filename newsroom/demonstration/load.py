@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils.text import slugify
 
-from articles import publishing
+from articles import images, publishing
 from articles.models import Article, Author, Byline, Image, Section, Tag
 from newsroom.demonstration import pictures, texts
 from publication.models import Publication
@@ -125,10 +125,7 @@ def _story(story: texts.Story, now: datetime) -> None:
 
 def _picture(story: texts.Story) -> Image:
     image = Image(alt=story.alt, caption=story.caption, credit=story.credit)
-    drawn = pictures.draw(name=story.picture)
-    image.file.save(f"{story.slug}.png", ContentFile(drawn), save=False)
-    image.save()
-    return image
+    return images.store(image=image, upload=pictures.draw(name=story.picture), actor=None)
 
 
 def _newsletters(now: datetime) -> None:
