@@ -35,7 +35,7 @@ def store(*, image: Image, upload: IO[Any] | bytes, actor: User | None) -> Image
         image.file.name = _write(f"{stem}.{master.extension}", master.bytes, written)
         image.width, image.height = master.width, master.height
         image.renditions = _renditions(stem, master, written)
-        if image.pk is None:
+        if not image.pk:
             image.uploaded_by = actor
         image.save()
     except BaseException:

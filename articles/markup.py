@@ -21,6 +21,8 @@ from articles.models import Article, Image
 from mailkit import html as mailkit_html
 from mailkit.html import MarkupRefused, Rendered
 
+__all__ = ["MarkupRefused", "pictures_in", "render", "shown"]
+
 MAX_FIGURES = 50
 FIGURE = re.compile(
     r"^[ ]{0,3}!\[(?P<alt>[^\]\n]{0,300})\]\(image:(?P<pk>[0-9]{1,12})"

@@ -44,7 +44,10 @@ def save_revision(*, article: Article, actor: User | None, now: datetime, note: 
 
     Call it after the row, its tags and its bylines have been saved.
     """
-    rights.require_edit(user=actor, article=article)
+    if article.revisions.exists():
+        rights.require_edit(user=actor, article=article)
+    else:
+        rights.require(rights.ADD, user=actor)
     with transaction.atomic():
         saved = Article.objects.select_for_update(no_key=True).get(pk=article.pk)
         rendered = _rendered(saved)

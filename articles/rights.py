@@ -8,6 +8,7 @@ from articles.refusals import NotAllowed
 
 PUBLISH = "articles.publish_article"
 EDIT_ANY = "articles.edit_any_article"
+ADD = "articles.add_article"
 CHANGE = "articles.change_article"
 
 

@@ -1,0 +1,5 @@
+"""The editors' side of the stories: one module per kind of page."""
+
+from articles.admin import history, library, pictures, stories
+
+__all__ = ["history", "library", "pictures", "stories"]

@@ -1,0 +1,147 @@
+"""What editors fill in."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from unfold.widgets import (
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from articles import images, markup, slugs
+from articles.models import Article, Image, Revision
+from publication import pictures
+
+WRITING = (
+    "Markdown: **bold**, *italic*, [words](https://link), ## Heading, - list, > quotation. A picture stands on a "
+    f"line of its own, by its number in the list of pictures: {markup.HOW}"
+)
+CONFLICT = (
+    "{who} saved this story at {when} UTC, while you were writing. Nothing of yours is lost: copy it from the fields "
+    "below, open the story again in a second window, and put your changes in there."
+)
+WORDS = ("headline", "standfirst", "body_markdown")
+
+
+class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
+    """A story's words and furniture. Its state is not here: actions change it."""
+
+    base = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        model = Article
+        fields = ["headline", "slug", "standfirst", "body_markdown", "section", "tags", "lead_image", "published_at"]
+        help_texts = {"body_markdown": WRITING}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        last = self.instance.revisions.first() if self.instance.pk else None
+        if "base" in self.fields:
+            self.fields["base"].initial = last.number if last else 0
+
+    def clean_slug(self) -> str:
+        """An address that no other story has or had."""
+        slug: str = self.cleaned_data["slug"]
+        try:
+            slugs.check(slug=slug, article_id=self.instance.pk)
+        except slugs.SlugTaken as error:
+            raise forms.ValidationError(str(error)) from error
+        return slug
+
+    def clean_body_markdown(self) -> str:
+        """A text that can be shown."""
+        text: str = self.cleaned_data["body_markdown"]
+        try:
+            markup.render(text)
+        except markup.MarkupRefused as error:
+            raise forms.ValidationError(str(error)) from error
+        return text
+
+    def clean_published_at(self) -> datetime | None:
+        """A date that readers can believe; public stories have one."""
+        shown: datetime | None = self.cleaned_data["published_at"]
+        if shown is not None and shown > timezone.now():
+            raise forms.ValidationError("This date is still to come. To publish later, use the action Schedule.")
+        if shown is None and self.instance.state == Article.State.PUBLISHED:
+            raise forms.ValidationError("A published story needs the date that readers see.")
+        return shown
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to write over what somebody else saved since this form was opened."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.instance.pk and (newer := self._newer(cleaned.get("base") or 0)) is not None:
+            who = newer.created_by.get_username() if newer.created_by else "Somebody"
+            raise forms.ValidationError(CONFLICT.format(who=who, when=f"{newer.created_at:%H:%M}"))
+        return cleaned
+
+    def _newer(self, base: int) -> Revision | None:
+        """The last revision, if its words are not those that this form began with. Locks the story until commit."""
+        Article.objects.select_for_update(no_key=True).get(pk=self.instance.pk)
+        last: Revision | None = self.instance.revisions.select_related("created_by").first()
+        if last is None or last.number == base:
+            return None
+        begun = self.instance.revisions.filter(number=base).first()
+        if begun is not None and all(begun.snapshot[name] == last.snapshot[name] for name in WORDS):
+            return None
+        return last
+
+
+class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
+    """A picture and its words; the file is checked by taking it in."""
+
+    class Meta:
+        model = Image
+        fields = ["file", "alt", "caption", "credit"]
+
+    def clean_alt(self) -> str:
+        """Words, not spaces."""
+        return _required(self.cleaned_data["alt"], "Say what the picture shows.")
+
+    def clean_file(self) -> Any:
+        """A new file must be a picture that we can use."""
+        upload = self.cleaned_data["file"]
+        if "file" in self.changed_data:
+            try:
+                pictures.clean(upload, max_width=images.MASTER_WIDTH)
+            except images.PictureRefused as error:
+                raise forms.ValidationError(str(error)) from error
+        return upload
+
+
+class Confirm(forms.Form):
+    """Nothing to fill in: the button is the answer."""
+
+
+class Reason(forms.Form):
+    """Why a story is taken back."""
+
+    reason = forms.CharField(
+        max_length=300,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="One or two sentences. Readers who come to the story's address see them.",
+    )
+
+
+class CorrectionText(forms.Form):
+    """What was wrong, and what is right."""
+
+    text = forms.CharField(
+        max_length=1000,
+        widget=UnfoldAdminTextareaWidget,
+        help_text="Shown under the story with today's date. Say what was wrong, and what is right.",
+    )
+
+
+class Hour(forms.Form):
+    """When the clock publishes."""
+
+    publish_at = forms.SplitDateTimeField(label="Publish at", widget=UnfoldAdminSplitDateTimeWidget)
+
+
+def _required(value: str, sentence: str) -> str:
+    if not (words := value.strip()):
+        raise forms.ValidationError(sentence)
+    return words

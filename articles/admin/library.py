@@ -1,0 +1,56 @@
+"""Sections, tags and authors in the admin."""
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from articles.models import Author, Section, Tag
+
+
+class Counted(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """A list that tells how many stories each entry has."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Section | Tag | Author]:
+        """With the number of stories, in one query."""
+        found: QuerySet[Section | Tag | Author] = super().get_queryset(request)
+        counted: QuerySet[Section | Tag | Author] = found.annotate(stories=Count("articles", distinct=True))
+        return counted
+
+    @admin.display(description="Stories", ordering="stories")
+    def shown_stories(self, row: Section | Tag | Author) -> int:
+        """How many stories, in any state."""
+        count: int = row.stories  # type: ignore[union-attr]  # annotated by get_queryset
+        return count
+
+
+@admin.register(Section)
+class SectionAdmin(Counted):
+    """The desks, in the order of the navigation."""
+
+    list_display = ("name", "slug", "position", "shown_stories")
+    list_filter = ("position",)
+    search_fields = ("name", "slug", "description")
+    prepopulated_fields = {"slug": ("name",)}
+
+
+@admin.register(Tag)
+class TagAdmin(Counted):
+    """Labels across the desks."""
+
+    list_display = ("name", "slug", "shown_stories")
+    list_filter = ("articles__section",)
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+
+
+@admin.register(Author)
+class AuthorAdmin(Counted):
+    """Bylines, and the accounts that write under them."""
+
+    list_display = ("name", "role", "user", "shown_stories")
+    list_filter = ("role",)
+    list_select_related = ("user",)
+    search_fields = ("name", "slug", "role", "biography")
+    prepopulated_fields = {"slug": ("name",)}
+    autocomplete_fields = ("user",)

@@ -1,0 +1,61 @@
+"""Pictures in the admin: taken in through one door, shown with their number."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from articles import images, publishing
+from articles.admin.forms import PictureForm
+from articles.models import Image
+
+
+@admin.register(Image)
+class ImageAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """Every picture with its words; the number is what a story's text calls it by."""
+
+    form = PictureForm
+    list_display = ("shown_small", "pk", "alt", "credit", "width", "height", "created_at")
+    list_display_links = ("shown_small", "pk", "alt")
+    list_filter = ("created_at", "uploaded_by")
+    search_fields = ("=id", "alt", "caption", "credit")
+    search_help_text = "The number, or words of the description, the caption or the credit"
+    readonly_fields = ("shown_large", "in_text", "width", "height", "uploaded_by", "created_at")
+    fields = ("file", "alt", "caption", "credit", *readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
+        """A new file goes through `images.store`; stories that show the picture are made anew."""
+        if "file" in form.changed_data:
+            actor = request.user if isinstance(request.user, User) else None
+            images.store(image=obj, upload=form.cleaned_data["file"], actor=actor)
+        else:
+            obj.save(update_fields=["alt", "caption", "credit"])
+        if change and (done := publishing.render_again(stories=images.naming(obj), now=timezone.now())):
+            messages.info(request, f"{done} {'story shows' if done == 1 else 'stories show'} the picture as it is now.")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Image | None = None) -> bool:
+        """Not while a story shows it."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or not images.in_use(obj).exists())
+
+    @admin.display(description="Picture")
+    def shown_small(self, image: Image) -> SafeString:
+        """A thumbnail."""
+        return format_html('<img src="{}" alt="" width="120">', image.url_for(480))
+
+    @admin.display(description="Preview")
+    def shown_large(self, image: Image) -> SafeString:
+        """The picture as pages show it."""
+        if not image.pk:
+            return SafeString("")
+        return format_html('<img src="{}" alt="{}" width="480">', image.page_url, image.alt)
+
+    @admin.display(description="In a story's text")
+    def in_text(self, image: Image) -> str:
+        """The line to put into the text."""
+        return f'![{image.alt}](image:{image.pk} "{image.caption}")' if image.pk else "Shown once the picture is saved."

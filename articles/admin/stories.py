@@ -1,0 +1,284 @@
+"""Stories in the admin: written in a form, moved by actions, read in a preview."""
+
+from typing import Any
+
+from csp.decorators import csp_replace
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from articles import markup, publishing, rights, views
+from articles.admin import doors
+from articles.admin.forms import StoryForm
+from articles.models import Article, Byline, Correction
+from articles.refusals import PublishingError
+
+# Related rows that go with a draft; nobody has a right to delete them by themselves.
+GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
+# The real page with the reader's policy, in a box of its own: nothing in a draft can act as its reader.
+PREVIEW_POLICY = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
+    "frame-ancestors": ["'self'"],
+    "script-src": ["'none'"],
+    "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
+}
+STATE_LABELS = {
+    "Draft": "info",
+    "In review": "warning",
+    "Scheduled": "warning",
+    "Published": "success",
+    "Withdrawn": "danger",
+}
+
+
+class BylineInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
+    """The authors in their order."""
+
+    model = Byline
+    extra = 0
+    ordering_field = "position"
+    hide_ordering_field = True
+    autocomplete_fields = ("author",)
+    verbose_name_plural = "Authors, in the order in which readers see them"
+
+
+class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
+    """What readers were told was corrected; new ones are added by the action."""
+
+    model = Correction
+    extra = 0
+    fields = ("corrected_at", "text", "created_by")
+    readonly_fields = ("corrected_at", "created_by")
+
+    def has_add_permission(self, request: HttpRequest, obj: Article | None = None) -> bool:
+        """By the action only, which tells the time and the person."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Correction | None = None) -> bool:
+        """What readers were told stays told."""
+        return False
+
+
+@admin.register(Article)
+class ArticleAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """Stories. The state is shown everywhere and edited nowhere."""
+
+    form = StoryForm
+    inlines = (BylineInline, CorrectionInline)
+    list_display = ("headline", "shown_state", "section", "shown_byline", "published_at", "publish_at", "updated_at")
+    list_filter = ("state", "section", "authors", "tags", "published_at")
+    list_select_related = ("section",)
+    list_per_page = 50
+    search_fields = ("headline", "slug", "standfirst", "body_text")
+    search_help_text = "Words of the headline, the address, the standfirst or the text"
+    date_hierarchy = "published_at"
+    ordering = ("-updated_at",)
+    prepopulated_fields = {"slug": ("headline",)}
+    autocomplete_fields = ("section", "tags", "lead_image")
+    readonly_fields = (
+        "shown_state", "publish_at", "first_published_at", "withdrawn_at", "withdrawal_reason", "updated_at",
+    )  # fmt: skip
+    fieldsets = (
+        (None, {"fields": ("base", "headline", "standfirst", "body_markdown", "lead_image")}),
+        ("Where it stands", {"fields": ("section", "tags", "slug", "published_at")}),
+        ("How it stands", {"fields": readonly_fields, "description": "Changed by the actions above."}),
+    )
+    warn_unsaved_form = True
+    compressed_fields = True
+    actions = ("submit_selected", "publish_selected", "return_selected")
+
+    def get_urls(self) -> list[URLPattern]:
+        """The admin's own addresses, and one for the preview and for each verb."""
+        guard = self.admin_site.admin_view
+        return [
+            path("<int:pk>/preview/", guard(self.preview_view), name="articles_article_preview"),
+            path("<int:pk>/do/<slug:name>/", guard(self.verb_view), name="articles_article_do"),
+            *super().get_urls(),
+        ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
+        """Every story for editors and publishers, an author's own for authors."""
+        return rights.visible_to(_user(request)).prefetch_related("bylines__author")
+
+    def has_view_permission(self, request: HttpRequest, obj: Article | None = None) -> bool:
+        """Asked of the very story where there is one."""
+        allowed: bool = super().has_view_permission(request, obj)
+        return allowed and (obj is None or rights.may_view(user=_user(request), article=obj))
+
+    def has_change_permission(self, request: HttpRequest, obj: Article | None = None) -> bool:
+        """Asked of the very story where there is one."""
+        if obj is None:
+            allowed: bool = super().has_change_permission(request, obj)
+            return allowed
+        return rights.may_edit(user=_user(request), article=obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Article | None = None) -> bool:
+        """A story that readers have seen is withdrawn, never deleted."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and (obj is None or obj.first_published_at is None)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, set[str], Any]:
+        """A draft's versions and bylines go with it, though nobody may delete them by themselves."""
+        found, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return found, counts, lacking - GOES_WITH_STORY, protected
+
+    def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
+        """Save what the form shows and nothing else: a state that changed meanwhile stays changed."""
+        if change:
+            columns = [name for name in form.Meta.fields if name not in {"tags", "base"}]
+            obj.save(update_fields=[*columns, "updated_at"])
+        else:
+            obj.save()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """After tags and bylines: store the HTML and keep a version, in the transaction of the form."""
+        super().save_related(request, form, formsets, change)
+        publishing.save_revision(article=form.instance, actor=_user(request), now=timezone.now())
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        """Above the form: what can be done to this story, by this person, now."""
+        if (story := kwargs.get("obj")) is not None:
+            context["actions_detail"] = self._offers(request, story)
+        answer: HttpResponse = super().render_change_form(request, context, **kwargs)
+        return answer
+
+    @method_decorator(csp_replace(PREVIEW_POLICY))
+    def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The page as readers would get it, of what is saved now."""
+        story = self._story(request, pk)
+        try:
+            rendered = markup.render(story.body_markdown)
+        except markup.MarkupRefused as error:
+            return HttpResponse(str(error), content_type="text/plain; charset=utf-8", status=422)
+        story.body_html, story.body_sha256 = rendered.html, rendered.sha256
+        answer = views.story_page(request, story)
+        answer.headers["Cache-Control"] = "no-store, private"
+        answer.headers["X-Robots-Tag"] = "noindex"
+        return answer
+
+    def verb_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
+        """Ask before a verb, and do it on POST."""
+        story = self._story(request, pk)
+        verb = doors.VERBS.get(name)
+        if verb is None:
+            raise Http404("There is no such action.")
+        if not verb.offered(user=_user(request), article=story):
+            messages.error(request, f"“{verb.label}” is not possible for this story now.")
+            return HttpResponseRedirect(_change_url(story))
+        form = verb.form()
+        if request.method == "POST":
+            form = doors.act(verb=verb, article=story, actor=_user(request), data=request.POST)
+            if form.is_valid():
+                self.log_change(request, story, verb.label)
+                messages.success(request, verb.done)
+                return HttpResponseRedirect(_change_url(story))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": verb.label,
+            "subtitle": story.headline,
+            "opts": self.opts,
+            "verb": verb,
+            "explanation": doors.explanation(verb),
+            "form": form,
+            "back": _change_url(story),
+        }
+        return render(request, "articles/admin/verb.html", context)
+
+    @admin.action(description="Submit for review", permissions=["change"])
+    def submit_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        """Each story by itself: one that cannot is named, and stops no other."""
+        self._each(request, queryset, doors.VERBS["submit"])
+
+    @admin.action(description="Publish now", permissions=["publish"])
+    def publish_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        """Each story by itself: one that cannot is named, and stops no other."""
+        self._each(request, queryset, doors.VERBS["publish"])
+
+    @admin.action(description="Return to draft", permissions=["edit_any"])
+    def return_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        """Each story by itself: one that cannot is named, and stops no other."""
+        self._each(request, queryset, doors.VERBS["return"])
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        """For the list's actions."""
+        return _user(request).has_perm(rights.PUBLISH)
+
+    def has_edit_any_permission(self, request: HttpRequest) -> bool:
+        """For the list's actions."""
+        return _user(request).has_perm(rights.EDIT_ANY)
+
+    @display(description="State", ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # unfold's
+    def shown_state(self, article: Article) -> str:
+        """The state in words and colour."""
+        return Article.State(article.state).label
+
+    @admin.display(description="Authors")
+    def shown_byline(self, article: Article) -> str:
+        """The names as readers see them."""
+        return article.byline
+
+    def _story(self, request: HttpRequest, pk: int) -> Article:
+        """The story, if this person may see it; otherwise as if it did not exist."""
+        story = rights.visible_to(_user(request)).with_furniture().filter(pk=pk).first()
+        if story is None:
+            raise Http404("There is no such story.")
+        if not self.has_view_permission(request, story):
+            raise PermissionDenied
+        return story
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Article], verb: doors.Verb) -> None:
+        done = 0
+        for story in queryset:
+            try:
+                verb.run(story, _user(request), {}, timezone.now())
+            except (PublishingError, markup.MarkupRefused) as error:
+                messages.error(request, f"{story.headline}: {error}")
+            else:
+                self.log_change(request, story, verb.label)
+                done += 1
+        if done:
+            messages.success(request, f"{verb.label}: {done} {'story' if done == 1 else 'stories'}.")
+
+    def _offers(self, request: HttpRequest, story: Article) -> list[dict[str, Any]]:
+        """Links for unfold's bar above the form."""
+        user = _user(request)
+        verbs = [
+            (verb.label, reverse("admin:articles_article_do", args=[story.pk, verb.name]))
+            for verb in doors.VERBS.values()
+            if verb.offered(user=user, article=story)
+        ]
+        links = [
+            ("Preview", reverse("admin:articles_article_preview", args=[story.pk])),
+            ("Versions", reverse("admin:articles_revision_changelist") + f"?article__id__exact={story.pk}"),
+        ]
+        return [
+            {
+                "title": title,
+                "path": address,
+                "variant": ActionVariant.DEFAULT,
+                "icon": None,
+                "attrs": {},
+                "dialog": None,
+            }
+            for title, address in [*links, *verbs]
+        ]
+
+
+def _user(request: HttpRequest) -> User:
+    """The account behind a request that the admin let in."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def _change_url(story: Article) -> str:
+    return reverse("admin:articles_article_change", args=[story.pk])
