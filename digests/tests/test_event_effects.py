@@ -227,7 +227,7 @@ def test_the_last_exception_that_is_settled_makes_the_issue_sent(copy: Copy, now
     assert (issues.get().state, issues.get().state_reason) == (Issue.State.SENT, "")
 
 
-def test_an_issue_that_is_still_sent_is_left_alone(copy: Copy, now: datetime) -> None:
+def test_an_issue_that_is_still_being_sent_is_left_alone(copy: Copy, now: datetime) -> None:
     delivery = copy(State.UNCERTAIN)
 
     record(copies.said("delivered", delivery), now)

@@ -1,0 +1,91 @@
+"""manage.py deliveries: every copy on a line that a spreadsheet may open."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from digests.models import Delivery, Issue
+from digests.tests import copies
+from subscribers.models import Newsletter, Subscriber
+
+State = Delivery.State
+AT = datetime(2025, 5, 6, 9, 1, 2, 345678, tzinfo=UTC)
+
+
+@pytest.fixture
+def issue(newsletter: Newsletter) -> Issue:
+    return copies.issue(newsletter)
+
+
+def listed(issue: Issue) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(raw(issue), newline="")))
+
+
+def raw(issue: Issue) -> str:
+    out = io.StringIO(newline="")
+    call_command("deliveries", str(issue.pk), stdout=out)
+    return out.getvalue()
+
+
+def test_one_line_per_copy(issue: Issue, newsletter: Newsletter) -> None:
+    copies.copy(issue, copies.reader(newsletter), State.ACCEPTED, settled_at=AT, reason="250 ok")
+    copies.copy(issue, copies.reader(newsletter, "berta@readers.example"), State.PENDING, attempted_at=None)
+    copies.copy(copies.issue(newsletter), copies.reader(newsletter, "other@readers.example"))
+
+    assert listed(issue) == [
+        ["address", "state", "reason", "time"],
+        ["anna@readers.example", "accepted", "250 ok", "2025-05-06T09:01:02+00:00"],
+        ["berta@readers.example", "pending", "", ""],
+    ]
+
+
+def test_an_erased_reader_has_a_line_without_an_address(issue: Issue, newsletter: Newsletter) -> None:
+    reader = copies.reader(newsletter)
+    copies.copy(issue, reader, State.ACCEPTED, settled_at=AT)
+    reader.delete()
+
+    assert listed(issue)[1][:2] == ["", "accepted"]
+
+
+def test_the_time_of_an_attempt_stands_in_while_nothing_is_settled(issue: Issue) -> None:
+    copies.copy(issue, None, State.ATTEMPTING)
+
+    assert listed(issue)[1][3] == "2025-05-06T09:00:00+00:00"
+
+
+def test_lines_end_as_rfc_4180_wants_and_commas_are_quoted(issue: Issue) -> None:
+    copies.copy(issue, None, State.REJECTED, reason='550 "no", they said\r\nand again', settled_at=AT)
+
+    text = raw(issue)
+
+    assert text.startswith("address,state,reason,time\r\n")
+    assert '"550 ""no"", they said\r\nand again"' in text
+    assert listed(issue)[1][2] == '550 "no", they said\r\nand again'
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])  # noqa: RUF001  # the full-width forms are meant
+def test_a_formula_is_text(issue: Issue, start: str) -> None:
+    copies.copy(issue, None, State.REJECTED, reason=f"{start}HYPERLINK(1)", settled_at=AT)
+
+    assert listed(issue)[1][2] == f"'{start}HYPERLINK(1)"
+
+
+def test_an_address_may_begin_like_a_formula(issue: Issue, newsletter: Newsletter) -> None:
+    copies.copy(issue, copies.reader(newsletter, "+anna@readers.example"), State.ACCEPTED)
+
+    assert listed(issue)[1][0] == "'+anna@readers.example"
+
+
+def test_many_copies_are_streamed(issue: Issue) -> None:
+    Delivery.objects.bulk_create([Delivery(issue=issue) for _ in range(4_500)])
+
+    assert len(listed(issue)) == 4_501
+    assert Subscriber.objects.count() == 0
+
+
+def test_an_issue_that_does_not_exist(db: None) -> None:
+    with pytest.raises(CommandError, match=r"There is no issue 17\."):
+        call_command("deliveries", "17")
