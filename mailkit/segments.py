@@ -14,7 +14,7 @@ import binascii
 import hashlib
 import html as markup
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from mailkit import headers as fields
@@ -94,7 +94,7 @@ class CompiledMessage:
                 for position in in_text:
                     segments[position] = encoded
                 if in_html and not _PLAIN(value):
-                    encoded = quoted(markup.escape(value))
+                    encoded = quoted(escape(value))
                 for position in in_html:
                     segments[position] = encoded
         except KeyError as error:
@@ -232,6 +232,22 @@ def quoted(value: str) -> bytes:
     if len(value) > _LINE:
         value = "=\r\n".join([value[at : at + _LINE] for at in range(0, len(value), _LINE)])
     return value.encode("ascii") + _SOFT_BREAK
+
+
+def fill(source: str, write: Callable[[str], str], *, slots: Collection[str], keep: Callable[[str], str] = str) -> str:
+    """`source` with `write(name)` in place of each slot and `keep(literal)` of all between them."""
+    pieces = _split(source, slots)
+    return "".join(write(piece) if index % 2 else keep(piece) for index, piece in enumerate(pieces))
+
+
+def has_slot(source: str, slots: Collection[str]) -> bool:
+    """True when one of `slots` occurs in `source`."""
+    return len(_split(source, slots)) > 1
+
+
+def escape(value: str) -> str:
+    """`value` as it stands in HTML, between tags or within a quoted attribute."""
+    return markup.escape(value)
 
 
 def _split(source: str, slots: Collection[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Whole journeys, browser journeys and servers that fail on purpose."""

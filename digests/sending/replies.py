@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from digests.sending.transports.base import Copy, Outcome, Phase
+from digests.sending.transports.base import Copy, Outcome, Phase, State
 
 REASON_LENGTH: Final = 200
 
@@ -81,7 +81,7 @@ _REMOTE_ID = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One complete answer of an SMTP server. `text` has its lines joined by blanks."""
+    """One complete answer of an SMTP server. `text` holds its lines without their codes, one per line."""
 
     code: int
     text: str
@@ -117,7 +117,7 @@ def outcome(copy: Copy, reply: Reply, *, phase: Phase) -> Outcome:
 
 def lost(copy: Copy, reason: str, *, phase: Phase) -> Outcome:
     """The outcome when no answer will come: uncertain once the end may have left, else deferred."""
-    state = "uncertain" if phase is Phase.FINAL else "deferred"
+    state: State = "uncertain" if phase is Phase.FINAL else "deferred"
     return Outcome(copy.delivery_id, state, phase, clean(reason))
 
 

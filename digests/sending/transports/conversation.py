@@ -1,0 +1,208 @@
+"""What is said on one SMTP session, as a machine without a socket.
+
+It writes commands into `outgoing` and is told each reply. With PIPELINING (RFC 2920) MAIL, RCPT
+and DATA leave together, and the next envelope leaves behind the body, so that a server on the
+other side of the world is asked once per copy. At most two copies are on a session at a time:
+one whose end has been written and one whose envelope is being negotiated.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from digests.sending import replies
+from digests.sending.replies import Reply
+from digests.sending.transports import wire
+from digests.sending.transports.base import Copy, Outcome, Phase
+
+SERVICE_CLOSING = 421
+# The first digit of the reply that lets a copy go on (RFC 5321 4.3.2).
+GOOD_CLASS = {Phase.MAIL: 2, Phase.RCPT: 2, Phase.DATA: 3, Phase.FINAL: 2}
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One copy on its way through a session."""
+
+    copy: Copy
+    payload: bytes
+    tries: int = 0
+    verdict: Outcome | None = None
+    answered: bool = False
+    # Offset in the session's stream of the first octet of the final CRLF.CRLF, once written.
+    end_at: int | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class _Expected:
+    phase: Phase
+    attempt: Attempt | None = None  # None: the reply matters to no copy (RSET, a lone dot)
+
+
+class Conversation:
+    """One session's commands and replies. Its owner moves the octets and closes the socket."""
+
+    def __init__(self, extensions: dict[str, str]) -> None:
+        self.outgoing = bytearray()
+        self.is_over = False
+        # Set when the session was kept from an earlier batch: the server may have left meanwhile.
+        self.is_stale = False
+        self._extensions = extensions
+        self._pipelining = "PIPELINING" in extensions
+        self._waiting: deque[_Expected] = deque()
+        self._steps: deque[tuple[Phase, bytes]] = deque()
+        self._envelope: Attempt | None = None
+        self._body: Attempt | None = None
+        # The copy whose answer ended the session, as 421 does.
+        self._ended_by: Attempt | None = None
+        self._needs_reset = False
+        self._written = 0
+        self._left = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """True when no reply is awaited."""
+        return not self._waiting
+
+    @property
+    def takes_next(self) -> bool:
+        """True when `begin` may be called."""
+        if self.is_over or self._envelope is not None:
+            return False
+        return self._pipelining or self.is_idle
+
+    @property
+    def awaits_final(self) -> bool:
+        """True when the next reply decides about a message that was written whole."""
+        return not self.outgoing and bool(self._waiting) and self._waiting[0].phase is Phase.FINAL
+
+    def begin(self, attempt: Attempt) -> None:
+        """Write the envelope of the next copy, or its first command without PIPELINING."""
+        self._envelope = attempt
+        steps = [(Phase.MAIL, self._mail(attempt)), (Phase.RCPT, f"RCPT TO:<{attempt.copy.recipient}>\r\n".encode())]
+        steps.append((Phase.DATA, b"DATA\r\n"))
+        if self._needs_reset:
+            # The last transaction ended without a message: it is still open on the other side.
+            self._needs_reset = False
+            self._expect(Phase.SESSION, None, b"RSET\r\n")
+        self._steps = deque(steps)
+        self._step(everything=self._pipelining)
+
+    def left(self, octets: int) -> None:
+        """Note that `octets` more of `outgoing` went, or may have gone, out of our hands."""
+        self._left += octets
+        del self.outgoing[:octets]
+
+    def may_have_left(self, octets: int) -> None:
+        """Note that of what is still in `outgoing` the first `octets` may be on the wire already."""
+        self._left = max(self._left, self._written - len(self.outgoing) + octets)
+
+    def receive(self, reply: Reply) -> Outcome | None:
+        """Take the next reply; return the outcome of the copy that it decides, if it does."""
+        self.is_stale = False
+        if reply.code == SERVICE_CLOSING or not self._waiting:
+            self.is_over = True
+        if not self._waiting:
+            return None
+        expected = self._waiting.popleft()
+        attempt = expected.attempt
+        if attempt is None:
+            self._continue()
+            return None
+        attempt.answered = True
+        self._ended_by = attempt if self.is_over else None
+        if expected.phase is Phase.FINAL:
+            self._body = None
+            self.is_over = self.is_over or reply.code // 100 == 3
+            return replies.outcome(attempt.copy, reply, phase=Phase.FINAL)
+        return self._envelope_reply(expected.phase, attempt, reply)
+
+    def lose(self, reason: str) -> tuple[list[Outcome], list[Attempt]]:
+        """The session is gone: the outcomes of its copies, and the copies to try on another session.
+
+        A copy is uncertain once the first octet of its final CRLF.CRLF may have left, otherwise
+        deferred. One that was only announced behind another, or on a session that had died in
+        its idle time, has not been refused by anybody: it is tried once more, on a new session.
+        """
+        self.is_over = True
+        outcomes, again = [], []
+        for attempt in (self._body, self._envelope):
+            if attempt is None:
+                continue
+            if self._may_try_again(attempt):
+                attempt.tries += 1
+                again.append(attempt)
+            else:
+                outcomes.append(attempt.verdict or replies.lost(attempt.copy, reason, phase=self._phase(attempt)))
+        self._body = self._envelope = None
+        self._waiting.clear()
+        return outcomes, again
+
+    def _may_try_again(self, attempt: Attempt) -> bool:
+        if attempt.end_at is not None or attempt.answered or attempt.verdict or attempt.tries:
+            return False
+        is_behind = self._body is not None or (self._ended_by is not None and self._ended_by is not attempt)
+        return self.is_stale or is_behind
+
+    def _phase(self, attempt: Attempt) -> Phase:
+        """How far the copy came at most."""
+        if attempt.end_at is not None:
+            return Phase.FINAL if self._left > attempt.end_at else Phase.BODY
+        return next((one.phase for one in self._waiting if one.attempt is attempt), Phase.DATA)
+
+    def _envelope_reply(self, phase: Phase, attempt: Attempt, reply: Reply) -> Outcome | None:
+        if reply.code // 100 not in {GOOD_CLASS[phase], 4, 5}:
+            # Commands and replies no longer match each other; nothing later could be trusted.
+            self.is_over = True
+        if reply.code // 100 != GOOD_CLASS[phase] and attempt.verdict is None:
+            attempt.verdict = replies.outcome(attempt.copy, reply, phase=phase)
+        if self.is_over:
+            return None
+        if phase is not Phase.DATA and (self._pipelining or attempt.verdict is None):
+            self._continue()
+            return None
+        self._steps.clear()
+        self._envelope = None
+        if phase is Phase.DATA and reply.code // 100 == GOOD_CLASS[Phase.DATA]:
+            return self._send_body(attempt)
+        self._needs_reset = True
+        return attempt.verdict
+
+    def _send_body(self, attempt: Attempt) -> Outcome | None:
+        if attempt.verdict is not None:
+            # The reader was refused, yet the server wants a message: give it an empty one (RFC 2920 3.1).
+            self._expect(Phase.SESSION, None, b".\r\n")
+            return attempt.verdict
+        body = wire.stuffed(attempt.payload)
+        attempt.end_at = self._written + len(body) - len(b"\r\n")
+        self._body = attempt
+        self._expect(Phase.FINAL, attempt, body + b".\r\n")
+        return None
+
+    def _continue(self) -> None:
+        if not self._pipelining and not self.is_over:
+            self._step(everything=False)
+
+    def _step(self, *, everything: bool) -> None:
+        if not self._pipelining and self._waiting:
+            return
+        while self._steps:
+            phase, command = self._steps.popleft()
+            self._expect(phase, self._envelope, command)
+            if not everything:
+                return
+
+    def _expect(self, phase: Phase, attempt: Attempt | None, octets: bytes) -> None:
+        self._waiting.append(_Expected(phase, attempt))
+        self._write(octets)
+
+    def _write(self, octets: bytes) -> None:
+        self.outgoing += octets
+        self._written += len(octets)
+
+    def _mail(self, attempt: Attempt) -> bytes:
+        command = f"MAIL FROM:<{attempt.copy.envelope_from}>"
+        if "SIZE" in self._extensions:
+            command += f" SIZE={len(attempt.payload)}"
+        if "8BITMIME" in self._extensions and not attempt.payload.isascii():
+            command += " BODY=8BITMIME"
+        return f"{command}\r\n".encode()

@@ -1,0 +1,63 @@
+"""How far an HTTP request came: the outcome of a copy follows from this, not from the exception."""
+
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from digests.sending.transports.base import Phase
+
+
+class Watch:
+    """Notes the phase of the latest request of a session. `watch` a session, `reset` before a request."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.CONNECT
+
+    def reset(self) -> None:
+        """A new request is about to begin."""
+        self.phase = Phase.CONNECT
+
+    def sending(self) -> None:
+        """Octets are about to leave: first the head, in one piece, then the body.
+
+        A provider may act once it has the whole body, and it may have it once the body's first
+        piece was given to the kernel.
+        """
+        self.phase = Phase.BODY if self.phase is Phase.CONNECT else Phase.FINAL
+
+    def watch(self, session: requests.Session) -> None:
+        """From now on this session's requests are noted. It follows no redirect and repeats nothing."""
+        adapter = _Adapter(self)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        session.max_redirects = 0
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _pool(HTTPConnectionPool, HTTPConnection, self._watch),
+            "https": _pool(HTTPSConnectionPool, HTTPSConnection, self._watch),
+        }
+
+
+def _pool(pool: type[HTTPConnectionPool], connection: type[HTTPConnection], watch: Watch) -> type[HTTPConnectionPool]:
+    """A pool whose connections tell `watch` when octets leave."""
+
+    def send(self: HTTPConnection, data: Any) -> None:
+        if self.sock is None:
+            # Connected here, so that a failure to connect is not taken for one to send.
+            self.connect()
+        watch.sending()
+        connection.send(self, data)
+
+    watched = type(f"Watched{connection.__name__}", (connection,), {"send": send})
+    return type(f"Watched{pool.__name__}", (pool,), {"ConnectionCls": watched})

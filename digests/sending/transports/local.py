@@ -1,0 +1,39 @@
+"""Copies become .eml files: for a laptop, where /inbox/ shows them."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from django.utils import timezone
+
+from digests.sending.transports.base import Copy, Outcome, Phase
+from mailkit import local, message
+
+
+class LocalTransport:
+    """See `base.Transport`. A file appears whole or not at all, so no outcome is uncertain."""
+
+    needs: Literal["payload", "merge"] = "payload"
+
+    def open(self) -> None:
+        """Nothing to prepare."""
+
+    def hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
+        """See `base.Transport.hand_over`. A disk that refuses is about us: the copy is deferred."""
+        for copy in copies:
+            try:
+                path = local.write(
+                    copy.payload or b"",
+                    envelope_from=copy.envelope_from,
+                    recipient=copy.recipient,
+                    now=timezone.now(),
+                )
+            except OSError as error:
+                reason = f"The mail could not be written to a file ({error.strerror or 'unknown'})."
+                yield Outcome(copy.delivery_id, "deferred", Phase.LOCAL, reason, about_us=True)
+            except message.UnsafeHeaderText as error:
+                yield Outcome(copy.delivery_id, "rejected", Phase.LOCAL, str(error)[:200])
+            else:
+                yield Outcome(copy.delivery_id, "accepted", Phase.LOCAL, remote_id=path.stem)
+
+    def close(self) -> None:
+        """Nothing to part from."""

@@ -1,0 +1,70 @@
+"""The words of SMTP: reading replies, writing envelopes and bodies. No sockets here."""
+
+import re
+
+from digests.sending.replies import Reply
+
+# RFC 5321 4.5.3.1.5 allows 512 octets to a line; real servers send longer ones.
+LONGEST_REPLY = 65536
+_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+_BARE_LINE_END = re.compile(rb"\r\n|\r|\n")
+# Printable ASCII without blanks and angle brackets: nothing here can end a command.
+_PATH = re.compile(r"[!-;=?-~]+@[!-;=?-~]+").fullmatch
+
+
+class ProtocolBroken(Exception):
+    """The server said something that is not an SMTP reply."""
+
+
+class ReplyParser:
+    """Collects octets into complete replies; multi-line replies come out as one."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._lines: list[str] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """True when no octet of an unfinished reply is waiting."""
+        return not self._buffer and not self._lines
+
+    def feed(self, data: bytes) -> list[Reply]:
+        """The replies that `data` completes. Raises `ProtocolBroken`."""
+        self._buffer += data
+        *lines, rest = self._buffer.split(b"\n")
+        self._buffer = rest
+        if len(rest) > LONGEST_REPLY or len(self._lines) > LONGEST_REPLY // 8:
+            raise ProtocolBroken
+        replies = []
+        for line in lines:
+            reply = self._take(bytes(line.rstrip(b"\r")))
+            if reply is not None:
+                replies.append(reply)
+        return replies
+
+    def _take(self, line: bytes) -> Reply | None:
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise ProtocolBroken
+        self._lines.append((match[3] or b"").decode("utf-8", "replace"))
+        if match[2] == b"-":
+            return None
+        reply = Reply(int(match[1]), "\n".join(self._lines))
+        self._lines = []
+        return reply
+
+
+def is_path(address: str) -> bool:
+    """True when `address` can stand between the angle brackets of MAIL or RCPT without SMTPUTF8."""
+    return bool(_PATH(address)) and len(address) <= 254  # RFC 5321 4.5.3.1.3 with erratum 1690
+
+
+def stuffed(payload: bytes) -> bytes:
+    """The message as DATA wants it: CRLF only, dots doubled, CRLF at the end (RFC 5321 4.5.2)."""
+    pairs = payload.count(b"\r\n")
+    if pairs != payload.count(b"\n") or pairs != payload.count(b"\r"):
+        payload = _BARE_LINE_END.sub(b"\r\n", payload)
+    if not payload.endswith(b"\r\n"):
+        payload += b"\r\n"
+    body = payload.replace(b"\r\n.", b"\r\n..")
+    return b"." + body if body.startswith(b".") else body

@@ -1,0 +1,1 @@
+"""Real servers on loopback ports that fail where they are told to."""
