@@ -1,0 +1,112 @@
+"""The cast: a desk, Ada who writes, Edda who edits, Paul who publishes, and stories on demand."""
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from PIL import Image as Pillow
+
+from articles import images, publishing
+from articles.models import Article, Author, Byline, Image, Section
+from publication import groups
+
+StoryMaker = Callable[..., Article]
+
+
+@pytest.fixture
+def desk(db: None) -> Section:
+    """The section that every story stands in."""
+    return Section.objects.create(name="News", slug="news", description="What happened.")
+
+
+@pytest.fixture
+def story(desk: Section, now: datetime) -> StoryMaker:
+    """Makes a draft; `state="published"` and the like take it further by the verbs."""
+    count = 0
+
+    def make(*, state: str = "draft", authors: tuple[Author, ...] = (), at: datetime = now, **fields: Any) -> Article:
+        nonlocal count
+        count += 1
+        values = {
+            "headline": f"Story {count}",
+            "slug": f"story-{count}",
+            "standfirst": "What it is about.",
+            "body_markdown": "Some **bold** words.",
+            "section": desk,
+        } | fields
+        made = Article.objects.create(**values)
+        for position, writer in enumerate(authors):
+            Byline.objects.create(article=made, author=writer, position=position)
+        publishing.save_revision(article=made, actor=None, now=at)
+        if state in {"published", "withdrawn"}:
+            publishing.publish(article=made, actor=None, now=at)
+        if state == "withdrawn":
+            publishing.withdraw(article=made, reason="The source took it back.", actor=None, now=at)
+        if state == "in_review":
+            publishing.submit(article=made, actor=None, now=at)
+        return made
+
+    return make
+
+
+def account(name: str, group: str) -> User:
+    """A member of staff in one group, password "secret"."""
+    user = User.objects.create_user(name, password="secret", is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    """An author."""
+    return account("ada", groups.AUTHOR)
+
+
+@pytest.fixture
+def edda(db: None) -> User:
+    """An editor."""
+    return account("edda", groups.EDITOR)
+
+
+@pytest.fixture
+def paul(db: None) -> User:
+    """A publisher."""
+    return account("paul", groups.PUBLISHER)
+
+
+@pytest.fixture
+def seat() -> Callable[[User], Client]:
+    """A browser in which somebody is signed in."""
+
+    def sit(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sit
+
+
+@pytest.fixture
+def media(tmp_path: Path, settings: Any) -> Iterator[Path]:
+    """A media folder of the test's own."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    yield settings.MEDIA_ROOT
+
+
+def png(width: int = 1200, height: int = 800) -> bytes:
+    """A picture as somebody would upload it."""
+    out = io.BytesIO()
+    Pillow.linear_gradient("L").resize((width, height)).convert("RGB").save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def picture(media: Path, db: None) -> Image:
+    """A picture that was taken in properly."""
+    words = Image(alt="A mountain", caption="The pass in May", credit="Jane Roe/Agency")
+    return images.store(image=words, upload=png(), actor=None)

@@ -1,0 +1,45 @@
+"""No character that would break a mail's header reaches a public headline (reliability 3.2)."""
+
+from datetime import datetime
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from articles import publishing
+from articles.models import Article, Section
+from articles.tests.conftest import StoryMaker
+
+HOSTILE = [
+    *map(chr, range(0x20)), "\x7f", *map(chr, range(0x80, 0xA0)), "\u2028", "\u2029",
+    *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A)),
+]  # fmt: skip
+NO_DATABASE_TAKES_IT = "\x00"
+
+
+@pytest.mark.parametrize("character", HOSTILE, ids=lambda character: f"U+{ord(character):04X}")
+def test_the_model_refuses_it(character: str, desk: Section) -> None:
+    article = Article(headline=f"Bitcoin{character}Subject: rises", slug="bitcoin", section=desk)
+    with pytest.raises(ValidationError) as refused:
+        article.full_clean()
+    assert "headline" in refused.value.message_dict
+
+
+@pytest.mark.parametrize(
+    "character", [each for each in HOSTILE if each != NO_DATABASE_TAKES_IT], ids=lambda each: f"U+{ord(each):04X}"
+)
+def test_no_verb_lets_it_pass_either(character: str, story: StoryMaker, now: datetime) -> None:
+    made = story()
+    Article.objects.filter(pk=made.pk).update(headline=f"Bitcoin{character}Subject: rises")
+    with pytest.raises(publishing.NotReady, match="Headline: Character 8 is invisible"):
+        publishing.publish(article=made, actor=None, now=now)
+    with pytest.raises(publishing.NotReady):
+        publishing.save_revision(article=made, actor=None, now=now)
+    made.refresh_from_db()
+    assert made.state == Article.State.DRAFT
+
+
+@pytest.mark.parametrize("headline", ["Crypto’s “reserve” — 100 %", "Банк", "比特币", "Ünïcödé & <tags>", "🚀 up"])
+def test_ordinary_headlines_of_every_script_pass(headline: str, story: StoryMaker, now: datetime) -> None:
+    made = story(headline=headline)
+    publishing.publish(article=made, actor=None, now=now)
+    assert made.headline == headline
