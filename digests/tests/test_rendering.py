@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 from bs4 import BeautifulSoup
 from django.core.files.base import ContentFile
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from articles.models import Article, Image
 from digests import composing, rendering
@@ -177,7 +177,7 @@ def test_a_digest_without_stories_is_refused(digest: Issue, now: datetime) -> No
 
 
 def test_pictures_have_whole_addresses_alt_text_and_credit(
-    digest: Issue, now: datetime, settings: SettingsWrapper, tmp_path: Path
+    digest: Issue, now: datetime, settings: Settings, tmp_path: Path
 ) -> None:
     settings.MEDIA_ROOT = tmp_path
     drawn = BytesIO()
