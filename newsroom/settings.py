@@ -203,8 +203,9 @@ LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
 SENDING: dict[str, Any] = {
     "COPIES_IN_FLIGHT": env.number("COPIES_IN_FLIGHT", 50, least=1),
     "LANES": env.number("LANES", 2, least=1),
-    "LEASE_SECONDS": 120,
-    "LANE_SECONDS": 60,
+    # A lease outlasts the slowest honest hand-over of a batch, or copies become uncertain for nothing.
+    "LEASE_SECONDS": env.number("LEASE_SECONDS", 120, least=1),
+    "LANE_SECONDS": env.number("LANE_SECONDS", 60, least=1),
     "CONNECTIONS": 4,
     "MESSAGES_PER_CONNECTION": 100,
     "BREAKER_CONSECUTIVE": 20,
