@@ -283,14 +283,23 @@ def _programs(here: Place, package: str, folder: str, probe: str) -> Path:
         return source
     copy = here.home / f"programs-{hashlib.sha256(os.fsencode(source)).hexdigest()[:8]}-{int(source.stat().st_mtime)}"
     if not copy.exists():
-        unfinished = copy.with_suffix(".new")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.copytree(source, unfinished, symlinks=True, ignore=shutil.ignore_patterns("include"))
-        for path in [unfinished, *unfinished.rglob("*")]:
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-        unfinished.rename(copy)
-    return copy
+        _copy(source, copy)
+    return copy / package / folder
+
+
+def _copy(source: Path, copy: Path) -> None:
+    """Copies programs and, in the same places relative to them, the libraries that wheels put beside a package."""
+    package = source.parent
+    unfinished = copy.with_suffix(".new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for part in (source, package / ".dylibs", package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            target = unfinished / part.relative_to(package.parent)
+            shutil.copytree(part, target, symlinks=True, ignore=shutil.ignore_patterns("include"))
+    for path in [unfinished, *unfinished.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+    unfinished.rename(copy)
 
 
 def _spawn(here: Place, command: list[str], log: Path, cwd: Path = Path("/")) -> subprocess.Popen[bytes]:

@@ -31,10 +31,10 @@ def say(sentence: str) -> None:
 
 
 def fingerprint(requirements: str) -> str:
-    """Changes whenever the installed packages would."""
-    digest = hashlib.sha256(sys.version.encode())
-    for name in ("requirements.txt", requirements):
-        digest.update((ROOT / name).read_bytes())
+    """Changes whenever the installed packages would: with the pins, or with the Python of .venv."""
+    digest = hashlib.sha256()
+    for path in (VENV / "pyvenv.cfg", ROOT / "requirements.txt", ROOT / requirements):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -60,11 +60,11 @@ def create() -> None:
 def install(requirements: str) -> None:
     """After: the pinned packages are in .venv. On failure: pip's words, one sentence, exit 1."""
     mark = VENV / f".installed-{requirements}"
-    wanted = fingerprint(requirements)
-    if works() and mark.exists() and mark.read_text(encoding="ascii") == wanted:
-        return
     if not works():
         create()
+    wanted = fingerprint(requirements)
+    if mark.exists() and mark.read_text(encoding="ascii") == wanted:
+        return
     say(f"Installing the packages of {requirements} ...")
     command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
     done = subprocess.run([*command, "--prefer-binary", "-r", str(ROOT / requirements)], check=False)

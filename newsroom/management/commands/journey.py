@@ -1,5 +1,7 @@
 """manage.py journey: what `bin/run --check` does once its throwaway site is up."""
 
+import html
+import io
 import re
 import time
 from collections.abc import Callable
@@ -85,7 +87,7 @@ class Journey:
         headline = re.search(r"<h1[^>]*>(.*?)</h1>", story, re.DOTALL)
         if headline is None or STORY not in headline.group(1):
             raise Unexpected("the story has no headline")
-        return f"“{headline.group(1).strip()}”, {len(story):,} characters of HTML"
+        return f"“{html.unescape(headline.group(1)).strip()}”, {len(story):,} characters of HTML"
 
     def subscribe(self) -> str:
         """Each fills in the block that stands under the story."""
@@ -151,7 +153,8 @@ class Journey:
         """The digest of today, then of tomorrow, by the commands that a person would use."""
         slug = self._newsletter().slug
         at = timezone.now() + timedelta(days=day)
-        call_command("compose_digest", slug, "--cadence", "daily", "--at", at.isoformat(), "--approve", verbosity=0)
+        words = ["compose_digest", slug, "--cadence", "daily", "--at", at.isoformat(), "--approve"]
+        call_command(*words, stdout=io.StringIO(), stderr=io.StringIO())
         issue = Issue.objects.filter(newsletter=self._newsletter(), kind="digest").latest("created_at")
         self._await_sent(issue, until=timezone.now() + timedelta(seconds=DIGEST_SECONDS))
         copies = issue.deliveries.filter(state="accepted").count()
