@@ -1,0 +1,196 @@
+"""The product as processes, on the test database, a Redis of its own and an SMTP server that keeps what it gets."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+import requests
+from celery import Celery
+from django.conf import settings
+from django.db import connection
+
+from newsroom import embedded, env
+from newsroom.running import processes
+from tests.faults import smtp_server
+
+ROOT = Path(__file__).resolve().parents[2]
+# What pytest or the shell says is not meant for processes that must be like those of a deployment.
+NOT_OURS = ("PYTEST_", "CACHE_URL", "EMAIL_URL", "SITE_URL", "LOCAL_MAIL_DIR", "TEST_DB_SUFFIX", "REDIS_URL_FILE")
+DOORS = {"tick": "digests.tasks.tick", "letters": "subscribers.tasks.tick"}
+
+
+@dataclass
+class Stage:
+    """Starts and kills the product's processes; nothing of it outlives the test."""
+
+    var: Path
+    mail: smtp_server.Server
+    site: str
+    extra: dict[str, str] = field(default_factory=dict)
+    started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the processes see."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
+        ours = {
+            "DATABASE_URL": _test_database(),
+            "REDIS_URL": self.broker,
+            "EMAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
+            "SITE_URL": self.site,
+            "VAR_DIR": str(self.var),
+            "DEBUG": "1",
+        }
+        return {**kept, **ours, **processes.WORKER_ENVIRONMENT, **self.extra}
+
+    @property
+    def broker(self) -> str:
+        return f"unix://{embedded.place(self.var).redis_socket}?db=0"
+
+    def redis(self) -> "redis.Redis":
+        """A client of this stage's own Redis, which may be flushed and stopped."""
+        return redis.Redis.from_url(self.broker)
+
+    def start_redis(self) -> None:
+        embedded.start_redis(embedded.place(self.var))
+
+    def stop_redis(self) -> None:
+        """Take the broker away; SIGKILL, so that nothing of it is saved either."""
+        pid = int((embedded.place(self.var).home / "redis" / "redis.pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        wait(lambda: not embedded._listens(embedded.place(self.var).redis_socket), "Redis to be gone", 5)
+
+    def worker(self, *, concurrency: int = 2) -> "subprocess.Popen[bytes]":
+        """A real Celery worker in a process group of its own."""
+        return self.spawn("worker", [*processes.worker(), "--concurrency", str(concurrency)])
+
+    def web(self) -> None:
+        """The real web server; returns when it answers."""
+        self.spawn("web", processes.web(urlsplit(self.site).port or 80, host="127.0.0.1", workers=1))
+        wait(self._answers, "the site to answer", 20)
+
+    def spawn(self, name: str, command: list[str]) -> "subprocess.Popen[bytes]":
+        with (self.var / f"{name}-{len(self.started)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.started.append(process)
+        return process
+
+    def kill(self, process: "subprocess.Popen[bytes]") -> None:
+        """kill -9 of the process and of every child, at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def manage(self, *arguments: str, code: int = 0) -> str:
+        """A management command as an operator runs it; what it printed, errors included."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}\n{self.logs()}"
+        return done.stdout + done.stderr
+
+    def queue(self, task: str, *arguments: int) -> None:
+        """Put a task into the broker, as the product or its clock does."""
+        producer = Celery(broker=env.broker(self.broker), set_as_current=False)
+        producer.conf.task_create_missing_queues = True
+        queue = "digest" if task.startswith("digests.") else "transactional"
+        producer.send_task(task, args=list(arguments), queue=queue, ignore_result=True)
+        producer.close()
+
+    def tick(self, times: int = 1) -> None:
+        """What beat queues once a minute, or what several beats queue at once."""
+        for _ in range(times):
+            for task in ("articles.tasks.tick", "subscribers.tasks.tick", "digests.tasks.tick"):
+                self.queue(task)
+
+    def mails(self, recipient: str) -> list[EmailMessage]:
+        """The mails of one mailbox, parsed as a mail program would, oldest first."""
+        pairs = zip(self.mail.accepted, self.mail.messages, strict=True)
+        return [parse(raw) for accepted, raw in pairs if accepted.recipient == recipient]
+
+    def next_mail(self, recipient: str, number: int = 1) -> EmailMessage:
+        """The mailbox's mail of that number; waits for it."""
+        wait(lambda: len(self.mails(recipient)) >= number, f"mail {number}", 20, self.logs)
+        return self.mails(recipient)[number - 1]
+
+    def logs(self) -> str:
+        """The end of what the processes said, for a test that fails."""
+        return "\n".join(f"--- {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.var.glob("*.log")))
+
+    def stop(self) -> None:
+        for process in self.started:
+            self.kill(process)
+        embedded.remove(self.var)
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.site}/healthz", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+@contextlib.contextmanager
+def running(var: Path, script: Mapping[str, object] | None = None) -> Iterator[Stage]:
+    """A stage with its Redis and its mail server; processes are started by the test."""
+    with smtp_server.running(script) as mail:
+        stage = Stage(var=var, mail=mail, site=f"http://127.0.0.1:{free_port()}")
+        stage.start_redis()
+        try:
+            yield stage
+        finally:
+            stage.stop()
+
+
+def wait(condition: Callable[[], bool], what: str, seconds: float, explain: Callable[[], str] = str) -> float:
+    """Return how long it took until the condition held; fail with a sentence when it does not."""
+    began = time.monotonic()
+    while not condition():
+        took = time.monotonic() - began
+        assert took < seconds, f"waited {took:.0f} s for {what}\n{explain()}"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def parse(raw: bytes) -> EmailMessage:
+    """The message as a mail program reads it; a defect fails the test."""
+    parsed = message_from_bytes(raw, policy=policy.default)
+    assert isinstance(parsed, EmailMessage)
+    assert not parsed.defects
+    return parsed
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _test_database() -> str:
+    """The URL of the database that this test process uses."""
+    name = connection.settings_dict["NAME"]
+    return urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))

@@ -1,0 +1,93 @@
+"""kill -9 in the middle of an issue: nobody gets two, and whoever got none is listed."""
+
+import time
+
+import pytest
+from django.conf import settings
+
+from digests import stats
+from digests.models import Delivery, Issue
+from tests.journeys import stage as stages
+from tests.journeys.conftest import People
+
+State = Delivery.State
+READERS, IN_FLIGHT, LANES, LEASE = 500, 20, 2, 3
+HURRIED = {"COPIES_IN_FLIGHT": str(IN_FLIGHT), "LANES": str(LANES), "LEASE_SECONDS": str(LEASE)}
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def script() -> dict[str, object]:
+    """The server takes each copy and is slow to say so: the worst moment to die in is the longest."""
+    return {"rules": [{"at": "ACCEPTED", "do": "delay", "seconds": 0.02}]}
+
+
+def listed(issue: Issue, state: State) -> set[str]:
+    rows = Delivery.objects.filter(issue=issue, state=state)
+    return set(rows.values_list("subscriber__address", flat=True))
+
+
+def check_contract(stage: stages.Stage, issue: Issue, everybody: list[str], *, kills: int) -> None:
+    """Design 6, after any number of kills."""
+    copies = stage.mail.copies()
+    uncertain = listed(issue, State.UNCERTAIN)
+    assert max(copies.values()) == 1
+    assert set(everybody) - set(copies) <= uncertain
+    assert listed(issue, State.ACCEPTED) <= set(copies)
+    assert len(uncertain) <= kills * LANES * IN_FLIGHT
+    progress = stats.progress(issue)
+    assert progress.conserved
+    assert progress.total == len(everybody)
+    expected = Issue.State.SENT_WITH_EXCEPTIONS if uncertain else Issue.State.SENT
+    assert issue.state == expected
+
+
+def finish(stage: stages.Stage, issue: Issue, *, seconds: float) -> float:
+    """Tick once a second, as a hurried clock, until the issue is finished; return how long it took."""
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        stage.tick()
+        time.sleep(1)
+        issue.refresh_from_db()
+        if issue.state in {Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS}:
+            return time.monotonic() - began
+    raise AssertionError(f"not finished: {stats.progress(issue)}\n{stage.logs()}")
+
+
+def test_one_killed_worker(stage: stages.Stage, people: People, issue: Issue) -> None:
+    everybody = people(READERS)
+    stage.extra = HURRIED
+    worker = stage.worker()
+    stage.manage("send_issue", str(issue.pk))
+    stages.wait(lambda: len(stage.mail.accepted) > READERS // 4, "a quarter of the copies", 15, stage.logs)
+
+    stage.kill(worker)
+    at_the_kill = len(stage.mail.accepted)
+    assert at_the_kill < READERS * 3 // 4
+    stage.worker()
+    took = finish(stage, issue, seconds=20)
+
+    check_contract(stage, issue, everybody, kills=1)
+    assert took < LEASE + 60
+    assert len(stage.mail.accepted) > at_the_kill
+
+
+def test_worker_after_worker(stage: stages.Stage, people: People, issue: Issue) -> None:
+    everybody = people(READERS)
+    stage.extra = HURRIED
+    stage.worker()
+    stage.manage("send_issue", str(issue.pk))
+    for part in (1, 2, 3):
+        goal = READERS * part // 5
+        stages.wait(lambda goal=goal: len(stage.mail.accepted) >= goal, "some copies", 15, stage.logs)
+        stage.kill(stage.started[-1])
+        stage.worker()
+        stage.tick()
+    finish(stage, issue, seconds=20)
+
+    check_contract(stage, issue, everybody, kills=3)
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    assert settings.SENDING["COPIES_IN_FLIGHT"] == 50
+    assert settings.SENDING["LEASE_SECONDS"] == 120

@@ -1,0 +1,98 @@
+"""The broker carries hints: lost, repeated and doubled ones change when, never what."""
+
+from collections import Counter
+
+import pytest
+
+from digests import stats
+from digests.models import Delivery, Issue
+from tests.journeys import stage as stages
+from tests.journeys.conftest import People
+
+READERS = 200
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def script() -> dict[str, object]:
+    """Slow enough that there is a middle of the issue."""
+    return {"rules": [{"at": "ACCEPTED", "do": "delay", "seconds": 0.02}]}
+
+
+def sent(issue: Issue) -> bool:
+    issue.refresh_from_db()
+    return issue.state == Issue.State.SENT
+
+
+def check_everybody_has_one(stage: stages.Stage, issue: Issue, everybody: list[str]) -> None:
+    assert stage.mail.copies() == Counter(everybody)
+    assert stats.progress(issue).by_state[Delivery.State.ACCEPTED] == len(everybody)
+    assert stats.progress(issue).conserved
+
+
+def test_every_task_five_times_on_two_workers(stage: stages.Stage, people: People, issue: Issue) -> None:
+    everybody = people(READERS)
+    stage.manage("send_issue", str(issue.pk))
+    stage.worker()
+    stage.worker()
+    for _ in range(5):
+        stage.queue("digests.sending.tasks.wake_issue", issue.pk)
+        for lane in (3, 1, 0, 2, 7):
+            stage.queue("digests.sending.tasks.run_lane", issue.pk, lane)
+        stage.tick()
+    stages.wait(lambda: sent(issue), "the issue to be sent", 20, stage.logs)
+
+    check_everybody_has_one(stage, issue, everybody)
+
+
+def test_tasks_for_what_is_not_there_harm_nothing(stage: stages.Stage, people: People, issue: Issue) -> None:
+    everybody = people(20)
+    stage.queue("digests.sending.tasks.run_lane", 999_999, 0)
+    stage.queue("digests.sending.tasks.wake_issue", 999_999)
+    stage.queue("subscribers.tasks.send_letter", 999_999)
+    stage.queue("digests.sending.tasks.run_lane", issue.pk, 0)
+    stage.worker()
+    stage.manage("send_issue", str(issue.pk))
+    stages.wait(lambda: sent(issue), "the issue to be sent", 20, stage.logs)
+
+    check_everybody_has_one(stage, issue, everybody)
+
+
+def test_a_hint_that_was_lost_is_found_by_the_clock(stage: stages.Stage, people: People, issue: Issue) -> None:
+    everybody = people(20)
+    stage.manage("send_issue", str(issue.pk))
+    stage.redis().flushall()
+    stage.worker()
+
+    stage.tick()
+    stages.wait(lambda: sent(issue), "the issue to be sent", 20, stage.logs)
+
+    check_everybody_has_one(stage, issue, everybody)
+
+
+def test_flushall_in_the_middle_of_an_issue(stage: stages.Stage, people: People, issue: Issue) -> None:
+    everybody = people(READERS)
+    stage.extra = {"LANE_SECONDS": "1"}
+    stage.worker()
+    stage.manage("send_issue", str(issue.pk))
+    stages.wait(lambda: len(stage.mail.accepted) > READERS // 4, "a quarter of the copies", 15, stage.logs)
+
+    stage.redis().flushall()
+    assert len(stage.mail.accepted) < READERS
+    stages.wait(lambda: bool(stage.tick()) or sent(issue), "the issue to be sent", 20, stage.logs)
+
+    check_everybody_has_one(stage, issue, everybody)
+
+
+def test_a_broker_that_dies_and_comes_back(stage: stages.Stage, people: People, issue: Issue) -> None:
+    everybody = people(READERS)
+    stage.extra = {"LANE_SECONDS": "1"}
+    stage.worker()
+    stage.manage("send_issue", str(issue.pk))
+    stages.wait(lambda: len(stage.mail.accepted) > READERS // 4, "a quarter of the copies", 15, stage.logs)
+
+    stage.stop_redis()
+    stage.start_redis()
+    stages.wait(lambda: bool(stage.tick()) or sent(issue), "the issue to be sent", 25, stage.logs)
+
+    check_everybody_has_one(stage, issue, everybody)
