@@ -81,6 +81,7 @@ class Script:
     pipelining: bool = True
     size: int = 0
     auth: Mapping[str, str] = field(default_factory=dict)
+    mechanisms: str = "PLAIN LOGIN"
     announce: Sequence[str] = ("8BITMIME", "ENHANCEDSTATUSCODES")
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 

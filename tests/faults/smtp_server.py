@@ -172,7 +172,7 @@ class _Session:
         lines = ["sink", *script.announce]
         lines += ["PIPELINING"] if script.pipelining else []
         lines += [f"SIZE {script.size}"] if script.size else []
-        lines += ["AUTH PLAIN LOGIN"] if script.auth else []
+        lines += [f"AUTH {script.mechanisms}"] if script.auth else []
         can_encrypt = self.server.tls is not None and not isinstance(self.sock, ssl.SSLSocket)
         lines += ["STARTTLS"] if can_encrypt else []
         for name in lines[:-1]:

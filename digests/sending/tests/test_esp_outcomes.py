@@ -1,0 +1,228 @@
+"""Through a provider each copy's outcome follows from the provider's answer and from the HTTP phase."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from anymail.message import AnymailRecipientStatus
+from django.core.mail import EmailMessage
+
+from digests.sending.transports import esp
+from digests.sending.transports.base import Copy, Outcome, Phase
+from digests.sending.transports.esp import EspTransport
+from mailkit import segments
+from tests.faults import mailgun_server
+
+LETTER = segments.compile(
+    headers=[
+        ("From", "News <news@example.com>"),
+        ("To", "%%to%%"),
+        ("Reply-To", "desk@example.com"),
+        ("Subject", "%%name%%, 100%recipient.x% für Dich"),
+        ("Message-ID", "%%message_id%%"),
+        ("Date", "%%date%%"),
+        ("List-Unsubscribe", "<%%unsubscribe_url%%>, <mailto:leave@example.com>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    ],
+    text="Dear %%name%%, %recipient.name% %%unsubscribe_url%%\n",
+    html='<p>Dear %%name%%, %recipient.name% <a href="%%unsubscribe_url%%">Leave</a></p>\n',
+)
+
+
+def copy(n: int, **values: str) -> Copy:
+    address = f"r{n}@example.com"
+    merge = {
+        "to": address,
+        "name": f"<Ann {n}>",
+        "message_id": f"<{n}@example.com>",
+        "date": "Tue, 06 May 2025 10:00:00 +0000",
+        "unsubscribe_url": f"https://news.example.com/unsubscribe/{n}/?a=1&b=2",
+    } | values
+    return Copy(n, f"uuid-{n}", "bounces@example.com", address, message=LETTER, merge=merge)
+
+
+@pytest.fixture
+def mailgun(settings: Any) -> "Mailgun":
+    return Mailgun(settings)
+
+
+class Mailgun:
+    """Hands copies over to a local server that speaks Mailgun's interface."""
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings
+
+    def hand_over(
+        self, *rules: Mapping[str, Any], count: int = 4, key: str = "secret", timeout: float = 5, **values: str
+    ) -> tuple[dict[int, Outcome], mailgun_server.Server]:
+        with mailgun_server.running({"rules": rules}) as server:
+            self.settings.ANYMAIL = {
+                "MAILGUN_API_KEY": key,
+                "MAILGUN_API_URL": server.url,
+                "MAILGUN_SENDER_DOMAIN": "example.com",
+                "REQUESTS_TIMEOUT": (2, timeout),
+            }
+            batch = [copy(n, **values) for n in range(count)]
+            return self.outcomes(batch), server
+
+    def outcomes(self, batch: list[Copy]) -> dict[int, Outcome]:
+        transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="mailgun")
+        outcomes = list(transport.hand_over(batch))
+        transport.close()
+        assert Counter(one.delivery_id for one in outcomes) == Counter(one.delivery_id for one in batch)
+        return {one.delivery_id: one for one in outcomes}
+
+
+def states(outcomes: Mapping[int, Outcome]) -> Counter[str]:
+    return Counter(one.state for one in outcomes.values())
+
+
+def test_a_batch_is_one_request_and_each_reader_gets_their_own_copy(mailgun: Mailgun) -> None:
+    outcomes, server = mailgun.hand_over(count=50)
+    assert states(outcomes) == {"accepted": 50}
+    assert len(server.requests) == 1
+    one = next(one for one in server.accepted if one.recipient == "r7@example.com")
+    url = "https://news.example.com/unsubscribe/7/?a=1&b=2"
+    assert one.text == f"Dear <Ann 7>, %\u2060recipient.name% {url}\n"
+    assert one.html == (
+        "<p>Dear &lt;Ann 7&gt;, &#37;recipient.name% "
+        '<a href="https://news.example.com/unsubscribe/7/?a=1&amp;b=2">Leave</a></p>\n'
+    )
+    assert one.subject == "<Ann 7>, 100%\u2060recipient.x% für Dich"
+    assert one.headers["List-Unsubscribe"] == f"<{url}>, <mailto:leave@example.com>"
+    assert one.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert one.headers["Reply-To"] == "desk@example.com"
+    assert one.variables == {"delivery": "uuid-7"}
+    assert server.requests[0]["o:tracking-opens"] == ["no"]
+    assert server.requests[0]["o:tracking-clicks"] == ["no"]
+    assert all(one.remote_id for one in outcomes.values())
+
+
+def test_one_bad_address_does_not_stop_the_others(mailgun: Mailgun) -> None:
+    """F12: Mailgun refuses the whole request for one address that it does not like."""
+    outcomes, server = mailgun.hand_over({"do": "invalid", "match": "r5@"}, count=16)
+    assert outcomes[5].state == "rejected"
+    assert not outcomes[5].about_us
+    assert states(outcomes) == {"accepted": 15, "rejected": 1}
+    assert max(server.copies().values()) == 1
+    assert server.copies()["r5@example.com"] == 0
+
+
+def test_the_provider_asks_to_slow_down(mailgun: Mailgun) -> None:
+    """F10."""
+    outcomes, server = mailgun.hand_over({"do": "status", "status": 429, "headers": {"Retry-After": "7"}})
+    assert states(outcomes) == {"deferred": 4}
+    assert {one.retry_after for one in outcomes.values()} == {7}
+    assert not any(one.about_us for one in outcomes.values())
+    assert not server.accepted
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413])
+def test_a_refusal_of_the_request_is_about_us_and_marks_nobody(mailgun: Mailgun, status: int) -> None:
+    outcomes, server = mailgun.hand_over({"do": "status", "status": status})
+    assert states(outcomes) == {"deferred": 4}
+    assert all(one.about_us and one.code == str(status) for one in outcomes.values())
+    assert len(server.requests) == 1
+
+
+def test_a_wrong_key_is_about_us(mailgun: Mailgun) -> None:
+    outcomes, server = mailgun.hand_over(key="wrong")
+    assert states(outcomes) == {"deferred": 4}
+    assert all(one.about_us and one.code == "401" for one in outcomes.values())
+    assert not server.accepted
+
+
+@pytest.mark.parametrize("do", ["status_after", "rst_after", "silence_after", "garbage"])
+def test_what_the_provider_may_have_taken_is_uncertain(mailgun: Mailgun, do: str) -> None:
+    """F11: every reader has a copy, and we cannot know."""
+    outcomes, server = mailgun.hand_over({"do": do, "status": 502}, timeout=0.3)
+    assert states(outcomes) == {"uncertain": 4}
+    assert not any(one.about_us for one in outcomes.values())
+    assert len(server.requests) == 1
+    assert set(server.copies().values()) == {1}
+
+
+@pytest.mark.parametrize("do", ["silence", "status"])
+def test_a_provider_that_stumbles_is_not_asked_again(mailgun: Mailgun, do: str) -> None:
+    outcomes, server = mailgun.hand_over({"do": do, "status": 500}, timeout=0.3)
+    assert states(outcomes) == {"uncertain": 4}
+    assert len(server.requests) == 1
+
+
+def test_a_provider_that_cannot_be_reached_has_nothing(mailgun: Mailgun) -> None:
+    """F7."""
+    _, server = mailgun.hand_over(count=1)
+    assert server.url in str(mailgun.settings.ANYMAIL)
+    outcomes = mailgun.outcomes([copy(n) for n in range(4)])
+    assert states(outcomes) == {"deferred": 4}
+    assert all(one.phase is Phase.CONNECT and one.unreachable for one in outcomes.values())
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("sent", "accepted"),
+        ("queued", "accepted"),
+        ("rejected", "rejected"),
+        ("invalid", "rejected"),
+        ("failed", "deferred"),
+        ("unknown", "uncertain"),
+        (None, "uncertain"),
+    ],
+)
+def test_the_answer_for_each_recipient_decides(monkeypatch: pytest.MonkeyPatch, word: str | None, state: str) -> None:
+    """F12, for the providers that answer per recipient."""
+
+    def answer(_: EspTransport, group: list[Copy]) -> tuple[EmailMessage, None]:
+        message = esp.AnymailMessage()
+        said = {"R0@example.com": AnymailRecipientStatus("m0", "sent")}
+        said["r1@example.com"] = AnymailRecipientStatus("m1", word)
+        message.anymail_status.set_recipient_status(said)
+        return message, None
+
+    monkeypatch.setattr(EspTransport, "_send", answer)
+    transport = EspTransport(backend="anymail.backends.test.EmailBackend", provider="mailgun")
+    outcomes = {one.delivery_id: one for one in transport.hand_over([copy(0), copy(1), copy(2)])}
+    assert outcomes[0].state == "accepted"
+    assert outcomes[0].remote_id == "m0"
+    assert outcomes[1].state == state
+    assert outcomes[2].state == "uncertain"
+
+
+def test_a_provider_without_merging_gets_one_message_per_reader() -> None:
+    transport = EspTransport(backend="anymail.backends.test.EmailBackend", provider="test")
+    sent: list[Any] = []
+    post = transport._backend.post_to_esp
+
+    def keep(payload: Any, message: Any) -> Any:
+        sent.append(message)
+        return post(payload, message)
+
+    transport._backend.post_to_esp = keep
+    outcomes = {one.delivery_id: one for one in transport.hand_over([copy(0), copy(1)])}
+    assert states(outcomes) == {"accepted": 2}
+    assert [message.to for message in sent] == [["r0@example.com"], ["r1@example.com"]]
+    assert "unsubscribe/1/?a=1&b=2" in sent[1].body
+    assert "unsubscribe/1/?a=1&amp;b=2" in sent[1].alternatives[0][0]
+    assert "unsubscribe/1/?a=1&b=2" in sent[1].extra_headers["List-Unsubscribe"]
+    assert sent[1].metadata == {"delivery": "uuid-1"}
+
+
+def test_a_value_that_breaks_a_header_stops_only_its_own_copy(mailgun: Mailgun) -> None:
+    batch = [copy(0), copy(1, name="Ann\r\nBcc: all@example.com"), copy(2)]
+    with mailgun_server.running() as server:
+        mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
+        outcomes = mailgun.outcomes(batch)
+    assert states(outcomes) == {"accepted": 2, "rejected": 1}
+    assert outcomes[1].phase is Phase.LOCAL
+
+
+def test_two_copies_for_one_address_are_two_requests(mailgun: Mailgun) -> None:
+    """Merge values are kept by address: in one request, one reader's links would reach the other."""
+    twin = Copy(9, "uuid-9", "", "R0@example.com", message=LETTER, merge=copy(9).merge)
+    with mailgun_server.running() as server:
+        mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
+        outcomes = mailgun.outcomes([copy(0), twin])
+    assert states(outcomes) == {"accepted": 2}
+    assert sorted(one.variables["delivery"] for one in server.accepted) == ["uuid-0", "uuid-9"]

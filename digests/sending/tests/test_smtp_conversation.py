@@ -1,0 +1,98 @@
+"""What may have left decides: the boundary between deferred and uncertain, octet by octet."""
+
+import pytest
+
+from digests.sending.replies import Reply
+from digests.sending.transports.base import Copy
+from digests.sending.transports.conversation import Attempt, Conversation
+
+PAYLOAD = b"Subject: x\r\n\r\nText\r\n"
+
+
+def attempt(n: int) -> Attempt:
+    return Attempt(Copy(n, f"uuid-{n}", "b@example.com", f"r{n}@example.com", PAYLOAD), PAYLOAD)
+
+
+def with_body_written(*, behind: bool = False) -> Conversation:
+    """A conversation in which copy 1 is to leave, and copy 2's envelope stands behind it."""
+    talk = Conversation({"PIPELINING": ""})
+    talk.begin(attempt(1))
+    talk.left(len(talk.outgoing))
+    for reply in (Reply(250, ""), Reply(250, ""), Reply(354, "")):
+        assert talk.receive(reply) is None
+    if behind:
+        talk.begin(attempt(2))
+    return talk
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+@pytest.mark.parametrize("missing", range(len(PAYLOAD) + 4))
+def test_a_copy_is_uncertain_from_the_first_octet_of_its_end(missing: int, encrypted: bool) -> None:
+    talk = with_body_written()
+    octets = len(talk.outgoing) - missing
+    if encrypted:
+        talk.may_have_left(octets)
+    else:
+        talk.left(octets)
+    [outcome], again = talk.lose("gone")
+    assert not again
+    # The end is CRLF.CRLF: five octets, of which at least one has left when four are missing.
+    assert outcome.state == ("uncertain" if missing <= 4 else "deferred")
+
+
+def test_a_copy_announced_behind_a_lost_one_is_tried_once_more_and_only_once() -> None:
+    talk = with_body_written(behind=True)
+    talk.left(len(talk.outgoing))
+    [first], [again] = talk.lose("gone")
+    assert (first.delivery_id, first.state) == (1, "uncertain")
+    assert again.copy.delivery_id == 2
+    second = Conversation({"PIPELINING": ""})
+    second.is_stale = True
+    second.begin(again)
+    [outcome], none = second.lose("gone again")
+    assert (outcome.delivery_id, outcome.state) == (2, "deferred")
+    assert not none
+
+
+def test_the_next_envelope_leaves_with_the_body() -> None:
+    talk = with_body_written(behind=True)
+    assert bytes(talk.outgoing) == PAYLOAD + b".\r\n" + (
+        b"MAIL FROM:<b@example.com>\r\nRCPT TO:<r2@example.com>\r\nDATA\r\n"
+    )
+
+
+def test_without_pipelining_one_thing_is_said_at_a_time() -> None:
+    talk = Conversation({})
+    talk.begin(attempt(1))
+    said = []
+    for reply in (Reply(250, ""), Reply(250, ""), Reply(354, "")):
+        said.append(bytes(talk.outgoing))
+        talk.left(len(talk.outgoing))
+        talk.receive(reply)
+    assert said == [b"MAIL FROM:<b@example.com>\r\n", b"RCPT TO:<r1@example.com>\r\n", b"DATA\r\n"]
+    assert not talk.takes_next
+    assert bytes(talk.outgoing) == PAYLOAD + b".\r\n"
+
+
+def test_a_refused_reader_never_gets_the_message_even_if_the_server_asks_for_it() -> None:
+    """RFC 2920 3.1: after 354 with no recipient left, a lone dot."""
+    talk = Conversation({"PIPELINING": ""})
+    talk.begin(attempt(1))
+    talk.left(len(talk.outgoing))
+    talk.receive(Reply(250, ""))
+    talk.receive(Reply(550, "5.1.1 Unknown"))
+    outcome = talk.receive(Reply(354, "Go ahead"))
+    assert outcome is not None
+    assert outcome.state == "rejected"
+    assert bytes(talk.outgoing) == b".\r\n"
+    assert talk.receive(Reply(554, "No valid recipients")) is None
+    assert talk.is_idle
+
+
+@pytest.mark.parametrize("code", [220, 334, 354])
+def test_an_answer_out_of_turn_to_the_final_dot_is_uncertain(code: int) -> None:
+    talk = with_body_written()
+    talk.left(len(talk.outgoing))
+    outcome = talk.receive(Reply(code, ""))
+    assert outcome is not None
+    assert outcome.state == ("accepted" if code == 220 else "uncertain")

@@ -1,0 +1,156 @@
+"""An SMTP session begins encrypted and authenticated as EMAIL_URL asks, or no copy leaves."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digests.sending.transports import session, wire
+from digests.sending.transports.base import Copy
+from digests.sending.transports.smtp import SmtpTransport
+from tests.faults import smtp_server
+
+PAYLOAD = b"Subject: x\r\n\r\nText\r\n"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost that signs itself; its key is in the same file."""
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    key = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(path), "-out", str(path.with_suffix(".crt"))]
+    command = ["openssl", "req", "-x509", "-days", "2", *key, *subject]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("openssl is not installed, so no certificate can be made")
+    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
+    return path
+
+
+def transport(port: int, *, host: str = "localhost", tls: str = "none", password: str = "") -> SmtpTransport:
+    smtp = {"host": host, "port": port, "username": "user" if password else "", "password": password, "tls": tls}
+    timeouts = {"connect": 2, "command": 2, "final": 2}
+    return SmtpTransport(smtp=smtp, sending={"TIMEOUTS": timeouts, "CONNECTIONS": 2, "MESSAGES_PER_CONNECTION": 100})
+
+
+def copies(count: int, payload: bytes = PAYLOAD) -> list[Copy]:
+    return [Copy(n, f"uuid-{n}", "b@example.com", f"r{n}@example.com", payload) for n in range(count)]
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_copies_leave_encrypted(certificate: Path, tls: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    big = PAYLOAD + b"y" * 70 + b"\r\n" + b"x" * 70 * 2000 + b"\r\n"
+    with smtp_server.running(certificate=certificate, implicit_tls=tls == "implicit") as server:
+        sender = transport(server.port, tls=tls)
+        outcomes = list(sender.hand_over(copies(20, big)))
+        sender.close()
+    assert Counter(one.state for one in outcomes) == {"accepted": 20}
+    assert set(server.messages) == {big}
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+@pytest.mark.parametrize("at", ["MAIL", "ACCEPTED"])
+def test_an_encrypted_session_that_is_lost_is_classified_by_phase_too(
+    certificate: Path, tls: str, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    script = {"rules": [{"at": at, "do": "rst", "times": 1}]}
+    with smtp_server.running(script, certificate=certificate, implicit_tls=tls == "implicit") as server:
+        sender = transport(server.port, tls=tls)
+        [outcome] = sender.hand_over(copies(1))
+        sender.close()
+    assert outcome.state == ("deferred" if at == "MAIL" else "uncertain")
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_certificate_that_cannot_be_verified_is_refused(certificate: Path, tls: str) -> None:
+    with smtp_server.running(certificate=certificate, implicit_tls=tls == "implicit") as server:
+        outcomes = list(transport(server.port, tls=tls).hand_over(copies(3)))
+    assert {(one.state, one.about_us) for one in outcomes} == {("deferred", True)}
+    assert not server.accepted
+
+
+def test_encryption_that_was_asked_for_is_never_left_out() -> None:
+    with smtp_server.running() as server:
+        outcomes = list(transport(server.port, tls="starttls").hand_over(copies(3)))
+    assert {(one.state, one.about_us) for one in outcomes} == {("deferred", True)}
+    assert not any(line.startswith("MAIL") for line in server.commands)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+@pytest.mark.parametrize(("password", "state"), [("pässword", "accepted"), ("wrong", "deferred")])
+def test_authentication(mechanism: str, password: str, state: str) -> None:
+    with smtp_server.running({"auth": {"user": "pässword"}, "mechanisms": mechanism}) as server:
+        sender = transport(server.port, password=password)
+        outcomes = list(sender.hand_over(copies(3)))
+        sender.close()
+    assert {one.state for one in outcomes} == {state}
+    assert {one.about_us for one in outcomes} == {state == "deferred"}
+    assert not any("pässword" in one.reason for one in outcomes)
+
+
+def test_the_password_is_in_no_representation() -> None:
+    server = session.Server.read(
+        {"host": "h", "port": 1, "username": "u", "password": "secret", "tls": "none"}, {"connect": 1, "command": 1}
+    )
+    assert "secret" not in repr(server)
+
+
+def test_a_server_in_its_own_process_keeps_a_journal_that_survives_it(tmp_path: Path) -> None:
+    journal = tmp_path / "accepted.jsonl"
+    script = json.dumps({"rules": [{"at": "ACCEPTED", "match": "r3@", "do": "rst"}]})
+    command = [sys.executable, "-m", "tests.faults.smtp_server", "--journal", str(journal), "--fsync"]
+    process = subprocess.Popen([*command, "--script", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    port = int(process.stdout.readline().rpartition(":")[2])
+    sender = transport(port, host="127.0.0.1")
+    outcomes = {one.delivery_id: one.state for one in sender.hand_over(copies(5))}
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    sender.close()
+    assert outcomes == {0: "accepted", 1: "accepted", 2: "accepted", 3: "uncertain", 4: "accepted"}
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert Counter(line["recipient"] for line in lines) == {f"r{n}@example.com": 1 for n in range(5)}
+
+
+@given(st.binary(max_size=200) | st.text("\r\n.x", max_size=40).map(str.encode))
+def test_a_body_has_one_end_and_comes_back_as_it_was(payload: bytes) -> None:
+    body = wire.stuffed(payload)
+    assert body.endswith(b"\r\n")
+    assert b"\r\n.\r\n" not in b"\r\n" + body
+    assert body.count(b"\r") == body.count(b"\n") == body.count(b"\r\n")
+    lines = [line.removeprefix(b".") if line.startswith(b"..") else line for line in body.split(b"\r\n")]
+    unified = payload.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    restored = b"\n".join(lines)
+    assert restored == (unified if unified.endswith(b"\n") else unified + b"\n")
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=60))
+def test_replies_are_read_whatever_the_packets(sizes: list[int]) -> None:
+    stream = b"250-first\r\n250-second line\r\n250 last\r\n354\r\n421 4.3.2 Bye\n"
+    parser = wire.ReplyParser()
+    replies, at = [], 0
+    for size in [*sizes, len(stream)]:
+        replies += parser.feed(stream[at : at + size])
+        at += size
+    assert [(one.code, one.text) for one in replies] == [
+        (250, "first\nsecond line\nlast"),
+        (354, ""),
+        (421, "4.3.2 Bye"),
+    ]
+    assert replies[2].enhanced == "4.3.2"
+    assert parser.is_empty
+
+
+@pytest.mark.parametrize("line", [b"hello\r\n", b"25 x\r\n", b"950 x\r\n", b"250x\r\n", b"\r\n"])
+def test_what_is_not_smtp_is_refused(line: bytes) -> None:
+    with pytest.raises(wire.ProtocolBroken):
+        wire.ReplyParser().feed(line)

@@ -1,0 +1,254 @@
+"""A real HTTP server that speaks the sending part of Mailgun's interface, and fails where told to.
+
+It takes ``POST /v3/<domain>/messages`` (form or multipart), checks the key, and records one
+copy per recipient with the texts merged from `recipient-variables`, as Mailgun would send them.
+
+A script is JSON: ``{"key": "secret", "rules": [{"do": "status", "status": 429, "headers":
+{"Retry-After": "7"}, "times": 1}]}``. `do` is one of `DEEDS`; `match` is searched in the
+recipients; `skip` and `times` count the matching requests.
+
+In a test ``with mailgun_server.running({...}) as server: ... server.url``; as a process
+``python -m tests.faults.mailgun_server --port 8025 --journal accepted.jsonl``.
+"""
+
+import argparse
+import base64
+import contextlib
+import json
+import os
+import re
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from email import message_from_bytes, policy
+from email.utils import parseaddr
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import parse_qs
+
+DEEDS: Final = (
+    "status",  # answer with `status`, `headers` and `body`, and accept nothing
+    "status_after",  # accept everything, then answer with `status`
+    "rst_before",  # reset before the body was read
+    "rst_after",  # accept everything, then reset
+    "silence",  # read everything, accept nothing, say nothing
+    "silence_after",  # accept everything, say nothing
+    "invalid",  # refuse the request because one of the addresses that match is not valid
+    "garbage",  # accept everything, then answer 200 with something that is not JSON
+)
+_FIELD = re.compile(r"%recipient\.([^%]+)%")
+
+
+@dataclass
+class Rule:
+    """One line of a script."""
+
+    do: str
+    match: str = ""
+    status: int = 500
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = '{"message": "told to fail"}'
+    skip: int = 0
+    times: int = 1_000_000_000
+    seen: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.do not in DEEDS:
+            raise ValueError(f"A rule's do is one of {DEEDS}.")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """One reader's copy as Mailgun would have sent it."""
+
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    headers: dict[str, str]
+    variables: dict[str, str]
+    accepted_at: float
+
+
+class Server(ThreadingHTTPServer):
+    """Listens from `start` to `stop`."""
+
+    daemon_threads = True
+
+    def __init__(self, script: Mapping[str, Any], *, port: int = 0, journal: Path | None = None) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        given = dict(script)
+        self.rules = [Rule(**rule) for rule in given.pop("rules", [])]
+        self.key = str(given.pop("key", "secret"))
+        self.accepted: list[Accepted] = []
+        self.requests: list[dict[str, list[str]]] = []
+        self.lock = threading.Lock()
+        self._journal = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if journal else None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v3"
+
+    def copies(self) -> Counter[str]:
+        """How many copies each recipient has."""
+        with self.lock:
+            return Counter(one.recipient for one in self.accepted)
+
+    def start(self) -> None:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+        if self._journal is not None:
+            os.close(self._journal)
+            self._journal = None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is what many tests are about."""
+
+    def rule(self, recipients: str) -> Rule | None:
+        with self.lock:
+            for rule in self.rules:
+                if re.search(rule.match, recipients):
+                    rule.seen += 1
+                    if rule.skip < rule.seen <= rule.skip + rule.times:
+                        return rule
+        return None
+
+    def record(self, form: dict[str, list[str]]) -> None:
+        """Accept the request: a copy for each recipient."""
+        variables = json.loads(form.get("recipient-variables", ["{}"])[0])
+        with self.lock:
+            for to in form["to"]:
+                one = _merged(parseaddr(to)[1], form, variables)
+                self.accepted.append(one)
+                if self._journal is not None:
+                    os.write(self._journal, json.dumps(asdict(one)).encode() + b"\n")
+            if self._journal is not None:
+                os.fsync(self._journal)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        server = cast("Server", self.server)
+        if (rule := self._early(server)) is not None:
+            self._reset()
+            return
+        form = self._form()
+        server.requests.append(form)
+        if not re.fullmatch(r"/v3/[^/]+/messages", self.path):
+            self._answer(404, "Domain not found")
+        elif self.headers.get("Authorization") != f"Basic {base64.b64encode(f'api:{server.key}'.encode()).decode()}":
+            self._answer(401, "Forbidden")
+        elif (rule := server.rule(" ".join(form.get("to", [])))) is not None:
+            self._fail(rule, form)
+        else:
+            server.record(form)
+            self._queued()
+
+    def _early(self, server: Server) -> Rule | None:
+        early = [rule for rule in server.rules if rule.do == "rst_before"]
+        return next((rule for rule in early if server.rule("") is rule), None)
+
+    def _fail(self, rule: Rule, form: dict[str, list[str]]) -> None:
+        if rule.do in {"status_after", "rst_after", "silence_after", "garbage"}:
+            cast("Server", self.server).record(form)
+        if rule.do.startswith("status"):
+            self._answer(rule.status, rule.body, **rule.headers)
+        elif rule.do.startswith("rst"):
+            self._reset()
+        elif rule.do.startswith("silence"):
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                self.connection.recv(1)
+        elif rule.do == "invalid":
+            self._answer(400, "'to' parameter is not a valid address. please check documentation")
+        else:
+            self._answer(200, "<html>Mailgun Magnificent API</html>")
+
+    def _queued(self) -> None:
+        number = len(cast("Server", self.server).requests)
+        self._answer(200, json.dumps({"id": f"<{number}.{time.time_ns()}@local>", "message": "Queued. Thank you."}))
+
+    def _form(self) -> dict[str, list[str]]:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        kind = self.headers.get("Content-Type", "")
+        if not kind.startswith("multipart/form-data"):
+            return parse_qs(body.decode(), keep_blank_values=True)
+        message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body, policy=policy.HTTP)
+        form: dict[str, list[str]] = {}
+        for part in message.iter_parts():
+            name = part.get_param("name", header="content-disposition")
+            form.setdefault(str(name), []).append(bytes(part.get_payload(decode=True)).decode())
+        return form
+
+    def _answer(self, status: int, body: str, **headers: str) -> None:
+        data = body.encode()
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(data)), "Content-Type": "application/json", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _reset(self) -> None:
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name is the base class's
+        """Silent: the journal is the record."""
+
+
+def _merged(recipient: str, form: dict[str, list[str]], variables: dict[str, dict[str, str]]) -> Accepted:
+    own = variables.get(recipient, {})
+
+    def merge(name: str) -> str:
+        return _FIELD.sub(lambda match: str(own.get(match[1], match[0])), form.get(name, [""])[0])
+
+    return Accepted(
+        recipient=recipient,
+        subject=merge("subject"),
+        text=merge("text"),
+        html=merge("html"),
+        headers={name[2:]: merge(name) for name in form if name.startswith("h:")},
+        variables={name[2:]: merge(name) for name in form if name.startswith("v:")},
+        accepted_at=time.time(),
+    )
+
+
+@contextlib.contextmanager
+def running(script: Mapping[str, Any] | None = None, **options: Any) -> Iterator[Server]:
+    """A server in threads of this process, for a test. Options as for `Server`."""
+    server = Server(script or {}, **options)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="A server that speaks Mailgun's sending interface and fails on cue.")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one, which is printed")
+    parser.add_argument("--journal", type=Path, help="file that gets one JSON line per accepted copy")
+    parser.add_argument("--script", default="{}", help="JSON, or the name of a file that holds it")
+    given = parser.parse_args()
+    source = given.script if given.script.lstrip().startswith("{") else Path(given.script).read_text("utf-8")
+    server = Server(json.loads(source), port=given.port, journal=given.journal)
+    server.start()
+    print(f"listening on {server.url}", flush=True)  # noqa: T201  # callers read the address from here
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    server.stop()
+
+
+if __name__ == "__main__":
+    main()
