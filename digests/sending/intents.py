@@ -12,17 +12,29 @@ from django.utils import timezone
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import audience, claims, merge
 from digests.sending.transports.base import Copy
-from subscribers.models import Subscriber, Subscription
+from subscribers.models import Subscription
 
 log = logging.getLogger(__name__)
 
 RENDER_TRIES = 3
 
+# A pause or a cancellation of the issue waits until this transaction ends.
+HOLD_ISSUE = "SELECT state FROM digests_issue WHERE id = %s FOR SHARE"
+
+# As every act of a reader does first. What is read here cannot change before the commit.
+HOLD_READERS = """
+SELECT delivery.id, delivery.uuid, reader.uuid, reader.address, reader.name, reader.token_version
+FROM digests_delivery AS delivery JOIN subscribers_subscriber AS reader ON reader.id = delivery.subscriber_id
+WHERE delivery.id = ANY(%(ids)s) AND delivery.state = 'claimed' AND delivery.fence = %(fence)s
+ORDER BY reader.id FOR NO KEY UPDATE OF reader
+"""
+
 INTEND = """
-UPDATE digests_delivery
+UPDATE digests_delivery AS delivery
 SET state = 'attempting', attempts = attempts + 1, attempted_at = now(),
-    lease_until = now() + %(lease)s * interval '1 second'
-WHERE id = ANY(%(ids)s) AND state = 'claimed' AND fence = %(fence)s
+    lease_until = now() + %s * interval '1 second'
+WHERE id = ANY(%s) AND state = 'claimed' AND fence = %s
+    AND EXISTS (SELECT FROM ({mailable}) AS reader (id) WHERE reader.id = delivery.subscriber_id)
 RETURNING id
 """
 
@@ -41,12 +53,12 @@ def intend(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> 
     if not _hold_issue(batch.issue_id):
         claims.release(batch=batch)
         return []
-    readers = _hold_readers(batch)
-    eligible = _eligible(batch, merger.issue, readers)
-    copies, broken = merger.copies(rows=eligible)
-    ours = _attempt([copy.delivery_id for copy in copies], batch, lease_seconds)
-    _mark_broken(broken, batch)
-    _suppress_rest(batch, merger.issue)
+    copies, broken = merger.copies(rows=_hold_readers(batch))
+    # A second statement, so that it sees what was committed while the locks were waited for.
+    ours = _attempt([copy.delivery_id for copy in copies], batch, merger.issue, lease_seconds)
+    if len(ours) < len(batch.ids):
+        _mark_broken(broken, batch)
+        _suppress_rest(batch, merger.issue)
     return [copy for copy in copies if copy.delivery_id in ours]
 
 
@@ -57,36 +69,26 @@ def withdrawn_story(*, issue_id: int) -> str | None:
 
 
 def _hold_issue(issue_id: int) -> bool:
-    """Whether the issue is being sent; a pause or a cancellation waits until this transaction ends."""
+    """Whether the issue is being sent."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT state FROM digests_issue WHERE id = %s FOR SHARE", [issue_id])
+        cursor.execute(HOLD_ISSUE, [issue_id])
         row = cursor.fetchone()
     return row is not None and row[0] == Issue.State.SENDING
 
 
-def _hold_readers(batch: claims.Batch) -> list[int]:
-    """Lock the readers' rows, as every act of a reader does first; return their ids."""
-    readers = Delivery.objects.filter(pk__in=batch.ids, subscriber__isnull=False)
-    held = Subscriber.objects.filter(pk__in=list(readers.values_list("subscriber_id", flat=True)))
-    return list(held.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
-
-
-def _eligible(batch: claims.Batch, issue: Issue, readers: list[int]) -> list[merge.Row]:
-    """A second statement, so that it sees what was committed while the locks were waited for."""
-    mailable = audience.readers(issue=issue, now=timezone.now()).filter(subscriber_id__in=readers)
-    found = Delivery.objects.filter(
-        pk__in=batch.ids,
-        state=Delivery.State.CLAIMED,
-        fence=batch.fence,
-        subscriber_id__in=list(mailable.values_list("subscriber_id", flat=True)),
-    )
-    fields = ("pk", "uuid", "subscriber__uuid", "subscriber__address", "subscriber__name", "subscriber__token_version")
-    return [merge.Row(*values) for values in found.order_by("pk").values_list(*fields)]
-
-
-def _attempt(ids: list[int], batch: claims.Batch, lease_seconds: int) -> set[int]:
+def _hold_readers(batch: claims.Batch) -> list[merge.Row]:
     with connection.cursor() as cursor:
-        cursor.execute(INTEND, {"ids": ids, "fence": batch.fence, "lease": lease_seconds})
+        cursor.execute(HOLD_READERS, {"ids": list(batch.ids), "fence": batch.fence})
+        return [merge.Row(*values) for values in cursor.fetchall()]
+
+
+def _attempt(ids: list[int], batch: claims.Batch, issue: Issue, lease_seconds: int) -> set[int]:
+    """Record the intent for those of the rows whose readers may be mailed now; return their ids."""
+    readers = audience.readers(issue=issue, now=timezone.now()).order_by().values("subscriber_id")
+    mailable, parameters = readers.query.sql_with_params()
+    with connection.cursor() as cursor:
+        # The subquery is the ORM's own SQL; every value in it is a parameter.
+        cursor.execute(INTEND.format(mailable=mailable), [lease_seconds, ids, batch.fence, *parameters])
         return {row[0] for row in cursor.fetchall()}
 
 

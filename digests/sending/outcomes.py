@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from digests.models import Delivery
 from digests.sending import claims, pacing
 from digests.sending.transports.base import Outcome
 
@@ -31,13 +29,14 @@ SET state = CASE
     reason = result.reason,
     remote_id = result.remote_id,
     attempts = delivery.attempts - result.unused,
-    due_at = CASE WHEN result.state = 'deferred' THEN now() + result.wait * interval '1 second' END,
+    due_at = CASE WHEN result.state = 'deferred' THEN now() + interval '1 second' * result.jitter * COALESCE(
+        result.wait, (%(steps)s::float8[])[GREATEST(LEAST(delivery.attempts, %(last)s), 1)]) END,
     settled_at = CASE WHEN result.state = 'deferred' THEN NULL ELSE now() END,
     lease_until = NULL
 FROM digests_issue AS issue,
     unnest(%(ids)s::bigint[], %(states)s::text[], %(reasons)s::text[], %(remotes)s::text[], %(waits)s::float8[],
-           %(about_us)s::bool[], %(unused)s::int[])
-    AS result (id, state, reason, remote_id, wait, about_us, unused)
+           %(jitters)s::float8[], %(about_us)s::bool[], %(unused)s::int[])
+    AS result (id, state, reason, remote_id, wait, jitter, about_us, unused)
 WHERE delivery.id = result.id AND issue.id = delivery.issue_id
     AND delivery.fence = %(fence)s AND delivery.state IN ('attempting', 'uncertain')
 """
@@ -52,10 +51,10 @@ def settle(*, batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -
     """
     if not outcomes:
         return 0
+    parameters = _parameters(batch, outcomes, tripped)
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         try:
-            parameters = _parameters(batch, outcomes, tripped)
             with connection.cursor() as cursor:
                 cursor.execute(SETTLE, parameters)
                 return int(cursor.rowcount)
@@ -68,21 +67,20 @@ def settle(*, batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -
 
 
 def _parameters(batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -> dict[str, Any]:
-    attempts = dict(Delivery.objects.filter(pk__in=batch.ids).values_list("pk", "attempts"))
+    steps = pacing.steps()
     return {
         "ids": [one.delivery_id for one in outcomes],
         "states": ["deferred" if one.about_us else str(one.state) for one in outcomes],
         "reasons": [one.reason[:200] for one in outcomes],
         "remotes": [one.remote_id[:200] for one in outcomes],
-        "waits": [_wait(one, attempts.get(one.delivery_id, 1)).total_seconds() for one in outcomes],
+        "waits": [one.retry_after for one in outcomes],
+        "jitters": [pacing.jitter() for _ in outcomes],
         "about_us": [one.about_us for one in outcomes],
         # A server that says when to come back has not been tried in vain.
         "unused": [int(one.retry_after is not None) for one in outcomes],
+        "steps": steps,
+        "last": len(steps),
         "fence": batch.fence,
         "max_age": settings.SENDING["MAX_AGE_HOURS"],
         "tripped": tripped,
     }
-
-
-def _wait(outcome: Outcome, attempts: int) -> timedelta:
-    return pacing.backoff(attempts=max(attempts, 1), retry_after=outcome.retry_after)

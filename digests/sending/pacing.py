@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
 
 from django.conf import settings
 
 
-def backoff(*, attempts: int, retry_after: int | None) -> timedelta:
-    """How long to wait after the given number of attempts (1 or more).
+def steps() -> list[float]:
+    """Seconds to wait after the first, second... attempt; the last one holds for all further ones."""
+    return [float(minutes * 60) for minutes in settings.SENDING["RETRY_MINUTES"]]
 
-    The server's own wish (`retry_after`, seconds) comes first. Jitter of up to a fifth keeps a
-    thousand copies that were deferred together from coming back together.
-    """
-    steps = settings.SENDING["RETRY_MINUTES"]
-    base = retry_after if retry_after is not None else steps[min(attempts, len(steps)) - 1] * 60
-    return timedelta(seconds=base * random.uniform(1.0, 1.2))  # noqa: S311  # spreads load, protects nothing
+
+def jitter() -> float:
+    """A factor of 1 to 1.2, so that copies that were deferred together do not come back together."""
+    return random.uniform(1.0, 1.2)  # noqa: S311  # spreads load, protects nothing

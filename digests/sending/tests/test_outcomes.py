@@ -103,15 +103,15 @@ def test_settling_twice_changes_nothing(sending: Start) -> None:
 def test_a_database_that_is_away_is_waited_for(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = sending(1)
     batch = attempting(issue)
-    honest = outcomes._parameters
+    honest = connection.cursor
     failures = [OperationalError("the server went away")] * 2
 
-    def parameters(*arguments: object) -> dict[str, object]:
+    def cursor() -> object:
         if failures:
             raise failures.pop()
-        return honest(*arguments)  # type: ignore[arg-type]  # passes on what it was given
+        return honest()
 
-    monkeypatch.setattr(outcomes, "_parameters", parameters)
+    monkeypatch.setattr(connection, "cursor", cursor)
     monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
