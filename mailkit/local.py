@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage as ParsedMessage
+from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class LocalMail:
 
     def _part(self, subtype: str) -> str:
         part = self.message.get_body(preferencelist=(subtype,))
-        return str(part.get_content()) if part else ""
+        return str(part.get_content()).replace("\r\n", "\n") if part else ""
 
 
 class LocalBackend(BaseEmailBackend):
@@ -75,7 +76,7 @@ class LocalBackend(BaseEmailBackend):
             recipients = mail.recipients()
             raw = mail.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]  # Django's own message class takes it
             for recipient in recipients:
-                write(raw, envelope_from=mail.from_email, recipient=recipient, now=timezone.now())
+                write(raw, envelope_from=parseaddr(mail.from_email)[1], recipient=recipient, now=timezone.now())
             sent += bool(recipients)
         return sent
 

@@ -1,0 +1,68 @@
+"""No character that breaks a header, or disguises it, reaches one."""
+
+import sys
+import unicodedata
+
+import pytest
+from django.core.exceptions import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailkit import message
+
+ALL = [chr(number) for number in range(sys.maxunicode + 1)]
+CONTROLS = [character for character in ALL if unicodedata.category(character) == "Cc"]
+# Measured: Django lets these five through, and email.header turns them into line breaks.
+FIVE = ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e"]
+BIDI = ["\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"]
+SEPARATORS = ["\u2028", "\u2029"]
+SURROGATES = [chr(0xD800), chr(0xDFFF)]
+
+
+def test_the_list_is_the_one_that_the_standard_gives() -> None:
+    assert len(CONTROLS) == 65
+    assert set(FIVE) < set(CONTROLS)
+    assert {"\r", "\n", "\t", "\0", "\x7f", "\x85"} < set(CONTROLS)
+
+
+@pytest.mark.parametrize("character", [*CONTROLS, *SEPARATORS, *BIDI, *SURROGATES], ids=lambda c: f"U+{ord(c):04X}")
+def test_each_is_refused_wherever_it_stands(character: str) -> None:
+    for text in (
+        character,
+        f"{character}Headline",
+        f"Head{character}line",
+        f"Headline{character}",
+        f"A{character}Bcc: x",
+    ):
+        with pytest.raises(message.UnsafeHeaderText) as caught:
+            message.check_header_text(text)
+        assert f"U+{ord(character):04X}" in str(caught.value)
+        assert "line" not in str(caught.value)
+
+
+def test_as_a_validator() -> None:
+    message.validate_header_text("A headline")
+    with pytest.raises(ValidationError, match="Character 5 is invisible"):
+        message.validate_header_text("Head\x0bline")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "Binance Co-Founder CZ Backs Kyrgyzstan’s Reserve", "Кыргызстан", "العربية \u200f(1)", "日本語",
+        "👩\u200d💻", "A\u00a0B", "“x” – y…", "%%name%%", "a: b", "=?utf-8?q?x?=",
+    ],
+)  # fmt: skip
+def test_what_headlines_have_passes(text: str) -> None:
+    message.check_header_text(text)
+
+
+@given(st.text())
+def test_passes_exactly_when_no_listed_character_is_in_it(text: str) -> None:
+    forbidden = {*CONTROLS, *SEPARATORS, *BIDI}
+    unsafe = any(character in forbidden or unicodedata.category(character) == "Cs" for character in text)
+    if unsafe:
+        with pytest.raises(message.UnsafeHeaderText):
+            message.check_header_text(text)
+    else:
+        message.check_header_text(text)

@@ -1,0 +1,87 @@
+"""Hostile Markdown is refused with a sentence, within the time that the setting gives."""
+
+import time
+
+import pytest
+from pytest_django import Settings
+
+from mailkit import html
+
+PARAGRAPH = 'The quick *brown* fox, [a link](https://x.test/a) and "quotes".\n\n'
+
+# Measured: each of these keeps Python-Markdown or the HTML parser busy for seconds to minutes.
+QUADRATIC = {
+    "brackets": "[" * 20_000,
+    "pictures": "![" * 10_000,
+    "links": "[a](" * 10_000,
+    "cdata": "<![CDATA[" * 2_000,
+    "tags": "<a " * 20_000,
+    "table": "|a" * 20_000 + "\n" + "|-" * 20_000,
+    "elements": "<div>" * 100_000,
+    "long": PARAGRAPH * 15_000,
+}
+
+
+@pytest.mark.parametrize("name", QUADRATIC)
+def test_quadratic_input_is_cut_off(settings: Settings, name: str) -> None:
+    settings.MARKUP_SECONDS = 1.0
+    begun = time.monotonic()
+    with pytest.raises(html.MarkupRefused, match=r"took too long to convert\. Please"):
+        html.render(QUADRATIC[name], profile="article")
+    assert time.monotonic() - begun < 4
+
+
+@pytest.mark.slow
+def test_the_limit_is_five_seconds(settings: Settings) -> None:
+    assert settings.MARKUP_SECONDS == 5
+    begun = time.monotonic()
+    with pytest.raises(html.MarkupRefused):
+        html.render(QUADRATIC["brackets"], profile="letter")
+    assert 4.9 < time.monotonic() - begun < 8
+
+
+def test_a_list_500_deep_is_refused(settings: Settings) -> None:
+    """Python-Markdown itself ends in a RecursionError here."""
+    settings.MARKUP_SECONDS = 20
+    with pytest.raises(html.MarkupRefused, match="nested too deeply"):
+        html.render("".join("    " * depth + "- a\n" for depth in range(500)), profile="article")
+
+
+@pytest.mark.parametrize(
+    ("deepest", "too_deep"),
+    [
+        (">" * 50 + " a", ">" * 51 + " a"),
+        *[
+            (
+                "".join("    " * depth + "- a\n" for depth in range(50)),
+                "".join("    " * depth + "- a\n" for depth in range(51)),
+            ),
+            ("<b>" * 50 + "a" + "</b>" * 50, "<b>" * 51 + "a" + "</b>" * 51),
+        ],
+    ],
+)
+def test_fifty_levels_are_possible_and_no_more(deepest: str, too_deep: str) -> None:
+    assert html.render(deepest, profile="article").text.strip(" >-\n")
+    with pytest.raises(html.MarkupRefused, match="nested too deeply"):
+        html.render(too_deep, profile="article")
+
+
+def test_one_megabyte_is_possible_and_no_more() -> None:
+    line = "x" * 99 + "\n"
+    assert html.render(line * 10_000, profile="article").html
+    with pytest.raises(html.MarkupRefused, match="too long"):
+        html.render(line * 10_000 + "x", profile="article")
+    with pytest.raises(html.MarkupRefused, match="too long"):
+        html.render("é" * 500_001, profile="article")
+
+
+def test_a_child_out_of_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "MEGABYTES", 8)
+    with pytest.raises(html.MarkupRefused, match="could not be converted"):
+        html.render("x" * 900_000, profile="article")
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\x00\x01\x02\x03", "\ud800", "\u2028", "🇰🇬", "&#0;&#x110000;", "\\"])
+def test_odd_texts_are_rendered(text: str) -> None:
+    rendered = html.render(text, profile="article")
+    assert not set(rendered.html) & set(map(chr, [*range(9), 11, 12, *range(14, 32)]))
