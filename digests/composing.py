@@ -131,9 +131,7 @@ def compose_instant(*, now: datetime) -> list[Issue]:
         keys = {f"article-{story.pk}": story for story in stories}
         known = Issue.objects.filter(newsletter=offer.newsletter, kind=Issue.Kind.ARTICLE, period_key__in=keys)
         owed = keys.keys() - set(known.values_list("period_key", flat=True))
-        made += [
-            compose_article_issue(newsletter=offer.newsletter, article=keys[key], now=now) for key in sorted(owed)
-        ]
+        made += [compose_article_issue(newsletter=offer.newsletter, article=keys[key], now=now) for key in sorted(owed)]
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import cast
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp
@@ -58,7 +59,18 @@ def issue(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     return mail_document(archive.web_html(snapshot=found.snapshot))
 
 
-@csp(MAIL_POLICY)
 def mail_document(html: str) -> HttpResponse:
     """A mail's own HTML as a page: it may show itself and our pictures, and do nothing else."""
-    return HttpResponse(html, headers={"Cache-Control": "no-cache"})
+    return _limited(html, MAIL_POLICY)
+
+
+def framed(html: str) -> HttpResponse:
+    """The same, for a sandboxed frame of the admin."""
+    response = _limited(html, MAIL_POLICY | {"frame-ancestors": [SELF]})
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
+def _limited(html: str, policy: dict[str, list[str]]) -> HttpResponse:
+    answer = csp(policy)(lambda _request: HttpResponse(html, headers={"Cache-Control": "no-cache"}))
+    return cast("HttpResponse", answer(HttpRequest()))

@@ -10,7 +10,15 @@ from articles.models import Article, Author, Byline, Section
 from digests import composing
 from digests.models import Issue
 from publication.models import Publication
-from subscribers.models import Cadence, CadenceOffer, Newsletter, Weekday
+from subscribers.models import (
+    Cadence,
+    CadenceOffer,
+    ConsentEvent,
+    Newsletter,
+    Subscriber,
+    Subscription,
+    Weekday,
+)
 
 SINCE = datetime(2025, 5, 1, tzinfo=UTC)
 BODY = "<p>The body of the story.</p>"
@@ -76,3 +84,34 @@ def digest(newsletter: Newsletter, release: Release, now: datetime) -> Issue:
     for hour, headline in enumerate(["First", "Second", "Third"], start=4):
         release(headline, now.replace(hour=hour))
     return composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=now)
+
+
+@pytest.fixture
+def mailable(newsletter: Newsletter) -> Callable[[int], None]:
+    """Make so many readers who confirmed the daily digest."""
+
+    def make(count: int) -> None:
+        for number in range(count):
+            reader = Subscriber.objects.create(
+                address=f"reader{number}@blocknews.example",
+                address_key=f"reader{number}@blocknews.example",
+                address_hash=f"{number:064}",
+            )
+            event = ConsentEvent.objects.create(
+                kind=ConsentEvent.Kind.CONFIRMED,
+                subscriber_uuid=reader.uuid,
+                address_hash=reader.address_hash,
+                occurred_at=SINCE,
+                previous_hash=f"{number:064}",
+                hash=f"{number + 1:064}",
+            )
+            Subscription.objects.create(
+                subscriber=reader,
+                newsletter=newsletter,
+                cadence=Cadence.DAILY,
+                state=Subscription.State.CONFIRMED,
+                consent_event=event,
+                confirmed_at=SINCE,
+            )
+
+    return make

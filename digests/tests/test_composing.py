@@ -56,7 +56,11 @@ def test_asking_again_gives_the_same_issue(newsletter: Newsletter, release: Rele
 
 def test_an_empty_window_is_recorded_and_sends_nothing(newsletter: Newsletter, now: datetime) -> None:
     issue = compose(newsletter, now)
-    assert (issue.state, issue.state_reason, issue.number) == ("cancelled", "No story was published in this window.", None)
+    assert (issue.state, issue.state_reason, issue.number) == (
+        "cancelled",
+        "No story was published in this window.",
+        None,
+    )
 
 
 def test_a_run_that_is_too_late_is_recorded_and_its_stories_come_later(
@@ -150,7 +154,9 @@ def test_as_of_a_future_time_leaves_later_stories_free(newsletter: Newsletter, r
     assert (ahead.period_key, headlines(ahead), headlines(following)) == ("2025-05-07", ["Now"], ["Later"])
 
 
-@pytest.mark.parametrize(("cadence", "sentence"), [("instant", "daily or weekly"), ("hourly", "it offers daily, instant")])
+@pytest.mark.parametrize(
+    ("cadence", "sentence"), [("instant", "daily or weekly"), ("hourly", "it offers daily, instant")]
+)
 def test_a_cadence_that_is_not_offered_is_refused(
     newsletter: Newsletter, now: datetime, cadence: str, sentence: str
 ) -> None:

@@ -27,7 +27,8 @@ def test_what_every_copy_carries(digest: Issue) -> None:
         "Date": "%%date%%",
         "Message-ID": "%%message_id%%",
         "List-Id": "Tech News <tech-news.newsletters.127.0.0.1>",
-        "List-Unsubscribe": "<%%unsubscribe_url%%>, <mailto:news@blocknews.example?subject=unsubscribe-%%unsubscribe_token%%>",
+        "List-Unsubscribe": "<%%unsubscribe_url%%>, "
+        "<mailto:news@blocknews.example?subject=unsubscribe-%%unsubscribe_token%%>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "List-Subscribe": page,
         "List-Archive": page,

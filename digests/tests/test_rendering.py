@@ -37,7 +37,7 @@ def page(html: str) -> BeautifulSoup:
 
 
 def links_in(html: str) -> list[str]:
-    return [link["href"] for link in page(html).find_all("a")]
+    return [str(link["href"]) for link in page(html).find_all("a")]
 
 
 def test_the_first_headline_is_the_subject_and_the_others_are_announced(digest: Issue, now: datetime) -> None:

@@ -47,7 +47,9 @@ class Command(BaseCommand):
         parser.add_argument("slug", help="The newsletter, as in its address /newsletters/SLUG/.")
         parser.add_argument("--cadence", required=True, help="daily or weekly")
         parser.add_argument(
-            "--at", metavar="ISO-TIME", help="Such as 2026-03-29T07:00; without an offset, the newsletter's own time zone."
+            "--at",
+            metavar="ISO-TIME",
+            help="Such as 2026-03-29T07:00; without an offset, the newsletter's own time zone.",
         )
         parser.add_argument("--approve", action="store_true", help="Freeze it and let it leave at once.")
 

@@ -1,0 +1,5 @@
+"""The editors' side of digests: issues, their copies, and what became of them."""
+
+from digests.admin import copies, issues
+
+__all__ = ["copies", "issues"]

@@ -1,0 +1,118 @@
+"""Copies, what was said of them, and snapshots: to look at, not to edit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from digests import freezing, uncertain
+from digests.admin import doors
+from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
+
+STATE_LABELS = {
+    Delivery.State.ACCEPTED: "success",
+    Delivery.State.REJECTED: "danger",
+    Delivery.State.UNCERTAIN: "warning",
+    Delivery.State.DEFERRED: "warning",
+    Delivery.State.RENDER_FAILED: "danger",
+}
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """What the engine and providers write, people only read."""
+
+    list_per_page = 50
+    # Counting a million rows for the foot of a list would be all that the list does.
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never by hand."""
+        return False
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """Copies. Of uncertain ones a person may decide what became of them."""
+
+    list_display = ("id", "subscriber", "issue", "shown_state", "reason", "attempts", "attempted_at", "settled_at")
+    list_filter = ("state", "issue__newsletter", ("issue", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("subscriber", "issue__newsletter")
+    search_fields = ("subscriber__address", "remote_id", "reason")
+    search_help_text = "An address, a reason or the id that the provider gave"
+    actions = ("call_accepted", "send_again")
+
+    @display(description="State", ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def shown_state(self, delivery: Delivery) -> tuple[str, str]:
+        """The state as a coloured word."""
+        return delivery.state, delivery.get_state_display()
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        """The right that the actions below ask for."""
+        return request.user.has_perm(doors.SEND)
+
+    @admin.action(description="Call uncertain copies accepted", permissions=["send"])
+    def call_accepted(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        """The chosen copies that are uncertain count as arrived."""
+        self._decide(request, queryset, uncertain.accept, "called accepted")
+
+    @admin.action(description="Send uncertain copies again (readers may get two)", permissions=["send"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        """The chosen copies that are uncertain leave once more."""
+        self._decide(request, queryset, uncertain.resend, "to be sent again")
+
+    def _decide(self, request: HttpRequest, queryset: QuerySet[Delivery], verb: Any, done: str) -> None:
+        """Run the verb for each issue of the chosen copies; say how many were uncertain at all."""
+        chosen: dict[int, list[int]] = {}
+        for issue_id, delivery_id in queryset.order_by().values_list("issue_id", "pk"):
+            chosen.setdefault(issue_id, []).append(delivery_id)
+        count = 0
+        for issue in Issue.objects.filter(pk__in=chosen):
+            try:
+                count += verb(issue=issue, deliveries=chosen[issue.pk], now=timezone.now())
+            except uncertain.NotAllowed as refusal:
+                messages.error(request, f"{issue}: {refusal}")
+        messages.info(request, f"{count} uncertain {'copy' if count == 1 else 'copies'} {done}.")
+
+
+@admin.register(DeliveryEvent)
+class DeliveryEventAdmin(ReadOnlyAdmin):
+    """What providers and mailboxes said. The words are theirs and are shown as text."""
+
+    list_display = ("received_at", "kind", "provider", "delivery", "description", "settled_at")
+    list_filter = ("kind", "provider", "received_at")
+    list_select_related = ("delivery",)
+    search_fields = ("event_id", "description", "delivery__subscriber__address")
+    search_help_text = "The provider's event id, its words, or a reader's address"
+    date_hierarchy = "received_at"
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnlyAdmin):
+    """Frozen issues, and whether they still are what was frozen."""
+
+    list_display = ("subject", "issue", "frozen_at", "sha256")
+    list_filter = ("issue__newsletter", "frozen_at")
+    list_select_related = ("issue__newsletter",)
+    search_fields = ("subject", "preheader", "text", "sha256")
+    search_help_text = "Words of the mail, or its hash"
+    fields = ("issue", "subject", "preheader", "text", "headers", "audience_rule", "sha256", "is_genuine", "frozen_at")
+    readonly_fields = ("is_genuine",)
+
+    @display(description="Unchanged since it was frozen", boolean=True)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def is_genuine(self, snapshot: Snapshot) -> bool:
+        """The hash, computed again."""
+        return freezing.verify(snapshot=snapshot)

@@ -1,0 +1,92 @@
+"""What editors fill in before a verb runs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from subscribers.models import CadenceOffer
+
+MANY = 2  # times the audience of the issue before
+
+
+class Confirm(forms.Form):
+    """Nothing to fill in: pressing the button is the answer."""
+
+    def __init__(self, *args: Any, **facts: Any) -> None:
+        self.facts = facts
+        super().__init__(*args)
+
+
+class Approve(Confirm):
+    """When it leaves; and, for an unusually large audience, its number typed by hand."""
+
+    when = forms.SplitDateTimeField(
+        required=False,
+        label="Leave at",
+        help_text="Empty: at the hour set on the issue, or at once.",
+        widget=UnfoldAdminSplitDateTimeWidget,
+    )
+    audience = forms.CharField(
+        label="Number of readers",
+        help_text="This is more than twice as many as last time. Type the number of readers to go on.",
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+    )
+
+    def __init__(self, *args: Any, **facts: Any) -> None:
+        super().__init__(*args, **facts)
+        if not is_unusual(audience=facts["audience"], last=facts["last_audience"]):
+            del self.fields["audience"]
+
+    def clean_audience(self) -> str:
+        """The number must be the audience as it is now."""
+        typed: str = self.cleaned_data["audience"]
+        if re.sub(r"\D", "", typed) != str(self.facts["audience"]):
+            raise forms.ValidationError(f"Type {self.facts['audience']} to confirm that so many readers get it.")
+        return typed
+
+
+class Reason(Confirm):
+    """Why, for the colleagues who find the issue like this."""
+
+    reason = forms.CharField(max_length=300, label="Reason", widget=UnfoldAdminTextInputWidget)
+
+
+class Proof(Confirm):
+    """To whom a proof goes: each address gets a mail of its own."""
+
+    to = forms.CharField(
+        label="Addresses", help_text="Several: with commas between.", widget=UnfoldAdminTextInputWidget
+    )
+
+    def clean_to(self) -> list[str]:
+        """The addresses, each once."""
+        found = list(dict.fromkeys(filter(None, re.split(r"[,;\s]+", self.cleaned_data["to"]))))
+        if len(found) > 10:
+            raise forms.ValidationError("A proof goes to at most ten addresses at a time.")
+        return found
+
+
+class Compose(forms.Form):
+    """Which digest to compose now."""
+
+    offer = forms.ModelChoiceField(
+        CadenceOffer.objects.none(), label="Digest", empty_label=None, widget=UnfoldAdminSelectWidget
+    )
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        offers = CadenceOffer.objects.filter(is_active=True).exclude(cadence="instant").select_related("newsletter")
+        self.fields["offer"].queryset = offers  # type: ignore[attr-defined]  # a field of the base class has none
+
+
+def is_unusual(*, audience: int, last: int | None) -> bool:
+    """True when so many readers must be typed by hand; an issue without a forerunner is compared with nothing."""
+    return last is not None and audience > MANY * last

@@ -1,0 +1,302 @@
+"""Issues in the admin: arranged in a form, looked at in a frame, moved by verbs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.views.decorators.http import require_http_methods, require_safe
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from digests import archive, composing, proofs, rendering, stats, views
+from digests.admin import doors, forms
+from digests.models import Delivery, Issue, IssueItem
+
+STATE_LABELS = {
+    Issue.State.DRAFT: "info",
+    Issue.State.SCHEDULED: "warning",
+    Issue.State.PREPARING: "warning",
+    Issue.State.SENDING: "warning",
+    Issue.State.PAUSED: "danger",
+    Issue.State.SENT: "success",
+    Issue.State.SENT_WITH_EXCEPTIONS: "danger",
+    Issue.State.CANCELLED: "danger",
+}
+
+
+class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
+    """The stories in their order; one that is left out keeps its row."""
+
+    model = IssueItem
+    extra = 0
+    fields = ("article", "position", "included", "headline", "summary")
+    autocomplete_fields = ("article",)
+    ordering_field = "position"
+    verbose_name_plural = "Stories, in the order in which readers see them"
+
+    def has_add_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        """While the issue is a draft, by whoever may edit it; a letter has no stories."""
+        return self.has_change_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        """As for adding."""
+        is_open = obj is None or (composing.is_editable(issue=obj) and obj.kind != Issue.Kind.LETTER)
+        return is_open and request.user.has_perm("digests.change_issue")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        """A story is left out by its tick: a row that is gone would be offered again."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        """Whoever sees the issue sees its stories."""
+        return request.user.has_perm("digests.view_issue")
+
+
+@admin.register(Issue)
+class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """Issues. The state is shown everywhere and edited nowhere."""
+
+    inlines = (IssueItemInline,)
+    list_display = (
+        "title",
+        "newsletter",
+        "shown_kind",
+        "shown_state",
+        "number",
+        "audience_count",
+        "shown_progress",
+        "created_at",
+    )
+    list_filter = ("state", "kind", "cadence", "newsletter", "created_at")
+    list_select_related = ("newsletter", "snapshot")
+    list_per_page = 50
+    search_fields = (
+        "subject",
+        "preheader",
+        "introduction",
+        "period_key",
+        "items__article__headline",
+        "snapshot__subject",
+    )
+    search_help_text = "Words of the subject, the introduction or a story's headline"
+    date_hierarchy = "created_at"
+    change_form_before_template = "admin/digests/issue/progress.html"
+    change_list_template = "admin/digests/issue/list.html"
+    warn_unsaved_form = True
+    words = ("newsletter", "subject", "preheader", "introduction", "scheduled_for")
+    facts = (
+        "shown_kind", "shown_state", "state_reason", "number", "window_start", "window_end", "approved_by",
+        "approved_at", "planned_at", "started_at", "finished_at", "audience_count",
+    )  # fmt: skip
+    readonly_fields = facts
+
+    def get_urls(self) -> list[URLPattern]:
+        """The admin's own addresses, and one for composing, for each look and for each verb."""
+        guard = self.admin_site.admin_view
+        return [
+            path(
+                "compose/",
+                guard(require_http_methods(["GET", "POST"])(self.compose_view)),
+                name="digests_issue_compose",
+            ),
+            path("<int:pk>/look/", guard(require_safe(self.look_view)), name="digests_issue_look"),
+            path("<int:pk>/look/<slug:part>/", guard(require_safe(self.part_view)), name="digests_issue_part"),
+            path(
+                "<int:pk>/do/<slug:name>/",
+                guard(require_http_methods(["GET", "POST"])(self.door_view)),
+                name="digests_issue_do",
+            ),
+            *super().get_urls(),
+        ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Issue | None = None) -> list[tuple[Any, Any]]:
+        """A new issue is a letter; what the house keeps of it is shown once it is there."""
+        if obj is None:
+            note = "You write a letter of your own. Digests are composed by the clock, or by “Compose a digest”."
+            return [(None, {"fields": self.words, "description": note})]
+        return [(None, {"fields": self.words}), ("How it stands", {"fields": self.facts})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
+        """The newsletter of an issue stays; after approval everything does."""
+        if obj is None:
+            return self.facts
+        return (*self.facts, "newsletter") if composing.is_editable(issue=obj) else (*self.facts, *self.words)
+
+    def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        """An issue that is approved can be looked at, not changed."""
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or composing.is_editable(issue=obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        """Only a letter that nobody approved can be thrown away: the row of a digest keeps its period taken."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and obj is not None and composing.is_editable(issue=obj) and obj.kind == Issue.Kind.LETTER
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Issue]:
+        """All of them; a search over stories must not list an issue twice."""
+        found: QuerySet[Issue] = super().get_queryset(request)
+        return found.select_related("newsletter", "snapshot")
+
+    def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
+        """Write the words alone: a state that changed meanwhile stays changed, and an approved issue as it is."""
+        if not change:
+            obj.save()
+            return
+        locked = Issue.objects.select_for_update(of=("self",)).get(pk=obj.pk)
+        if not composing.is_editable(issue=locked):
+            raise PermissionDenied
+        obj.save(update_fields=[*(name for name in self.words if name != "newsletter"), "updated_at"])
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The form, with the copies of the issue counted above it."""
+        issue = self.get_object(request, object_id) if object_id else None
+        more = {"progress": stats.progress(issue), "issue": issue} if issue and issue.planned_at else {}
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        """Above the form: what can be done to this issue, by this person, now."""
+        if (issue := kwargs.get("obj")) is not None:
+            context["actions_detail"] = _offers(issue, _user(request))
+        answer: HttpResponse = super().render_change_form(request, context, **kwargs)
+        return answer
+
+    def door_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
+        """Ask before a verb, and run it."""
+        issue, door = self._seen(request, pk), doors.BY_NAME.get(name)
+        if door is None:
+            raise Http404("There is no such action.")
+        if not _user(request).has_perm(door.permission):
+            raise PermissionDenied
+        back = reverse("admin:digests_issue_change", args=[issue.pk])
+        if request.method == "POST":
+            form = doors.act(door=door, issue=issue, actor=_user(request), data=request.POST)
+            if form.is_valid():
+                messages.success(request, door.done)
+                return HttpResponseRedirect(back)
+        else:
+            form = doors.form(door=door, issue=issue, data=None, now=timezone.now())
+            if name == "proof":
+                form.initial["to"] = _user(request).email
+        return render(
+            request,
+            "admin/digests/issue/door.html",
+            {**self.admin_site.each_context(request), "title": door.label, "door": door, "issue": issue, "form": form,
+             "opts": self.opts, "back": back},
+        )  # fmt: skip
+
+    def look_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The mail in a frame where it can do nothing, its text and its headers beside it."""
+        issue = self._seen(request, pk)
+        context: dict[str, Any] = {"issue": issue, "title": "Preview", "opts": self.opts}
+        try:
+            context["snapshot"] = snapshot = proofs.as_it_stands(issue=issue, now=timezone.now())
+            context["text"] = archive.neutral_text(text=snapshot.text, issue=issue)
+        except rendering.RenderingError as refusal:
+            context["refusal"] = str(refusal)
+        return render(request, "admin/digests/issue/look.html", {**self.admin_site.each_context(request), **context})
+
+    def part_view(self, request: HttpRequest, pk: int, part: str) -> HttpResponse:
+        """The HTML alone, for the frame."""
+        if part != "html":
+            raise Http404("There is no such part.")
+        issue = self._seen(request, pk)
+        try:
+            snapshot = proofs.as_it_stands(issue=issue, now=timezone.now())
+        except rendering.RenderingError as refusal:
+            raise Http404(str(refusal)) from refusal
+        return views.framed(archive.web_html(snapshot=snapshot))
+
+    def compose_view(self, request: HttpRequest) -> HttpResponse:
+        """Compose a digest of everything that is new, beside the clock's."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = forms.Compose(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            offer = form.cleaned_data["offer"]
+            issue = composing.compose_now(newsletter=offer.newsletter, cadence=offer.cadence, now=timezone.now())
+            if issue.state == Issue.State.CANCELLED:
+                messages.warning(request, issue.state_reason)
+            return HttpResponseRedirect(reverse("admin:digests_issue_change", args=[issue.pk]))
+        context = {"title": "Compose a digest", "form": form, "opts": self.opts}
+        return render(request, "admin/digests/issue/compose.html", {**self.admin_site.each_context(request), **context})
+
+    @display(description="Subject", ordering="subject")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def title(self, issue: Issue) -> str:
+        """The subject that it has, or will have."""
+        frozen = getattr(issue, "snapshot", None)
+        return frozen.subject if frozen else str(issue)
+
+    @display(description="State", ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def shown_state(self, issue: Issue) -> tuple[str, str]:
+        """The state as a coloured word."""
+        return issue.state, issue.get_state_display()
+
+    @display(description="Kind", ordering="kind")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def shown_kind(self, issue: Issue) -> str:
+        """Kind, cadence and period in one line."""
+        return ", ".join(filter(None, [issue.get_kind_display(), issue.cadence, issue.period_key]))
+
+    @display(description="Copies done")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def shown_progress(self, issue: Issue) -> str:
+        """How many copies are settled; the list of the issue's copies behind it."""
+        if not issue.planned_at:
+            return ""
+        address = f"{reverse('admin:digests_delivery_changelist')}?issue__id__exact={issue.pk}"
+        return format_html('<a href="{}">{} of {}</a>', address, _done(issue), issue.audience_count)
+
+    def _seen(self, request: HttpRequest, pk: int) -> Issue:
+        """The issue, for somebody who may see it."""
+        issue = self.get_object(request, str(pk))
+        if issue is None:
+            raise Http404("There is no such issue.")
+        if not self.has_view_permission(request, issue):
+            raise PermissionDenied
+        found: Issue = issue
+        return found
+
+
+def _user(request: HttpRequest) -> AbstractUser:
+    if not isinstance(request.user, AbstractUser):
+        raise PermissionDenied
+    return request.user
+
+
+def _done(issue: Issue) -> int:
+    """Counted only while it changes, so that the list costs no query for a finished issue."""
+    if issue.state not in (Issue.State.SENDING, Issue.State.PAUSED, Issue.State.CANCELLED):
+        return issue.audience_count or 0
+    return Delivery.objects.filter(issue=issue).exclude(state__in=Delivery.OPEN).count()
+
+
+def _offers(issue: Issue, user: AbstractUser) -> list[dict[str, Any]]:
+    """Links to the preview and to every door that is open."""
+    preview = {"title": "Preview", "icon": "visibility", "path": reverse("admin:digests_issue_look", args=[issue.pk])}
+    uncertain = {"accept", "resend"}
+    settled = not Delivery.objects.filter(issue=issue, state=Delivery.State.UNCERTAIN).exists()
+    offered = [
+        {
+            "title": door.label,
+            "icon": door.icon,
+            "variant": ActionVariant(door.variant),
+            "path": reverse("admin:digests_issue_do", args=[issue.pk, door.name]),
+        }
+        for door in doors.DOORS
+        if door.is_open(user=user, issue=issue) and not (settled and door.name in uncertain)
+    ]
+    return [{**each, "attrs": {}, "items": []} for each in [preview, *offered]]

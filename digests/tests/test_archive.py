@@ -1,0 +1,112 @@
+"""Newsletters and past issues, as readers find them on the site."""
+
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from articles.models import Article
+from digests import freezing
+from digests.models import Issue
+from subscribers.models import CadenceOffer, Newsletter
+
+ADDRESS = "/newsletters/tech-news/1/"
+
+
+@pytest.fixture
+def sent(digest: Issue, now: datetime) -> Issue:
+    freezing.freeze(issue=digest, now=now)
+    Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SENT, audience_count=3, planned_at=now)
+    digest.refresh_from_db()
+    return digest
+
+
+def body(client: Client, address: str) -> str:
+    response = client.get(address)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_newsletters_say_what_comes_and_when(newsletter: Newsletter, client: Client) -> None:
+    Newsletter.objects.create(name="Closed", slug="closed", description="No.", is_open=False)
+    found = body(client, "/newsletters/")
+    assert "Tech News" in found
+    assert "Daily at 07:00 (Europe/Berlin)" in found
+    assert "Every Monday at 07:00" in found
+    assert "Closed" not in found
+
+
+def test_a_cadence_that_is_switched_off_is_not_promised(newsletter: Newsletter, client: Client) -> None:
+    CadenceOffer.objects.filter(cadence="daily").update(is_active=False)
+    assert "Daily" not in body(client, "/newsletters/tech-news/").replace("daily", "")
+
+
+def test_a_newsletter_lists_its_past_issues(sent: Issue, client: Client) -> None:
+    found = body(client, "/newsletters/tech-news/")
+    assert f'href="{ADDRESS}"' in found
+    assert "Second, First" in found
+
+
+def test_a_newsletter_without_issues_says_so(newsletter: Newsletter, client: Client) -> None:
+    assert "No issue has been sent yet" in body(client, "/newsletters/tech-news/")
+
+
+def test_the_web_view_is_the_snapshot_without_anybodys_links(sent: Issue, client: Client) -> None:
+    Article.objects.update(headline="Changed")
+    found = body(client, ADDRESS)
+    assert "Third" in found
+    assert "Changed" not in found
+    assert "%%" not in found
+    assert '<a href="http://127.0.0.1:8000/newsletters/tech-news/">Unsubscribe</a>' in found
+
+
+def test_the_web_view_can_do_nothing_but_show_itself(sent: Issue, client: Client) -> None:
+    policy = client.get(ADDRESS)["Content-Security-Policy"]
+    rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["style-src"] == "'unsafe-inline'"
+    assert rules["frame-ancestors"] == rules["form-action"] == rules["base-uri"] == "'none'"
+    assert "script-src" not in rules
+
+
+@pytest.mark.parametrize("state", [Issue.State.SENDING, Issue.State.PAUSED, Issue.State.SENT_WITH_EXCEPTIONS])
+def test_it_is_there_from_the_first_copy_on(sent: Issue, client: Client, state: str) -> None:
+    Issue.objects.filter(pk=sent.pk).update(state=state)
+    assert "Third" in body(client, ADDRESS)
+
+
+@pytest.mark.parametrize("state", [Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING])
+def test_it_is_not_there_before(sent: Issue, client: Client, state: str) -> None:
+    Issue.objects.filter(pk=sent.pk).update(state=state)
+    assert client.get(ADDRESS).status_code == 404
+    assert ADDRESS not in body(client, "/newsletters/tech-news/")
+
+
+def test_a_cancelled_issue_says_that_it_was_withdrawn_and_not_what_it_said(sent: Issue, client: Client) -> None:
+    Issue.objects.filter(pk=sent.pk).update(state=Issue.State.CANCELLED)
+    response = client.get(ADDRESS)
+    assert response.status_code == 410
+    assert "This issue was withdrawn" in response.content.decode()
+    assert "Third" not in response.content.decode()
+
+
+@pytest.mark.parametrize("address", ["/newsletters/nothing/", "/newsletters/tech-news/7/", "/newsletters/nothing/1/"])
+def test_what_is_not_there_is_not_found(sent: Issue, client: Client, address: str) -> None:
+    assert client.get(address).status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/newsletters/", "/newsletters/tech-news/", ADDRESS])
+def test_it_is_only_read(sent: Issue, client: Client, address: str) -> None:
+    assert client.post(address).status_code == 405
+    assert client.head(address).status_code == 200
+
+
+def test_more_issues_cost_no_more_queries(
+    sent: Issue, client: Client, now: datetime, django_assert_max_num_queries: pytest.FixtureRequest
+) -> None:
+    for number in range(6):
+        letter = Issue.objects.create(newsletter=sent.newsletter, subject=f"Letter {number}", introduction="Hello.")
+        freezing.freeze(issue=letter, now=now)
+        Issue.objects.filter(pk=letter.pk).update(state=Issue.State.SENT, audience_count=1)
+    with django_assert_max_num_queries(16):  # type: ignore[operator]  # the fixture is a context manager
+        assert body(client, "/newsletters/tech-news/").count('class="card"') == 7

@@ -1,0 +1,293 @@
+"""Editors at work: arranging, looking, and the doors to every verb."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.mail import EmailMultiAlternatives
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from articles.models import Article
+from digests import composing, freezing
+from digests.models import Delivery, Issue
+from digests.tests.conftest import Release
+from subscribers.models import Newsletter
+
+People = Callable[[str], Client]
+
+
+@pytest.fixture
+def as_(db: None) -> People:
+    """A browser of somebody in this group."""
+
+    def make(group: str) -> Client:
+        user = User.objects.create_user(group.lower(), email=f"{group.lower()}@blocknews.example", is_staff=True)
+        user.groups.add(Group.objects.get(name=group))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make
+
+
+def change(issue: Issue) -> str:
+    return f"/admin/digests/issue/{issue.pk}/change/"
+
+
+def do(issue: Issue, name: str) -> str:
+    return f"/admin/digests/issue/{issue.pk}/do/{name}/"
+
+
+def page(client: Client, address: str, status: int = 200) -> str:
+    response = client.get(address)
+    assert response.status_code == status, address
+    return response.content.decode()
+
+
+def items(issue: Issue, **changes: str) -> dict[str, str]:
+    """What the form of an issue sends when nothing but `changes` was touched."""
+    rows = list(issue.items.order_by("position"))
+    data = {"items-TOTAL_FORMS": str(len(rows)), "items-INITIAL_FORMS": str(len(rows)), "subject": "", "preheader": ""}
+    for number, row in enumerate(rows):
+        mine = {"id": row.pk, "issue": issue.pk, "article": row.article_id, "position": row.position, "included": "on"}
+        data |= {f"items-{number}-{name}": str(value) for name, value in mine.items()}
+        data |= {f"items-{number}-headline": "", f"items-{number}-summary": ""}
+    data |= {"introduction": "", "scheduled_for_0": "", "scheduled_for_1": ""} | changes
+    return {name: value for name, value in data.items() if value != "off"}
+
+
+def test_the_list_shows_state_and_progress(digest: Issue, as_: People, now: datetime) -> None:
+    freezing.freeze(issue=digest, now=now)
+    Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SENDING, planned_at=now, audience_count=2)
+    for state in (Delivery.State.ACCEPTED, Delivery.State.PENDING):
+        Delivery.objects.create(issue=digest, state=state)
+    found = page(as_("Publisher"), "/admin/digests/issue/?q=Second")
+    assert "1 of 2" in found
+    assert "Sending" in found
+    assert len(re.findall(r"/admin/digests/issue/\d+/change/", found)) >= 1
+
+
+def test_a_draft_can_be_arranged_and_introduced(digest: Issue, as_: People) -> None:
+    data = items(digest, **{"items-0-position": "5", "items-1-included": "off", "introduction": "Good morning."})
+    response = as_("Editor").post(change(digest), data | {"items-2-headline": "Ours"})
+    assert response.status_code == 302, response.content.decode()
+    digest.refresh_from_db()
+    shown = [(str(item), item.included) for item in digest.items.order_by("position")]
+    assert shown == [("Second", False), ("Ours", True), ("Third", True)]
+    assert digest.introduction == "Good morning."
+
+
+def test_an_issue_approved_meanwhile_is_not_changed_by_an_old_form(digest: Issue, as_: People, now: datetime) -> None:
+    editor = as_("Editor")
+    Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SCHEDULED)
+    response = editor.post(change(digest), items(digest, introduction="Too late."))
+    assert response.status_code == 403
+    digest.refresh_from_db()
+    assert (digest.introduction, digest.state) == ("", Issue.State.SCHEDULED)
+
+
+def test_a_hostile_subject_is_sent_back(digest: Issue, as_: People) -> None:
+    response = as_("Editor").post(change(digest), items(digest, subject="Bank\x0bBcc: x@y.example"))
+    assert "is invisible" in response.content.decode()
+
+
+def test_a_letter_is_written_in_the_admin(newsletter: Newsletter, as_: People) -> None:
+    words = {"subject": "Hello", "introduction": "A word.", "preheader": "", "newsletter": str(newsletter.pk)}
+    no_stories = {"items-TOTAL_FORMS": "0", "items-INITIAL_FORMS": "0"}
+    data = words | no_stories | {"scheduled_for_0": "", "scheduled_for_1": ""}
+    assert as_("Editor").post("/admin/digests/issue/add/", data).status_code == 302
+    letter = Issue.objects.get()
+    assert (letter.kind, letter.state, letter.period_key) == (Issue.Kind.LETTER, Issue.State.DRAFT, "")
+
+
+def test_a_digest_is_composed_by_hand(newsletter: Newsletter, release: Release, as_: People) -> None:
+    release("One", timezone.now())
+    editor = as_("Editor")
+    assert "Tech News, daily" in page(editor, "/admin/digests/issue/compose/")
+    offer = newsletter.offers.get(cadence="daily")
+    response = editor.post("/admin/digests/issue/compose/", {"offer": str(offer.pk)})
+    issue = Issue.objects.get()
+    assert (response.status_code, response["Location"]) == (302, change(issue))
+    assert [str(item) for item in issue.items.all()] == ["One"]
+    assert not Issue.objects.exclude(pk=issue.pk).exists()
+
+
+def test_nothing_new_is_said_and_not_hidden(newsletter: Newsletter, as_: People) -> None:
+    offer = newsletter.offers.get(cadence="daily")
+    response = as_("Editor").post("/admin/digests/issue/compose/", {"offer": str(offer.pk)}, follow=True)
+    assert composing.EMPTY in response.content.decode()
+
+
+class TestLooking:
+    """The preview is the mail, in a frame where it can do nothing."""
+
+    def test_html_and_text_are_those_of_the_mail(self, digest: Issue, as_: People) -> None:
+        author = as_("Author")
+        found = page(author, f"/admin/digests/issue/{digest.pk}/look/")
+        assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in found
+        assert "About second." in found
+        html = author.get(f"/admin/digests/issue/{digest.pk}/look/html/")
+        assert "About second." in html.content.decode()
+        assert "%%" not in html.content.decode()
+        assert html["X-Frame-Options"] == "SAMEORIGIN"
+        assert "script-src" not in html["Content-Security-Policy"]
+        assert "default-src 'none'" in html["Content-Security-Policy"]
+        assert "frame-ancestors 'self'" in html["Content-Security-Policy"]
+
+    def test_after_freezing_it_is_the_snapshot(self, digest: Issue, as_: People, now: datetime) -> None:
+        freezing.freeze(issue=digest, now=now)
+        Article.objects.update(headline="Changed")
+        assert "Changed" not in page(as_("Author"), f"/admin/digests/issue/{digest.pk}/look/")
+
+    def test_what_cannot_be_shown_says_why(self, digest: Issue, as_: People) -> None:
+        digest.items.update(included=False)
+        author = as_("Author")
+        assert "No published story is left" in page(author, f"/admin/digests/issue/{digest.pk}/look/")
+        page(author, f"/admin/digests/issue/{digest.pk}/look/html/", status=404)
+
+
+class TestDoors:
+    """GET asks and changes nothing; POST calls the verb; rights decide who may."""
+
+    def test_approving_freezes_and_schedules(self, digest: Issue, as_: People) -> None:
+        publisher = as_("Publisher")
+        assert "0</strong> readers of Tech News (daily)" in page(publisher, do(digest, "approve"))
+        digest.refresh_from_db()
+        assert digest.state == Issue.State.DRAFT
+        response = publisher.post(do(digest, "approve"), {"when_0": "2030-01-01", "when_1": "07:30"})
+        assert response.status_code == 302
+        digest.refresh_from_db()
+        assert (digest.state, digest.number) == (Issue.State.SCHEDULED, 1)
+        assert str(digest.approved_by) == "publisher"
+        assert digest.scheduled_for is not None
+        assert digest.scheduled_for.isoformat() == "2030-01-01T06:30:00+00:00", "the hour is meant in Berlin"
+
+    def test_more_than_twice_the_last_audience_must_be_typed(
+        self, digest: Issue, as_: People, mailable: Callable[[int], None], now: datetime
+    ) -> None:
+        before = Issue.objects.create(newsletter=digest.newsletter, kind="digest", cadence="daily", period_key="x")
+        Issue.objects.filter(pk=before.pk).update(audience_count=2, planned_at=now)
+        mailable(5)
+        publisher = as_("Publisher")
+        assert "Type the number of readers" in page(publisher, do(digest, "approve"))
+        for typed in ("", "4", "50"):
+            answer = publisher.post(do(digest, "approve"), {"when_0": "", "when_1": "", "audience": typed})
+            assert answer.status_code == 200, typed
+        digest.refresh_from_db()
+        assert digest.state == Issue.State.DRAFT
+        answer = publisher.post(do(digest, "approve"), {"when_0": "2030-01-01", "when_1": "07:30", "audience": "5"})
+        assert answer.status_code == 302
+
+    def test_twice_the_last_audience_need_not_be_typed(
+        self, digest: Issue, as_: People, mailable: Callable[[int], None], now: datetime
+    ) -> None:
+        before = Issue.objects.create(newsletter=digest.newsletter, kind="digest", cadence="daily", period_key="x")
+        Issue.objects.filter(pk=before.pk).update(audience_count=2, planned_at=now)
+        mailable(4)
+        assert "Type the number" not in page(as_("Publisher"), do(digest, "approve"))
+
+    def test_what_cannot_be_frozen_says_why(self, digest: Issue, as_: People) -> None:
+        digest.items.update(included=False)
+        answer = as_("Publisher").post(do(digest, "approve"), {"when_0": "", "when_1": ""})
+        assert "No published story is left" in answer.content.decode()
+
+    @pytest.mark.parametrize(
+        ("before", "name", "data", "after"),
+        [
+            ("scheduled", "reopen", {}, "draft"),
+            ("sending", "pause", {"reason": "A wrong number."}, "paused"),
+            ("paused", "resume", {}, "sending"),
+            ("paused", "cancel", {"reason": "A wrong number."}, "cancelled"),
+            ("draft", "cancel", {"reason": "Not today."}, "cancelled"),
+        ],
+    )
+    def test_every_verb_has_its_door(
+        self, digest: Issue, as_: People, now: datetime, before: str, name: str, data: dict[str, str], after: str
+    ) -> None:
+        freezing.freeze(issue=digest, now=now)
+        Issue.objects.filter(pk=digest.pk).update(state=before, audience_count=0, planned_at=now)
+        publisher = as_("Publisher")
+        assert f"/do/{name}/" in page(publisher, change(digest))
+        page(publisher, do(digest, name))
+        assert Issue.objects.get().state == before
+        assert publisher.post(do(digest, name), data).status_code == 302
+        found = Issue.objects.get()
+        assert found.state == after
+        assert found.state_reason == data.get("reason", found.state_reason)
+
+    def test_a_verb_that_no_longer_fits_says_so(self, digest: Issue, as_: People) -> None:
+        answer = as_("Publisher").post(do(digest, "pause"), {"reason": "x"})
+        assert "can be paused" in answer.content.decode()
+
+    @pytest.mark.parametrize("name", ["approve", "reopen", "pause", "resume", "cancel", "accept", "resend"])
+    def test_an_editor_without_the_right_to_send_finds_them_closed(self, digest: Issue, as_: People, name: str) -> None:
+        editor = as_("Editor")
+        assert f"/do/{name}/" not in page(editor, change(digest))
+        assert editor.get(do(digest, name)).status_code == 403
+        assert editor.post(do(digest, name), {"reason": "x"}).status_code == 403
+        digest.refresh_from_db()
+        assert digest.state == Issue.State.DRAFT
+
+    def test_strangers_are_asked_to_log_in(self, digest: Issue, client: Client) -> None:
+        for address in (do(digest, "approve"), f"/admin/digests/issue/{digest.pk}/look/html/"):
+            assert client.get(address).status_code == 302
+
+    def test_a_proof_goes_to_each_address_alone(
+        self, digest: Issue, as_: People, settings: Settings, mailoutbox: list[EmailMultiAlternatives]
+    ) -> None:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+        editor = as_("Editor")
+        assert 'value="editor@blocknews.example"' in page(editor, do(digest, "proof"))
+        editor.post(do(digest, "proof"), {"to": "a@blocknews.example, b@blocknews.example"})
+        assert [mail.to for mail in mailoutbox] == [["a@blocknews.example"], ["b@blocknews.example"]]
+
+    def test_uncertain_copies_are_offered_only_when_there_are_some(
+        self, digest: Issue, as_: People, now: datetime
+    ) -> None:
+        freezing.freeze(issue=digest, now=now)
+        Issue.objects.filter(pk=digest.pk).update(state="sent_with_exceptions", audience_count=1, planned_at=now)
+        publisher = as_("Publisher")
+        assert "/do/resend/" not in page(publisher, change(digest))
+        copy = Delivery.objects.create(issue=digest, state=Delivery.State.UNCERTAIN)
+        assert "/do/resend/" in page(publisher, change(digest))
+        publisher.post(do(digest, "accept"))
+        copy.refresh_from_db()
+        assert copy.state == Delivery.State.ACCEPTED
+
+
+class TestCopies:
+    """Copies are looked at; only uncertain ones can be decided."""
+
+    def decide(self, client: Client, action: str, *copies: Delivery) -> None:
+        chosen = [str(copy.pk) for copy in copies]
+        answer = client.post("/admin/digests/delivery/", {"action": action, "_selected_action": chosen}, follow=True)
+        assert answer.status_code == 200
+
+    def test_the_chosen_uncertain_copies_are_decided_and_no_others(
+        self, digest: Issue, as_: People, now: datetime
+    ) -> None:
+        freezing.freeze(issue=digest, now=now)
+        Issue.objects.filter(pk=digest.pk).update(state="sent_with_exceptions", audience_count=3, planned_at=now)
+        first, second = (Delivery.objects.create(issue=digest, state=Delivery.State.UNCERTAIN) for _ in range(2))
+        rejected = Delivery.objects.create(issue=digest, state=Delivery.State.REJECTED)
+        publisher = as_("Publisher")
+        self.decide(publisher, "call_accepted", first, rejected)
+        self.decide(publisher, "send_again", second, rejected)
+        states = list(Delivery.objects.order_by("pk").values_list("state", flat=True))
+        assert states == ["accepted", "pending", "rejected"]
+
+    def test_nobody_adds_changes_or_deletes_them(self, digest: Issue, as_: People, now: datetime) -> None:
+        snapshot = freezing.freeze(issue=digest, now=now)
+        copy = Delivery.objects.create(issue=digest)
+        publisher = as_("Publisher")
+        for address in (f"delivery/{copy.pk}", f"snapshot/{snapshot.pk}"):
+            page(publisher, f"/admin/digests/{address}/change/")
+            assert publisher.post(f"/admin/digests/{address}/change/", {"state": "accepted"}).status_code == 403
+            assert publisher.post(f"/admin/digests/{address}/delete/", {"post": "yes"}).status_code == 403
+        for model in ("delivery", "deliveryevent", "snapshot"):
+            page(publisher, f"/admin/digests/{model}/?q=x")
+            assert publisher.get(f"/admin/digests/{model}/add/").status_code == 403
