@@ -1,0 +1,140 @@
+"""The cast: one newsletter with its texts, Rita who reads, and Bob at another mailbox."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, time, timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from mailkit import addresses
+from subscribers import consent, legal, links, signup, terms, throttle
+from subscribers.models import (
+    Cadence,
+    CadenceOffer,
+    LegalDocument,
+    LegalVersion,
+    Newsletter,
+    Subscriber,
+    Subscription,
+    Weekday,
+)
+
+RITA, BOB = "rita@reader.org", "bob@elsewhere.net"
+
+
+@pytest.fixture(autouse=True)
+def _no_limits_left_over() -> Iterator[None]:
+    """Limits count in Redis, which no transaction rolls back."""
+    throttle.forget_all()
+    yield
+    throttle.forget_all()
+
+
+def make_newsletter(name: str = "Tech News", *, slug: str = "tech-news", position: int = 0) -> Newsletter:
+    newsletter = Newsletter.objects.create(
+        name=name, slug=slug, description=f"What matters in {name}.", time_zone="Europe/Berlin", position=position
+    )
+    CadenceOffer.objects.create(newsletter=newsletter, cadence=Cadence.INSTANT)
+    CadenceOffer.objects.create(newsletter=newsletter, cadence=Cadence.DAILY, send_at=time(7))
+    CadenceOffer.objects.create(newsletter=newsletter, cadence=Cadence.WEEKLY, send_at=time(7), weekday=Weekday.FRIDAY)
+    return newsletter
+
+
+def make_texts() -> list[LegalVersion]:
+    made = []
+    for kind, slug, title in (("terms", "terms-of-use", "Terms of use"), ("privacy", "privacy", "Privacy policy")):
+        document = LegalDocument.objects.create(kind=kind, slug=slug, title=title)
+        version = legal.draft(document=document, body_markdown=f"# {title}\n\nBe kind.", now=timezone.now())
+        made.append(legal.publish_version(version=version, now=timezone.now()))
+    return made
+
+
+@pytest.fixture
+def texts(db: None) -> list[LegalVersion]:
+    """The terms and the privacy policy, one published version each."""
+    return make_texts()
+
+
+@pytest.fixture
+def newsletter(db: None, texts: list[LegalVersion]) -> Newsletter:
+    """Tech News: instant, daily and weekly."""
+    return make_newsletter()
+
+
+@pytest.fixture
+def product(db: None) -> Newsletter:
+    """A second newsletter."""
+    return make_newsletter("Product Updates", slug="product-updates", position=1)
+
+
+def ask(address: str, newsletter: Newsletter, *, cadence: str = "daily", now: datetime | None = None) -> Subscriber:
+    """`address` asks for the newsletter; nothing is confirmed."""
+    found = addresses.normalise(address)
+    signup.request(
+        address=found,
+        newsletter_cadences=[(newsletter, cadence)],
+        evidence=evidence(),
+        now=now or timezone.now(),
+    )
+    return Subscriber.objects.get(address_key=found.key)
+
+
+def confirmed(address: str, newsletter: Newsletter, *, cadence: str = "daily") -> Subscription:
+    """`address` has asked for the newsletter and confirmed."""
+    subscriber = ask(address, newsletter, cadence=cadence)
+    token = links.confirm_token(
+        subscriptions=subscriber.subscriptions.filter(newsletter=newsletter), now=timezone.now()
+    )
+    return signup.confirm(token=token, evidence=evidence(), now=timezone.now()).subscriptions[0]
+
+
+def evidence() -> consent.Evidence:
+    """What a form shows today."""
+    shown = terms.current()
+    return consent.Evidence(
+        ip="198.51.100.77",
+        user_agent="Lynx",
+        form_url="https://news.test/subscribe/",
+        versions=shown.versions,
+        form_text=shown.text,
+        source="form",
+    )
+
+
+@pytest.fixture
+def rita(newsletter: Newsletter) -> Subscription:
+    """Rita's confirmed daily subscription."""
+    return confirmed(RITA, newsletter)
+
+
+def form_token(*, age: timedelta = timedelta(minutes=1)) -> str:
+    """The seal of a form that was shown `age` ago."""
+    return terms.seal(terms=terms.current(), page="/articles/story/", now=timezone.now() - age)
+
+
+Fill = Callable[..., dict[str, object]]
+
+
+@pytest.fixture
+def fill() -> Fill:
+    """What a browser sends for a form that Rita filled in well; arguments change single fields."""
+
+    def filled(**changes: object) -> dict[str, object]:
+        data: dict[str, object] = {
+            "address": RITA,
+            "newsletters": ["tech-news"],
+            "cadence_tech-news": "weekly",
+            "consent": "on",
+            "website": "",
+            "form_token": form_token(),
+        } | changes
+        return {name: value for name, value in data.items() if value is not None}
+
+    return filled
+
+
+@pytest.fixture
+def browser() -> Client:
+    """A client that checks CSRF as a real server does."""
+    return Client(enforce_csrf_checks=True)
