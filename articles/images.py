@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 
 from articles.models import Article, ArticleQuerySet, Image
 from publication import pictures
@@ -67,6 +69,14 @@ def in_use(image: Image) -> ArticleQuerySet:
 def naming(image: Image) -> ArticleQuerySet:
     """Stories whose text names the picture by its number."""
     return Article.objects.filter(body_markdown__regex=rf"\]\(image:0*{image.pk}[ )]")
+
+
+# The admin imports this module at start, so the listener is there in every process.
+@receiver(post_delete, sender=Image)
+def _take_files_along(instance: Image, **_signal: Any) -> None:
+    """Once the deletion is committed, however it was asked for, the files go too."""
+    names = list(files_of(instance))
+    transaction.on_commit(lambda: remove_files(names))
 
 
 def _renditions(stem: str, master: pictures.CleanPicture, written: list[str]) -> dict[str, dict[str, str]]:

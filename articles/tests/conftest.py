@@ -1,7 +1,7 @@
 """The cast: a desk, Ada who writes, Edda who edits, Paul who publishes, and stories on demand."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -92,10 +92,11 @@ def seat() -> Callable[[User], Client]:
 
 
 @pytest.fixture
-def media(tmp_path: Path, settings: Any) -> Iterator[Path]:
+def media(tmp_path: Path, settings: Any) -> Path:
     """A media folder of the test's own."""
     settings.MEDIA_ROOT = tmp_path / "media"
-    yield settings.MEDIA_ROOT
+    folder: Path = settings.MEDIA_ROOT
+    return folder
 
 
 def png(width: int = 1200, height: int = 800) -> bytes:
@@ -106,7 +107,19 @@ def png(width: int = 1200, height: int = 800) -> bytes:
 
 
 @pytest.fixture
-def picture(media: Path, db: None) -> Image:
-    """A picture that was taken in properly."""
+def picture(db: None) -> Image:
+    """A picture's row as `images.store` leaves it; its files are not there."""
+    made = {
+        kind: {w: f"images/0a-{w}.{end}" for w in ("480", "960")} for kind, end in (("jpeg", "jpg"), ("webp", "webp"))
+    }
+    return Image.objects.create(
+        file="images/0a.jpg", alt="A mountain", caption="The pass in May", credit="Jane Roe/Agency",
+        width=1200, height=800, renditions=made,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def photograph(media: Path, db: None) -> Image:
+    """A picture that was really taken in, with its files."""
     words = Image(alt="A mountain", caption="The pass in May", credit="Jane Roe/Agency")
     return images.store(image=words, upload=png(), actor=None)

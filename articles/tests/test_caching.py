@@ -1,0 +1,78 @@
+"""A page is sent again only when it says something new."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+
+from articles import caching, publishing
+from articles.models import Section
+from articles.tests.conftest import StoryMaker
+from publication.models import Publication
+
+
+@pytest.fixture(autouse=True)
+def _stopped_clock() -> object:
+    """The ETag changes with the hour; no test may run over its end."""
+    with time_machine.travel(datetime(2026, 3, 1, 12, 10, tzinfo=UTC), tick=True):
+        yield
+
+
+def again(client: Client, path: str, etag: str) -> int:
+    return client.get(path, headers={"if-none-match": etag}).status_code
+
+
+def test_a_reader_who_has_the_page_gets_304(client: Client, story: StoryMaker) -> None:
+    made = story(state="published")
+    for path in ("/", made.get_absolute_url(), "/sections/news/", "/robots.txt"):
+        first = client.get(path)
+        second = client.get(path, headers={"if-none-match": first["ETag"]})
+        assert second.status_code == 304, path
+        assert second.content == b""
+        assert second["ETag"] == first["ETag"]
+
+
+def test_every_change_that_a_reader_could_see_is_sent(client: Client, story: StoryMaker, now: datetime) -> None:
+    made = story(state="published")
+    path = made.get_absolute_url()
+    etag = client.get(path)["ETag"]
+    assert again(client, path, etag) == 304
+    publishing.correct(article=made, text="Seven.", actor=None, now=now + timedelta(minutes=1))
+    assert again(client, path, etag) == 200
+    etag = client.get(path)["ETag"]
+    Publication.objects.update(name="Renamed House")
+    assert again(client, path, etag) == 200
+    etag = client.get(path)["ETag"]
+    Section.objects.create(name="Markets", slug="markets")
+    assert again(client, path, etag) == 200
+
+
+def test_a_withdrawn_story_is_never_answered_by_304(client: Client, story: StoryMaker, now: datetime) -> None:
+    made = story(state="published")
+    first = client.get(made.get_absolute_url())
+    publishing.withdraw(article=made, reason="Because.", actor=None, now=now)
+    headers = {"if-none-match": first["ETag"], "if-modified-since": first["Last-Modified"]}
+    assert client.get(made.get_absolute_url(), headers=headers).status_code == 410
+
+
+def test_hidden_form_values_are_no_news_but_a_page_does_not_stay_a_day() -> None:
+    one = caching.tag_of(
+        b'<p>x</p><input type="hidden" name="seal" value="1">', now=datetime(2026, 1, 1, 1, 5, tzinfo=UTC)
+    )
+    two = caching.tag_of(
+        b'<p>x</p><input type="hidden" name="seal" value="2">', now=datetime(2026, 1, 1, 1, 50, tzinfo=UTC)
+    )
+    late = caching.tag_of(
+        b'<p>x</p><input type="hidden" name="seal" value="2">', now=datetime(2026, 1, 1, 2, 5, tzinfo=UTC)
+    )
+    other = caching.tag_of(b"<p>y</p>", now=datetime(2026, 1, 1, 1, 5, tzinfo=UTC))
+    assert one == two
+    assert len({one, late, other}) == 3
+
+
+def test_head_is_answered_without_a_body(client: Client, story: StoryMaker) -> None:
+    story(state="published")
+    answer = client.head("/")
+    assert answer.status_code == 200
+    assert answer.content == b""

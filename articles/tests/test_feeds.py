@@ -1,0 +1,102 @@
+"""RSS, Atom and JSON feed tell the same, whatever a story contains."""
+
+import json
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from xml.etree import ElementTree
+
+import feedparser
+import pytest
+from django.test import Client
+
+from articles import publishing
+from articles.models import Article, Author, Image, Tag
+from articles.tests.conftest import StoryMaker
+from publication.models import Publication
+
+HOSTILE = "Gold & <b>silver</b> ]]> \u2028 “quoted” </title><script>x</script>"
+SITE = "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(("path", "version"), [("/feed.rss", "rss20"), ("/feed.atom", "atom10")])
+def test_a_feed_reader_gets_every_part(
+    client: Client, story: StoryMaker, picture: Image, now: datetime, path: str, version: str
+) -> None:
+    ann = Author.objects.create(name="Ann & Co", slug="ann")
+    body = f"See [there](/articles/other/).\n\n![Pass](image:{picture.pk})"
+    made = story(state="published", headline=HOSTILE.replace("\u2028", ""), authors=(ann,), body_markdown=body)
+    made.tags.add(Tag.objects.create(name="Metals", slug="metals"))
+    answer = client.get(path)
+    ElementTree.fromstring(answer.content)  # noqa: S314  # our own output
+    feed = feedparser.parse(answer.content)
+    assert not feed.bozo
+    assert feed.version == version
+    entry = feed.entries[0]
+    assert entry.link == SITE + made.get_absolute_url()
+    assert entry.title == made.headline
+    assert [tag.term for tag in entry.tags] == ["News", "Metals"]
+    assert entry.author == "Ann & Co"
+    html = entry.content[0].value
+    assert f'href="{SITE}/articles/other/"' in html
+    assert f'src="{SITE}/media/images/0a-960.jpg"' in html
+    assert "srcset" not in html
+
+
+def test_the_json_feed_tells_the_same(client: Client, story: StoryMaker) -> None:
+    made = story(state="published", headline="Gold & more")
+    answer = client.get("/feed.json")
+    assert answer["Content-Type"] == "application/feed+json"
+    told = json.loads(answer.content)
+    assert told["version"] == "https://jsonfeed.org/version/1.1"
+    assert told["feed_url"] == f"{SITE}/feed.json"
+    item = told["items"][0]
+    assert (item["title"], item["url"]) == ("Gold & more", SITE + made.get_absolute_url())
+    assert item["content_html"] == made.body_html
+    assert item["date_published"] == "2025-05-06T09:30:00+00:00"
+
+
+@pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom", "/feed.json"])
+def test_only_public_stories_newest_first(client: Client, story: StoryMaker, now: datetime, path: str) -> None:
+    for age, name in enumerate(["new-one", "old-one"]):
+        story(state="published", headline=name, published_at=now - timedelta(days=age))
+    for state in ("draft", "in_review", "withdrawn"):
+        story(state=state, headline=f"hidden-{state}")
+    content = client.get(path).content.decode()
+    assert content.index("new-one") < content.index("old-one")
+    assert "hidden-" not in content
+
+
+@pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom"])
+def test_what_xml_cannot_carry_is_left_out(client: Client, story: StoryMaker, path: str) -> None:
+    made = story(state="published")
+    Article.objects.filter(pk=made.pk).update(standfirst="a\x0bb\x01c\ufffed", headline="x\x0by")
+    Publication.objects.current()
+    Publication.objects.update(strapline="s\x0ct")
+    feed = feedparser.parse(client.get(path).content)
+    assert not feed.bozo
+    assert feed.entries[0].title == "x y"
+
+
+def test_a_moved_story_is_the_same_story_to_a_feed_reader(client: Client, story: StoryMaker, now: datetime) -> None:
+    made = story(state="published", slug="one")
+    before = feedparser.parse(client.get("/feed.atom").content).entries[0]
+    made.slug = "two"
+    made.save()
+    publishing.save_revision(article=made, actor=None, now=now)
+    after = feedparser.parse(client.get("/feed.atom").content).entries[0]
+    assert after.id == before.id
+    assert after.link != before.link
+
+
+def test_a_feed_reader_that_has_it_all_gets_304_until_something_changes(
+    client: Client, story: StoryMaker, now: datetime
+) -> None:
+    made = story(state="published")
+    story(state="published")
+    first = client.get("/feed.rss")
+    assert parsedate_to_datetime(first["Last-Modified"]) == now
+    assert client.get("/feed.rss", headers={"if-none-match": first["ETag"]}).status_code == 304
+    assert client.get("/feed.rss", headers={"if-modified-since": first["Last-Modified"]}).status_code == 304
+    publishing.withdraw(article=made, reason="Because.", actor=None, now=now + timedelta(hours=1))
+    assert client.get("/feed.rss", headers={"if-none-match": first["ETag"]}).status_code == 200
+    assert client.get("/feed.rss", headers={"if-modified-since": first["Last-Modified"]}).status_code == 200

@@ -1,0 +1,86 @@
+"""Pictures are taken in safely, kept in sizes, and removed with their files."""
+
+import io
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from PIL import Image as Pillow
+
+from articles import images
+from articles.models import Image
+from articles.tests.conftest import StoryMaker, png
+
+
+def stored(media: Path) -> set[str]:
+    return {each.name for each in media.rglob("*") if each.is_file()}
+
+
+def test_a_picture_gets_renditions_and_a_name_that_tells_nothing(photograph: Image, media: Path) -> None:
+    assert (photograph.width, photograph.height) == (1200, 800)
+    assert sorted(photograph.renditions["jpeg"], key=int) == ["480", "960"]
+    assert len(stored(media)) == 5
+    with Pillow.open(media / photograph.renditions["webp"]["480"]) as small:
+        assert (small.format, small.size) == ("WEBP", (480, 320))
+    with Pillow.open(media / photograph.renditions["jpeg"]["960"]) as large:
+        assert (large.format, large.size) == ("JPEG", (960, 640))
+
+
+def test_the_fitting_rendition_is_chosen(photograph: Image) -> None:
+    assert photograph.url_for(100).endswith("-480.jpg")
+    assert photograph.url_for(480).endswith("-480.jpg")
+    assert photograph.url_for(600).endswith("-960.jpg")
+    assert photograph.url_for(5000).endswith("-960.jpg")
+
+
+def test_a_small_picture_is_not_enlarged(media: Path, db: None) -> None:
+    small = images.store(image=Image(alt="Dot"), upload=png(200, 100), actor=None)
+    assert list(small.renditions["jpeg"]) == ["200"]
+
+
+def test_the_whereabouts_in_a_photograph_are_gone(media: Path, db: None) -> None:
+    out = io.BytesIO()
+    exif = Pillow.Exif()
+    exif[0x010E] = "SECRET-SOURCE"
+    Pillow.new("RGB", (800, 600), "red").save(out, "JPEG", exif=exif)
+    assert b"SECRET-SOURCE" in out.getvalue()
+    images.store(image=Image(alt="Red"), upload=out.getvalue(), actor=None)
+    for each in media.rglob("*"):
+        assert not each.is_file() or b"SECRET-SOURCE" not in each.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "upload",
+    [b"", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", b"\x89PNG\r\n\x1a\n rubbish", b"GIF89a"],
+)
+def test_what_is_no_picture_leaves_nothing_behind(media: Path, db: None, upload: bytes) -> None:
+    with pytest.raises(images.PictureRefused):
+        images.store(image=Image(alt="x"), upload=upload, actor=None)
+    assert stored(media) == set() if media.exists() else True
+    assert not Image.objects.exists()
+
+
+def test_a_new_file_takes_the_old_ones_place(
+    photograph: Image, media: Path, paul: User, django_capture_on_commit_callbacks: object
+) -> None:
+    old = stored(media)
+    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]  # pytest-django's fixture
+        images.store(image=photograph, upload=png(500, 400), actor=paul)
+    assert len(stored(media)) == 3
+    assert not stored(media) & old
+
+
+def test_a_deleted_picture_takes_its_files_along(
+    photograph: Image, media: Path, django_capture_on_commit_callbacks: object
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]  # pytest-django's fixture
+        Image.objects.all().delete()
+    assert stored(media) == set()
+
+
+def test_a_picture_knows_the_stories_that_show_it(story: StoryMaker, photograph: Image) -> None:
+    above = story(lead_image=photograph)
+    inside = story(body_markdown=f"![x](image:{photograph.pk})")
+    story(body_markdown="No photograph.")
+    assert set(images.in_use(photograph)) == {above, inside}
+    assert list(images.naming(photograph)) == [inside]

@@ -1,0 +1,108 @@
+"""The clock publishes what is due: once, in time, and one bad story holds up no other."""
+
+import logging
+from datetime import datetime, timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from articles import publishing, tasks
+from articles.models import Article
+from articles.tests.conftest import StoryMaker
+
+State = Article.State
+MINUTE = timedelta(minutes=1)
+
+
+def at(moment: datetime) -> time_machine.travel:
+    return time_machine.travel(moment, tick=False)
+
+
+def scheduled(story: StoryMaker, hour: datetime, now: datetime, **fields: object) -> Article:
+    made = story(**fields)
+    publishing.schedule(article=made, publish_at=hour, actor=None, now=now)
+    return made
+
+
+def test_a_story_is_published_at_its_hour_and_not_before(story: StoryMaker, now: datetime) -> None:
+    hour = now + timedelta(hours=2)
+    made = scheduled(story, hour, now)
+    with at(hour - MINUTE):
+        tasks.tick()
+    made.refresh_from_db()
+    assert made.state == State.SCHEDULED
+    with at(hour + MINUTE):
+        tasks.tick()
+    made.refresh_from_db()
+    assert made.state == State.PUBLISHED
+    assert made.published_at == hour
+    assert made.first_published_at == hour + MINUTE
+    assert made.publish_at is None
+
+
+def test_ticking_again_changes_nothing(story: StoryMaker, now: datetime) -> None:
+    made = scheduled(story, now + MINUTE, now)
+    for _ in range(5):
+        with at(now + 2 * MINUTE):
+            tasks.tick()
+    made.refresh_from_db()
+    assert made.revisions.filter(note="Published").count() == 1
+
+
+def test_a_bad_story_stays_scheduled_and_the_others_go_out(
+    story: StoryMaker, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = scheduled(story, now + MINUTE, now, headline="Bad")
+    good = scheduled(story, now + 2 * MINUTE, now)
+    Article.objects.filter(pk=bad.pk).update(body_markdown="![x](image:999)")
+    with at(now + 3 * MINUTE), caplog.at_level(logging.INFO):
+        tasks.tick()
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.state, good.state) == (State.SCHEDULED, State.PUBLISHED)
+    assert f"Article {bad.pk} is due but not ready" in caplog.text
+
+
+def test_an_unforeseen_fault_holds_up_no_other_story(
+    story: StoryMaker, now: datetime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = scheduled(story, now + MINUTE, now), scheduled(story, now + MINUTE, now)
+    real = publishing.publish_due
+
+    def flaky(*, article: Article, now: datetime) -> None:
+        if article.pk == bad.pk:
+            raise RuntimeError("the moon")
+        real(article=article, now=now)
+
+    monkeypatch.setattr(publishing, "publish_due", flaky)
+    with at(now + 2 * MINUTE):
+        tasks.tick()
+    good.refresh_from_db()
+    assert good.state == State.PUBLISHED
+    assert f"Article {bad.pk} could not be published: RuntimeError" in caplog.text
+
+
+def test_a_story_taken_off_the_clock_in_the_last_second_is_not_published(story: StoryMaker, now: datetime) -> None:
+    made = scheduled(story, now + MINUTE, now)
+    stale = Article.objects.get(pk=made.pk)
+    publishing.return_to_draft(article=made, actor=None, now=now)
+    with pytest.raises(publishing.WrongState):
+        publishing.publish_due(article=stale, now=now + 2 * MINUTE)
+    made.refresh_from_db()
+    assert made.state == State.DRAFT
+
+
+def test_a_story_moved_to_a_later_hour_waits_for_it(story: StoryMaker, now: datetime) -> None:
+    made = scheduled(story, now + MINUTE, now)
+    publishing.schedule(article=made, publish_at=now + timedelta(hours=5), actor=None, now=now)
+    with at(now + 2 * MINUTE):
+        tasks.tick()
+    made.refresh_from_db()
+    assert made.state == State.SCHEDULED
+
+
+def test_beat_rings_it_every_minute(settings: object) -> None:
+    entry = settings.CELERY_BEAT_SCHEDULE["articles.tasks.tick"]  # type: ignore[attr-defined]  # pytest-django's fixture
+    assert entry["task"] == tasks.tick.name
+    assert entry["schedule"].remaining_estimate(timezone.now()) <= MINUTE

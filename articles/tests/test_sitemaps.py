@@ -1,0 +1,84 @@
+"""Crawlers get every public page and nothing else, in the form that the protocols ask for."""
+
+from datetime import timedelta
+from urllib.robotparser import RobotFileParser
+from xml.etree import ElementTree
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from articles import sitemaps
+from articles.models import Article, Author, Section, Tag
+from articles.tests.conftest import StoryMaker
+
+SITE = "http://127.0.0.1:8000"
+NAMES = {"s": sitemaps.SITEMAP, "n": sitemaps.NEWS}
+
+
+def locations(client: Client, path: str) -> list[str]:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "application/xml; charset=utf-8"
+    root = ElementTree.fromstring(answer.content)  # noqa: S314  # our own output
+    return [each.text or "" for each in root.iterfind(".//s:loc", NAMES)]
+
+
+def test_the_sitemap_has_every_public_page_once(client: Client, story: StoryMaker) -> None:
+    ann = Author.objects.create(name="Ann", slug="ann")
+    Author.objects.create(name="Idle", slug="idle")
+    Section.objects.create(name="Empty", slug="empty")
+    story(state="published", slug="one", authors=(ann,)).tags.add(Tag.objects.create(name="Gold", slug="gold"))
+    story(state="published", slug="two", authors=(ann,))
+    for state in ("draft", "in_review", "withdrawn"):
+        story(state=state)
+    assert locations(client, "/sitemap.xml") == [
+        f"{SITE}{path}"
+        for path in ("/", "/sections/news/", "/tags/gold/", "/authors/ann/", "/articles/one/", "/articles/two/")
+    ]
+
+
+def test_lastmod_is_a_w3c_date_with_a_zone(client: Client, story: StoryMaker) -> None:
+    story(state="published")
+    assert "<lastmod>2025-05-06T09:30:00+00:00</lastmod>" in client.get("/sitemap.xml").content.decode()
+
+
+def test_a_long_sitemap_is_divided(client: Client, story: StoryMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sitemaps, "FILE_LENGTH", 2)
+    for number in range(5):
+        story(state="published", slug=f"s{number}")
+    parts = locations(client, "/sitemap.xml")
+    assert parts == [f"{SITE}/sitemap-{number}.xml" for number in (1, 2, 3)]
+    found = [each for part in parts for each in locations(client, part.removeprefix(SITE)) if "/articles/" in each]
+    assert found == [f"{SITE}/articles/s{number}/" for number in range(5)]
+    assert client.get("/sitemap-4.xml").status_code == 404
+    assert client.get("/sitemap-0.xml").status_code == 404
+
+
+def test_the_news_sitemap_has_two_days(client: Client, story: StoryMaker) -> None:
+    today = timezone.now()
+    story(state="published", slug="fresh", headline="A & B <c>", published_at=today - timedelta(hours=47))
+    story(state="published", slug="stale", published_at=today - timedelta(hours=49))
+    assert locations(client, "/news-sitemap.xml") == [f"{SITE}/articles/fresh/"]
+    root = ElementTree.fromstring(client.get("/news-sitemap.xml").content)  # noqa: S314  # our own output
+    news = root.find(".//n:news", NAMES)
+    assert news is not None
+    assert news.findtext("n:title", namespaces=NAMES) == "A & B <c>"
+    assert news.findtext("n:publication/n:language", namespaces=NAMES) == "en"
+
+
+def test_a_broken_headline_cannot_break_the_news_sitemap(client: Client, story: StoryMaker) -> None:
+    made = story(state="published", published_at=timezone.now() - timedelta(hours=1))
+    Article.objects.filter(pk=made.pk).update(headline="x\x0by\ufffe")
+    assert len(locations(client, "/news-sitemap.xml")) == 1
+
+
+def test_robots_may_read_stories_and_not_what_is_personal(client: Client, db: None) -> None:
+    rules = RobotFileParser()
+    answer = client.get("/robots.txt")
+    assert answer["Content-Type"].startswith("text/plain")
+    rules.parse(answer.content.decode().splitlines())
+    assert rules.can_fetch("Googlebot", f"{SITE}/articles/one/")
+    for path in ("/admin/", "/preferences/abc/", "/confirm/abc/", "/unsubscribe/abc/"):
+        assert not rules.can_fetch("Googlebot", SITE + path)
+    assert rules.site_maps() == [f"{SITE}/sitemap.xml", f"{SITE}/news-sitemap.xml"]
