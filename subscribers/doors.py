@@ -74,9 +74,13 @@ def opened_by_link(view: View) -> View:
     return csrf_exempt(page)
 
 
-def private(response: HttpResponse) -> HttpResponse:
-    """Mark a response as one reader's own."""
+def private(response: HttpResponse, *, referrer: str = "no-referrer") -> HttpResponse:
+    """Mark a response as one reader's own.
+
+    A form that `is_from_here` will check needs `same-origin`: under `no-referrer`
+    browsers send its POST with "Origin: null".
+    """
     response["Cache-Control"] = "no-store, private"
-    response["Referrer-Policy"] = "no-referrer"
+    response["Referrer-Policy"] = referrer
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response

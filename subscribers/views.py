@@ -27,7 +27,9 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     if not doors.is_from_here(request):
         form.add_error(None, ELSEWHERE)
     if not form.is_valid():
-        return doors.private(render(request, "subscribers/subscribe.html", {"form": form}, status=422))
+        return doors.private(
+            render(request, "subscribers/subscribe.html", {"form": form}, status=422), referrer="same-origin"
+        )
     _request(request, form)
     return doors.SeeOther(reverse("subscribe_sent"))
 
@@ -63,7 +65,9 @@ def preferences_link(request: HttpRequest) -> HttpResponse:
     if not doors.is_from_here(request):
         form.add_error(None, ELSEWHERE)
     if not form.is_valid():
-        return doors.private(render(request, "subscribers/preferences_link.html", {"form": form}, status=422))
+        return doors.private(
+            render(request, "subscribers/preferences_link.html", {"form": form}, status=422), referrer="same-origin"
+        )
     now, address = timezone.now(), form.cleaned_data["address"]
     if throttle.preferences(address=address, ip=privacy.client_ip(request), now=now) is throttle.Verdict.WELCOME:
         preferences.request_link(address=address, now=now)
