@@ -1,0 +1,64 @@
+"""What a reader does, for the journeys: sign up, look into the inbox."""
+
+import re
+import time
+
+from playwright.sync_api import Locator, Page, expect
+
+NEWSLETTER = "Block News Tech & Product Updates"
+# The form refuses answers that come faster than a person can read it.
+READING_SECONDS = 2.2
+INBOX_SECONDS = 25.0
+
+
+def form(page: Page) -> Locator:
+    """The sign-up form of the page."""
+    return page.locator("form.signup__form")
+
+
+def fill(page: Page, *, address: str, cadence: str = "daily") -> None:
+    """Fill the form in as a reader who agrees; it is not sent."""
+    block = form(page)
+    block.get_by_label("Your e-mail address").fill(address)
+    block.get_by_label(NEWSLETTER).first.check()
+    block.get_by_label(f"How often {NEWSLETTER} comes").select_option(cadence)
+    block.get_by_label("I agree").check()
+
+
+def send(page: Page) -> None:
+    """Press the button after the time that reading takes."""
+    time.sleep(READING_SECONDS)
+    form(page).get_by_role("button", name="Subscribe").click()
+
+
+def open_letter(page: Page, *, address: str, subject: str) -> None:
+    """Wait in the local inbox for a mail to the address, and show its text."""
+    wanted = page.locator("ol.mails a").filter(has_text=address).filter(has_text=re.compile(subject))
+    end = time.monotonic() + INBOX_SECONDS
+    while True:
+        page.goto("/inbox/")
+        if wanted.count():
+            break
+        assert time.monotonic() < end, f"No mail with {subject!r} came; there are: {page.locator('main').inner_text()}"
+        time.sleep(0.4)
+    wanted.first.click()
+    page.get_by_role("link", name="Text").click()
+
+
+def follow(page: Page, *, path: str) -> None:
+    """Open the first link of the shown mail that leads to this part of the site."""
+    target = page.locator(f'.plain a[href*="{path}"]').first.get_attribute("href")
+    assert target, f"no link to {path}"
+    page.goto(target)
+
+
+def subscribe(page: Page, *, address: str, cadence: str = "daily") -> None:
+    """From the front page to a confirmed subscription."""
+    page.goto("/")
+    fill(page, address=address, cadence=cadence)
+    send(page)
+    expect(page.get_by_role("heading", name="Look in your inbox")).to_be_visible()
+    open_letter(page, address=address, subject="onfirm")
+    follow(page, path="/confirm/")
+    page.locator("main").get_by_role("button").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("You are subscribed")

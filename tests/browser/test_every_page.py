@@ -1,0 +1,85 @@
+"""What holds on every reader page: it fits a telephone, it can be read by all, it keeps quiet."""
+
+from functools import cache
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import TELEPHONE, Opener
+
+PAGES = {
+    "front": "/",
+    "story": "/articles/kyrgyzstan-crypto-reserve/",
+    "story-with-table": "/articles/digital-som-explained/",
+    "section": "/sections/markets/",
+    "tag": "/tags/bitcoin/",
+    "author": "/authors/nora-ellery/",
+    "search": "/search/?q=gold",
+    "newsletters": "/newsletters/",
+    "newsletter": "/newsletters/tech-and-product-updates/",
+    "subscribe": "/subscribe/",
+    "preferences": "/preferences/",
+    "legal": "/legal/privacy-policy/",
+    "legal-version": "/legal/terms-of-use/1/",
+    "spoilt-link": "/confirm/not-a-token/",
+}
+every_page = pytest.mark.parametrize("path", PAGES.values(), ids=PAGES.keys())
+RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@cache
+def _axe() -> str:
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def _faults(page: Page) -> list[str]:
+    """What axe-core finds, one line per rule, with the first element that breaks it."""
+    page.evaluate(_axe())
+    found = page.evaluate("rules => axe.run(document, {runOnly: rules}).then(result => result.violations)", RULES)
+    return [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in found]
+
+
+@every_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_read_it(open_page: Opener, path: str, scheme: str) -> None:
+    page = open_page(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(path)
+    assert _faults(page) == []
+
+
+@every_page
+def test_it_fits_a_narrow_telephone(open_page: Opener, path: str) -> None:
+    page = open_page(size=TELEPHONE)
+    page.goto(path)
+    page.wait_for_load_state("networkidle")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= TELEPHONE[0], f"{wide} pixels wide"
+
+
+@every_page
+def test_it_has_one_heading_and_sets_no_cookie(open_page: Opener, path: str) -> None:
+    page = open_page()
+    page.goto(path)
+    assert page.locator("h1").count() == 1
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("[style], style, script:not([src]):not([type='application/ld+json'])").count() == 0
+    assert page.context.cookies() == []
+
+
+def test_text_may_be_twice_as_large(open_page: Opener) -> None:
+    page = open_page(size=(640, 900))
+    page.goto("/articles/kyrgyzstan-crypto-reserve/")
+    # 200 % of 16 pixels, as a reader sets it in the browser (WCAG 2.2, 1.4.4).
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
+
+
+def test_paper_shows_the_story_alone(open_page: Opener) -> None:
+    page = open_page()
+    page.goto("/articles/kyrgyzstan-crypto-reserve/")
+    page.emulate_media(media="print")
+    assert page.locator("article.story h1").is_visible()
+    for part in (".signup-band", ".sections", ".masthead__tools"):
+        assert not page.locator(part).is_visible(), part

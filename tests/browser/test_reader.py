@@ -1,0 +1,107 @@
+"""A reader's way: the front page, a story, the form with faults and without, the letters, the way out."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import reading
+from tests.browser.conftest import Opener
+
+HEADLINE = "Binance Co-Founder CZ Backs Kyrgyzstan's Crypto Reserve with BTC and BNB"
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])
+def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) -> None:
+    page = open_page(java_script_enabled=scripts)
+    address = f"reader-{scripts}@example.org".lower()
+
+    page.goto("/")
+    lead = page.locator(".card--lead")
+    expect(lead.get_by_role("heading")).to_have_text(HEADLINE)
+    lead.get_by_role("link", name=HEADLINE).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(HEADLINE)
+    story = page.locator("article.story")
+    expect(story.locator(".kicker")).to_have_text("News")
+    expect(story.locator(".story__head .byline")).to_contain_text("Staff Writer")
+    expect(story.locator(".story__head time")).to_have_text("6 May 2025")
+    expect(story.locator(".credit")).to_have_text("Lev radin/Shutterstock")
+    assert "placeholder" in (story.locator(".figure img").get_attribute("alt") or "").lower()
+
+    reading.form(page).get_by_label("Your e-mail address").fill("reader at example")
+    reading.send(page)
+    faults = page.locator(".field-error")
+    assert faults.count() >= 3, faults.all_inner_texts()
+    expect(reading.form(page).get_by_label("Your e-mail address")).to_have_value("reader at example")
+
+    reading.fill(page, address=address, cadence="instant")
+    reading.send(page)
+    expect(page.get_by_role("heading", name="Look in your inbox")).to_be_visible()
+
+    reading.open_letter(page, address=address, subject="onfirm")
+    reading.follow(page, path="/confirm/")
+    confirm = page.url
+    page.locator("main").get_by_role("button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are subscribed")
+    expect(page.locator("main")).to_contain_text(reading.NEWSLETTER)
+    page.goto(confirm)
+    page.locator("main").get_by_role("button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Already confirmed")
+
+    reading.open_letter(page, address=address, subject="ubscribed|elcome")
+    reading.follow(page, path="/preferences/")
+    section = page.get_by_role("region", name=reading.NEWSLETTER)
+    expect(section.get_by_label("How often")).to_have_value("instant")
+    section.get_by_label("How often").select_option("weekly")
+    section.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_be_visible()
+    expect(section.get_by_label("How often")).to_have_value("weekly")
+
+    reading.open_letter(page, address=address, subject="ubscribed|elcome")
+    reading.follow(page, path="/unsubscribe/")
+    page.locator("main").get_by_role("button", name="Unsubscribe").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")
+
+    assert page.context.cookies() == [], "a reader carries a cookie"
+
+
+def test_the_form_can_be_sent_without_a_mouse(open_page: Opener) -> None:
+    page = open_page()
+    page.goto("/articles/digital-som-explained/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+    def tab_to(selector: str) -> None:
+        """Press Tab until the element has the focus; whatever has it on the way can be seen to have it."""
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            ring = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert ring != "none", page.evaluate("document.activeElement.outerHTML")
+            if page.evaluate("s => document.activeElement.matches(s)", selector):
+                return
+        raise AssertionError(f"Tab never reaches {selector}")
+
+    tab_to("#signup_address")
+    page.keyboard.type("keyboard@example.org")
+    tab_to("[name=newsletters]")
+    page.keyboard.press("Space")
+    tab_to("select[name^=cadence_]")
+    page.keyboard.press("w")
+    tab_to("[name=consent]")
+    page.keyboard.press("Space")
+    page.wait_for_timeout(reading.READING_SECONDS * 1000)
+    tab_to("button[type=submit]")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Look in your inbox")).to_be_visible()
+
+
+def test_fresh_signup_and_known_address_get_the_same_page(open_page: Opener) -> None:
+    page = open_page()
+    answers = []
+    for _ in range(2):
+        page.goto("/subscribe/")
+        reading.fill(page, address="twice@example.org")
+        reading.send(page)
+        expect(page.get_by_role("heading", name="Look in your inbox")).to_be_visible()
+        answers.append(page.locator("main").inner_text())
+    assert answers[0] == answers[1]
