@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminImageFieldWidget
 
 from mailkit import addresses
 from publication import colours, pictures
-from publication.models import Publication
+from publication.models import Publication, validate_colour
 
 if TYPE_CHECKING:
     BytesFile = ContentFile[bytes]
@@ -91,6 +91,7 @@ class PublicationForm(RowForm):
     def clean_accent_colour(self) -> str:
         """A colour for links and buttons that can be read on white."""
         colour: str = self.cleaned_data["accent_colour"]
+        validate_colour(colour)
         if colours.contrast(colour, colours.WHITE) < colours.READABLE:
             raise ValidationError(
                 _("This colour is too light to be read on white. Try %(darker)s."),
