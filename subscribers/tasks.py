@@ -1,9 +1,6 @@
 """What workers do for readers. Every task may run never, once or five times; the rows decide."""
 
-from functools import partial
-
 from celery import shared_task
-from django.db import transaction
 from django.utils import timezone
 
 from subscribers import erasure, posting, privacy
@@ -14,10 +11,10 @@ HOUSEKEEPING_MINUTE = 17
 def wake(*, letter_id: int) -> None:
     """Ask a worker to send this letter as soon as the transaction has committed.
 
-    `delay_on_commit` would let a broker that is away fail the request whose row
-    is already safe; `robust` logs that and goes on, and `tick` finds the row.
+    A broker that is away is logged and does not fail the request whose row is
+    already safe; `tick` finds the row.
     """
-    transaction.on_commit(partial(send_letter.apply_async, (letter_id,), retry=False), robust=True)
+    send_letter.delay_on_commit(letter_id)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
 
 
 @shared_task
