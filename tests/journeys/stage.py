@@ -146,6 +146,8 @@ class Stage:
         for process in self.started:
             self.kill(process)
         embedded.remove(self.var)
+        for server in embedded.STARTED:
+            server.poll()
 
     def _answers(self) -> bool:
         try:

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def script() -> dict[str, object]:
-    """Slow enough that there is a middle of the issue."""
-    return {"rules": [{"at": "ACCEPTED", "do": "delay", "seconds": 0.02}]}
+    """Slow enough that an issue has a middle, longer than a lane works in these tests."""
+    return {"rules": [{"at": "ACCEPTED", "do": "delay", "seconds": 0.1}]}
 
 
 def sent(issue: Issue) -> bool:
