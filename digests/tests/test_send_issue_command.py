@@ -1,0 +1,204 @@
+"""manage.py send_issue: what it says, how it ends, and with which exit code."""
+
+import io
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from digests import approval
+from digests.management.commands import send_issue
+from digests.models import Delivery, Issue
+from digests.tests import copies
+from publication.models import Publication
+from subscribers.models import Newsletter
+
+State = Issue.State
+Happens = Callable[[], object]
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def while_waiting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let one thing happen per look of the watching command; it must not look once more."""
+
+    def plan(*events: Happens) -> None:
+        waiting = list(events)
+
+        def pass_time(_seconds: float) -> None:
+            waiting.pop(0)()
+
+        monkeypatch.setattr(send_issue.time, "sleep", pass_time)
+
+    return plan
+
+
+def turn(issue: Issue, state: State, reason: str = "", **fields: object) -> Happens:
+    return lambda: Issue.objects.filter(pk=issue.pk).update(state=state, state_reason=reason, **fields)
+
+
+def send(issue: Issue, *options: str, out: io.StringIO | None = None) -> str:
+    stream = out or io.StringIO()
+    call_command("send_issue", str(issue.pk), *options, stdout=stream)
+    return stream.getvalue()
+
+
+def test_it_approves_and_says_so(digest: Issue) -> None:
+    said = send(digest)
+
+    digest.refresh_from_db()
+    assert digest.state == State.SCHEDULED
+    assert said == f"Issue {digest.pk} is approved and is on its way.\n"
+
+
+def test_an_hour_that_was_set_is_kept(digest: Issue) -> None:
+    later = timezone.now() + timedelta(days=1)
+    Issue.objects.update(scheduled_for=later)
+
+    said = send(digest)
+
+    digest.refresh_from_db()
+    assert digest.scheduled_for == later
+    assert f"leaves at {later:%Y-%m-%d %H:%M} UTC" in said
+
+
+def test_an_issue_that_does_not_exist(db: None) -> None:
+    with pytest.raises(CommandError, match=r"There is no issue 17\.") as error:
+        call_command("send_issue", "17")
+    assert error.value.returncode == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--wait",)])
+def test_what_cannot_be_approved_is_refused_with_a_sentence(digest: Issue, options: tuple[str, ...]) -> None:
+    Issue.objects.update(state=State.CANCELLED)
+
+    with pytest.raises(CommandError, match="Only a draft can be approved; this issue is cancelled") as error:
+        send(digest, *options)
+    assert error.value.returncode == 1
+
+
+def test_what_cannot_be_frozen_is_refused_with_a_sentence(digest: Issue) -> None:
+    Publication.objects.update(postal_address="")
+
+    with pytest.raises(CommandError, match="postal address"):
+        send(digest)
+
+
+def test_waiting_ends_well_when_the_issue_is_sent(digest: Issue, while_waiting: Callable[..., None]) -> None:
+    while_waiting(
+        turn(digest, State.SENDING, audience_count=4, number=1, started_at=timezone.now()),
+        turn(digest, State.SENT),
+    )
+
+    said = send(digest, "--wait")
+
+    assert said.splitlines()[-1].startswith(f"issue {digest.pk}: sent, 0 of 4 copies")
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "code", "sentence"),
+    [
+        (State.SENT_WITH_EXCEPTIONS, "3 uncertain", 3, r"sent with exceptions: 3 uncertain\. .*deliveries"),
+        (State.PAUSED, "The server refuses us (535).", 1, r"paused: The server refuses us \(535\)\.$"),
+        (State.CANCELLED, "", 1, r"cancelled\.$"),
+        (State.DRAFT, "“Third” was withdrawn after the approval.", 1, r"draft: “Third” was withdrawn"),
+    ],
+)
+def test_waiting_ends_otherwise_with_a_code_and_a_sentence(
+    digest: Issue, while_waiting: Callable[..., None], state: State, reason: str, code: int, sentence: str
+) -> None:
+    while_waiting(turn(digest, state, reason, audience_count=3, number=1))
+
+    with pytest.raises(CommandError, match=sentence) as error:
+        send(digest, "--wait")
+    assert error.value.returncode == code
+
+
+def test_an_issue_that_is_under_way_is_watched_again(
+    newsletter: Newsletter, while_waiting: Callable[..., None]
+) -> None:
+    issue = copies.issue(newsletter, audience=1)
+    copies.copy(issue, None, Delivery.State.UNCERTAIN)
+    while_waiting(turn(issue, State.SENT_WITH_EXCEPTIONS, "1 uncertain"))
+
+    with pytest.raises(CommandError, match="1 uncertain"):
+        send(issue, "--wait")
+
+
+def test_without_wait_an_issue_that_is_under_way_is_refused(newsletter: Newsletter) -> None:
+    with pytest.raises(CommandError, match="Only a draft"):
+        send(copies.issue(newsletter))
+
+
+def test_ctrl_c_ends_the_watching_and_not_the_sending(digest: Issue, while_waiting: Callable[..., None]) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    while_waiting(turn(digest, State.SENDING, audience_count=4, number=1), interrupt)
+    out = io.StringIO()
+
+    with pytest.raises(SystemExit) as ended:
+        send(digest, "--wait", out=out)
+
+    digest.refresh_from_db()
+    assert ended.value.code == 130
+    assert digest.state == State.SENDING
+    assert f"goes on without you. To watch it again: manage.py send_issue {digest.pk} --wait" in out.getvalue()
+
+
+def test_progress_on_a_terminal_is_one_line(newsletter: Newsletter, while_waiting: Callable[..., None]) -> None:
+    issue = copies.issue(newsletter, audience=1_200)
+    Issue.objects.update(started_at=timezone.now() - timedelta(seconds=10))
+    Delivery.objects.bulk_create(
+        [Delivery(issue=issue, state="accepted", settled_at=timezone.now()) for _ in range(300)]
+        + [Delivery(issue=issue) for _ in range(900)]
+    )
+    while_waiting(lambda: None, turn(issue, State.SENT))
+
+    said = send(issue, "--wait", out=Terminal())
+
+    assert said.count("\n") == 1
+    assert re.search(r"\rissue \d+: sending, 300 of 1,200 copies \(25 %\), \d+ a second, \d+ s left", said)
+
+
+def test_progress_in_a_log_is_a_line_at_most_every_five_seconds(
+    newsletter: Newsletter, while_waiting: Callable[..., None]
+) -> None:
+    issue = copies.issue(newsletter, audience=50)
+    more = [lambda: copies.copy(issue, None, Delivery.State.ACCEPTED)] * 50
+    while_waiting(*more, turn(issue, State.SENT))
+
+    said = send(issue, "--wait")
+
+    assert 2 <= len(said.splitlines()) <= 4
+    assert "\r" not in said
+    assert "sent, 50 of 50 copies (100 %)" in said.splitlines()[-1]
+
+
+def test_a_sending_that_does_not_move_is_remarked_upon_once(
+    newsletter: Newsletter, while_waiting: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue = copies.issue(newsletter)
+    monkeypatch.setattr(send_issue, "IDLE_SECONDS", -1.0)
+    while_waiting(*[lambda: None] * 5, turn(issue, State.SENT))
+    errors = io.StringIO()
+
+    call_command("send_issue", str(issue.pk), "--wait", stdout=io.StringIO(), stderr=errors)
+
+    assert errors.getvalue().count("Are a Celery worker and beat running?") == 1
+
+
+def test_it_is_the_same_approval_as_everywhere(digest: Issue) -> None:
+    send(digest)
+
+    with pytest.raises(approval.NotAllowed):
+        approval.approve(issue=digest, actor=None, now=timezone.now())
