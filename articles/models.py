@@ -84,7 +84,10 @@ class Author(models.Model):
 class Image(models.Model):
     """A picture with what a reader who cannot see it, or who asks whose it is, must be told."""
 
-    file = models.ImageField(upload_to="images/", width_field="width", height_field="height")
+    # No ImageField: it decodes uploads in the web process. `articles.images.store` is the door.
+    file = models.FileField(
+        "picture", upload_to="images/", help_text="JPEG, PNG, WebP or GIF, at most 10 MB and 40 megapixels."
+    )
     alt = models.CharField(
         "alternative text",
         max_length=300,

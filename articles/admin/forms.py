@@ -23,6 +23,8 @@ CONFLICT = (
     "{who} saved this story at {when} UTC, while you were writing. Nothing of yours is lost: copy it from the fields "
     "below, open the story again in a second window, and put your changes in there."
 )
+# What the form writes into the story's own row; tags and bylines are rows of their own.
+COLUMNS = ("headline", "slug", "standfirst", "body_markdown", "section", "lead_image", "published_at")
 WORDS = ("headline", "standfirst", "body_markdown")
 
 
@@ -33,7 +35,7 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
 
     class Meta:
         model = Article
-        fields = ["headline", "slug", "standfirst", "body_markdown", "section", "tags", "lead_image", "published_at"]
+        fields = [*COLUMNS, "tags"]
         help_texts = {"body_markdown": WRITING}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

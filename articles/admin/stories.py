@@ -19,7 +19,7 @@ from unfold.enums import ActionVariant
 
 from articles import markup, publishing, rights, views
 from articles.admin import doors
-from articles.admin.forms import StoryForm
+from articles.admin.forms import COLUMNS, StoryForm
 from articles.models import Article, Byline, Correction
 from articles.refusals import PublishingError
 
@@ -134,8 +134,7 @@ class ArticleAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
         """Save what the form shows and nothing else: a state that changed meanwhile stays changed."""
         if change:
-            columns = [name for name in form.Meta.fields if name not in {"tags", "base"}]
-            obj.save(update_fields=[*columns, "updated_at"])
+            obj.save(update_fields=[*COLUMNS, "updated_at"])
         else:
             obj.save()
 

@@ -1,6 +1,7 @@
 """Stories move by verbs; what a verb is refused for is said in a sentence."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -65,13 +66,13 @@ def test_publishing_again_keeps_the_first_release(story: StoryMaker, now: dateti
 def test_a_verb_that_does_not_fit_changes_nothing(story: StoryMaker, now: datetime, state: str, verb: str) -> None:
     made = story(state=state)
     versions = made.revisions.count()
-    extra = {
+    extras: dict[str, dict[str, Any]] = {
         "withdraw": {"reason": "Because."},
         "correct": {"text": "It was two."},
         "schedule": {"publish_at": now + timedelta(days=1)},
-    }.get(verb, {})
+    }
     with pytest.raises(publishing.WrongState) as refused:
-        getattr(publishing, verb)(article=made, actor=None, now=now, **extra)
+        getattr(publishing, verb)(article=made, actor=None, now=now, **extras.get(verb, {}))
     assert str(refused.value).startswith(f"The story is {State(state).label.lower()} now")
     made.refresh_from_db()
     assert made.state == state

@@ -55,7 +55,7 @@ def test_restore_brings_back_words_and_furniture_and_keeps_the_rest(
 
     again = publishing.restore(revision=first, actor=None, now=now)
     made.refresh_from_db()
-    assert (made.headline, made.section.slug, made.lead_image) == ("Story 1", "news", picture)
+    assert (made.headline, made.section.slug, made.lead_image_id) == ("Story 1", "news", picture.pk)
     assert made.body_html == "<p>Some <strong>bold</strong> words.</p>"
     assert list(made.tags.all()) == [tag]
     assert made.byline == "Ann and Bob"

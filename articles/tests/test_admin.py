@@ -1,0 +1,330 @@
+"""The editors' pages: who sees, writes and moves what."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from django.contrib.admin import site
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from articles import publishing
+from articles.models import Article, Author, Byline, Correction, Image, Section
+from articles.tests.conftest import StoryMaker, png
+from publication.models import Publication
+
+Seat = Callable[[User], Client]
+ARTICLES = "/admin/articles/article/"
+State = Article.State
+
+
+def filled_in(client: Client, path: str) -> dict[str, Any]:
+    """Everything a browser would send back of the form at `path`, as it stands there."""
+    page = BeautifulSoup(client.get(path).content, "html5lib")
+    form = page.select_one("#article_form, #image_form")
+    assert form is not None
+    values: dict[str, Any] = {}
+    for field in form.select("input[name], textarea[name]"):
+        if field.get("type") not in {"submit", "file", "checkbox"} and "__prefix__" not in str(field["name"]):
+            values[str(field["name"])] = (
+                field.text.removeprefix("\n") if field.name == "textarea" else field.get("value", "")
+            )
+    for field in form.select("select[name]"):
+        chosen = [str(each["value"]) for each in field.select("option[selected]")]
+        values[str(field["name"])] = chosen if field.has_attr("multiple") else (chosen or [""])[0]
+    return {name: value for name, value in values.items() if "__prefix__" not in name}
+
+
+def errors(answer: Any) -> str:
+    return " ".join(BeautifulSoup(answer.content, "html5lib").get_text(" ").split())
+
+
+@pytest.mark.parametrize("model", [model for model in site._registry if model._meta.app_label == "articles"])
+def test_every_list_and_form_opens_and_searches(
+    seat: Seat, paul: User, story: StoryMaker, picture: Image, now: datetime, model: Any
+) -> None:
+    paul.is_superuser = True
+    paul.save()
+    made = story(state="published", lead_image=picture, authors=(Author.objects.create(name="Ann", slug="ann"),))
+    publishing.correct(article=made, text="Seven.", actor=None, now=now)
+    made.slug = "moved"
+    made.save()
+    publishing.save_revision(article=made, actor=None, now=now)
+    client = seat(paul)
+    path = f"/admin/articles/{model._meta.model_name}/"
+    assert client.get(path, {"q": "a"}).status_code == 200
+    for row in model.objects.all():
+        assert client.get(f"{path}{row.pk}/change/").status_code == 200
+    if site._registry[model].has_add_permission(client.get(path).wsgi_request):
+        assert client.get(f"{path}add/").status_code == 200
+    assert site._registry[model].search_fields
+    assert site._registry[model].list_filter
+
+
+def test_an_author_writes_a_draft_and_it_is_theirs(seat: Seat, ada: User, desk: Section) -> None:
+    client = seat(ada)
+    values = filled_in(client, f"{ARTICLES}add/") | {
+        "headline": "My story", "slug": "my-story", "body_markdown": "Some *words*.", "section": str(desk.pk),
+    }  # fmt: skip
+    answer = client.post(f"{ARTICLES}add/", values)
+    assert answer.status_code == 302, errors(answer)
+    made = Article.objects.get(slug="my-story")
+    assert made.state == State.DRAFT
+    assert made.body_html == "<p>Some <em>words</em>.</p>"
+    assert made.revisions.get().created_by == ada
+    values = filled_in(client, f"{ARTICLES}{made.pk}/change/") | {"headline": "My better story"}
+    assert client.post(f"{ARTICLES}{made.pk}/change/", values).status_code == 302
+    made.refresh_from_db()
+    assert made.headline == "My better story"
+    assert made.revisions.count() == 2
+
+
+def test_an_author_sees_no_story_of_another(seat: Seat, ada: User, story: StoryMaker) -> None:
+    other = story(headline="Confidential")
+    client = seat(ada)
+    assert "Confidential" not in client.get(ARTICLES).content.decode()
+    for path in ("change/", "preview/", "do/submit/", "history/", "delete/"):
+        answer = client.get(f"{ARTICLES}{other.pk}/{path}", follow=True)
+        assert answer.status_code in {404, 403} or "Confidential" not in answer.content.decode(), path
+    revision = other.revisions.get()
+    assert "Confidential" not in client.get("/admin/articles/revision/").content.decode()
+    assert client.post(f"/admin/articles/revision/{revision.pk}/restore/").status_code == 404
+    assert client.get(f"{ARTICLES}{other.pk}/preview/").status_code == 404
+
+
+def test_an_author_is_offered_what_an_author_may_do(seat: Seat, ada: User, story: StoryMaker) -> None:
+    made = story()
+    Byline.objects.create(article=made, author=Author.objects.create(name="Ada", slug="ada", user=ada))
+    client = seat(ada)
+    page = client.get(f"{ARTICLES}{made.pk}/change/").content.decode()
+    assert f"{ARTICLES}{made.pk}/do/submit/" in page
+    for verb in ("publish", "schedule", "withdraw", "return"):
+        assert f"/do/{verb}/" not in page
+        client.post(f"{ARTICLES}{made.pk}/do/{verb}/", {"reason": "x"})
+    client.post(ARTICLES, {"action": "publish_selected", "_selected_action": [made.pk]})
+    made.refresh_from_db()
+    assert made.state == State.DRAFT
+    client.post(f"{ARTICLES}{made.pk}/do/submit/")
+    made.refresh_from_db()
+    assert made.state == State.IN_REVIEW
+    answer = client.post(f"{ARTICLES}{made.pk}/change/", {"headline": "Changed after all"})
+    assert answer.status_code == 403
+
+
+def test_asking_changes_nothing_and_the_button_does(seat: Seat, paul: User, story: StoryMaker) -> None:
+    made = story()
+    client = seat(paul)
+    path = f"{ARTICLES}{made.pk}/do/publish/"
+    assert client.get(path).status_code == 200
+    assert client.head(path).status_code == 200
+    made.refresh_from_db()
+    assert made.state == State.DRAFT
+    assert client.post(path).status_code == 302
+    made.refresh_from_db()
+    assert made.state == State.PUBLISHED
+
+
+def test_a_verb_needs_the_csrf_token(paul: User, story: StoryMaker) -> None:
+    made = story()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(paul)
+    assert client.post(f"{ARTICLES}{made.pk}/do/publish/").status_code == 403
+
+
+def test_withdrawing_asks_for_the_reason(seat: Seat, paul: User, story: StoryMaker) -> None:
+    made = story(state="published")
+    client = seat(paul)
+    path = f"{ARTICLES}{made.pk}/do/withdraw/"
+    answer = client.post(path, {"reason": "  "})
+    assert answer.status_code == 200
+    assert "This field is required" in errors(answer)
+    client.post(path, {"reason": "The source took it back."})
+    made.refresh_from_db()
+    assert (made.state, made.withdrawal_reason) == (State.WITHDRAWN, "The source took it back.")
+
+
+def test_the_hour_of_a_schedule_is_the_publications(seat: Seat, paul: User, story: StoryMaker) -> None:
+    from_admin = timezone.now() + timedelta(days=30)
+    made = story()
+    client = seat(paul)
+    Publication.objects.current()
+    Publication.objects.update(time_zone="Asia/Bishkek")
+    path = f"{ARTICLES}{made.pk}/do/schedule/"
+    assert "Asia/Bishkek" in errors(client.get(path))
+    client.post(path, {"publish_at_0": f"{from_admin:%Y-%m-%d}", "publish_at_1": "09:00:00"})
+    made.refresh_from_db()
+    assert made.state == State.SCHEDULED
+    assert made.publish_at is not None
+    assert f"{made.publish_at:%Y-%m-%d %H:%M}" == f"{from_admin:%Y-%m-%d} 03:00"
+
+
+def test_an_hour_in_the_past_is_refused_in_a_sentence(seat: Seat, paul: User, story: StoryMaker) -> None:
+    made = story()
+    answer = seat(paul).post(
+        f"{ARTICLES}{made.pk}/do/schedule/", {"publish_at_0": "2020-01-01", "publish_at_1": "09:00"}
+    )
+    assert "Choose an hour that is still to come" in errors(answer)
+    made.refresh_from_db()
+    assert made.state == State.DRAFT
+
+
+def test_an_editor_adds_a_correction(seat: Seat, edda: User, story: StoryMaker) -> None:
+    made = story(state="published")
+    seat(edda).post(f"{ARTICLES}{made.pk}/do/correct/", {"text": "It was seven."})
+    assert Correction.objects.get().created_by == edda
+
+
+def test_a_list_of_stories_is_published_one_by_one(seat: Seat, paul: User, story: StoryMaker) -> None:
+    good, empty = story(), story(headline="Empty one", body_markdown="")
+    answer = seat(paul).post(
+        ARTICLES, {"action": "publish_selected", "_selected_action": [good.pk, empty.pk]}, follow=True
+    )
+    assert "Empty one: Write the text first." in errors(answer)
+    assert "Publish now: 1 story." in errors(answer)
+    good.refresh_from_db()
+    assert good.state == State.PUBLISHED
+
+
+def test_the_form_cannot_set_a_state(seat: Seat, edda: User, story: StoryMaker) -> None:
+    made = story()
+    client = seat(edda)
+    path = f"{ARTICLES}{made.pk}/change/"
+    client.post(path, filled_in(client, path) | {"state": "published", "first_published_at_0": "2020-01-01"})
+    made.refresh_from_db()
+    assert made.state == State.DRAFT
+
+
+def test_a_form_that_was_open_does_not_undo_a_publication(
+    seat: Seat, edda: User, story: StoryMaker, now: datetime
+) -> None:
+    made = story()
+    client = seat(edda)
+    path = f"{ARTICLES}{made.pk}/change/"
+    values = filled_in(client, path)
+    publishing.publish(article=made, actor=None, now=now)
+    answer = client.post(
+        path, values | {"headline": "Edited meanwhile", "published_at_0": "2025-05-06", "published_at_1": "09:30:00"}
+    )
+    assert answer.status_code == 302, errors(answer)
+    made.refresh_from_db()
+    assert (made.state, made.headline) == (State.PUBLISHED, "Edited meanwhile")
+
+
+def test_two_editors_do_not_write_over_each_other(seat: Seat, edda: User, paul: User, story: StoryMaker) -> None:
+    made = story()
+    path = f"{ARTICLES}{made.pk}/change/"
+    first, second = seat(edda), seat(paul)
+    hers, his = filled_in(first, path), filled_in(second, path)
+    assert first.post(path, hers | {"body_markdown": "Her words."}).status_code == 302
+    answer = second.post(path, his | {"body_markdown": "His words."})
+    assert answer.status_code == 200
+    assert "edda saved this story at" in errors(answer)
+    assert "His words." in answer.content.decode()
+    made.refresh_from_db()
+    assert made.body_markdown == "Her words."
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"body_markdown": "![x](image:999)"}, "There is no picture number 999"),
+        ({"headline": "Bit\u2028coin"}, "Character 4 is invisible (U+2028)"),
+        ({"slug": "taken"}, "Article with this Slug already exists"),
+        ({"slug": "once-taken"}, "This address once belonged to another story"),
+        ({"published_at_0": "2999-01-01", "published_at_1": "00:00"}, "To publish later, use the action Schedule"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_lost(
+    seat: Seat, edda: User, story: StoryMaker, now: datetime, change: dict[str, str], sentence: str
+) -> None:
+    other = story(state="published", slug="once-taken")
+    other.slug = "taken"
+    other.save()
+    publishing.save_revision(article=other, actor=None, now=now)
+    made = story()
+    client = seat(edda)
+    path = f"{ARTICLES}{made.pk}/change/"
+    answer = client.post(path, filled_in(client, path) | {"standfirst": "Typed with care."} | change)
+    assert answer.status_code == 200
+    assert sentence in errors(answer) or "Another story lives at this address" in errors(answer)
+    assert "Typed with care." in answer.content.decode()
+    assert made.revisions.count() == 1
+
+
+def test_a_draft_can_be_deleted_and_a_story_that_readers_saw_cannot(seat: Seat, edda: User, story: StoryMaker) -> None:
+    draft, public, gone = story(), story(state="published"), story(state="withdrawn")
+    client = seat(edda)
+    for each in (draft, public, gone):
+        client.post(f"{ARTICLES}{each.pk}/delete/", {"post": "yes"})
+    client.post(ARTICLES, {"action": "delete_selected", "_selected_action": [public.pk, gone.pk], "post": "yes"})
+    assert set(Article.objects.all()) == {public, gone}
+
+
+def test_a_version_is_restored_by_the_button(seat: Seat, edda: User, story: StoryMaker, now: datetime) -> None:
+    made = story(headline="First")
+    Article.objects.filter(pk=made.pk).update(headline="Second")
+    publishing.save_revision(article=made, actor=None, now=now)
+    first = made.revisions.get(number=1)
+    client = seat(edda)
+    path = f"/admin/articles/revision/{first.pk}/restore/"
+    assert client.get(path).status_code == 200
+    made.refresh_from_db()
+    assert made.headline == "Second"
+    client.post(path)
+    made.refresh_from_db()
+    assert made.headline == "First"
+    assert made.revisions.first().created_by == edda  # type: ignore[union-attr]  # there are versions
+
+
+def test_a_hostile_headline_is_words_in_the_admin_too(seat: Seat, paul: User, story: StoryMaker) -> None:
+    made = story(headline="<script>alert(1)</script>", body_markdown="")
+    client = seat(paul)
+    for path in (ARTICLES, f"{ARTICLES}{made.pk}/change/", f"{ARTICLES}{made.pk}/do/publish/"):
+        assert "<script>alert(1)" not in client.get(path).content.decode(), path
+    answer = client.post(ARTICLES, {"action": "publish_selected", "_selected_action": [made.pk]}, follow=True)
+    assert "<script>alert(1)" not in answer.content.decode()
+
+
+def test_a_picture_is_taken_in_by_the_form(seat: Seat, ada: User, media: Any) -> None:
+    client = seat(ada)
+    upload = SimpleUploadedFile("my holiday.png", png(700, 500), "image/png")
+    answer = client.post("/admin/articles/image/add/", {"file": upload, "alt": "A beach", "caption": "", "credit": ""})
+    assert answer.status_code == 302, errors(answer)
+    image = Image.objects.get()
+    assert "holiday" not in str(image.file.name)
+    assert (image.width, image.uploaded_by, list(image.renditions["webp"])) == (700, ada, ["480"])
+
+
+@pytest.mark.parametrize(
+    ("content", "alt", "sentence"),
+    [(b"<svg onload=alert(1)>", "x", "picture"), (png(10, 10), "   ", "required")],
+)
+def test_a_bad_picture_is_refused_in_a_sentence(
+    seat: Seat, ada: User, media: Any, content: bytes, alt: str, sentence: str
+) -> None:
+    upload = SimpleUploadedFile("x.png", content, "image/png")
+    answer = seat(ada).post("/admin/articles/image/add/", {"file": upload, "alt": alt})
+    assert answer.status_code == 200
+    assert sentence in errors(answer)
+    assert not Image.objects.exists()
+
+
+def test_a_picture_in_use_is_not_deleted(seat: Seat, edda: User, story: StoryMaker, picture: Image) -> None:
+    story(body_markdown=f"![x](image:{picture.pk})")
+    client = seat(edda)
+    client.post(f"/admin/articles/image/{picture.pk}/delete/", {"post": "yes"})
+    assert Image.objects.filter(pk=picture.pk).exists()
+
+
+def test_new_words_of_a_picture_reach_the_stories_that_show_it(
+    seat: Seat, edda: User, story: StoryMaker, picture: Image
+) -> None:
+    made = story(state="published", body_markdown=f"![](image:{picture.pk})")
+    assert "A mountain" in made.body_html
+    seat(edda).post(f"/admin/articles/image/{picture.pk}/change/", {"alt": "A glacier", "caption": "", "credit": "X"})
+    made.refresh_from_db()
+    assert "A glacier" in made.body_html
