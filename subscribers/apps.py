@@ -1,6 +1,28 @@
-"""Registers the subscribers app."""
+"""Registers the subscribers app, and says what each group of editors may do with readers."""
 
 from django.apps import AppConfig
+
+from publication import groups
+
+READ = [
+    "subscribers.view_newsletter", "subscribers.view_cadenceoffer",
+    "subscribers.view_legaldocument", "subscribers.view_legalversion",
+]  # fmt: skip
+# Readers' addresses are for those who answer for them.
+PUBLISH = [
+    *READ,
+    "subscribers.add_newsletter", "subscribers.change_newsletter", "subscribers.delete_newsletter",
+    "subscribers.add_cadenceoffer", "subscribers.change_cadenceoffer", "subscribers.delete_cadenceoffer",
+    "subscribers.add_legaldocument", "subscribers.change_legaldocument", "subscribers.delete_legaldocument",
+    "subscribers.add_legalversion", "subscribers.change_legalversion", "subscribers.delete_legalversion",
+    "subscribers.publish_legalversion",
+    "subscribers.view_subscriber", "subscribers.delete_subscriber",
+    "subscribers.view_subscription", "subscribers.change_subscription",
+    "subscribers.view_consentevent", "subscribers.view_consentorigin",
+    "subscribers.view_suppression", "subscribers.add_suppression", "subscribers.delete_suppression",
+    "subscribers.view_letter",
+]  # fmt: skip
+EDIT = [*READ, "subscribers.change_newsletter", "subscribers.add_legalversion", "subscribers.change_legalversion"]
 
 
 class SubscribersConfig(AppConfig):
@@ -8,3 +30,9 @@ class SubscribersConfig(AppConfig):
 
     name = "subscribers"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Give the groups their rights after each migration."""
+        groups.grant_on_migrate(
+            config=self, rights={groups.AUTHOR: READ, groups.EDITOR: EDIT, groups.PUBLISHER: PUBLISH}
+        )

@@ -1,0 +1,301 @@
+"""Readers in the admin. States change through verbs; what is proof can only be read."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import ModelAdmin, TabularInline
+
+from mailkit import html
+from subscribers import consent, erasure, legal, signup, suppression
+from subscribers.forms import AddressField
+from subscribers.models import (
+    CadenceOffer,
+    ConsentEvent,
+    ConsentOrigin,
+    LegalDocument,
+    LegalVersion,
+    Letter,
+    Newsletter,
+    Subscriber,
+    Subscription,
+    Suppression,
+)
+
+BY_HAND = consent.Evidence(source="admin")
+
+
+class ReadOnly(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """Rows that only the verbs write."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The verbs make these rows."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """The verbs change these rows."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """They stay."""
+        return False
+
+
+class CadenceOfferInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
+    """How often the newsletter comes."""
+
+    model = CadenceOffer
+    extra = 0
+    fields = ("cadence", "send_at", "weekday", "is_active", "active_since")
+
+
+@admin.register(Newsletter)
+class NewsletterAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """What readers can subscribe to."""
+
+    list_display = ("name", "slug", "is_open", "auto_approve", "time_zone", "position")
+    list_filter = ("is_open", "auto_approve")
+    search_fields = ("name", "slug", "description")
+    prepopulated_fields = {"slug": ("name",)}
+    filter_horizontal = ("sections",)
+    inlines = (CadenceOfferInline,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Newsletter | None = None) -> bool:
+        """One that somebody subscribed to stays; close it instead."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and not (obj and obj.subscriptions.exists())
+
+
+@admin.register(LegalDocument)
+class LegalDocumentAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """Terms of use, privacy policy; their texts are versions."""
+
+    list_display = ("title", "kind", "slug", "position")
+    list_filter = ("kind",)
+    search_fields = ("title", "slug")
+    prepopulated_fields = {"slug": ("title",)}
+
+
+@admin.register(LegalVersion)
+class LegalVersionAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """Drafts can be edited; a published text is kept as it is."""
+
+    list_display = ("document", "number", "change_note", "published_at", "sha256")
+    list_filter = ("document", "published_at")
+    search_fields = ("document__title", "change_note", "sha256")
+    list_select_related = ("document",)
+    fields = ("document", "body_markdown", "change_note", "number", "published_at", "sha256")
+    readonly_fields = ("number", "published_at", "sha256")
+    actions = ("publish",)
+
+    def has_change_permission(self, request: HttpRequest, obj: LegalVersion | None = None) -> bool:
+        """Drafts only."""
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.published_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: LegalVersion | None = None) -> bool:
+        """Drafts only."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and obj is not None and obj.published_at is None
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        """Who may make a text binding."""
+        return request.user.has_perm("subscribers.publish_legalversion")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: LegalVersion | None = None) -> tuple[str, ...]:
+        """A draft stays with its document."""
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "document")
+
+    def save_model(self, request: HttpRequest, obj: LegalVersion, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]  # Django's ModelForm is not generic at run time
+        """A new version gets the next number of its document."""
+        if not change:
+            obj.number = legal.next_number(obj.document)
+        super().save_model(request, obj, form, change)
+
+    @admin.action(description="Publish: readers agree to this text from now on", permissions=["publish"])
+    def publish(self, request: HttpRequest, queryset: QuerySet[LegalVersion]) -> None:
+        """Publish drafts, oldest first."""
+        for version in queryset.select_related("document").order_by("document", "number"):
+            try:
+                legal.publish_version(version=version, now=timezone.now())
+            except (legal.AlreadyPublished, html.MarkupRefused) as refusal:
+                self.message_user(request, f"{version}: {refusal}", messages.ERROR)
+            else:
+                self.message_user(request, f"{version} is published.", messages.SUCCESS)
+
+
+class SubscriptionInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
+    """What this reader has chosen."""
+
+    model = Subscription
+    fields = ("newsletter", "cadence", "state", "confirmed_at", "unsubscribed_at", "paused_until")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Readers subscribe themselves."""
+        return False
+
+
+@admin.register(Subscriber)
+class SubscriberAdmin(ReadOnly):
+    """One mailbox each. Deleting one here is an erasure, with all that this means."""
+
+    list_display = ("address", "name", "created_at")
+    list_filter = ("subscriptions__newsletter", "subscriptions__state", "created_at")
+    search_fields = ("address", "address_key", "name")
+    search_help_text = "Part of an address or a name."
+    fields = ("address", "name", "locale", "tracking_consent", "created_at", "uuid")
+    inlines = (SubscriptionInline,)
+    actions = ("block",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Who may erase people."""
+        return request.user.has_perm("subscribers.delete_subscriber")
+
+    def has_block_permission(self, request: HttpRequest) -> bool:
+        """Who may stop all mail to an address."""
+        return request.user.has_perm("subscribers.add_suppression")
+
+    def get_deleted_objects(
+        self, objs: QuerySet[Subscriber], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What the page that asks for confirmation lists: the people, with everything that is theirs."""
+        return [f"{person} with all subscriptions and letters" for person in objs], {"readers": len(objs)}, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: Subscriber) -> None:
+        """Erase one person."""
+        erasure.erase(address_key=obj.address_key, evidence=BY_HAND, now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
+        """Erase each person."""
+        for person in queryset:
+            self.delete_model(request, person)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
+        """The admin's own log would keep the addresses of the erased; the consent chain has the act."""
+
+    @admin.action(description="Block: no more mail to these addresses", permissions=["block"])
+    def block(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
+        """Suppress by hand."""
+        for person in queryset:
+            suppression.suppress(
+                address_key=person.address_key, reason=Suppression.Reason.MANUAL, note=_by(request), now=timezone.now()
+            )
+        self.message_user(request, f"{len(queryset)} blocked.", messages.SUCCESS)
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnly):
+    """Who has what. Only the reader confirms; the team can end a subscription."""
+
+    list_display = ("subscriber", "newsletter", "cadence", "state", "confirmed_at", "paused_until")
+    list_filter = ("state", "newsletter", "cadence")
+    search_fields = ("subscriber__address", "subscriber__address_key")
+    search_help_text = "Part of an address."
+    list_select_related = ("subscriber", "newsletter")
+    actions = ("unsubscribe",)
+
+    def has_unsubscribe_permission(self, request: HttpRequest) -> bool:
+        """Who may end subscriptions for readers who asked for it."""
+        return request.user.has_perm("subscribers.change_subscription")
+
+    @admin.action(description="Unsubscribe these readers", permissions=["unsubscribe"])
+    def unsubscribe(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
+        """End each of them, with a goodbye letter."""
+        now = timezone.now()
+        ended = [
+            signup.unsubscribe(subscription=row, evidence=BY_HAND, reason="admin", now=now)
+            for row in queryset.select_related("newsletter")
+        ]
+        self.message_user(request, f"{sum(ended)} unsubscribed.", messages.SUCCESS)
+
+
+@admin.register(ConsentEvent)
+class ConsentEventAdmin(ReadOnly):
+    """The proof. The database refuses every change."""
+
+    list_display = ("occurred_at", "kind", "newsletter_slug", "cadence", "source", "subscriber_uuid")
+    list_filter = ("kind", "newsletter_slug", "source", "occurred_at")
+    search_fields = ("subscriber_uuid", "address_hash", "hash")
+    search_help_text = "A reader's uuid or the keyed hash of an address."
+
+
+@admin.register(ConsentOrigin)
+class ConsentOriginAdmin(ReadOnly):
+    """Network addresses of acts, cut to their network after 30 days."""
+
+    list_display = ("event", "ip", "truncated_at")
+    list_filter = ("truncated_at",)
+    search_fields = ("event__subscriber_uuid",)
+    list_select_related = ("event",)
+
+
+class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelForm is not generic at run time
+    """An address goes in; only its keyed hash is kept."""
+
+    address = AddressField(label="E-mail address", help_text="It is not stored: only a hash of it is kept.")
+
+    class Meta:
+        model = Suppression
+        fields = ("address", "reason", "note")
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """Addresses that get no mail, by hash. Type an address to add one; lift by the action."""
+
+    form = SuppressionForm
+    list_display = ("address_hash", "reason", "note", "created_at")
+    list_filter = ("reason", "created_at")
+    search_fields = ("address_hash", "note")
+    search_help_text = "The hash of an address; the evidence command prints it."
+    actions = ("lift",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A reason is not rewritten."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Lifting is an action with a name of its own."""
+        return False
+
+    def has_lift_permission(self, request: HttpRequest) -> bool:
+        """Who may allow mail again."""
+        return request.user.has_perm("subscribers.delete_suppression")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What is added here is added by hand."""
+        return {"reason": Suppression.Reason.MANUAL}
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: SuppressionForm, change: bool) -> None:
+        """Suppress the address that was typed."""
+        row = suppression.suppress(
+            address_key=form.cleaned_data["address"].key, reason=obj.reason, note=obj.note, now=timezone.now()
+        )
+        obj.pk, obj.address_hash = row.pk, row.address_hash
+
+    @admin.action(description="Lift: allow mail to these addresses again", permissions=["lift"])
+    def lift(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        """Lift each of them."""
+        lifted = [suppression.lift(address_hash=row.address_hash) for row in queryset]
+        self.message_user(request, f"{sum(lifted)} lifted.", messages.SUCCESS)
+
+
+@admin.register(Letter)
+class LetterAdmin(ReadOnly):
+    """Mails about one's own subscription, and what became of them."""
+
+    list_display = ("kind", "subscriber", "state", "attempts", "due_at", "reason", "created_at")
+    list_filter = ("state", "kind", "created_at")
+    search_fields = ("subscriber__address", "uuid")
+    list_select_related = ("subscriber",)
+
+
+def _by(request: HttpRequest) -> str:
+    return f"by {request.user.get_username()}" if isinstance(request.user, User) else ""

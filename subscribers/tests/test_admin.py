@@ -1,0 +1,134 @@
+"""The admin: verbs behind the actions, proof that can only be read."""
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.utils import timezone
+
+from publication import groups
+from subscribers import consent, legal, suppression
+from subscribers.models import ConsentEvent, LegalVersion, Subscriber, Subscription, Suppression
+from subscribers.tests.conftest import BOB, RITA
+
+pytestmark = pytest.mark.django_db
+
+MODELS = (
+    "newsletter", "legaldocument", "legalversion", "subscriber", "subscription", "consentevent", "consentorigin",
+    "suppression", "letter",
+)  # fmt: skip
+
+
+def member(group: str) -> Client:
+    user = User.objects.create_user(f"{group}@house", is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def publisher(db: None) -> Client:
+    """Somebody of the group Publisher."""
+    return member(groups.PUBLISHER)
+
+
+def act(client: Client, model: str, action: str, *rows: object) -> object:
+    keys = [row.pk for row in rows]  # type: ignore[attr-defined]  # any model
+    data = {"action": action, "_selected_action": keys, "post": "yes"}
+    return client.post(f"/admin/subscribers/{model}/", data, follow=True)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_list_and_row_opens_and_is_searchable(publisher: Client, rita: Subscription, model: str) -> None:
+    suppression.suppress(address_key=BOB, reason=Suppression.Reason.MANUAL, now=timezone.now())
+    page = publisher.get(f"/admin/subscribers/{model}/?q=a")
+    assert page.status_code == 200
+    row = page.context["cl"].model.objects.first()
+    assert publisher.get(f"/admin/subscribers/{model}/{row.pk}/change/").status_code == 200
+
+
+@pytest.mark.parametrize("model", ["subscriber", "subscription", "consentevent", "consentorigin", "letter"])
+def test_rows_of_the_verbs_cannot_be_edited(publisher: Client, rita: Subscription, model: str) -> None:
+    row = publisher.get(f"/admin/subscribers/{model}/").context["cl"].model.objects.first()
+
+    assert publisher.get(f"/admin/subscribers/{model}/add/").status_code == 403
+    assert publisher.post(f"/admin/subscribers/{model}/{row.pk}/change/", {}).status_code == 403
+
+
+def test_a_reader_is_found_by_address(publisher: Client, rita: Subscription) -> None:
+    found = publisher.get("/admin/subscribers/subscriber/", {"q": "rita@"}).context["cl"].result_list
+
+    assert [person.address for person in found] == [RITA]
+
+
+def test_deleting_a_reader_erases_them(publisher: Client, rita: Subscription) -> None:
+    act(publisher, "subscriber", "delete_selected", rita.subscriber)
+
+    assert not Subscriber.objects.exists()
+    assert ConsentEvent.objects.latest("pk").kind == "erased"
+    assert Suppression.objects.get().reason == "erased"
+    assert consent.verify() is None
+
+
+def test_unsubscribing_by_hand_is_the_same_verb(publisher: Client, rita: Subscription) -> None:
+    act(publisher, "subscription", "unsubscribe", rita)
+    rita.refresh_from_db()
+
+    assert rita.state == "unsubscribed"
+    assert ConsentEvent.objects.latest("pk").source == "admin"
+
+
+def test_an_address_is_blocked_by_typing_it_and_lifted(publisher: Client) -> None:
+    response = publisher.post(
+        "/admin/subscribers/suppression/add/", {"address": " Bob@Elsewhere.NET", "reason": "manual", "note": "asked"}
+    )
+    assert response.status_code == 302
+    assert suppression.is_suppressed(BOB)
+
+    act(publisher, "suppression", "lift", Suppression.objects.get())
+    assert not suppression.is_suppressed(BOB)
+
+
+def test_blocking_what_is_no_address_gets_a_sentence(publisher: Client) -> None:
+    response = publisher.post("/admin/subscribers/suppression/add/", {"address": "bob", "reason": "manual"})
+
+    assert b"one @ in it" in response.content
+    assert not Suppression.objects.exists()
+
+
+def test_readers_are_blocked_from_their_list(publisher: Client, rita: Subscription) -> None:
+    act(publisher, "subscriber", "block", rita.subscriber)
+
+    assert suppression.is_suppressed(RITA)
+
+
+def test_a_version_is_drafted_published_and_then_kept(publisher: Client, texts: list[LegalVersion]) -> None:
+    publisher.post(
+        "/admin/subscribers/legalversion/add/",
+        {"document": texts[0].document_id, "body_markdown": "Be kinder.", "change_note": "kinder"},
+    )
+    draft = LegalVersion.objects.get(published_at=None)
+    assert draft.number == 2
+    act(publisher, "legalversion", "publish", draft)
+
+    draft.refresh_from_db()
+    assert draft in legal.current_versions()
+    assert publisher.post(f"/admin/subscribers/legalversion/{draft.pk}/change/", {}).status_code == 403
+    assert publisher.post(f"/admin/subscribers/legalversion/{draft.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("group", [groups.AUTHOR, groups.EDITOR])
+def test_readers_are_not_shown_to_those_who_write(rita: Subscription, group: str) -> None:
+    client = member(group)
+
+    for model in ("subscriber", "subscription", "consentevent", "consentorigin", "suppression", "letter"):
+        assert client.get(f"/admin/subscribers/{model}/").status_code == 403
+    assert client.get("/admin/subscribers/newsletter/").status_code == 200
+
+
+def test_an_editor_publishes_no_terms(texts: list[LegalVersion]) -> None:
+    version = legal.draft(document=texts[0].document, body_markdown="Mine.", now=timezone.now())
+    act(member(groups.EDITOR), "legalversion", "publish", version)
+
+    version.refresh_from_db()
+    assert version.published_at is None
