@@ -64,7 +64,8 @@ def require_database(url: str) -> None:
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.Error as error:
-        reason = (str(error).strip().splitlines() or ["no answer"])[-1].split("failed: ")[-1].strip().rstrip(".")
+        # The first line is the fault, further ones are libpq's guesses; no part of it holds the password.
+        reason = (str(error).strip().splitlines() or ["no answer"])[0].split("failed: ")[-1].strip().rstrip(".")
         raise Refused(f"DATABASE_URL cannot be used: PostgreSQL at {address} says: {reason}.") from error
 
 

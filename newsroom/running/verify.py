@@ -67,6 +67,7 @@ def steps(arguments: list[str]) -> list[tuple[str, list[str], dict[str, str]]]:
         ("types", ["-m", "mypy", "."], {}),
         ("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"], {}),
         ("production settings", ["manage.py", "check", "--deploy", "--fail-level", "WARNING"], production()),
+        ("main job", ["-m", "newsroom.running.trial"], {}),
         ("tests", ["-m", "pytest", "-q", *workers, *arguments], {}),
     ]
 

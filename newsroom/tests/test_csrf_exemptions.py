@@ -5,8 +5,15 @@ from collections.abc import Iterator
 from django.urls import URLPattern, URLResolver, get_resolver
 
 # route -> why a token cannot be asked for there
+SEALED = "no session to ride on: the form carries a signed token of its own (docs/decisions/0011)"
+LINKED = "opened by a secret that only the mailbox knows; another site cannot name it (docs/decisions/0011)"
 EXEMPT = {
+    "subscribe/": SEALED,
+    "preferences/": SEALED,
+    "confirm/<str:token>/": LINKED,
+    "preferences/<str:token>/": LINKED,
     "unsubscribe/<str:token>/": "RFC 8058: providers post without cookies; the signed token is the permission",
+    "unsubscribe/<str:token>/again/": LINKED,
     "webhooks/": "a mail provider posts; a signature or shared secret is verified instead",
 }
 
