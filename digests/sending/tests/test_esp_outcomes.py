@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from anymail.message import AnymailRecipientStatus
+from anymail.message import AnymailMessage, AnymailRecipientStatus
 from django.core.mail import EmailMessage
 
-from digests.sending.transports import esp
 from digests.sending.transports.base import Copy, Outcome, Phase
 from digests.sending.transports.esp import EspTransport
 from mailkit import segments
@@ -66,8 +65,8 @@ class Mailgun:
             batch = [copy(n, **values) for n in range(count)]
             return self.outcomes(batch), server
 
-    def outcomes(self, batch: list[Copy]) -> dict[int, Outcome]:
-        transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="mailgun")
+    def outcomes(self, batch: list[Copy], *, provider: str = "mailgun") -> dict[int, Outcome]:
+        transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider=provider)
         outcomes = list(transport.hand_over(batch))
         transport.close()
         assert Counter(one.delivery_id for one in outcomes) == Counter(one.delivery_id for one in batch)
@@ -150,6 +149,15 @@ def test_a_provider_that_stumbles_is_not_asked_again(mailgun: Mailgun, do: str) 
     assert len(server.requests) == 1
 
 
+def test_after_a_stumble_the_other_readers_wait(mailgun: Mailgun) -> None:
+    """One request per reader, as with a provider that does not merge: only the first is in doubt."""
+    with mailgun_server.running({"rules": [{"do": "status", "status": 503, "skip": 1, "times": 1}]}) as server:
+        mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
+        outcomes = mailgun.outcomes([copy(n) for n in range(5)], provider="without merging")
+    assert [outcomes[n].state for n in range(5)] == ["accepted", "uncertain", "deferred", "deferred", "deferred"]
+    assert len(server.requests) == 2
+
+
 def test_a_provider_that_cannot_be_reached_has_nothing(mailgun: Mailgun) -> None:
     """F7."""
     _, server = mailgun.hand_over(count=1)
@@ -175,7 +183,7 @@ def test_the_answer_for_each_recipient_decides(monkeypatch: pytest.MonkeyPatch, 
     """F12, for the providers that answer per recipient."""
 
     def answer(_: EspTransport, group: list[Copy]) -> tuple[EmailMessage, None]:
-        message = esp.AnymailMessage()
+        message = AnymailMessage()
         said = {"R0@example.com": AnymailRecipientStatus("m0", "sent")}
         said["r1@example.com"] = AnymailRecipientStatus("m1", word)
         message.anymail_status.set_recipient_status(said)
@@ -220,7 +228,7 @@ def test_a_value_that_breaks_a_header_stops_only_its_own_copy(mailgun: Mailgun) 
 
 def test_two_copies_for_one_address_are_two_requests(mailgun: Mailgun) -> None:
     """Merge values are kept by address: in one request, one reader's links would reach the other."""
-    twin = Copy(9, "uuid-9", "", "R0@example.com", message=LETTER, merge=copy(9).merge)
+    twin = Copy(9, "uuid-9", "", "r0@example.com", message=LETTER, merge=copy(9).merge)
     with mailgun_server.running() as server:
         mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
         outcomes = mailgun.outcomes([copy(0), twin])
