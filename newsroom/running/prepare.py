@@ -20,7 +20,7 @@ VERBS = {
     "run": ("newsroom.running.serve", "requirements.txt"),
     "check": ("newsroom.running.trial", "requirements.txt"),
     "test": ("newsroom.running.verify", "requirements-dev.txt"),
-    "bench": ("benchmarks", "requirements-dev.txt"),
+    "bench": ("newsroom.running.bench", "requirements-dev.txt"),
 }
 
 
