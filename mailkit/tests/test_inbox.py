@@ -71,6 +71,13 @@ def test_pages_of_fifty(client: Client, now: datetime) -> None:
     assert len(read(client, "/inbox/?page=2").select(".mails li")) == 1
 
 
+def test_a_browser_may_send_the_search(client: Client) -> None:
+    """Under no-referrer a browser posts `Origin: null`, which the CSRF check refuses."""
+    referrer = read(client, "/inbox/").select_one("meta[name=referrer]")
+    assert referrer is not None
+    assert referrer["content"] == "same-origin"
+
+
 def test_search_by_recipient_leaves_no_address_in_a_url(client: Client, now: datetime) -> None:
     put(now)
     put(now, recipient="other@example.com")
