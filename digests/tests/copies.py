@@ -66,10 +66,10 @@ def copy(of: Issue, to: Subscriber | None, state: Delivery.State = Delivery.Stat
     return Delivery.objects.create(issue=of, subscriber=to, state=state, **(values | fields))
 
 
-def said(kind: str, of: Delivery | None = None, **fields: Any) -> AnymailTrackingEvent:
+def said(word: str, of: Delivery | None = None, **fields: Any) -> AnymailTrackingEvent:
     """Anymail's own event object, a minute after the copy left; each call is another event unless told."""
     values: dict[str, Any] = {
-        "event_type": kind,
+        "event_type": word,
         "event_id": f"event-{next(_numbers)}",
         "timestamp": LEFT_AT + timedelta(minutes=1),
         "metadata": {"delivery": str(of.uuid)} if of else {},

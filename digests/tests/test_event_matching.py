@@ -13,7 +13,7 @@ from subscribers import suppression
 from subscribers.models import Letter, Newsletter
 
 State = Delivery.State
-GONE = {"reject_reason": "bounced", "mta_response": "550 5.1.1 no such user"}
+GONE: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "550 5.1.1 no such user"}
 
 
 @pytest.fixture
@@ -85,9 +85,9 @@ def test_an_event_that_is_faster_than_our_commit_waits_for_it(copy: Delivery, no
     Delivery.objects.filter(pk=copy.pk).update(remote_id="<remote-2>")
     assert events.settle_parked(now=now + timedelta(minutes=2)) == 1
 
-    row.refresh_from_db()
     copy.refresh_from_db()
-    assert (row.delivery, row.settled_at, row.address_hash) == (copy, now + timedelta(minutes=2), "")
+    settled = DeliveryEvent.objects.get()
+    assert (settled.delivery, settled.settled_at, settled.address_hash) == (copy, now + timedelta(minutes=2), "")
     assert copy.state == State.REJECTED
     assert suppression.is_suppressed("anna@readers.example")
 

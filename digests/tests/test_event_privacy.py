@@ -1,6 +1,7 @@
 """Opens and clicks belong to a person only with that person's consent."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_a_click_of_anybody_else_is_counted_for_the_issue_alone(newsletter: News
 
     events.record(event=said, provider="Mailgun", now=now)
 
-    stored = DeliveryEvent.objects.values().get()
+    stored: dict[str, Any] = dict(DeliveryEvent.objects.values().get())
     assert stored["issue_id"] == delivery.issue_id
     assert stored["delivery_id"] is None
     assert str(delivery.uuid) not in repr(stored)

@@ -62,7 +62,8 @@ def test_without_an_id_other_facts_are_another_event(sent: Delivery, now: dateti
     facts = {"event_id": None, "message_id": "abc"}
     record(copies.said("delivered", sent, **facts), now)
 
-    record(copies.said(**({"kind": "delivered", "of": sent} | facts | other)), now)
+    changed: dict[str, Any] = facts | other
+    record(copies.said(changed.pop("event_type", "delivered"), sent, **changed), now)
 
     assert DeliveryEvent.objects.count() == 2
 

@@ -5,14 +5,17 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.core.mail import EmailMultiAlternatives
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django import Settings
 
 from articles.models import Article
 from digests import composing, freezing
+from digests.admin import issues
 from digests.models import Delivery, Issue
 from digests.tests.conftest import Release
 from subscribers.models import Newsletter
@@ -291,3 +294,17 @@ class TestCopies:
         for model in ("delivery", "deliveryevent", "snapshot"):
             page(publisher, f"/admin/digests/{model}/?q=x")
             assert publisher.get(f"/admin/digests/{model}/add/").status_code == 403
+
+
+def test_an_issue_approved_between_reading_and_writing_is_not_changed(
+    digest: Issue, admin_user: User, rf: RequestFactory
+) -> None:
+    """The row is asked again under its lock: an object that was read before the approval is not written."""
+    request = rf.post("/")
+    request.user = admin_user
+    stale = Issue.objects.get(pk=digest.pk)
+    Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SCHEDULED)
+    stale.introduction = "Too late."
+    with pytest.raises(PermissionDenied):
+        issues.IssueAdmin(Issue, admin.site).save_model(request, stale, form=None, change=True)
+    assert Issue.objects.get(pk=digest.pk).introduction == ""

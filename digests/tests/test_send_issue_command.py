@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -37,7 +38,7 @@ def while_waiting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         def pass_time(_seconds: float) -> None:
             waiting.pop(0)()
 
-        monkeypatch.setattr(send_issue.time, "sleep", pass_time)
+        monkeypatch.setattr(time, "sleep", pass_time)
 
     return plan
 

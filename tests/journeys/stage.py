@@ -128,6 +128,16 @@ class Stage:
             for task in ("articles.tasks.tick", "subscribers.tasks.tick", "digests.tasks.tick"):
                 self.queue(task)
 
+    def tick_until(self, condition: Callable[[], bool], what: str, seconds: float) -> float:
+        """A hurried clock: tick once a second until the condition holds; return how long it took."""
+        began = time.monotonic()
+        while not condition():
+            took = time.monotonic() - began
+            assert took < seconds, f"waited {took:.0f} s for {what}\n{self.logs()}"
+            self.tick()
+            time.sleep(1)
+        return time.monotonic() - began
+
     def mails(self, recipient: str) -> list[EmailMessage]:
         """The mails of one mailbox, parsed as a mail program would, oldest first."""
         pairs = zip(self.mail.accepted, self.mail.messages, strict=True)

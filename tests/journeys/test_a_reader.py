@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 from email.message import EmailMessage
 from urllib.parse import urlsplit
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -110,7 +111,7 @@ def test_from_the_form_to_the_mailbox_and_out_again(site: stages.Stage, newslett
     assert list(kinds) == ["requested", "confirmed", "withdrawn"]
 
 
-def uuid_of(person: readers.Reader) -> object:
+def uuid_of(person: readers.Reader) -> UUID:
     return Subscription.objects.get(subscriber__address=person.address).subscriber.uuid
 
 

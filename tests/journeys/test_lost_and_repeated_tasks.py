@@ -40,7 +40,7 @@ def test_every_task_five_times_on_two_workers(stage: stages.Stage, people: Peopl
         for lane in (3, 1, 0, 2, 7):
             stage.queue("digests.sending.tasks.run_lane", issue.pk, lane)
         stage.tick()
-    stages.wait(lambda: sent(issue), "the issue to be sent", 20, stage.logs)
+    stages.wait(lambda: sent(issue), "the issue to be sent", 40, stage.logs)
 
     check_everybody_has_one(stage, issue, everybody)
 
@@ -53,7 +53,7 @@ def test_tasks_for_what_is_not_there_harm_nothing(stage: stages.Stage, people: P
     stage.queue("digests.sending.tasks.run_lane", issue.pk, 0)
     stage.worker()
     stage.manage("send_issue", str(issue.pk))
-    stages.wait(lambda: sent(issue), "the issue to be sent", 20, stage.logs)
+    stages.wait(lambda: sent(issue), "the issue to be sent", 40, stage.logs)
 
     check_everybody_has_one(stage, issue, everybody)
 
@@ -65,7 +65,7 @@ def test_a_hint_that_was_lost_is_found_by_the_clock(stage: stages.Stage, people:
     stage.worker()
 
     stage.tick()
-    stages.wait(lambda: sent(issue), "the issue to be sent", 20, stage.logs)
+    stages.wait(lambda: sent(issue), "the issue to be sent", 40, stage.logs)
 
     check_everybody_has_one(stage, issue, everybody)
 
@@ -75,11 +75,11 @@ def test_flushall_in_the_middle_of_an_issue(stage: stages.Stage, people: People,
     stage.extra = {"LANE_SECONDS": "1"}
     stage.worker()
     stage.manage("send_issue", str(issue.pk))
-    stages.wait(lambda: len(stage.mail.accepted) > READERS // 4, "a quarter of the copies", 15, stage.logs)
+    stages.wait(lambda: len(stage.mail.accepted) > READERS // 4, "a quarter of the copies", 40, stage.logs)
 
     stage.redis().flushall()
     assert len(stage.mail.accepted) < READERS
-    stages.wait(lambda: bool(stage.tick()) or sent(issue), "the issue to be sent", 20, stage.logs)
+    stage.tick_until(lambda: sent(issue), "the issue to be sent", 40)
 
     check_everybody_has_one(stage, issue, everybody)
 
@@ -89,10 +89,10 @@ def test_a_broker_that_dies_and_comes_back(stage: stages.Stage, people: People, 
     stage.extra = {"LANE_SECONDS": "1"}
     stage.worker()
     stage.manage("send_issue", str(issue.pk))
-    stages.wait(lambda: len(stage.mail.accepted) > READERS // 4, "a quarter of the copies", 15, stage.logs)
+    stages.wait(lambda: len(stage.mail.accepted) > READERS // 4, "a quarter of the copies", 40, stage.logs)
 
     stage.stop_redis()
     stage.start_redis()
-    stages.wait(lambda: bool(stage.tick()) or sent(issue), "the issue to be sent", 25, stage.logs)
+    stage.tick_until(lambda: sent(issue), "the issue to be sent", 40)
 
     check_everybody_has_one(stage, issue, everybody)
