@@ -11,7 +11,7 @@ HEADLINE = "Binance Co-Founder CZ Backs Kyrgyzstan's Crypto Reserve with BTC and
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])
 def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) -> None:
-    page = open_page(java_script_enabled=scripts)
+    page, mail = open_page(java_script_enabled=scripts), open_page()
     address = f"reader-{scripts}@example.org".lower()
 
     page.goto("/")
@@ -36,8 +36,8 @@ def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) ->
     reading.send(page)
     expect(page.get_by_role("heading", name="Look in your inbox")).to_be_visible()
 
-    reading.open_letter(page, address=address, subject="onfirm")
-    reading.follow(page, path="/confirm/")
+    reading.open_letter(mail, address=address, subject="onfirm")
+    page.goto(reading.link(mail, path="/confirm/"))
     confirm = page.url
     page.locator("main").get_by_role("button").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("You are subscribed")
@@ -45,8 +45,8 @@ def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) ->
     page.goto(confirm)
     expect(page.get_by_role("heading", level=1)).to_have_text("Already confirmed")
 
-    reading.open_letter(page, address=address, subject="ubscribed|elcome")
-    reading.follow(page, path="/preferences/")
+    reading.open_letter(mail, address=address, subject="ubscribed|elcome")
+    page.goto(reading.link(mail, path="/preferences/"))
     section = page.get_by_role("region", name=reading.NEWSLETTER)
     expect(section.get_by_label("How often")).to_have_value("instant")
     section.get_by_label("How often").select_option("weekly")
@@ -54,8 +54,8 @@ def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) ->
     expect(page.get_by_role("status")).to_be_visible()
     expect(section.get_by_label("How often")).to_have_value("weekly")
 
-    reading.open_letter(page, address=address, subject="ubscribed|elcome")
-    reading.follow(page, path="/unsubscribe/")
+    reading.open_letter(mail, address=address, subject="ubscribed|elcome")
+    page.goto(reading.link(mail, path="/unsubscribe/"))
     page.locator("main").get_by_role("button", name="Unsubscribe").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")
 
