@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.templatetags.static import static
 
 from publication import colours
 from publication.models import Publication
@@ -51,6 +52,11 @@ SHADES = {"700": 0.15, "800": 0.3, "900": 0.45, "950": 0.65}
 def name(_request: HttpRequest) -> str:
     """What the browser's tab and the corner of the page say."""
     return Publication.objects.current().name
+
+
+def icon(_request: HttpRequest) -> str:
+    """The picture on the browser's tab."""
+    return static("img/icon.svg")
 
 
 def accent(_request: HttpRequest) -> dict[str, str]:

@@ -252,6 +252,7 @@ UNFOLD = {
     "SITE_HEADER": "newsroom.desk.name",
     "SITE_SUBHEADER": "Newsroom",
     "SITE_SYMBOL": "newspaper",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "newsroom.desk.icon"}],
     "BORDER_RADIUS": "4px",
     "COLORS": {"primary": "newsroom.desk.accent"},
     "SIDEBAR": {"show_search": True, "navigation": "newsroom.desk.shelves"},
