@@ -26,7 +26,7 @@ class Section(models.Model):
     """A desk, such as News: the part of the paper a story stands in."""
 
     name = models.CharField(max_length=80, unique=True, help_text="Shown in the navigation.")
-    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /sections/<slug>/.")
+    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /sections/…/.")
     description = models.CharField(max_length=300, blank=True, help_text="One sentence for readers and search engines.")
     position = models.PositiveSmallIntegerField(default=0, help_text="Order in the navigation, smallest first.")
 
@@ -44,7 +44,7 @@ class Tag(models.Model):
     """A free label that joins stories across sections."""
 
     name = models.CharField(max_length=80, unique=True)
-    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /tags/<slug>/.")
+    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /tags/…/.")
 
     class Meta:
         ordering = ["name"]
@@ -60,7 +60,7 @@ class Author(models.Model):
     """A byline."""
 
     name = models.CharField(max_length=120, help_text="As it stands under the headline.")
-    slug = models.SlugField(max_length=120, unique=True, help_text="The address: /authors/<slug>/.")
+    slug = models.SlugField(max_length=120, unique=True, help_text="The address: /authors/…/.")
     role = models.CharField(max_length=120, blank=True, help_text="Such as “Markets editor”.")
     biography = models.TextField(max_length=2000, blank=True, help_text="Two or three sentences. Plain text.")
     user = models.OneToOneField(
@@ -205,7 +205,7 @@ class Article(models.Model):
     slug = models.SlugField(
         max_length=200,
         unique=True,
-        help_text="The address: /articles/<slug>/. When you change it, the old one leads here.",
+        help_text="The address: /articles/…/. When you change it, the old one leads here.",
     )
     standfirst = models.TextField(
         max_length=500,

@@ -37,6 +37,10 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
         model = Article
         fields = [*COLUMNS, "tags"]
         help_texts = {"body_markdown": WRITING}
+        widgets = {
+            "standfirst": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+            "body_markdown": UnfoldAdminTextareaWidget(attrs={"rows": 28}),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -131,6 +131,10 @@ class ArticleAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes
         found, counts, lacking, protected = super().get_deleted_objects(objs, request)
         return found, counts, lacking - GOES_WITH_STORY, protected
 
+    def view_on_site(self, obj: Article) -> str | None:
+        """Only where readers find something."""
+        return obj.get_absolute_url() if obj.state == Article.State.PUBLISHED else None
+
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
         """Save what the form shows and nothing else: a state that changed meanwhile stays changed."""
         if change:

@@ -122,3 +122,19 @@ def test_two_saves_at_once_make_two_versions(story: StoryMaker, now: datetime) -
     other.join(timeout=15)
     assert other.outcome is None
     assert sorted(made.revisions.values_list("number", flat=True)) == [1, 2, 3]
+
+
+def test_a_save_that_had_to_wait_renders_the_words_that_won(story: StoryMaker, now: datetime) -> None:
+    made = story(state="published")
+    with transaction.atomic():
+        Article.objects.filter(pk=made.pk).update(body_markdown="Newer words.")
+        other = Meanwhile(
+            lambda: publishing.save_revision(article=Article.objects.get(pk=made.pk), actor=None, now=now)
+        )
+        other.start()
+        other.join(timeout=HELD)
+        assert other.is_alive(), "the save did not wait for the row"
+    other.join(timeout=15)
+    assert other.outcome is None
+    made.refresh_from_db()
+    assert made.body_html == "<p>Newer words.</p>"
