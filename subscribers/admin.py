@@ -276,7 +276,10 @@ class SuppressionAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publi
     def save_model(self, request: HttpRequest, obj: Suppression, form: SuppressionForm, change: bool) -> None:
         """Suppress the address that was typed."""
         row = suppression.suppress(
-            address_key=form.cleaned_data["address"].key, reason=obj.reason, note=obj.note, now=timezone.now()
+            address_key=form.cleaned_data["address"].key,
+            reason=Suppression.Reason(obj.reason),
+            note=obj.note,
+            now=timezone.now(),
         )
         obj.pk, obj.address_hash = row.pk, row.address_hash
 

@@ -120,7 +120,7 @@ def run(
 def _rows(file: TextIO, report: Report) -> Iterator[Row]:
     """The readable rows; every other line goes into the report."""
     lines = _lines(file)
-    first = next(lines, None)
+    first = next((line for line in lines if line[1] != []), None)
     if first is None or first[1] is None:
         raise ImportRefused("The file is empty, or its first line cannot be read as CSV.")
     columns = _columns(first[1])

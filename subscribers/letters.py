@@ -19,7 +19,7 @@ def queue(
     """
     letter = Letter.objects.create(kind=kind, subscriber=subscriber, due_at=now, created_at=now)
     _about([letter], [list(subscriptions)])
-    tasks.wake(letter_id=letter.pk)
+    tasks.send_letter.delay_on_commit(letter.pk)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
     return letter
 
 

@@ -8,15 +8,6 @@ from subscribers import erasure, posting, privacy
 HOUSEKEEPING_MINUTE = 17
 
 
-def wake(*, letter_id: int) -> None:
-    """Ask a worker to send this letter as soon as the transaction has committed.
-
-    A broker that is away is logged and does not fail the request whose row is
-    already safe; `tick` finds the row.
-    """
-    send_letter.delay_on_commit(letter_id)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
-
-
 @shared_task
 def send_letter(letter_id: int) -> None:
     """Send one letter if it is due and nobody else is at it."""

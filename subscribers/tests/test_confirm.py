@@ -58,7 +58,7 @@ def test_post_confirms(browser: Client, path: str, texts: list[LegalVersion]) ->
     assert event is not None
     assert event.kind == "confirmed"
     assert {shown["sha256"] for shown in event.documents} == {version.sha256 for version in texts}
-    assert list(Subscription.objects.mailable(now=timezone.now())) == [subscription]  # type: ignore[attr-defined]  # as_manager
+    assert list(Subscription.objects.mailable(now=timezone.now())) == [subscription]
 
 
 def test_a_welcome_letter_follows(browser: Client, path: str) -> None:
@@ -166,7 +166,7 @@ def test_confirming_does_not_lift_a_complaint(browser: Client, path: str) -> Non
     browser.post(path)
 
     assert suppression.is_suppressed(key)
-    assert not Subscription.objects.mailable(now=timezone.now()).exists()  # type: ignore[attr-defined]  # as_manager
+    assert not Subscription.objects.mailable(now=timezone.now()).exists()
 
 
 def test_links_outlive_a_rotation_of_the_key(browser: Client, path: str, settings: object) -> None:

@@ -65,7 +65,7 @@ def test_a_pause_ends_at_midnight_in_the_newsletters_zone(newsletter: Newsletter
     rita.refresh_from_db()
 
     assert rita.paused_until == datetime(2026, 7, 9, 22, tzinfo=UTC)
-    mailable = Subscription.objects.mailable  # type: ignore[attr-defined]  # as_manager
+    mailable = Subscription.objects.mailable
     assert not mailable(now=timezone.now()).exists()
     assert mailable(now=rita.paused_until).exists()
     assert b'value="2026-07-10"' in browser.get(path).content

@@ -1,0 +1,57 @@
+"""Network addresses: only our own proxies are believed, and after 30 days little is left."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import RequestFactory
+from django.utils import timezone
+
+from subscribers import consent, privacy
+from subscribers.models import ConsentOrigin, Newsletter
+from subscribers.tests.conftest import RITA, ask
+
+FORWARDED = "6.6.6.6, 203.0.113.9, 10.0.0.2"
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "expected"),
+    [
+        (0, FORWARDED, "192.0.2.1"),
+        (1, FORWARDED, "10.0.0.2"),
+        (2, FORWARDED, "203.0.113.9"),
+        (3, FORWARDED, "6.6.6.6"),
+        (4, FORWARDED, "192.0.2.1"),
+        (1, "", None),
+        (1, "garbage", None),
+        (1, "203.0.113.9:4711", "203.0.113.9"),
+        (1, "[2001:db8::1]:4711", "2001:db8::1"),
+        (1, "::ffff:203.0.113.9", "203.0.113.9"),
+        (1, "fe80::1%eth0", "fe80::1"),
+    ],
+)
+def test_the_client_is_who_our_outermost_proxy_saw(
+    settings: object, proxies: int, forwarded: str, expected: str | None
+) -> None:
+    settings.TRUSTED_PROXIES = proxies  # type: ignore[attr-defined]  # pytest-django's settings fixture
+    request = RequestFactory().get("/", HTTP_X_FORWARDED_FOR=forwarded, REMOTE_ADDR="192.0.2.1")
+
+    assert privacy.client_ip(request) == expected
+
+
+def test_without_any_address_there_is_none() -> None:
+    assert privacy.client_ip(RequestFactory().get("/", REMOTE_ADDR="")) is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("ip", "left"), [("198.51.100.77", "198.51.100.0"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1::")])
+def test_origins_are_cut_after_30_days_and_the_chain_holds(newsletter: Newsletter, ip: str, left: str) -> None:
+    ask(RITA, newsletter)
+    ConsentOrigin.objects.update(ip=ip)
+    now = timezone.now()
+
+    assert privacy.truncate_origins(now=now + timedelta(days=29)) == 0
+    assert ConsentOrigin.objects.get().ip == ip
+    assert privacy.truncate_origins(now=now + timedelta(days=31)) == 1
+    assert ConsentOrigin.objects.get().ip == left
+    assert privacy.truncate_origins(now=now + timedelta(days=31)) == 0
+    assert consent.verify() is None

@@ -1,0 +1,121 @@
+"""Simultaneous acts on real connections: one subscriber, one confirmation, one unbroken chain."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from mailkit import addresses
+from subscribers import consent, imports, links, posting, signup
+from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
+from subscribers.tests.conftest import RITA, ask, evidence, make_newsletter, make_texts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RUNNERS = 6
+
+
+@pytest.fixture
+def newsletter(transactional_db: None) -> Newsletter:
+    """Tech News, committed."""
+    make_texts()
+    return make_newsletter()
+
+
+def at_once(act: Callable[[int], Any], *, runners: int = RUNNERS) -> list[Any]:
+    """Run `act(0..n)` in threads that start together, each on its own connection; their results."""
+    start = threading.Barrier(runners)
+    results: list[Any] = [None] * runners
+
+    def run(number: int) -> None:
+        try:
+            start.wait()
+            results[number] = act(number)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the test compares it
+            results[number] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=[number]) for number in range(runners)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return results
+
+
+def request(newsletter: Newsletter, address: str) -> None:
+    signup.request(
+        address=addresses.normalise(address),
+        newsletter_cadences=[(newsletter, "daily")],
+        evidence=evidence(),
+        now=timezone.now(),
+    )
+
+
+def test_simultaneous_requests_for_one_mailbox_make_one_subscriber(newsletter: Newsletter) -> None:
+    spellings = [RITA, RITA.upper(), "Rita@reader.org", "rita@READER.ORG", RITA, RITA]
+    results = at_once(lambda number: request(newsletter, spellings[number]))
+
+    assert results == [None] * RUNNERS
+    assert Subscriber.objects.count() == Subscription.objects.count() == 1
+    assert Subscription.objects.get().request_number == RUNNERS
+    assert ConsentEvent.objects.count() == RUNNERS
+    assert consent.verify() is None
+
+
+def test_simultaneous_requests_for_many_mailboxes_keep_one_chain(newsletter: Newsletter) -> None:
+    results = at_once(lambda number: request(newsletter, f"r{number}@reader.org"))
+
+    assert results == [None] * RUNNERS
+    assert consent.verify() is None
+    assert consent.head()[0] == RUNNERS
+
+
+def test_a_confirm_link_pressed_many_times_at_once_acts_once(newsletter: Newsletter) -> None:
+    subscriber = ask(RITA, newsletter)
+    token = links.confirm_token(subscriptions=subscriber.subscriptions.all(), now=timezone.now())
+    results = at_once(lambda _: signup.confirm(token=token, evidence=evidence(), now=timezone.now()))
+
+    assert sorted(found.already for found in results) == [False] + [True] * (RUNNERS - 1)
+    assert ConsentEvent.objects.filter(kind="confirmed").count() == 1
+    assert Letter.objects.filter(kind=Letter.Kind.WELCOME).count() == 1
+
+
+def test_unsubscribing_many_times_at_once_is_one_withdrawal(newsletter: Newsletter) -> None:
+    subscription = ask(RITA, newsletter).subscriptions.get()
+
+    def leave(_number: int) -> bool:
+        mine = Subscription.objects.get(pk=subscription.pk)
+        return signup.unsubscribe(subscription=mine, evidence=evidence(), reason="one_click", now=timezone.now())
+
+    assert sorted(at_once(leave)) == [False] * (RUNNERS - 1) + [True]
+    assert ConsentEvent.objects.filter(kind="withdrawn").count() == 1
+
+
+def test_a_letter_claimed_by_many_is_sent_by_one(newsletter: Newsletter) -> None:
+    ask(RITA, newsletter)
+    letter = Letter.objects.get()
+    claims = at_once(lambda _: posting._claim(letter.pk, timezone.now()))
+
+    assert sum(claim is not None for claim in claims) == 1
+
+
+def test_imports_and_sign_ups_of_the_same_people_do_not_wait_for_each_other(newsletter: Newsletter) -> None:
+    people = [f"r{number}@reader.org" for number in range(30)]
+    plan = imports.plan(newsletter=newsletter, cadence="daily", basis="a list")
+
+    def act(number: int) -> None:
+        order = people if number % 4 else people[::-1]
+        if number % 2:
+            imports.run(file=iter(f"{address}\n" for address in order), plan=plan, now=timezone.now())  # type: ignore[arg-type]  # any iterable of lines
+        else:
+            for address in order:
+                request(newsletter, address)
+
+    assert at_once(act, runners=4) == [None] * 4
+    assert Subscriber.objects.count() == len(people)
+    assert consent.verify() is None

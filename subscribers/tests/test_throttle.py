@@ -1,0 +1,122 @@
+"""Limits: exact windows in Redis, silent, and never in the way when Redis is."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from mailkit import addresses
+from subscribers import throttle
+from subscribers.models import Letter, Newsletter, Subscription
+from subscribers.tests.conftest import BOB, Fill
+from subscribers.throttle import Verdict
+
+
+def ask(address: str, now: datetime, *, ip: str | None = None, minutes: float = 0) -> Verdict:
+    return throttle.signup(address=addresses.normalise(address), ip=ip, now=now + timedelta(minutes=minutes))
+
+
+def test_a_mailbox_may_be_asked_for_once_in_ten_minutes_and_thrice_a_day(now: datetime) -> None:
+    times = [0, 5, 9.9, 10, 20, 30, 1_000, 1_439, 1_441, 1_449, 1_452]
+    verdicts = [ask("rita@reader.org", now, minutes=minutes) is Verdict.WELCOME for minutes in times]
+
+    assert verdicts == [True, False, False, True, True, False, False, False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    "spelling", ["RITA@reader.org", "rita+news@reader.org", "rita@READER.org", " rita@reader.org "]
+)
+def test_spellings_of_one_mailbox_count_together(now: datetime, spelling: str) -> None:
+    ask("rita@reader.org", now)
+
+    assert ask(spelling, now, minutes=1) is Verdict.ADDRESS_FULL
+
+
+def test_dots_count_together_where_they_mean_nothing(now: datetime) -> None:
+    ask("ri.ta@gmail.com", now)
+
+    assert ask("rita@googlemail.com", now) is Verdict.ADDRESS_FULL
+    ask("ri.ta@reader.org", now)
+    assert ask("rita@reader.org", now) is Verdict.WELCOME
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "elsewhere"),
+    [
+        ("198.51.100.1", "198.51.100.254", "198.51.101.1"),
+        ("2001:db8:1:1::1", "2001:db8:1:1:ffff::2", "2001:db8:1:2::1"),
+    ],
+)
+def test_a_network_may_ask_twenty_times_an_hour(now: datetime, first: str, second: str, elsewhere: str) -> None:
+    for number in range(20):
+        assert ask(f"r{number}@d{number}.org", now, ip=first) is Verdict.WELCOME
+
+    assert ask("another@one.org", now, ip=second) is Verdict.CROWDED
+    assert ask("another@one.org", now, ip=elsewhere) is Verdict.WELCOME
+    assert ask("yet@another.org", now, ip=second, minutes=61) is Verdict.WELCOME
+
+
+def test_rotating_networks_do_not_help_against_one_mailbox(now: datetime) -> None:
+    verdicts = [ask("rita@reader.org", now, ip=f"10.{number}.0.1") for number in range(5)]
+
+    assert verdicts == [Verdict.WELCOME] + [Verdict.ADDRESS_FULL] * 4
+
+
+def test_a_provider_and_the_whole_site_have_limits(now: datetime, settings: object) -> None:
+    settings.THROTTLES = {  # type: ignore[attr-defined]  # pytest-django's settings fixture
+        "signup_address": [(9, 60)],
+        "signup_network": [(9, 60)],
+        "signup_domain": [(2, 60)],
+        "signup_global": [(3, 60)],
+    }
+    verdicts = [ask(f"a{number}@reader.org", now) for number in range(3)]
+    assert verdicts == [Verdict.WELCOME, Verdict.WELCOME, Verdict.CROWDED]
+    assert ask(BOB, now) is Verdict.WELCOME
+    assert ask("carol@third.org", now) is Verdict.CROWDED
+
+
+def test_a_refused_request_counts_nowhere(now: datetime) -> None:
+    ask("rita@reader.org", now, ip="198.51.100.1")
+    for _ in range(30):
+        ask("rita@reader.org", now, ip="198.51.100.1")
+
+    assert ask(BOB, now, ip="198.51.100.1") is Verdict.WELCOME
+
+
+def test_redis_learns_no_address(now: datetime, settings: object) -> None:
+    ask("rita@reader.org", now, ip="198.51.100.1")
+    keys = str(throttle._client(settings.REDIS_URL).keys("*"))  # type: ignore[attr-defined]  # pytest-django's settings fixture
+
+    assert ":throttle:" in keys
+    assert "rita" not in keys
+    assert "reader" not in keys
+    assert "198.51" not in keys
+
+
+@pytest.mark.django_db
+def test_over_the_limit_nothing_happens_and_nothing_is_said(
+    browser: Client, newsletter: Newsletter, fill: Fill
+) -> None:
+    browser.post("/subscribe/", fill())
+    number = Subscription.objects.get().request_number
+    response = browser.post("/subscribe/", fill())
+
+    assert (response.status_code, response["Location"]) == (303, "/subscribe/sent/")
+    assert Letter.objects.count() == 1
+    assert Subscription.objects.get().request_number == number
+
+
+@pytest.mark.django_db
+def test_without_redis_people_can_still_sign_up(
+    browser: Client, newsletter: Newsletter, fill: Fill, settings: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    data, there = fill(), settings.REDIS_URL  # type: ignore[attr-defined]  # pytest-django's settings fixture
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"  # type: ignore[attr-defined]  # as above
+    try:
+        assert browser.post("/subscribe/", data).status_code == 303
+    finally:
+        settings.REDIS_URL = there  # type: ignore[attr-defined]  # as above
+
+    assert Letter.objects.count() == 1
+    assert "Limits are not applied" in caplog.text
+    assert "@" not in caplog.text
