@@ -16,11 +16,11 @@ from digests.admin import doors
 from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
 
 STATE_LABELS = {
-    Delivery.State.ACCEPTED: "success",
-    Delivery.State.REJECTED: "danger",
-    Delivery.State.UNCERTAIN: "warning",
-    Delivery.State.DEFERRED: "warning",
-    Delivery.State.RENDER_FAILED: "danger",
+    Delivery.State.ACCEPTED.label: "success",
+    Delivery.State.REJECTED.label: "danger",
+    Delivery.State.UNCERTAIN.label: "warning",
+    Delivery.State.DEFERRED.label: "warning",
+    Delivery.State.RENDER_FAILED.label: "danger",
 }
 
 
@@ -56,9 +56,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     actions = ("call_accepted", "send_again")
 
     @display(description="State", ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
-    def shown_state(self, delivery: Delivery) -> tuple[str, str]:
+    def shown_state(self, delivery: Delivery) -> str:
         """The state as a coloured word."""
-        return delivery.state, delivery.get_state_display()
+        return delivery.get_state_display()
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         """The right that the actions below ask for."""

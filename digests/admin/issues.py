@@ -18,19 +18,19 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from digests import archive, composing, proofs, rendering, stats, views
+from digests import archive, composing, links, proofs, rendering, stats, views
 from digests.admin import doors, forms
 from digests.models import Delivery, Issue, IssueItem
 
 STATE_LABELS = {
-    Issue.State.DRAFT: "info",
-    Issue.State.SCHEDULED: "warning",
-    Issue.State.PREPARING: "warning",
-    Issue.State.SENDING: "warning",
-    Issue.State.PAUSED: "danger",
-    Issue.State.SENT: "success",
-    Issue.State.SENT_WITH_EXCEPTIONS: "danger",
-    Issue.State.CANCELLED: "danger",
+    Issue.State.DRAFT.label: "info",
+    Issue.State.SCHEDULED.label: "warning",
+    Issue.State.PREPARING.label: "warning",
+    Issue.State.SENDING.label: "warning",
+    Issue.State.PAUSED.label: "danger",
+    Issue.State.SENT.label: "success",
+    Issue.State.SENT_WITH_EXCEPTIONS.label: "danger",
+    Issue.State.CANCELLED.label: "danger",
 }
 
 
@@ -95,7 +95,7 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
     warn_unsaved_form = True
     words = ("newsletter", "subject", "preheader", "introduction", "scheduled_for")
     facts = (
-        "shown_kind", "shown_state", "state_reason", "number", "window_start", "window_end", "approved_by",
+        "shown_state", "state_reason", "shown_kind", "number", "window_start", "window_end", "approved_by",
         "approved_at", "planned_at", "started_at", "finished_at", "audience_count",
     )  # fmt: skip
     readonly_fields = facts
@@ -124,7 +124,10 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
         if obj is None:
             note = "You write a letter of your own. Digests are composed by the clock, or by “Compose a digest”."
             return [(None, {"fields": self.words, "description": note})]
-        return [(None, {"fields": self.words}), ("How it stands", {"fields": self.facts})]
+        return [
+            (None, {"fields": ("shown_state", "state_reason", *self.words)}),
+            ("How it came and went", {"fields": self.facts[2:], "classes": ["collapse"]}),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
         """The newsletter of an issue stays; after approval everything does."""
@@ -240,17 +243,21 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
     def title(self, issue: Issue) -> str:
         """The subject that it has, or will have."""
         frozen = getattr(issue, "snapshot", None)
-        return frozen.subject if frozen else str(issue)
+        return frozen.subject if frozen else issue.subject or f"{issue.newsletter}, {_period(issue)}"
 
     @display(description="State", ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
-    def shown_state(self, issue: Issue) -> tuple[str, str]:
+    def shown_state(self, issue: Issue) -> str:
         """The state as a coloured word."""
-        return issue.state, issue.get_state_display()
+        return issue.get_state_display()
 
     @display(description="Kind", ordering="kind")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def shown_kind(self, issue: Issue) -> str:
         """Kind, cadence and period in one line."""
-        return ", ".join(filter(None, [issue.get_kind_display(), issue.cadence, issue.period_key]))
+        return ", ".join(filter(None, [issue.get_kind_display(), issue.cadence, _period(issue)]))
+
+    def view_on_site(self, issue: Issue) -> str | None:
+        """Its page in the archive, once readers can see it."""
+        return links.web_url(issue=issue) if Issue.objects.public().filter(pk=issue.pk).exists() else None
 
     @display(description="Copies done")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def shown_progress(self, issue: Issue) -> str:
@@ -275,6 +282,12 @@ def _user(request: HttpRequest) -> AbstractUser:
     if not isinstance(request.user, AbstractUser):
         raise PermissionDenied
     return request.user
+
+
+def _period(issue: Issue) -> str:
+    """The period of the clock's runs as it is; the instant of a run by hand without its fractions."""
+    day, by_hand, hour = issue.period_key.partition("T")
+    return f"{day} {hour[:5]} UTC, by hand" if by_hand else day
 
 
 def _done(issue: Issue) -> int:

@@ -308,3 +308,15 @@ def test_an_issue_approved_between_reading_and_writing_is_not_changed(
     with pytest.raises(PermissionDenied):
         issues.IssueAdmin(Issue, admin.site).save_model(request, stale, form=None, change=True)
     assert Issue.objects.get(pk=digest.pk).introduction == ""
+
+
+def test_a_draft_has_no_page_on_the_site_yet(digest: Issue, as_: People, now: datetime) -> None:
+    editor = as_("Editor")
+    assert "View on site" not in page(editor, change(digest))
+    freezing.freeze(issue=digest, now=now)
+    Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SENT, audience_count=0, planned_at=now)
+    assert "/newsletters/tech-news/1/" in page(editor, change(digest))
+
+
+def test_a_run_by_hand_is_called_so(digest: Issue, as_: People) -> None:
+    assert "Digest, daily, 2025-05-06 09:30 UTC, by hand" in page(as_("Author"), "/admin/digests/issue/")
