@@ -187,6 +187,9 @@ class ArticleManager(StoryManager["Article"]):
         return ArticleQuerySet(self.model, using=self._db).defer("search_vector")
 
 
+STATES = ["draft", "in_review", "scheduled", "published", "withdrawn"]
+
+
 class Article(models.Model):
     """A story. Its state changes only through the verbs of `articles.publishing`."""
 
@@ -257,10 +260,7 @@ class Article(models.Model):
     class Meta:
         ordering = ["-published_at", "-pk"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(state__in=["draft", "in_review", "scheduled", "published", "withdrawn"]),
-                name="article_state_is_known",
-            ),
+            models.CheckConstraint(condition=Q(state__in=STATES), name="article_state_is_known"),
             models.CheckConstraint(
                 condition=~Q(state="published")
                 | (Q(published_at__isnull=False) & Q(first_published_at__isnull=False) & ~Q(body_sha256="")),
