@@ -5,6 +5,7 @@ besides goes to standard error.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ def main(arguments: list[str]) -> int:
         names = ", ".join(known) or "none yet"
         sys.stderr.write(f"usage: bin/bench [name ...]\nBenchmarks: {names}.\n")
         return 0 if arguments in (["-h"], ["--help"]) else 1
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     var = Path(os.environ.setdefault("VAR_DIR", str(ROOT / "var" / "bench")))
     try:
         with servers.alone(var, name="bench"), servers.running(var):

@@ -7,6 +7,7 @@ unset the tests have servers of their own under var/test, so a living site is no
 import hashlib
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ from newsroom.running import chromium, servers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-WORKERS = ("-n", "2")
+# Tests that share a browser and its site stay together on one process.
+WORKERS = ("-n", "2", "--dist", "loadgroup")
 
 
 def say(line: str) -> None:
@@ -32,6 +34,8 @@ def main(arguments: list[str]) -> int:
     if arguments in (["--help"], ["-h"]):
         say(f"usage: bin/test [pytest arguments]\n\n{__doc__}")
         return 0
+    # A stop from outside ends the step that runs and stops the servers, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     var = Path(os.environ.setdefault("VAR_DIR", str(ROOT / "var" / "test")))
     os.environ.setdefault("TEST_DB_SUFFIX", hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:8])
     try:
