@@ -8,15 +8,18 @@ twice means the first of the two.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 
 from digests.models import Issue
 from subscribers.models import Cadence, CadenceOffer, Newsletter
+
+log = logging.getLogger(__name__)
 
 # A run that was missed for longer than this is recorded as skipped; its stories go into the next digest.
 MAX_STALENESS = {
@@ -60,7 +63,12 @@ def due(*, now: datetime) -> list[Due]:
     for offer in (
         CadenceOffer.objects.filter(is_active=True).exclude(cadence=Cadence.INSTANT).select_related("newsletter")
     ):
-        current = period(offer=offer, at=now)
+        try:
+            current = period(offer=offer, at=now)
+        except ZoneInfoNotFoundError:
+            # A zone that went away with an update of the machine must not stop the other newsletters.
+            log.exception("newsletter %s has a time zone that this machine does not know", offer.newsletter_id)
+            continue
         if current.runs_at > offer.active_since:
             found.append(Due(offer.newsletter, offer.cadence, current.key, current.runs_at))
     return [run for run in found if not _is_composed(run)]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from articles import publishing
@@ -49,7 +49,7 @@ def compose_due(*, now: datetime) -> list[Issue]:
     """
     made = []
     for run in calendar.due(now=now):
-        try:
+        with _others_go_on(run.newsletter):
             made.append(
                 compose(
                     newsletter=run.newsletter,
@@ -59,8 +59,6 @@ def compose_due(*, now: datetime) -> list[Issue]:
                     now=now,
                 )
             )
-        except (ComposingError, DatabaseError):
-            log.exception("newsletter %s: the %s digest was not composed", run.newsletter.pk, run.cadence)
     return made + compose_instant(now=now)
 
 
@@ -130,8 +128,9 @@ def compose_instant(*, now: datetime) -> list[Issue]:
         stories = stories_of(newsletter=offer.newsletter, start=max(oldest, offer.active_since), end=now)
         keys = {f"article-{story.pk}": story for story in stories}
         known = Issue.objects.filter(newsletter=offer.newsletter, kind=Issue.Kind.ARTICLE, period_key__in=keys)
-        owed = keys.keys() - set(known.values_list("period_key", flat=True))
-        made += [compose_article_issue(newsletter=offer.newsletter, article=keys[key], now=now) for key in sorted(owed)]
+        for key in sorted(keys.keys() - set(known.values_list("period_key", flat=True))):
+            with _others_go_on(offer.newsletter):
+                made.append(compose_article_issue(newsletter=offer.newsletter, article=keys[key], now=now))
     return made
 
 
@@ -200,6 +199,15 @@ def _compose(
         if created:
             _fill(issue, offer=offer, now=now, stale=stale)
     return issue
+
+
+@contextmanager
+def _others_go_on(newsletter: Newsletter) -> Iterator[None]:
+    """Whatever is wrong with one newsletter is logged and keeps no other from its digest."""
+    try:
+        yield
+    except Exception:
+        log.exception("newsletter %s: an issue could not be composed", newsletter.pk)
 
 
 @contextmanager

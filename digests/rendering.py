@@ -285,8 +285,10 @@ def _html(issue: Issue, words: dict[str, str], stories: list[Story], introductio
     context["introduction"] = vault.html(_inlined(introduction)) if introduction else ""
     told = [_held(story, vault, whole=issue.kind == Issue.Kind.ARTICLE) for story in stories]
     context |= {"lead": told[0] if told else None, "stories": told[1:]}
-    document = mjml.compile(loader.render_to_string(f"digests/mail/{issue.kind}.mjml", context))
-    return vault.open(document)
+    try:
+        return vault.open(mjml.compile(loader.render_to_string(f"digests/mail/{issue.kind}.mjml", context)))
+    except mjml.MjmlError as fault:
+        raise RenderingError(str(fault)) from fault
 
 
 def _held(story: Story, vault: Vault, *, whole: bool) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which stories a digest holds, and that each is in exactly one digest of its line."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
@@ -213,6 +213,14 @@ class TestOfTheClock:
             release(f"{days} days ago", now - timedelta(days=days))
         (daily,) = (issue for issue in composing.compose_due(now=now) if issue.cadence == Cadence.DAILY)
         assert headlines(daily) == ["1 days ago", "2 days ago", "3 days ago"]
+
+    def test_a_newsletter_that_is_broken_keeps_no_other_from_its_digest(
+        self, newsletter: Newsletter, release: Release, now: datetime
+    ) -> None:
+        release("One", now - timedelta(hours=7))
+        broken = Newsletter.objects.create(name="Broken", slug="broken", description="x", time_zone="Europe/Nowhere")
+        CadenceOffer.objects.create(newsletter=broken, cadence=Cadence.DAILY, send_at=time(1), active_since=SINCE)
+        assert {issue.newsletter for issue in composing.compose_due(now=now)} == {newsletter}
 
 
 class TestOfEachStoryAtOnce:
