@@ -11,6 +11,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
+from celery import current_app as app
 from django.conf import settings as site
 from django.core import mail
 from django.core.mail import EmailMessage as DjangoMessage
@@ -19,7 +20,6 @@ from django.test import Client
 from django.utils import timezone
 
 from mailkit import addresses
-from newsroom.celery import app
 from subscribers import letters, links, posting, preferences, signup, suppression, tasks
 from subscribers.models import LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, form_token, make_newsletter
