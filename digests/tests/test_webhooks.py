@@ -290,6 +290,30 @@ def test_mandrill_signs_the_address_too(settings: LazySettings, live_server: Liv
     assert Suppression.objects.get().reason == Suppression.Reason.COMPLAINT
 
 
+# --- MailerSend: a signed body, and no metadata of ours in it ---------------------------------
+
+
+def test_mailersend_names_the_copy_by_its_own_id(
+    settings: LazySettings, live_server: LiveServer, copy: Delivery
+) -> None:
+    settings.ANYMAIL = {"MAILERSEND_SIGNING_SECRET": KEY}
+    Delivery.objects.update(remote_id="62fb66bef54a112e920b5493")
+    email = {"message": {"id": "62fb66bef54a112e920b5493"}, "recipient": {"email": "anna@readers.example"}}
+    data = {"id": "event-1", "type": "delivered", "created_at": "2025-05-06T09:05:00.000000Z", "email": email}
+    body = json.dumps({"type": "activity.delivered", "data": data}).encode()
+
+    def post(sent: bytes) -> int:
+        headers = {"Signature": hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest()}
+        return requests.post(
+            f"{live_server.url}/webhooks/mailersend/", data=sent, headers=headers, timeout=10
+        ).status_code
+
+    assert post(body.replace(b"delivered", b"spam_complaint")) == 400
+    assert DeliveryEvent.objects.count() == 0
+    assert post(body) == 200
+    assert state_of(copy) == State.ACCEPTED
+
+
 # --- Logs ----------------------------------------------------------------------------------------
 
 

@@ -39,6 +39,7 @@ class Stage:
     site: str
     extra: dict[str, str] = field(default_factory=dict)
     started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    servers: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -63,7 +64,9 @@ class Stage:
         return redis.Redis.from_url(self.broker)
 
     def start_redis(self) -> None:
+        known = len(embedded.STARTED)
         embedded.start_redis(embedded.place(self.var))
+        self.servers += embedded.STARTED[known:]
 
     def stop_redis(self) -> None:
         """Take the broker away; SIGKILL, so that nothing of it is saved either."""
@@ -156,8 +159,8 @@ class Stage:
         for process in self.started:
             self.kill(process)
         embedded.remove(self.var)
-        for server in embedded.STARTED:
-            server.poll()
+        for server in self.servers:
+            server.wait(5)
 
     def _answers(self) -> bool:
         try:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def script() -> dict[str, object]:
     """The server takes each copy and is slow to say so: the worst moment to die in is the longest."""
-    return {"rules": [{"at": "ACCEPTED", "do": "delay", "seconds": 0.02}]}
+    return {"rules": [{"at": "ACCEPTED", "do": "delay", "seconds": 0.05}]}
 
 
 def listed(issue: Issue, state: State) -> set[str]:
