@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from articles.models import Article
 from mailkit import message
-from subscribers.models import Cadence, Newsletter, Subscriber
+from subscribers.models import Cadence, Newsletter, Subscriber, Subscription, SubscriptionQuerySet
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):
@@ -151,6 +152,15 @@ class Issue(models.Model):
     def get_absolute_url(self) -> str:
         """The frozen issue in the archive. Only an issue with a number has one."""
         return reverse("issue", args=[self.newsletter.slug, self.number])
+
+    def readers(self, *, now: datetime) -> SubscriptionQuerySet:
+        """The subscriptions that the issue is for and that may be mailed: its newsletter and cadence.
+
+        A letter has no cadence and is for every cadence. A subscriber has one subscription per
+        newsletter, so nobody stands in it twice.
+        """
+        found = Subscription.objects.all().mailable(now=now).filter(newsletter_id=self.newsletter_id)
+        return found.filter(cadence=self.cadence) if self.cadence else found
 
 
 class IssueItem(models.Model):

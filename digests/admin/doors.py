@@ -14,7 +14,6 @@ from django.utils import timezone
 from digests import approval, freezing, proofs, uncertain
 from digests.admin import forms
 from digests.models import Issue
-from subscribers.models import Subscription
 
 State = Issue.State
 SEND = "digests.send_issue"
@@ -164,10 +163,7 @@ BY_NAME = {door.name: door for door in DOORS}
 
 def facts(*, issue: Issue, now: datetime) -> dict[str, int | None]:
     """How many readers the issue would have now, and how many the one before had."""
-    readers = Subscription.objects.all().mailable(now=now).filter(newsletter=issue.newsletter_id)
-    if issue.cadence:
-        readers = readers.filter(cadence=issue.cadence)
-    return {"audience": readers.count(), "last_audience": _last_audience(issue)}
+    return {"audience": issue.readers(now=now).count(), "last_audience": _last_audience(issue)}
 
 
 def form(*, door: Door, issue: Issue, data: Any, now: datetime) -> forms.Confirm:

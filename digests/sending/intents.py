@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from digests.models import Delivery, Issue, IssueItem
-from digests.sending import audience, claims, merge
+from digests.sending import claims, merge
 from digests.sending.transports.base import Copy
 from subscribers.models import Subscription
 
@@ -84,7 +84,7 @@ def _hold_readers(batch: claims.Batch) -> list[merge.Row]:
 
 def _attempt(ids: list[int], batch: claims.Batch, issue: Issue, lease_seconds: int) -> set[int]:
     """Record the intent for those of the rows whose readers may be mailed now; return their ids."""
-    readers = audience.readers(issue=issue, now=timezone.now()).order_by().values("subscriber_id")
+    readers = issue.readers(now=timezone.now()).order_by().values("subscriber_id")
     mailable, parameters = readers.query.sql_with_params()
     with connection.cursor() as cursor:
         # The subquery is the ORM's own SQL; every value in it is a parameter.
