@@ -76,11 +76,12 @@ def compose(*, newsletter: Newsletter, cadence: str, period_key: str, window_end
 def compose_now(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:
     """A digest by hand of everything since the issue before, beside the clock's runs.
 
+    It waits as a draft for whoever asked for it, also where the clock's digests approve themselves.
     Its period key is the instant itself, so it never takes the place of the clock's run of that day; it
     moves the window of the line on, so the clock's next digest starts where this one ends.
     """
     key = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return _compose(newsletter, cadence, period_key=key, window_end=now, now=now, stale=False)
+    return _compose(newsletter, cadence, period_key=key, window_end=now, now=now, stale=False, by_hand=True)
 
 
 def compose_as_of(*, newsletter: Newsletter, cadence: str, at: datetime, now: datetime) -> Issue:
@@ -188,7 +189,14 @@ def is_editable(*, issue: Issue) -> bool:
 
 
 def _compose(
-    newsletter: Newsletter, cadence: str, *, period_key: str, window_end: datetime, now: datetime, stale: bool
+    newsletter: Newsletter,
+    cadence: str,
+    *,
+    period_key: str,
+    window_end: datetime,
+    now: datetime,
+    stale: bool,
+    by_hand: bool = False,
 ) -> Issue:
     offer = _digest_offer(newsletter, cadence)
     with transaction.atomic():
@@ -198,6 +206,8 @@ def _compose(
         )
         if created:
             _fill(issue, offer=offer, now=now, stale=stale)
+        if created and not by_hand:
+            _approve_if_automatic(issue, now=now)
     return issue
 
 
@@ -245,7 +255,6 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool) -> N
     IssueItem.objects.bulk_create(
         IssueItem(issue=issue, article=story, position=position) for position, story in enumerate(reversed(stories))
     )
-    _approve_if_automatic(issue, now=now)
 
 
 def _line_end(issue: Issue) -> datetime | None:
@@ -258,7 +267,7 @@ def _line_end(issue: Issue) -> datetime | None:
 
 def _approve_if_automatic(issue: Issue, *, now: datetime) -> None:
     """Approve for a newsletter that waits for nobody; if that is refused, leave a draft that says why."""
-    if not issue.newsletter.auto_approve:
+    if not issue.newsletter.auto_approve or issue.state != Issue.State.DRAFT:
         return
     try:
         with transaction.atomic():

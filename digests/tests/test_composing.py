@@ -175,6 +175,16 @@ def test_a_newsletter_that_approves_by_itself_has_its_digest_approved(
     assert (issue.state, issue.number, issue.approved_by) == (Issue.State.SCHEDULED, 1, None)
 
 
+def test_a_digest_by_hand_waits_for_whoever_asked_for_it(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    newsletter.auto_approve = True
+    newsletter.save()
+    release("One", now - timedelta(hours=1))
+    issue = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=now)
+    assert issue.state == Issue.State.DRAFT
+
+
 def test_if_it_cannot_be_approved_a_draft_says_why(newsletter: Newsletter, release: Release, now: datetime) -> None:
     newsletter.auto_approve = True
     newsletter.sender_address = "nobody@127.0.0.1"
