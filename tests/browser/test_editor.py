@@ -1,0 +1,109 @@
+"""An editor's way: write, look, publish, compose, prove, approve; and the reader gets the digest."""
+
+import re
+import time
+
+from playwright.sync_api import Page, expect
+
+from tests.browser import reading
+from tests.browser.conftest import Opener
+from tests.browser.stack import ADMIN, PASSWORD
+
+HEADLINE = "Bishkek Opens a Window for the Digital Som"
+TEXT = "The pilot begins with **forty shops**.\n\n## What they say\n\n> It is still money.\n"
+SENDING_SECONDS = 90.0
+
+
+def log_in(page: Page) -> None:
+    """Through the login form."""
+    page.goto("/admin/")
+    page.get_by_label("Username").fill(ADMIN)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("link", name="Articles").first).to_be_visible()
+
+
+def choose(page: Page, *, field: str, words: str) -> None:
+    """Pick from a list that is searched while one types."""
+    page.locator(f"#id_{field} + .select2").click()
+    page.locator(".select2-search__field:focus").press_sequentially(words)
+    page.locator(".select2-results__option", has_text=re.compile(rf"^{re.escape(words)}$")).click()
+
+
+def write_story(page: Page) -> None:
+    """From the empty form to a saved draft."""
+    page.goto("/admin/articles/article/add/")
+    page.get_by_label("Headline").fill(HEADLINE)
+    page.get_by_label("Standfirst").fill("Forty shops take part.")
+    page.locator("#id_body_markdown").fill(TEXT)
+    choose(page, field="section", words="News")
+    expect(page.locator("#id_slug")).to_have_value("bishkek-opens-a-window-for-the-digital-som")
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.locator("main, #main").get_by_text("Draft", exact=True).first).to_be_visible()
+
+
+def act(page: Page, *, name: str) -> None:
+    """Follow an action above the form, and press its button."""
+    page.get_by_role("link", name=name).first.click()
+    page.locator("main, #main").get_by_role("button", name=name).click()
+
+
+def wait_until_sent(page: Page, issue: str) -> None:
+    """Look at the issue until its state says that it was sent."""
+    end = time.monotonic() + SENDING_SECONDS
+    while not page.get_by_text("Sent", exact=True).count():
+        assert time.monotonic() < end, page.locator("body").inner_text()
+        time.sleep(0.5)
+        page.goto(issue)
+
+
+def test_an_editor_writes_publishes_composes_and_sends(open_page: Opener) -> None:
+    page, reader, mail = open_page(), open_page(), open_page()
+    reading.subscribe(reader, mail, address="subscriber@example.org", cadence="daily")
+
+    log_in(page)
+    write_story(page)
+    story = page.url
+    page.goto(page.get_by_role("link", name="Preview").first.get_attribute("href") or "")
+    expect(page.get_by_role("heading", level=1)).to_have_text(HEADLINE)
+    expect(page.locator(".prose strong")).to_have_text("forty shops")
+    public = reader.goto("/articles/bishkek-opens-a-window-for-the-digital-som/")
+    assert public is not None
+    assert public.status == 404, "a draft can be read"
+
+    page.goto(story)
+    act(page, name="Publish now")
+    expect(page.get_by_text("Published", exact=True).first).to_be_visible()
+    reader.goto("/articles/bishkek-opens-a-window-for-the-digital-som/")
+    expect(reader.get_by_role("heading", level=1)).to_have_text(HEADLINE)
+
+    page.goto("/admin/digests/issue/")
+    page.get_by_role("link", name="Compose a digest").click()
+    page.get_by_role("combobox").select_option(label=f"{reading.NEWSLETTER}, daily")
+    page.get_by_role("button", name="Compose").click()
+    issue = page.url
+    page.get_by_role("link", name="Preview").first.click()
+    expect(page.frame_locator("iframe[title='The mail as HTML']").locator("body")).to_contain_text(HEADLINE)
+    expect(page.locator("#plain-text")).to_contain_text(HEADLINE)
+
+    page.goto(issue)
+    page.get_by_role("link", name="Send a proof").click()
+    page.get_by_label("Addresses").fill("colleague@example.org")
+    page.get_by_role("button", name="Send a proof").click()
+    reading.open_letter(mail, address="colleague@example.org", subject="")
+    expect(mail.locator(".plain")).to_contain_text(HEADLINE)
+
+    page.goto(issue)
+    act(page, name="Approve and send")
+    wait_until_sent(page, issue)
+
+    reading.open_letter(mail, address="subscriber@example.org", subject="(?i)kyrgyz|bishkek|block news tech")
+    expect(mail.locator(".plain")).to_contain_text(HEADLINE)
+    mail.get_by_role("link", name="Headers").click()
+    header = mail.locator("tr", has=mail.get_by_role("rowheader", name="List-Unsubscribe", exact=True)).locator("td")
+    target = re.search(r"<(https?://[^>]+)>", header.inner_text())
+    assert target, header.inner_text()
+    answer = open_page().request.post(target[1], form={"List-Unsubscribe": "One-Click"}, max_redirects=0)
+    assert answer.status == 200
+    reader.goto(target[1])
+    expect(reader.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")
