@@ -88,6 +88,8 @@ def test_everything_that_was_typed_stays(
     assert chosen is not None
     assert chosen["value"] == "instant"
     assert len(faults(response)) == 2
+    # Under no-referrer the next POST would say "Origin: null" and be refused.
+    assert response["Referrer-Policy"] == "same-origin"
 
 
 def test_what_was_typed_is_escaped(browser: Client, newsletter: Newsletter, fill: Fill) -> None:

@@ -162,7 +162,7 @@ def test_the_command_imports_and_reports(newsletter: Newsletter, tmp_path: Path)
     )  # fmt: skip
 
     assert "1 imported (confirmed), 0 there already, 1 refused." in out.getvalue()
-    assert list(csv.reader(report.open()))[1][0] == "3"
+    assert list(csv.reader(report.read_text().splitlines()))[1][0] == "3"
     assert RITA not in out.getvalue()
 
 
