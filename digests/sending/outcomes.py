@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from digests.sending import claims, pacing
+from digests.sending import claims
+from digests.sending.pacing import backoff
 from digests.sending.transports.base import Outcome
 
 log = logging.getLogger(__name__)
@@ -67,14 +68,14 @@ def settle(*, batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -
 
 
 def _parameters(batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -> dict[str, Any]:
-    steps = pacing.steps()
+    steps = backoff.steps()
     return {
         "ids": [one.delivery_id for one in outcomes],
         "states": ["deferred" if one.about_us else str(one.state) for one in outcomes],
         "reasons": [one.reason[:200] for one in outcomes],
         "remotes": [one.remote_id[:200] for one in outcomes],
         "waits": [one.retry_after for one in outcomes],
-        "jitters": [pacing.jitter() for _ in outcomes],
+        "jitters": [backoff.jitter() for _ in outcomes],
         "about_us": [one.about_us for one in outcomes],
         # A server that says when to come back has not been tried in vain.
         "unused": [int(one.retry_after is not None) for one in outcomes],
