@@ -16,6 +16,9 @@ from articles.models import Article
 from mailkit import message
 from subscribers.models import Cadence, Newsletter, Subscriber, Subscription, SubscriptionQuerySet
 
+# The Meta inside a class cannot read the class, so its states stand here once more.
+ISSUE_STATES = ["draft", "scheduled", "preparing", "sending", "paused", "sent", "sent_with_exceptions", "cancelled"]
+
 
 class IssueQuerySet(models.QuerySet["Issue"]):
     """What may be said of issues."""
@@ -114,18 +117,7 @@ class Issue(models.Model):
             ),
             models.UniqueConstraint(fields=["newsletter", "number"], name="issue_number_once"),
             models.CheckConstraint(
-                condition=Q(
-                    state__in=[
-                        "draft",
-                        "scheduled",
-                        "preparing",
-                        "sending",
-                        "paused",
-                        "sent",
-                        "sent_with_exceptions",
-                        "cancelled",
-                    ]
-                ),
+                condition=Q(state__in=ISSUE_STATES),
                 name="issue_state_is_known",
             ),
             models.CheckConstraint(
