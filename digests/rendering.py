@@ -270,6 +270,7 @@ def _words(issue: Issue, house: Publication, now: datetime) -> dict[str, str]:
         "owner": house.owner,
         "postal_address": house.postal_address,
         "logo": _whole(house.logo.url) if house.logo else "",
+        "logo_width": str(house.mail_logo_width),
         "date": dateformat.format(local, "j F Y"),
         "web_url": links.web_url(issue=issue),
     }
@@ -280,6 +281,8 @@ def _html(issue: Issue, words: dict[str, str], stories: list[Story], introductio
     context: dict[str, Any] = {name: vault.text(value) for name, value in words.items()}
     # Colours are validated and stand in the style sheet, where nothing may be escaped.
     context |= {name: words[name] for name in ("accent", "ink")}
+    # MJML calculates with it, so it stands there itself; it is a number of ours.
+    context["logo_width"] = words["logo_width"]
     context["preheader"] = vault.html(escape(words["preheader"]) + PADDING)
     context["postal_address"] = vault.html(escape(words["postal_address"]).replace("\n", "<br />"))
     context["introduction"] = vault.html(_inlined(introduction)) if introduction else ""

@@ -102,6 +102,14 @@ class Publication(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def mail_logo_width(self) -> int:
+        """How wide the logo is when it stands 48 pixels high in a mail. A lost file stops no mail."""
+        try:
+            return max(24, min(280, round(48 * self.logo.width / self.logo.height)))
+        except (OSError, ValueError, ZeroDivisionError):
+            return 120
+
     def sender(self) -> message.Sender:
         """The house's default sender, for letters and for newsletters that set none."""
         return message.Sender(name=self.sender_name or self.name, address=self.sender_address, reply_to=self.reply_to)

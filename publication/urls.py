@@ -9,6 +9,7 @@ from publication import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("colours.css", views.colours, name="colours"),
+    path("favicon.ico", views.favicon, name="favicon"),
 ]
 
 

@@ -1,11 +1,14 @@
-"""The publication's colours can be read, whatever an editor chose."""
+"""The publication's colours can be read, whatever an editor chose, and its sign fits."""
 
+import io
 import re
 
 import pytest
+from django.core.files.images import ImageFile
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from publication import colours
 from publication.models import Publication
@@ -47,3 +50,19 @@ def test_the_stylesheet_is_served_for_keeping_and_sets_no_cookie(client: Client)
     assert "max-age=86400" in response["Cache-Control"]
     assert "--accent: #0b5d4e" in response.content.decode()
     assert not response.cookies
+
+
+@pytest.mark.django_db
+def test_a_page_without_a_sign_of_its_own_gets_the_houses(client: Client) -> None:
+    assert client.get("/favicon.ico")["Location"].endswith("icon.svg")
+
+
+@pytest.mark.parametrize(("size", "width"), [((512, 512), 48), ((900, 180), 240), ((4000, 10), 280)])
+def test_a_logo_of_any_shape_stands_48_pixels_high_in_a_mail(size: tuple[int, int], width: int) -> None:
+    drawn = io.BytesIO()
+    Image.new("RGB", size).save(drawn, "PNG")
+    assert Publication(logo=ImageFile(drawn, name="logo.png")).mail_logo_width == width
+
+
+def test_a_logo_whose_file_is_gone_spoils_no_mail() -> None:
+    assert Publication(logo="publication/gone.png").mail_logo_width == 120
