@@ -150,6 +150,8 @@ def stop(var: Path) -> None:
     here = place(var)
     stop_redis(here)
     stop_postgres(here)
+    for process in STARTED:
+        process.poll()  # reaps those that were our own children
 
 
 def remove(var: Path) -> None:

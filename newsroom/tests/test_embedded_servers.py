@@ -57,8 +57,10 @@ def test_redis_never_evicts_and_listens_on_no_port(var: Path) -> None:
 def test_a_pid_file_of_a_dead_server_is_no_obstacle(var: Path) -> None:
     embedded.database_url(var)
     embedded.stop(var)
-    # The number now belongs to a program that is no PostgreSQL: this one.
-    (embedded.place(var).data / "postmaster.pid").write_text(f"{os.getpid()}\n", encoding="ascii")
+    # The number now belongs to another program of the same account.
+    embedded.redis_url(var)
+    number = (embedded.place(var).home / "redis" / "redis.pid").read_text(encoding="ascii")
+    (embedded.place(var).data / "postmaster.pid").write_text(number, encoding="ascii")
     assert embedded.start_postgres(embedded.place(var)) is True
 
 
