@@ -279,10 +279,8 @@ def _words(issue: Issue, house: Publication, now: datetime) -> dict[str, str]:
 def _html(issue: Issue, words: dict[str, str], stories: list[Story], introduction: str) -> str:
     vault = Vault()
     context: dict[str, Any] = {name: vault.text(value) for name, value in words.items()}
-    # Colours are validated and stand in the style sheet, where nothing may be escaped.
-    context |= {name: words[name] for name in ("accent", "ink")}
-    # MJML calculates with it, so it stands there itself; it is a number of ours.
-    context["logo_width"] = words["logo_width"]
+    # Colours are validated and stand in the style sheet, where nothing may be escaped; MJML calculates with the width.
+    context |= {name: words[name] for name in ("accent", "ink", "logo_width")}
     context["preheader"] = vault.html(escape(words["preheader"]) + PADDING)
     context["postal_address"] = vault.html(escape(words["postal_address"]).replace("\n", "<br />"))
     context["introduction"] = vault.html(_inlined(introduction)) if introduction else ""
