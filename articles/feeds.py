@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import feedgenerator
 from django.utils.feedgenerator import SyndicationFeed
+from django.utils.xmlutils import SimplerXMLGenerator
 
 from articles import caching, markup
 from articles.models import Article
@@ -78,7 +80,7 @@ class RssFeed(feedgenerator.Rss201rev2Feed):
             "xmlns:dc": "http://purl.org/dc/elements/1.1/",
         }
 
-    def add_item_elements(self, handler, item) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # untyped in Django
+    def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
         """The text and the names, as escaped text: no CDATA that a story could end."""
         super().add_item_elements(handler, item)
         for name in item["names"]:
@@ -89,7 +91,7 @@ class RssFeed(feedgenerator.Rss201rev2Feed):
 class AtomFeed(feedgenerator.Atom1Feed):
     """Atom with every author, and the text as content."""
 
-    def add_item_elements(self, handler, item) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # untyped in Django
+    def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
         """The names and the text."""
         super().add_item_elements(handler, item)
         for name in item["names"]:

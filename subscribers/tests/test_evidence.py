@@ -27,9 +27,9 @@ def test_it_holds_every_act_and_the_words_that_were_shown(newsletter: Newsletter
     confirmed(BOB, newsletter)
     found = told("Rita@Reader.org")
 
-    assert [event["kind"] for event in found["events"]] == ["requested", "confirmed"]  # type: ignore[attr-defined]  # JSON
-    assert found["events"][0]["ip"] == "198.51.100.77"  # type: ignore[index]  # JSON
-    assert {text["sha256"] for text in found["texts"]} == {version.sha256 for version in texts}  # type: ignore[attr-defined]  # JSON
+    assert [event["kind"] for event in found["events"]] == ["requested", "confirmed"]  # type: ignore[attr-defined]  # JSON holds objects
+    assert found["events"][0]["ip"] == "198.51.100.77"  # type: ignore[index]  # JSON holds objects
+    assert {text["sha256"] for text in found["texts"]} == {version.sha256 for version in texts}  # type: ignore[attr-defined]  # JSON holds objects
     assert found["chain"] == {"intact": True, "first_broken_event": None}
     assert RITA not in json.dumps(found)
 
@@ -39,8 +39,8 @@ def test_it_outlives_the_person(newsletter: Newsletter) -> None:
     erasure.erase(address_key=addresses.normalise(RITA).key, evidence=evidence(), now=timezone.now())
     found = told(RITA)
 
-    assert [event["kind"] for event in found["events"]] == ["requested", "confirmed", "erased"]  # type: ignore[attr-defined]  # JSON
-    assert {event["ip"] for event in found["events"]} == {None}  # type: ignore[attr-defined]  # JSON
+    assert [event["kind"] for event in found["events"]] == ["requested", "confirmed", "erased"]  # type: ignore[attr-defined]  # JSON holds objects
+    assert {event["ip"] for event in found["events"]} == {None}  # type: ignore[attr-defined]  # JSON holds objects
     assert found["suppressed"] == "erased"
     assert found["subscriptions"] == []
 
