@@ -95,7 +95,7 @@ class AtomFeed(feedgenerator.Atom1Feed):
         """The names and the text."""
         super().add_item_elements(handler, item)
         for name in item["names"]:
-            handler.startElement("author", {})
+            handler.startElement("author", {})  # type: ignore[arg-type]  # as Django itself calls it
             handler.addQuickElement("name", name)
             handler.endElement("author")
         handler.addQuickElement("content", item["html"], {"type": "html"})
