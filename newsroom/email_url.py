@@ -1,5 +1,6 @@
 """Turns EMAIL_URL into the settings of one way to send: local, smtp or a provider."""
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote
 
@@ -37,6 +38,10 @@ SIGNED_WEBHOOKS = {
 }
 
 
+# Between URLs only: a password may hold a comma.
+_SEPARATORS = re.compile(r"[\s,]+(?=[a-z0-9+-]+://)")
+
+
 @dataclass(frozen=True)
 class Email:
     """What settings.py needs to know about outgoing mail."""
@@ -44,17 +49,26 @@ class Email:
     transport: str
     backend: str
     smtp: dict[str, object] = field(default_factory=dict)
+    # All servers of an EMAIL_URL that names several; `smtp` is the first, which letters use.
+    relays: list[dict[str, object]] = field(default_factory=list)
     provider: str = ""
     anymail: dict[str, object] = field(default_factory=dict)
 
 
 def read(url: str) -> Email:
-    """Before: any text. After: the transport it names; otherwise ImproperlyConfigured."""
+    """Before: any text. After: the transport it names; otherwise ImproperlyConfigured.
+
+    Several smtp:// and smtps:// URLs, separated by blanks or commas, are relays that share the work.
+    """
+    urls = _SEPARATORS.split(url.strip())
+    if len(urls) > 1:
+        return _relays(urls)
     parts = env.split_url("EMAIL_URL", url)
     if parts.scheme == "local":
         return Email("local", "mailkit.local.LocalBackend")
     if parts.scheme in {"smtp", "smtps"}:
-        return Email("smtp", "django.core.mail.backends.smtp.EmailBackend", smtp=_smtp(parts))
+        relay = _relay(parts)
+        return Email("smtp", "django.core.mail.backends.smtp.EmailBackend", smtp=_smtp(parts), relays=[relay])
     kind, _, provider = parts.scheme.partition("+")
     provider = provider.replace("-", "_")
     if kind == "anymail" and provider in PROVIDERS:
@@ -64,6 +78,25 @@ def read(url: str) -> Email:
         "EMAIL_URL must begin with local://, smtp://, smtps:// or anymail+PROVIDER://, "
         f"where PROVIDER is one of {', '.join(sorted(PROVIDERS)).replace('_', '-')}."
     )
+
+
+def _relays(urls: list[str]) -> Email:
+    parts = [env.split_url("EMAIL_URL", url) for url in urls]
+    if any(one.scheme not in {"smtp", "smtps"} for one in parts):
+        raise ImproperlyConfigured("EMAIL_URL may name several mail servers only as smtp:// or smtps:// URLs.")
+    relays = [_relay(one) for one in parts]
+    if len({(relay["host"], relay["port"]) for relay in relays}) < len(relays):
+        raise ImproperlyConfigured("EMAIL_URL names the same mail server twice; give it a ?weight= instead.")
+    return Email("smtp", "django.core.mail.backends.smtp.EmailBackend", smtp=_smtp(parts[0]), relays=relays)
+
+
+def _relay(parts: SplitResult) -> dict[str, object]:
+    """A server with ?weight= (its share of the copies, else 1) and ?rate= (its copies per second; 0: no limit)."""
+    options = dict(parse_qsl(parts.query))
+    weight, rate = options.get("weight", "1"), options.get("rate", "0")
+    if not (weight.isascii() and weight.isdigit() and int(weight) and rate.isascii() and rate.isdigit()):
+        raise ImproperlyConfigured("In EMAIL_URL, weight must be a whole number from 1 on and rate a whole number.")
+    return {**_smtp(parts), "weight": int(weight), "rate": int(rate)}
 
 
 def _smtp(parts: SplitResult) -> dict[str, object]:

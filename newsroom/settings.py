@@ -14,7 +14,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from kombu import Queue
 
-from newsroom import email_url, embedded, env, logs
+from newsroom import email_url, embedded, env, logs, pace
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
@@ -190,6 +190,8 @@ EMAIL = email_url.read("local://" if TESTING else env.text("EMAIL_URL", "local:/
 EMAIL_TRANSPORT = EMAIL.transport
 EMAIL_BACKEND = EMAIL.backend
 SMTP = EMAIL.smtp or {"host": "127.0.0.1", "port": 25, "username": "", "password": "", "tls": "none"}
+# Every mail server that EMAIL_URL names, with its weight; bulk mail is shared out among them.
+RELAYS = EMAIL.relays
 EMAIL_HOST, EMAIL_PORT = SMTP["host"], SMTP["port"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = SMTP["username"], SMTP["password"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = SMTP["tls"] == "starttls", SMTP["tls"] == "implicit"
@@ -213,6 +215,16 @@ SENDING: dict[str, Any] = {
     "MAX_AGE_HOURS": 24,
     "RETRY_MINUTES": [1, 5, 15, 60, 240],
     "TIMEOUTS": {"connect": 10, "command": 60, "final": 120},
+}
+# Limits over all workers of all hosts; 0 and empty: none. Tests say what they want.
+PACING: dict[str, Any] = {
+    "PER_SECOND": 0 if TESTING else env.number("RATE_PER_SECOND", 0),
+    "PER_HOUR": 0 if TESTING else env.number("RATE_PER_HOUR", 0),
+    "DOMAINS": {} if TESTING else pace.domain_rates(env.names("DOMAIN_RATES", [])),
+    "WARMUP": {} if TESTING else pace.warm_up(env.names("WARMUP", [])),
+    "HOURS": None if TESTING else pace.hours(env.text("SEND_HOURS")),
+    # Among so many processes, or as many as were seen, a limit is divided while Redis is away.
+    "PROCESSES": CELERY_WORKER_CONCURRENCY,
 }
 
 # --- Readers ---------------------------------------------------------------------------------

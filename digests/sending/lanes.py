@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, transports
+from digests.sending.pacing import gate
 from digests.sending.transports.base import Transport
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Ending(enum.Enum):
     TIME = "its minute is over"
     STOPPED = "the issue is not being sent, or the worker stops"
     AWAY = "the server cannot be reached"
+    PACED = "nothing may leave within the next seconds; the pump looks again"
 
 
 def run(*, issue_id: int, lane: int) -> Ending:
@@ -56,6 +58,7 @@ class _Lane:
         self.transport = transport
         self.merger = merge.Merger(issue, needs=transport.needs)
         self.breaker = breaker.Breaker()
+        self.gate = gate.Gate(issue, transport)
         self.ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
         self.after = 0
 
@@ -63,7 +66,10 @@ class _Lane:
         while time.monotonic() < self.ends_at:
             if draining.asked():
                 return Ending.STOPPED
-            batch = self._claim()
+            try:
+                batch = self._claim()
+            except gate.NoPermit:
+                return Ending.PACED
             if batch is None:
                 return Ending.IDLE
             ending = self._send(batch)
@@ -72,23 +78,29 @@ class _Lane:
         return Ending.TIME
 
     def _claim(self) -> claims.Batch | None:
-        """The next rows after this lane's place; at the end, once more from the beginning."""
-        limit = settings.SENDING["COPIES_IN_FLIGHT"]
-        batch = claims.claim(issue_id=self.issue.pk, after=self.after, limit=limit)
+        """The next rows after this lane's place that may leave now; at the end, once more from the beginning.
+
+        The permit comes first, so that nothing waits for it in a row.
+        """
+        permit = self.gate.permit(wanted=settings.SENDING["COPIES_IN_FLIGHT"])
+        batch = claims.claim(issue_id=self.issue.pk, after=self.after, limit=permit.count)
         if batch is None and self.after:
             self.after = 0
-            batch = claims.claim(issue_id=self.issue.pk, after=0, limit=limit)
+            batch = claims.claim(issue_id=self.issue.pk, after=0, limit=permit.count)
         if batch is not None:
             self.after = max(self.after, batch.last_id)
-        return batch
+        return self.gate.admit(batch=batch, permit=permit)
 
     def _send(self, batch: claims.Batch) -> Ending | None:
+        if not batch.ids:
+            return None
         if self._stop_for_withdrawn_story(batch):
             return Ending.STOPPED
         copies = intents.intend(batch=batch, merger=self.merger, lease_seconds=settings.SENDING["LEASE_SECONDS"])
         if not copies:
             return None if Issue.objects.under_way().filter(pk=self.issue.pk).exists() else Ending.STOPPED
         results = list(self.transport.hand_over(copies))
+        self.gate.learn(copies=copies, results=results)
         tripped = self.breaker.watch(results)
         outcomes.settle(batch=batch, outcomes=results, tripped=tripped is not None)
         if tripped:

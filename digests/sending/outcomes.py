@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from digests.sending import claims
-from digests.sending.pacing import backoff
+from digests.sending.pacing import backoff, slowdown
 from digests.sending.transports.base import Outcome
 
 log = logging.getLogger(__name__)
@@ -77,8 +77,8 @@ def _parameters(batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool)
         "waits": [one.retry_after for one in outcomes],
         "jitters": [backoff.jitter() for _ in outcomes],
         "about_us": [one.about_us for one in outcomes],
-        # A server that says when to come back has not been tried in vain.
-        "unused": [int(one.retry_after is not None) for one in outcomes],
+        # A server that says when to come back, or only that this is too fast, has not been tried in vain.
+        "unused": [int(one.retry_after is not None or slowdown.is_too_fast(one)) for one in outcomes],
         "steps": steps,
         "last": len(steps),
         "fence": batch.fence,

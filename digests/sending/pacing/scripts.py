@@ -39,7 +39,7 @@ end
 # ARGV: now, asker, how many are wanted, 1 if any number is welcome, how many rules, then for
 # each rule its limit and its window in ms.
 # Returns: how many are granted, ms to wait otherwise, the time, how many askers there were in the
-# last ten minutes, whether a slow-down is in force.
+# last ten minutes, copies per 1,000 s that a slow-down leaves (0: none is in force).
 #
 # A rule's hash counts by fiftieths of its window and looks back over 52 of them, so that whatever
 # 50 of them a window covers, it holds no more than the limit, and neither does one that began a
@@ -101,7 +101,7 @@ local brakes = {}
 for place = 2 + rules, #KEYS do
   local is = slowed(KEYS[place])
   if is then
-    is_slowed = 1
+    is_slowed = is_slowed == 0 and math.ceil(is.rate * 1000) or math.min(is_slowed, math.ceil(is.rate * 1000))
     local spacing, burst = 1000 / is.rate, math.max(1, math.floor(is.rate))
     local tat, room = pace(is.tat, spacing, burst)
     if now < is.held then
@@ -197,12 +197,13 @@ return math.ceil(starts - now)
 """
 )
 
-# KEYS: the count of a day. ARGV: unused, the allowance, how many are wanted, what the rows say (empty:
-# ask me only if you know). Returns how many are granted, or -1 when the rows must be counted first.
+# KEYS: the count of a day. ARGV: unused, the allowance, how many are wanted (negative: how many come
+# back), what the rows say (empty: not asked yet). Returns how many are granted; the text COUNT: count the rows first.
 ALLOW: Final = """
 local used = tonumber(redis.call('GET', KEYS[1]) or ARGV[4])
-if not used then return -1 end
-local granted = math.max(0, math.min(tonumber(ARGV[3]), tonumber(ARGV[2]) - used))
+if not used then return redis.status_reply('COUNT') end
+local wanted = tonumber(ARGV[3])
+local granted = wanted < 0 and wanted or math.max(0, math.min(wanted, tonumber(ARGV[2]) - used))
 redis.call('SET', KEYS[1], used + granted, 'EX', 172800)
 return granted
 """

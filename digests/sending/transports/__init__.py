@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from digests.sending.transports import relays
 from digests.sending.transports.base import Transport
 from digests.sending.transports.esp import EspTransport
 from digests.sending.transports.local import LocalTransport
@@ -10,6 +11,8 @@ from digests.sending.transports.smtp import SmtpTransport
 
 def for_settings() -> Transport:
     """A new transport of the kind that EMAIL_URL names. The caller closes it."""
+    if settings.EMAIL_TRANSPORT == "smtp" and len(settings.RELAYS) > 1:
+        return relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
     if settings.EMAIL_TRANSPORT == "smtp":
         return SmtpTransport(smtp=settings.SMTP, sending=settings.SENDING)
     if settings.EMAIL_TRANSPORT == "esp":

@@ -1,0 +1,82 @@
+"""Limits of the readers' mail domains: whose turn it is not is put off to its turn, the others go on."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Container
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import connection
+
+from digests.sending import claims
+from digests.sending.pacing import backoff, limits
+
+REASON: Final = "waits for its turn: the reader's mail provider takes only so many at a time"
+
+DOMAINS = """
+SELECT delivery.id, substring(reader.address_key FROM '[^@]*$')
+FROM digests_delivery AS delivery JOIN subscribers_subscriber AS reader ON reader.id = delivery.subscriber_id
+WHERE delivery.id = ANY(%s)
+"""
+
+# The hour is the turn in the domain's line, so that a row is claimed again once, not over and over.
+PUT_OFF = """
+UPDATE digests_delivery AS delivery
+SET state = 'deferred', reason = %(reason)s, lease_until = NULL, due_at = now() + turn.wait * interval '1 second'
+FROM unnest(%(ids)s::bigint[], %(waits)s::float8[]) AS turn (id, wait)
+WHERE delivery.id = turn.id AND delivery.state = 'claimed' AND delivery.fence = %(fence)s
+"""
+
+
+def thin(*, batch: claims.Batch, shared: limits.Limits, slowed: Container[str]) -> claims.Batch:
+    """The part of a claimed batch whose domains take copies now.
+
+    After: the others are `deferred` with the hour of their turn, and no attempt is counted. `slowed`
+    are the subjects that may be slowed down; a domain without a limit that is not among them costs nothing.
+    """
+    waits: dict[int, float] = {}
+    for domain, ids in _by_domain(batch).items():
+        rules, subject = rules_for(domain), f"domain:{domain}"
+        if rules or subject in slowed:
+            permit = shared.ask(rules=rules, slow=[subject], wanted=len(ids), crumbs=True)
+            waits |= _turns(ids[permit.count :], subject, rules, permit, shared)
+    if not waits:
+        return batch
+    with connection.cursor() as cursor:
+        parameters: dict[str, Any] = {
+            "reason": REASON,
+            "ids": list(waits),
+            "waits": list(waits.values()),
+            "fence": batch.fence,
+        }
+        cursor.execute(PUT_OFF, parameters)
+    return dataclasses.replace(batch, ids=tuple(one for one in batch.ids if one not in waits))
+
+
+def rules_for(domain: str) -> list[limits.Rule]:
+    """The domain's own limits, or those of any domain (`*`)."""
+    known = settings.PACING["DOMAINS"]
+    return [limits.Rule(f"domain:{domain}", limit, seconds) for limit, seconds in known.get(domain, known.get("*", []))]
+
+
+def _by_domain(batch: claims.Batch) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(DOMAINS, [list(batch.ids)])
+        for delivery_id, domain in cursor.fetchall():
+            found[domain].append(delivery_id)
+    return found
+
+
+def _turns(
+    ids: list[int], subject: str, rules: list[limits.Rule], permit: limits.Permit, shared: limits.Limits
+) -> dict[int, float]:
+    """Seconds until the turn of each."""
+    if not ids:
+        return {}
+    paces = [rule.limit / rule.seconds for rule in rules]
+    per_second = min([*paces, permit.slowed_to] if permit.slowed_to else paces, default=1.0)
+    first = max(permit.wait, shared.queue(subject=subject, count=len(ids), per_second=per_second))
+    return {one: (first + place / per_second) * backoff.jitter() for place, one in enumerate(sorted(ids))}

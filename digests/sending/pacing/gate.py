@@ -1,0 +1,145 @@
+"""What a lane asks before it claims, and whom it tells how that went."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from django.conf import settings
+from django.utils import timezone
+
+from digests.models import Issue
+from digests.sending import claims, draining
+from digests.sending.pacing import domains, limits, slowdown, warmup, windows
+from digests.sending.transports import relays
+from digests.sending.transports.base import Copy, Outcome, Transport
+
+# A lane that would wait longer ends; the pump queues it again within the minute.
+PATIENCE_SECONDS: Final = 3.0
+# How long a pause, a slow-down somewhere else, or a worker's stop may go unseen while waiting.
+LOOK_UP_SECONDS: Final = 0.5
+
+
+class NoPermit(Exception):
+    """Nothing may leave now, nor within the next seconds."""
+
+
+class Gate:
+    """The pace of one lane's run."""
+
+    def __init__(self, issue: Issue, transport: Transport, *, shared: limits.Limits | None = None) -> None:
+        self._issue = issue
+        self._transport = transport
+        self._shared = shared or limits.shared()
+        self._sender = warmup.sender_domain(issue=issue)
+        self._rules = _overall()
+        self._ways = relays.ways()
+        self._fresh_until = 0.0
+        self._is_free = False
+        self._slowed: set[str] = set()
+        self._resting: set[str] = set()
+        self._way_of: dict[int, str] = {}
+        self._began_at = time.monotonic()
+        self._accepted = 0
+
+    def permit(self, *, wanted: int) -> limits.Permit:
+        """Up to `wanted` copies that may leave; waits a few seconds at most, holding nothing. Raises NoPermit."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            permit = self._ask(wanted)
+            if permit.count:
+                return permit
+            if draining.asked() or time.monotonic() + permit.wait > deadline:
+                raise NoPermit
+            # Lanes that wait for the same permit do not all come back at the same instant.
+            time.sleep(min(permit.wait, LOOK_UP_SECONDS) * random.uniform(1.0, 1.1))  # noqa: S311  # spreads load
+
+    def admit(self, *, batch: claims.Batch | None, permit: limits.Permit) -> claims.Batch | None:
+        """The part of the claimed batch that may leave now, possibly nothing of it; None if there was none.
+
+        After: what may not is `deferred` to its turn, and the permits that are not needed are given back.
+        """
+        if batch is not None and (settings.PACING["DOMAINS"] or any(one.startswith("domain:") for one in self._slowed)):
+            batch = domains.thin(batch=batch, shared=self._shared, slowed=self._slowed)
+        ids = batch.ids if batch is not None else ()
+        unused = permit.count - len(ids)
+        self._shared.give_back(permit=permit, count=unused)
+        warmup.give_back(shared=self._shared, domain=self._sender, count=unused, now=timezone.now())
+        if isinstance(self._transport, relays.RelayTransport):
+            self._transport.prefer(delivery_ids=ids, relay=permit.way)
+            self._way_of |= dict.fromkeys(ids, permit.way)
+        return batch
+
+    def learn(self, *, copies: Sequence[Copy], results: Sequence[Outcome]) -> None:
+        """Slow down for everybody whoever said that this was too fast."""
+        self._accepted += sum(one.state == "accepted" for one in results)
+        by_way: dict[str, list[Outcome]] = {}
+        for one in results:
+            by_way.setdefault(self._way_of.pop(one.delivery_id, self._ways[0].name), []).append(one)
+        if not any(map(slowdown.is_too_fast, results)):
+            return
+        mail_domains = {copy.delivery_id: copy.recipient.rpartition("@")[2].lower() for copy in copies}
+        for way, outcomes in by_way.items():
+            for subject, hold in slowdown.holds(outcomes=outcomes, domains=mail_domains, way=way).items():
+                self._shared.slow_down(subject=subject, base=self._base(subject), hold=hold)
+        self._fresh_until = 0.0
+
+    def _ask(self, wanted: int) -> limits.Permit:
+        if not windows.is_open(issue=self._issue, now=timezone.now()):
+            raise NoPermit
+        self._refresh()
+        wanted = self._allowed(wanted)
+        if self._is_free and not self._slowed:
+            return limits.Permit(wanted, way=self._order()[0].name)
+        found = self._ask_ways(wanted)
+        warmup.give_back(shared=self._shared, domain=self._sender, count=wanted - found.count, now=timezone.now())
+        return found
+
+    def _ask_ways(self, wanted: int) -> limits.Permit:
+        """A permit of the first way that has one; else the shortest wait."""
+        wait = float("inf")
+        for way in self._order():
+            rules = [*self._rules, *way.rules]
+            permit = self._shared.ask(rules=rules, slow=[way.name], wanted=wanted)
+            if permit.count:
+                return limits.Permit(permit.count, 0.0, permit.rules, permit.at, permit.slowed_to, way.name)
+            wait = min(wait, permit.wait)
+        return limits.Permit(0, wait)
+
+    def _allowed(self, wanted: int) -> int:
+        allowed = warmup.take(shared=self._shared, domain=self._sender, wanted=wanted, now=timezone.now())
+        if not allowed:
+            raise NoPermit
+        return allowed
+
+    def _refresh(self) -> None:
+        """Now and then, what others have found out. A sender without limits asks Redis no more often than this."""
+        if time.monotonic() < self._fresh_until:
+            return
+        self._fresh_until = time.monotonic() + LOOK_UP_SECONDS
+        self._slowed = self._shared.slowed()
+        ways = self._ways
+        self._is_free = not self._rules and not any(way.rules for way in ways)
+        self._resting = self._shared.resting(subjects=[way.name for way in ways]) if len(ways) > 1 else set()
+
+    def _order(self) -> list[relays.Relay]:
+        """The ways in the order in which to try them: by chance and weight, those that rest last."""
+        ways = self._ways
+        if len(ways) == 1:
+            return ways
+        chance = {way.name: random.random() ** (1 / way.weight) for way in ways}  # noqa: S311  # spreads load
+        return sorted(ways, key=lambda way: (way.name in self._resting, -chance[way.name]))
+
+    def _base(self, subject: str) -> float:
+        """Copies per second from which a slow-down starts: the limit, or what all lanes seem to reach."""
+        known = domains.rules_for(subject.removeprefix("domain:")) if subject.startswith("domain:") else self._rules
+        measured = self._accepted * int(settings.SENDING["LANES"]) / max(1.0, time.monotonic() - self._began_at)
+        return min([rule.limit / rule.seconds for rule in known] + [max(1.0, measured)])
+
+
+def _overall() -> list[limits.Rule]:
+    pace = settings.PACING
+    rates = [(pace["PER_SECOND"], 1), (pace["PER_HOUR"], 3_600)]
+    return [limits.Rule("all", limit, seconds) for limit, seconds in rates if limit]

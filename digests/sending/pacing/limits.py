@@ -1,0 +1,248 @@
+"""How many copies may leave now, decided in one place for all workers of all hosts.
+
+A limit holds in every window of its length, wherever it begins, and at least 95 % of it is reached
+when there is enough to send. Permits come in small portions, evenly spaced, so neither the start
+of a window nor a second worker makes a rush.
+
+When Redis is away, each process keeps to a share: the limit divided by the number of processes
+that asked lately. It goes on sending, never faster than the limit, usually slower.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import redis
+from django.conf import settings
+
+from digests.sending.pacing import scripts
+
+log = logging.getLogger(__name__)
+
+# A server that does not answer costs a lane this much, once per REST_SECONDS.
+SECONDS_TO_WAIT: Final = 0.5
+REST_SECONDS: Final = 5.0
+LONGEST_LINE_SECONDS: Final = 3_600
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rule:
+    """At most `limit` copies for `subject` in any `seconds`."""
+
+    subject: str
+    limit: int
+    seconds: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Permit:
+    """`count` copies may leave; if 0, asking again makes sense after `wait` seconds."""
+
+    count: int
+    wait: float = 0.0
+    rules: tuple[Rule, ...] = ()
+    # The server's clock in ms when it was granted; None: granted without the server.
+    at: int | None = None
+    # Copies per second that a slow-down of a subject leaves; 0: none is in force.
+    slowed_to: float = 0.0
+    # The relay or provider that it is for.
+    way: str = ""
+
+
+class Limits:
+    """One process's way to the shared limits. `clock` (ms) is for tests; the server's own is used otherwise."""
+
+    def __init__(self, *, clock: Callable[[], int] | None = None, prefix: str | None = None) -> None:
+        self._clock = clock
+        self._prefix = prefix if prefix is not None else f"{settings.CACHES['default'].get('KEY_PREFIX', '')}:pace:"
+        self._who = uuid.uuid4().hex[:8]
+        self._askers = 1
+        self._away_until = 0.0
+        self._alone = Alone()
+
+    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, crumbs: bool = False) -> Permit:
+        """Take up to `wanted` permits that every rule and every slow-down of the `slow` subjects allows.
+
+        Fewer than a sensible portion are refused, since a batch costs the same however small it is,
+        unless `crumbs` are welcome.
+        """
+        keys = [self._prefix + "askers", *map(self._window, rules), *map(self.slow_key, slow)]
+        numbers = [number for rule in rules for number in (rule.limit, rule.seconds * 1000)]
+        answer = self.run(scripts.ASK, keys, [f"{self._who}-{os.getpid()}", wanted, int(crumbs), len(rules), *numbers])
+        if answer is None:
+            return self._alone.ask(rules=rules, slow=slow, wanted=wanted, share=self.share)
+        granted, wait, at, self._askers, slowed_to = answer
+        return Permit(granted, wait / 1000, tuple(rules), at, slowed_to / 1000)
+
+    def give_back(self, *, permit: Permit, count: int) -> None:
+        """Return what was not used, so that it does not count. Permits that nobody wrote down are forgotten."""
+        if not count or permit.at is None or not permit.rules:
+            return
+        numbers = [number for rule in permit.rules for number in (rule.limit, rule.seconds * 1000)]
+        self.run(scripts.GIVE_BACK, [self._window(rule) for rule in permit.rules], [permit.at, count, *numbers])
+
+    def queue(self, *, subject: str, count: int, per_second: float) -> float:
+        """Stand in the subject's line with `count` copies; return the seconds until the first one's turn."""
+        spacing = 1000 / per_second
+        values = [count, spacing, LONGEST_LINE_SECONDS * 1000]
+        answer = self.run(scripts.QUEUE, [f"{self._prefix}line:{subject}"], values)
+        return 1.0 if answer is None else answer / 1000
+
+    def slow_down(self, *, subject: str, base: float, hold: float) -> None:
+        """Halve the subject's rate, from `base` per second if it had none; nothing at all for `hold` seconds."""
+        self._alone.slow_down(subject=subject, base=base, hold=hold)
+        self.run(scripts.SLOW, [self.slow_key(subject), self._prefix + "slowed"], [subject, base, int(hold * 1000)])
+
+    def slowed(self) -> set[str]:
+        """The subjects that may be slowed down now."""
+        client = self._client()
+        if client is None:
+            return set(self._alone.slowed)
+        try:
+            client.zremrangebyscore(self._prefix + "slowed", "-inf", time.time() * 1000)
+            names: Any = client.zrange(self._prefix + "slowed", 0, -1)
+            return {name.decode() for name in names}
+        except redis.RedisError:
+            self._note_absence()
+            return set(self._alone.slowed)
+
+    def allow(self, *, name: str, allowance: int, wanted: int, count: Callable[[], int]) -> int:
+        """Take up to `wanted` of an allowance whose use is known by `count()`, asked only when Redis forgot it.
+
+        Without Redis the rows are asked each time, and this process takes its share of what is left.
+        """
+        key = [f"{self._prefix}{name}"]
+        answer = self.run(scripts.ALLOW, key, [allowance, wanted, ""])
+        if isinstance(answer, bytes):
+            answer = self.run(scripts.ALLOW, key, [allowance, wanted, count()])
+        if answer is not None:
+            return int(answer)
+        left = max(0, allowance - count())
+        return min(wanted, left if left <= 1 else max(1, left // self.share))
+
+    def give_back_allowance(self, *, name: str, count: int) -> None:
+        """Return what was not used of an allowance."""
+        if count:
+            self.run(scripts.ALLOW, [f"{self._prefix}{name}"], [0, -count, ""])
+
+    def rest(self, *, subject: str, seconds: float) -> None:
+        """Nobody tries the subject for so long."""
+        self._alone.resting[subject] = time.monotonic() + seconds
+        client = self._client()
+        try:
+            if client is not None:
+                client.set(f"{self._prefix}rest:{subject}", 1, px=int(seconds * 1000))
+        except redis.RedisError:
+            self._note_absence()
+
+    def resting(self, *, subjects: Sequence[str]) -> set[str]:
+        """Those of the subjects that rest now."""
+        now = time.monotonic()
+        known = {one for one in subjects if self._alone.resting.get(one, 0) > now}
+        client = self._client()
+        try:
+            found = client.mget([f"{self._prefix}rest:{one}" for one in subjects]) if client is not None else []
+        except redis.RedisError:
+            self._note_absence()
+            return known
+        return known | {one for one, mark in zip(subjects, found, strict=False) if mark}
+
+    @property
+    def share(self) -> int:
+        """How many processes a limit is divided among while each is alone."""
+        return max(self._askers, int(settings.PACING["PROCESSES"]))
+
+    def run(self, script: str, keys: Sequence[str], values: Sequence[Any]) -> Any:
+        """The script's answer, or None when Redis is away."""
+        client = self._client()
+        if client is None:
+            return None
+        now = "" if self._clock is None else self._clock()
+        try:
+            return _script(script)(keys=list(keys), args=[now, *values], client=client)
+        except redis.RedisError:
+            self._note_absence()
+            return None
+
+    def slow_key(self, subject: str) -> str:
+        return f"{self._prefix}slow:{subject}"
+
+    def _window(self, rule: Rule) -> str:
+        return f"{self._prefix}{rule.subject}:{rule.seconds}"
+
+    def _client(self) -> redis.Redis | None:
+        return None if time.monotonic() < self._away_until else _connect(settings.REDIS_URL)
+
+    def _note_absence(self) -> None:
+        log.warning("Redis is away: this process keeps to a share of the limits")
+        self._away_until = time.monotonic() + REST_SECONDS
+
+
+class Alone:
+    """The limits of one process that cannot ask the others. Evenly spaced, one copy at a time."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next: dict[str, float] = {}
+        # subject -> (copies per second, when that was noted, held until)
+        self.slowed: dict[str, tuple[float, float, float]] = {}
+        self.resting: dict[str, float] = {}
+
+    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, share: int) -> Permit:
+        """As `Limits.ask`, of the share."""
+        now = self._clock()
+        paces = [(f"{rule.subject}:{rule.seconds}", rule.seconds * share / rule.limit, 0.0) for rule in rules]
+        paces += [pace for subject in slow if (pace := self._brake(subject, share, now))]
+        wait = max([held - now for _, _, held in paces] + [self._next.get(key, now) - now for key, _, _ in paces] + [0])
+        if wait > 0:
+            return Permit(
+                0,
+                wait,
+                slowed_to=min([1 / spacing for key, spacing, _ in paces if key.startswith("slow:")], default=0.0),
+            )
+        # A portion that fills a tenth of a second, so that a share is not spent on tiny batches.
+        granted = min([wanted, *(max(1, int(0.1 / spacing)) for _, spacing, _ in paces)])
+        for key, spacing, _ in paces:
+            self._next[key] = now + granted * spacing
+        return Permit(granted)
+
+    def slow_down(self, *, subject: str, base: float, hold: float) -> None:
+        """As `Limits.slow_down`."""
+        now = self._clock()
+        rate, since, held = self.slowed.get(subject, (max(1.0, base), float("-inf"), now))
+        if now - since >= 5:
+            rate, since = max(0.5, rate / 2), now
+        self.slowed[subject] = (rate, since, max(held, now + hold))
+
+    def _brake(self, subject: str, share: int, now: float) -> tuple[str, float, float] | None:
+        if subject not in self.slowed:
+            return None
+        rate, since, held = self.slowed[subject]
+        # Without the others' news it is over after ten quiet minutes.
+        if now - max(since, held) > 600:
+            del self.slowed[subject]
+            return None
+        return f"slow:{subject}", share / rate, held
+
+
+@functools.lru_cache(maxsize=4)
+def _connect(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=SECONDS_TO_WAIT, socket_connect_timeout=SECONDS_TO_WAIT)
+
+
+@functools.lru_cache(maxsize=8)
+def _script(text: str) -> redis.commands.core.Script:
+    return _connect(settings.REDIS_URL).register_script(text)
+
+
+@functools.lru_cache(maxsize=1)
+def shared() -> Limits:
+    """This process's limits."""
+    return Limits()

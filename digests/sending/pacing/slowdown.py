@@ -1,0 +1,48 @@
+"""Hearing "too fast": who said it, and what that means for everybody who sends there."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from digests.sending.transports.base import Outcome, Phase
+
+# 421 closes the service (RFC 5321 3.8); X.7.X of a temporary refusal is policy: rates, reputation
+# (RFC 3463 3.8; Gmail 421 4.7.28, Yahoo 421 4.7.0 [TSS04], Microsoft 451 4.7.650).
+_TOO_FAST: Final = re.compile(r"421\b|4\d\d 4\.7\.\d+")
+# Postfix' postgrey and others answer 450 4.7.1 once to everybody: a matter of waiting, not of pace.
+_GREYLISTED: Final = re.compile(r"gr[ae]y[\s-]?list", re.IGNORECASE)
+# So many mail domains that complain together are one relay that does.
+DOMAINS_OF_A_RELAY: Final = 3
+LONGEST_HOLD_SECONDS: Final = 86_400
+
+
+def is_too_fast(outcome: Outcome) -> bool:
+    """Whether the answer is about our pace: the copy is deferred and its attempt does not count."""
+    if outcome.state != "deferred" or outcome.about_us:
+        return False
+    if outcome.retry_after is not None and outcome.code:
+        return True
+    return bool(_TOO_FAST.match(outcome.code)) and not _GREYLISTED.search(outcome.reason)
+
+
+def holds(*, outcomes: Sequence[Outcome], domains: Mapping[int, str], way: str) -> dict[str, float]:
+    """Which subjects are to be slowed down, and for how many seconds nothing may leave for them.
+
+    `domains` gives the mail domain of each delivery, `way` the subject of the relay or provider. A
+    refusal that names no reader is the relay's; one of a reader is the reader's mail domain's.
+    """
+    found: dict[str, float] = defaultdict(float)
+    for outcome in filter(is_too_fast, outcomes):
+        subject = way if _speaks_for_itself(outcome) else f"domain:{domains.get(outcome.delivery_id, '')}"
+        found[subject] = max(found[subject], float(min(outcome.retry_after or 0, LONGEST_HOLD_SECONDS)))
+    if sum(subject != way for subject in found) >= DOMAINS_OF_A_RELAY:
+        return {way: max(found.values())}
+    return dict(found)
+
+
+def _speaks_for_itself(outcome: Outcome) -> bool:
+    of_a_reader = {Phase.RCPT, Phase.DATA, Phase.BODY, Phase.FINAL}
+    return outcome.phase not in of_a_reader or outcome.code.startswith("421") or outcome.retry_after is not None

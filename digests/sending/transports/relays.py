@@ -1,0 +1,123 @@
+"""Several mail servers share the work by weight; when one cannot be reached, the others take its copies."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Literal
+
+from django.conf import settings
+
+from digests.sending.pacing import limits
+from digests.sending.transports.base import Copy, Outcome
+from digests.sending.transports.smtp import SmtpTransport
+
+# A server that could not be reached is not tried again for so long.
+REST_SECONDS: Final = 30.0
+# When copies that found no server at all, or no permit for another one, come back.
+RETURN_SECONDS: Final = 10
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Relay:
+    """One mail server of EMAIL_URL. `name` holds no credentials."""
+
+    name: str
+    weight: int
+    rate: int
+    smtp: dict[str, Any]
+
+    @property
+    def rules(self) -> list[limits.Rule]:
+        """Its own limit, ?rate= of its URL."""
+        return [limits.Rule(self.name, self.rate, 1)] if self.rate else []
+
+
+def configured() -> list[Relay]:
+    """The mail servers of EMAIL_URL, at least one."""
+    return [_relay(smtp) for smtp in settings.RELAYS or [settings.SMTP]]
+
+
+def ways() -> list[Relay]:
+    """What bulk mail leaves by: the mail servers, or the one provider or folder that stands in their place."""
+    if settings.EMAIL_TRANSPORT == "smtp":
+        return configured()
+    name = f"esp:{settings.EMAIL_PROVIDER}" if settings.EMAIL_TRANSPORT == "esp" else "local"
+    return [Relay(name, 1, 0, {})]
+
+
+def _relay(smtp: dict[str, Any]) -> Relay:
+    name = f"relay:{smtp['host']}:{smtp['port']}"
+    return Relay(name, smtp.get("weight", 1), smtp.get("rate", 0), smtp)
+
+
+class RelayTransport:
+    """See `transports.base.Transport`. One SmtpTransport per server; each batch goes to one of them.
+
+    Copies that the server never heard of, because no session came about, go to the next one in the
+    same hand-over. Nothing of them has left, so nobody gets two.
+    """
+
+    needs: Literal["payload", "merge"] = "payload"
+
+    def __init__(
+        self, *, relays: Sequence[Relay], sending: dict[str, Any], shared: limits.Limits | None = None
+    ) -> None:
+        self._relays = {relay.name: relay for relay in relays}
+        self._open = {relay.name: SmtpTransport(smtp=relay.smtp, sending=sending) for relay in relays}
+        self._shared = shared or limits.shared()
+        self._preferred: dict[int, str] = {}
+
+    def open(self) -> None:
+        """Nothing to prepare: sessions are opened when the first copy needs them."""
+
+    def close(self) -> None:
+        """See `base.Transport.close`."""
+        for transport in self._open.values():
+            transport.close()
+
+    def prefer(self, *, delivery_ids: Sequence[int], relay: str) -> None:
+        """Have these copies go to the relay that their permit is for."""
+        self._preferred |= dict.fromkeys(delivery_ids, relay)
+
+    def hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
+        """See `base.Transport.hand_over`."""
+        wanted = [self._preferred.pop(copy.delivery_id, "") for copy in copies]
+        waiting = {copy.delivery_id: copy for copy in copies}
+        failed: dict[int, Outcome] = {}
+        for place, name in enumerate(self._order(wanted[0] if wanted else "")):
+            batch = list(waiting.values())
+            if place:
+                batch = batch[: self._permits(name, len(batch))]
+            for outcome in self._open[name].hand_over(batch) if batch else ():
+                if outcome.unreachable:
+                    failed[outcome.delivery_id] = outcome
+                else:
+                    waiting.pop(outcome.delivery_id)
+                    failed.pop(outcome.delivery_id, None)
+                    yield outcome
+            if not waiting:
+                return
+            if any(copy.delivery_id in failed for copy in batch):
+                self._shared.rest(subject=name, seconds=REST_SECONDS)
+        yield from map(functools.partial(self._put_off, failed), waiting)
+
+    def _put_off(self, failed: dict[int, Outcome], delivery_id: int) -> Outcome:
+        """What becomes of a copy that no server heard of. One that another server could take comes back soon."""
+        last = failed[delivery_id]
+        rests = self._shared.resting(subjects=list(self._relays))
+        if len(rests) == len(self._relays):
+            return last
+        return dataclasses.replace(last, code="", retry_after=RETURN_SECONDS, about_us=False)
+
+    def _order(self, first: str) -> list[str]:
+        """The preferred server, then the others by weight, those that rest last."""
+        rests = self._shared.resting(subjects=list(self._relays))
+        others = sorted(self._relays.values(), key=lambda relay: (relay.name in rests, -relay.weight))
+        return sorted((relay.name for relay in others), key=lambda name: name != first)
+
+    def _permits(self, name: str, count: int) -> int:
+        """How many copies a server takes that were meant for another one, within its own limit."""
+        relay = self._relays[name]
+        return self._shared.ask(rules=relay.rules, slow=[name], wanted=count, crumbs=True).count
