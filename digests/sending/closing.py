@@ -10,6 +10,7 @@ from django.db.models import Count
 from django.db.models.functions import Now
 
 from digests.models import Delivery, Issue
+from digests.sending.pacing import windows
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,20 @@ def _exceptions(counts: dict[str, int], audience: int) -> str:
         f"{counts[state]} {Delivery.State(state).label.lower()}" for state in Delivery.EXCEPTIONS if counts.get(state)
     ]
     return ", ".join(found)
+
+
+def give_up(*, issue_id: int, now: datetime) -> int:
+    """Let expire what has not left of an issue whose time is over; return how many copies."""
+    issue = Issue.objects.under_way().filter(pk=issue_id).first()
+    if issue is None or not windows.is_over(issue=issue, now=now):
+        return 0
+    waiting = issue.deliveries.filter(state__in=[Delivery.State.PENDING, Delivery.State.DEFERRED])
+    given_up = waiting.update(
+        state=Delivery.State.EXPIRED, reason="the issue's time was over", settled_at=Now(), due_at=None
+    )
+    if given_up:
+        log.error("%s copies of issue %s were not sent: its time is over", given_up, issue_id)
+    return given_up
 
 
 def sweep_cancelled(*, issue_id: int) -> int:

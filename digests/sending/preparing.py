@@ -10,10 +10,12 @@ from django.db import transaction
 from digests import freezing
 from digests.models import Issue
 from digests.sending import audience, intents
+from digests.sending.pacing import windows
 
 log = logging.getLogger(__name__)
 
 State = Issue.State
+STALE = "Not sent: it could not begin to leave in time. Its stories go into the next digest."
 
 
 def prepare(*, issue_id: int, now: datetime) -> bool:
@@ -21,8 +23,11 @@ def prepare(*, issue_id: int, now: datetime) -> bool:
 
     May run any number of times, in several places at once. When a story of it was withdrawn since
     the approval, an issue that a person approved becomes a draft again; one that its newsletter
-    approved by itself is frozen anew without that story.
+    approved by itself is frozen anew without that story. An issue that is stale is cancelled with
+    the reason; one outside the hours in which issues leave stays as it is.
     """
+    if not _may_begin(issue_id, now):
+        return False
     Issue.objects.filter(pk=issue_id, state=State.SCHEDULED, scheduled_for__lte=now).update(state=State.PREPARING)
     with transaction.atomic():
         issue = Issue.objects.select_for_update().filter(pk=issue_id, state=State.PREPARING).first()
@@ -31,6 +36,18 @@ def prepare(*, issue_id: int, now: datetime) -> bool:
         _start(issue, now)
     log.info("issue %s is being sent to %s readers", issue_id, issue.audience_count)
     return True
+
+
+def _may_begin(issue_id: int, now: datetime) -> bool:
+    due = Issue.objects.filter(state__in=[State.SCHEDULED, State.PREPARING], scheduled_for__lte=now)
+    issue = due.select_related("newsletter").filter(pk=issue_id).first()
+    if issue is None:
+        return True
+    if windows.is_stale(issue=issue, now=now):
+        due.filter(pk=issue_id).update(state=State.CANCELLED, state_reason=STALE)
+        log.error("issue %s was not sent: it is stale", issue_id)
+        return False
+    return windows.is_open(issue=issue, now=now)
 
 
 def _start(issue: Issue, now: datetime) -> None:

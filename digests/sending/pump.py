@@ -31,8 +31,9 @@ def pump(*, now: datetime) -> list[int]:
 
 
 def wake(*, issue_id: int, now: datetime) -> bool:
-    """Do what one issue waits for: plan it, close it, or sweep it; return whether it wants its lanes."""
+    """Do what one issue waits for: plan it, give it up, close it, or sweep it; return whether it wants its lanes."""
     preparing.prepare(issue_id=issue_id, now=now)
+    closing.give_up(issue_id=issue_id, now=now)
     closing.close(issue_id=issue_id, now=now)
     closing.sweep_cancelled(issue_id=issue_id)
     return Issue.objects.under_way().filter(pk=issue_id).exists()
