@@ -39,6 +39,8 @@ class Copy:
     payload: bytes | None = None
     message: CompiledMessage | None = None
     merge: Mapping[str, str] = field(default_factory=dict)
+    is_canonical: bool = False
+    """True when `payload` is known to have CRLF line ends only and to end with one, so nobody need look."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,8 @@ class Conversation:
             # The reader was refused, yet the server wants a message: give it an empty one (RFC 2920 3.1).
             self._expect(Phase.SESSION, None, b".\r\n")
             return attempt.verdict
-        body = wire.stuffed(attempt.payload)
+        canonical = attempt.payload if attempt.copy.is_canonical else wire.canonical(attempt.payload)
+        body = wire.stuffed(canonical)
         attempt.end_at = self._written + len(body) - len(b"\r\n")
         self._body = attempt
         self._expect(Phase.FINAL, attempt, body + b".\r\n")

@@ -94,7 +94,7 @@ class SmtpTransport:
 
     def _serve(self, busy: list["_Line"]) -> list[Outcome]:
         """Wait until a session has news or one has waited too long."""
-        with selectors.DefaultSelector() as selector:
+        with selectors.PollSelector() as selector:
             for line in busy:
                 selector.register(line.sock, line.interest, line)
             patience = min(line.patience(self._limit(line)) for line in busy)

@@ -59,12 +59,17 @@ def is_path(address: str) -> bool:
     return bool(_PATH(address)) and len(address) <= 254  # RFC 5321 4.5.3.1.3 with erratum 1690
 
 
-def stuffed(payload: bytes) -> bytes:
-    """The message as DATA wants it: CRLF only, dots doubled, CRLF at the end (RFC 5321 4.5.2)."""
+def canonical(payload: bytes) -> bytes:
+    """The message with CRLF line ends only, and one at its end (RFC 5321 2.3.8)."""
     pairs = payload.count(b"\r\n")
     if pairs != payload.count(b"\n") or pairs != payload.count(b"\r"):
         payload = _BARE_LINE_END.sub(b"\r\n", payload)
     if not payload.endswith(b"\r\n"):
         payload += b"\r\n"
+    return payload
+
+
+def stuffed(payload: bytes) -> bytes:
+    """A canonical message with its leading dots doubled, as DATA wants it (RFC 5321 4.5.2)."""
     body = payload.replace(b"\r\n.", b"\r\n..")
     return b"." + body if body.startswith(b".") else body

@@ -1,0 +1,123 @@
+"""A database of readers and an approved issue for the benchmarks, made in SQL because it is not what is measured."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import django
+
+django.setup()
+
+# The models can only be imported once Django is set up.
+from django.core.management import call_command  # noqa: E402  # as above
+from django.db import connection  # noqa: E402  # as above
+from django.utils import timezone  # noqa: E402  # as above
+
+from digests import freezing  # noqa: E402  # as above
+from digests.models import Issue, Snapshot  # noqa: E402  # as above
+from mailkit import segments  # noqa: E402  # as above
+from subscribers.models import ConsentEvent, Newsletter  # noqa: E402  # as above
+
+HEADERS = [
+    ("From", "Block News <news@bench.example.com>"),
+    ("To", "%%to%%"),
+    ("Subject", "The stories of the day"),
+    ("Date", "%%date%%"),
+    ("Message-ID", "%%message_id%%"),
+    ("List-Unsubscribe", "<%%unsubscribe_url%%>"),
+    ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    ("List-Id", "<bench.example.com>"),
+]
+SLOTS = ("to", "date", "message_id", "unsubscribe_url", "preferences_url")
+KILOBYTES = 24
+
+READERS = """
+TRUNCATE digests_delivery, digests_snapshot, digests_issue, subscribers_subscription, subscribers_subscriber CASCADE;
+INSERT INTO subscribers_subscriber
+    (uuid, address, address_key, address_hash, name, locale, token_version, tracking_consent, created_at)
+SELECT gen_random_uuid(), 'reader' || n || '@bench.example.com', 'reader' || n || '@bench.example.com',
+    md5('a' || n) || md5('b' || n), 'Reader ' || n, 'en', 1, false, now()
+FROM generate_series(1, {count}) AS n;
+INSERT INTO subscribers_subscription
+    (uuid, subscriber_id, newsletter_id, cadence, state, consent_event_id, request_number, requested_at, confirmed_at)
+SELECT gen_random_uuid(), id, {newsletter}, 'daily', 'confirmed', {event}, 1, now(), now()
+FROM subscribers_subscriber;
+"""
+
+
+def furnish(*, readers: int) -> Newsletter:
+    """An empty house with one newsletter and that many confirmed daily readers."""
+    call_command("migrate", verbosity=0)
+    newsletter, _ = Newsletter.objects.get_or_create(name="Bench", slug="bench", description="For measuring.")
+    event = ConsentEvent.objects.first() or ConsentEvent.objects.create(
+        kind="imported",
+        subscriber_uuid=newsletter_uuid(),
+        address_hash="0" * 64,
+        occurred_at=timezone.now(),
+        previous_hash="0" * 64,
+        hash="1" * 64,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(READERS.format(count=int(readers), newsletter=newsletter.pk, event=event.pk))
+        cursor.execute("VACUUM ANALYZE subscribers_subscriber, subscribers_subscription, digests_delivery")
+    return newsletter
+
+
+def newsletter_uuid() -> str:
+    """A uuid that belongs to nobody."""
+    return "00000000-0000-4000-8000-000000000000"
+
+
+def approved(newsletter: Newsletter) -> Issue:
+    """An issue of about KILOBYTES that an engine may take at once."""
+    now = timezone.now() - timedelta(seconds=1)
+    number = (Issue.objects.count() or 0) + 1
+    issue = Issue.objects.create(
+        newsletter=newsletter,
+        kind=Issue.Kind.DIGEST,
+        cadence="daily",
+        period_key=f"bench-{number}",
+        number=number,
+        subject="The stories of the day",
+        state=Issue.State.SCHEDULED,
+        approved_at=now,
+        scheduled_for=now,
+    )
+    text, html = _bodies()
+    compiled = segments.compile(headers=HEADERS, text=text, html=html, slots=SLOTS)
+    snapshot = Snapshot(
+        issue=issue,
+        subject=issue.subject,
+        html=html,
+        text=text,
+        headers=[list(pair) for pair in HEADERS],
+        compiled=compiled.dump(),
+        audience_rule={},
+    )
+    snapshot.sha256 = freezing.fingerprint(snapshot=snapshot)
+    snapshot.save()
+    return issue
+
+
+def example(issue: Issue) -> bytes:
+    """One copy, for the anchor to send."""
+    values = dict.fromkeys(SLOTS, "https://bench.example.com/unsubscribe/" + "x" * 90)
+    values |= {
+        "to": "reader1@bench.example.com",
+        "message_id": "<1@bench.example.com>",
+        "date": "Thu, 01 Jan 2026 00:00:00 +0000",
+    }
+    return segments.CompiledMessage.load(issue.snapshot.compiled).render(values)
+
+
+def _bodies() -> tuple[str, str]:
+    words = "the reserve of the country holds coins and gold that its bank counts each evening".split()
+    chosen = random.Random(1)  # noqa: S311  # the same text in every run
+    prose = " ".join(chosen.choice(words) for _ in range(2_600))
+    text = f"Good morning.\n\n{prose[: KILOBYTES * 250]}\n\n%%preferences_url%%\n%%unsubscribe_url%%\n"
+    html = (
+        f'<html><body><p style="margin:0">Good morning.</p><p>{prose[: KILOBYTES * 600]}</p>'
+        '<p><a href="%%preferences_url%%">Preferences</a> <a href="%%unsubscribe_url%%">Leave</a></p></body></html>'
+    )
+    return text, html
