@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from digests import bounces
 from digests.models import Delivery, DeliveryEvent, Issue
+from digests.returns import soft
 from mailkit import addresses
 from subscribers import consent, signup, suppression
 from subscribers.models import Letter, Subscription, Suppression
@@ -163,6 +164,7 @@ def _facts(event: TrackingEvent, provider: str, now: datetime) -> dict[str, Any]
         "remote_id": _text(event.message_id, 200, masked=False),
         "address_hash": _address_hash(event.recipient),
         "about_mailbox": about_mailbox,
+        "gave_up": KINDS[event.event_type] == Kind.HARD_BOUNCE,
         "description": _text(said, 300),
         "occurred_at": _occurred_at(event, now),
         "received_at": now,
@@ -258,6 +260,13 @@ def _delivered(row: DeliveryEvent, delivery: Delivery, now: datetime) -> _Effect
 
 
 def _soft_bounce(row: DeliveryEvent, delivery: Delivery, now: datetime) -> _Effect:
+    """Once it has happened often enough (`returns.soft`), the address is mailed no more. A delay never counts."""
+    reader = delivery.subscriber
+    if row.gave_up and reader is not None:
+        _hold(delivery)
+        row.save()  # so that it counts
+        if soft.is_enough(subscriber_id=reader.pk):
+            _suppress(reader.address_hash, Suppression.Reason.SOFT_BOUNCE, row, now)
     return _Effect.SETTLED
 
 

@@ -315,6 +315,8 @@ class DeliveryEvent(models.Model):
     address_hash = models.CharField(max_length=64, blank=True)
     # A bounce that says the mailbox is not there, rather than something about us or our mail.
     about_mailbox = models.BooleanField(default=False)
+    # A bounce after which nobody tries this copy again; a mere delay is not one.
+    gave_up = models.BooleanField(default=False)
     description = models.CharField(max_length=300, blank=True)
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField(default=timezone.now)

@@ -155,7 +155,9 @@ def headers(*, issue: Issue, subject: str) -> list[tuple[str, str]]:
     answers = _mailbox(newsletter.reply_to or house.reply_to)
     owner = _mailbox(house.contact_address) or answers or author.addr_spec
     host = urlsplit(settings.SITE_URL).hostname or "localhost"
-    leave = f"mailto:{quote(answers or author.addr_spec, safe='@')}?subject=unsubscribe-%%unsubscribe_token%%"
+    # Where returned mail is read, so is this; otherwise a person reads it.
+    reader = f"unsubscribe@{settings.RETURN_DOMAIN}" if settings.RETURN_DOMAIN else answers or author.addr_spec
+    leave = f"mailto:{quote(reader, safe='@')}?subject=unsubscribe-%%unsubscribe_token%%"
     found = [
         ("From", str(author)),
         ("To", "%%to%%"),

@@ -9,17 +9,20 @@ from celery import shared_task
 from django.utils import timezone
 
 from digests import composing, events
+from digests.returns import mailbox
 from digests.sending import pump, tasks
-
 
 log = logging.getLogger(__name__)
 
 
 @shared_task
 def tick() -> None:
-    """Compose what is due, wake the engine, settle parked events. Harmless when late, early or doubled."""
+    """Compose what is due, wake the engine, settle parked events, read returned mail.
+
+    Harmless when late, early or doubled.
+    """
     now = timezone.now()
-    for step in (composing.compose_due, _wake_engine, events.settle_parked):
+    for step in (composing.compose_due, _wake_engine, events.settle_parked, mailbox.read_configured):
         try:
             step(now=now)
         except Exception:

@@ -29,10 +29,13 @@ def _unverified_webhooks() -> bool:
     return settings.EMAIL_TRANSPORT == "esp" and not (settings.WEBHOOK_SECRET or settings.ANYMAIL.get(signed))
 
 
+def _in_the_clear(server: dict[str, Any]) -> bool:
+    local = server["host"] in {"localhost", "127.0.0.1", "::1"}
+    return bool(server["password"]) and server["tls"] == "none" and not local
+
+
 def _password_in_the_clear() -> bool:
-    smtp = settings.SMTP
-    local = smtp["host"] in {"localhost", "127.0.0.1", "::1"}
-    return settings.EMAIL_TRANSPORT == "smtp" and bool(smtp["password"]) and smtp["tls"] == "none" and not local
+    return settings.EMAIL_TRANSPORT == "smtp" and _in_the_clear(settings.SMTP)
 
 
 PRODUCTION: list[Rule] = [
@@ -83,6 +86,12 @@ PRODUCTION: list[Rule] = [
         _password_in_the_clear,
         "The mail server's password would travel unencrypted.",
         "Use smtps:// or add ?tls=1 to EMAIL_URL.",
+    ),
+    (
+        "newsroom.E010",
+        lambda: bool(settings.RETURNS) and _in_the_clear(settings.RETURNS),
+        "The password of the mailbox for returned mail would travel unencrypted.",
+        "Use imaps:// or pop3s://, or add ?tls=1 to RETURNS_URL.",
     ),
 ]
 

@@ -14,7 +14,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from kombu import Queue
 
-from newsroom import email_url, embedded, env, logs, pace
+from newsroom import email_url, embedded, env, logs, pace, returns_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
@@ -201,6 +201,14 @@ WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
 ANYMAIL = {"REQUESTS_TIMEOUT": (10, 60), **EMAIL.anymail} | (
     {"WEBHOOK_SECRET": WEBHOOK_SECRET} if WEBHOOK_SECRET else {}
 )
+# What comes back without a provider's webhook: the domain of the return paths, and a mailbox to read.
+RETURN_DOMAIN = "" if TESTING else returns_url.domain(env.text("RETURN_DOMAIN"))
+RETURNS = returns_url.read("" if TESTING else env.text("RETURNS_URL"))
+# So many copies in a row that bounced softly, over at least so many days, are enough.
+SOFT_BOUNCES = {
+    "COPIES": env.number("SOFT_BOUNCE_COPIES", 5, least=1),
+    "DAYS": env.number("SOFT_BOUNCE_DAYS", 14),
+}
 LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
 SENDING: dict[str, Any] = {
     "COPIES_IN_FLIGHT": env.number("COPIES_IN_FLIGHT", 50, least=1),

@@ -249,6 +249,7 @@ class Suppression(models.Model):
 
     class Reason(models.TextChoices):
         HARD_BOUNCE = "hard_bounce", "Hard bounce"
+        SOFT_BOUNCE = "soft_bounce", "Soft bounces, again and again"
         COMPLAINT = "complaint", "Complaint"
         MANUAL = "manual", "By hand"
         ERASED = "erased", "Erased"
@@ -262,7 +263,7 @@ class Suppression(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(reason__in=["hard_bounce", "complaint", "manual", "erased"]),
+                condition=Q(reason__in=["hard_bounce", "soft_bounce", "complaint", "manual", "erased"]),
                 name="suppression_reason_is_known",
             ),
         ]

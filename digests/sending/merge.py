@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from digests.models import Issue
+from digests.returns import verp
 from digests.sending.transports.base import Copy
 from mailkit import segments
 from publication.models import Publication
@@ -44,6 +45,8 @@ class Merger:
         self.compiled = segments.CompiledMessage.load(self.snapshot.compiled)
         sender = issue.newsletter.sender_address or Publication.objects.current().sender_address
         self.envelope_from = sender
+        # Each copy's own return path; a provider that merges writes its own.
+        self.return_domain = settings.RETURN_DOMAIN if needs == "payload" else ""
         self.message_domain = sender.rpartition("@")[2] or urlsplit(settings.SITE_URL).hostname
         self.date = format_datetime(timezone.now())
 
@@ -68,12 +71,19 @@ class Merger:
         return Copy(
             delivery_id=row.delivery_id,
             delivery_uuid=str(row.delivery_uuid),
-            envelope_from=self.envelope_from,
+            envelope_from=self._return_path(row),
             recipient=row.address,
             payload=self.compiled.render(values) if self.needs == "payload" else None,
             message=self.compiled if self.needs == "merge" else None,
             merge=values,
+            # `mailkit.segments` writes no other line ends.
+            is_canonical=True,
         )
+
+    def _return_path(self, row: Row) -> str:
+        if not self.return_domain:
+            return self.envelope_from
+        return verp.address(delivery_uuid=row.delivery_uuid, domain=self.return_domain)
 
     def values(self, row: Row) -> dict[str, str]:
         """The value of each slot that an issue may use, for one reader."""

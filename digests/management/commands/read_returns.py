@@ -1,0 +1,65 @@
+"""manage.py read_returns: read the mailbox to which bounces and complaints come back."""
+
+import signal
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import close_old_connections
+from django.utils import timezone
+
+from digests.returns import mailbox
+
+
+class Command(BaseCommand):
+    """Exit code 0: the mailbox was read, or somebody else is reading it; 1: it could not be read, or none is set."""
+
+    help = (
+        "Read the mailbox that RETURNS_URL names, once: bounces and complaints become events, requests to leave "
+        "are granted, and what was acted on is deleted. The clock does this every minute; --watch does it more often."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--watch",
+            type=int,
+            nargs="?",
+            const=15,
+            metavar="SECONDS",
+            help="go on until stopped, with this pause between two passes (default: 15)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.RETURNS:
+            raise CommandError("Set RETURNS_URL to the mailbox to read, as in imaps://user:password@mail.example.org.")
+        if options["watch"] is None:
+            self._once()
+            return
+        stopped = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopped.set())
+        while not stopped.is_set():
+            self._once_of_many()
+            stopped.wait(max(1, options["watch"]))
+
+    def _once(self) -> None:
+        try:
+            found = mailbox.read(account=settings.RETURNS, now=timezone.now())
+        except mailbox.MailboxAway as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(_line(found))
+        self.stdout.flush()
+
+    def _once_of_many(self) -> None:
+        close_old_connections()
+        try:
+            self._once()
+        except CommandError as error:
+            self.stderr.write(str(error))
+
+
+def _line(found: mailbox.Pass) -> str:
+    if found.busy:
+        return "Another reader is at the mailbox."
+    return f"{found.events} events, {found.left} left, {found.repeated} known before, {found.ignored} of no concern."

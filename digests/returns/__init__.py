@@ -1,0 +1,9 @@
+"""What comes back without a provider: bounces, complaints and "please take me off", as mail.
+
+verp       the return path of each copy, signed, so that a notice names the copy it is about
+notices    a mail -> what it reports (RFC 3464, 5965, 6533, and prose), or that it reports nothing
+arrivals   a notice -> the same `events` as a provider's webhook, or an unsubscribe
+mailbox    fetches the mails, over `imap` or `pop3`
+lmtp       takes them from a mail server on the same machine or network
+soft       when bounces that were only "not now" have been enough
+"""

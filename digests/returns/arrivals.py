@@ -1,0 +1,181 @@
+"""A mail that came back becomes what a provider's webhook would have reported, or an unsubscribe.
+
+A notice names its copy by the signed return path. One that carries none at all is matched by the
+Message-ID of the mail that it returns, a random uuid that nobody knows who did not have the copy.
+One that carries only forged ones is ignored, like everything that reports nothing.
+"""
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email import utils
+from enum import Enum, auto
+from typing import Final
+
+from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
+
+from digests import events
+from digests.models import Delivery, DeliveryEvent
+from digests.returns import notices, verp
+from digests.returns.notices import Kind, Notice
+from mailkit import addresses
+from subscribers import consent, links, signup
+from subscribers.models import Letter, Subscriber
+
+log = logging.getLogger(__name__)
+
+# What is said of one copy more often than this is noise, or somebody filling our tables.
+MOST_EVENTS_PER_COPY: Final = 20
+
+_WORDS: Final[Mapping[Kind, str]] = {
+    Kind.FAILED: EventType.BOUNCED,
+    Kind.DELAYED: EventType.DEFERRED,
+    Kind.DELIVERED: EventType.DELIVERED,
+    Kind.COMPLAINT: EventType.COMPLAINED,
+    Kind.UNSUBSCRIBE: EventType.UNSUBSCRIBED,
+}
+_FEEDBACK: Final = frozenset({Kind.COMPLAINT, Kind.UNSUBSCRIBE})
+
+
+class Arrival(Enum):
+    """What became of a mail."""
+
+    RECORDED = auto()  # a new event is stored
+    REPEATED = auto()  # it was stored before
+    LEFT = auto()  # a reader asked to be taken off, and is
+    IGNORED = auto()  # it reports nothing of ours
+
+    @property
+    def is_done(self) -> bool:
+        """True when nobody will ever want to look at the mail."""
+        return self is not Arrival.IGNORED
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a notice is about: a copy or a letter, and whose it was (None once erased)."""
+
+    uuid: uuid.UUID
+    reader: Subscriber | None
+    left_at: datetime | None
+
+
+def take(*, raw: bytes, envelope_to: str = "", now: datetime) -> Arrival:
+    """Act on one mail that came back, in a transaction of its own that is committed on return.
+
+    `envelope_to` is the address it was delivered to, where the door knows it. Whatever the mail
+    holds, nothing is raised; a database that is away raises, and then nothing has changed.
+    """
+    notice = notices.read(raw)
+    if notice is None:
+        return Arrival.IGNORED
+    if notice.kind is Kind.ASKED_TO_LEAVE:
+        return _leave(notice, now)
+    named = _identify(notice, envelope_to)
+    subject = _find(named) if named else None
+    if subject is None:
+        log.info("a notice that came back is about no copy of ours")
+        return Arrival.IGNORED
+    return _record(notice, subject, now)
+
+
+def _leave(notice: Notice, now: datetime) -> Arrival:
+    """As the button would. A mail that is read twice, or older than a new confirmation, ends nothing."""
+    try:
+        subscription = links.read_unsubscribe(notice.token)
+    except links.LinkRefused:
+        return Arrival.IGNORED
+    written = _moment(notice.date)
+    if written and subscription.confirmed_at and written < subscription.confirmed_at - events.CLOCK_SKEW:
+        return Arrival.IGNORED
+    evidence = consent.Evidence(basis="asked for by mail")
+    signup.unsubscribe(subscription=subscription, evidence=evidence, reason="mail", now=now)
+    return Arrival.LEFT
+
+
+def _identify(notice: Notice, envelope_to: str) -> uuid.UUID | None:
+    tokens = [token for text in (envelope_to, *notice.traces) for token in verp.tokens_in(text)]
+    if tokens:
+        return next(filter(None, map(verp.read, tokens[:10])), None)
+    local, _, _ = notice.returned_id.strip("<>").partition("@")
+    try:
+        return uuid.UUID(local)
+    except ValueError:
+        return None
+
+
+def _find(named: uuid.UUID) -> _Subject | None:
+    copy = Delivery.objects.filter(uuid=named).select_related("subscriber", "issue").first()
+    if copy is not None:
+        return _Subject(named, copy.subscriber, copy.issue.started_at)
+    letter = Letter.objects.filter(uuid=named).select_related("subscriber").first()
+    return _Subject(named, letter.subscriber, None) if letter is not None else None
+
+
+def _record(notice: Notice, subject: _Subject, now: datetime) -> Arrival:
+    provider = "arf" if notice.kind in _FEEDBACK else "dsn"
+    said_before = DeliveryEvent.objects.filter(delivery_uuid=subject.uuid, provider=provider)
+    if said_before[:MOST_EVENTS_PER_COPY].count() >= MOST_EVENTS_PER_COPY:
+        log.warning("more than %s notices about one copy; the rest is ignored", MOST_EVENTS_PER_COPY)
+        return Arrival.IGNORED
+    row = events.record(event=_event(notice, subject, now), provider=provider, now=now)
+    return Arrival.RECORDED if row is not None else Arrival.REPEATED
+
+
+def _event(notice: Notice, subject: _Subject, now: datetime) -> AnymailTrackingEvent:
+    said, reason = notice.said, RejectReason.INVALID if notice.nobody else RejectReason.OTHER
+    if notice.kind is Kind.FAILED and not _is_about(notice, subject.reader):
+        # The reader forwards mail to a mailbox that refuses it; the address that we know may be fine.
+        said, reason = "refused by another mailbox than the reader's", RejectReason.OTHER
+    return AnymailTrackingEvent(
+        event_type=_WORDS[notice.kind],
+        event_id=_event_id(notice, subject),
+        timestamp=_occurred_at(notice, subject, now),
+        # A letter has no row that metadata could name; its uuid is found in the message id.
+        message_id=str(subject.uuid),
+        metadata={events.METADATA_KEY: str(subject.uuid)},
+        # Never the address that the notice names: it could be anybody's.
+        recipient=None,
+        reject_reason=reason,
+        mta_response=said,
+        esp_event={},
+    )
+
+
+def _is_about(notice: Notice, reader: Subscriber | None) -> bool:
+    """Whether the reader's own address bounced, as far as the notice says which one did."""
+    named = [_hash(one) for one in notice.recipients]
+    return reader is None or not any(named) or reader.address_hash in named
+
+
+def _hash(address: str) -> str:
+    try:
+        return addresses.keyed_hash(addresses.normalise(address).key)
+    except addresses.InvalidAddress:
+        return ""
+
+
+def _event_id(notice: Notice, subject: _Subject) -> str:
+    """The same notice about the same copy is one event, by whichever door and however often it comes."""
+    essence = notice.message_id or f"{notice.date}\n{notice.said}"
+    return hashlib.sha256(f"{essence}\n{subject.uuid.hex}\n{notice.kind.name}".encode(errors="replace")).hexdigest()
+
+
+def _occurred_at(notice: Notice, subject: _Subject, now: datetime) -> datetime:
+    """When the notice was written, unless its clock is absurd: no copy bounces before its issue leaves."""
+    written = _moment(notice.date)
+    if written is None or (subject.left_at and written < subject.left_at - events.CLOCK_SKEW):
+        return now
+    return min(written, now)
+
+
+def _moment(date: str) -> datetime | None:
+    """An aware moment (RFC 5322 3.3); None for anything else, a date without its zone included."""
+    try:
+        moment = utils.parsedate_to_datetime(date)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else None

@@ -1,0 +1,46 @@
+"""When "not now" has been said often enough: an address that only ever bounces softly is not mailed any more.
+
+Copies count, not notices: a copy is lost when whoever carried it has given up on it. The lost ones
+must be the newest that anything is known of, in a row, SOFT_BOUNCES["COPIES"] of them or more, and
+the first and the last notice at least SOFT_BOUNCES["DAYS"] days apart. A copy that was delivered, or
+accepted and not heard of again while a later one bounced, starts the count anew.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Count, Min, Q
+
+from digests.models import Delivery, DeliveryEvent
+from subscribers.models import Subscription
+
+# Copies of one reader that are looked at, newest first: more than a month of anybody's.
+_NEWEST: Final = 100
+
+_LOST = Q(events__kind=DeliveryEvent.Kind.SOFT_BOUNCE, events__gave_up=True)
+_DELIVERED = Q(events__kind=DeliveryEvent.Kind.DELIVERED)
+
+
+def is_enough(*, subscriber_id: int) -> bool:
+    """Whether the reader's newest copies were all lost, for long enough. One query for the copies; changes nothing."""
+    lost = _lost_in_a_row(subscriber_id)
+    span = max(lost) - min(lost) if lost else timedelta()
+    enough, days = settings.SOFT_BOUNCES["COPIES"], settings.SOFT_BOUNCES["DAYS"]
+    return len(lost) >= enough and span >= timedelta(days=days)
+
+
+def _lost_in_a_row(subscriber_id: int) -> list[datetime]:
+    """When each copy of the newest run of lost ones was given up."""
+    confirmed = Subscription.objects.filter(subscriber_id=subscriber_id).values_list("confirmed_at", flat=True)
+    # A reader who has just proved the mailbox starts afresh.
+    since = max((moment for moment in confirmed if moment), default=None)
+    copies = Delivery.objects.filter(subscriber_id=subscriber_id, attempted_at__isnull=False)
+    told = copies.annotate(lost_at=Min("events__occurred_at", filter=_LOST), arrived=Count("events", filter=_DELIVERED))
+    lost: list[datetime] = []
+    for copy in told.order_by("-attempted_at", "-pk")[:_NEWEST]:
+        if copy.lost_at is not None and (since is None or copy.lost_at > since):
+            lost.append(copy.lost_at)
+        elif copy.lost_at is not None or copy.arrived or (lost and copy.state == Delivery.State.ACCEPTED):
+            break
+    return lost

@@ -1,0 +1,51 @@
+"""Turns RETURNS_URL into a mailbox to read, and RETURN_DOMAIN into a domain to put in return paths."""
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from django.core.exceptions import ImproperlyConfigured
+
+from newsroom import env
+
+# scheme -> (protocol, TLS from the start, usual port)
+SCHEMES = {
+    "imap": ("imap", False, 143),
+    "imaps": ("imap", True, 993),
+    "pop3": ("pop3", False, 110),
+    "pop3s": ("pop3", True, 995),
+}
+# With what stands before the @ it must stay below the 254 octets of an address.
+_DOMAIN = re.compile(r"(?=.{4,180}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+
+
+def read(url: str) -> dict[str, Any]:
+    """The mailbox that the URL names, {} for none; otherwise ImproperlyConfigured. `tls` as in EMAIL_URL."""
+    if not url:
+        return {}
+    parts = env.split_url("RETURNS_URL", url)
+    if parts.scheme not in SCHEMES:
+        raise ImproperlyConfigured("RETURNS_URL must begin with imaps://, pop3s://, imap:// or pop3://.")
+    if not (parts.hostname and parts.username and parts.password):
+        raise ImproperlyConfigured(
+            "RETURNS_URL must name a mailbox, as in imaps://user:password@mail.example.org/INBOX."
+        )
+    protocol, implicit, port = SCHEMES[parts.scheme]
+    starttls = dict(parse_qsl(parts.query)).get("tls", "0") in env.YES
+    return {
+        "protocol": protocol,
+        "host": parts.hostname,
+        "port": parts.port or port,
+        "username": unquote(parts.username),
+        "password": unquote(parts.password),
+        "tls": "implicit" if implicit else "starttls" if starttls else "none",
+        "folder": unquote(parts.path.strip("/")) or "INBOX",
+    }
+
+
+def domain(text: str) -> str:
+    """The domain in lower case, empty for none; otherwise ImproperlyConfigured."""
+    found = text.strip().lower().removesuffix(".")
+    if found and not _DOMAIN.fullmatch(found):
+        raise ImproperlyConfigured("RETURN_DOMAIN must be a domain in plain letters, as in bounces.example.org.")
+    return found
