@@ -127,6 +127,9 @@ if granted >= need and granted > 0 then
 end
 
 for _, rule in ipairs(found) do
+  -- A fresh start begins to count from here, and so does a clock that was set back.
+  redis.call('HSET', rule.key, 'tat', string.format('%.3f', rule.tat))
+  redis.call('PEXPIRE', rule.key, math.ceil(2 * rule.window))
   if rule.room < need then wait = math.max(wait, (need - rule.room) * rule.spacing) end
   local left, number = rule.left, rule.current - LOOK_BACK
   while left < need and number < rule.current do

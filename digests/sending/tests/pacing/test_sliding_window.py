@@ -1,0 +1,131 @@
+"""A limit holds in every window, wherever it begins, and nearly all of it can be used."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from digests.sending.pacing import limits
+from digests.sending.tests.pacing.conftest import Clock, Server
+
+# One server serves all examples; each has keys of its own.
+EXAMPLES = settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+numbers = itertools.count()
+Grants = list[tuple[int, int]]
+
+
+def fresh(clock: Clock) -> limits.Limits:
+    return limits.Limits(clock=clock, prefix=f"window{next(numbers)}:")
+
+
+def fullest(grants: Grants, window_ms: float) -> int:
+    """The most copies in any half-open window of that length."""
+    most, held, first = 0, 0, 0
+    for at, count in grants:
+        held += count
+        while grants[first][0] <= at - window_ms:
+            held -= grants[first][1]
+            first += 1
+        most = max(most, held)
+    return most
+
+
+def greedy(shared: limits.Limits, rule: limits.Rule, clock: Clock, *, windows: float, lanes: int = 1) -> Grants:
+    """What lanes get that ask again as soon as they are told to."""
+    grants: Grants = []
+    ends = clock.now + windows * rule.seconds * 1000
+    while clock.now < ends:
+        waits = []
+        for _ in range(lanes):
+            permit = shared.ask(rules=[rule], slow=[], wanted=50)
+            grants.append((clock.now, permit.count))
+            waits.append(permit.wait)
+        clock.pass_(max(0.001, min(waits)))
+    return grants
+
+
+@EXAMPLES
+@given(
+    limit=st.integers(1, 400),
+    seconds=st.sampled_from([1, 10, 3600]),
+    asks=st.lists(
+        st.tuples(st.floats(0, 1.5), st.integers(1, 120), st.booleans(), st.floats(0, 1)), min_size=1, max_size=80
+    ),
+)
+def test_no_window_ever_holds_more_than_the_limit(
+    own_redis: Server, limit: int, seconds: int, asks: list[tuple[float, int, bool, float]]
+) -> None:
+    clock = Clock()
+    shared, rule, grants = fresh(clock), limits.Rule("all", limit, seconds), []
+    for gap, wanted, crumbs, used in asks:
+        clock.pass_(gap * seconds * 0.2)
+        permit = shared.ask(rules=[rule], slow=[], wanted=wanted, crumbs=crumbs)
+        kept = round(permit.count * used)
+        shared.give_back(permit=permit, count=permit.count - kept)
+        assert permit.count <= wanted
+        assert (permit.count > 0) != (permit.wait > 0)
+        grants.append((clock.now, kept))
+    # Also when a copy is a fiftieth of the window longer on its way than the next one.
+    assert fullest(grants, seconds * 1020) <= limit
+
+
+@pytest.mark.parametrize(("limit", "seconds"), [(1, 1), (7, 1), (100, 1), (1000, 1), (500, 3600)])
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_nearly_all_of_the_limit_is_reached_by_whoever_has_enough_to_send(
+    own_redis: Server, clock: Clock, limit: int, seconds: int, lanes: int
+) -> None:
+    rule = limits.Rule("all", limit, seconds)
+    grants = greedy(fresh(clock), rule, clock, windows=20, lanes=lanes)
+    assert fullest(grants, seconds * 1000) <= limit
+    assert sum(count for _, count in grants) >= 0.95 * limit * 20
+
+
+def test_the_start_of_a_window_is_no_rush(own_redis: Server, clock: Clock) -> None:
+    grants = greedy(fresh(clock), limits.Rule("all", 1000, 1), clock, windows=5, lanes=4)
+    assert fullest(grants, 100) <= 200
+
+
+def test_an_hourly_limit_is_not_spent_in_its_first_minutes(own_redis: Server, clock: Clock) -> None:
+    grants = greedy(fresh(clock), limits.Rule("all", 6000, 3600), clock, windows=0.1)
+    assert sum(count for _, count in grants) <= 0.21 * 6000
+
+
+def test_a_fuller_portion_is_worth_half_a_second_and_no_more(own_redis: Server, clock: Clock) -> None:
+    shared, rule = fresh(clock), limits.Rule("all", 3600, 3600)
+    assert shared.ask(rules=[rule], slow=[], wanted=50).count == 1
+    assert shared.ask(rules=[rule], slow=[], wanted=50).wait <= 1.5
+
+
+def test_both_limits_hold_at_once(own_redis: Server, clock: Clock) -> None:
+    shared, grants = fresh(clock), []
+    rules = [limits.Rule("all", 100, 1), limits.Rule("all", 1500, 60)]
+    while clock.now < 1_800_000_000_000 + 180_000:
+        permit = shared.ask(rules=rules, slow=[], wanted=50)
+        grants.append((clock.now, permit.count))
+        clock.pass_(max(permit.wait, 0.001))
+    assert fullest(grants, 1000) <= 100
+    assert fullest(grants, 60_000) <= 1500
+    assert sum(count for _, count in grants) >= 0.95 * 3 * 1500
+
+
+def test_a_clock_that_is_set_back_stops_nobody(own_redis: Server, clock: Clock) -> None:
+    shared, rule = fresh(clock), limits.Rule("all", 100, 1)
+    greedy(shared, rule, clock, windows=3)
+    clock.pass_(-7200)
+    grants = greedy(shared, rule, clock, windows=10)
+    assert fullest(grants, 1000) <= 100
+    assert sum(count for _, count in grants) >= 0.85 * 1000
+
+
+def test_what_is_given_back_can_be_used_again(own_redis: Server, clock: Clock) -> None:
+    shared, rule = fresh(clock), limits.Rule("all", 50, 3600)
+    clock.pass_(7200)
+    for _ in range(60):
+        permit = shared.ask(rules=[rule], slow=[], wanted=1)
+        assert permit.count == 1
+        shared.give_back(permit=permit, count=1)
