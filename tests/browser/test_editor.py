@@ -37,6 +37,9 @@ def write_story(page: Page) -> None:
     page.get_by_label("Standfirst").fill("Forty shops take part.")
     page.locator("#id_body_markdown").fill(TEXT)
     choose(page, field="section", words="News")
+    # Dated before the lead story, which another journey expects at the top of the front page.
+    page.locator("#id_published_at_0").fill("2025-05-03")
+    page.locator("#id_published_at_1").fill("09:00:00")
     expect(page.locator("#id_slug")).to_have_value("bishkek-opens-a-window-for-the-digital-som")
     page.get_by_role("button", name="Save and continue editing").click()
     expect(page.locator("main, #main").get_by_text("Draft", exact=True).first).to_be_visible()
@@ -97,7 +100,7 @@ def test_an_editor_writes_publishes_composes_and_sends(open_page: Opener) -> Non
     act(page, name="Approve and send")
     wait_until_sent(page, issue)
 
-    reading.open_letter(mail, address="subscriber@example.org", subject="(?i)kyrgyz|bishkek|block news tech")
+    reading.open_letter(mail, address="subscriber@example.org", subject=HEADLINE)
     expect(mail.locator(".plain")).to_contain_text(HEADLINE)
     mail.get_by_role("link", name="Headers").click()
     header = mail.locator("tr", has=mail.get_by_role("rowheader", name="List-Unsubscribe", exact=True)).locator("td")
