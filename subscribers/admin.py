@@ -64,6 +64,10 @@ class NewsletterAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publis
     filter_horizontal = ("sections",)
     inlines = (CadenceOfferInline,)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Newsletter | None = None) -> tuple[str, ...]:
+        """Whether issues leave without anybody's approval is decided by those who may found a newsletter."""
+        return () if request.user.has_perm("subscribers.add_newsletter") else ("auto_approve",)
+
     def has_delete_permission(self, request: HttpRequest, obj: Newsletter | None = None) -> bool:
         """One that somebody subscribed to stays; close it instead."""
         allowed: bool = super().has_delete_permission(request, obj)

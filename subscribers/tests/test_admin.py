@@ -132,3 +132,17 @@ def test_an_editor_publishes_no_terms(texts: list[LegalVersion]) -> None:
 
     version.refresh_from_db()
     assert version.published_at is None
+
+
+@pytest.mark.parametrize(("group", "decides"), [(groups.EDITOR, False), (groups.PUBLISHER, True)])
+def test_only_a_publisher_lets_issues_leave_without_approval(rita: Subscription, group: str, decides: bool) -> None:
+    client, newsletter = member(group), rita.newsletter
+    page = f"/admin/subscribers/newsletter/{newsletter.pk}/change/"
+    offers = client.get(page).context["inline_admin_formsets"][0].formset
+    data = {f"{offers.prefix}-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    words = {name: getattr(newsletter, name) for name in ("slug", "description", "time_zone", "position")}
+    answer = client.post(page, {**data, **words, "name": "Renamed", "is_open": "on", "auto_approve": "on"})
+
+    assert answer.status_code == 302
+    newsletter.refresh_from_db()
+    assert (newsletter.name, newsletter.auto_approve) == ("Renamed", decides)
