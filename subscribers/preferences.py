@@ -87,10 +87,15 @@ def mail_link(*, subscriber: Subscriber, now: datetime) -> None:
 
 
 def request_link(*, address: addresses.Address, now: datetime) -> None:
-    """Mail a preferences link if this address has a subscriber; the caller learns nothing either way."""
-    subscriber = Subscriber.objects.filter(address_key=address.key).first()
-    if subscriber is not None:
-        mail_link(subscriber=subscriber, now=now)
+    """Mail a preferences link if this address has a subscriber.
+
+    For any other address the same is done and then undone, so that the caller
+    learns nothing either way, not even from the time that it takes.
+    """
+    with transaction.atomic():
+        is_known = Subscriber.objects.filter(address_key=address.key).exists()
+        mail_link(subscriber=signup.mailbox(address=address, locale="", now=now), now=now)
+        transaction.set_rollback(not is_known)
 
 
 def _lock_confirmed(subscription: Subscription) -> Subscriber:

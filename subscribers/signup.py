@@ -46,7 +46,7 @@ def request(
     if not newsletter_cadences:
         raise NothingRequested("Name at least one newsletter.")
     with transaction.atomic():
-        subscriber = _mailbox(address, locale=evidence.locale, now=now)
+        subscriber = mailbox(address=address, locale=evidence.locale, now=now)
         subscriptions = _mark_requested(subscriber, newsletter_cadences, now)
         acts = [
             _act(subscriber, newsletter, ConsentEvent.Kind.REQUESTED, cadence=cadence)
@@ -69,6 +69,19 @@ def rehearse(
     with transaction.atomic():
         request(address=address, newsletter_cadences=newsletter_cadences, evidence=evidence, now=now)
         transaction.set_rollback(True)
+
+
+def mailbox(*, address: addresses.Address, locale: str, now: datetime) -> Subscriber:
+    """The one row of this mailbox, made if there was none, locked until the caller's transaction ends."""
+    row = Subscriber(
+        address=address.address,
+        address_key=address.key,
+        address_hash=addresses.keyed_hash(address.key),
+        locale=locale[:12],
+        created_at=now,
+    )
+    Subscriber.objects.bulk_create([row], ignore_conflicts=True)
+    return Subscriber.objects.select_for_update().get(address_key=address.key)
 
 
 def look(*, token: str) -> Confirmation:
@@ -136,19 +149,6 @@ def unsubscribe_all(*, subscriber: Subscriber, evidence: consent.Evidence, reaso
     with transaction.atomic():
         locked = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
         return len(_end(locked, locked.subscriptions.all(), evidence, reason, now))
-
-
-def _mailbox(address: addresses.Address, *, locale: str, now: datetime) -> Subscriber:
-    """The one row of this mailbox, made if there was none, locked until the transaction ends."""
-    row = Subscriber(
-        address=address.address,
-        address_key=address.key,
-        address_hash=addresses.keyed_hash(address.key),
-        locale=locale[:12],
-        created_at=now,
-    )
-    Subscriber.objects.bulk_create([row], ignore_conflicts=True)
-    return Subscriber.objects.select_for_update().get(address_key=address.key)
 
 
 def _mark_requested(subscriber: Subscriber, wishes: Wishes, now: datetime) -> list[Subscription]:

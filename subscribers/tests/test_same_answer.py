@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from mailkit import addresses
 from subscribers import erasure, signup, suppression
-from subscribers.models import Newsletter, Suppression
+from subscribers.models import Letter, Newsletter, Subscriber, Suppression
 from subscribers.tests.conftest import BOB, RITA, Fill, ask, confirmed, evidence
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +71,22 @@ def test_an_address_that_asks_too_often_gets_the_same_answer(
     assert (second.status_code, second.content) == (first.status_code, first.content)
     assert dict(second.headers) == dict(first.headers)
     assert statements(work) == statements(unknown_work)
+
+
+def test_asking_for_the_preferences_takes_the_same_work_for_strangers(browser: Client, newsletter: Newsletter) -> None:
+    confirmed(RITA, newsletter)
+    before = Letter.objects.count()
+    browser.post("/preferences/", {"address": "warm@up.org"})
+    with CaptureQueriesContext(connection) as unknown_work:
+        unknown = browser.post("/preferences/", {"address": BOB})
+    assert Letter.objects.count() == before
+    assert not Subscriber.objects.filter(address=BOB).exists()
+    with CaptureQueriesContext(connection) as known_work:
+        known = browser.post("/preferences/", {"address": RITA})
+
+    assert Letter.objects.count() == before + 1
+    assert (known.status_code, dict(known.headers)) == (unknown.status_code, dict(unknown.headers))
+    assert statements(known_work) == statements(unknown_work)
 
 
 def test_the_page_after_it_names_no_address(browser: Client) -> None:
