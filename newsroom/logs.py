@@ -38,14 +38,18 @@ def config(*, debug: bool) -> dict[str, object]:
                 "style": "{",
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+            "nowhere": {"class": "logging.NullHandler"},
+        },
         "root": {"handlers": ["stderr"], "level": "INFO" if debug else "WARNING"},
         "loggers": {
             # Django's own handler would mail tracebacks to ADMINS and print unmasked lines.
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "django.server": {"handlers": [], "level": "INFO", "propagate": True},
-            # Whoever scans the internet with wrong Host headers gets a 400 and no traceback here.
-            "django.security.DisallowedHost": {"handlers": [], "propagate": False},
+            # Whoever scans the internet with wrong Host headers gets a 400 and no traceback here. A logger
+            # without any handler would print the line unmasked (logging.lastResort).
+            "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
             "celery": {"level": "INFO"},
             **{
                 name: {"level": "INFO"}

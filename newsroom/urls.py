@@ -15,7 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("subscribers.urls")),
     path("", include("publication.urls")),
     path("", include("articles.urls")),
-    path("", include("publication.urls")),
 ]
 
 if settings.DEBUG and settings.EMAIL_TRANSPORT == "local":

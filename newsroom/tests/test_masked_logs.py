@@ -4,6 +4,7 @@ import logging
 import sys
 
 import pytest
+from django.test import Client
 
 from newsroom import logs
 
@@ -39,3 +40,12 @@ def test_arguments_and_tracebacks_are_masked_too() -> None:
     line = logs.MaskingFormatter("{levelname} {message}", style="{").format(record)
     assert "example" not in line
     assert "ValueError" in line
+
+
+def test_a_wrong_host_is_answered_and_its_name_is_not_printed(
+    client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert client.get("/", headers={"host": "reader@example.com"}).status_code == 400
+    refused = logging.getLogger("django.security.DisallowedHost")
+    assert refused.hasHandlers(), "logging.lastResort would print the line unmasked"
+    assert "reader" not in capfd.readouterr().err
