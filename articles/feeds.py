@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import feedgenerator
 from django.utils.feedgenerator import SyndicationFeed
+from django.utils.html import escape
 from django.utils.xmlutils import SimplerXMLGenerator
 
 from articles import caching, markup
@@ -115,7 +116,8 @@ def _xml(kind: Callable[..., SyndicationFeed], request: HttpRequest, content_typ
         feed.add_item(
             title=entry.title,
             link=entry.url,
-            description=entry.summary,
+            # Feed readers take an RSS description, and Atom's summary as Django types it, for HTML.
+            description=escape(entry.summary),
             unique_id=_identity(entry.article),
             unique_id_is_permalink=False,
             pubdate=entry.published_at,

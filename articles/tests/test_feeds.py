@@ -1,5 +1,6 @@
 """RSS, Atom and JSON feed tell the same, whatever a story contains."""
 
+import html
 import json
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -36,10 +37,20 @@ def test_a_feed_reader_gets_every_part(
     assert entry.title == made.headline
     assert [tag.term for tag in entry.tags] == ["News", "Metals"]
     assert entry.author == "Ann & Co"
-    html = entry.content[0].value
-    assert f'href="{SITE}/articles/other/"' in html
-    assert f'src="{SITE}/media/images/0a-960.jpg"' in html
-    assert "srcset" not in html
+    text = entry.content[0].value
+    assert f'href="{SITE}/articles/other/"' in text
+    assert f'src="{SITE}/media/images/0a-960.jpg"' in text
+    assert "srcset" not in text
+
+
+@pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom"])
+def test_a_standfirst_is_characters_for_a_feed_reader_and_no_markup(
+    client: Client, story: StoryMaker, path: str
+) -> None:
+    story(state="published", standfirst='1 < 2 <img src="https://evil.test/seen.png"> & <b>so on</b>')
+    summary = feedparser.parse(client.get(path).content).entries[0].summary
+    assert "<img" not in summary
+    assert html.unescape(summary) == '1 < 2 <img src="https://evil.test/seen.png"> & <b>so on</b>'
 
 
 def test_the_json_feed_tells_the_same(client: Client, story: StoryMaker) -> None:
