@@ -1,0 +1,155 @@
+"""A lane with a limit: nothing waits in a row, and whoever says stop is heard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from digests.models import Issue
+from digests.sending import claims, draining, lanes
+from digests.sending.pacing import gate, limits
+from digests.sending.tests.conftest import ToldTransport, states
+from digests.sending.tests.pacing.conftest import Server
+from digests.sending.transports.base import Copy
+
+pytestmark = pytest.mark.django_db
+
+Start = Callable[[int], Issue]
+Pace = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _own_redis(own_redis: Server) -> Server:
+    return own_redis
+
+
+def test_a_limit_paces_the_copies(sending: Start, transport: ToldTransport, pace: Pace) -> None:
+    pace(PER_SECOND=40)
+    issue, at = sending(60), []
+    transport.before = lambda copies: at.extend([time.monotonic()] * len(copies))
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.IDLE
+    assert states(issue) == {"accepted": 60}
+    assert all(sum(start <= one < start + 1 for one in at) <= 40 for start in at)
+    assert at[-1] - at[0] < 2.5
+
+
+def test_nothing_is_claimed_while_a_lane_waits(
+    sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace(PER_SECOND=10)
+    issue, seen = sending(8), []
+
+    def sleep(seconds: float) -> None:
+        seen.append(issue.deliveries.filter(state__in=["claimed", "attempting"]).count())
+        real(seconds)
+
+    real = time.sleep
+    monkeypatch.setattr(gate.time, "sleep", sleep)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert seen
+    assert set(seen) == {0}
+    assert states(issue) == {"accepted": 8}
+
+
+def test_a_long_wait_ends_the_lane_and_holds_no_worker(sending: Start, transport: ToldTransport, pace: Pace) -> None:
+    pace(PER_HOUR=30)
+    issue = sending(5)
+    began = time.monotonic()
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.PACED
+    assert time.monotonic() - began < gate.PATIENCE_SECONDS + 2
+    assert states(issue) == {"accepted": 1, "pending": 4}
+    assert issue.deliveries.filter(attempts__gt=1).count() == 0
+
+
+def test_a_pause_takes_hold_while_a_lane_waits(
+    sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace(PER_SECOND=2)
+    issue = sending(6)
+
+    def sleep(seconds: float) -> None:
+        Issue.objects.filter(pk=issue.pk).update(state=Issue.State.PAUSED)
+        real(seconds)
+
+    real = time.sleep
+    monkeypatch.setattr(gate.time, "sleep", sleep)
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
+    assert states(issue) == {"accepted": 1, "pending": 5}
+
+
+def test_a_worker_that_stops_does_not_wait(
+    sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace(PER_SECOND=2)
+    issue = sending(6)
+    transport.before = lambda _copies: monkeypatch.setattr(draining, "asked", lambda: True)
+    began = time.monotonic()
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert time.monotonic() - began < 1
+    assert states(issue) == {"accepted": 1, "pending": 5}
+
+
+def test_a_portion_is_a_batch(sending: Start, transport: ToldTransport, pace: Pace) -> None:
+    pace(PER_SECOND=200)
+    issue, sizes = sending(60), []
+    transport.before = lambda copies: sizes.append(len(copies))
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert max(sizes) <= 20
+    assert len(sizes) <= 12
+
+
+def test_without_limits_redis_is_asked_now_and_then_only(
+    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue, asked = sending(200), []
+    honest = limits.Limits.run
+    monkeypatch.setattr(limits.Limits, "run", lambda *a, **k: asked.append(1) or honest(*a, **k))
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 200}
+    assert len(asked) == 0
+
+
+def test_without_redis_a_limited_lane_goes_on(
+    sending: Start, transport: ToldTransport, pace: Pace, own_redis: Server
+) -> None:
+    pace(PER_SECOND=100, PROCESSES=2)
+    own_redis.stop()
+    issue, at = sending(40), []
+    transport.before = lambda copies: at.extend([time.monotonic()] * len(copies))
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 40}
+    assert at[-1] - at[0] >= 0.6
+
+
+def test_permits_for_rows_that_are_not_there_are_given_back(
+    sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace(PER_SECOND=1000)
+    issue, returned = sending(3), []
+    honest = limits.Limits.give_back
+
+    def give_back(self: limits.Limits, *, permit: limits.Permit, count: int) -> None:
+        returned.append((permit.count, count))
+        honest(self, permit=permit, count=count)
+
+    monkeypatch.setattr(limits.Limits, "give_back", give_back)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 3}
+    assert sum(granted - unused for granted, unused in returned) == 3
+
+
+def test_two_issues_share_one_limit(sending: Start, transport: ToldTransport, pace: Pace) -> None:
+    pace(PER_SECOND=50)
+    first, at = sending(40), []
+    second = sending(40)
+
+    def note(copies: Sequence[Copy]) -> None:
+        at.extend([time.monotonic()] * len(copies))
+
+    transport.before = note
+    for issue in (first, second):
+        lanes.run(issue_id=issue.pk, lane=0)
+    assert all(sum(start <= one < start + 1 for one in at) <= 50 for start in at)
+    assert claims.recover() == 0
