@@ -24,7 +24,8 @@ local function slowed(key)
   if since > now then
     held = now + math.max(0, held - since)
     since = now
-    redis.call('HSET', key, 'since', since, 'until', held)
+    is[5] = now
+    redis.call('HSET', key, 'since', since, 'until', held, 'tat', now)
   end
   local rate = tonumber(is[1]) * 2 ^ (math.max(0, now - math.max(since, held)) / 60000)
   if rate >= ceiling and now >= held then

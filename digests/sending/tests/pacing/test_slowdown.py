@@ -1,0 +1,190 @@
+"""Whoever says "too fast" is asked less often by everybody, then gradually more; no attempt is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from digests.models import Issue
+from digests.sending import lanes
+from digests.sending.pacing import limits, slowdown
+from digests.sending.tests.conftest import ToldTransport, accepted, states
+from digests.sending.tests.pacing.conftest import Clock, Server
+from digests.sending.transports.base import Copy, Outcome, Phase
+
+Start = Callable[[int], Issue]
+WAY = "relay:mx:25"
+
+
+@pytest.fixture(autouse=True)
+def _own_redis(own_redis: Server) -> Server:
+    return own_redis
+
+
+def outcome(
+    code: str, phase: Phase = Phase.RCPT, *, number: int = 1, reason: str = "", retry_after: int | None = None
+) -> Outcome:
+    return Outcome(number, "deferred", phase, reason, code, retry_after=retry_after)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (outcome("421 4.7.0"), True),
+        (outcome("421"), True),
+        (outcome("451 4.7.650"), True),
+        (outcome("450 4.7.28"), True),
+        (outcome("429", Phase.FINAL, retry_after=60), True),
+        (outcome("450 4.2.2"), False),
+        (outcome("451 4.3.0"), False),
+        (outcome("450 4.7.1", reason="Greylisted, try again later"), False),
+        (outcome("", Phase.CONNECT), False),
+        (Outcome(1, "rejected", Phase.RCPT, "", "550 5.7.1"), False),
+        (Outcome(1, "deferred", Phase.SESSION, "", "421 4.7.0", about_us=True), False),
+    ],
+)
+def test_what_means_too_fast(told: Outcome, expected: bool) -> None:
+    assert slowdown.is_too_fast(told) is expected
+
+
+def test_a_readers_provider_is_slowed_alone_and_three_of_them_are_the_relay() -> None:
+    names = {number: f"d{number}.example" for number in range(5)}
+    one = [outcome("451 4.7.650", number=1)]
+    assert slowdown.holds(outcomes=one, domains=names, way=WAY) == {"domain:d1.example": 0}
+    several = [outcome("451 4.7.650", number=number) for number in (1, 2, 3)]
+    assert slowdown.holds(outcomes=several, domains=names, way=WAY) == {WAY: 0}
+    closing = [outcome("421 4.7.0", number=1), outcome("450 4.2.1", number=2)]
+    assert slowdown.holds(outcomes=closing, domains=names, way=WAY) == {WAY: 0}
+
+
+def rate(shared: limits.Limits) -> float:
+    return shared.ask(rules=[], slow=[WAY], wanted=1, crumbs=True).slowed_to
+
+
+def test_a_slow_down_halves_and_recovers_gradually(clock: Clock) -> None:
+    shared = limits.Limits(clock=clock, prefix="halves:")
+    shared.slow_down(subject=WAY, base=100, hold=0)
+    clock.pass_(1)
+    rates = [rate(shared)]
+    for _ in range(4):
+        clock.pass_(14)
+        rates.append(rate(shared))
+    assert rates[0] == pytest.approx(50, rel=0.05)
+    assert rates == sorted(rates)
+    assert rates[-1] < 100
+    clock.pass_(10)
+    assert rate(shared) == 0, "it is over after a quiet minute"
+
+
+def test_each_further_complaint_halves_again_and_several_lanes_complain_once(clock: Clock) -> None:
+    shared, other = (limits.Limits(clock=clock, prefix="again:") for _ in range(2))
+    for one in (shared, other, shared):
+        one.slow_down(subject=WAY, base=64, hold=0)
+    assert rate(other) == pytest.approx(32, rel=0.05)
+    for expected in (16, 8, 4):
+        clock.pass_(6)
+        shared.slow_down(subject=WAY, base=64, hold=0)
+        assert rate(other) == pytest.approx(expected, rel=0.35)
+    for _ in range(20):
+        clock.pass_(6)
+        shared.slow_down(subject=WAY, base=64, hold=0)
+    assert rate(other) >= 0.5, "it never comes to a stop"
+
+
+def test_retry_after_holds_everybody_for_that_long(clock: Clock) -> None:
+    shared, other = (limits.Limits(clock=clock, prefix="held:") for _ in range(2))
+    shared.slow_down(subject=WAY, base=100, hold=120)
+    for _ in range(11):
+        clock.pass_(10)
+        assert other.ask(rules=[], slow=[WAY], wanted=50, crumbs=True).count == 0
+    clock.pass_(11)
+    assert other.ask(rules=[], slow=[WAY], wanted=50, crumbs=True).count > 0
+
+
+def test_a_slowed_rate_is_kept_by_all_together(clock: Clock) -> None:
+    shared, other = (limits.Limits(clock=clock, prefix="kept:") for _ in range(2))
+    shared.slow_down(subject=WAY, base=40, hold=0)
+    count = 0
+    for _ in range(100):
+        clock.pass_(0.1)
+        count += sum(one.ask(rules=[], slow=[WAY], wanted=50, crumbs=True).count for one in (shared, other))
+    # Ten seconds of 20 a second, which grow a little, and what may go at once.
+    assert 150 <= count <= 250
+
+
+def test_a_clock_set_back_holds_nobody_for_the_difference(clock: Clock) -> None:
+    shared = limits.Limits(clock=clock, prefix="back:")
+    shared.slow_down(subject=WAY, base=40, hold=5)
+    clock.pass_(-7200)
+    rate(shared)
+    clock.pass_(10)
+    assert shared.ask(rules=[], slow=[WAY], wanted=1, crumbs=True).count == 1
+
+
+def test_without_redis_the_process_itself_slows_down(own_redis: Server) -> None:
+    shared = limits.Limits(prefix="alone:")
+    own_redis.stop()
+    shared.slow_down(subject=WAY, base=10, hold=60)
+    permit = shared.ask(rules=[], slow=[WAY], wanted=50)
+    assert (permit.count, permit.wait > 50) == (0, True)
+
+
+def too_fast(code: str, phase: Phase, *, retry_after: int | None = None) -> Callable[[Copy], Outcome]:
+    def verdict(copy: Copy) -> Outcome:
+        return Outcome(copy.delivery_id, "deferred", phase, "too fast", code, retry_after=retry_after)
+
+    return verdict
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "verdict", [too_fast("421 4.7.0", Phase.MAIL), too_fast("429", Phase.FINAL, retry_after=30)], ids=["421", "429"]
+)
+def test_being_too_fast_spends_no_attempt_and_everybody_gets_a_copy(
+    sending: Start, transport: ToldTransport, verdict: Callable[[Copy], Outcome], own_redis: Server
+) -> None:
+    issue = sending(60)
+    transport.verdict = verdict
+    ending = lanes.run(issue_id=issue.pk, lane=0)
+    assert set(issue.deliveries.filter(state="deferred").values_list("attempts", flat=True)) == {0}
+    assert (ending is lanes.Ending.PACED) == ("pending" in states(issue))
+    own_redis.flush()
+    transport.verdict = accepted
+    issue.deliveries.filter(state="deferred").update(due_at=timezone.now() - timedelta(hours=1))
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 60}
+    assert len({copy.recipient for copy in transport.taken}) == len(transport.taken) == 60
+
+
+@pytest.mark.django_db
+def test_429_stops_the_whole_provider_for_all_lanes(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(60)
+    transport.verdict = too_fast("429", Phase.FINAL, retry_after=30)
+    lanes.run(issue_id=issue.pk, lane=0)
+    batches: list[int] = []
+    transport.before = lambda copies: batches.append(len(copies))
+    assert lanes.run(issue_id=issue.pk, lane=1) is lanes.Ending.PACED
+    assert batches == []
+    assert states(issue) == {"deferred": 50, "pending": 10}
+
+
+@pytest.mark.django_db
+def test_one_slow_provider_of_readers_does_not_slow_the_others(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(150)
+    readers = [delivery.subscriber for delivery in issue.deliveries.select_related("subscriber").order_by("pk")[:50]]
+    for number, reader in enumerate(readers):
+        assert reader is not None
+        reader.address = reader.address_key = f"r{number}@busy.example"
+        reader.save()
+
+    def verdict(copy: Copy) -> Outcome:
+        busy = copy.recipient.endswith("@busy.example")
+        return too_fast("451 4.7.650", Phase.RCPT)(copy) if busy else accepted(copy)
+
+    transport.verdict = verdict
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"deferred": 50, "accepted": 100}
+    assert limits.shared().slowed() == {"domain:busy.example"}
