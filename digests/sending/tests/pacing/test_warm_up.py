@@ -1,0 +1,114 @@
+"""A new sender's copies of a day: as many as planned, counted from the rows whatever Redis forgot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from digests.models import Issue
+from digests.sending import lanes
+from digests.sending.pacing import limits, warmup
+from digests.sending.tests.conftest import ToldTransport, states
+from digests.sending.tests.pacing.conftest import Server
+
+pytestmark = pytest.mark.django_db
+
+Start = Callable[[int], Issue]
+Pace = Callable[..., None]
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _own_redis(own_redis: Server) -> Server:
+    return own_redis
+
+
+@pytest.fixture
+def plan(pace: Pace) -> Callable[..., None]:
+    def set_(count: int, *, growth: float = 2.0, began: int = 0, domain: str = "*") -> None:
+        first = timezone.now().astimezone(UTC).date() - began * DAY
+        pace(WARMUP={domain: (first, count, growth)})
+
+    return set_
+
+
+def test_the_allowance_grows_from_day_to_day_until_it_is_no_limit(pace: Pace) -> None:
+    pace(WARMUP={"news.example": (date(2025, 5, 6), 200, 1.5)})
+    noon = datetime(2025, 5, 6, 12, tzinfo=UTC)
+    found = [warmup.allowance(domain="news.example", now=noon + days * DAY) for days in (-1, 0, 1, 2, 3, 90)]
+    assert found == [0, 200, 300, 450, 675, None]
+    assert warmup.allowance(domain="other.example", now=noon) is None
+
+
+def test_a_day_ends_at_its_allowance(sending: Start, transport: ToldTransport, plan: Callable[..., None]) -> None:
+    plan(20, began=1)
+    issue = sending(60)
+    for lane in (0, 1, 0):
+        assert lanes.run(issue_id=issue.pk, lane=lane) is lanes.Ending.PACED
+    assert states(issue) == {"accepted": 40, "pending": 20}
+
+
+def test_flushall_makes_nobody_start_again(
+    sending: Start, transport: ToldTransport, plan: Callable[..., None], own_redis: Server
+) -> None:
+    plan(30)
+    issue = sending(60)
+    for _ in range(3):
+        lanes.run(issue_id=issue.pk, lane=0)
+        own_redis.flush()
+    assert len(transport.taken) == 30
+
+
+def test_without_redis_the_rows_are_counted(
+    sending: Start, transport: ToldTransport, plan: Callable[..., None], own_redis: Server, pace: Pace
+) -> None:
+    plan(30)
+    pace(PROCESSES=2)
+    own_redis.stop()
+    issue = sending(60)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert len(transport.taken) == 30
+
+
+def test_what_left_yesterday_does_not_count(
+    sending: Start, transport: ToldTransport, plan: Callable[..., None], own_redis: Server
+) -> None:
+    plan(30)
+    issue = sending(60)
+    lanes.run(issue_id=issue.pk, lane=0)
+    issue.deliveries.update(attempted_at=timezone.now() - DAY)
+    own_redis.flush()
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert len(transport.taken) == 60
+
+
+def test_each_sender_has_its_own_allowance(
+    sending: Start, transport: ToldTransport, plan: Callable[..., None], newsletter: Any
+) -> None:
+    newsletter.sender_address = "editor@new.example"
+    newsletter.save()
+    plan(5, domain="new.example")
+    issue = sending(20)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert len(transport.taken) == 5
+    newsletter.sender_address = "editor@old.example"
+    newsletter.save()
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert len(transport.taken) == 20
+
+
+def test_what_is_not_used_of_an_allowance_stays_there(
+    sending: Start, transport: ToldTransport, plan: Callable[..., None]
+) -> None:
+    plan(60)
+    first = sending(3)
+    second = sending(57)
+    lanes.run(issue_id=first.pk, lane=0)
+    lanes.run(issue_id=second.pk, lane=0)
+    assert limits.shared().allow(
+        name=f"warmup:{warmup.house_domain()}:{timezone.now():%Y-%m-%d}", allowance=60, wanted=9, count=lambda: 0
+    ) == 60 - len(transport.taken)
