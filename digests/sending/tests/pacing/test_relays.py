@@ -1,0 +1,166 @@
+"""Several mail servers: each takes its share, and one that cannot be reached is left alone for a while."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from digests.models import Issue
+from digests.sending import lanes, transports
+from digests.sending.pacing import limits
+from digests.sending.tests.conftest import states
+from digests.sending.tests.pacing.conftest import Server
+from digests.sending.tests.test_smtp_outcomes import copies
+from digests.sending.transports import relays
+from digests.sending.transports.base import Phase
+from tests.faults import smtp_server
+
+Start = Callable[[int], Issue]
+NOWHERE = 1  # a port of the loopback where nobody listens
+SENDING = {
+    "TIMEOUTS": {"connect": 2, "command": 1.0, "final": 1.5},
+    "CONNECTIONS": 2,
+    "MESSAGES_PER_CONNECTION": 100,
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_redis(own_redis: Server) -> Server:
+    return own_redis
+
+
+@pytest.fixture
+def servers() -> Iterator[Callable[..., list[smtp_server.Server]]]:
+    with ExitStack() as stack:
+        yield lambda *scripts: [stack.enter_context(smtp_server.running(script)) for script in scripts]
+
+
+def smtp(port: int, *, weight: int = 1, rate: int = 0) -> dict[str, Any]:
+    address = {"host": "127.0.0.1", "port": port, "username": "", "password": "", "tls": "none"}
+    return {**address, "weight": weight, "rate": rate}
+
+
+def use(settings: Any, *servers: dict[str, Any]) -> None:
+    settings.EMAIL_TRANSPORT = "smtp"
+    settings.RELAYS, settings.SMTP = list(servers), servers[0]
+    settings.SENDING = settings.SENDING | SENDING
+
+
+def taken(*servers: smtp_server.Server) -> Counter[str]:
+    return sum((server.copies() for server in servers), Counter())
+
+
+def test_two_mail_servers_are_a_relay_transport_and_one_is_not(settings: Any) -> None:
+    use(settings, smtp(2525), smtp(2526))
+    assert isinstance(transports.for_settings(), relays.RelayTransport)
+    use(settings, smtp(2525))
+    assert not isinstance(transports.for_settings(), relays.RelayTransport)
+
+
+def test_a_server_that_cannot_be_reached_costs_nobody_a_copy(
+    settings: Any, servers: Callable[..., list[smtp_server.Server]]
+) -> None:
+    (good,) = servers({})
+    use(settings, smtp(NOWHERE), smtp(good.port))
+    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
+    transport.prefer(delivery_ids=range(10), relay=f"relay:127.0.0.1:{NOWHERE}")
+    outcomes = list(transport.hand_over(copies(10)))
+    transport.close()
+    assert sorted(one.delivery_id for one in outcomes) == list(range(10))
+    assert {one.state for one in outcomes} == {"accepted"}
+    assert set(good.copies().values()) == {1}
+    assert limits.shared().resting(subjects=[f"relay:127.0.0.1:{NOWHERE}"]), "it is left alone for a while"
+
+
+@pytest.mark.parametrize(
+    ("at", "state"), [("CONNECT", "accepted"), ("EHLO", "accepted"), ("MAIL", "deferred"), ("FINAL", "uncertain")]
+)
+def test_only_copies_that_the_server_never_heard_of_go_elsewhere(
+    settings: Any, servers: Callable[..., list[smtp_server.Server]], at: str, state: str
+) -> None:
+    moment = "ACCEPTED" if at == "FINAL" else at
+    bad, good = servers({"rules": [{"at": moment, "do": "close"}]}, {})
+    use(settings, smtp(bad.port), smtp(good.port))
+    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
+    transport.prefer(delivery_ids=[0], relay=f"relay:127.0.0.1:{bad.port}")
+    (outcome,) = transport.hand_over(copies(1))
+    transport.close()
+    assert outcome.state == state
+    assert max(taken(bad, good).values(), default=0) <= 1
+
+
+def test_without_any_server_everybody_is_deferred_once(settings: Any) -> None:
+    use(settings, smtp(NOWHERE), smtp(NOWHERE + 1))
+    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
+    outcomes = list(transport.hand_over(copies(5)))
+    assert sorted(one.delivery_id for one in outcomes) == list(range(5))
+    assert {(one.state, one.phase, one.retry_after) for one in outcomes} == {("deferred", Phase.CONNECT, None)}
+
+
+def test_who_takes_over_keeps_to_its_own_limit(settings: Any, servers: Callable[..., list[smtp_server.Server]]) -> None:
+    (good,) = servers({})
+    use(settings, smtp(NOWHERE), smtp(good.port, rate=5))
+    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
+    transport.prefer(delivery_ids=range(20), relay=f"relay:127.0.0.1:{NOWHERE}")
+    outcomes = list(transport.hand_over(copies(20)))
+    transport.close()
+    counted = Counter(one.state for one in outcomes)
+    assert counted == {"accepted": 1, "deferred": 19}
+    # They come back soon, and it was no attempt.
+    assert {one.retry_after for one in outcomes if one.state == "deferred"} == {relays.RETURN_SECONDS}
+
+
+@pytest.mark.django_db
+def test_copies_are_shared_out_by_weight(
+    settings: Any, servers: Callable[..., list[smtp_server.Server]], sending: Start
+) -> None:
+    heavy, light = servers({}, {})
+    use(settings, smtp(heavy.port, weight=3), smtp(light.port, weight=1))
+    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": 5}
+    issue = sending(300)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 300}
+    assert max(taken(heavy, light).values()) == 1
+    assert 150 < sum(heavy.copies().values()) < 285
+
+
+@pytest.mark.django_db
+def test_an_issue_goes_on_when_one_of_two_servers_is_gone(
+    settings: Any, servers: Callable[..., list[smtp_server.Server]], sending: Start
+) -> None:
+    (good,) = servers({})
+    use(settings, smtp(NOWHERE, weight=9), smtp(good.port))
+    issue = sending(150)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 150}
+    assert set(good.copies().values()) == {1}
+
+
+@pytest.mark.django_db
+def test_a_relay_with_a_limit_leaves_the_rest_to_the_other(
+    settings: Any, servers: Callable[..., list[smtp_server.Server]], sending: Start
+) -> None:
+    slow, fast = servers({}, {})
+    use(settings, smtp(slow.port, weight=50, rate=5), smtp(fast.port))
+    issue = sending(200)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 200}
+    assert sum(slow.copies().values()) <= 30 < sum(fast.copies().values())
+
+
+@pytest.mark.django_db
+def test_a_relay_that_says_421_is_slowed_and_the_other_is_not(
+    settings: Any, servers: Callable[..., list[smtp_server.Server]], sending: Start
+) -> None:
+    busy, free = servers({"rules": [{"at": "MAIL", "do": "reply", "reply": "421 4.7.0 Too many messages"}]}, {})
+    use(settings, smtp(busy.port), smtp(free.port))
+    issue = sending(200)
+    lanes.run(issue_id=issue.pk, lane=0)
+    slowed = limits.shared().slowed()
+    assert slowed == {f"relay:127.0.0.1:{busy.port}"}
+    assert set(issue.deliveries.filter(state="deferred").values_list("attempts", flat=True)) <= {0}
+    assert max(free.copies().values()) == 1
