@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import logging
+import time
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from digests.models import Delivery, Issue, IssueItem
-from digests.sending import claims, merge
+from digests.models import Delivery, Issue
+from digests.sending import claims, merge, stages
 from digests.sending.transports.base import Copy
 from subscribers.models import Subscription
 
 log = logging.getLogger(__name__)
 
 RENDER_TRIES = 3
+LOST = (OperationalError, InterfaceError)
 
 # A pause or a cancellation of the issue waits until this transaction ends.
 HOLD_ISSUE = "SELECT state FROM digests_issue WHERE id = %s FOR SHARE"
+
+# Written out because every batch asks it.
+WITHDRAWN = """
+SELECT article.headline FROM digests_issueitem AS item JOIN articles_article AS article ON article.id = item.article_id
+WHERE item.issue_id = %s AND item.included AND article.state <> 'published' LIMIT 1
+"""
 
 # As every act of a reader does first. What is read here cannot change before the commit.
 HOLD_READERS = """
@@ -38,34 +45,74 @@ WHERE id = ANY(%s) AND state = 'claimed' AND fence = %s
 RETURNING id
 """
 
+RENEW = "UPDATE digests_delivery SET lease_until = now() + %s * interval '1 second' WHERE id = ANY(%s)"
 
-@transaction.atomic
+# Waits for the rows until the transaction whose end is not known is over, one way or the other.
+IN_DOUBT = "SELECT id, state FROM digests_delivery WHERE id = ANY(%s) AND fence = %s ORDER BY id FOR UPDATE"
+
+
 def intend(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> list[Copy]:
     """Turn the claimed rows into copies whose intent is recorded; the caller commits by leaving.
 
     Before: the rows are `claimed` under the batch's fence. After: each is `attempting` and returned
     as a copy, or `suppressed` with its reason, or `pending`/`render_failed` when it did not render.
-    When the issue is not being sent any more, all are given back and nothing is returned.
+    When the issue is not being sent any more, all are given back and nothing is returned. When the
+    connection is lost in the commit, a new one is asked what is on record, and only that is returned.
 
     Unsubscribing and suppressing lock the same rows: whoever commits first is seen by the other, so
     no intent is committed after a reader's unsubscribe was.
     """
+    copies: list[Copy] = []
+    try:
+        with transaction.atomic():
+            copies = _promise(batch, merger, lease_seconds)
+    except LOST:
+        if not copies:
+            raise  # before the commit: nothing is on record, and the lease frees the rows
+        copies = _read_back(copies, batch, lease_seconds)
+    return copies
+
+
+def _promise(batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> list[Copy]:
     if not _hold_issue(batch.issue_id):
         claims.release(batch=batch)
         return []
     copies, broken = merger.copies(rows=_hold_readers(batch))
+    stages.reached("rendered")
     # A second statement, so that it sees what was committed while the locks were waited for.
-    ours = _attempt([copy.delivery_id for copy in copies], batch, merger.issue, lease_seconds)
+    ours = _attempt([copy.delivery_id for copy in copies], batch, merger, lease_seconds)
     if len(ours) < len(batch.ids):
         _mark_broken(broken, batch)
         _suppress_rest(batch, merger.issue)
     return [copy for copy in copies if copy.delivery_id in ours]
 
 
+def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> list[Copy]:
+    """The copies whose intent was committed after all, with a new lease; waits for the database as long as one."""
+    deadline = time.monotonic() + lease_seconds
+    ids = [copy.delivery_id for copy in copies]
+    while True:
+        connection.close()
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(IN_DOUBT, [ids, batch.fence])
+                kept = {row[0] for row in cursor.fetchall() if row[1] == Delivery.State.ATTEMPTING}
+                cursor.execute(RENEW, [lease_seconds, list(kept)])
+            break
+        except LOST:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+    log.warning("the database was away in a commit: %s of %s intents are on record", len(kept), len(ids))
+    return [copy for copy in copies if copy.delivery_id in kept]
+
+
 def withdrawn_story(*, issue_id: int) -> str | None:
     """The headline of a story in the issue that is no longer public, if there is one."""
-    found = IssueItem.objects.filter(issue_id=issue_id, included=True).exclude(article__state="published")
-    return found.values_list("article__headline", flat=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute(WITHDRAWN, [issue_id])
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _hold_issue(issue_id: int) -> bool:
@@ -82,10 +129,9 @@ def _hold_readers(batch: claims.Batch) -> list[merge.Row]:
         return [merge.Row(*values) for values in cursor.fetchall()]
 
 
-def _attempt(ids: list[int], batch: claims.Batch, issue: Issue, lease_seconds: int) -> set[int]:
+def _attempt(ids: list[int], batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> set[int]:
     """Record the intent for those of the rows whose readers may be mailed now; return their ids."""
-    readers = issue.readers(now=timezone.now()).order_by().values("subscriber_id")
-    mailable, parameters = readers.query.sql_with_params()
+    mailable, parameters = merger.mailable
     with connection.cursor() as cursor:
         # The subquery is the ORM's own SQL; every value in it is a parameter.
         cursor.execute(INTEND.format(mailable=mailable), [lease_seconds, ids, batch.fence, *parameters])

@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, transports
+from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, stages, transports
 from digests.sending.pacing import gate
 from digests.sending.transports.base import Transport
 
@@ -29,6 +29,7 @@ class Ending(enum.Enum):
     TIME = "its minute is over"
     STOPPED = "the issue is not being sent, or the worker stops"
     AWAY = "the server cannot be reached"
+    UNHELD = "the database was away, and the lane's lock went with the connection"
     PACED = "nothing may leave within the next seconds; the pump looks again"
 
 
@@ -61,6 +62,7 @@ class _Lane:
         self.gate = gate.Gate(issue, transport)
         self.ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
         self.after = 0
+        self.session = connection.connection
 
     def run(self) -> Ending:
         while time.monotonic() < self.ends_at:
@@ -75,6 +77,8 @@ class _Lane:
             ending = self._send(batch)
             if ending is not None:
                 return ending
+            if connection.connection is not self.session:
+                return Ending.UNHELD
         return Ending.TIME
 
     def _claim(self) -> claims.Batch | None:
@@ -92,6 +96,7 @@ class _Lane:
         return self.gate.admit(batch=batch, permit=permit)
 
     def _send(self, batch: claims.Batch) -> Ending | None:
+        stages.reached("claimed")
         if not batch.ids:
             return None
         if self._stop_for_withdrawn_story(batch):
@@ -99,10 +104,17 @@ class _Lane:
         copies = intents.intend(batch=batch, merger=self.merger, lease_seconds=settings.SENDING["LEASE_SECONDS"])
         if not copies:
             return None if Issue.objects.under_way().filter(pk=self.issue.pk).exists() else Ending.STOPPED
-        results = list(self.transport.hand_over(copies))
-        self.gate.learn(copies=copies, results=results)
+        stages.reached("intended")
+        results = []
+        for result in self.transport.hand_over(copies):
+            results.append(result)
+            stages.reached("answered")
         tripped = self.breaker.watch(results)
+        stages.reached("settling")
         outcomes.settle(batch=batch, outcomes=results, tripped=tripped is not None)
+        stages.reached("settled")
+        # What it learns for the next batch must never stand between an outcome and its row.
+        self.gate.learn(copies=copies, results=results)
         if tripped:
             self._pause(tripped)
             return Ending.STOPPED

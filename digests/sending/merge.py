@@ -49,6 +49,9 @@ class Merger:
         self.return_domain = settings.RETURN_DOMAIN if needs == "payload" else ""
         self.message_domain = sender.rpartition("@")[2] or urlsplit(settings.SITE_URL).hostname
         self.date = format_datetime(timezone.now())
+        # Who may be mailed, as SQL with its values: the same question for every batch.
+        readers = issue.readers(now=timezone.now()).order_by().values("subscriber_id")
+        self.mailable: tuple[str, tuple[object, ...]] = readers.query.sql_with_params()
 
     def copies(self, *, rows: Iterable[Row]) -> tuple[list[Copy], list[int]]:
         """The copies that could be built, and the ids of the deliveries of those that could not.

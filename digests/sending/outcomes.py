@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 SETTLE_SECONDS = 180.0
 
 # `uncertain` stands beside `attempting`: when the lease ran out while the server was still answering,
-# the lane that holds the fence knows better than the clock.
+# the lane that holds the fence knows better than the clock. Only what is final counts then: the issue
+# may have been closed meanwhile, and a copy that waits in a closed issue would never be tried again.
 SETTLE = """
 UPDATE digests_delivery AS delivery
 SET state = CASE
@@ -35,11 +37,11 @@ SET state = CASE
     settled_at = CASE WHEN result.state = 'deferred' THEN NULL ELSE now() END,
     lease_until = NULL
 FROM digests_issue AS issue,
-    unnest(%(ids)s::bigint[], %(states)s::text[], %(reasons)s::text[], %(remotes)s::text[], %(waits)s::float8[],
-           %(jitters)s::float8[], %(about_us)s::bool[], %(unused)s::int[])
-    AS result (id, state, reason, remote_id, wait, jitter, about_us, unused)
+    jsonb_to_recordset(%(results)s::jsonb) AS result
+        (id bigint, state text, reason text, remote_id text, wait float8, jitter float8, about_us bool, unused int)
 WHERE delivery.id = result.id AND issue.id = delivery.issue_id
-    AND delivery.fence = %(fence)s AND delivery.state IN ('attempting', 'uncertain')
+    AND delivery.fence = %(fence)s
+    AND (delivery.state = 'attempting' OR (delivery.state = 'uncertain' AND result.state IN ('accepted', 'rejected')))
 """
 
 
@@ -70,18 +72,25 @@ def settle(*, batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -
 def _parameters(batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -> dict[str, Any]:
     steps = backoff.steps()
     return {
-        "ids": [one.delivery_id for one in outcomes],
-        "states": ["deferred" if one.about_us else str(one.state) for one in outcomes],
-        "reasons": [one.reason[:200] for one in outcomes],
-        "remotes": [one.remote_id[:200] for one in outcomes],
-        "waits": [one.retry_after for one in outcomes],
-        "jitters": [backoff.jitter() for _ in outcomes],
-        "about_us": [one.about_us for one in outcomes],
-        # A server that says when to come back, or only that this is too fast, has not been tried in vain.
-        "unused": [int(one.retry_after is not None or slowdown.is_too_fast(one)) for one in outcomes],
+        "results": json.dumps([_result(one) for one in outcomes]),
         "steps": steps,
         "last": len(steps),
         "fence": batch.fence,
         "max_age": settings.SENDING["MAX_AGE_HOURS"],
         "tripped": tripped,
+    }
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    """One outcome as SETTLE reads it."""
+    return {
+        "id": outcome.delivery_id,
+        "state": "deferred" if outcome.about_us else outcome.state,
+        "reason": outcome.reason[:200],
+        "remote_id": outcome.remote_id[:200],
+        "wait": outcome.retry_after,
+        "jitter": backoff.jitter(),
+        "about_us": outcome.about_us,
+        # A server that says when to come back, or only that this is too fast, has not been tried in vain.
+        "unused": int(outcome.retry_after is not None or slowdown.is_too_fast(outcome)),
     }

@@ -134,8 +134,12 @@ def is_about_us(reply: Reply) -> bool:
 
 def clean(text: str) -> str:
     """A server's words as one printable line without an address, at most 200 characters."""
-    masked = _ADDRESS.sub("(address)", text)
-    printable = "".join(character if character.isprintable() else " " for character in masked)
+    masked = _ADDRESS.sub("(address)", text) if "@" in text else text
+    printable = (
+        masked
+        if masked.isprintable()
+        else "".join(character if character.isprintable() else " " for character in masked)
+    )
     return " ".join(printable.split())[:REASON_LENGTH]
 
 
