@@ -73,6 +73,8 @@ def test_as_of_a_time_there_is_one_digest_per_period(
         (("tech-news", "--cadence", "hourly"), "does not offer “hourly”; it offers daily, instant, weekly."),
         (("tech-news", "--cadence", "instant"), "Digests are daily or weekly"),
         (("tech-news", "--cadence", "daily", "--at", "tomorrow"), "Write the time of --at like"),
+        (("tech-news", "--cadence", "daily", "--at", "0001-01-01T00:00"), "a year from 2000 to 2100"),
+        (("tech-news", "--cadence", "daily", "--at", "9999-12-31T23:59"), "a year from 2000 to 2100"),
     ],
 )
 def test_bad_input_gets_one_sentence(newsletter: Newsletter, arguments: tuple[str, ...], sentence: str) -> None:

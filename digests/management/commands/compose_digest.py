@@ -14,6 +14,7 @@ from digests import approval, composing, freezing
 from digests.models import Issue
 from subscribers.models import Newsletter
 
+YEARS = range(2000, 2101)  # a calendar's arithmetic ends somewhere; a slip of the finger lies beyond it
 DESCRIPTION = """\
 Compose a digest: an issue with the stories published since the digest before.
 
@@ -82,6 +83,8 @@ def _instant(text: str | None, newsletter: Newsletter) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise CommandError("Write the time of --at like 2026-03-29T07:00 or 2026-03-29T07:00+02:00.") from None
+    if at.year not in YEARS:
+        raise CommandError(f"Give --at a year from {YEARS.start} to {YEARS.stop - 1}.")
     return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(newsletter.time_zone))
 
 
