@@ -21,16 +21,19 @@ CANCELLED_AT_ONCE = 10_000
 def close(*, issue_id: int, now: datetime) -> Issue.State | None:
     """Close an issue with no open copy; return its state then, None when it is not at its end.
 
+    One that was closed with exceptions is looked at again: a late answer may have settled the last of them.
+
     Conservation: the audience that was planned is the sum over the delivery states. An issue is
     `sent` only when that holds and no reader may be without a copy.
     """
-    issue = Issue.objects.select_for_update().filter(pk=issue_id, state=Issue.State.SENDING).first()
+    ending = [Issue.State.SENDING, Issue.State.SENT_WITH_EXCEPTIONS]
+    issue = Issue.objects.select_for_update().filter(pk=issue_id, state__in=ending).first()
     if issue is None or issue.deliveries.filter(state__in=Delivery.OPEN).exists():
         return None
     counts = dict(issue.deliveries.values_list("state").annotate(count=Count("pk")).order_by())
     issue.state_reason = _exceptions(counts, issue.audience_count or 0)
     issue.state = Issue.State.SENT_WITH_EXCEPTIONS if issue.state_reason else Issue.State.SENT
-    issue.finished_at = now
+    issue.finished_at = issue.finished_at or now
     issue.save(update_fields=["state", "state_reason", "finished_at", "updated_at"])
     log.info("issue %s is %s", issue_id, issue.state)
     return Issue.State(issue.state)

@@ -31,5 +31,5 @@ def wake_issue(issue_id: int) -> None:
 def run_lane(issue_id: int, lane: int) -> None:
     """Run one lane of an issue, and queue it anew when its minute is over before its work is."""
     ending = lanes.run(issue_id=issue_id, lane=lane)
-    if ending is lanes.Ending.TIME or draining.asked():
+    if ending in {lanes.Ending.TIME, lanes.Ending.UNHELD} or draining.asked():
         hint_lane(issue_id, lane)
