@@ -12,6 +12,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
+from articles.models import Article
 from digests import freezing
 from digests.models import Issue, Snapshot
 from digests.sending import tasks
@@ -29,11 +30,14 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
     """Freeze a draft and let it leave at `when`, or at the hour set on it, or at once.
 
     What is approved is what leaves: the snapshot is made here. `actor` None: the newsletter
-    approves by itself. Raises NotAllowed for anything but a draft, and freezing's own errors.
+    approves by itself, and stories that were withdrawn meanwhile stay out by themselves. A person
+    is told of them. Raises NotAllowed for anything but a draft, and freezing's own errors.
     """
     locked = Issue.objects.select_for_update().get(pk=issue.pk)
     if locked.state != State.DRAFT:
         raise NotAllowed(f"Only a draft can be approved; this issue is {locked.get_state_display().lower()}.")
+    if actor is not None:
+        _check_public(locked)
     freezing.freeze(issue=locked, now=now)
     locked.state = State.SCHEDULED
     locked.state_reason = ""
@@ -77,6 +81,13 @@ def cancel(*, issue: Issue, reason: str, now: datetime) -> Issue:
     _move(issue, set(STOPPABLE), State.CANCELLED, reason, "Only an issue that is not finished can be cancelled")
     tasks.hint_wake(issue.pk)
     return issue
+
+
+def _check_public(issue: Issue) -> None:
+    """Nobody approves a list of stories of which one has gone: they would not get what they saw."""
+    gone = issue.items.filter(included=True).exclude(article__in=Article.objects.all().published())
+    if (item := gone.select_related("article").first()) is not None:
+        raise NotAllowed(f"“{item.article}” is not public any more. Leave it out, look again, and approve.")
 
 
 def _move(issue: Issue, sources: set[State], target: State, reason: str, refusal: str) -> Issue:

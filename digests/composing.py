@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from articles import publishing
 from articles.models import Article, ArticleQuerySet
@@ -142,11 +142,21 @@ def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime)
     return stories.filter(section__in=sections) if sections else stories
 
 
+def check_story(*, issue: Issue, article: Article) -> None:
+    """Return when the story may stand in the draft. On failure: Mismatch.
+
+    It must be public, and stand in no other issue for the same readers.
+    """
+    if article.state != Article.State.PUBLISHED:
+        raise Mismatch(f"“{article}” is not public. Publish it first, or leave it out.")
+    if IssueItem.objects.filter(article=article, included=True, issue__in=_line(issue)).exists():
+        raise Mismatch(f"“{article}” stands in another issue for the same readers already. Leave it out of one.")
+
+
 def add_item(*, issue: Issue, article: Article) -> IssueItem:
     """Put a public story at the end of a draft, or take back in one that was left out."""
     with _draft(issue):
-        if article.state != Article.State.PUBLISHED:
-            raise Mismatch("Only a published story can stand in an issue. Publish it first.")
+        check_story(issue=issue, article=article)
         last = issue.items.aggregate(last=Max("position"))["last"]
         item, created = IssueItem.objects.get_or_create(
             issue=issue, article=article, defaults={"position": 0 if last is None else last + 1}
@@ -245,7 +255,8 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool) -> N
     """Give a new digest its window and stories, or record why there is nothing to send."""
     end = issue.window_end or now
     issue.window_start = min(_line_end(issue) or offer.active_since, end)
-    stories = list(stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end))
+    taken = IssueItem.objects.filter(included=True, issue__in=_line(issue)).values("article")
+    stories = list(stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end).exclude(pk__in=taken))
     if stale or not stories:
         issue.state, issue.state_reason = Issue.State.CANCELLED, STALE if stale else EMPTY
     issue.save(update_fields=["window_start", "state", "state_reason", "updated_at"])
@@ -257,11 +268,15 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool) -> N
     )
 
 
+def _line(issue: Issue) -> QuerySet[Issue]:
+    """The other issues of this line; one that was cancelled before it left does not count."""
+    line = Issue.objects.filter(newsletter=issue.newsletter_id, kind=issue.kind, cadence=issue.cadence)
+    return line.exclude(pk=issue.pk).exclude(state=Issue.State.CANCELLED, planned_at__isnull=True)
+
+
 def _line_end(issue: Issue) -> datetime | None:
-    """Where the windows of this line end so far; an issue that was cancelled before it left does not count."""
-    line = Issue.objects.filter(newsletter=issue.newsletter, kind=issue.kind, cadence=issue.cadence)
-    counted = line.exclude(pk=issue.pk).exclude(state=Issue.State.CANCELLED, planned_at__isnull=True)
-    end: datetime | None = counted.aggregate(end=Max("window_end"))["end"]
+    """Where the windows of this line end so far."""
+    end: datetime | None = _line(issue).aggregate(end=Max("window_end"))["end"]
     return end
 
 

@@ -12,9 +12,41 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from digests import composing
+from digests.models import IssueItem
+from mailkit import message
 from subscribers.models import CadenceOffer
 
 MANY = 2  # times the audience of the issue before
+
+
+class Place(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
+    """A story's place in a draft."""
+
+    class Meta:
+        model = IssueItem
+        fields = ["article", "position", "included", "headline", "summary"]
+
+    def clean_headline(self) -> str:
+        """It may become the subject, like a headline of a story."""
+        message.validate_header_text(self.cleaned_data["headline"])
+        return str(self.cleaned_data["headline"])
+
+    def clean_summary(self) -> str:
+        """One paragraph; inboxes show it after the subject."""
+        summary = " ".join(self.cleaned_data["summary"].split())
+        message.validate_header_text(summary)
+        return summary
+
+    def clean(self) -> dict[str, Any]:
+        """Only stories that readers can follow to their page, and that they did not get before."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("included") and cleaned.get("article"):
+            try:
+                composing.check_story(issue=self.instance.issue, article=cleaned["article"])
+            except composing.Mismatch as refusal:
+                raise forms.ValidationError(str(refusal)) from refusal
+        return cleaned
 
 
 class Confirm(forms.Form):

@@ -38,6 +38,7 @@ class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold pub
     """The stories in their order; one that is left out keeps its row."""
 
     model = IssueItem
+    form = forms.Place
     extra = 0
     fields = ("article", "position", "included", "headline", "summary")
     autocomplete_fields = ("article",)

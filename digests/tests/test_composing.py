@@ -253,3 +253,17 @@ class TestOfEachStoryAtOnce:
     ) -> None:
         with pytest.raises(composing.Mismatch, match="at once"):
             composing.compose_article_issue(newsletter=newsletter, article=release("Old", SINCE), now=now)
+
+
+def test_a_story_that_was_added_by_hand_is_not_offered_again(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    release("One", now - timedelta(hours=1))
+    first = compose(newsletter, now)
+    story = release("Came in late", now + timedelta(minutes=5))
+    composing.add_item(issue=first, article=story)
+    release("Two", now + timedelta(hours=1))
+    second = compose(newsletter, now + DAY)
+    assert (headlines(first), headlines(second)) == (["One", "Came in late"], ["Two"])
+    with pytest.raises(composing.Mismatch, match="another issue for the same readers"):
+        composing.add_item(issue=second, article=story)

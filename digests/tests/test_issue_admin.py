@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib import admin
@@ -96,6 +96,47 @@ def test_an_issue_approved_meanwhile_is_not_changed_by_an_old_form(digest: Issue
 def test_a_hostile_subject_is_sent_back(digest: Issue, as_: People) -> None:
     response = as_("Editor").post(change(digest), items(digest, subject="Bank\x0bBcc: x@y.example"))
     assert "is invisible" in response.content.decode()
+
+
+def test_a_hostile_headline_of_a_story_is_sent_back(digest: Issue, as_: People) -> None:
+    response = as_("Editor").post(change(digest), items(digest, **{"items-1-headline": "Bank\u202eBcc"}))
+    assert "is invisible" in response.content.decode()
+
+
+def added(issue: Issue, article: Article) -> dict[str, str]:
+    """The form of an issue with one more story in it."""
+    rows = issue.items.count()
+    row = {"article": article.pk, "issue": issue.pk, "position": rows, "included": "on", "headline": "", "summary": ""}
+    mine = {f"items-{rows}-{name}": str(value) for name, value in row.items()}
+    return items(issue, **mine) | {"items-TOTAL_FORMS": str(rows + 1)}
+
+
+def test_a_story_that_is_not_public_cannot_be_added(
+    digest: Issue, release: Release, as_: People, now: datetime
+) -> None:
+    story = release("Secret", now)
+    Article.objects.filter(pk=story.pk).update(state=Article.State.DRAFT)
+    response = as_("Editor").post(change(digest), added(digest, story))
+    assert "“Secret” is not public. Publish it first" in response.content.decode()
+    assert not digest.items.filter(article=story).exists()
+
+
+def test_a_story_that_these_readers_got_cannot_be_added(
+    newsletter: Newsletter, digest: Issue, release: Release, as_: People, now: datetime
+) -> None:
+    story = release("Fourth", now + timedelta(hours=1))
+    later = composing.compose_now(newsletter=newsletter, cadence="daily", now=now + timedelta(hours=2))
+    assert later.items.get().article == story
+    response = as_("Editor").post(change(digest), added(digest, story))
+    assert "stands in another issue for the same readers already" in response.content.decode()
+
+
+def test_a_person_is_told_of_a_withdrawn_story_before_approving(digest: Issue, as_: People) -> None:
+    Article.objects.filter(headline="Second").update(state=Article.State.WITHDRAWN)
+    response = as_("Publisher").post(do(digest, "approve"), {})
+    assert "“Second” is not public any more" in response.content.decode()
+    digest.refresh_from_db()
+    assert digest.state == Issue.State.DRAFT
 
 
 def test_a_letter_is_written_in_the_admin(newsletter: Newsletter, as_: People) -> None:
