@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -54,6 +55,11 @@ class Progress:
             return 0
         return round(self.open / self.rate) if self.rate else None
 
+    @property
+    def pace(self) -> list[str]:
+        """See `pace`."""
+        return pace()
+
 
 def progress(issue: Issue) -> Progress:
     """Count the issue's copies. The issue's own state and audience are taken as they are in `issue`."""
@@ -72,6 +78,25 @@ def progress(issue: Issue) -> Progress:
         rate=sum(fresh for _, fresh in counted.values()) / _window(issue),
         finished=issue.state in FINISHED,
     )
+
+
+def pace() -> list[str]:
+    """What holds copies back by configuration, one sentence each; first how many are in flight at most."""
+    sending, limits = settings.SENDING, settings.PACING
+    lanes, batch = sending["LANES"], sending["COPIES_IN_FLIGHT"]
+    rates = [f"{limits['PER_SECOND']} a second", f"{limits['PER_HOUR']} an hour"]
+    known = [rate for rate in rates if not rate.startswith("0 ")]
+    found = [f"At most {batch} copies are in flight in each of {lanes} lanes."]
+    if known:
+        found.append(f"At most {' and '.join(known)} leave, over all workers.")
+    if limits["DOMAINS"]:
+        found.append("These mail domains of readers have limits of their own: " + ", ".join(limits["DOMAINS"]) + ".")
+    if limits["WARMUP"]:
+        found.append("Senders that are being warmed up: " + ", ".join(limits["WARMUP"]) + ".")
+    if limits["HOURS"]:
+        opens, closes = (f"{hour:%H:%M}" for hour in limits["HOURS"])
+        found.append(f"Copies leave from {opens} to {closes} only, in the newsletter's own time zone.")
+    return found
 
 
 def event_counts(issue: Issue) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """How far an issue is, in one query."""
 
-from datetime import timedelta
+from datetime import date, time, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -114,3 +115,20 @@ def test_events_are_counted_by_copy(issue: Issue, django_assert_num_queries: Dja
         counts = stats.event_counts(issue)
 
     assert (counts["delivered"], counts["click"], counts["complaint"]) == (2, 2, 0)
+
+
+def test_what_holds_copies_back_is_said_in_sentences(settings: Any) -> None:
+    assert stats.pace() == ["At most 50 copies are in flight in each of 2 lanes."]
+    settings.PACING = settings.PACING | {
+        "PER_SECOND": 100,
+        "PER_HOUR": 20_000,
+        "DOMAINS": {"gmail.com": [(20, 1)]},
+        "WARMUP": {"news.example.org": (date(2026, 11, 22), 200, 1.5)},
+        "HOURS": (time(7), time(21, 30)),
+    }
+    assert stats.pace()[1:] == [
+        "At most 100 a second and 20000 an hour leave, over all workers.",
+        "These mail domains of readers have limits of their own: gmail.com.",
+        "Senders that are being warmed up: news.example.org.",
+        "Copies leave from 07:00 to 21:30 only, in the newsletter's own time zone.",
+    ]

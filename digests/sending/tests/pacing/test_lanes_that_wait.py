@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 
@@ -46,7 +47,7 @@ def test_nothing_is_claimed_while_a_lane_waits(
         real(seconds)
 
     real = time.sleep
-    monkeypatch.setattr(gate.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     lanes.run(issue_id=issue.pk, lane=0)
     assert seen
     assert set(seen) == {0}
@@ -74,7 +75,7 @@ def test_a_pause_takes_hold_while_a_lane_waits(
         real(seconds)
 
     real = time.sleep
-    monkeypatch.setattr(gate.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
     assert states(issue) == {"accepted": 1, "pending": 5}
 
@@ -104,11 +105,17 @@ def test_without_limits_redis_is_asked_now_and_then_only(
     sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue, asked = sending(200), []
-    honest = limits.Limits.run
-    monkeypatch.setattr(limits.Limits, "run", lambda *a, **k: asked.append(1) or honest(*a, **k))
+    honest = limits.Limits.slowed
+
+    def slowed(self: limits.Limits) -> set[str]:
+        asked.append(time.monotonic())
+        return honest(self)
+
+    monkeypatch.setattr(limits.Limits, "slowed", slowed)
+    monkeypatch.setattr(limits.Limits, "ask", None)
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 200}
-    assert len(asked) == 0
+    assert all(later - earlier >= gate.LOOK_UP_SECONDS for earlier, later in itertools.pairwise(asked))
 
 
 def test_without_redis_a_limited_lane_goes_on(
