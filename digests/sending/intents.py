@@ -96,7 +96,7 @@ def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> l
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(IN_DOUBT, [ids, batch.fence])
-                kept = {row[0] for row in cursor.fetchall() if row[1] == Delivery.State.ATTEMPTING}
+                kept = {int(row[0]) for row in cursor.fetchall() if row[1] == Delivery.State.ATTEMPTING}
                 cursor.execute(RENEW, [lease_seconds, list(kept)])
             break
         except LOST:

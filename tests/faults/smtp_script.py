@@ -9,7 +9,8 @@ A script is JSON (or the same as Python dicts)::
 
 `at` is a moment (`MOMENTS`). `match` is a regular expression searched in the recipient (at MAIL and
 before: in the sender, or in nothing). `share` picks that part of the recipients, always the same ones.
-`skip` lets the first so many matches pass, `times` ends the rule after so many. `do` is a deed
+`skip` lets the first so many matches pass, `times` ends the rule after so many, `each` ends it
+for one recipient after so many (0: never). `do` is a deed
 (`DEEDS`). The first rule that applies is carried out; after a delay the server goes on as usual.
 """
 
@@ -17,6 +18,7 @@ import json
 import re
 import threading
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -41,6 +43,7 @@ DEEDS: Final = (
     "half_close",  # say nothing more, and go on reading
     "silence",  # say nothing until the client leaves
     "delay",  # wait `seconds`, then go on
+    "kill",  # kill -9 the process that `Server.victim` names, and end the session
 )
 
 
@@ -56,7 +59,9 @@ class Rule:
     share: float = 1.0
     skip: int = 0
     times: int = 1_000_000_000
+    each: int = 0
     seen: int = field(default=0, init=False)
+    seen_of: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
         if self.at not in MOMENTS or self.do not in DEEDS:
@@ -66,6 +71,10 @@ class Rule:
         """True when this rule is to be carried out now; counts its matches."""
         if moment != self.at or not re.search(self.match, subject) or not self._is_in_share(subject):
             return False
+        if self.each:
+            self.seen_of[subject] += 1
+            if self.seen_of[subject] > self.each:
+                return False
         self.seen += 1
         return self.skip < self.seen <= self.skip + self.times
 

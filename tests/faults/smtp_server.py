@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import struct
@@ -69,6 +70,8 @@ class Server:
         self.messages: list[bytes] = []
         self.commands: list[str] = []
         self.connections = 0
+        # Whom the deed `kill` kills.
+        self.victim: int | None = None
         self.implicit_tls = implicit_tls
         self.tls: ssl.SSLContext | None = None
         if certificate is not None:
@@ -85,6 +88,13 @@ class Server:
         """How many copies each recipient has."""
         with self._lock:
             return Counter(one.recipient for one in self.accepted)
+
+    def begin_anew(self, script: Mapping[str, Any]) -> None:
+        """Forget what was accepted, and follow another script."""
+        with self._lock:
+            self.script = Script.read(script)
+            self.accepted, self.messages, self.commands = [], [], []
+            self.victim = None
 
     def start(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
@@ -265,6 +275,12 @@ class _Session:
         if rule.reply.startswith("421"):
             self.deed_close(rule)
         return True
+
+    def deed_kill(self, rule: Rule) -> bool:
+        self.flush()
+        if self.server.victim is not None:
+            os.kill(self.server.victim, signal.SIGKILL)
+        raise Ended
 
     def deed_delay(self, rule: Rule) -> bool:
         self.flush()

@@ -1,0 +1,164 @@
+"""kill -9 at each stage of a copy's way: nobody gets two, whoever got none is listed, the rest goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from digests import stats
+from digests.models import Delivery, Issue
+from digests.sending import claims, closing, stages
+from digests.sending.tests.conftest import expire_leases, states
+from tests.faults import lane_processes, smtp_script, smtp_server
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+Start = Callable[[int], Issue]
+READERS, IN_FLIGHT = 30, 10
+# Nothing of the batch can have left: its rows are free again.
+BEFORE_THE_INTENT = ["claimed:1", "rendered:1"]
+AFTER_THE_INTENT = ["intended:1", "intended:2", "answered:1", "answered:14", "settling:1", "settling:2", "settled:1"]
+# In the session with the mail server, which is told where to kill: at the first copy and in the second batch.
+ON_THE_WIRE = ["MAIL", "RCPT", "DATA", "BODY", "DOT", "ACCEPTED", "TOLD"]
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[smtp_server.Server]:
+    with smtp_server.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
+    name = connection.settings_dict["NAME"]
+    database = urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
+    with lane_processes.nursery(
+        database=database, mail_port=mail.port, COPIES_IN_FLIGHT=str(IN_FLIGHT), LEASE_SECONDS="60"
+    ) as made:
+        yield made
+
+
+def killed(nursery: lane_processes.Nursery, mail: smtp_server.Server, issue: Issue, crash_at: str) -> None:
+    """Run a lane until it dies at the stage, and let its leases run out."""
+    lane = nursery.start(issue_id=issue.pk, crash_at=crash_at)
+    mail.victim = lane.pid
+    lane.wait()
+    assert issue.deliveries.exclude(state="accepted").exists(), "the lane was not killed"
+    assert issue.deliveries.filter(state__in=["claimed", "attempting"]).count() <= IN_FLIGHT
+    expire_leases(issue, timezone.now() - timedelta(hours=1))
+    claims.recover()
+
+
+def finish(nursery: lane_processes.Nursery, issue: Issue) -> None:
+    nursery.start(issue_id=issue.pk).wait()
+    issue.refresh_from_db()
+
+
+def check_contract(issue: Issue, mail: smtp_server.Server) -> set[str]:
+    """Design 6; return who is listed."""
+    copies = mail.copies()
+    rows = dict(issue.deliveries.values_list("subscriber__address", "state"))
+    uncertain = {address for address, state in rows.items() if state == Delivery.State.UNCERTAIN}
+    assert max(copies.values()) == 1
+    assert rows.keys() - copies.keys() <= uncertain
+    assert set(rows.values()) <= {Delivery.State.ACCEPTED, Delivery.State.UNCERTAIN}
+    assert len(uncertain) <= IN_FLIGHT
+    assert stats.progress(issue).conserved
+    assert issue.state == (Issue.State.SENT_WITH_EXCEPTIONS if uncertain else Issue.State.SENT)
+    return uncertain
+
+
+@pytest.mark.parametrize("stage", BEFORE_THE_INTENT)
+def test_before_the_intent_everybody_gets_one(
+    sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, stage: str
+) -> None:
+    issue = sending(READERS)
+    mail.begin_anew({})
+    killed(nursery, mail, issue, stage)
+    assert not mail.accepted
+    assert states(issue) == {"pending": READERS}
+
+    finish(nursery, issue)
+
+    assert check_contract(issue, mail) == set()
+    assert len(mail.copies()) == READERS
+
+
+@pytest.mark.parametrize("stage", AFTER_THE_INTENT)
+def test_after_the_intent_whoever_got_none_is_listed(
+    sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, stage: str
+) -> None:
+    issue = sending(READERS)
+    mail.begin_anew({})
+    killed(nursery, mail, issue, stage)
+
+    finish(nursery, issue)
+
+    listed = check_contract(issue, mail)
+    if stage == "settled:1":
+        # The first batch is on record. A lane may hold the next one already.
+        assert issue.deliveries.filter(state="accepted", attempts=1).count() >= IN_FLIGHT
+    else:
+        assert listed
+
+
+@pytest.mark.parametrize("skip", [0, IN_FLIGHT + 2], ids=["first copy", "second batch"])
+@pytest.mark.parametrize("moment", ON_THE_WIRE)
+def test_on_the_wire_whoever_got_none_is_listed(
+    sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, moment: str, skip: int
+) -> None:
+    issue = sending(READERS)
+    mail.begin_anew({"rules": [{"at": moment, "skip": skip, "times": 1, "do": "kill"}]})
+    killed(nursery, mail, issue, "")
+
+    finish(nursery, issue)
+
+    assert 0 < len(check_contract(issue, mail)) <= IN_FLIGHT
+
+
+def test_what_was_listed_can_be_sent_again_by_a_person(
+    sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server
+) -> None:
+    """Killed between intent and wire: nobody of the batch has a copy, and all of it is on the list."""
+    issue = sending(READERS)
+    mail.begin_anew({})
+    killed(nursery, mail, issue, "intended:1")
+    finish(nursery, issue)
+    assert len(check_contract(issue, mail)) == READERS - len(mail.copies()) == IN_FLIGHT
+    issue.deliveries.filter(state="uncertain").update(state="pending", settled_at=None)
+    Issue.objects.filter(pk=issue.pk).update(state=Issue.State.SENDING)
+
+    finish(nursery, issue)
+
+    assert check_contract(issue, mail) == set()
+    assert len(mail.copies()) == READERS
+
+
+def test_an_issue_with_a_dead_lane_does_not_end_before_its_leases(
+    sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server
+) -> None:
+    issue = sending(READERS)
+    mail.begin_anew({})
+    nursery.start(issue_id=issue.pk, crash_at="intended:1").wait()
+    finish(nursery, issue)
+    assert states(issue) == {"attempting": IN_FLIGHT, "accepted": READERS - IN_FLIGHT}
+    assert claims.recover() == 0
+    assert closing.close(issue_id=issue.pk, now=timezone.now()) is None
+
+
+def test_every_stage_is_died_at() -> None:
+    assert {one.partition(":")[0] for one in BEFORE_THE_INTENT + AFTER_THE_INTENT} == set(stages.STAGES)
+    assert set(ON_THE_WIRE) == set(smtp_script.MOMENTS[smtp_script.MOMENTS.index("MAIL") :])
+
+
+@pytest.mark.parametrize("wrong", ["nowhere:1", "claimed", "claimed:0", "claimed:x", ":1"])
+def test_a_stage_that_is_none_is_refused(wrong: str) -> None:
+    with pytest.raises(stages.UnknownStage, match="CRASH_AT is one of"):
+        stages.arm(wrong)
+    stages.arm("")
