@@ -35,7 +35,7 @@ def _in_the_clear(server: dict[str, Any]) -> bool:
 
 
 def _password_in_the_clear() -> bool:
-    return settings.EMAIL_TRANSPORT == "smtp" and _in_the_clear(settings.SMTP)
+    return settings.EMAIL_TRANSPORT == "smtp" and any(map(_in_the_clear, settings.RELAYS or [settings.SMTP]))
 
 
 PRODUCTION: list[Rule] = [
