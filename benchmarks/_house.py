@@ -16,6 +16,7 @@ from django.utils import timezone  # noqa: E402  # as above
 
 from digests import freezing  # noqa: E402  # as above
 from digests.models import Issue, Snapshot  # noqa: E402  # as above
+from digests.sending import preparing  # noqa: E402  # as above
 from mailkit import segments  # noqa: E402  # as above
 from subscribers.models import ConsentEvent, Newsletter  # noqa: E402  # as above
 
@@ -97,6 +98,14 @@ def approved(newsletter: Newsletter) -> Issue:
     )
     snapshot.sha256 = freezing.fingerprint(snapshot=snapshot)
     snapshot.save()
+    return issue
+
+
+def planned(newsletter: Newsletter) -> Issue:
+    """An issue with its deliveries planned, so that lanes may claim at once."""
+    issue = approved(newsletter)
+    preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    issue.refresh_from_db()
     return issue
 
 

@@ -1,0 +1,46 @@
+"""Three seeds of the kill-loop; `bin/bench kill` has thirty, with more readers and more kills."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+
+from benchmarks import _house
+from tests.faults import kill_loop, lane_processes, smtp_server
+from tests.journeys import stage as stages
+
+READERS, LANES, KILLS, IN_FLIGHT = 1_000, 4, 6, 50
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[smtp_server.Server]:
+    with smtp_server.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
+    with lane_processes.nursery(
+        database=stages._test_database(), mail_port=mail.port, COPIES_IN_FLIGHT=str(IN_FLIGHT), LEASE_SECONDS="2"
+    ) as made:
+        yield made
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_killed_over_and_over(mail: smtp_server.Server, nursery: lane_processes.Nursery, seed: int) -> None:
+    issue = _house.planned(_house.furnish(readers=READERS))
+
+    verdict = kill_loop.run(
+        issue=issue, mail=mail, nursery=nursery, seed=seed, lanes=LANES, kills=KILLS, in_flight=IN_FLIGHT
+    )
+
+    assert verdict.is_good, verdict
+    assert verdict.readers == READERS
+    assert verdict.put_off
+    assert verdict.refused
+    assert verdict.uncertain
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    assert settings.SENDING["COPIES_IN_FLIGHT"] == IN_FLIGHT
