@@ -91,7 +91,6 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "publication.context.publication",
                 "articles.context.navigation",
-                "articles.context.navigation",
                 "subscribers.context.signup_block",
                 "subscribers.context.legal_documents",
             ],
@@ -266,6 +265,10 @@ if TESTING:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # --- The editors' side -----------------------------------------------------------------------
+
+# Who opens the login page itself, and not a page that asked for it, comes to the editors' first page.
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 
 UNFOLD = {
     "SITE_TITLE": "newsroom.desk.name",
