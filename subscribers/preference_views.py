@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
@@ -16,7 +16,10 @@ from mailkit import addresses
 from subscribers import doors, links, offers, preferences, signup, terms, throttle
 from subscribers.models import Newsletter, Subscriber, Subscription
 
+Named = TypeVar("Named")
+
 AGREE = "Please tick the box of that newsletter. Without your agreement we may not send it."
+UNKNOWN = "Please use one of the buttons on this page."
 DONE = {
     "saved": "Your choice is saved.",
     "left": "You are unsubscribed.",
@@ -136,9 +139,10 @@ def _subscribe(request: HttpRequest, subscriber: Subscriber, now: datetime) -> s
     terms.check(token=request.POST.get("form_token", ""), terms=agreed, now=now)
     if not request.POST.get("consent"):
         raise Fault(AGREE)
+    offered = {offer.newsletter.slug: offer.newsletter for offer in offers.offered()}
     preferences.subscribe(
         subscriber=subscriber,
-        newsletter=get_object_or_404(Newsletter, slug=request.POST.get("newsletter", "")),
+        newsletter=_named(request, offered),
         cadence=request.POST.get("cadence", ""),
         evidence=doors.evidence(request, source="preferences", versions=agreed.versions, form_text=agreed.text),
         now=now,
@@ -147,7 +151,7 @@ def _subscribe(request: HttpRequest, subscriber: Subscriber, now: datetime) -> s
 
 
 def _unknown(_request: HttpRequest, _subscriber: Subscriber, _now: datetime) -> str:
-    raise Fault("Please use one of the buttons on this page.")
+    raise Fault(UNKNOWN)
 
 
 ACTIONS: Mapping[str, Callable[[HttpRequest, Subscriber, datetime], str]] = {
@@ -160,9 +164,16 @@ ACTIONS: Mapping[str, Callable[[HttpRequest, Subscriber, datetime], str]] = {
 
 def _chosen(request: HttpRequest, subscriber: Subscriber) -> Subscription:
     """The reader's own subscription that the form names; somebody else's cannot be named."""
-    mine: Any = subscriber.subscriptions.select_related("newsletter", "subscriber")
-    found: Subscription = get_object_or_404(mine, newsletter__slug=request.POST.get("newsletter", ""))
-    return found
+    mine = subscriber.subscriptions.select_related("newsletter", "subscriber")
+    return _named(request, {row.newsletter.slug: row for row in mine})
+
+
+def _named(request: HttpRequest, known: Mapping[str, Named]) -> Named:
+    """The one of these that the form names; what was typed by hand never reaches the database."""
+    try:
+        return known[request.POST.get("newsletter", "")]
+    except KeyError:
+        raise Fault(UNKNOWN) from None
 
 
 def _until(text: str, newsletter: Newsletter) -> datetime | None:

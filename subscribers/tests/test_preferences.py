@@ -130,7 +130,7 @@ def test_a_newsletter_that_is_closed_cannot_be_added(browser: Client, path: str,
 def test_ritas_link_reaches_nothing_of_bobs(browser: Client, path: str, product: Newsletter) -> None:
     bob = confirmed(BOB, product)
 
-    assert browser.post(path, {"action": "unsubscribe", "newsletter": "product-updates"}).status_code == 404
+    assert browser.post(path, {"action": "unsubscribe", "newsletter": "product-updates"}).status_code == 422
     bob.refresh_from_db()
     assert bob.state == "confirmed"
 
@@ -189,3 +189,14 @@ def test_a_wrong_address_gets_the_form_back(browser: Client, texts: object) -> N
 
     assert response.status_code == 422
     assert b'value="rita@nowhere"' in response.content
+
+
+@pytest.mark.parametrize("action", ["save", "unsubscribe", "subscribe"])
+@pytest.mark.parametrize("name", ["", "no-such-letter", "tech-news\x00", "\x00"])
+def test_a_newsletter_that_no_button_names_is_refused(browser: Client, path: str, action: str, name: str) -> None:
+    data = {"action": action, "newsletter": name, "cadence": "weekly", "consent": "on", "form_token": form_token()}
+    response = browser.post(path, data)
+
+    assert response.status_code == 422
+    assert b"Please use one of the buttons on this page." in response.content
+    assert "no-store" in response["Cache-Control"]
