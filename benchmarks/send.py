@@ -7,33 +7,22 @@ seconds per 1,000 copies of the workers and of PostgreSQL; the peak memory of a 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import psutil
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-from django.conf import settings  # as above
-from django.db import connection  # as above
-from django.db.models import Max, Min  # as above
+from django.conf import settings
 
-from benchmarks import _house, _sink  # Django's settings must be named first
-from digests.models import Delivery, Issue  # as above
-from digests.sending import tasks  # as above
+from benchmarks import _house, _sink, _watch
 
 READERS = int(os.environ.get("READERS", "100000"))
 COPIES_IN_FLIGHT = os.environ.get("COPIES_IN_FLIGHT", "100")
 WORKERS = os.environ.get("WORKER_CONCURRENCY", "2")
 LANES = os.environ.get("LANES", WORKERS)
-SAMPLE_SECONDS = 0.2
 
 
 def say(name: str, value: float, unit: str, **more: object) -> None:
@@ -54,80 +43,13 @@ def main() -> None:
     message.write_bytes(copy.replace(b"\r\n", b"\n"))
     with _sink.sink(found) as port:
         anchors = [_sink.anchor(found, port, message) for _ in range(3)]
-        with worker(port) as process:
-            run = measure(issue, process)
+        environment = {"EMAIL_URL": f"smtp://127.0.0.1:{port}", "COPIES_IN_FLIGHT": COPIES_IN_FLIGHT, "LANES": LANES}
+        with _watch.worker(environment, WORKERS) as process:
+            run = _watch.send(issue, process)
         anchors += [_sink.anchor(found, port, message) for _ in range(3)]
     say("message", len(copy), "octets")
     say("anchor", statistics.median(anchors), "messages/s", least=round(min(anchors)), most=round(max(anchors)))
     report(run, statistics.median(anchors))
-
-
-@contextlib.contextmanager
-def worker(port: int) -> Iterator[psutil.Process]:
-    """A real Celery worker that sends to the sink."""
-    command = [sys.executable, "-m", "celery", "-A", "newsroom.celery:app", "worker", "-c", WORKERS, "-Q", "digest"]
-    environment = os.environ | {
-        "EMAIL_URL": f"smtp://127.0.0.1:{port}",
-        "COPIES_IN_FLIGHT": COPIES_IN_FLIGHT,
-        "LANES": LANES,
-    }
-    with subprocess.Popen([*command, "-l", "WARNING"], env=environment) as process:
-        try:
-            time.sleep(5)
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
-
-
-def measure(issue: Issue, process: psutil.Process) -> dict[str, float]:
-    """Send the issue, watch it to its end, and return what it cost."""
-    before = cpu([process, *process.children()]), cpu(postgres()), commits()
-    approved_at = time.perf_counter()
-    tasks.wake_issue.delay(issue.pk)
-    first = peak = 0.0
-    while issue.state in {"scheduled", "preparing", "sending"}:
-        time.sleep(SAMPLE_SECONDS)
-        peak = max([peak, *(child.memory_info().rss / 2**20 for child in process.children())])
-        if not first and Delivery.objects.filter(issue=issue, state="accepted").exists():
-            first = time.perf_counter() - approved_at
-        issue.refresh_from_db()
-    after = cpu([process, *process.children()]), cpu(postgres()), commits()
-    if issue.state != "sent":
-        sys.exit(f"The issue ended as {issue.state}: {issue.state_reason}")
-    times = issue.deliveries.aggregate(first=Min("attempted_at"), last=Max("settled_at"))
-    return {
-        "seconds": (times["last"] - times["first"]).total_seconds(),
-        "first": first,
-        "peak": peak,
-        "workers": after[0] - before[0],
-        "postgres": after[1] - before[1],
-        "commits": after[2] - before[2],
-    }
-
-
-def cpu(processes: list[psutil.Process]) -> float:
-    """User and system seconds of the processes so far; those that ended in between count no more."""
-    total = 0.0
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
-
-
-def postgres() -> list[psutil.Process]:
-    """The server's processes: every backend that lives now."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity")
-        return [psutil.Process(row[0]) for row in cursor.fetchall() if psutil.pid_exists(row[0])]
-
-
-def commits() -> float:
-    """Commits of this database so far."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
-        return float(cursor.fetchone()[0])
 
 
 def report(run: dict[str, float], anchor: float) -> None:

@@ -101,6 +101,16 @@ class CompiledMessage:
             raise MissingSlot(str(error.args[0])) from None
         return b"".join(segments)
 
+    def check(self, values: Mapping[str, str]) -> None:
+        """Raise what `render` would raise for this reader, at the price of the headers alone."""
+        try:
+            for name in self.slots:
+                values[name]
+            for slot in self._fields:
+                slot.field.render(values)
+        except KeyError as error:
+            raise MissingSlot(str(error.args[0])) from None
+
     def dump(self) -> dict[str, Any]:
         """What the snapshot stores: the source with its slots. `load` gives back an equal message."""
         return {
@@ -238,6 +248,25 @@ def fill(source: str, write: Callable[[str], str], *, slots: Collection[str], ke
     """`source` with `write(name)` in place of each slot and `keep(literal)` of all between them."""
     pieces = _split(source, slots)
     return "".join(write(piece) if index % 2 else keep(piece) for index, piece in enumerate(pieces))
+
+
+def filler(source: str, *, slots: Collection[str]) -> Callable[[Mapping[str, str]], str]:
+    """`source` taken apart once: a function that puts one reader's values into its slots."""
+    pieces = _split(source, slots)
+    names = range(1, len(pieces), 2)
+
+    def write(values: Mapping[str, str]) -> str:
+        filled = pieces.copy()
+        for index in names:
+            filled[index] = values[pieces[index]]
+        return "".join(filled)
+
+    return write
+
+
+def slots_in(source: str, slots: Collection[str]) -> set[str]:
+    """Those of `slots` that occur in `source`."""
+    return set(_split(source, slots)[1::2])
 
 
 def has_slot(source: str, slots: Collection[str]) -> bool:

@@ -7,7 +7,7 @@ import logging
 import uuid
 from collections.abc import Iterable
 from email.utils import format_datetime, formataddr
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -51,7 +51,7 @@ class Merger:
         self.date = format_datetime(timezone.now())
         # Who may be mailed, as SQL with its values: the same question for every batch.
         readers = issue.readers(now=timezone.now()).order_by().values("subscriber_id")
-        self.mailable: tuple[str, tuple[object, ...]] = readers.query.sql_with_params()
+        self.mailable: tuple[str, tuple[Any, ...]] = readers.query.sql_with_params()
 
     def copies(self, *, rows: Iterable[Row]) -> tuple[list[Copy], list[int]]:
         """The copies that could be built, and the ids of the deliveries of those that could not.

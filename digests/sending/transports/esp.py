@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from anymail.exceptions import AnymailError, AnymailInvalidAddress
-from anymail.message import AnymailMessage
+from anymail.message import AnymailMessage, AnymailRecipientStatus
 from django.core import mail
 
 from digests.sending import replies
 from digests.sending.transports import esp_message
 from digests.sending.transports.base import Copy, Outcome, Phase, State
 from digests.sending.transports.http_phase import Watch
-from mailkit import headers
+from mailkit import headers, segments
 
 # What Anymail calls the answer for one recipient (anymail.message.ANYMAIL_STATUSES).
 STATES: Final[Mapping[str, State]] = {
@@ -129,7 +129,8 @@ class EspTransport:
             group = groups.popleft()
             message, failure = self._send(group)
             if failure is None:
-                yield from (_outcome(copy, message) for copy in group)
+                said = {address.lower(): status for address, status in message.anymail_status.recipients.items()}
+                yield from (_outcome(copy, said.get(copy.recipient.lower())) for copy in group)
             elif failure.about_one_reader and len(group) > 1:
                 # The whole request was refused, so nobody got anything: look for the one in halves.
                 middle = len(group) // 2
@@ -189,10 +190,8 @@ def _wait(response: Any) -> int:
     return max(1, int(value)) if value.isdecimal() and len(value) < 7 else DEFAULT_WAIT_SECONDS
 
 
-def _outcome(copy: Copy, message: AnymailMessage) -> Outcome:
+def _outcome(copy: Copy, status: AnymailRecipientStatus | None) -> Outcome:
     """What the provider said of this reader's copy."""
-    recipients = {address.lower(): status for address, status in message.anymail_status.recipients.items()}
-    status = recipients.get(copy.recipient.lower())
     word = "unknown" if status is None or status.status is None else status.status
     state = STATES.get(word, "uncertain")
     reason = "" if state == "accepted" else f"The provider called this copy {word}."
@@ -206,10 +205,9 @@ def _refusal(copy: Copy) -> Outcome | None:
         reason = "The copy was handed over without its letter."
         return Outcome(copy.delivery_id, "deferred", Phase.LOCAL, reason, about_us=True)
     try:
-        esp_message.check(copy, copy.message)
+        copy.message.check(copy.merge)
     except headers.UnsafeValue as error:
         return Outcome(copy.delivery_id, "rejected", Phase.LOCAL, replies.clean(str(error)))
-    except KeyError as error:
-        reason = f"No value was given for the slot {error.args[0]}."
-        return Outcome(copy.delivery_id, "deferred", Phase.LOCAL, replies.clean(reason), about_us=True)
+    except segments.MissingSlot as error:
+        return Outcome(copy.delivery_id, "deferred", Phase.LOCAL, replies.clean(str(error)), about_us=True)
     return None

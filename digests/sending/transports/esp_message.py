@@ -6,7 +6,7 @@ from typing import Final
 from anymail.message import AnymailMessage
 
 from digests.sending.transports.base import Copy
-from mailkit import headers, segments
+from mailkit import segments
 from mailkit.segments import CompiledMessage
 
 # Providers that put a reader's values into a text of ours, and how they write a field. The others
@@ -21,13 +21,6 @@ TRACKING_SWITCH: Final = frozenset(
 NO_METADATA: Final = frozenset({"mailersend", "postal"})
 # Fields that Anymail takes by another way, and those that the provider writes itself.
 _OWN_FIELDS: Final = frozenset({"from", "to", "subject", "reply-to", "date", "message-id"})
-
-
-def check(copy: Copy, message: CompiledMessage) -> None:
-    """Raise `headers.UnsafeValue` or KeyError when this reader's values cannot stand in the headers."""
-    for name, source in message.headers:
-        if name.lower() not in {"date", "message-id"}:
-            headers.encode(name, _filled(source, copy, message))
 
 
 def build(copies: Sequence[Copy], message: CompiledMessage, *, provider: str) -> AnymailMessage:
@@ -79,13 +72,16 @@ def _merged(copies: Sequence[Copy], message: CompiledMessage, provider: str) -> 
         keep=lambda text: text.replace(opening, f"&#37;{opening[1:]}"),
     )
     built.attach_alternative(html, "text/html")
-    built.merge_data = {copy.recipient: _values(copy, message) for copy in copies}
-    built.merge_headers = {
-        copy.recipient: {
-            name: _filled(source, copy, message) for name, source in slotted if name.lower() not in _OWN_FIELDS
-        }
-        for copy in copies
-    }
+    in_text = segments.slots_in(message.text, message.slots)
+    in_text |= segments.slots_in(dict(message.headers).get("Subject", ""), message.slots)
+    in_html = segments.slots_in(message.html, message.slots)
+    built.merge_data = {copy.recipient: _values(copy, in_text, in_html) for copy in copies}
+    fillers = [
+        (name, segments.filler(source, slots=message.slots))
+        for name, source in slotted
+        if name.lower() not in _OWN_FIELDS
+    ]
+    built.merge_headers = {copy.recipient: {name: write(copy.merge) for name, write in fillers} for copy in copies}
     return built
 
 
@@ -99,9 +95,9 @@ def _start(fields: dict[str, str]) -> AnymailMessage:
     )
 
 
-def _values(copy: Copy, message: CompiledMessage) -> dict[str, str]:
-    values = {name: copy.merge[name] for name in message.slots}
-    return values | {f"{name}_html": segments.escape(value) for name, value in values.items()}
+def _values(copy: Copy, in_text: set[str], in_html: set[str]) -> dict[str, str]:
+    values = {name: copy.merge[name] for name in in_text}
+    return values | {f"{name}_html": segments.escape(copy.merge[name]) for name in in_html}
 
 
 def _filled(source: str, copy: Copy, message: CompiledMessage) -> str:

@@ -1,0 +1,82 @@
+"""Starts a real worker, sends an issue through it, and watches what that costs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+
+import psutil
+from django.db import connection
+from django.db.models import Max, Min
+
+from digests.models import Delivery, Issue
+from digests.sending import tasks
+
+SAMPLE_SECONDS = 0.2
+
+
+@contextlib.contextmanager
+def worker(environment: Mapping[str, str], concurrency: str) -> Iterator[psutil.Process]:
+    """A real Celery worker for the engine's queue, ready for tasks."""
+    command = [sys.executable, "-m", "celery", "-A", "newsroom.celery:app", "worker", "-c", concurrency, "-Q", "digest"]
+    with subprocess.Popen([*command, "-l", "WARNING"], env=os.environ | environment, stdout=sys.stderr) as process:
+        try:
+            time.sleep(5)
+            yield psutil.Process(process.pid)
+        finally:
+            process.terminate()
+
+
+def send(issue: Issue, process: psutil.Process) -> dict[str, float]:
+    """Send the issue, watch it to its end, and return what it cost."""
+    before = cpu([process, *process.children()]), cpu(postgres()), commits()
+    approved_at = time.perf_counter()
+    tasks.wake_issue.delay(issue.pk)
+    first = peak = 0.0
+    while issue.state in {"scheduled", "preparing", "sending"}:
+        time.sleep(SAMPLE_SECONDS)
+        peak = max([peak, *(child.memory_info().rss / 2**20 for child in process.children())])
+        if not first and Delivery.objects.filter(issue=issue, state="accepted").exists():
+            first = time.perf_counter() - approved_at
+        issue.refresh_from_db()
+    after = cpu([process, *process.children()]), cpu(postgres()), commits()
+    if issue.state != "sent":
+        sys.exit(f"The issue ended as {issue.state}: {issue.state_reason}")
+    times = issue.deliveries.aggregate(first=Min("attempted_at"), last=Max("settled_at"))
+    return {
+        "seconds": (times["last"] - times["first"]).total_seconds(),
+        "first": first,
+        "peak": peak,
+        "workers": after[0] - before[0],
+        "postgres": after[1] - before[1],
+        "commits": after[2] - before[2],
+    }
+
+
+def cpu(processes: list[psutil.Process]) -> float:
+    """User and system seconds of the processes so far; those that ended in between count no more."""
+    total = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def postgres() -> list[psutil.Process]:
+    """The server's processes: every backend that lives now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity")
+        return [psutil.Process(row[0]) for row in cursor.fetchall() if psutil.pid_exists(row[0])]
+
+
+def commits() -> float:
+    """Commits of this database so far."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+        return float(cursor.fetchone()[0])
