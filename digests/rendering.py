@@ -250,12 +250,14 @@ def _subject(issue: Issue, stories: list[Story]) -> str:
 
 
 def _preheader(issue: Issue, stories: list[Story], introduction: str) -> str:
-    """The editor's line; else the next headlines, the story's standfirst, or how the letter begins."""
+    """The editor's line; else the next headlines, the story's standfirst, or how the letter begins.
+
+    It stands in no header, so a line break or a stray control in a standfirst is no reason to send nothing.
+    """
     following = ", ".join(story.headline for story in stories[1:])
-    begins = stories[0].summary if stories else " ".join(markup.to_text(introduction).split())
-    line = issue.preheader or following or begins
-    check_header("Preheader", line)
-    return textwrap.shorten(line, PREHEADER_LENGTH, placeholder="…")
+    begins = stories[0].summary if stories else markup.to_text(introduction)
+    line = " ".join((issue.preheader or following or begins).split())
+    return textwrap.shorten(message.without_unsafe(line), PREHEADER_LENGTH, placeholder="…")
 
 
 def _words(issue: Issue, house: Publication, now: datetime) -> dict[str, str]:

@@ -64,11 +64,16 @@ def check_header_text(value: str) -> None:
     The sentence names the character and its place, and never repeats the text.
     """
     for position, character in enumerate(value, start=1):
-        if unicodedata.category(character) in FORBIDDEN_CATEGORIES or character in BIDI_CONTROLS:
+        if _is_unsafe(character):
             raise UnsafeHeaderText(
                 f"Character {position} is invisible (U+{ord(character):04X}) and cannot be part of a mail's header. "
                 "Delete it; if the text was pasted, type that spot again."
             )
+
+
+def without_unsafe(value: str) -> str:
+    """The text without the characters that `check_header_text` refuses, for a line that nobody typed as one."""
+    return "".join(character for character in value if not _is_unsafe(character))
 
 
 def validate_header_text(value: str) -> None:
@@ -140,3 +145,7 @@ def _plain(template_name: str, context: Mapping[str, Any]) -> str:
     if not isinstance(template, Template):
         raise TypeError("Letters are Django templates.")
     return template.template.render(Context(dict(context), autoescape=False))
+
+
+def _is_unsafe(character: str) -> bool:
+    return unicodedata.category(character) in FORBIDDEN_CATEGORIES or character in BIDI_CONTROLS

@@ -133,6 +133,15 @@ def test_text_around_a_slot_cannot_reach_into_it(digest: Issue, now: datetime) -
     assert "%%unsubscribe_url%%" not in written.subject
 
 
+@pytest.mark.parametrize("standfirst", ["One\r\ntwo", "One\x0btwo", "One\u2028two", "One\n\n \u202e\x01two\u202c"])
+def test_a_line_break_in_a_standfirst_is_no_reason_to_send_nothing(
+    newsletter: Newsletter, release: Release, now: datetime, standfirst: str
+) -> None:
+    story = release("Alone", now, standfirst=standfirst)
+    issue = composing.compose_article_issue(newsletter=newsletter, article=story, now=now)
+    assert rendered(issue, now).preheader == "One two"
+
+
 def test_an_article_issue_brings_the_whole_story(newsletter: Newsletter, release: Release, now: datetime) -> None:
     body = '<h2>Why</h2><p>Because of <a href="/articles/other/">this</a>.</p>'
     story = release("Alone", now, body_html=body)
