@@ -1,5 +1,6 @@
 """The broker carries hints: lost, repeated and doubled ones change when, never what."""
 
+import time
 from collections import Counter
 
 import pytest
@@ -95,4 +96,22 @@ def test_a_broker_that_dies_and_comes_back(stage: stages.Stage, people: People, 
     stage.start_redis()
     stage.tick_until(lambda: sent(issue), "the issue to be sent", 40)
 
+    check_everybody_has_one(stage, issue, everybody)
+
+
+def test_a_broker_that_stays_away_while_copies_leave(stage: stages.Stage, people: People, issue: Issue) -> None:
+    everybody = people(READERS)
+    stage.extra = {"LANE_SECONDS": "1"}
+    worker = stage.worker()
+    stage.manage("send_issue", str(issue.pk))
+    stages.wait(lambda: len(stage.mail.accepted) > READERS // 8, "an eighth of the copies", 40, stage.logs)
+
+    stage.stop_redis()
+    # Longer than a lane works, so that running tasks end, and connecting anew fails more than once.
+    time.sleep(5)
+    assert len(stage.mail.accepted) < READERS
+    stage.start_redis()
+    stage.tick_until(lambda: sent(issue), "the issue to be sent", 60)
+
+    assert worker.poll() is None, "the worker has outlived its broker"
     check_everybody_has_one(stage, issue, everybody)
