@@ -31,8 +31,11 @@ def close(*, issue_id: int, now: datetime) -> Issue.State | None:
     if issue is None or issue.deliveries.filter(state__in=Delivery.OPEN).exists():
         return None
     counts = dict(issue.deliveries.values_list("state").annotate(count=Count("pk")).order_by())
+    known = issue.state, issue.state_reason
     issue.state_reason = _exceptions(counts, issue.audience_count or 0)
     issue.state = Issue.State.SENT_WITH_EXCEPTIONS if issue.state_reason else Issue.State.SENT
+    if known == (issue.state, issue.state_reason):
+        return None
     issue.finished_at = issue.finished_at or now
     issue.save(update_fields=["state", "state_reason", "finished_at", "updated_at"])
     log.info("issue %s is %s", issue_id, issue.state)

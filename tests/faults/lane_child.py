@@ -1,6 +1,7 @@
 """The nursery of `lane_processes`: Django is made ready once, then each order forks a lane's process."""
 
 import json
+import logging
 import os
 import random
 import signal
@@ -20,6 +21,8 @@ from django.utils import timezone  # noqa: E402  # as above
 
 from digests.models import Issue  # noqa: E402  # as above
 from digests.sending import lanes, pump, stages  # noqa: E402  # as above
+
+log = logging.getLogger(__name__)
 
 
 def serve() -> None:
@@ -46,6 +49,8 @@ def run(order: Mapping[str, Any]) -> NoReturn:
         else:
             lanes.run(issue_id=order["issue_id"], lane=order["lane"])
         code = 0
+    except Exception:
+        log.exception("the lane ended")
     finally:
         os._exit(code)
 
