@@ -36,7 +36,10 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
     class Meta:
         model = Article
         fields = [*COLUMNS, "tags"]
-        help_texts = {"body_markdown": WRITING}
+        help_texts = {
+            "body_markdown": WRITING,
+            "published_at": "The date readers see; this hour is UTC. Empty: the moment of publishing.",
+        }
         widgets = {
             "standfirst": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
             "body_markdown": UnfoldAdminTextareaWidget(attrs={"rows": 28}),

@@ -33,6 +33,13 @@ STATE_LABELS = {
     Issue.State.CANCELLED.label: "danger",
 }
 
+HOURS = {"scheduled_for": "When it leaves once approved; this hour is UTC. Empty: at once."}
+OF_A_LETTER = {
+    "subject": "What readers see in their inbox. A letter needs one.",
+    "preheader": "The line that inboxes show after the subject. Empty: how the letter begins.",
+    "introduction": "Markdown. The whole text of the letter.",
+}
+
 
 class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
     """The stories in their order; one that is left out keeps its row."""
@@ -129,6 +136,15 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
             (None, {"fields": ("shown_state", "state_reason", *self.words)}),
             ("How it came and went", {"fields": self.facts[2:], "classes": ["collapse"]}),
         ]
+
+    def get_inlines(self, request: HttpRequest, obj: Issue | None) -> tuple[type[TabularInline], ...]:
+        """A letter has no stories, and what is added here is a letter."""
+        return () if obj is None or obj.kind == Issue.Kind.LETTER else self.inlines
+
+    def get_form(self, request: HttpRequest, obj: Issue | None = None, **kwargs: Any) -> Any:
+        """With what each field means for this kind of issue, and in which zone its hours are."""
+        is_letter = obj is None or obj.kind == Issue.Kind.LETTER
+        return super().get_form(request, obj, help_texts=HOURS | (OF_A_LETTER if is_letter else {}), **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
         """The newsletter of an issue stays; after approval everything does."""

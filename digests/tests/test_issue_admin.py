@@ -148,6 +148,15 @@ def test_a_letter_is_written_in_the_admin(newsletter: Newsletter, as_: People) -
     assert (letter.kind, letter.state, letter.period_key) == (Issue.Kind.LETTER, Issue.State.DRAFT, "")
 
 
+def test_a_letter_is_asked_for_no_stories(newsletter: Newsletter, digest: Issue, as_: People) -> None:
+    editor = as_("Editor")
+    new, arranged = page(editor, "/admin/digests/issue/add/"), page(editor, change(digest))
+    assert ("items-TOTAL_FORMS" in new, "items-TOTAL_FORMS" in arranged) == (False, True)
+    assert ("headline of the first story" in new, "headline of the first story" in arranged) == (False, True)
+    assert "this hour is UTC" in new
+    assert "this hour is UTC" in arranged
+
+
 def test_a_digest_is_composed_by_hand(newsletter: Newsletter, release: Release, as_: People) -> None:
     release("One", timezone.now())
     editor = as_("Editor")
