@@ -38,12 +38,19 @@ class _Session(socketserver.StreamRequestHandler):
         self._greeted, self._sender, self._recipients = False, False, list[str]()
         try:
             self._say("220 newsroom LMTP")
-            while self._command(self.rfile.readline(_LINE)):
+            while self._command(self._line()):
                 pass
         except OSError:
             log.info("an LMTP session broke off")
         finally:
             connections.close_all()
+
+    def _line(self) -> bytes:
+        """One line; the rest of one that is too long is dropped."""
+        line = rest = self.rfile.readline(_LINE)
+        while rest and not rest.endswith(b"\n"):
+            rest = self.rfile.readline(_LINE)
+        return line
 
     def _say(self, *lines: str) -> None:
         self.wfile.write("".join(f"{line}\r\n" for line in lines).encode("ascii"))

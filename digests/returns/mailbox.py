@@ -37,7 +37,11 @@ class MailboxAway(Exception):
 
 
 class Box(Protocol):
-    """A mailbox that is open. Whatever the server does, methods raise one of FAULTS or OSError."""
+    """A mailbox on a server. Whatever the server does, methods raise one of FAULTS or OSError."""
+
+    def open(self) -> None:
+        """Connect and log in."""
+        ...
 
     def mails(self, limit: int) -> Iterator[tuple[str, bytes]]:
         """The name and the beginning of each mail that was not dealt with before."""
@@ -53,6 +57,10 @@ class Box(Protocol):
 
     def abort(self) -> None:
         """Cut the connection, from any thread. Never raises."""
+        ...
+
+    def release(self) -> None:
+        """Let go of the connection, whatever state it is in. Never raises."""
         ...
 
 
@@ -114,24 +122,21 @@ def _read_all(box: Box, found: Pass, limit: int, now: datetime) -> None:
 
 @contextlib.contextmanager
 def _opened(account: dict[str, Any], seconds: float) -> Iterator[Box]:
-    """An open mailbox, cut off when the time is over: a server that drips octets never runs into a timeout."""
+    """An open mailbox, cut off when its time is over: a server that drips octets never runs into a timeout."""
     kind: type[ImapBox | PopBox] = ImapBox if account["protocol"] == "imap" else PopBox
-    watch: threading.Timer | None = None
+    box = kind(account, ssl.create_default_context())
+    watch = threading.Timer(seconds, box.abort)
+    watch.daemon = True
+    watch.start()
     try:
-        box = kind(account, ssl.create_default_context())
-        watch = threading.Timer(seconds, box.abort)
-        watch.daemon = True
-        watch.start()
-        try:
-            yield box
-            box.close()
-        finally:
-            box.abort()
+        box.open()
+        yield box
+        box.close()
     except _FAULTS as error:
         raise MailboxAway(_sentence(error)) from None
     finally:
-        if watch is not None:
-            watch.cancel()
+        watch.cancel()
+        box.release()
 
 
 def _sentence(error: BaseException) -> str:

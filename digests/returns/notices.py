@@ -34,7 +34,7 @@ _FEEDBACK = frozenset({"message/feedback-report"})
 _RETURNED = frozenset({"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"})
 _CODE = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _MACHINES = re.compile(r"^(?:mailer-?daemon|mail-?daemon|postmaster|mdaemon|mmdf|uucp|mail delivery)", re.IGNORECASE)
-_UNSUBSCRIBE = re.compile(r"\bunsubscribe-([A-Za-z0-9_.-]{20,1024})")
+_UNSUBSCRIBE = re.compile(r"unsubscribe-([A-Za-z0-9_.-]{20,1024})")
 _MESSAGE_ID = re.compile(r"^\s*Message-ID:\s*(<[^<>\s]{3,300}>)", re.IGNORECASE | re.MULTILINE)
 _COPY_BEGINS = re.compile(
     r"^.{0,40}(?:copy of the (?:message|body)|original message|returned message)", re.IGNORECASE | re.MULTILINE

@@ -49,41 +49,46 @@ class _Patient(_Base):
 
 
 class _Plain(_Patient, poplib.POP3):
-    """POP3, perhaps with STLS."""
+    """POP3, perhaps with STLS. The box knows it before it has read a greeting, so that it can cut it off."""
+
+    def __init__(self, box: "PopBox", where: tuple[str, int]) -> None:
+        box.client = self
+        super().__init__(*where, timeout=CONNECT_SECONDS)
 
 
 class _Encrypted(_Patient, poplib.POP3_SSL):
-    """POP3 over TLS."""
+    """POP3 over TLS; as above."""
+
+    def __init__(self, box: "PopBox", where: tuple[str, int], tls: ssl.SSLContext) -> None:
+        box.client = self
+        super().__init__(*where, context=tls, timeout=CONNECT_SECONDS)
 
 
 class PopBox:
     """See `mailbox.Box`. Deletions are made final by `close`; a pass that dies has deleted nothing."""
 
     FAULTS: ClassVar[tuple[type[Exception], ...]] = (poplib.error_proto, EOFError, ValueError, IndexError)
+    client: poplib.POP3
 
     def __init__(self, account: dict[str, Any], tls: ssl.SSLContext) -> None:
-        """Connect and log in. Raises PermissionError, or as the Box says."""
-        self._client = self._connect(account, tls)
-        try:
-            self._client.sock.settimeout(COMMAND_SECONDS)
-            self._login(account["username"], account["password"])
-        except BaseException:
-            self.abort()
-            raise
+        self._account, self._tls = account, tls
 
-    def _connect(self, account: dict[str, Any], tls: ssl.SSLContext) -> poplib.POP3:
-        where = (account["host"], account["port"])
-        if account["tls"] == "implicit":
-            return _Encrypted(*where, context=tls, timeout=CONNECT_SECONDS)
-        client = _Plain(*where, timeout=CONNECT_SECONDS)
-        if account["tls"] == "starttls":
-            client.stls(tls)
-        return client
+    def open(self) -> None:
+        """Connect and log in. Raises PermissionError, or as the Box says."""
+        where = (self._account["host"], self._account["port"])
+        if self._account["tls"] == "implicit":
+            _Encrypted(self, where, self._tls)
+        else:
+            _Plain(self, where)
+        if self._account["tls"] == "starttls":
+            self.client.stls(self._tls)
+        self.client.sock.settimeout(COMMAND_SECONDS)
+        self._login(self._account["username"], self._account["password"])
 
     def _login(self, username: str, password: str) -> None:
-        self._client.user(username)
+        self.client.user(username)
         try:
-            self._client.pass_(password)
+            self.client.pass_(password)
         except poplib.error_proto as error:
             # RFC 2449 8.1.1: another reader holds the mailbox, or it is away; the password may be right.
             if b"[IN-USE]" in error.args[0] or b"[SYS" in error.args[0] or b"[LOGIN-DELAY]" in error.args[0]:
@@ -92,7 +97,7 @@ class PopBox:
 
     def mails(self, limit: int) -> Iterator[tuple[str, bytes]]:
         """Each mail, oldest first; at most about the first 256 KB of it."""
-        _, sizes, _ = self._client.list()
+        _, sizes, _ = self.client.list()
         for entry in sizes[:limit]:
             number, size = (int(part) for part in entry.split()[:2])
             lines = self._fetch(number, size)
@@ -100,23 +105,26 @@ class PopBox:
 
     def _fetch(self, number: int, size: int) -> list[bytes]:
         if size <= WHOLE:
-            return self._client.retr(number)[1]
+            return self.client.retr(number)[1]
         try:
-            return self._client.top(number, _LINES)[1]
+            return self.client.top(number, _LINES)[1]
         except poplib.error_proto:
             return []  # no TOP here: a mail as large as this reports nothing anyway
 
     def dispose(self, name: str, *, is_done: bool) -> None:
         """Mark as deleted, whatever it was: it would be fetched every minute for ever."""
-        self._client.dele(int(name))
+        self.client.dele(int(name))
 
     def close(self) -> None:
         """QUIT, which makes the deletions final (RFC 1939 6)."""
-        self._client.quit()
+        self.client.quit()
 
     def abort(self) -> None:
         """See `mailbox.Box.abort`."""
         with contextlib.suppress(OSError, AttributeError):
-            self._client.sock.shutdown(socket.SHUT_RDWR)
+            self.client.sock.shutdown(socket.SHUT_RDWR)
+
+    def release(self) -> None:
+        """See `mailbox.Box.release`."""
         with contextlib.suppress(OSError, AttributeError):
-            self._client.sock.close()
+            self.client.close()

@@ -1,0 +1,137 @@
+"""A copy's own return path: short, signed, whatever a server does to its case, and on every copy."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digests import rendering
+from digests.models import Delivery, DeliveryEvent
+from digests.returns import arrivals, verp
+from digests.returns.arrivals import Arrival
+from digests.returns.tests import mails
+from digests.sending import merge
+from digests.sending.tests.conftest import frozen_issue
+from digests.tests import copies
+from subscribers import suppression
+from subscribers.models import Letter, Newsletter, Subscriber
+
+
+@given(st.uuids(), st.sampled_from([str, str.upper, str.title, str.swapcase]))
+def test_a_return_path_survives_a_server_that_folds_its_case(named: uuid.UUID, fold: Any) -> None:
+    address = verp.address(delivery_uuid=named, domain="bounces.example.org")
+    local, _, domain = address.partition("@")
+    assert len(local.encode()) <= 64
+    assert domain == "bounces.example.org"
+    [token] = verp.tokens_in(fold(address))
+    assert verp.read(token) == named
+
+
+@given(st.uuids(), st.integers(0, 51), st.sampled_from("0123456789abcdef"))
+def test_a_return_path_that_was_changed_is_nobodys(named: uuid.UUID, at: int, digit: str) -> None:
+    [token] = verp.tokens_in(verp.address(delivery_uuid=named, domain="x.example"))
+    changed = token[:at] + digit + token[at + 1 :]
+    assert (verp.read(changed) == named) is (changed == token)
+    assert changed == token or verp.read(changed) is None
+
+
+@given(st.text())
+def test_no_text_breaks_the_reading_of_tokens(text: str) -> None:
+    assert verp.read(text) is None
+    assert [verp.read(token) for token in verp.tokens_in(text)] in ([], [None])
+
+
+def test_a_forwarder_may_rewrite_the_address() -> None:
+    named = uuid.uuid4()
+    [token] = verp.tokens_in(f"SRS0=a1=B2=x.example={verp.address(delivery_uuid=named, domain='x')}")
+    assert verp.read(token) == named
+
+
+def test_a_return_path_of_a_former_key_is_read(settings: Any) -> None:
+    address = verp.address(delivery_uuid=(named := uuid.uuid4()), domain="x.example")
+    former, settings.SECRET_KEY = settings.SECRET_KEY, "another key, which is long enough to be one"
+    assert verp.read(verp.tokens_in(address)[0]) is None
+    settings.SECRET_KEY_FALLBACKS = [former]
+    assert verp.read(verp.tokens_in(address)[0]) == named
+
+
+@pytest.mark.django_db
+def test_every_copy_leaves_with_its_own(newsletter: Newsletter, settings: Any) -> None:
+    settings.RETURN_DOMAIN = mails.DOMAIN
+    issue = frozen_issue(newsletter)
+    rows = [merge.Row(n, uuid.uuid4(), uuid.uuid4(), f"r{n}@readers.example", "", 1) for n in range(3)]
+    built, _ = merge.Merger(issue, needs="payload").copies(rows=rows)
+    named = [verp.read(verp.tokens_in(one.envelope_from)[0]) for one in built]
+    assert named == [row.delivery_uuid for row in rows]
+    assert {one.envelope_from.partition("@")[2] for one in built} == {mails.DOMAIN}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("needs", "domain"), [("payload", ""), ("merge", mails.DOMAIN)])
+def test_without_a_domain_or_at_a_provider_the_sender_stays(
+    newsletter: Newsletter, settings: Any, needs: Any, domain: str
+) -> None:
+    settings.RETURN_DOMAIN = domain
+    row = merge.Row(1, uuid.uuid4(), uuid.uuid4(), "r@readers.example", "", 1)
+    built, _ = merge.Merger(frozen_issue(newsletter), needs=needs).copies(rows=[row])
+    assert [one.envelope_from for one in built] == ["news@blocknews.example"]
+
+
+def test_the_way_out_by_mail_leads_to_where_returned_mail_is_read(newsletter: Newsletter, settings: Any) -> None:
+    settings.RETURN_DOMAIN = mails.DOMAIN
+    headers = dict(rendering.headers(issue=copies.issue(newsletter), subject="x"))
+    assert (
+        f"<mailto:unsubscribe@{mails.DOMAIN}?subject=unsubscribe-%%unsubscribe_token%%>" in headers["List-Unsubscribe"]
+    )
+
+
+FORGED = "bounces+" + "0" * 52 + "@" + mails.DOMAIN
+
+
+@pytest.mark.parametrize("name", ["postfix_gone", "qmail", "yahoo_arf", "outlook_jmrp", "exchange_365"])
+def test_a_forged_return_path_is_ignored(copy: Delivery, reader: Subscriber, now: datetime, name: str) -> None:
+    """Even when the Message-ID beside it is genuine."""
+    raw = mails.mail(name, copy, return_path=FORGED)
+    assert arrivals.take(raw=raw, envelope_to=FORGED, now=now) is Arrival.IGNORED
+    assert not DeliveryEvent.objects.exists()
+    assert not suppression.is_suppressed(reader.address_key)
+
+
+@pytest.mark.parametrize("genuine", [True, False], ids=["signed", "by message id"])
+def test_a_notice_about_no_copy_of_ours_is_ignored(copy: Delivery, now: datetime, genuine: bool) -> None:
+    copy.uuid = uuid.uuid4()  # of a copy that the database does not know (any more)
+    raw = mails.mail("postfix_gone", copy, return_path=None if genuine else "news@blocknews.example")
+    assert arrivals.take(raw=raw, now=now) is Arrival.IGNORED
+    assert not DeliveryEvent.objects.exists()
+
+
+def test_without_return_paths_the_message_id_names_the_copy(copy: Delivery, now: datetime) -> None:
+    arrivals.take(raw=mails.mail("postfix_gone", copy, return_path="news@blocknews.example"), now=now)
+    assert DeliveryEvent.objects.get().delivery == copy
+
+
+def test_a_letter_that_bounces_suppresses_its_reader(copy: Delivery, reader: Subscriber, now: datetime) -> None:
+    letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=reader)
+    copy.uuid = letter.uuid
+    raw = mails.mail("postfix_gone", copy, return_path="news@blocknews.example")
+    assert arrivals.take(raw=raw, now=now) is Arrival.RECORDED
+    assert suppression.is_suppressed(reader.address_key)
+
+
+def test_an_erased_reader_is_not_brought_back(copy: Delivery, reader: Subscriber, now: datetime) -> None:
+    reader.delete()
+    assert arrivals.take(raw=mails.mail("postfix_gone", copy), now=now) is Arrival.RECORDED
+    event = DeliveryEvent.objects.get()
+    assert (event.delivery, event.address_hash) == (copy, "")
+    assert not Subscriber.objects.exists()
+    assert not suppression.is_suppressed("anna@readers.example")
+
+
+def test_one_copy_fills_no_table(copy: Delivery, now: datetime) -> None:
+    raw = mails.mail("postfix_delayed", copy)
+    told = [arrivals.take(raw=raw.replace(b"notice-2@", b"n-%d@" % n), now=now) for n in range(25)]
+    assert told.count(Arrival.RECORDED) == arrivals.MOST_EVENTS_PER_COPY
+    assert DeliveryEvent.objects.count() == arrivals.MOST_EVENTS_PER_COPY

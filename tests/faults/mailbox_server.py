@@ -1,0 +1,233 @@
+"""A mailbox on loopback that speaks IMAP or POP3, as far as a reader of returned mail needs it, and fails when told.
+
+    with mailbox_server.running("imap", mails=[...], faults={"UID STORE": "drop"}) as server:
+        ... server.port ... server.mails ... server.commands ...
+
+A fault names the beginning of a command and what happens instead of its answer: `drop` ends the
+connection, `drip` sends an octet now and then for ever, `refuse` says no.
+"""
+
+import contextlib
+import re
+import socketserver
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+USER, PASSWORD = "returns", 's3c"ret'
+
+
+@dataclass
+class Mail:
+    """One mail in the mailbox."""
+
+    uid: int
+    raw: bytes
+    flags: set[str] = field(default_factory=set)
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """One mailbox; each connection is served in a thread."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    block_on_close = False
+
+    def __init__(self, protocol: str, mails: list[bytes], faults: Mapping[str, str], **options: object) -> None:
+        self.mails = [Mail(uid, raw) for uid, raw in enumerate(mails, start=11)]
+        self.faults = dict(faults)
+        self.keywords = bool(options.get("keywords", True))
+        self.commands: list[str] = []
+        self.tls: ssl.SSLContext | None = None
+        self.implicit_tls = bool(options.get("implicit_tls", False))
+        certificate = options.get("certificate")
+        if isinstance(certificate, Path):
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(certificate)
+        super().__init__(("127.0.0.1", 0), _Imap if protocol == "imap" else _Pop)
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is part of the game."""
+
+
+@contextlib.contextmanager
+def running(
+    protocol: str, mails: list[bytes], faults: Mapping[str, str] | None = None, **options: object
+) -> Iterator[Server]:
+    """The server, from listening to closed."""
+    with Server(protocol, mails, faults or {}, **options) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+
+
+class _Session(socketserver.StreamRequestHandler):
+    server: Server
+
+    def setup(self) -> None:
+        if self.server.implicit_tls and self.server.tls:
+            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
+
+    def encrypt(self) -> None:
+        assert self.server.tls is not None
+        self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
+
+    def finish(self) -> None:
+        with contextlib.suppress(OSError):
+            super().finish()
+        self.request.close()
+
+    def say(self, text: str | bytes) -> None:
+        self.wfile.write((text.encode() if isinstance(text, str) else text) + b"\r\n")
+
+    def fault(self, command: str) -> str:
+        """Carry out the fault for this command, if there is one; its name, or an empty text."""
+        self.server.commands.append(command)
+        name = next((what for start, what in self.server.faults.items() if command.upper().startswith(start)), "")
+        if name == "drop":
+            raise ConnectionAbortedError
+        while name == "drip":
+            self.wfile.write(b"*")
+            time.sleep(0.05)
+        return name
+
+
+class _Imap(_Session):
+    def handle(self) -> None:
+        self.say("* OK [CAPABILITY IMAP4rev1 UIDPLUS STARTTLS] ready")
+        while line := self.rfile.readline():
+            tag, _, command = line.decode().strip().partition(" ")
+            if self.fault(command) == "refuse":
+                self.say(f"{tag} NO [AUTHENTICATIONFAILED] no")
+                continue
+            verb = command.upper().split()
+            name = "_".join(verb[:2]).lower() if verb[:1] == ["UID"] else verb[0].lower()
+            answer: Callable[[str, str], None] = getattr(self, f"do_{name}", self.unknown)
+            answer(tag, command)
+            if verb[0] == "LOGOUT":
+                return
+
+    def unknown(self, tag: str, command: str) -> None:
+        self.say(f"{tag} BAD what")
+
+    def do_capability(self, tag: str, command: str) -> None:
+        self.say("* CAPABILITY IMAP4rev1 UIDPLUS STARTTLS")
+        self.say(f"{tag} OK done")
+
+    def do_starttls(self, tag: str, command: str) -> None:
+        self.say(f"{tag} OK begin")
+        self.encrypt()
+
+    def do_login(self, tag: str, command: str) -> None:
+        good = f'{USER} "{PASSWORD}"'.replace('s3c"', 's3c\\"')
+        self.say(f"{tag} OK in" if command.partition(" ")[2] == good else f"{tag} NO [AUTHENTICATIONFAILED] no")
+
+    def do_select(self, tag: str, command: str) -> None:
+        if command != 'SELECT "INBOX"':
+            self.say(f"{tag} NO no such folder")
+            return
+        self.say(f"* {len(self.server.mails)} EXISTS")
+        self.say(r"* OK [PERMANENTFLAGS (\Deleted \Seen" + (r" \*" if self.server.keywords else "") + ")] flags")
+        self.say(f"{tag} OK [READ-WRITE] selected")
+
+    def do_uid_search(self, tag: str, command: str) -> None:
+        first, last = map(int, re.findall(r"(\d+):(\d+)", command)[0])
+        unwanted = {"\\Deleted", "\\Seen" if "UNSEEN" in command else command.rpartition("UNKEYWORD ")[2]}
+        mails = [mail for mail in self.server.mails[first - 1 : last] if not mail.flags & unwanted]
+        self.say("* SEARCH " + " ".join(str(mail.uid) for mail in mails))
+        self.say(f"{tag} OK searched")
+
+    def do_uid_fetch(self, tag: str, command: str) -> None:
+        uid, limit = int(command.split()[2]), int(re.findall(r"<0\.(\d+)>", command)[0])
+        for mail in self.server.mails:
+            if mail.uid == uid:
+                raw = mail.raw[:limit]
+                self.wfile.write(b"* 1 FETCH (UID %d BODY[]<0> {%d}\r\n%b)\r\n" % (uid, len(raw), raw))
+        self.say(f"{tag} OK fetched")
+
+    def do_uid_store(self, tag: str, command: str) -> None:
+        _, _, uid, _, flag = command.split()
+        for mail in self.server.mails:
+            if mail.uid == int(uid):
+                mail.flags.add(flag.strip("()"))
+        self.say(f"{tag} OK stored")
+
+    def do_uid_expunge(self, tag: str, command: str) -> None:
+        uids = {int(uid) for uid in command.split()[2].split(",")}
+        self.server.mails = [one for one in self.server.mails if not (one.uid in uids and "\\Deleted" in one.flags)]
+        self.say(f"{tag} OK expunged")
+
+    def do_logout(self, tag: str, command: str) -> None:
+        self.say("* BYE")
+        self.say(f"{tag} OK bye")
+
+
+class _Pop(_Session):
+    def handle(self) -> None:
+        self.say("+OK ready")
+        self.gone: set[int] = set()
+        while line := self.rfile.readline():
+            command = line.decode().strip()
+            if self.fault(command) == "refuse":
+                self.say("-ERR no")
+                continue
+            verb, *words = command.split(maxsplit=1)
+            answer: Callable[[str], None] = getattr(self, f"do_{verb.lower()}", self.unknown)
+            answer(words[0] if words else "")
+            if verb.upper() == "QUIT":
+                return
+
+    def unknown(self, _: str) -> None:
+        self.say("-ERR what")
+
+    def do_capa(self, _: str) -> None:
+        self.send_lines([b"USER", b"TOP", b"STLS"])
+
+    def do_stls(self, _: str) -> None:
+        self.say("+OK begin")
+        self.encrypt()
+
+    def do_user(self, name: str) -> None:
+        self.say("+OK" if name == USER else "-ERR who")
+
+    def do_pass(self, password: str) -> None:
+        self.say("+OK in" if password == PASSWORD else "-ERR no")
+
+    def do_list(self, _: str) -> None:
+        self.say("+OK")
+        for number, mail in enumerate(self.server.mails, start=1):
+            self.say(f"{number} {len(mail.raw)}")
+        self.say(".")
+
+    def do_retr(self, number: str) -> None:
+        self.send_lines(self.server.mails[int(number) - 1].raw.split(b"\r\n"))
+
+    def do_top(self, words: str) -> None:
+        number, lines = map(int, words.split())
+        self.send_lines(self.server.mails[number - 1].raw.split(b"\r\n")[: lines + 20])
+
+    def send_lines(self, lines: list[bytes]) -> None:
+        self.say("+OK")
+        for line in lines:
+            self.say(b"." + line if line.startswith(b".") else line)
+        self.say(".")
+
+    def do_dele(self, number: str) -> None:
+        self.gone.add(int(number))
+        self.say("+OK")
+
+    def do_quit(self, _: str) -> None:
+        self.server.mails = [one for at, one in enumerate(self.server.mails, start=1) if at not in self.gone]
+        self.say("+OK bye")
