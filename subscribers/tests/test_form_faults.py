@@ -191,3 +191,19 @@ def test_the_seal_of_one_site_is_worthless_with_another_key(
     data = fill()
     settings.SECRET_KEY = "another"  # type: ignore[attr-defined]  # pytest-django's settings fixture
     assert browser.post("/subscribe/", data).status_code == 422
+
+
+def test_a_cadence_that_went_away_meanwhile_is_named_and_can_be_sent_again(
+    browser: Client, newsletter: Newsletter, fill: Fill
+) -> None:
+    sent = fill(**{"cadence_tech-news": "daily"})
+    newsletter.offers.exclude(cadence="weekly").update(is_active=False)
+    answer = browser.post("/subscribe/", sent)
+
+    assert answer.status_code == 422
+    assert faults(answer) == [
+        "How often Tech News comes has changed: weekly. Please send the form again if that suits you."
+    ]
+    again = value(answer, "cadence_tech-news")
+    assert browser.post("/subscribe/", sent | {"cadence_tech-news": again}).status_code == 303
+    assert Subscriber.objects.get().subscriptions.get().cadence == "weekly"
