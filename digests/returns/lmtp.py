@@ -198,7 +198,7 @@ class _UnixDoor(_Busy, socketserver.ThreadingUnixStreamServer):
     """On a socket file, which only this user and group may open."""
 
 
-def door(listen: str) -> socketserver.BaseServer:
+def door(listen: str) -> socketserver.ThreadingTCPServer | socketserver.ThreadingUnixStreamServer:
     """A server on `host:port`, or on the Unix socket at a path that begins with `/`; the caller serves and closes it.
 
     On failure: OSError, and ValueError for a text that is neither.
@@ -207,7 +207,7 @@ def door(listen: str) -> socketserver.BaseServer:
         path = Path(listen)
         if path.is_socket():
             path.unlink()  # of a door that was killed
-        server: socketserver.BaseServer = _UnixDoor(listen)
+        server = _UnixDoor(listen)
         path.chmod(0o660)
         return server
     host, _, port = listen.rpartition(":")

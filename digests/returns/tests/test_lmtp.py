@@ -37,8 +37,8 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
     with lmtp.door("127.0.0.1:0" if request.param == "port" else str(path)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        address = server.server_address
-        yield (str(path), 0) if request.param == "socket" else ("127.0.0.1", int(address[1]))
+        port = 0 if request.param == "socket" else int(server.socket.getsockname()[1])
+        yield (str(path), 0) if request.param == "socket" else ("127.0.0.1", port)
         server.shutdown()
         thread.join()
 
