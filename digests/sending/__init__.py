@@ -6,7 +6,8 @@ The rows are the queue; a task is only a hint to look at them. Stage by stage:
                 writes one `pending` delivery for everybody who may be mailed, and the issue
                 is `sending`, all in one transaction.
 2. `lanes`      a lane is one task that repeats 3 to 6 for at most a minute, then queues itself anew.
-3. `claims`     the next pending or due deferred rows become `claimed`, with a lease and a fence.
+3. `claims`     after a permit of `pacing`, the next pending or due deferred rows become `claimed`, with a
+                lease and a fence; those of a mail domain at its limit are put off to their turn.
 4. `intents`    in one transaction: is the issue still being sent, may each reader still be mailed,
                 does the copy render (`merge`)? Then `attempting`, COMMITTED before a byte leaves.
 5. `transports` the batch is handed over; each copy has one outcome, classified by phase.
