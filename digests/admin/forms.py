@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminSplitDateTimeWidget,
@@ -13,11 +15,25 @@ from unfold.widgets import (
 )
 
 from digests import composing
-from digests.models import IssueItem
+from digests.models import Issue, IssueItem
 from mailkit import message
 from subscribers.models import CadenceOffer
 
+FARTHEST = timedelta(days=3_650)
 MANY = 2  # times the audience of the issue before
+
+
+class Words(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
+    """What an editor writes on an issue itself."""
+
+    class Meta:
+        model = Issue
+        fields = ["newsletter", "subject", "preheader", "introduction", "scheduled_for"]
+
+    def clean_scheduled_for(self) -> datetime | None:
+        """An hour that is still to come, unless it stood there before."""
+        hour: datetime | None = self.cleaned_data["scheduled_for"]
+        return _to_come(hour) if "scheduled_for" in self.changed_data else hour
 
 
 class Place(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
@@ -77,6 +93,10 @@ class Approve(Confirm):
         if not is_unusual(audience=facts["audience"], last=facts["last_audience"]):
             del self.fields["audience"]
 
+    def clean_when(self) -> datetime | None:
+        """An hour that is still to come."""
+        return _to_come(self.cleaned_data["when"])
+
     def clean_audience(self) -> str:
         """The number must be the audience as it is now."""
         typed: str = self.cleaned_data["audience"]
@@ -117,6 +137,14 @@ class Compose(forms.Form):
         super().__init__(*args)
         offers = CadenceOffer.objects.filter(is_active=True).exclude(cadence="instant").select_related("newsletter")
         self.fields["offer"].queryset = offers  # type: ignore[attr-defined]  # a field of the base class has none
+
+
+def _to_come(hour: datetime | None) -> datetime | None:
+    """The hour, if an issue may be planned for it. On failure: ValidationError."""
+    now = timezone.now()
+    if hour is not None and not now < hour <= now + FARTHEST:
+        raise forms.ValidationError("Choose an hour that is still to come, within ten years; or leave it empty.")
+    return hour
 
 
 def is_unusual(*, audience: int, last: int | None) -> bool:

@@ -74,6 +74,7 @@ class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold pub
 class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
     """Issues. The state is shown everywhere and edited nowhere."""
 
+    form = forms.Words
     inlines = (IssueItemInline,)
     list_display = (
         "title",

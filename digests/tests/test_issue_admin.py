@@ -148,6 +148,17 @@ def test_a_letter_is_written_in_the_admin(newsletter: Newsletter, as_: People) -
     assert (letter.kind, letter.state, letter.period_key) == (Issue.Kind.LETTER, Issue.State.DRAFT, "")
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "2020-05-06", "9999-12-31"])
+def test_an_hour_that_makes_no_sense_is_sent_back(digest: Issue, as_: People, day: str) -> None:
+    hour = {"scheduled_for_0": day, "scheduled_for_1": "07:00"}
+    written = as_("Editor").post(change(digest), items(digest, **hour)).content.decode()
+    approved = as_("Publisher").post(do(digest, "approve"), {"when_0": day, "when_1": "07:00"}).content.decode()
+    assert "Choose an hour that is still to come" in written
+    assert "Choose an hour that is still to come" in approved
+    digest.refresh_from_db()
+    assert (digest.state, digest.scheduled_for) == (Issue.State.DRAFT, None)
+
+
 def test_a_letter_is_asked_for_no_stories(newsletter: Newsletter, digest: Issue, as_: People) -> None:
     editor = as_("Editor")
     new, arranged = page(editor, "/admin/digests/issue/add/"), page(editor, change(digest))
