@@ -159,7 +159,7 @@ def _cadence_field(offer: offers.Offered) -> forms.ChoiceField:
     wrong = f"Please choose how often you want {offer.newsletter.name}."
     if len(offer.cadences) == 1:
         words = offer.cadences[0][1].lower()
-        wrong = f"How often {offer.newsletter.name} comes has changed: {words}. Please send the form again if that suits you."
+        wrong = f"How often {offer.newsletter.name} comes has changed: {words}. Please send the form again if it suits."
     return forms.ChoiceField(
         choices=offer.cadences,
         required=False,

@@ -201,9 +201,7 @@ def test_a_cadence_that_went_away_meanwhile_is_named_and_can_be_sent_again(
     answer = browser.post("/subscribe/", sent)
 
     assert answer.status_code == 422
-    assert faults(answer) == [
-        "How often Tech News comes has changed: weekly. Please send the form again if that suits you."
-    ]
+    assert faults(answer) == ["How often Tech News comes has changed: weekly. Please send the form again if it suits."]
     again = value(answer, "cadence_tech-news")
     assert browser.post("/subscribe/", sent | {"cadence_tech-news": again}).status_code == 303
     assert Subscriber.objects.get().subscriptions.get().cadence == "weekly"
