@@ -34,6 +34,10 @@ class NotOffered(ComposingError):
     """The newsletter does not offer this cadence."""
 
 
+class NothingYet(ComposingError):
+    """The time asked for is still to come, and nothing was published for it so far."""
+
+
 class NotEditable(ComposingError):
     """The issue is approved or frozen, so what stands in it can no longer change."""
 
@@ -88,10 +92,18 @@ def compose_as_of(*, newsletter: Newsletter, cadence: str, at: datetime, now: da
     """The digest of the period that contains `at`, under the key that the clock uses for it.
 
     Its window ends at `at`, or now when `at` lies in the future: a story that is published later must
-    stay free for the digest after. If the period has its issue already, that issue is returned.
+    stay free for the digest after. If the period has its issue already, that issue is returned. On
+    failure: NothingYet when that time is to come and there is no story for it: a period that is written
+    off as empty before it is over would keep the clock from composing it.
     """
     run = calendar.period(offer=_digest_offer(newsletter, cadence), at=at)
-    return _compose(newsletter, cadence, period_key=run.key, window_end=min(at, now), now=now, stale=False)
+    line = Issue.objects.filter(newsletter=newsletter, kind=Issue.Kind.DIGEST, cadence=cadence)
+    is_known = line.filter(period_key=run.key).exists()
+    with transaction.atomic():
+        issue = _compose(newsletter, cadence, period_key=run.key, window_end=min(at, now), now=now, stale=False)
+        if at > now and issue.state == Issue.State.CANCELLED and not is_known:
+            raise NothingYet("No story was published for that time yet. Compose it when there is one.")
+    return issue
 
 
 def compose_article_issue(*, newsletter: Newsletter, article: Article, now: datetime) -> Issue:

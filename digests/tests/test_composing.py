@@ -146,6 +146,12 @@ def test_as_of_a_time_takes_the_clocks_place_for_that_period(
     assert not [issue for issue in composing.compose_due(now=now) if issue.cadence == Cadence.DAILY]
 
 
+def test_an_empty_period_to_come_is_left_to_the_clock(newsletter: Newsletter, now: datetime) -> None:
+    with pytest.raises(composing.NothingYet):
+        composing.compose_as_of(newsletter=newsletter, cadence=Cadence.DAILY, at=now + DAY, now=now)
+    assert not Issue.objects.exists()
+
+
 def test_as_of_a_future_time_leaves_later_stories_free(newsletter: Newsletter, release: Release, now: datetime) -> None:
     release("Now", now - timedelta(hours=1))
     ahead = composing.compose_as_of(newsletter=newsletter, cadence=Cadence.DAILY, at=now + DAY, now=now)
