@@ -12,6 +12,8 @@ from celery.contrib.django.task import DjangoTask
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from newsroom import broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ class HintTask(DjangoTask):  # type: ignore[type-arg]  # generic only in the stu
             log.warning("the broker is away: %s waits for the clock", self.name)
 
 
+broker.use()
 app = Celery("newsroom", task_cls=HintTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

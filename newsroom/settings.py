@@ -144,7 +144,6 @@ CELERY_TASK_SOFT_TIME_LIMIT = 270
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CONSUMER = "newsroom.consumer:Consumer"
 CELERY_WORKER_CONCURRENCY = env.number("WORKER_CONCURRENCY", 4, least=1)
 # On a stop, running tasks have this long to finish before they are cut off and handed back.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
