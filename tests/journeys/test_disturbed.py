@@ -1,0 +1,127 @@
+"""The database's connections are cut, a worker is told to stop, an editor goes on editing: one copy each, one text."""
+
+import re
+import signal
+import threading
+import time
+from collections import Counter
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from articles.models import Article
+from digests import stats
+from digests.models import Issue
+from publication.models import Publication
+from subscribers.models import Newsletter
+from tests.journeys import stage as stages
+from tests.journeys.conftest import People
+
+READERS, IN_FLIGHT, LANES = 200, 10, 2
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def script() -> dict[str, object]:
+    """Slow enough that an issue has a middle."""
+    return {"rules": [{"at": "ACCEPTED", "do": "delay", "seconds": 0.05}]}
+
+
+@pytest.fixture
+def half_sent(stage: stages.Stage, people: People, issue: Issue) -> Issue:
+    """An issue of which a part has left."""
+    people(READERS)
+    stage.extra = {"COPIES_IN_FLIGHT": str(IN_FLIGHT), "LANES": str(LANES), "LEASE_SECONDS": "3"}
+    stage.worker()
+    stage.manage("send_issue", str(issue.pk))
+    stages.wait(lambda: len(stage.mail.accepted) >= READERS // 5, "a fifth of the copies", 40, stage.logs)
+    return issue
+
+
+def finish(stage: stages.Stage, issue: Issue) -> None:
+    def is_over() -> bool:
+        issue.refresh_from_db()
+        return issue.state in {Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS}
+
+    stage.tick_until(is_over, "the issue to be finished", 60)
+
+
+def check_one_each(stage: stages.Stage, issue: Issue) -> None:
+    assert set(stage.mail.copies().values()) == {1}
+    assert len(stage.mail.copies()) == READERS
+    assert stats.progress(issue).conserved
+    assert issue.state == Issue.State.SENT
+
+
+def cut_everybody_else_off() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+
+
+def test_connections_that_are_cut_again_and_again(stage: stages.Stage, half_sent: Issue) -> None:
+    """What was being promised is promised again or read back, what was answered is written later."""
+    for _ in range(4):
+        cut_everybody_else_off()
+        time.sleep(0.3)
+    assert len(stage.mail.accepted) < READERS
+
+    finish(stage, half_sent)
+
+    check_one_each(stage, half_sent)
+
+
+def test_a_worker_that_is_told_to_stop_hands_everything_back(stage: stages.Stage, half_sent: Issue) -> None:
+    worker = stage.started[-1]
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(30)
+    assert len(stage.mail.accepted) < READERS
+    assert not half_sent.deliveries.filter(state__in=["claimed", "attempting", "uncertain"]).exists()
+    stage.worker()
+
+    finish(stage, half_sent)
+
+    check_one_each(stage, half_sent)
+
+
+def test_edits_while_an_issue_leaves_change_no_copy(stage: stages.Stage, half_sent: Issue) -> None:
+    """Every copy is the same letter to letter, but for what is each reader's own."""
+    now = timezone.now()
+    Article.objects.update(headline="Edited", standfirst="Edited.", body_html="<p>Edited.</p>", updated_at=now)
+    Newsletter.objects.update(name="Edited")
+    Publication.objects.update(name="Edited", postal_address="Edited", accent_colour="#123456")
+    Issue.objects.filter(pk=half_sent.pk).update(subject="Edited", preheader="Edited", introduction="Edited")
+    # A worker that starts now knows only what is in the database now.
+    stage.kill(stage.started[-1])
+    stage.worker()
+
+    finish(stage, half_sent)
+
+    texts = Counter(common_text(raw) for raw in stage.mail.messages)
+    assert len(texts) == 1
+    assert b"Edited" not in next(iter(texts))
+    assert len(stage.mail.messages) > READERS - LANES * IN_FLIGHT - 1
+
+
+def common_text(raw: bytes) -> bytes:
+    """The copy without its reader's address and links, and without the hour of its lane."""
+    unfolded = raw.replace(b"=\r\n", b"").replace(b"\r\n ", b" ")
+    without = re.sub(rb"(?m)^(To|Date|Message-ID|X-[\w-]+|Feedback-ID|List-Unsubscribe):.*$", rb"\1", unfolded)
+    return re.sub(rb"/(unsubscribe|preferences)/[^/\s\"<>]+/", rb"/\1/", without)
+
+
+def test_two_clocks_and_two_pumps_at_once(stage: stages.Stage, half_sent: Issue) -> None:
+    """The clocks of two hosts, and impatient people, tick together."""
+    ticks = [threading.Thread(target=stage.tick, args=(5,)) for _ in range(2)]
+    for tick in ticks:
+        tick.start()
+    for tick in ticks:
+        tick.join()
+    stage.worker()
+
+    finish(stage, half_sent)
+
+    check_one_each(stage, half_sent)
