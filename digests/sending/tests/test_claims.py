@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import claims, outcomes
+from digests.sending import claims, intents, merge, outcomes
 from digests.sending.tests.conftest import expire_leases, states
-from digests.sending.transports.base import Outcome, Phase
+from digests.sending.transports.base import Copy, Outcome, Phase
 
 pytestmark = pytest.mark.django_db
 
@@ -97,3 +97,23 @@ def test_deferred_copies_of_an_old_issue_expire(sending: Start) -> None:
     Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=25))
     assert claims.expire() == 2
     assert states(issue) == {"expired": 2}
+
+
+def test_a_row_that_another_lane_took_while_its_copy_was_built_is_not_promised(
+    sending: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue = sending(2)
+    batch = claimed(issue)
+    merger = merge.Merger(Issue.objects.select_related("newsletter", "snapshot").get(pk=issue.pk), needs="payload")
+    honest = merger.copies
+
+    def slowly(*, rows: Iterable[merge.Row]) -> tuple[list[Copy], list[int]]:
+        built = honest(rows=rows)
+        issue.deliveries.filter(pk=batch.ids[0]).update(fence=batch.fence + 1)
+        return built
+
+    monkeypatch.setattr(merger, "copies", slowly)
+    promised = intents.intend(batch=batch, merger=merger, lease_seconds=60)
+
+    assert [copy.delivery_id for copy in promised] == [batch.ids[1]]
+    assert issue.deliveries.get(pk=batch.ids[0]).state == "claimed"
