@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -120,3 +121,20 @@ def test_a_pause_during_the_promise_waits_for_it(sending: Start) -> None:
             with pytest.raises(TimeoutError):
                 done.result(0.7)
         assert done.result(10) == 1
+
+
+@pytest.mark.parametrize("waiting", ["pending", "deferred"])
+def test_a_claim_neither_waits_for_another_nor_takes_its_rows(sending: Start, waiting: str) -> None:
+    issue = sending(4)
+    issue.deliveries.update(state=waiting, due_at=timezone.now() - timedelta(minutes=1))
+
+    def claim() -> set[int]:
+        batch = claims.claim(issue_id=issue.pk, after=0, limit=2)
+        return set(batch.ids) if batch else set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            first = claim()
+            second = pool.submit(in_thread(claim)).result(5)
+        assert len(first) == len(second) == 2
+        assert not first & second
