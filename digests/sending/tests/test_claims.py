@@ -117,3 +117,13 @@ def test_a_row_that_another_lane_took_while_its_copy_was_built_is_not_promised(
 
     assert [copy.delivery_id for copy in promised] == [batch.ids[1]]
     assert issue.deliveries.get(pk=batch.ids[0]).state == "claimed"
+
+
+def test_who_lost_the_fence_gives_nothing_back(sending: Start) -> None:
+    issue = sending(2)
+    slow = claimed(issue)
+    expire_leases(issue, timezone.now() - timedelta(seconds=1))
+    assert claims.recover() == 2
+    claimed(issue)
+    assert claims.release(batch=slow) == 0
+    assert states(issue) == {"claimed": 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,9 @@ from django.utils import timezone
 from articles.models import Article, Section
 from digests import approval
 from digests.models import Issue, IssueItem, Snapshot
-from digests.sending import preparing
-from digests.sending.tests.conftest import frozen_issue, states, subscribe
+from digests.sending import lanes, preparing
+from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
+from digests.sending.transports.base import Copy
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db
@@ -118,3 +120,22 @@ def test_verbs_refuse_other_states_and_change_nothing(newsletter: Newsletter, st
         approval.resume(issue=issue, now=now)
     issue.refresh_from_db()
     assert issue.state == state
+
+
+def test_a_story_withdrawn_while_its_issue_leaves_cancels_the_rest(
+    newsletter: Newsletter, story: Article, transport: ToldTransport
+) -> None:
+    subscribe(newsletter, 120)
+    issue = frozen_issue(newsletter)
+    IssueItem.objects.create(issue=issue, article=story)
+    assert prepare(issue)
+
+    def withdraw(_copies: Sequence[Copy]) -> None:
+        Article.objects.filter(pk=story.pk).update(state=Article.State.WITHDRAWN)
+
+    transport.before = withdraw
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
+    issue.refresh_from_db()
+    assert states(issue) == {"accepted": 50, "cancelled": 70}
+    assert issue.state == Issue.State.CANCELLED
+    assert issue.state_reason == "“A story” was withdrawn while the issue was being sent."

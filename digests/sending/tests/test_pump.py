@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from digests import approval, uncertain
 from digests.models import Delivery, Issue
-from digests.sending import closing, pump
-from digests.sending.tests.conftest import frozen_issue, states, subscribe
+from digests.sending import claims, closing, pump
+from digests.sending.tests.conftest import expire_leases, frozen_issue, states, subscribe
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db
@@ -99,3 +99,11 @@ def test_a_cancelled_issue_sends_nothing_again(sending: Start) -> None:
     approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
     with pytest.raises(uncertain.NotAllowed):
         uncertain.resend(issue=issue, deliveries=None, now=timezone.now())
+
+
+def test_the_pump_frees_what_a_dead_lane_held(sending: Start) -> None:
+    issue = sending(2)
+    assert claims.claim(issue_id=issue.pk, after=0, limit=2) is not None
+    expire_leases(issue, timezone.now() - timedelta(seconds=1))
+    assert pump.pump(now=timezone.now()) == [issue.pk]
+    assert states(issue) == {"pending": 2}
