@@ -76,6 +76,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Last, so that it hears first of a view that failed.
+    "newsroom.outages.AwayMiddleware",
 ]
 ROOT_URLCONF = "newsroom.urls"
 WSGI_APPLICATION = "newsroom.wsgi.application"
@@ -113,7 +115,9 @@ DATABASES["default"] |= {
         **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]  # env.database returns a dict of text here
         # A lock that is not had in 10 s and a transaction left open for 60 s are faults, not waits.
         # Tests alone may TRUNCATE the consent record, which a trigger otherwise forbids.
+        # A host that vanished holds its lanes until the server notices: within a minute, not two hours.
         "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+        " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
         + (" -c newsroom.allow_truncate=on" if TESTING else ""),
     },
     "TEST": {"NAME": "_".join(part for part in ("test_newsroom", env.text("TEST_DB_SUFFIX")) if part)},

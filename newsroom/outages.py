@@ -1,0 +1,33 @@
+"""What a visitor is told while the database is away."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS: Final = 30
+SENTENCE: Final = "The site cannot answer just now. Please try again in half a minute.\n"
+
+
+class AwayMiddleware:
+    """503 with Retry-After instead of an error page: nothing was changed, and coming back is worthwhile."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """The answer when the view could not reach the database, or found it full; other faults are not ours."""
+        if not isinstance(exception, OperationalError | InterfaceError):
+            return None
+        log.error("the database does not serve: %s", type(exception).__name__)
+        response = HttpResponse(SENTENCE, status=503, content_type="text/plain; charset=utf-8")
+        response["Retry-After"] = str(RETRY_SECONDS)
+        response["Cache-Control"] = "no-store"
+        return response

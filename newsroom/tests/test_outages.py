@@ -1,0 +1,72 @@
+"""While the database is away, a visitor is asked to come back, and nothing is half written."""
+
+import logging
+import threading
+
+import pytest
+from django.db import OperationalError, connection, transaction
+from django.test import Client
+from django.utils import timezone
+
+from newsroom import outages
+from subscribers import consent
+from subscribers.models import ConsentEvent, Subscriber
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def cut_off() -> None:
+    """End this test's own connection, from another one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+
+    def cut() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+        connection.close()
+
+    other = threading.Thread(target=cut)
+    other.start()
+    other.join()
+
+
+@pytest.mark.parametrize("path", ["/", "/newsletters/", "/feed.rss", "/subscribe/"])
+def test_a_page_asks_to_come_back_and_then_works(client: Client, path: str, caplog: pytest.LogCaptureFixture) -> None:
+    client.get(path)
+    cut_off()
+    with caplog.at_level(logging.ERROR):
+        answer = client.get(path)
+    connection.close()
+
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == str(outages.RETRY_SECONDS)
+    assert answer.content.decode() == outages.SENTENCE
+    assert client.get(path).status_code == 200
+
+
+def test_other_faults_stay_faults() -> None:
+    door = outages.AwayMiddleware(lambda _request: None)  # type: ignore[arg-type, return-value]  # never called here
+    assert door.process_exception(None, ValueError("ours")) is None  # type: ignore[arg-type]  # not looked at
+
+
+def begin_and_be_cut_off() -> None:
+    with transaction.atomic():
+        reader = Subscriber.objects.create(address="a@example.com", address_key="a@example.com", address_hash="0" * 64)
+        consent.record(
+            subscriber=reader,
+            newsletter=None,
+            event=ConsentEvent.Kind.REQUESTED,
+            evidence=consent.Evidence(source="test"),
+            now=timezone.now(),
+        )
+        cut_off()
+
+
+def test_an_act_cut_in_the_middle_leaves_no_half_of_it() -> None:
+    with pytest.raises(OperationalError):
+        begin_and_be_cut_off()
+    connection.close()
+    assert not Subscriber.objects.exists()
+    assert not ConsentEvent.objects.exists()
+    assert consent.verify() is None
