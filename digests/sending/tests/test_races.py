@@ -12,12 +12,13 @@ import pytest
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
+from digests import approval
 from digests.models import Delivery, Issue
 from digests.sending import claims, intents, lanes, merge
-from digests.sending.tests.conftest import ToldTransport, states
+from digests.sending.tests.conftest import ToldTransport, frozen_issue, states
 from digests.sending.transports.base import Copy
 from subscribers import consent, signup, suppression
-from subscribers.models import Subscription, Suppression
+from subscribers.models import Newsletter, Subscription, Suppression
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -138,3 +139,21 @@ def test_a_claim_neither_waits_for_another_nor_takes_its_rows(sending: Start, wa
             second = pool.submit(in_thread(claim)).result(5)
         assert len(first) == len(second) == 2
         assert not first & second
+
+
+def test_two_approvals_at_once_are_one(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter, state=Issue.State.DRAFT)
+    now = timezone.now()
+    both = threading.Barrier(2)
+
+    def approve() -> str:
+        both.wait(5)
+        try:
+            approval.approve(issue=Issue.objects.get(pk=issue.pk), actor=None, now=now)
+        except approval.NotAllowed as refusal:
+            return str(refusal)
+        return "approved"
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = [future.result(20) for future in [pool.submit(in_thread(approve)) for _ in range(2)]]
+    assert sorted(answers) == ["Only a draft can be approved; this issue is scheduled.", "approved"]
