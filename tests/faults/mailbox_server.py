@@ -4,7 +4,7 @@
         ... server.port ... server.mails ... server.commands ...
 
 A fault names the beginning of a command and what happens instead of its answer: `drop` ends the
-connection, `drip` sends an octet now and then for ever, `refuse` says no.
+connection, `drip` sends an octet now and then for ten seconds, `refuse` says no.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+DRIPS = 200
 USER, PASSWORD = "returns", 's3c"ret'
 
 
@@ -98,9 +99,11 @@ class _Session(socketserver.StreamRequestHandler):
         name = next((what for start, what in self.server.faults.items() if command.upper().startswith(start)), "")
         if name == "drop":
             raise ConnectionAbortedError
-        while name == "drip":
-            self.wfile.write(b"*")
-            time.sleep(0.05)
+        if name == "drip":
+            for _ in range(DRIPS):
+                self.wfile.write(b"*")
+                time.sleep(0.05)
+            raise ConnectionAbortedError
         return name
 
 

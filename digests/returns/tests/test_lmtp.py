@@ -45,7 +45,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
 
 @pytest.fixture
 def client(where: tuple[str, int]) -> Iterator[smtplib.LMTP]:
-    with smtplib.LMTP(*where) as client:
+    with smtplib.LMTP(*where, timeout=10) as client:
         yield client
 
 

@@ -85,6 +85,21 @@ def test_a_delay_never_counts(house_of: House) -> None:
     assert house_of.reason() is None
 
 
+def test_a_delay_does_not_complete_the_count_either(house_of: House) -> None:
+    house_of.copy(0, "deferred")
+    house_of.copy(2, "deferred")
+    house_of.copy(4)
+    assert house_of.reason() is None
+
+
+def test_a_late_bounce_does_not_outweigh_a_newer_copy_that_arrived(house_of: House) -> None:
+    bounced = [house_of.copy(day, "") for day in (0, 1, 2)]
+    house_of.copy(3, "delivered")
+    for day, copy in zip((5, 6, 9), bounced, strict=True):
+        house_of.tell(copy, day)
+    assert house_of.reason() is None
+
+
 def test_a_refusal_of_our_mail_never_counts(house_of: House) -> None:
     for day in range(0, 30, 3):
         house_of.copy(day, "bounced", mta_response="550 5.7.26 unauthenticated")
