@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import claims, outcomes
+from digests.sending import claims, closing, outcomes
 from digests.sending.tests.conftest import states
 from digests.sending.transports.base import Outcome, Phase, State
 
@@ -116,3 +116,28 @@ def test_a_database_that_is_away_is_waited_for(sending: Start, monkeypatch: pyte
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
     assert outcomes.settle(batch=batch, outcomes=[done], tripped=False) == 1
+
+
+def test_a_late_promise_to_try_again_leaves_the_copy_on_the_list(sending: Start) -> None:
+    """The issue may be closed by now: a copy that waited in it would never be tried, and nobody would know."""
+    issue = sending(1)
+    batch = attempting(issue)
+    issue.deliveries.update(state="uncertain", lease_until=None)
+    late = Outcome(delivery_id=batch.ids[0], state="deferred", phase=Phase.RCPT)
+    assert outcomes.settle(batch=batch, outcomes=[late], tripped=False) == 0
+    assert states(issue) == {"uncertain": 1}
+
+
+def test_the_last_late_answer_lifts_the_exceptions_of_a_closed_issue(sending: Start) -> None:
+    issue = sending(1)
+    batch = attempting(issue)
+    issue.deliveries.update(state="uncertain", lease_until=None)
+    assert closing.close(issue_id=issue.pk, now=timezone.now()) == Issue.State.SENT_WITH_EXCEPTIONS
+    assert closing.close(issue_id=issue.pk, now=timezone.now()) is None
+
+    late = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
+    outcomes.settle(batch=batch, outcomes=[late], tripped=False)
+
+    assert closing.close(issue_id=issue.pk, now=timezone.now()) == Issue.State.SENT
+    issue.refresh_from_db()
+    assert (issue.state, issue.state_reason) == (Issue.State.SENT, "")
