@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connections
 
-from digests import events, tasks
+from digests import events
 from digests.models import Delivery, DeliveryEvent
 from digests.returns import mailbox, notices
 from digests.returns.tests import mails
@@ -225,13 +225,6 @@ def test_one_reader_at_a_time(now: datetime) -> None:
     with mailbox_server.running("imap", [b"Subject: x\r\n\r\n"]) as server:
         assert mailbox.read(account=account("imap", server.port), now=now).busy
     assert server.commands == []
-
-
-def test_the_clock_reads_the_mailbox_that_is_set(copy: Delivery, settings: Any) -> None:
-    with mailbox_server.running("imap", [mails.mail("postfix_gone", copy)]) as server:
-        settings.RETURNS = account("imap", server.port)
-        tasks.tick()
-    assert DeliveryEvent.objects.get().kind == "hard_bounce"
 
 
 def test_a_mailbox_that_is_away_stops_no_tick(now: datetime, settings: Any) -> None:

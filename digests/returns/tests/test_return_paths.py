@@ -13,8 +13,6 @@ from digests.models import Delivery, DeliveryEvent
 from digests.returns import arrivals, verp
 from digests.returns.arrivals import Arrival
 from digests.returns.tests import mails
-from digests.sending import merge
-from digests.sending.tests.conftest import frozen_issue
 from digests.tests import copies
 from subscribers import suppression
 from subscribers.models import Letter, Newsletter, Subscriber
@@ -56,28 +54,6 @@ def test_a_return_path_of_a_former_key_is_read(settings: Any) -> None:
     assert verp.read(verp.tokens_in(address)[0]) is None
     settings.SECRET_KEY_FALLBACKS = [former]
     assert verp.read(verp.tokens_in(address)[0]) == named
-
-
-@pytest.mark.django_db
-def test_every_copy_leaves_with_its_own(newsletter: Newsletter, settings: Any) -> None:
-    settings.RETURN_DOMAIN = mails.DOMAIN
-    issue = frozen_issue(newsletter)
-    rows = [merge.Row(n, uuid.uuid4(), uuid.uuid4(), f"r{n}@readers.example", "", 1) for n in range(3)]
-    built, _ = merge.Merger(issue, needs="payload").copies(rows=rows)
-    named = [verp.read(verp.tokens_in(one.envelope_from)[0]) for one in built]
-    assert named == [row.delivery_uuid for row in rows]
-    assert {one.envelope_from.partition("@")[2] for one in built} == {mails.DOMAIN}
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(("needs", "domain"), [("payload", ""), ("merge", mails.DOMAIN)])
-def test_without_a_domain_or_at_a_provider_the_sender_stays(
-    newsletter: Newsletter, settings: Any, needs: Any, domain: str
-) -> None:
-    settings.RETURN_DOMAIN = domain
-    row = merge.Row(1, uuid.uuid4(), uuid.uuid4(), "r@readers.example", "", 1)
-    built, _ = merge.Merger(frozen_issue(newsletter), needs=needs).copies(rows=[row])
-    assert [one.envelope_from for one in built] == ["news@blocknews.example"]
 
 
 def test_the_way_out_by_mail_leads_to_where_returned_mail_is_read(newsletter: Newsletter, settings: Any) -> None:
