@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import uuid
 from collections.abc import Iterable
-from email.utils import format_datetime, formataddr
+from email.utils import format_datetime, formataddr, parseaddr
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,7 +17,6 @@ from digests.models import Issue
 from digests.returns import verp
 from digests.sending.transports.base import Copy
 from mailkit import segments
-from publication.models import Publication
 from subscribers import links
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,8 @@ class Merger:
         self.needs = needs
         self.snapshot = issue.snapshot
         self.compiled = segments.CompiledMessage.load(self.snapshot.compiled)
-        sender = issue.newsletter.sender_address or Publication.objects.current().sender_address
+        # As it was frozen, so that every copy has the same, whatever is edited meanwhile.
+        sender = parseaddr(dict(self.snapshot.headers)["From"])[1]
         self.envelope_from = sender
         # Each copy's own return path; a provider that merges writes its own.
         self.return_domain = settings.RETURN_DOMAIN if needs == "payload" else ""

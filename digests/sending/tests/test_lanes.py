@@ -215,3 +215,14 @@ def test_an_outcome_is_wanted_for_every_copy(sending: Start, transport: ToldTran
     with pytest.raises(RuntimeError):
         lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"attempting": 3}
+
+
+def test_a_sender_that_is_edited_meanwhile_changes_no_copy(sending: Start, transport: ToldTransport) -> None:
+    issue = sending(1)
+    issue.newsletter.sender_address = "other@elsewhere.example"
+    issue.newsletter.save()
+    lanes.run(issue_id=issue.pk, lane=0)
+    (copy,) = transport.taken
+    assert copy.envelope_from == "news@example.com"
+    assert b"@example.com>" in (copy.payload or b"")
+    assert b"elsewhere" not in (copy.payload or b"")
