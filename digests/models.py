@@ -101,6 +101,8 @@ class Issue(models.Model):
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
     audience_count = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    # Every copy's id is greater: a lane begins here, not at the first copy of the first issue ever.
+    copies_after = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -224,7 +226,9 @@ class Delivery(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    issue = models.ForeignKey(Issue, on_delete=models.PROTECT, related_name="deliveries")
+    # The unique key on (issue, subscriber) finds an issue's copies; an index of its own would also
+    # tempt the planner to walk over all of them for each claim.
+    issue = models.ForeignKey(Issue, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     # Empty once the person is erased; the copy still counts.
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)

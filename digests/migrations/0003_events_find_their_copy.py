@@ -7,35 +7,42 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('digests', '0002_fences_and_frozen_snapshots'),
-        ('subscribers', '0002_keep_consent_and_legal_texts'),
+        ("digests", "0002_fences_and_frozen_snapshots"),
+        ("subscribers", "0002_keep_consent_and_legal_texts"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='deliveryevent',
-            name='about_mailbox',
+            model_name="deliveryevent",
+            name="about_mailbox",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='deliveryevent',
-            name='address_hash',
+            model_name="deliveryevent",
+            name="address_hash",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name='deliveryevent',
-            name='issue',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='digests.issue'),
+            model_name="deliveryevent",
+            name="issue",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="events",
+                to="digests.issue",
+            ),
         ),
         migrations.AddField(
-            model_name='deliveryevent',
-            name='remote_id',
+            model_name="deliveryevent",
+            name="remote_id",
             field=models.CharField(blank=True, max_length=200),
         ),
         migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(models.F('remote_id'), condition=models.Q(('remote_id', ''), _negated=True), name='delivery_remote_id'),
+            model_name="delivery",
+            index=models.Index(
+                models.F("remote_id"), condition=models.Q(("remote_id", ""), _negated=True), name="delivery_remote_id"
+            ),
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('digests', '0003_events_find_their_copy'),
+        ("digests", "0003_events_find_their_copy"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='deliveryevent',
-            name='gave_up',
+            model_name="deliveryevent",
+            name="gave_up",
             field=models.BooleanField(default=False),
         ),
     ]

@@ -16,15 +16,23 @@ FROM ({chosen}) AS reader (subscriber_id)
 ON CONFLICT (issue_id, subscriber_id) DO NOTHING
 """
 
+LAST_ID = "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM digests_delivery_id_seq"
+
 
 def plan(*, issue: Issue, now: datetime) -> int:
     """Write a pending delivery for each reader who has none yet; return the size of the audience.
 
     May run twice: the unique key on (issue, subscriber) makes the second run add nothing.
+    `issue.copies_after` is set, and is the caller's to save.
     """
     chosen, parameters = issue.readers(now=now).order_by().values("subscriber_id").query.sql_with_params()
     # The subquery is the ORM's own SQL; every value in it is a parameter.
     statement = PLAN.format(chosen=chosen)
     with connection.cursor() as cursor:
+        cursor.execute(LAST_ID)
+        issue.copies_after = issue.copies_after or cursor.fetchone()[0]
         cursor.execute(statement, [issue.pk, *parameters])
+        # Without figures of the new rows the planner thinks that they are few, and walks over all of them
+        # for each claim: 16 ms for 100 of 20,000 copies against 1.
+        cursor.execute("ANALYZE digests_delivery")
     return Delivery.objects.filter(issue=issue).count()

@@ -61,7 +61,7 @@ class _Lane:
         self.breaker = breaker.Breaker()
         self.gate = gate.Gate(issue, transport)
         self.ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
-        self.after = 0
+        self.after = issue.copies_after
         self.session = connection.connection
 
     def run(self) -> Ending:
@@ -88,9 +88,9 @@ class _Lane:
         """
         permit = self.gate.permit(wanted=settings.SENDING["COPIES_IN_FLIGHT"])
         batch = claims.claim(issue_id=self.issue.pk, after=self.after, limit=permit.count)
-        if batch is None and self.after:
-            self.after = 0
-            batch = claims.claim(issue_id=self.issue.pk, after=0, limit=permit.count)
+        if batch is None and self.after > self.issue.copies_after:
+            self.after = self.issue.copies_after
+            batch = claims.claim(issue_id=self.issue.pk, after=self.after, limit=permit.count)
         if batch is not None:
             self.after = max(self.after, batch.last_id)
         return self.gate.admit(batch=batch, permit=permit)
