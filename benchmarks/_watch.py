@@ -33,17 +33,21 @@ def worker(environment: Mapping[str, str], concurrency: str) -> Iterator[psutil.
 
 def send(issue: Issue, process: psutil.Process) -> dict[str, float]:
     """Send the issue, watch it to its end, and return what it cost."""
-    before = cpu([process, *process.children()]), cpu(postgres()), commits()
+    workers, servers = Meter(), Meter()
+    workers.read([process, *process.children()])
+    servers.read(postgres())
+    committed = commits()
     approved_at = time.perf_counter()
     tasks.wake_issue.delay(issue.pk)
     first = peak = 0.0
     while issue.state in {"scheduled", "preparing", "sending"}:
         time.sleep(SAMPLE_SECONDS)
+        workers.read([process, *process.children()])
+        servers.read(postgres())
         peak = max([peak, *(child.memory_info().rss / 2**20 for child in process.children())])
         if not first and Delivery.objects.filter(issue=issue, state="accepted").exists():
             first = time.perf_counter() - approved_at
         issue.refresh_from_db()
-    after = cpu([process, *process.children()]), cpu(postgres()), commits()
     if issue.state != "sent":
         sys.exit(f"The issue ended as {issue.state}: {issue.state_reason}")
     times = issue.deliveries.aggregate(first=Min("attempted_at"), last=Max("settled_at"))
@@ -51,20 +55,32 @@ def send(issue: Issue, process: psutil.Process) -> dict[str, float]:
         "seconds": (times["last"] - times["first"]).total_seconds(),
         "first": first,
         "peak": peak,
-        "workers": after[0] - before[0],
-        "postgres": after[1] - before[1],
-        "commits": after[2] - before[2],
+        "workers": workers.seconds(),
+        "postgres": servers.seconds(),
+        "commits": commits() - committed,
     }
 
 
-def cpu(processes: list[psutil.Process]) -> float:
-    """User and system seconds of the processes so far; those that ended in between count no more."""
-    total = 0.0
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            times = process.cpu_times()
-            total += times.user + times.system
-    return total
+class Meter:
+    """CPU seconds of processes that come and go, by reading them often."""
+
+    def __init__(self) -> None:
+        self._known = False
+        self._start: dict[int, float] = {}
+        self._last: dict[int, float] = {}
+
+    def read(self, processes: list[psutil.Process]) -> None:
+        """Note what each has used. One that appears after the first reading has begun at nothing."""
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                self._last[process.pid] = times.user + times.system
+                self._start.setdefault(process.pid, 0.0 if self._known else self._last[process.pid])
+        self._known = True
+
+    def seconds(self) -> float:
+        """User and system seconds since the first reading."""
+        return sum(last - self._start[pid] for pid, last in self._last.items())
 
 
 def postgres() -> list[psutil.Process]:
