@@ -11,6 +11,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 
 from mailkit import html
+from publication.records import ReadOnlyAdmin
 from subscribers import consent, erasure, legal, signup, suppression
 from subscribers.forms import AddressField
 from subscribers.models import (
@@ -27,22 +28,6 @@ from subscribers.models import (
 )
 
 BY_HAND = consent.Evidence(source="admin")
-
-
-class ReadOnly(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
-    """Rows that only the verbs write."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """The verbs make these rows."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """The verbs change these rows."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """They stay."""
-        return False
 
 
 class CadenceOfferInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
@@ -147,7 +132,7 @@ class SubscriptionInline(TabularInline):  # type: ignore[misc]  # django-unfold 
 
 
 @admin.register(Subscriber)
-class SubscriberAdmin(ReadOnly):
+class SubscriberAdmin(ReadOnlyAdmin):
     """One mailbox each. Deleting one here is an erasure, with all that this means."""
 
     list_display = ("address", "name", "created_at")
@@ -195,7 +180,7 @@ class SubscriberAdmin(ReadOnly):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(ReadOnly):
+class SubscriptionAdmin(ReadOnlyAdmin):
     """Who has what. Only the reader confirms; the team can end a subscription."""
 
     list_display = ("subscriber", "newsletter", "cadence", "state", "confirmed_at", "paused_until")
@@ -221,7 +206,7 @@ class SubscriptionAdmin(ReadOnly):
 
 
 @admin.register(ConsentEvent)
-class ConsentEventAdmin(ReadOnly):
+class ConsentEventAdmin(ReadOnlyAdmin):
     """The proof. The database refuses every change."""
 
     list_display = ("occurred_at", "kind", "newsletter_slug", "cadence", "source", "subscriber_uuid")
@@ -231,7 +216,7 @@ class ConsentEventAdmin(ReadOnly):
 
 
 @admin.register(ConsentOrigin)
-class ConsentOriginAdmin(ReadOnly):
+class ConsentOriginAdmin(ReadOnlyAdmin):
     """Network addresses of acts, cut to their network after 30 days."""
 
     list_display = ("event", "ip", "truncated_at")
@@ -295,7 +280,7 @@ class SuppressionAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publi
 
 
 @admin.register(Letter)
-class LetterAdmin(ReadOnly):
+class LetterAdmin(ReadOnlyAdmin):
     """Mails about one's own subscription, and what became of them."""
 
     list_display = ("kind", "subscriber", "state", "attempts", "due_at", "reason", "created_at")

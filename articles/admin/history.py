@@ -10,27 +10,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.enums import ActionVariant
 
 from articles import markup, publishing, rights
 from articles.models import Article, Correction, Revision, SlugRedirect
+from publication.records import ReadOnlyAdmin
 
 
-class ReadOnly(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class StoryRecordAdmin(ReadOnlyAdmin):
     """A record: shown, never written here, and only of stories that this person may see."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never here."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never here."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never here."""
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The records of the stories that this person may see."""
@@ -41,7 +29,7 @@ class ReadOnly(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no 
 
 
 @admin.register(Revision)
-class RevisionAdmin(ReadOnly):
+class RevisionAdmin(StoryRecordAdmin):
     """Every version of every story; one can be restored."""
 
     list_display = ("article", "number", "note", "created_by", "created_at")
@@ -123,7 +111,7 @@ class RevisionAdmin(ReadOnly):
 
 
 @admin.register(Correction)
-class CorrectionAdmin(ReadOnly):
+class CorrectionAdmin(StoryRecordAdmin):
     """What readers were told. The words can be mended; a correction is added from its story."""
 
     list_display = ("article", "text", "corrected_at", "created_by")
@@ -139,7 +127,7 @@ class CorrectionAdmin(ReadOnly):
 
 
 @admin.register(SlugRedirect)
-class SlugRedirectAdmin(ReadOnly):
+class SlugRedirectAdmin(StoryRecordAdmin):
     """Addresses that stories once had, and still answer at."""
 
     list_display = ("slug", "article", "created_at")

@@ -8,12 +8,12 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from digests import freezing, uncertain
 from digests.admin import doors
 from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
+from publication.records import ReadOnlyAdmin
 
 STATE_LABELS = {
     Delivery.State.ACCEPTED.label: "success",
@@ -24,28 +24,16 @@ STATE_LABELS = {
 }
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
-    """What the engine and providers write, people only read."""
+class EngineAdmin(ReadOnlyAdmin):
+    """What the engine and providers write, in numbers that grow without end."""
 
     list_per_page = 50
     # Counting a million rows for the foot of a list would be all that the list does.
     show_full_result_count = False
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never by hand."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never by hand."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never by hand."""
-        return False
-
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(EngineAdmin):
     """Copies. Of uncertain ones a person may decide what became of them."""
 
     list_display = ("id", "subscriber", "issue", "shown_state", "reason", "attempts", "attempted_at", "settled_at")
@@ -89,7 +77,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DeliveryEvent)
-class DeliveryEventAdmin(ReadOnlyAdmin):
+class DeliveryEventAdmin(EngineAdmin):
     """What providers and mailboxes said. The words are theirs and are shown as text."""
 
     list_display = ("received_at", "kind", "provider", "delivery", "description", "settled_at")
@@ -101,7 +89,7 @@ class DeliveryEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Snapshot)
-class SnapshotAdmin(ReadOnlyAdmin):
+class SnapshotAdmin(EngineAdmin):
     """Frozen issues, and whether they still are what was frozen."""
 
     list_display = ("subject", "issue", "frozen_at", "sha256")

@@ -1,0 +1,22 @@
+"""Rows in the admin that are looked at and never written there: proofs, copies, versions."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """Shows what the verbs write; nobody adds, changes or deletes it by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The verbs make these rows."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The verbs change these rows."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """They stay."""
+        return False
