@@ -207,8 +207,9 @@ def _private(here: Place, path: Path) -> None:
     owner = pwd.getpwnam(here.account).pw_uid if here.account else os.geteuid()
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-        if here.account:
-            os.chown(path, owner, pwd.getpwnam(here.account).pw_gid)
+    if here.account and path.lstat().st_uid == os.geteuid():
+        # Made by this call, by another starter this instant, or by one that died right here.
+        os.chown(path, owner, pwd.getpwnam(here.account).pw_gid, follow_symlinks=False)
     found = path.lstat()
     if path != here.var and (found.st_uid != owner or path.is_symlink()):
         raise Unavailable(f"{path} belongs to somebody else: remove it, or set DATABASE_URL and REDIS_URL.")

@@ -89,6 +89,13 @@ def test_root_leaves_a_private_home_as_it_is(tmp_path: Path) -> None:
 
 
 @NO_ACCOUNT
+def test_a_starter_that_died_before_it_handed_its_directory_over_is_no_obstacle(var: Path) -> None:
+    embedded.place(var).home.mkdir(mode=0o700)
+    with psycopg.connect(embedded.database_url(var)) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+@NO_ACCOUNT
 def test_programs_that_the_account_may_not_reach_are_copied(
     tmp_path: Path, var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
