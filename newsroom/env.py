@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 YES = frozenset({"1", "true", "yes", "on"})
 NO = frozenset({"0", "false", "no", "off", ""})
+LONGEST_NUMBER = 15  # digits; more are a slip, and no database column would hold them
 
 
 def text(name: str, default: str = "") -> str:
@@ -37,11 +38,13 @@ def flag(name: str, default: bool) -> bool:
     return value in YES
 
 
-def number(name: str, default: int, *, least: int = 0) -> int:
-    """A whole number that is not below `least`."""
+def number(name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+    """A whole number that is not below `least`, nor above `most`."""
     value = text(name, str(default)).strip()
-    if not value.isascii() or not value.isdigit() or int(value) < least:
-        raise ImproperlyConfigured(f"{name} must be a whole number, {least} or more.")
+    is_number = value.isascii() and value.isdigit() and len(value) <= LONGEST_NUMBER
+    if not is_number or int(value) < least or (most is not None and int(value) > most):
+        bounds = f", {least} or more" if most is None else f" from {least} to {most}"
+        raise ImproperlyConfigured(f"{name} must be a whole number{bounds}.")
     return int(value)
 
 

@@ -14,7 +14,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from kombu import Queue
 
-from newsroom import email_url, embedded, env, logs, pace, returns_url
+from newsroom import email_url, embedded, engine, env, logs, pace, returns_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
@@ -144,7 +144,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TIME_LIMIT = 300
-CELERY_TASK_SOFT_TIME_LIMIT = 270
+CELERY_TASK_SOFT_TIME_LIMIT = engine.TASK_SECONDS
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -213,20 +213,7 @@ SOFT_BOUNCES = {
     "DAYS": env.number("SOFT_BOUNCE_DAYS", 14),
 }
 LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
-SENDING: dict[str, Any] = {
-    "COPIES_IN_FLIGHT": env.number("COPIES_IN_FLIGHT", 50, least=1),
-    "LANES": env.number("LANES", 2, least=1),
-    # A lease outlasts the slowest honest hand-over of a batch, or copies become uncertain for nothing.
-    "LEASE_SECONDS": env.number("LEASE_SECONDS", 120, least=1),
-    "LANE_SECONDS": env.number("LANE_SECONDS", 60, least=1),
-    "CONNECTIONS": 4,
-    "MESSAGES_PER_CONNECTION": 100,
-    "BREAKER_CONSECUTIVE": 20,
-    "BREAKER_SHARE": 0.05,
-    "MAX_AGE_HOURS": 24,
-    "RETRY_MINUTES": [1, 5, 15, 60, 240],
-    "TIMEOUTS": {"connect": 10, "command": 60, "final": 120},
-}
+SENDING: dict[str, Any] = engine.sending()
 # Limits over all workers of all hosts; 0 and empty: none. Tests say what they want.
 PACING: dict[str, Any] = {
     "PER_SECOND": 0 if TESTING else env.number("RATE_PER_SECOND", 0),
