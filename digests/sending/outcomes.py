@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
 
-from digests.sending import claims
+from digests.sending import claims, closing, late
 from digests.sending.pacing import backoff, slowdown
 from digests.sending.transports.base import Outcome
 
 log = logging.getLogger(__name__)
 
-# A result that cannot be written is tried again for this long; then the lease makes it `uncertain`.
-SETTLE_SECONDS = 180.0
+# So long a lane tries to write its results; then it ends, before its task's time limit, and `late` goes on.
+SETTLE_SECONDS = 60.0
 
 # `uncertain` stands beside `attempting`: when the lease ran out while the server was still answering,
 # the lane that holds the fence knows better than the clock. Only what is final counts then: the issue
@@ -50,23 +53,38 @@ def settle(*, batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -
 
     A refusal that is about us leaves the copy deferred, for the day when the cause is mended; only
     when it comes a second time and the issue goes on without trouble (not `tripped`) is it final.
-    A database that is away is waited for; after SETTLE_SECONDS the error is raised.
+    A database that is away is waited for; after SETTLE_SECONDS the error is raised, and the process
+    goes on trying beside its other work.
     """
     if not outcomes:
         return 0
     parameters = _parameters(batch, outcomes, tripped)
     deadline = time.monotonic() + SETTLE_SECONDS
-    while True:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(SETTLE, parameters)
-                return int(cursor.rowcount)
-        except (OperationalError, InterfaceError):
-            if time.monotonic() > deadline:
-                raise
-            log.warning("the results of %s copies wait for the database", len(outcomes))
-            connection.close()
-            time.sleep(1)
+    try:
+        while True:
+            try:
+                return _write(parameters)
+            except (OperationalError, InterfaceError):
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("the results of %s copies wait for the database", len(outcomes))
+                connection.close()
+                time.sleep(1)
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+        late.keep(functools.partial(_write_late, parameters, batch.issue_id))
+        raise
+
+
+def _write(parameters: dict[str, Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE, parameters)
+        return int(cursor.rowcount)
+
+
+def _write_late(parameters: dict[str, Any], issue_id: int) -> None:
+    """As the lane would have done: write, and close the issue if these were the last. May be called again."""
+    log.warning("the results of %s copies came late", _write(parameters))
+    closing.close(issue_id=issue_id, now=timezone.now())
 
 
 def _parameters(batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import claims, closing, outcomes
+from digests.sending import claims, closing, late, outcomes
 from digests.sending.tests.conftest import states
 from digests.sending.transports.base import Outcome, Phase, State
 
@@ -141,3 +142,46 @@ def test_the_last_late_answer_lifts_the_exceptions_of_a_closed_issue(sending: St
     assert closing.close(issue_id=issue.pk, now=timezone.now()) == Issue.State.SENT
     issue.refresh_from_db()
     assert (issue.state, issue.state_reason) == (Issue.State.SENT, "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lane_ends_before_a_long_outage_and_its_results_are_written_after_it(
+    sending: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile the clock called the copy uncertain and closed the issue."""
+    issue = sending(1)
+    batch = attempting(issue)
+    monkeypatch.setattr(outcomes, "SETTLE_SECONDS", 0)
+    monkeypatch.setattr(late, "LOOK_SECONDS", 0.01)
+    done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
+    connection.close()
+    with monkeypatch.context() as outage:
+        outage.setitem(connection.settings_dict, "HOST", "/there/is/no/server")
+        with pytest.raises(OperationalError):
+            outcomes.settle(batch=batch, outcomes=[done], tripped=False)
+        assert not late.wait(0.1)
+        connection.close()
+    issue.deliveries.update(state="uncertain", lease_until=None)
+    closing.close(issue_id=issue.pk, now=timezone.now())
+
+    assert late.wait(10)
+    issue.refresh_from_db()
+    assert (issue.state, states(issue)) == (Issue.State.SENT, {"accepted": 1})
+
+
+def test_a_result_is_tried_again_for_more_than_ten_minutes_while_its_lane_ends_within_its_time() -> None:
+    assert late.KEEP_SECONDS >= 600
+    batch_seconds = settings.SENDING["LEASE_SECONDS"]
+    busiest = settings.SENDING["LANE_SECONDS"] + batch_seconds + outcomes.SETTLE_SECONDS
+    assert busiest < settings.CELERY_TASK_SOFT_TIME_LIMIT
+    assert settings.CELERY_VISIBILITY_TIMEOUT >= 2 * settings.CELERY_TASK_TIME_LIMIT
+
+
+@pytest.mark.parametrize("fault", [ValueError, OperationalError])
+def test_what_can_never_be_written_is_given_up(fault: type[Exception], caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise fault
+
+    keeper = late.Keeper(keep_seconds=0)
+    keeper.keep(fail)
+    assert keeper.wait(5)
