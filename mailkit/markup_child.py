@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 import markdown
-from markdown.extensions import Extension
+from markdown.extensions import Extension, abbr, def_list, fenced_code, footnotes, sane_lists, smarty, tables
 from markdown.treeprocessors import Treeprocessor
 
 from mailkit import confined, plaintext, sanitising
@@ -66,17 +66,21 @@ class Depth(HTMLParser):
 
 def render(text: str, *, profile: str, place: sanitising.Place) -> str:
     """Sanitised HTML of `text`. On failure: Refused."""
-    extensions: list[str | Extension] = [House(), "sane_lists", "smarty", "fenced_code", "tables", "abbr", "def_list"]
+    # Objects, not names: to look a name up, the library reads what every installed package says about itself.
+    extensions: list[Extension] = [
+        House(),
+        sane_lists.SaneListExtension(),
+        smarty.SmartyExtension(),
+        fenced_code.FencedCodeExtension(),
+        tables.TableExtension(use_align_attribute=True),
+        abbr.AbbrExtension(),
+        def_list.DefListExtension(),
+    ]
     if profile == "article":
-        extensions.append("footnotes")
-    converter = markdown.Markdown(
-        extensions=extensions,
-        extension_configs={
-            "tables": {"use_align_attribute": True},
-            "footnotes": {"SEPARATOR": "-", "BACKLINK_TEXT": "\N{LEFTWARDS ARROW WITH HOOK}\ufe0e"},
-        },
-        output_format="html",
-    )
+        extensions.append(
+            footnotes.FootnoteExtension(SEPARATOR="-", BACKLINK_TEXT="\N{LEFTWARDS ARROW WITH HOOK}\ufe0e")
+        )
+    converter = markdown.Markdown(extensions=extensions, output_format="html")
     try:
         html = sanitising.clean(converter.convert(text), profile=profile, place=place)
     except RecursionError:
