@@ -1,8 +1,38 @@
 """Fixtures that every app's tests share."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
+
+from mailkit import confined
+from tests.clearing import Clearing
+from tests.remembering import Remembering
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The migrated database, which each committing test leaves as it found it."""
+    with django_db_blocker.unblock():
+        clearing = Clearing()
+
+    def teardown(case: TransactionTestCase) -> None:
+        clearing.clear(case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def same_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Markdown that was converted before is not converted again: a process each time, for the same result.
+
+    The rooms that prove the conversion itself override this fixture.
+    """
+    monkeypatch.setattr(confined, "run", Remembering(confined.run))
 
 
 @pytest.fixture
