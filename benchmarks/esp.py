@@ -1,7 +1,9 @@
-"""The whole engine over a provider's batch call: a local server that speaks Mailgun's interface.
+"""The whole engine over a provider: Mailgun's batch call, then Resend's single messages over kept connections.
 
-Figures: recipients a second from the first claim to the closed issue, every one a settled row;
-CPU seconds per 1,000 recipients of the workers. RECIPIENTS sets the audience.
+Figures of each: recipients a second from the first claim to the closed issue, every one a settled row
+that the provider was given exactly once; CPU seconds per 1,000 recipients of the workers, of PostgreSQL
+and of the provider, which shares the machine. RECIPIENTS and SINGLES set the audiences, ANSWER_SECONDS
+how long the provider thinks before each answer.
 """
 
 from __future__ import annotations
@@ -9,10 +11,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import psutil
@@ -22,6 +22,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 from benchmarks import _house, _watch
 
 RECIPIENTS = int(os.environ.get("RECIPIENTS", "50000"))
+SINGLES = int(os.environ.get("SINGLES", "5000"))
 # One call carries this many; it is also what one lane has in flight.
 PER_CALL = os.environ.get("COPIES_IN_FLIGHT", "1000")
 WORKERS = os.environ.get("WORKER_CONCURRENCY", "2")
@@ -29,20 +30,36 @@ TO_REACH = 12_000
 
 
 def main() -> None:
-    """Furnish, send, compare what the provider counted with what the rows say."""
-    newsletter = _house.furnish(readers=RECIPIENTS)
-    issue = _house.approved(newsletter)
-    with provider() as (port, server), worker(port) as process:
+    """Both ways, each with a house of its own."""
+    with provider() as (port, server):
+        rate = measure(
+            server, f"anymail+mailgun://key@example.com?api_url=http://127.0.0.1:{port}/v3", "batch", PER_CALL
+        )
+        say("ratio to what is asked", rate / TO_REACH, "1")
+    with provider() as (port, server):
+        measure(server, f"anymail+resend://key@?api_url=http://127.0.0.1:{port}", "single", "50")
+
+
+def measure(server: subprocess.Popen[str], url: str, way: str, in_flight: str) -> float:
+    """Furnish, send, compare what the provider counted with what the rows say; return the rate."""
+    count = RECIPIENTS if way == "batch" else SINGLES
+    issue = _house.approved(_house.furnish(readers=count))
+    there = psutil.Process(server.pid)
+    before = sum(there.cpu_times()[:2])
+    with worker(url, in_flight) as process:
         run = _watch.send(issue, process)
-        server.stdin.close()  # type: ignore[union-attr]  # it was made with a pipe
-        counted = int(server.stdout.read())  # type: ignore[union-attr]  # as above
+    thinking = sum(there.cpu_times()[:2]) - before
+    server.stdin.close()  # type: ignore[union-attr]  # it was made with a pipe
+    counted = json.loads(server.stdout.read())  # type: ignore[union-attr]  # as above
     settled = issue.deliveries.filter(state="accepted").count()
-    if counted != RECIPIENTS or settled != RECIPIENTS:
-        sys.exit(f"{RECIPIENTS} readers, but the provider counted {counted} and {settled} rows are accepted.")
-    rate = RECIPIENTS / run["seconds"]
-    say("engine", rate, "recipients/s", recipients=RECIPIENTS, per_call=int(PER_CALL))
-    say("ratio to what is asked", rate / TO_REACH, "1")
-    say("worker CPU", run["workers"] / (RECIPIENTS / 1000), "s/1000 recipients")
+    if counted != [count] * 3 or settled != count:
+        sys.exit(f"{count} readers, but the provider counted {counted} and {settled} rows are accepted.")
+    rate, thousands = count / run["seconds"], count / 1000
+    say(f"{way}: engine", rate, "recipients/s", recipients=count, in_flight_per_lane=int(in_flight), lanes=int(WORKERS))
+    say(f"{way}: worker CPU", run["workers"] / thousands, "s/1000 recipients")
+    say(f"{way}: PostgreSQL CPU", run["postgres"] / thousands, "s/1000 recipients")
+    say(f"{way}: the provider's own CPU", thinking / thousands, "s/1000 recipients")
+    return rate
 
 
 def say(name: str, value: float, unit: str, **more: object) -> None:
@@ -53,20 +70,19 @@ def say(name: str, value: float, unit: str, **more: object) -> None:
 @contextlib.contextmanager
 def provider() -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """The provider's server in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "benchmarks._mailgun", str(port)]
+    command = [sys.executable, "-m", "benchmarks._mailgun"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        time.sleep(1)
-        yield port, process
+        try:
+            yield int(process.stdout.readline()), process  # type: ignore[union-attr]  # it was made with a pipe
+        finally:
+            process.kill()
 
 
 @contextlib.contextmanager
-def worker(port: int) -> Iterator[psutil.Process]:
+def worker(url: str, in_flight: str) -> Iterator[psutil.Process]:
     """A real Celery worker that hands over to the provider."""
-    url = f"anymail+mailgun://key@example.com?api_url=http://127.0.0.1:{port}/v3"
-    with _watch.worker({"EMAIL_URL": url, "COPIES_IN_FLIGHT": PER_CALL, "LANES": WORKERS}, WORKERS) as process:
+    environment = {"EMAIL_URL": url, "COPIES_IN_FLIGHT": in_flight, "LANES": WORKERS}
+    with _watch.worker(environment, WORKERS) as process:
         yield process
 
 

@@ -1,23 +1,24 @@
 """Bulk mail through a provider's HTTP interface, by Anymail.
 
 Where the provider merges (`esp_message.MERGE_FIELDS`), a batch is one request; elsewhere a copy
-is. The webhooks find a copy by the metadata `delivery`, which holds its uuid.
+is, over several kept connections. The webhooks find a copy by the metadata `delivery`, which
+holds its uuid.
 """
 
-import re
+import queue
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Final, Literal
 
-from anymail.exceptions import AnymailError, AnymailInvalidAddress
-from anymail.message import AnymailMessage, AnymailRecipientStatus
-from django.core import mail
+from anymail.message import AnymailRecipientStatus
+from django.conf import settings
 
 from digests.sending import replies
 from digests.sending.transports import esp_message
 from digests.sending.transports.base import Copy, Outcome, Phase, State
-from digests.sending.transports.http_phase import Watch
+from digests.sending.transports.esp_line import Failure, Line
 from mailkit import headers, segments
 
 # What Anymail calls the answer for one recipient (anymail.message.ANYMAIL_STATUSES).
@@ -29,94 +30,51 @@ STATES: Final[Mapping[str, State]] = {
     "failed": "deferred",
     "unknown": "uncertain",
 }
-# Without a Retry-After that can be read (RFC 9110 10.2.3).
-DEFAULT_WAIT_SECONDS: Final = 60
-# Mailgun "'to' parameter is not a valid address", SendGrid "personalizations.0.to.0.email",
-# Postmark "Invalid 'To' address", "inactive recipients", Resend "Invalid `to` field".
-_ABOUT_ONE_READER = re.compile(
-    r"\bto\b[`'\"]?\s*(?:parameter|field|address)|\brecipients?\b|personalizations\.\d+\.to", re.IGNORECASE
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why a request brought no answer per recipient, and what follows for its copies."""
-
-    state: State
-    phase: Phase
-    reason: str
-    code: str = ""
-    about_us: bool = False
-    retry_after: int | None = None
-    about_one_reader: bool = False
-
-    def outcome(self, copy: Copy) -> Outcome:
-        return Outcome(
-            copy.delivery_id,
-            self.state,
-            self.phase,
-            replies.clean(self.reason),
-            self.code,
-            about_us=self.about_us,
-            retry_after=self.retry_after,
-        )
-
-    def not_handed(self, copy: Copy) -> Outcome:
-        """The outcome of a copy that no request has carried, because this one failed before."""
-        phase = Phase.CONNECT if self.phase is Phase.CONNECT else Phase.SESSION
-        return Outcome(
-            copy.delivery_id,
-            "deferred",
-            phase,
-            replies.clean(self.reason),
-            self.code,
-            about_us=self.about_us,
-            retry_after=self.retry_after,
-        )
 
 
 class EspTransport:
-    """See `base.Transport`. After a failure of the provider itself the rest of a batch is deferred."""
+    """See `base.Transport`. After a failure of the provider itself the rest of a batch is deferred.
+
+    A provider that does not merge has CONNECTIONS requests at a time, each in a thread of its own.
+    """
 
     needs: Literal["payload", "merge"] = "merge"
 
     def __init__(self, *, backend: str, provider: str) -> None:
-        self._provider = provider
-        self._backend: Any = mail.get_connection(backend, ignore_recipient_status=True)
-        self._watch = Watch()
+        self._most = esp_message.MOST_PER_REQUEST.get(provider, 1)
+        count = 1 if provider in esp_message.MERGE_FIELDS else settings.SENDING["CONNECTIONS"]
+        self._lines = [Line(backend=backend, provider=provider) for _ in range(count)]
+        self._threads = ThreadPoolExecutor(max_workers=count)
 
     def open(self) -> None:
-        """Nothing to prepare: each batch opens a session of its own.
-
-        A connection kept over the pause between two batches may have been closed by the
-        provider, and a request that meets this would be uncertain for no good reason.
-        """
+        """Nothing to prepare: a line connects when it first sends."""
 
     def hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`."""
-        refusals = {copy.delivery_id: _refusal(copy) for copy in copies}
-        yield from filter(None, refusals.values())
-        groups = self._groups([copy for copy in copies if not refusals[copy.delivery_id]])
-        self._backend.open()
-        try:
-            if getattr(self._backend, "session", None) is not None:
-                self._watch.watch(self._backend.session)
-            yield from self._send_all(deque(groups))
-        finally:
-            self._backend.close()
+        give_up_at = time.monotonic() + settings.SENDING["LEASE_SECONDS"] / 3
+        good, refused = _sifted(copies)
+        yield from refused
+        groups = deque(self._groups(good))
+        if len(self._lines) == 1 or len(groups) == 1:
+            yield from _take(self._lines[0], groups, give_up_at)
+        else:
+            yield from self._together(groups, give_up_at)
 
     def close(self) -> None:
-        """Nothing is kept open between batches."""
+        """See `base.Transport.close`."""
+        self._threads.shutdown()
+        for line in self._lines:
+            line.close()
 
     def _groups(self, copies: Sequence[Copy]) -> list[list[Copy]]:
-        """Copies that one request may carry: of one letter, and no address twice."""
-        if self._provider not in esp_message.MERGE_FIELDS:
+        """Copies that one request may carry: of one letter, no address twice, no more than the provider takes."""
+        if self._most == 1:
             return [[copy] for copy in copies]
         groups: list[tuple[int, set[str], list[Copy]]] = []
         for copy in copies:
             letter, address = id(copy.message), copy.recipient.lower()
             for same, addresses, group in groups:
-                if same == letter and address not in addresses:
+                if same == letter and address not in addresses and len(group) < self._most:
                     addresses.add(address)
                     group.append(copy)
                     break
@@ -124,70 +82,63 @@ class EspTransport:
                 groups.append((letter, {address}, [copy]))
         return [group for _, _, group in groups]
 
-    def _send_all(self, groups: deque[list[Copy]]) -> Iterator[Outcome]:
-        while groups:
-            group = groups.popleft()
-            message, failure = self._send(group)
-            if failure is None:
-                said = {address.lower(): status for address, status in message.anymail_status.recipients.items()}
-                yield from (_outcome(copy, said.get(copy.recipient.lower())) for copy in group)
-            elif failure.about_one_reader and len(group) > 1:
-                # The whole request was refused, so nobody got anything: look for the one in halves.
-                middle = len(group) // 2
-                groups.extendleft([group[middle:], group[:middle]])
-            else:
-                yield from map(failure.outcome, group)
-                if not failure.about_one_reader:
-                    yield from (failure.not_handed(copy) for rest in groups for copy in rest)
-                    return
+    def _together(self, groups: deque[list[Copy]], give_up_at: float) -> Iterator[Outcome]:
+        """All lines at work on the same groups; outcomes as they come."""
+        known: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
 
-    def _send(self, group: Sequence[Copy]) -> tuple[AnymailMessage, _Failure | None]:
-        letter = group[0].message
-        assert letter is not None, "_refusal lets no copy through without its letter"  # noqa: S101  # for the types
-        message = esp_message.build(group, letter, provider=self._provider)
-        self._watch.reset()
+        def work(line: Line) -> None:
+            try:
+                for outcome in _take(line, groups, give_up_at):
+                    known.put(outcome)
+            finally:
+                known.put(None)
+
+        at_work: list[Future[None]] = [self._threads.submit(work, line) for line in self._lines]
         try:
-            self._backend.send_messages([message])
-        except AnymailInvalidAddress:
-            reason = "The provider's rules do not allow this address."
-            return message, _Failure("rejected", Phase.LOCAL, reason, about_one_reader=True)
-        except AnymailError as error:
-            return message, self._failure(error)
-        return message, None
-
-    def _failure(self, error: AnymailError) -> _Failure:
-        response = getattr(error, "response", None)
-        if response is not None:
-            return _answered(response)
-        if getattr(error, "payload", None) is None or getattr(self._backend, "session", None) is None:
-            # Anymail could not even write the request: its settings or our message are wrong.
-            reason = f"The request to the provider could not be made ({type(error).__name__})."
-            return _Failure("deferred", Phase.LOCAL, reason, about_us=True)
-        phase = self._watch.phase
-        if phase is Phase.FINAL:
-            return _Failure("uncertain", phase, "The provider did not answer; it may have taken the copy.")
-        return _Failure("deferred", phase, "The provider could not be reached.")
+            for _ in at_work:
+                yield from iter(known.get, None)
+        finally:
+            # Reached early only when the iterator is dropped: nothing new begins, what is on the wire ends.
+            groups.clear()
+            wait(at_work)
+        for one in at_work:
+            one.result()
 
 
-def _answered(response: Any) -> _Failure:
-    """What an HTTP error, or an answer that cannot be read, means."""
-    status = int(response.status_code)
-    text = str(response.text)[:1000]
-    code, reason = str(status), f"The provider answered {status}: {text}"
-    if status >= 500 or status < 400:
-        return _Failure("uncertain", Phase.FINAL, reason, code)
-    if status == 429:
-        return _Failure("deferred", Phase.FINAL, reason, code, retry_after=_wait(response))
-    if status == 408:
-        return _Failure("deferred", Phase.BODY, reason, code)
-    if status in {400, 406, 422} and _ABOUT_ONE_READER.search(text) and not re.search(r"\bfrom\b", text, re.IGNORECASE):
-        return _Failure("rejected", Phase.FINAL, reason, code, about_one_reader=True)
-    return _Failure("deferred", Phase.FINAL, reason, code, about_us=True)
+def _take(line: Line, groups: deque[list[Copy]], give_up_at: float) -> Iterator[Outcome]:
+    """Send group after group; once the provider fails, or is too slow for the lease, none of the rest."""
+    failure: Failure | None = None
+    while groups:
+        try:
+            group = groups.popleft()
+        except IndexError:  # another line was quicker
+            return
+        if failure is not None:
+            yield from map(failure.not_handed, group)
+            continue
+        said, trouble = _send(line, group, give_up_at)
+        if trouble is None:
+            yield from (_outcome(copy, said.get(copy.recipient.lower())) for copy in group)
+        elif trouble.about_one_reader and len(group) > 1:
+            # The whole request was refused, so nobody got anything: look for the one in halves.
+            middle = len(group) // 2
+            groups.extendleft([group[middle:], group[:middle]])
+        else:
+            yield from map(trouble.outcome, group)
+            failure = None if trouble.about_one_reader else trouble
+        if failure is None and time.monotonic() > give_up_at:
+            reason = "The provider is slow; this copy is of the next batch."
+            failure = Failure("deferred", Phase.LOCAL, reason, retry_after=1)
 
 
-def _wait(response: Any) -> int:
-    value = str(response.headers.get("Retry-After", ""))
-    return max(1, int(value)) if value.isdecimal() and len(value) < 7 else DEFAULT_WAIT_SECONDS
+def _send(
+    line: Line, group: Sequence[Copy], give_up_at: float
+) -> tuple[Mapping[str, AnymailRecipientStatus], Failure | None]:
+    """What the provider said of each address, or why it said nothing."""
+    letter = group[0].message
+    assert letter is not None, "_sifted lets no copy through without its letter"  # noqa: S101  # for the types
+    message, failure = line.send(group, letter, give_up_at=give_up_at)
+    return {address.lower(): status for address, status in message.anymail_status.recipients.items()}, failure
 
 
 def _outcome(copy: Copy, status: AnymailRecipientStatus | None) -> Outcome:
@@ -197,6 +148,15 @@ def _outcome(copy: Copy, status: AnymailRecipientStatus | None) -> Outcome:
     reason = "" if state == "accepted" else f"The provider called this copy {word}."
     remote_id = "" if status is None else str(status.message_id or "")
     return Outcome(copy.delivery_id, state, Phase.FINAL, reason, remote_id=remote_id.strip("<>")[:200])
+
+
+def _sifted(copies: Sequence[Copy]) -> tuple[Sequence[Copy], list[Outcome]]:
+    """The copies that may leave, and the outcomes of those that no provider needs to be asked about."""
+    letters = {id(copy.message): copy.message for copy in copies}
+    if len(letters) == 1 and (letter := copies[0].message) and esp_message.are_harmless(copies, letter):
+        return copies, []
+    refusals = {copy.delivery_id: _refusal(copy) for copy in copies}
+    return [copy for copy in copies if not refusals[copy.delivery_id]], list(filter(None, refusals.values()))
 
 
 def _refusal(copy: Copy) -> Outcome | None:

@@ -1,6 +1,7 @@
 """The Anymail message for a batch of copies, or for one."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from anymail.message import AnymailMessage
@@ -13,6 +14,8 @@ from mailkit.segments import CompiledMessage
 # merge only into templates stored with them (Postmark, Brevo, Resend), or have a language in
 # their fields that an article's text could speak (SparkPost, Mandrill, Mailjet, SendGrid).
 MERGE_FIELDS: Final = {"mailgun": ("%recipient.", "%")}
+# How many readers one request of such a provider may have.
+MOST_PER_REQUEST: Final = {"mailgun": 1_000}
 # Providers whose Anymail backend can switch off the provider's own pixel and link rewriting.
 TRACKING_SWITCH: Final = frozenset(
     {"mailersend", "mailgun", "mailjet", "mandrill", "postmark", "sendgrid", "sparkpost", "unisender_go"}
@@ -21,6 +24,10 @@ TRACKING_SWITCH: Final = frozenset(
 NO_METADATA: Final = frozenset({"mailersend", "postal"})
 # Fields that Anymail takes by another way, and those that the provider writes itself.
 _OWN_FIELDS: Final = frozenset({"from", "to", "subject", "reply-to", "date", "message-id"})
+_NOT_OURS: Final = frozenset({"to", "date", "message-id"})
+# What no header refuses, wherever in it this stands, and however many of them.
+_HARMLESS = re.compile(r"[!-;?-~]*").fullmatch
+_HARMLESS_LENGTH: Final = 300
 
 
 def build(copies: Sequence[Copy], message: CompiledMessage, *, provider: str) -> AnymailMessage:
@@ -40,6 +47,18 @@ def build(copies: Sequence[Copy], message: CompiledMessage, *, provider: str) ->
     return built
 
 
+def are_harmless(copies: Sequence[Copy], message: CompiledMessage) -> bool:
+    """True when certainly no value of these copies is missing or can break a header; False when each must be asked."""
+    if not all(message.slots <= copy.merge.keys() for copy in copies):
+        return False
+    sources = "\n".join(source for name, source in message.headers if name.lower() not in _NOT_OURS)
+    for slot in segments.slots_in(sources, message.slots):
+        values = [copy.merge[slot] for copy in copies]
+        if not _HARMLESS("".join(values)) or max(map(len, values)) > _HARMLESS_LENGTH:
+            return False
+    return True
+
+
 def _single(copy: Copy, message: CompiledMessage) -> AnymailMessage:
     fields = {name: _filled(source, copy, message) for name, source in message.headers}
     built = _start(fields)
@@ -50,39 +69,101 @@ def _single(copy: Copy, message: CompiledMessage) -> AnymailMessage:
 
 
 def _merged(copies: Sequence[Copy], message: CompiledMessage, provider: str) -> AnymailMessage:
-    opening, closing = MERGE_FIELDS[provider]
-    built = _start({name: source for name, source in message.headers if not segments.has_slot(source, message.slots)})
-    slotted = [(name, source) for name, source in message.headers if segments.has_slot(source, message.slots)]
-    built.subject = segments.fill(
-        dict(message.headers).get("Subject", ""),
-        lambda name: f"{opening}{name}{closing}",
-        slots=message.slots,
-        keep=lambda text: _inert(text, opening),
-    )
-    built.body = segments.fill(
-        message.text,
-        lambda name: f"{opening}{name}{closing}",
-        slots=message.slots,
-        keep=lambda text: _inert(text, opening),
-    )
-    html = segments.fill(
-        message.html,
-        lambda name: f"{opening}{name}_html{closing}",
-        slots=message.slots,
-        keep=lambda text: text.replace(opening, f"&#37;{opening[1:]}"),
-    )
-    built.attach_alternative(html, "text/html")
-    in_text = segments.slots_in(message.text, message.slots)
-    in_text |= segments.slots_in(dict(message.headers).get("Subject", ""), message.slots)
-    in_html = segments.slots_in(message.html, message.slots)
-    built.merge_data = {copy.recipient: _values(copy, in_text, in_html) for copy in copies}
-    fillers = [
-        (name, segments.filler(source, slots=message.slots))
-        for name, source in slotted
-        if name.lower() not in _OWN_FIELDS
-    ]
-    built.merge_headers = {copy.recipient: {name: write(copy.merge) for name, write in fillers} for copy in copies}
+    """A message whose texts and headers hold the provider's fields where its readers' copies differ."""
+    merging = _Merging(copies, message, provider)
+    headers = [(name, source) for name, source in message.headers if name.lower() not in _NOT_OURS]
+    built = _start({name: merging.text(source) for name, source in headers})
+    built.body = merging.text(message.text)
+    built.attach_alternative(merging.html(message.html), "text/html")
+    built.merge_data = merging.data()
     return built
+
+
+class _Merging:
+    """Takes apart what the readers of a batch share and what is their own.
+
+    Only what differs becomes a field: of a link, that is its token without its first characters. A slot
+    that is the same for all is text, and slots that differ in the same way share one field.
+    """
+
+    def __init__(self, copies: Sequence[Copy], message: CompiledMessage, provider: str) -> None:
+        self._copies = copies
+        self._slots = message.slots
+        self._opening, self._closing = MERGE_FIELDS[provider]
+        self._parts: dict[str, tuple[str, tuple[str, ...], str]] = {}
+        self._fields: dict[tuple[str, ...], str] = {}
+
+    def text(self, source: str) -> str:
+        """`source` with fields, for a header or the plain text."""
+        return self._template(source, kind="", write=str, keep=lambda text: _inert(text, self._opening))
+
+    def html(self, source: str) -> str:
+        """`source` with fields, for HTML: what readers bring is escaped."""
+        entity = f"&#{ord(self._opening[0])};{self._opening[1:]}"
+        return self._template(
+            source, kind="_html", write=segments.escape, keep=lambda text: text.replace(self._opening, entity)
+        )
+
+    def data(self) -> dict[str, dict[str, str]]:
+        """Each reader's values for the fields of all templates that were made, by address."""
+        names = list(self._fields.values())
+        rows = zip(*self._fields, strict=True) if names else iter([()] * len(self._copies))
+        return {
+            copy.recipient: dict(zip(names, row, strict=True)) for copy, row in zip(self._copies, rows, strict=True)
+        }
+
+    def _template(self, source: str, *, kind: str, write: Callable[[str], str], keep: Callable[[str], str]) -> str:
+        literals, fields = [""], []
+        for index, piece in enumerate(_pieces(source, self._slots)):
+            if index % 2 == 0:
+                literals[-1] += piece
+                continue
+            before, own, after = self._part(piece)
+            literals[-1] += write(before)
+            if own:
+                fields.append(self._field(piece, kind, own, write))
+                literals.append("")
+            literals[-1] += write(after)
+        kept = [keep(literal) for literal in literals]
+        return kept[0] + "".join(field + literal for field, literal in zip(fields, kept[1:], strict=True))
+
+    def _part(self, slot: str) -> tuple[str, tuple[str, ...], str]:
+        """What stands before and after, the same for all, and between them each reader's own; () if that is nothing."""
+        if slot not in self._parts:
+            values = [copy.merge[slot] for copy in self._copies]
+            before = _shared_start(values)
+            rest = [value[len(before) :] for value in values]
+            after = _shared_start([value[::-1] for value in rest])[::-1]
+            own = tuple(value[: len(value) - len(after)] for value in rest) if any(rest) else ()
+            self._parts[slot] = (before, own, after)
+        return self._parts[slot]
+
+    def _field(self, slot: str, kind: str, own: tuple[str, ...], write: Callable[[str], str]) -> str:
+        joined = "".join(own)
+        if write(joined) != joined:
+            own, slot = tuple(map(write, own)), slot + kind
+        return f"{self._opening}{self._fields.setdefault(own, slot)}{self._closing}"
+
+
+def _shared_start(values: Sequence[str]) -> str:
+    """The longest text with which all of `values` begin."""
+    least, greatest = min(values), max(values)
+    for index, character in enumerate(least):
+        if character != greatest[index]:
+            return least[:index]
+    return least
+
+
+def _pieces(source: str, slots: frozenset[str]) -> list[str]:
+    """Literals at even indexes, slot names at odd ones."""
+    found: list[str] = []
+
+    def note(piece: str) -> str:
+        found.append(piece)
+        return piece
+
+    segments.fill(source, note, slots=slots, keep=note)
+    return found
 
 
 def _start(fields: dict[str, str]) -> AnymailMessage:
@@ -93,11 +174,6 @@ def _start(fields: dict[str, str]) -> AnymailMessage:
         reply_to=[named["reply-to"]] if named.get("reply-to") else None,
         headers={name: value for name, value in fields.items() if name.lower() not in _OWN_FIELDS},
     )
-
-
-def _values(copy: Copy, in_text: set[str], in_html: set[str]) -> dict[str, str]:
-    values = {name: copy.merge[name] for name in in_text}
-    return values | {f"{name}_html": segments.escape(copy.merge[name]) for name in in_html}
 
 
 def _filled(source: str, copy: Copy, message: CompiledMessage) -> str:
