@@ -41,6 +41,8 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
         raise NotAllowed("This issue was cancelled; its copies cannot be sent again.")
     count = _chosen(locked, deliveries).update(
         state=Delivery.State.PENDING,
+        # Back in the queue under a new fence: whoever held the copy has no say in it any more.
+        fence=models.Func(models.Value("digests_fence"), function="nextval"),
         reason="sent again by an editor",
         settled_at=None,
         lease_until=None,

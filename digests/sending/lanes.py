@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, stages, transports
+from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, stages, transports, witness
 from digests.sending.pacing import gate
 from digests.sending.transports.base import Transport
 
@@ -43,10 +43,10 @@ def run(*, issue_id: int, lane: int) -> Ending:
         if not held:
             return Ending.BUSY
         issue = Issue.objects.under_way().select_related("newsletter", "snapshot").filter(pk=issue_id).first()
-        if issue is None:
+        if issue is None or witness.is_behind(issue_id=issue_id):
             return Ending.STOPPED
         with contextlib.closing(transports.for_settings()) as transport:
-            ending = _Lane(issue, transport).run()
+            ending = _Lane(issue, transport, witness.Witness(issue_id=issue_id, lane=lane)).run()
     closing.close(issue_id=issue_id, now=timezone.now())
     return ending
 
@@ -54,9 +54,10 @@ def run(*, issue_id: int, lane: int) -> Ending:
 class _Lane:
     """The state of one run: its place in the rows, its breaker, its hour."""
 
-    def __init__(self, issue: Issue, transport: Transport) -> None:
+    def __init__(self, issue: Issue, transport: Transport, seen: witness.Witness) -> None:
         self.issue = issue
         self.transport = transport
+        self.seen = seen
         self.merger = merge.Merger(issue, needs=transport.needs)
         self.breaker = breaker.Breaker()
         self.gate = gate.Gate(issue, transport)
@@ -104,6 +105,7 @@ class _Lane:
         copies = intents.intend(batch=batch, merger=self.merger, lease_seconds=settings.SENDING["LEASE_SECONDS"])
         if not copies:
             return None if Issue.objects.under_way().filter(pk=self.issue.pk).exists() else Ending.STOPPED
+        self.seen.note(delivery_id=copies[-1].delivery_id, fence=batch.fence, highest=batch.last_id)
         stages.reached("intended")
         results = []
         for result in self.transport.hand_over(copies):

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q
 
 from digests.models import Delivery, Issue
-from digests.sending import claims, closing, preparing
+from digests.sending import claims, closing, preparing, witness
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,10 @@ def pump(*, now: datetime) -> list[int]:
 
 def wake(*, issue_id: int, now: datetime) -> bool:
     """Do what one issue waits for: plan it, give it up, close it, or sweep it; return whether it wants its lanes."""
+    closing.sweep_cancelled(issue_id=issue_id)
+    if witness.is_behind(issue_id=issue_id):
+        return False
     preparing.prepare(issue_id=issue_id, now=now)
     closing.give_up(issue_id=issue_id, now=now)
     closing.close(issue_id=issue_id, now=now)
-    closing.sweep_cancelled(issue_id=issue_id)
     return Issue.objects.under_way().filter(pk=issue_id).exists()

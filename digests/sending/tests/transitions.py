@@ -35,6 +35,12 @@ DELIVERY: Final[frozenset[Move]] = frozenset({
     ("pending", "expired"),  # closing.give_up: the issue's time is over
 })  # fmt: skip
 
+# What only a person may do, by `restored.hold`, once the database itself went back in time.
+AFTER_A_RESTORE: Final[frozenset[Move]] = frozenset({
+    ("sending", "paused"), ("scheduled", "draft"), ("preparing", "scheduled"),
+    ("pending", "uncertain"), ("claimed", "uncertain"), ("attempting", "uncertain"), ("deferred", "uncertain"),
+})  # fmt: skip
+
 WATCH = """
 CREATE TABLE moves_seen (what text, old text, new text);
 CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -1,0 +1,112 @@
+"""After the database went back in time: nothing that may have left already leaves again by itself.
+
+A restored backup, or a replica that lagged and took over, shows copies as waiting that readers have
+long had, digests that were sent as not yet composed, letters that arrived as due. Only a person knows
+what the backup is; this settles what can be settled and holds the rest until somebody looked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from datetime import datetime, timedelta
+
+from django.db import connection, models, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from digests import approval, composing
+from digests.models import Delivery, Issue
+from digests.sending import witness
+from subscribers.models import Letter
+
+log = logging.getLogger(__name__)
+
+State = Issue.State
+LOOK_AGAIN = "The database was restored. Look whether this left already, then approve."
+SOME_UNCERTAIN = "The database was restored. Copies that may have left since are uncertain; the others can be resumed."
+UNKNOWN = "The database was restored, and nobody knows which copies left since. Resume: some readers may get two."
+MAY_HAVE_LEFT = "may have left before the database was restored"
+# A letter that has waited for longer left long ago, on the other side of the restore.
+LETTERS_OLDER_THAN = timedelta(hours=1)
+# No process that still runs holds a fence as high as this above the last one known.
+FENCES_AHEAD = 1_000_000
+
+
+class RedisAway(Exception):
+    """Redis does not answer, so nobody can say what left."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Held:
+    """What was held: issues that are paused now, issues that are drafts again, copies and letters."""
+
+    paused: list[Issue]
+    drafts: list[Issue]
+    uncertain: int
+    letters: int
+
+
+def hold(*, now: datetime) -> Held:
+    """Pause what is under way, make drafts of what is due, call uncertain whatever may have left. May be repeated.
+
+    On failure: RedisAway; then it is to be repeated. An empty Redis is an answer: nothing is known then.
+    """
+    if not witness.ask(lambda client: client.ping()):
+        raise RedisAway
+    with transaction.atomic():
+        drafts = _reopen(now)
+        under_way = Issue.objects.select_for_update().filter(state__in=[State.SENDING, State.PAUSED])
+        paused = list(under_way.order_by("pk"))
+        uncertain = sum(map(_pause, paused))
+        letters = _give_up_letters(now)
+        fence = _move_fences_on()
+    # Only now: what was noted must count until it is settled.
+    if not witness.forgive(fence=fence):
+        raise RedisAway
+    log.warning("the database was restored: %s issues are paused, %s are drafts", len(paused), len(drafts))
+    return Held(paused, drafts, uncertain, letters)
+
+
+def _reopen(now: datetime) -> list[Issue]:
+    """What is due becomes a draft, also what the clock would compose next: it may have left on the other side."""
+    composing.compose_due(now=now)
+    Issue.objects.filter(state=State.PREPARING).update(state=State.SCHEDULED)
+    due = Issue.objects.filter(state=State.SCHEDULED, scheduled_for__lte=now)
+    return [approval.reopen(issue=issue, reason=LOOK_AGAIN, now=now) for issue in due.order_by("pk")]
+
+
+def _pause(issue: Issue) -> int:
+    """Return how many copies are uncertain by it."""
+    highest = witness.highest(issue_id=issue.pk)
+    if not highest and issue.state_reason == SOME_UNCERTAIN:
+        return 0
+    open_copies = Q(state__in=Delivery.OPEN) & Q(pk__lte=highest)
+    uncertain = issue.deliveries.filter(open_copies).update(
+        state=Delivery.State.UNCERTAIN,
+        reason=MAY_HAVE_LEFT,
+        fence=models.Func(models.Value("digests_fence"), function="nextval"),
+        settled_at=Now(),
+        lease_until=None,
+        due_at=None,
+    )
+    issue.state, issue.state_reason = State.PAUSED, SOME_UNCERTAIN if highest else UNKNOWN
+    issue.save(update_fields=["state", "state_reason", "updated_at"])
+    return uncertain
+
+
+def _give_up_letters(now: datetime) -> int:
+    waiting = Letter.objects.filter(state__in=[Letter.State.PENDING, Letter.State.ATTEMPTING])
+    return waiting.filter(created_at__lt=now - LETTERS_OLDER_THAN).update(
+        state=Letter.State.EXPIRED, reason=MAY_HAVE_LEFT, settled_at=now, lease_until=None
+    )
+
+
+def _move_fences_on() -> int:
+    """Leave room for every fence that was drawn on the other side; return the last of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT setval('digests_fence', GREATEST(last_value, %s) + %s) FROM digests_fence",
+            [witness.highest_fence(), FENCES_AHEAD],
+        )
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,191 @@
+"""Notices a database that went backwards: a restored backup, a failover to a replica that lagged behind.
+
+Such a database has forgotten copies that left, and would send them again. So each batch is noted
+outside of it before it leaves, in Redis and in the process that sends it: one of its copies and the
+batch's fence, which the database has on record by then and keeps. Before a lane claims anything, and
+before an issue is planned, the notes are compared with the rows. When a row knows less than its note,
+whatever is under way is paused, and nothing leaves until `manage.py after_restore` was run.
+
+A note costs one round trip to Redis per batch. Without Redis a process has only its own notes; that
+keeps nobody waiting.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import redis
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from digests.models import Issue
+
+log = logging.getLogger(__name__)
+
+State = Issue.State
+
+REASON: Final = (
+    "The database has forgotten copies that left: it was restored, or a replica that lagged took over. "
+    "Nothing leaves until manage.py after_restore was run."
+)
+SECONDS_TO_WAIT: Final = 0.5
+REST_SECONDS: Final = 5.0
+# Longer than backups are kept.
+KEEP_SECONDS: Final = 40 * 86_400
+
+# Notes belong to the database that holds this issue: a new house begins without any.
+HOUSE = "SELECT uuid FROM digests_issue ORDER BY id LIMIT 1"
+
+# An intent leaves its fence in the row, whatever becomes of it; every way back into the queue draws a new one.
+FORGOTTEN = """
+SELECT count(*) FROM unnest(%s::bigint[], %s::bigint[]) AS note (id, fence)
+LEFT JOIN digests_delivery AS delivery ON delivery.id = note.id
+WHERE delivery.id IS NULL OR delivery.fence < note.fence
+    OR (delivery.fence = note.fence AND delivery.state IN ('pending', 'claimed'))
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Note:
+    """One copy of a lane's newest batch, its fence, and the highest id of a copy that the lane ever promised."""
+
+    delivery_id: int
+    fence: int
+    highest: int
+
+    def dump(self) -> str:
+        return f"{self.delivery_id} {self.fence} {self.highest}"
+
+
+# house -> (issue, lane) -> note: what this process saw itself, which Redis may have lost.
+_own: dict[str, dict[tuple[int, int], Note]] = {}
+_away_until = 0.0
+
+
+class Witness:
+    """Takes the notes of one lane. Made before the lane's first claim."""
+
+    def __init__(self, *, issue_id: int, lane: int) -> None:
+        self._house = house()
+        self._place = issue_id, lane
+        known = [note for place, note in _notes(self._house, issue_id).items() if place == str(lane)]
+        self._highest = max((note.highest for note in known), default=0)
+        self._begins = True
+
+    def note(self, *, delivery_id: int, fence: int, highest: int) -> None:
+        """Before: the batch's intents are committed, and nothing of it has left."""
+        self._highest = max(self._highest, highest)
+        note = Note(delivery_id, fence, self._highest)
+        _own.setdefault(self._house, {})[self._place] = note
+        ask(functools.partial(self._write, text=note.dump()))
+
+    def _write(self, client: redis.Redis, *, text: str) -> None:
+        issue_id, lane = self._place
+        key = _key(self._house, issue_id)
+        if not self._begins:
+            client.hset(key, str(lane), text)
+            return
+        with client.pipeline(transaction=False) as pipe:
+            pipe.hset(key, str(lane), text)
+            pipe.expire(key, KEEP_SECONDS)
+            # So that an issue which the database does not know at all is missed as well.
+            pipe.set(_key(self._house, "newest"), text, ex=KEEP_SECONDS)
+            pipe.execute()
+        self._begins = False
+
+
+def is_behind(*, issue_id: int) -> bool:
+    """Whether the database has forgotten copies, of this issue or of the newest; then all that is under way is paused.
+
+    Asks Redis first and the rows then, so that a note which is taken meanwhile is never missed by its row.
+    """
+    notes = _notes(house(), issue_id).values()
+    if not notes:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(FORGOTTEN, [[note.delivery_id for note in notes], [note.fence for note in notes]])
+        forgotten = cursor.fetchone()[0]
+    if not forgotten:
+        return False
+    log.critical("the database went backwards: it has forgotten copies that left, so everything is paused")
+    Issue.objects.filter(state=State.SENDING).update(state=State.PAUSED, state_reason=REASON)
+    waiting = Issue.objects.filter(state__in=[State.SCHEDULED, State.PREPARING], scheduled_for__lte=timezone.now())
+    waiting.update(state_reason=REASON)
+    return True
+
+
+def highest(*, issue_id: int) -> int:
+    """No copy of the issue above this id has left; 0 when there is no note of it."""
+    return max((note.highest for place, note in _notes(house(), issue_id).items() if place != "newest"), default=0)
+
+
+def highest_fence() -> int:
+    """The highest fence that was noted lately; 0 when none was."""
+    newest = _notes(house(), 0).get("newest")
+    return newest.fence if newest else 0
+
+
+def forgive(*, fence: int) -> bool:
+    """Whatever was noted with a fence up to this one is settled. Returns False when Redis does not answer."""
+    key = _key(house(), "forgiven")
+    return bool(ask(lambda client: client.set(key, fence, ex=KEEP_SECONDS)))
+
+
+def house() -> str:
+    """What tells this database's notes from those of another one that uses the same Redis."""
+    with connection.cursor() as cursor:
+        cursor.execute(HOUSE)
+        row = cursor.fetchone()
+    return str(row[0]) if row else ""
+
+
+def ask(question: Callable[[redis.Redis], Any]) -> Any:
+    """Redis' answer; None when it is away, and then nobody asks for some seconds."""
+    global _away_until  # noqa: PLW0603  # one breaker for the process
+    if time.monotonic() < _away_until:
+        return None
+    try:
+        return question(_connect(settings.REDIS_URL))
+    except redis.RedisError:
+        log.warning("Redis is away: what leaves is noted in this process only")
+        _away_until = time.monotonic() + REST_SECONDS
+        return None
+
+
+def _notes(of: str, issue_id: int) -> dict[str, Note]:
+    """The notes of the issue by lane, and the newest of all as `newest`; none that was forgiven."""
+
+    def read(client: redis.Redis) -> Any:
+        with client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(_key(of, issue_id))
+            pipe.mget(_key(of, "newest"), _key(of, "forgiven"))
+            return pipe.execute()
+
+    by_lane, (newest, forgiven) = ask(read) or ({}, (None, None))
+    found = [(lane.decode(), Note(*map(int, text.split()))) for lane, text in by_lane.items()]
+    found += [("newest", Note(*map(int, newest.split())))] if newest else []
+    found += [(str(lane), note) for (issue, lane), note in _own.get(of, {}).items() if issue == issue_id]
+    return _latest(found, after=int(forgiven or 0))
+
+
+def _latest(found: Iterable[tuple[str, Note]], *, after: int) -> dict[str, Note]:
+    latest: dict[str, Note] = {}
+    for place, note in found:
+        if note.fence > max(after, latest[place].fence if place in latest else 0):
+            latest[place] = note
+    return latest
+
+
+def _key(of: str, what: int | str) -> str:
+    return f"{settings.CACHES['default'].get('KEY_PREFIX', '')}:left:{of}:{what}"
+
+
+@functools.lru_cache(maxsize=4)
+def _connect(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_timeout=SECONDS_TO_WAIT, socket_connect_timeout=SECONDS_TO_WAIT)
