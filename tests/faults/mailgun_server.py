@@ -1,7 +1,8 @@
-"""A real HTTP server that speaks the sending part of Mailgun's interface, and fails where told to.
+"""A real HTTP server that speaks the sending part of Mailgun's and of Resend's interface, and fails where told to.
 
 It takes ``POST /v3/<domain>/messages`` (form or multipart), checks the key, and records one
 copy per recipient with the texts merged from `recipient-variables`, as Mailgun would send them.
+It takes ``POST /emails`` (JSON), and what it took with an ``Idempotency-Key`` only once, as Resend does.
 
 A script is JSON: ``{"key": "secret", "rules": [{"do": "status", "status": 429, "headers":
 {"Retry-After": "7"}, "times": 1}]}``. `do` is one of `DEEDS`; `match` is searched in the
@@ -87,6 +88,9 @@ class Server(ThreadingHTTPServer):
         self.key = str(given.pop("key", "secret"))
         self.accepted: list[Accepted] = []
         self.requests: list[dict[str, list[str]]] = []
+        self.connections = 0
+        # Idempotency-Key -> the form that came with it, and the id that it was given.
+        self.keys: dict[str, tuple[dict[str, list[str]], str]] = {}
         self.lock = threading.Lock()
         self._journal = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if journal else None
 
@@ -121,10 +125,17 @@ class Server(ThreadingHTTPServer):
                         return rule
         return None
 
-    def record(self, form: dict[str, list[str]]) -> None:
-        """Accept the request: a copy for each recipient."""
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
+
+    def record(self, form: dict[str, list[str]], *, key: str = "") -> str:
+        """Accept the request: a copy for each recipient. Returns the id that they share."""
         variables = json.loads(form.get("recipient-variables", ["{}"])[0])
+        name = f"<{len(self.requests)}.{time.time_ns()}@local>"
         with self.lock:
+            if key:
+                self.keys[key] = (form, name)
             for to in form["to"]:
                 one = _merged(parseaddr(to)[1], form, variables)
                 self.accepted.append(one)
@@ -132,6 +143,7 @@ class Server(ThreadingHTTPServer):
                     os.write(self._journal, json.dumps(asdict(one)).encode() + b"\n")
             if self._journal is not None:
                 os.fsync(self._journal)
+        return name
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -144,23 +156,28 @@ class _Handler(BaseHTTPRequestHandler):
             return
         form = self._form()
         server.requests.append(form)
-        if not re.fullmatch(r"/v3/[^/]+/messages", self.path):
+        key = self.headers.get("Idempotency-Key", "")
+        if not re.fullmatch(r"/v3/[^/]+/messages|/emails", self.path):
             self._answer(404, "Domain not found")
-        elif self.headers.get("Authorization") != f"Basic {base64.b64encode(f'api:{server.key}'.encode()).decode()}":
+        elif self.headers.get("Authorization") not in self._credentials(server.key):
             self._answer(401, "Forbidden")
+        elif key in server.keys:
+            self._repeated(form, *server.keys[key])
         elif (rule := server.rule(" ".join(form.get("to", [])))) is not None:
-            self._fail(rule, form)
+            self._fail(rule, form, key)
         else:
-            server.record(form)
-            self._queued()
+            self._queued(server.record(form, key=key))
+
+    def _credentials(self, key: str) -> set[str]:
+        return {f"Basic {base64.b64encode(f'api:{key}'.encode()).decode()}", f"Bearer {key}"}
 
     def _early(self, server: Server) -> Rule | None:
         early = [rule for rule in server.rules if rule.do == "rst_before"]
         return next((rule for rule in early if server.rule("") is rule), None)
 
-    def _fail(self, rule: Rule, form: dict[str, list[str]]) -> None:
+    def _fail(self, rule: Rule, form: dict[str, list[str]], key: str) -> None:
         if rule.do in {"status_after", "rst_after", "silence_after", "garbage"}:
-            cast("Server", self.server).record(form)
+            cast("Server", self.server).record(form, key=key)
         if rule.do.startswith("status"):
             self._answer(rule.status, rule.body, **rule.headers)
         elif rule.do.startswith("rst"):
@@ -174,13 +191,20 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, "<html>Mailgun Magnificent API</html>")
 
-    def _queued(self) -> None:
-        number = len(cast("Server", self.server).requests)
-        self._answer(200, json.dumps({"id": f"<{number}.{time.time_ns()}@local>", "message": "Queued. Thank you."}))
+    def _repeated(self, form: dict[str, list[str]], first: dict[str, list[str]], name: str) -> None:
+        if form == first:
+            self._queued(name)
+        else:
+            self._answer(409, '{"statusCode": 409, "name": "invalid_idempotent_request"}')
+
+    def _queued(self, name: str) -> None:
+        self._answer(200, json.dumps({"id": name, "message": "Queued. Thank you."}))
 
     def _form(self) -> dict[str, list[str]]:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         kind = self.headers.get("Content-Type", "")
+        if kind == "application/json":
+            return _as_form(json.loads(body))
         if not kind.startswith("multipart/form-data"):
             return parse_qs(body.decode(), keep_blank_values=True)
         message = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body, policy=policy.HTTP)
@@ -205,6 +229,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name is the base class's
         """Silent: the journal is the record."""
+
+
+def _as_form(message: dict[str, Any]) -> dict[str, list[str]]:
+    """Resend's JSON with Mailgun's names."""
+    headers = dict(message.get("headers", {}))
+    variables = json.loads(headers.pop("X-Metadata", "{}"))
+    form = {name: [message[name]] for name in ("from", "subject", "text", "html")}
+    form |= {f"h:{name}": [value] for name, value in headers.items()}
+    return form | {"to": message["to"]} | {f"v:{name}": [value] for name, value in variables.items()}
 
 
 def _merged(recipient: str, form: dict[str, list[str]], variables: dict[str, dict[str, str]]) -> Accepted:

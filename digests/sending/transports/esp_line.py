@@ -124,8 +124,8 @@ class Line:
         """Have a session whose connection is fresh, or was used a moment ago."""
         if time.monotonic() - self._idle_since > IDLE_SECONDS:
             self._backend.close()
-        if self._backend.open():
-            self._watch.watch(self._backend.session)
+        if self._backend.open() and getattr(self._backend, "session", None) is not None:
+            self._watch.watch(self._backend.session, url=self._backend.api_url)
         if self._provider in IDEMPOTENCY_HEADER:
             self._backend.session.headers[IDEMPOTENCY_HEADER[self._provider]] = first.delivery_uuid
 

@@ -1,5 +1,6 @@
 """How far an HTTP request came: the outcome of a copy follows from this, not from the exception."""
 
+import os
 from typing import Any
 
 import requests
@@ -28,8 +29,15 @@ class Watch:
         """
         self.phase = Phase.BODY if self.phase is Phase.CONNECT else Phase.FINAL
 
-    def watch(self, session: requests.Session) -> None:
-        """From now on this session's requests are noted. It follows no redirect and repeats nothing."""
+    def watch(self, session: requests.Session, *, url: str) -> None:
+        """From now on this session's requests are noted. It follows no redirect and repeats nothing.
+
+        What the environment says of proxies and certificates for `url` is read here, once: requests would
+        read all of it, and ~/.netrc, for each request, which is a third of a single message's cost.
+        """
+        session.proxies.update(requests.utils.get_environ_proxies(url))
+        session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        session.trust_env = False
         adapter = _Adapter(self)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
