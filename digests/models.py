@@ -204,7 +204,7 @@ class Snapshot(models.Model):
 
 
 class Delivery(models.Model):
-    """One copy of one issue for one subscriber. Its state changes only in `digests.sending` and `digests.events`."""
+    """One copy of one issue for one subscriber. Its state changes only in `digests.sending` and `digests.effects`."""
 
     class State(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -294,7 +294,7 @@ class Delivery(models.Model):
 class DeliveryEvent(models.Model):
     """What a provider or a mailbox later said of a copy. Stored once per provider's event id.
 
-    An event whose copy is not known (yet) is parked with `delivery` empty and `settled_at` empty.
+    What is not settled is due: new ones at once, those whose copy is not known (yet) again and again.
     """
 
     class Kind(models.TextChoices):
@@ -324,6 +324,8 @@ class DeliveryEvent(models.Model):
     description = models.CharField(max_length=300, blank=True)
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField(default=timezone.now)
+    # When it is looked at (again), until it is settled.
+    due_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -346,8 +348,10 @@ class DeliveryEvent(models.Model):
             ),
         ]
         indexes = [
-            # events.settle_parked: events that wait for their copy.
-            models.Index("received_at", condition=Q(settled_at__isnull=True), name="event_parked"),
+            # settling: what is to be looked at.
+            models.Index("due_at", condition=Q(settled_at__isnull=True), name="event_due"),
+            # returns.arrivals: how much has come back about one copy or letter.
+            models.Index("delivery_uuid", condition=Q(provider__in=["dsn", "arf"]), name="event_returned"),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from digests import composing, events
+from digests import composing, settling
 from digests.returns import mailbox
 from digests.sending import pump, tasks
 
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 @shared_task
 def tick() -> None:
-    """Compose what is due, wake the engine, settle parked events, read returned mail.
+    """Compose what is due, wake the engine, settle events, read returned mail.
 
     Harmless when late, early or doubled.
     """
     now = timezone.now()
-    for step in (composing.compose_due, _wake_engine, events.settle_parked, mailbox.read_configured):
+    for step in (composing.compose_due, _wake_engine, settling.settle, mailbox.read_configured):
         try:
             step(now=now)
         except Exception:

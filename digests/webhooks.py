@@ -1,8 +1,9 @@
 """/webhooks/<provider>/: Anymail's views behind our own address, never open without a proof.
 
 Anymail verifies (WEBHOOK_SECRET as basic auth, and a provider's signature where it has one) and
-translates; `events` stores. The answers: 200 stored, 400 not verified or not readable, 401 no
-credentials, 403 not set up here, 404 no such provider, 503 not stored, so that it is sent again.
+translates; `events` stores, and a worker acts on what is stored soon after. The answers: 200 stored,
+400 not verified or not readable, 401 no credentials, 403 not set up here, 404 no such provider,
+503 not stored, so that it is sent again.
 """
 
 import logging
@@ -27,9 +28,10 @@ from anymail.webhooks.unisender_go import UnisenderGoTrackingWebhookView
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from digests import events
+from digests import events, settling
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +110,6 @@ def _lacks_credentials(request: HttpRequest) -> bool:
 class _Careful:
     """Goes before one of Anymail's views: hostile payloads are refused, one bad event stops no other."""
 
-    signal: Any
     esp_name: str
 
     def run_validators(self, request: HttpRequest) -> None:
@@ -129,15 +130,15 @@ class _Careful:
         return found
 
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        """Each event by itself: 503 if any could not be stored, and a repeat costs the others nothing."""
+        """Store, and no more: 503 if any event could not be stored, and a repeat costs the others nothing."""
         self.run_validators(request)
-        outcomes = [
-            outcome
-            for event in self.parse_events(request)
-            for _, outcome in self.signal.send_robust(sender=type(self), event=event, esp_name=self.esp_name)
-        ]
-        failed = any(isinstance(outcome, Exception) for outcome in outcomes)
-        return HttpResponse(status=503 if failed else 200)
+        told = self.parse_events(request)
+        try:
+            events.store(events=told, provider=self.esp_name, now=timezone.now())
+        except events.NotStored:
+            return HttpResponse(status=503)
+        settling.hint()
+        return HttpResponse()
 
 
 VIEWS: Final = {

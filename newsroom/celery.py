@@ -28,9 +28,13 @@ class HintTask(DjangoTask):  # type: ignore[type-arg]  # generic only in the stu
         """Queue the task once the transaction is committed; a broker that is away is logged, not raised."""
         transaction.on_commit(functools.partial(self._hint, args, kwargs))
 
-    def _hint(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def hint_in(self, seconds: float) -> None:
+        """`delay_on_commit` for a task without arguments that is to run a few seconds later."""
+        transaction.on_commit(functools.partial(self._hint, (), {}, countdown=seconds))
+
+    def _hint(self, args: tuple[Any, ...], kwargs: dict[str, Any], **options: Any) -> None:
         try:
-            self.apply_async(args, kwargs, retry=False)
+            self.apply_async(args, kwargs, retry=False, **options)
         except (OperationalError, OSError):
             log.warning("the broker is away: %s waits for the clock", self.name)
 

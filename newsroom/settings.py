@@ -179,6 +179,8 @@ CELERY_TASK_QUEUES = [Queue("transactional"), Queue("webhooks"), Queue("digest")
 CELERY_TASK_ROUTES = {
     "subscribers.*": {"queue": "transactional"},
     "articles.*": {"queue": "transactional"},
+    # The first pattern that fits decides.
+    "digests.settling.*": {"queue": "webhooks"},
     "digests.*": {"queue": "digest"},
 }
 CELERY_TIMEZONE = "UTC"

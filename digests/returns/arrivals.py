@@ -17,7 +17,7 @@ from typing import Final
 
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 
-from digests import events
+from digests import events, settling
 from digests.models import Delivery, DeliveryEvent
 from digests.returns import notices, verp
 from digests.returns.notices import Kind, Notice
@@ -121,7 +121,7 @@ def _record(notice: Notice, subject: _Subject, now: datetime) -> Arrival:
     if said_before[:MOST_EVENTS_PER_COPY].count() >= MOST_EVENTS_PER_COPY:
         log.warning("more than %s notices about one copy; the rest is ignored", MOST_EVENTS_PER_COPY)
         return Arrival.IGNORED
-    row = events.record(event=_event(notice, subject, now), provider=provider, now=now)
+    row = settling.record(event=_event(notice, subject, now), provider=provider, now=now)
     return Arrival.RECORDED if row is not None else Arrival.REPEATED
 
 

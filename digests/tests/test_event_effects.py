@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from digests import events
+from digests import settling
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
 from mailkit import addresses
@@ -36,7 +36,7 @@ def copy(newsletter: Newsletter, reader: Subscriber) -> Copy:
 
 
 def record(event: Any, now: datetime) -> None:
-    events.record(event=event, provider="Mailgun", now=now)
+    settling.record(event=event, provider="Mailgun", now=now)
 
 
 def state_of(delivery: Delivery) -> str:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from digests import events
+from digests import effects, settling
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
 from subscribers import suppression
@@ -27,7 +27,7 @@ def copy(issue: Issue, newsletter: Newsletter) -> Delivery:
 
 
 def record(event: Any, now: datetime) -> DeliveryEvent | None:
-    return events.record(event=event, provider="Mailgun", now=now)
+    return settling.record(event=event, provider="Mailgun", now=now)
 
 
 def test_by_the_uuid_that_went_along(copy: Delivery, now: datetime) -> None:
@@ -80,10 +80,10 @@ def test_an_event_that_is_faster_than_our_commit_waits_for_it(copy: Delivery, no
     row = record(copies.said("bounced", message_id="<remote-2>", recipient="anna@readers.example", **GONE), now)
     assert row is not None
     assert row.settled_at is None
-    assert events.settle_parked(now=now + timedelta(minutes=1)) == 0
+    assert settling.settle(now=now + timedelta(minutes=1)) == 0
 
     Delivery.objects.filter(pk=copy.pk).update(remote_id="<remote-2>")
-    assert events.settle_parked(now=now + timedelta(minutes=2)) == 1
+    assert settling.settle(now=now + timedelta(minutes=2)) == 1
 
     copy.refresh_from_db()
     settled = DeliveryEvent.objects.get()
@@ -98,10 +98,10 @@ def test_an_event_waits_while_its_copy_is_on_its_way(copy: Delivery, now: dateti
     lease = {"state": State.ATTEMPTING, "lease_until": now + timedelta(minutes=2)}
     Delivery.objects.filter(pk=copy.pk).update(**lease)
     record(copies.said(kind, copy), now)
-    assert events.settle_parked(now=now + timedelta(minutes=1)) == 0
+    assert settling.settle(now=now + timedelta(minutes=1)) == 0
 
     Delivery.objects.filter(pk=copy.pk).update(state=State.UNCERTAIN, lease_until=None)
-    assert events.settle_parked(now=now + timedelta(minutes=3)) == 1
+    assert settling.settle(now=now + timedelta(minutes=3)) == 1
 
     copy.refresh_from_db()
     assert copy.state == expected
@@ -113,7 +113,7 @@ def test_an_event_whose_copy_was_settled_meanwhile_is_done(copy: Delivery, now: 
     record(copies.said("delivered", copy), now)
     Delivery.objects.filter(pk=copy.pk).update(state=State.ACCEPTED, reason="250 ok", lease_until=None)
 
-    assert events.settle_parked(now=now) == 1
+    assert settling.settle(now=now + timedelta(minutes=1)) == 1
 
     copy.refresh_from_db()
     assert (copy.state, copy.reason) == (State.ACCEPTED, "250 ok")
@@ -123,7 +123,7 @@ def test_an_event_whose_copy_was_settled_meanwhile_is_done(copy: Delivery, now: 
 def test_an_event_of_nobody_is_given_up_after_a_day(db: None, now: datetime, hours: int, settled: bool) -> None:
     record(copies.said("bounced", metadata={"delivery": str(uuid4())}, recipient="x@y.example", **GONE), now)
 
-    events.settle_parked(now=now + timedelta(hours=hours))
+    settling.settle(now=now + timedelta(hours=hours))
 
     row = DeliveryEvent.objects.get()
     assert (row.settled_at is not None) is settled
@@ -135,7 +135,7 @@ def test_what_a_stranger_opened_is_not_kept(db: None, now: datetime) -> None:
     record(copies.said("opened", metadata={"delivery": str(uuid4())}), now)
     assert DeliveryEvent.objects.count() == 1
 
-    events.settle_parked(now=now + timedelta(hours=25))
+    settling.settle(now=now + timedelta(hours=25))
 
     assert DeliveryEvent.objects.count() == 0
 
@@ -143,14 +143,14 @@ def test_what_a_stranger_opened_is_not_kept(db: None, now: datetime) -> None:
 def test_many_events_of_nobody_do_not_hold_up_one_of_ours(
     copy: Delivery, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "PARKED_AT_ONCE", 2)
+    monkeypatch.setattr(settling, "BATCH", 2)
     Delivery.objects.filter(pk=copy.pk).update(remote_id="")
     for number in range(5):
         record(copies.said("delivered", message_id=f"<other-{number}>"), now)
     record(copies.said("delivered", message_id="<late>"), now + timedelta(seconds=1))
     Delivery.objects.filter(pk=copy.pk).update(remote_id="<late>")
 
-    assert events.settle_parked(now=now + timedelta(minutes=1)) == 1
+    assert settling.settle(now=now + timedelta(minutes=2)) == 1
 
 
 def test_one_event_that_breaks_stops_no_other(
@@ -163,16 +163,16 @@ def test_one_event_that_breaks_stops_no_other(
     DeliveryEvent.objects.update(settled_at=None)
     record(copies.said("delivered", second), now)
     Delivery.objects.all().update(state=State.UNCERTAIN, lease_until=None)
-    apply = events._apply
+    follow = effects.follow
 
-    def stumble(row: DeliveryEvent, moment: datetime) -> DeliveryEvent | None:
+    def stumble(row: DeliveryEvent, copy: Delivery, moment: datetime) -> effects.Effect:
         if row.pk == broken.pk:
             raise ZeroDivisionError
-        return apply(row, moment)
+        return follow(row, copy, moment)
 
-    monkeypatch.setattr(events, "_apply", stumble)
+    monkeypatch.setattr(effects, "follow", stumble)
 
-    assert events.settle_parked(now=now) == 1
+    assert settling.settle(now=now + timedelta(minutes=1)) == 1
     second.refresh_from_db()
     assert second.state == State.ACCEPTED
 

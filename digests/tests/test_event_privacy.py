@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from digests import events, stats
+from digests import settling, stats
 from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
 from subscribers.models import Newsletter
@@ -20,7 +20,7 @@ def copy_of(newsletter: Newsletter, *, tracking: bool) -> Delivery:
 def test_a_reader_who_agreed_is_counted_as_a_person(newsletter: Newsletter, now: datetime, kind: str) -> None:
     delivery = copy_of(newsletter, tracking=True)
 
-    row = events.record(event=copies.said(kind, delivery), provider="Mailgun", now=now)
+    row = settling.record(event=copies.said(kind, delivery), provider="Mailgun", now=now)
 
     assert row is not None
     assert row.delivery == delivery
@@ -29,7 +29,7 @@ def test_a_reader_who_agreed_is_counted_as_a_person(newsletter: Newsletter, now:
 def test_an_open_of_anybody_else_is_not_kept_at_all(newsletter: Newsletter, now: datetime) -> None:
     delivery = copy_of(newsletter, tracking=False)
 
-    assert events.record(event=copies.said("opened", delivery), provider="Mailgun", now=now) is None
+    assert settling.record(event=copies.said("opened", delivery), provider="Mailgun", now=now) is None
     assert DeliveryEvent.objects.count() == 0
 
 
@@ -37,7 +37,7 @@ def test_a_click_of_anybody_else_is_counted_for_the_issue_alone(newsletter: News
     delivery = copy_of(newsletter, tracking=False)
     said = copies.said("clicked", delivery, message_id=f"<{delivery.uuid}@x.example>")
 
-    events.record(event=said, provider="Mailgun", now=now)
+    settling.record(event=said, provider="Mailgun", now=now)
 
     stored: dict[str, Any] = dict(DeliveryEvent.objects.values().get())
     assert stored["issue_id"] == delivery.issue_id
@@ -53,7 +53,7 @@ def test_a_click_of_an_erased_reader_is_nobodys(newsletter: Newsletter, now: dat
     assert delivery.subscriber is not None
     delivery.subscriber.delete()
 
-    events.record(event=said, provider="Mailgun", now=now)
+    settling.record(event=said, provider="Mailgun", now=now)
 
     assert DeliveryEvent.objects.get().delivery is None
 
@@ -62,6 +62,6 @@ def test_the_repeated_click_of_anybody_is_one(newsletter: Newsletter, now: datet
     said = copies.said("clicked", copy_of(newsletter, tracking=False))
 
     for _ in range(5):
-        events.record(event=said, provider="Mailgun", now=now)
+        settling.record(event=said, provider="Mailgun", now=now)
 
     assert DeliveryEvent.objects.count() == 1

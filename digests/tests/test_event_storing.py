@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from digests import events
+from digests import settling
 from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
 from subscribers.models import Newsletter
@@ -19,7 +19,7 @@ def sent(newsletter: Newsletter) -> Delivery:
 
 
 def record(event: Any, now: datetime, provider: str = "Mailgun") -> DeliveryEvent | None:
-    return events.record(event=event, provider=provider, now=now)
+    return settling.record(event=event, provider=provider, now=now)
 
 
 def test_a_hundred_repeats_are_one_row(sent: Delivery, now: datetime) -> None:

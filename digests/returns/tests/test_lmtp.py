@@ -81,7 +81,7 @@ def test_while_the_database_is_away_the_mail_stays_in_the_queue(
     def away(**_: object) -> None:
         raise OperationalError
 
-    monkeypatch.setattr(events, "record", away)
+    monkeypatch.setattr(events, "store", away)
     with pytest.raises(smtplib.SMTPDataError) as caught:
         client.sendmail("", [mails.return_path(copy)], mails.mail("postfix_gone", copy))
     assert caught.value.smtp_code == 451

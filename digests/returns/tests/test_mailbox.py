@@ -83,7 +83,7 @@ def test_no_mail_is_deleted_before_its_event_is_committed(
     def away(**_: object) -> None:
         raise OperationalError
 
-    monkeypatch.setattr(events, "record", away)
+    monkeypatch.setattr(events, "store", away)
     with mailbox_server.running(protocol, [mails.mail("postfix_gone", copy)]) as server:
         with pytest.raises(OperationalError):
             mailbox.read(account=account(protocol, server.port), now=now)

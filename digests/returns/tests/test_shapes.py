@@ -15,6 +15,7 @@ from subscribers.models import Subscriber, Subscription
 GONE = ("hard_bounce", "rejected", "hard_bounce")
 POLICY = ("hard_bounce", "rejected", None)
 LATER = ("soft_bounce", "uncertain", None)
+LOST = ("soft_bounce", "rejected", None)
 ANGRY = ("complaint", "uncertain", "complaint")
 EFFECTS = {
     "arf_by_message_id": ANGRY,
@@ -29,15 +30,15 @@ EFFECTS = {
     "postfix_delayed": LATER,
     "postfix_delivered": ("delivered", "accepted", None),
     "postfix_elsewhere": POLICY,
-    "postfix_expired": LATER,
-    "postfix_full": LATER,
+    "postfix_expired": LOST,
+    "postfix_full": LOST,
     "postfix_generic_but_coded": POLICY,
     "postfix_gone": GONE,
     "postfix_headers_only": GONE,
     "postfix_no_code": GONE,
     "postfix_policy": POLICY,
     "qmail": GONE,
-    "qmail_connection": LATER,
+    "qmail_connection": LOST,
     "qmail_no_code": GONE,
     "rfc6533": GONE,
     "rfc6533_quoted_printable": GONE,

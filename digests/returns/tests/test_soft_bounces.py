@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from digests import events
+from digests import settling
 from digests.models import Delivery, DeliveryEvent
 from digests.returns import arrivals
 from digests.returns.tests import mails
@@ -39,7 +39,7 @@ class House:
     def tell(self, copy: Delivery, day: int, said: str = "bounced", **fields: Any) -> None:
         at = self.now + timedelta(days=day, hours=1)
         event = copies.said(said, copy, timestamp=at, **(FULL if said == "bounced" else {}) | fields)
-        events.record(event=event, provider="Mailgun", now=at)
+        settling.record(event=event, provider="Mailgun", now=at)
 
     def reason(self) -> str | None:
         found = suppression.find(self.reader.address_hash)

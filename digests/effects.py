@@ -1,0 +1,175 @@
+"""What follows from an event, once its copy or letter is known.
+
+A copy changes only from `uncertain` to `accepted` or `rejected`; the rest of what an event does is
+about the reader: a mailbox that is not there or a complaint is suppressed, a wish to leave is granted.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum, auto
+from typing import Final
+
+from django.db.models import Q
+
+from digests.events import CLOCK_SKEW
+from digests.models import Delivery, DeliveryEvent, Issue
+from digests.returns import soft
+from subscribers import consent, signup, suppression
+from subscribers.models import Letter, Subscription, Suppression
+
+Kind = DeliveryEvent.Kind
+State = Delivery.State
+
+# Kinds that say what a reader did rather than what became of the mail.
+PERSONAL: Final = (Kind.OPEN, Kind.CLICK)
+
+
+class Effect(Enum):
+    """What became of an event: done; to be looked at again; not to be kept at all."""
+
+    SETTLED = auto()
+    WAITING = auto()
+    FORGOTTEN = auto()
+
+
+def is_quiet(row: DeliveryEvent, delivery: Delivery) -> bool:
+    """Whether nothing changes but the event's own row, so that many of its kind may share a transaction."""
+    if row.kind in PERSONAL:
+        return True
+    is_news = row.kind == Kind.DELIVERED
+    is_passing = row.kind == Kind.SOFT_BOUNCE and not row.gave_up
+    is_about_us = row.kind == Kind.HARD_BOUNCE and not row.about_mailbox
+    concerns_nobody = is_news or is_passing or is_about_us or delivery.subscriber is None
+    return concerns_nobody and delivery.state != State.UNCERTAIN
+
+
+def follow(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    """Do what the event of a copy asks for, in the caller's transaction."""
+    row.delivery, row.issue, row.delivery_uuid = delivery, delivery.issue, delivery.uuid
+    return HANDLERS[Kind(row.kind)](row, delivery, now)
+
+
+def follow_letter(row: DeliveryEvent, letter: Letter, now: datetime) -> Effect:
+    """A letter has no copy, but its mailbox may be gone or its reader angry."""
+    if row.kind == Kind.COMPLAINT or (row.kind == Kind.HARD_BOUNCE and row.about_mailbox):
+        reason = Suppression.Reason.COMPLAINT if row.kind == Kind.COMPLAINT else Suppression.Reason.HARD_BOUNCE
+        _suppress(row.address_hash or letter.subscriber.address_hash, reason, row, now)
+    return Effect.FORGOTTEN if row.kind in PERSONAL else Effect.SETTLED
+
+
+def _delivered(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    return _settle_copy(delivery, State.ACCEPTED, "", Q(), now)
+
+
+def _soft_bounce(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    """A delay says nothing yet. A copy that was given up is lost; often enough (`returns.soft`), so is the address."""
+    if not row.gave_up:
+        return Effect.SETTLED
+    reader = delivery.subscriber
+    if reader is not None:
+        _hold(delivery)
+        row.save()  # so that it counts
+        if soft.is_enough(subscriber_id=reader.pk):
+            _suppress(reader.address_hash, Suppression.Reason.SOFT_BOUNCE, row, now)
+    return _settle_lost(row, delivery, now)
+
+
+def _hard_bounce(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    reader = delivery.subscriber
+    if row.about_mailbox and reader is not None and not _proved_since(row, reader.pk):
+        _hold(delivery)
+        _suppress(row.address_hash or reader.address_hash, Suppression.Reason.HARD_BOUNCE, row, now)
+    return _settle_lost(row, delivery, now)
+
+
+def _complaint(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    reader = delivery.subscriber
+    if reader is not None and not _proved_since(row, reader.pk):
+        subscription = _hold(delivery)
+        _suppress(row.address_hash or reader.address_hash, Suppression.Reason.COMPLAINT, row, now)
+        _leave(subscription, row, "complaint", now)
+    return Effect.SETTLED
+
+
+def _unsubscribe(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    _leave(_hold(delivery), row, "provider", now)
+    return Effect.SETTLED
+
+
+def _open(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    """Kept only for a reader who agreed; nobody else's opening is our business, not even as a number."""
+    agreed = delivery.subscriber is not None and delivery.subscriber.tracking_consent
+    return Effect.SETTLED if agreed else Effect.FORGOTTEN
+
+
+def _click(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    """Counted for the issue; who it was is kept only of a reader who agreed."""
+    if delivery.subscriber is None or not delivery.subscriber.tracking_consent:
+        row.delivery, row.delivery_uuid, row.remote_id = None, None, ""
+    return Effect.SETTLED
+
+
+HANDLERS: Final[Mapping[Kind, Callable[[DeliveryEvent, Delivery, datetime], Effect]]] = {
+    Kind.DELIVERED: _delivered,
+    Kind.SOFT_BOUNCE: _soft_bounce,
+    Kind.HARD_BOUNCE: _hard_bounce,
+    Kind.COMPLAINT: _complaint,
+    Kind.UNSUBSCRIBE: _unsubscribe,
+    Kind.OPEN: _open,
+    Kind.CLICK: _click,
+}
+
+
+def _settle_lost(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    # A bounce of an earlier attempt says nothing of the one that is uncertain now.
+    of_this_attempt = Q(attempted_at__lte=row.occurred_at + CLOCK_SKEW)
+    return _settle_copy(delivery, State.REJECTED, row.description[:200] or "bounced", of_this_attempt, now)
+
+
+def _settle_copy(delivery: Delivery, state: State, reason: str, condition: Q, now: datetime) -> Effect:
+    """uncertain -> `state`; a copy that is still on its way may become uncertain, so its event waits."""
+    if delivery.state == State.UNCERTAIN:
+        uncertain = Delivery.objects.filter(condition, pk=delivery.pk, state=State.UNCERTAIN)
+        if uncertain.update(state=state, reason=reason, settled_at=now):
+            _lift_exceptions(delivery.issue_id)
+            return Effect.SETTLED
+        delivery.refresh_from_db(fields=["state"])
+    return Effect.WAITING if delivery.state in (*Delivery.OPEN, State.UNCERTAIN) else Effect.SETTLED
+
+
+def _lift_exceptions(issue_id: int) -> None:
+    """A finished issue whose last exception is settled is simply sent. The lock keeps `closing` out meanwhile."""
+    issue = Issue.objects.select_for_update().get(pk=issue_id)
+    if issue.state != Issue.State.SENT_WITH_EXCEPTIONS:
+        return
+    if not Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.EXCEPTIONS).exists():
+        Issue.objects.filter(pk=issue_id).update(state=Issue.State.SENT, state_reason="")
+
+
+def _proved_since(row: DeliveryEvent, subscriber_id: int) -> bool:
+    """Whether the reader has confirmed after the event: an old report does not undo a newer wish."""
+    return Subscription.objects.filter(subscriber_id=subscriber_id, confirmed_at__gt=row.occurred_at).exists()
+
+
+def _hold(delivery: Delivery) -> Subscription | None:
+    """Lock the reader as the engine does (`intents`), so that no intent is committed after this event is."""
+    if delivery.subscriber_id is None:
+        return None
+    held = Subscription.objects.filter(
+        subscriber_id=delivery.subscriber_id, newsletter_id=delivery.issue.newsletter_id
+    ).select_related("subscriber", "newsletter")
+    return held.select_for_update(no_key=True, of=("self", "subscriber")).first()
+
+
+def _suppress(address_hash: str, reason: Suppression.Reason, row: DeliveryEvent, now: datetime) -> None:
+    suppression.suppress_hash(address_hash=address_hash, reason=reason, note=f"reported by {row.provider}", now=now)
+
+
+def _leave(subscription: Subscription | None, row: DeliveryEvent, reason: str, now: datetime) -> None:
+    """Unsubscribe, unless the reader is gone, has left already or has confirmed since."""
+    if subscription is None or subscription.state == Subscription.State.UNSUBSCRIBED:
+        return
+    if subscription.confirmed_at is not None and subscription.confirmed_at > row.occurred_at:
+        return
+    evidence = consent.Evidence(basis=f"reported by {row.provider}")
+    signup.unsubscribe(subscription=subscription, evidence=evidence, reason=reason, now=now)
