@@ -29,14 +29,14 @@ def store(*, image: Image, upload: IO[Any] | bytes, actor: User | None) -> Image
     renditions of WIDTHS, none larger than the picture. Files that the row had
     before are removed on commit. On failure: PictureRefused, and no file is left.
     """
-    master = pictures.clean(upload, max_width=MASTER_WIDTH)
+    master, smaller = pictures.clean_in_sizes(upload, max_width=MASTER_WIDTH, widths=WIDTHS, formats=("JPEG", "WEBP"))
     before = list(files_of(image))
     written: list[str] = []
     try:
         stem = f"{FOLDER}/{secrets.token_hex(12)}"
         image.file.name = _write(f"{stem}.{master.extension}", master.bytes, written)
         image.width, image.height = master.width, master.height
-        image.renditions = _renditions(stem, master, written)
+        image.renditions = _keep(stem, smaller, written)
         if not image.pk:
             image.uploaded_by = actor
         image.save()
@@ -79,14 +79,11 @@ def _take_files_along(instance: Image, **_signal: Any) -> None:
     transaction.on_commit(lambda: remove_files(names))
 
 
-def _renditions(stem: str, master: pictures.CleanPicture, written: list[str]) -> dict[str, dict[str, str]]:
-    widths = [width for width in WIDTHS if width < master.width] or [master.width]
+def _keep(stem: str, renditions: list[pictures.CleanPicture], written: list[str]) -> dict[str, dict[str, str]]:
     made: dict[str, dict[str, str]] = {"jpeg": {}, "webp": {}}
-    for width in widths:
-        jpeg = pictures.rendition(master.bytes, width, format="JPEG")
-        webp = pictures.rendition(master.bytes, width, format="WEBP")
-        made["jpeg"][str(width)] = _write(f"{stem}-{width}.jpg", jpeg, written)
-        made["webp"][str(width)] = _write(f"{stem}-{width}.webp", webp, written)
+    for each in renditions:
+        name = f"{stem}-{each.width}.{each.extension}"
+        made[each.format.lower()][str(each.width)] = _write(name, each.bytes, written)
     return made
 
 

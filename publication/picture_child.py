@@ -28,18 +28,34 @@ class Refused(Exception):
 
 
 def answer(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-    """Re-encode the picture, or say in one sentence why not."""
+    """Re-encode the picture, also in the sizes and formats asked for, or say in one sentence why not.
+
+    The head tells of each: format, width, height and how many of the bytes are its own.
+    """
     try:
         opened = _open(payload, max_pixels=request["max_pixels"], max_frames=request["max_frames"])
         picture = _decode(opened, width=request["width"])
     except Refused as error:
         return {"refused": str(error)}, b""
-    wanted = request["format"] or _fitting_format(picture, came_as=str(opened.format))
+    made = [_encoded(picture, _fitting_format(picture, came_as=str(opened.format)))]
+    for width in _fitting_widths(picture, request["widths"]):
+        smaller = _shrunk(picture, width)
+        made += [_encoded(smaller, wanted) for wanted in request["formats"]]
+    return {"pictures": [head for head, _ in made]}, b"".join(body for _, body in made)
+
+
+def _fitting_widths(picture: Image.Image, widths: list[int]) -> list[int]:
+    """Nothing is enlarged; a picture narrower than all of them is kept at its own width."""
+    return [width for width in widths if width < picture.width] or [picture.width]
+
+
+def _encoded(picture: Image.Image, wanted: str) -> tuple[dict[str, Any], bytes]:
     if wanted == "JPEG" and picture.mode != "RGB":
         picture = _on_white(picture)
     encoded = io.BytesIO()
     picture.save(encoded, format=wanted, **SAVE_OPTIONS[wanted])
-    return {"format": wanted, "width": picture.width, "height": picture.height}, encoded.getvalue()
+    head = {"format": wanted, "width": picture.width, "height": picture.height, "bytes": encoded.tell()}
+    return head, encoded.getvalue()
 
 
 def _open(payload: bytes, *, max_pixels: int, max_frames: int) -> Image.Image:
@@ -64,13 +80,17 @@ def _decode(opened: Image.Image, *, width: int) -> Image.Image:
         picture = ImageOps.exif_transpose(opened)
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise Refused(DAMAGED) from error
-    picture = _in_srgb(picture)
-    if picture.width > width:
-        height = max(1, round(picture.height * width / picture.width))
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    picture = _shrunk(_in_srgb(picture), width)
     bare = Image.new(picture.mode, picture.size)
     bare.paste(picture)
     return bare
+
+
+def _shrunk(picture: Image.Image, width: int) -> Image.Image:
+    if picture.width <= width:
+        return picture
+    height = max(1, round(picture.height * width / picture.width))
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:

@@ -4,6 +4,7 @@ A file of 20 KB can unpack to a gigabyte, a decoder can have holes, and the
 metadata of a photograph can tell where a source lives.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
@@ -52,15 +53,19 @@ def clean(file: IO[Any] | bytes, *, max_width: int) -> CleanPicture:
     else JPEG, because mail programs show no WebP. Of an animation, the first frame is kept.
     On failure: PictureRefused.
     """
-    return _work(_content(file), width=max_width, format="")
+    return _work(_content(file), width=max_width, widths=[], formats=[])[0]
 
 
-def rendition(data: bytes, width: int, *, format: Format | None = None) -> bytes:  # noqa: A002  # Pillow's word
-    """A clean picture at `width` pixels, never enlarged, in its own format or in `format`.
+def clean_in_sizes(
+    file: IO[Any] | bytes, *, max_width: int, widths: Sequence[int], formats: Sequence[Format]
+) -> tuple[CleanPicture, list[CleanPicture]]:
+    """As `clean`, and the same picture at each of `widths` in each of `formats`.
 
-    On failure: PictureRefused.
+    Widths that the picture does not have are left out; if it has none of them, its own stands in.
+    The file is decoded once. On failure: PictureRefused.
     """
-    return _work(data, width=width, format=format or "").bytes
+    master, *renditions = _work(_content(file), width=max_width, widths=widths, formats=formats)
+    return master, renditions
 
 
 def _content(file: IO[Any] | bytes) -> bytes:
@@ -73,16 +78,16 @@ def _content(file: IO[Any] | bytes) -> bytes:
     return content
 
 
-def _work(content: bytes, *, width: int, format: str) -> CleanPicture:  # noqa: A002  # Pillow's word
+def _work(content: bytes, *, width: int, widths: Sequence[int], formats: Sequence[Format]) -> list[CleanPicture]:
     if not content:
         raise PictureRefused(EMPTY)
     if len(content) > MAX_BYTES:
         raise PictureRefused(TOO_BIG)
-    request = {"width": width, "format": format, "max_pixels": MAX_PIXELS, "max_frames": MAX_FRAMES}
+    request = {"width": width, "widths": list(widths), "formats": list(formats)}
     try:
         head, body = confined.run(
             module="publication.picture_child",
-            request=request,
+            request=request | {"max_pixels": MAX_PIXELS, "max_frames": MAX_FRAMES},
             payload=content,
             seconds=SECONDS,
             megabytes=MEGABYTES,
@@ -93,4 +98,13 @@ def _work(content: bytes, *, width: int, format: str) -> CleanPicture:  # noqa: 
         raise PictureRefused(BROKEN) from None
     if "refused" in head:
         raise PictureRefused(head["refused"])
-    return CleanPicture(bytes=body, format=head["format"], width=head["width"], height=head["height"])
+    return list(_cut(head["pictures"], body))
+
+
+def _cut(heads: list[dict[str, Any]], body: bytes) -> Iterator[CleanPicture]:
+    """The pictures that lie one after the other in the child's answer."""
+    start = 0
+    for head in heads:
+        end = start + head["bytes"]
+        yield CleanPicture(bytes=body[start:end], format=head["format"], width=head["width"], height=head["height"])
+        start = end

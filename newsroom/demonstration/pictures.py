@@ -225,7 +225,7 @@ def draw(*, name: str) -> bytes:
     paper, paint = DRAWINGS[name]
     sheet = Sheet(paper)
     paint(sheet)
-    return _png(sheet.image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS))
+    return _png(sheet.image.reduce(FINE))
 
 
 def logo() -> bytes:
@@ -239,5 +239,5 @@ def logo() -> bytes:
 
 def _png(image: Image.Image) -> bytes:
     written = io.BytesIO()
-    image.save(written, "PNG")
+    image.save(written, "PNG", compress_level=1)  # read once, by what takes it in
     return written.getvalue()

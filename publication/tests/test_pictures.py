@@ -92,13 +92,23 @@ def test_is_shrunk_and_never_enlarged() -> None:
     assert pictures.clean(upload, max_width=900).width == 400
 
 
-def test_renditions() -> None:
-    clean = pictures.clean(encoded(photograph(size=(400, 100)), "JPEG"), max_width=400)
-    for form, width in ((None, 200), ("WEBP", 100), ("PNG", 50)):
-        opened = Image.open(io.BytesIO(pictures.rendition(clean.bytes, width, format=form)))  # type: ignore[arg-type]  # parametrised
-        assert opened.format == (form or "JPEG")
-        assert opened.width == width
-    assert Image.open(io.BytesIO(pictures.rendition(clean.bytes, 1_000))).width == 400
+def test_sizes() -> None:
+    upload = encoded(photograph(size=(400, 100)), "PNG")
+    clean, sizes = pictures.clean_in_sizes(upload, max_width=400, widths=(50, 200, 400), formats=("JPEG", "WEBP"))
+    assert (clean.format, clean.width) == ("PNG", 400)
+    assert [(each.width, each.format) for each in sizes] == [
+        (50, "JPEG"), (50, "WEBP"), (200, "JPEG"), (200, "WEBP"),
+    ]  # fmt: skip
+    for each in (clean, *sizes):
+        opened = Image.open(io.BytesIO(each.bytes))
+        opened.load()
+        assert (opened.format, opened.size) == (each.format, (each.width, each.height))
+
+
+def test_a_picture_that_is_narrower_than_all_sizes_has_its_own() -> None:
+    upload = encoded(photograph(size=(40, 10)), "JPEG")
+    _, sizes = pictures.clean_in_sizes(upload, max_width=400, widths=(50, 200), formats=("WEBP",))
+    assert [(each.width, each.height) for each in sizes] == [(40, 10)]
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
