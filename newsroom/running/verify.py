@@ -1,16 +1,20 @@
 """`bin/test`: every check and every test, in the order in which a failure is cheapest.
 
-All of them run even if one fails; the last lines say which failed. With DATABASE_URL
-unset the tests have servers of their own under var/test, so a living site is not touched.
+The main job, which waits a lot, runs beside the checks. All of them run even if one
+fails; the last lines say which failed. With DATABASE_URL unset the tests have servers
+of their own under var/test, so a living site is not touched.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,8 +23,10 @@ from newsroom.running import chromium, servers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-# Tests that share a browser and its site stay together on one process.
-WORKERS = ("-n", "2", "--dist", "loadgroup")
+# Journeys wait more than they compute, so one process more than there are processors keeps them busy.
+# Tests that share a browser, a site or a mail server stay together on one process.
+WORKERS = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup")
+MAIN_JOB = ("main job", ["-m", "newsroom.running.trial"])
 
 
 def say(line: str) -> None:
@@ -53,16 +59,20 @@ def verify(arguments: list[str]) -> int:
     browser = chromium.obtain()
     if browser:
         os.environ["CHROMIUM"] = browser
-    failed = [name for name, command, extra in steps(arguments) if not passes(name, command, extra)]
+    with aside(*MAIN_JOB) as main_job:
+        failed = [name for name, command, extra in checks() if not passes(name, command, extra)]
+        if not main_job():
+            failed.append(MAIN_JOB[0])
+    if not passes("tests", tests(arguments), {}):
+        failed.append("tests")
     if not browser:
         say(f"\n*** {chromium.MISSING} ***")
     say(f"\nFAILED: {', '.join(failed)}." if failed else "\nEverything passed.")
     return 1 if failed else 0
 
 
-def steps(arguments: list[str]) -> list[tuple[str, list[str], dict[str, str]]]:
-    """(name, command after `python`, environment) of every check, in order."""
-    workers = [] if {"-n", "--pdb", "--numprocesses"} & set(arguments) else [*WORKERS]
+def checks() -> list[tuple[str, list[str], dict[str, str]]]:
+    """(name, command after `python`, environment) of what needs no running product, in order."""
     return [
         ("lint", ["-m", "ruff", "check", "."], {}),
         ("format", ["-m", "ruff", "format", "--check", "."], {}),
@@ -71,9 +81,13 @@ def steps(arguments: list[str]) -> list[tuple[str, list[str], dict[str, str]]]:
         ("types", ["-m", "mypy", "."], {}),
         ("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"], {}),
         ("production settings", ["manage.py", "check", "--deploy", "--fail-level", "WARNING"], production()),
-        ("main job", ["-m", "newsroom.running.trial"], {}),
-        ("tests", ["-m", "pytest", "-q", *workers, *arguments], {}),
     ]
+
+
+def tests(arguments: list[str]) -> list[str]:
+    """The command after `python` for pytest."""
+    workers = [] if {"-n", "--pdb", "--numprocesses"} & set(arguments) else [*WORKERS]
+    return ["-m", "pytest", "-q", *workers, *arguments]
 
 
 def production() -> dict[str, str]:
@@ -92,11 +106,38 @@ def passes(name: str, command: list[str], extra: dict[str, str]) -> bool:
     """Runs one step and says how it went; its own output is left as it is."""
     say(f"\n=== {name}")
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env={**os.environ, **extra}, stdin=subprocess.DEVNULL, check=False
-    )
-    say(f"=== {name}: {'passed' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s")
-    return done.returncode == 0
+    environment = {**os.environ, **extra}
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False)
+    return judge(name, done.returncode, time.monotonic() - began)
+
+
+def judge(name: str, code: int, seconds: float) -> bool:
+    """Says how a step went, and returns it."""
+    say(f"=== {name}: {'passed' if code == 0 else 'FAILED'} in {seconds:.0f} s")
+    return code == 0
+
+
+@contextlib.contextmanager
+def aside(name: str, command: list[str]) -> Iterator[Callable[[], bool]]:
+    """Runs one step beside the block. What is yielded waits for it, shows its output and says how it went."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+
+        def finish() -> bool:
+            code = child.wait()
+            output.seek(0)
+            say(f"\n=== {name} (beside the checks above)\n{output.read().decode(errors='replace').rstrip()}")
+            return judge(name, code, time.monotonic() - began)
+
+        try:
+            yield finish
+        finally:
+            if child.poll() is None:
+                child.terminate()
+                child.wait()
 
 
 if __name__ == "__main__":
