@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
-from digests import approval, uncertain
+from digests import approval, restored, uncertain
 from digests.models import Delivery, Issue
 from digests.sending import lanes, preparing, pump, witness
 from digests.sending.tests import transitions
@@ -101,15 +101,19 @@ def test_copies_that_the_database_forgot_are_not_sent_again(
     assert issue.state == Issue.State.PAUSED
 
 
-def test_a_single_batch_that_was_forgotten_is_missed(sending: Start, transport: ToldTransport, send: Send) -> None:
+@pytest.mark.parametrize("lost", ["the claim too", "only the intent"])
+def test_a_single_batch_that_was_forgotten_is_missed(
+    sending: Start, transport: ToldTransport, send: Send, lost: str
+) -> None:
     """A failover loses the last instant only."""
     issue = sending(READERS)
     backups = [transaction.savepoint()]
     transport.before = lambda _copies: backups.append(transaction.savepoint())
     send(issue)
-    # As before the last batch was claimed; the three before it are on record.
+    # The batches before the last are on record.
     go_back(issue, backups[-1])
-    Delivery.objects.filter(issue=issue, state="attempting").update(state="pending", fence=0, lease_until=None)
+    fence = {} if lost == "only the intent" else {"fence": 0}
+    Delivery.objects.filter(issue=issue, state="attempting").update(state="pending", lease_until=None, **fence)
     assert states(issue) == {"accepted": READERS - IN_FLIGHT, "pending": IN_FLIGHT}
 
     assert send(issue) == lanes.Ending.STOPPED
@@ -140,10 +144,14 @@ def test_an_issue_that_the_database_does_not_know_any_more_holds_the_others(
     backup = transaction.savepoint()
     send(sending(1))
     transaction.savepoint_rollback(backup)
-    again = frozen_issue(newsletter)
+    again, next_one = frozen_issue(newsletter), frozen_issue(newsletter)
+    Issue.objects.filter(pk=next_one.pk).update(scheduled_for=timezone.now() + timedelta(hours=1))
 
     witness._own.clear()
     assert not pump.wake(issue_id=again.pk, now=timezone.now())
+    call_command("after_restore")
+    Issue.objects.filter(pk=next_one.pk).update(scheduled_for=timezone.now())
+    assert pump.wake(issue_id=next_one.pk, now=timezone.now())
 
 
 def test_another_house_on_the_same_redis_has_no_notes_of_it(
@@ -205,6 +213,7 @@ def test_after_a_restore_the_issue_goes_on_with_those_who_certainly_got_none(
     # The batch in hand when the lane was killed may have left too.
     assert states(issue) == {"uncertain": SENT + IN_FLIGHT, "pending": READERS - SENT - IN_FLIGHT}
     issue.refresh_from_db()
+    assert issue.state_reason == restored.SOME_UNCERTAIN
     approval.resume(issue=issue, now=timezone.now())
     assert send(issue) == lanes.Ending.IDLE
     issue.refresh_from_db()

@@ -1,0 +1,133 @@
+"""PostgreSQL itself is restarted, killed and set back in the middle of an issue: nobody gets two, nobody is lost."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+from digests import stats
+from digests.models import Delivery, Issue
+from tests.faults import postgres_server
+from tests.faults.postgres_server import FAST, IMMEDIATE, KILLED, Server
+from tests.journeys import stage as stages
+from tests.journeys.conftest import People
+
+State = Delivery.State
+READERS, IN_FLIGHT, LANES, LEASE = 300, 10, 2, 3
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def script() -> dict[str, object]:
+    """Slow enough that an issue has a middle."""
+    return {"rules": [{"at": "ACCEPTED", "do": "delay", "seconds": 0.2}]}
+
+
+@pytest.fixture(scope="module")
+def server(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    with (
+        django_db_blocker.unblock(),
+        postgres_server.running(tmp_path_factory.mktemp("postgres")) as running,
+        postgres_server.instead(running),
+    ):
+        yield running
+
+
+def begin(stage: stages.Stage, people: People, issue: Issue) -> list[str]:
+    everybody = people(READERS)
+    stage.extra = {"COPIES_IN_FLIGHT": str(IN_FLIGHT), "LANES": str(LANES), "LEASE_SECONDS": str(LEASE)}
+    stage.worker()
+    stage.manage("send_issue", str(issue.pk))
+    return everybody
+
+
+def wait_for_more(stage: stages.Stage, count: int) -> None:
+    """Wait for that many copies more, and hurry the clock meanwhile."""
+    goal = len(stage.mail.accepted) + count
+    ticked_at = time.monotonic()
+
+    def is_there() -> bool:
+        nonlocal ticked_at
+        if time.monotonic() - ticked_at > 1:
+            ticked_at = time.monotonic()
+            stage.tick()
+        return len(stage.mail.accepted) >= goal
+
+    stages.wait(is_there, f"{goal} copies", 40, stage.logs)
+    assert len(stage.mail.accepted) < READERS
+
+
+def finish(stage: stages.Stage, issue: Issue) -> None:
+    def is_over() -> bool:
+        issue.refresh_from_db()
+        return issue.state in {Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS}
+
+    stage.tick_until(is_over, "the issue to be finished", 60)
+
+
+def check_contract(stage: stages.Stage, issue: Issue, everybody: list[str], *, most: int) -> None:
+    """Design 6: nobody got two, whoever got none is listed, and there are at most so many of those."""
+    copies = stage.mail.copies()
+    rows = dict(issue.deliveries.values_list("subscriber__address", "state"))
+    assert set(rows) == set(everybody)
+    assert set(copies.values()) == {1}
+    uncertain = {one for one, state in rows.items() if state == State.UNCERTAIN}
+    assert set(everybody) - set(copies) <= uncertain
+    assert {one for one, state in rows.items() if state == State.ACCEPTED} <= set(copies)
+    assert len(uncertain) <= most
+    assert stats.progress(issue).conserved
+    assert issue.state == (Issue.State.SENT_WITH_EXCEPTIONS if uncertain else Issue.State.SENT)
+
+
+def test_restarted_and_killed_in_the_middle_of_an_issue(
+    server: Server, stage: stages.Stage, people: People, issue: Issue
+) -> None:
+    """What the lanes promised is read back, and what was answered is written when the server is there again."""
+    everybody = begin(stage, people, issue)
+    for how in (FAST, IMMEDIATE, KILLED):
+        wait_for_more(stage, READERS // 6)
+        server.stop(how)
+        server.start()
+
+    finish(stage, issue)
+
+    check_contract(stage, issue, everybody, most=3 * LANES * IN_FLIGHT)
+
+
+def test_a_backup_that_is_restored_in_the_middle_of_an_issue_sends_nothing_twice(
+    server: Server, stage: stages.Stage, people: People, issue: Issue
+) -> None:
+    everybody = begin(stage, people, issue)
+    wait_for_more(stage, READERS // 6)
+    server.stop(FAST)
+    server.back_up()
+    server.start()
+    wait_for_more(stage, READERS // 6)
+    stage.kill(stage.started[-1])
+    server.stop(KILLED)
+    server.set_back()
+    server.start()
+    at_the_restore = len(stage.mail.accepted)
+
+    # Somebody starts the workers before they have read the page about restores.
+    stage.worker()
+    stage.tick_until(lambda: is_paused(issue), "the issue to be paused", 30)
+    assert len(stage.mail.accepted) == at_the_restore
+
+    assert f"Issue {issue.pk} is paused." in stage.manage("after_restore")
+    Issue.objects.filter(pk=issue.pk).update(state=Issue.State.SENDING)
+    finish(stage, issue)
+
+    # All that left between the backup and the restore, and what the lanes had in hand.
+    check_contract(stage, issue, everybody, most=READERS // 2)
+    assert len(stage.mail.accepted) > at_the_restore
+
+
+def is_paused(issue: Issue) -> bool:
+    connection.close()
+    issue.refresh_from_db()
+    return issue.state == Issue.State.PAUSED
