@@ -11,7 +11,7 @@ from mailkit import segments
 from mailkit.segments import CompiledMessage
 
 # Providers that put a reader's values into a text of ours, and how they write a field. The others
-# merge only into templates stored with them (Postmark, Brevo, Resend), or have a language in
+# merge only into templates stored with them, do not merge (docs/providers.md), or have a language in
 # their fields that an article's text could speak (SparkPost, Mandrill, Mailjet, SendGrid).
 MERGE_FIELDS: Final = {"mailgun": ("%recipient.", "%")}
 # How many readers one request of such a provider may have.
@@ -172,8 +172,24 @@ def _start(fields: dict[str, str]) -> AnymailMessage:
         subject=named.get("subject", ""),
         from_email=named.get("from", ""),
         reply_to=[named["reply-to"]] if named.get("reply-to") else None,
-        headers={name: value for name, value in fields.items() if name.lower() not in _OWN_FIELDS},
+        headers={
+            name: in_ascii
+            for name, value in fields.items()
+            if name.lower() not in _OWN_FIELDS and (in_ascii := _in_ascii(value))
+        },
     )
+
+
+def _in_ascii(value: str) -> str:
+    """The value, or what stands in its angle brackets, or nothing.
+
+    Providers mangle other letters in headers that they do not know (Brevo so much that Anymail refuses
+    them, Unisender Go with the brackets), so a List-Id goes without the newsletter's name then.
+    """
+    if value.isascii():
+        return value
+    bracketed = value[value.find("<") :] if "<" in value else ""
+    return bracketed if bracketed.isascii() else ""
 
 
 def _filled(source: str, copy: Copy, message: CompiledMessage) -> str:

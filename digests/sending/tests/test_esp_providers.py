@@ -1,0 +1,89 @@
+"""Every provider that EMAIL_URL can name takes our letter with its headers, and the documented table is true."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+import requests
+from django.conf import settings as configured
+from django.utils.module_loading import import_string
+
+from digests.sending.transports import esp_line, esp_message
+from digests.sending.transports.base import Copy
+from mailkit import segments
+from newsroom import email_url
+
+LETTER = segments.compile(
+    headers=[
+        ("From", "Die Größten <news@example.com>"),
+        ("To", "%%to%%"),
+        ("Reply-To", "desk@example.com"),
+        ("Subject", "Über alles"),
+        ("Date", "%%date%%"),
+        ("Message-ID", "%%message_id%%"),
+        ("List-Id", "Die Größten <daily.newsletters.example.com>"),
+        ("List-Unsubscribe", "<%%unsubscribe_url%%>, <mailto:leave@example.com>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ("Feedback-ID", "1:daily:digest:example.com"),
+        ("Auto-Submitted", "auto-generated"),
+        ("Precedence", "bulk"),
+    ],
+    text="Schöne Grüße. %%unsubscribe_url%%\n",
+    html='<p>Schöne Grüße. <a href="%%unsubscribe_url%%">Leave</a></p>\n',
+)
+# Anymail knows no address for these.
+OWN_SERVER = {"postal", "unisender_go"}
+UUID = "7e4c1f5e-0000-4000-8000-000000000001"
+LINK = "https://news.example.com/unsubscribe/abc/"
+MERGE = {"to": "ann@example.com", "date": "x", "message_id": "<x@example.com>", "unsubscribe_url": LINK}
+TABLE = (configured.BASE_DIR / "docs" / "providers.md").read_text("utf-8").partition("## Sending")[2]
+
+
+def request(provider: str, settings: Any) -> requests.PreparedRequest:
+    """What would go to the provider for one reader."""
+    where = "?api_url=https://api.example.com" if provider in OWN_SERVER else ""
+    email = email_url.read(f"anymail+{provider.replace('_', '-')}://key:secret@fr-par{where}")
+    settings.ANYMAIL = email.anymail
+    backend = import_string(email.backend)()
+    copy = Copy(1, UUID, "", "ann@example.com", message=LETTER, merge=MERGE)
+    message = esp_message.build([copy], LETTER, provider=provider)
+    parameters = backend.build_message_payload(message, {}).get_request_params(backend.api_url)
+    return requests.Request(**parameters).prepare()
+
+
+@pytest.mark.parametrize("provider", sorted(email_url.PROVIDERS))
+def test_our_letter_can_be_said_to_this_provider(provider: str, settings: Any) -> None:
+    body = request(provider, settings).body
+    text = body.decode() if isinstance(body, bytes) else str(body)
+    said = json.dumps(dict(parse_qsl(text)) if provider == "mailgun" else json.loads(text), ensure_ascii=False)
+    assert "Schöne Grüße" in said
+    assert "List-Unsubscribe=One-Click" in said
+    assert LINK in said
+    assert "auto-generated" in said
+    assert "<daily.newsletters.example.com>" in said
+    assert (UUID in said) is (provider not in esp_message.NO_METADATA)
+
+
+def row(provider: str) -> list[str]:
+    """The provider's line in the table, by cell."""
+    found = re.search(rf"^\|[^|]*\| `anymail\+{provider.replace('_', '-')}://[^|]*\|(.*)\|$", TABLE, re.MULTILINE)
+    assert found, f"docs/providers.md says nothing of {provider}"
+    return [cell.strip() for cell in found[1].split("|")]
+
+
+@pytest.mark.parametrize("provider", sorted(email_url.PROVIDERS))
+def test_the_table_is_true(provider: str) -> None:
+    call, tracking, metadata, repeats = row(provider)
+    most = esp_message.MOST_PER_REQUEST.get(provider)
+    assert call.startswith(f"{most:,} readers" if most else "1 reader")
+    assert (tracking == "off") is (provider in esp_message.TRACKING_SWITCH)
+    assert (metadata == "the copy's uuid") is (provider not in esp_message.NO_METADATA)
+    assert (repeats != "–") is (provider in esp_line.IDEMPOTENCY_HEADER)
+
+
+def test_whoever_merges_has_a_limit() -> None:
+    assert esp_message.MERGE_FIELDS.keys() == esp_message.MOST_PER_REQUEST.keys()
