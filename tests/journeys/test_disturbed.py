@@ -2,9 +2,9 @@
 
 import re
 import signal
-import threading
 import time
 from collections import Counter
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -16,7 +16,7 @@ from digests.models import Issue
 from publication.models import Publication
 from subscribers.models import Newsletter
 from tests.journeys import stage as stages
-from tests.journeys.conftest import People
+from tests.journeys.conftest import People, Story
 
 READERS, IN_FLIGHT, LANES = 200, 10, 2
 pytestmark = pytest.mark.slow
@@ -113,15 +113,27 @@ def common_text(raw: bytes) -> bytes:
     return re.sub(rb"/(unsubscribe|preferences)/[^/\s\"<>]+/", rb"/\1/", without)
 
 
-def test_two_clocks_and_two_pumps_at_once(stage: stages.Stage, half_sent: Issue) -> None:
-    """The clocks of two hosts, and impatient people, tick together."""
-    ticks = [threading.Thread(target=stage.tick, args=(5,)) for _ in range(2)]
-    for tick in ticks:
-        tick.start()
-    for tick in ticks:
-        tick.join()
-    stage.worker()
+def test_two_beats_of_two_hosts_beside_each_other(
+    stage: stages.Stage, people: People, story: Story, newsletter: Newsletter
+) -> None:
+    """Real `celery beat`s and real workers: one issue of the period, and one copy each."""
+    everybody = people(READERS)
+    story("The story of the day")
+    newsletter.auto_approve = True
+    newsletter.save()
+    offer = newsletter.offers.get()
+    offer.send_at = timezone.now().astimezone(ZoneInfo(newsletter.time_zone)).replace(second=0, microsecond=0).time()
+    offer.save()
+    stage.extra = {"COPIES_IN_FLIGHT": str(IN_FLIGHT), "LANES": str(LANES), "LANE_SECONDS": "1"}
+    for host in ("one", "two"):
+        (stage.var / host).mkdir()
+        stage.spawn(host, ["tests.faults.hurried_beat", str(stage.var / host)])
+        stage.worker()
 
-    finish(stage, half_sent)
+    stages.wait(lambda: Issue.objects.filter(state=Issue.State.SENT).exists(), "the issue to be sent", 60, stage.logs)
 
-    check_one_each(stage, half_sent)
+    issue = Issue.objects.get()
+    assert issue.audience_count == READERS
+    check_one_each(stage, issue)
+    assert set(stage.mail.copies()) == set(everybody)
+    assert all(process.poll() is None for process in stage.started)

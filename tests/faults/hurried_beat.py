@@ -1,0 +1,16 @@
+"""`celery beat` of this house, whose minute lasts a second.
+
+Started as a process, with the folder for its own files: python -m tests.faults.hurried_beat /tmp/one
+"""
+
+import sys
+
+from django.conf import settings
+
+from newsroom.celery import app
+
+for entry in settings.CELERY_BEAT_SCHEDULE.values():
+    entry["schedule"] = 1.0
+
+if __name__ == "__main__":
+    app.Beat(loglevel="WARNING", schedule=f"{sys.argv[1]}/schedule", quiet=True).run()
