@@ -19,6 +19,7 @@ LAUNCH = [
 DESK, TELEPHONE = (1280, 900), (320, 640)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One site serves them all, so one process runs them all; without Chromium none of them can run."""
     for item in items:

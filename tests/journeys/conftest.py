@@ -21,6 +21,7 @@ People = Callable[[int], list[str]]
 Story = Callable[..., Article]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The journeys of a file may share processes, so one process runs them."""
     for item in items:
