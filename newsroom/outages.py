@@ -1,5 +1,6 @@
-"""What a visitor is told while the database is away."""
+"""What a visitor is told while the database is away, or a disk is full."""
 
+import errno
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -10,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 30
+# A disk, a quota or the table of open files that is full.
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 SENTENCE: Final = "The site cannot answer just now. Please try again in half a minute.\n"
 
 
@@ -23,11 +26,18 @@ class AwayMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """The answer when the view could not reach the database, or found it full; other faults are not ours."""
-        if not isinstance(exception, OperationalError | InterfaceError):
+        """The answer when the view could not reach the database, or found it or the disk full; not for other faults."""
+        if not _is_passing(exception):
             return None
-        log.error("the database does not serve: %s", type(exception).__name__)
+        log.error("the database or the disk does not serve: %s", type(exception).__name__)
         response = HttpResponse(SENTENCE, status=503, content_type="text/plain; charset=utf-8")
         response["Retry-After"] = str(RETRY_SECONDS)
         response["Cache-Control"] = "no-store"
         return response
+
+
+def _is_passing(exception: Exception) -> bool:
+    """Whether whoever runs the house can mend it, and the same request will do then."""
+    if isinstance(exception, OSError):
+        return exception.errno in FULL
+    return isinstance(exception, OperationalError | InterfaceError)

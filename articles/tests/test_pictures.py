@@ -1,6 +1,9 @@
 """Pictures are taken in safely, kept in sizes, and removed with their files."""
 
+import contextlib
 import io
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,29 @@ def test_what_is_no_picture_leaves_nothing_behind(media: Path, db: None, upload:
         images.store(image=Image(alt="x"), upload=upload, actor=None)
     assert stored(media) == set() if media.exists() else True
     assert not Image.objects.exists()
+
+
+@contextlib.contextmanager
+def room_for(octets: int) -> Iterator[None]:
+    """Inside, no file of this process gets longer than that, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_leaves_no_half_of_a_picture(photograph: Image, media: Path) -> None:
+    """Nothing of the new files, and all of the old ones."""
+    before, row = stored(media), Image.objects.values().get()
+    out = io.BytesIO()
+    Pillow.effect_noise((300, 200), 100).save(out, "PNG")
+    with room_for(20_000), pytest.raises(OSError, match="File too large"):
+        images.store(image=photograph, upload=out.getvalue(), actor=None)
+
+    assert stored(media) == before
+    assert Image.objects.values().get() == row
 
 
 def test_a_new_file_takes_the_old_ones_place(

@@ -1,5 +1,6 @@
 """While the database is away, a visitor is asked to come back, and nothing is half written."""
 
+import errno
 import logging
 import threading
 
@@ -45,9 +46,19 @@ def test_a_page_asks_to_come_back_and_then_works(client: Client, path: str, capl
     assert client.get(path).status_code == 200
 
 
-def test_other_faults_stay_faults() -> None:
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (ValueError("ours"), None),
+        (FileNotFoundError(errno.ENOENT, "ours too"), None),
+        (OSError(errno.ENOSPC, "No space left on device"), 503),
+        (OSError(errno.EMFILE, "Too many open files"), 503),
+    ],
+)
+def test_a_full_disk_is_an_outage_and_other_faults_stay_faults(fault: Exception, status: int | None) -> None:
     door = outages.AwayMiddleware(lambda _request: None)  # type: ignore[arg-type, return-value]  # never called here
-    assert door.process_exception(None, ValueError("ours")) is None  # type: ignore[arg-type]  # not looked at
+    answer = door.process_exception(None, fault)  # type: ignore[arg-type]  # not looked at
+    assert (answer and answer.status_code) == status
 
 
 def begin_and_be_cut_off() -> None:
