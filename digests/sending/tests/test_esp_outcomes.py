@@ -9,6 +9,7 @@ from anymail.message import AnymailMessage, AnymailRecipientStatus
 from django.core import mail
 from django.core.mail import EmailMessage
 
+from digests.sending.pacing import slowdown
 from digests.sending.transports.base import Copy, Outcome, Phase
 from digests.sending.transports.esp import EspTransport
 from digests.sending.transports.esp_line import Line
@@ -162,6 +163,17 @@ def test_after_a_stumble_the_other_readers_wait(mailgun: Mailgun, connections: i
     assert 1 <= found["uncertain"] <= connections
     assert found["deferred"] == 11 - found["uncertain"]
     assert len(server.requests) == 1 + found["uncertain"]
+
+
+def test_a_provider_too_slow_for_the_lease_gets_the_rest_with_the_next_batch(mailgun: Mailgun) -> None:
+    mailgun.settings.SENDING = mailgun.settings.SENDING | {"LEASE_SECONDS": 0, "CONNECTIONS": 1}
+    with mailgun_server.running() as server:
+        mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
+        outcomes = mailgun.outcomes([copy(n) for n in range(3)], provider="without merging")
+    assert [outcomes[n].state for n in range(3)] == ["accepted", "deferred", "deferred"]
+    assert outcomes[1].retry_after == 1
+    assert not outcomes[1].about_us
+    assert not slowdown.is_too_fast(outcomes[1])
 
 
 def test_a_provider_that_cannot_be_reached_has_nothing(mailgun: Mailgun) -> None:

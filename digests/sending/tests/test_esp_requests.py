@@ -12,9 +12,10 @@ import requests
 from anymail.backends import mailgun
 from django.utils.html import escape
 from hypothesis import example, given
+from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from digests.sending.transports import esp_batch, esp_line, esp_message
+from digests.sending.transports import esp_batch, esp_line, esp_message, http_phase
 from digests.sending.transports.base import Copy
 from digests.sending.transports.esp import EspTransport
 from mailkit import segments
@@ -68,6 +69,7 @@ def fields(request: requests.PreparedRequest) -> list[tuple[str, Any]]:
     return [(name, json.loads(value) if name == "recipient-variables" else value) for name, value in found]
 
 
+@trying(deadline=None, max_examples=50)
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=4))
 @example(["Ann"])
 @example(["", 'Bé\n"b" \\ & <c>'])
@@ -99,6 +101,7 @@ def test_what_all_readers_share_goes_once() -> None:
     )
 
 
+@trying(deadline=None, max_examples=50)
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=6), min_size=1, max_size=4))
 @example(["<Ann>", "<Anna>"])
 @example(["&", "&amp;"])
@@ -134,6 +137,18 @@ def hand_over(settings: Any, server: mailgun_server.Server, *, batches: list[lis
     for batch in batches:
         assert {one.state for one in transport.hand_over(batch)} == {"accepted"}
     transport.close()
+
+
+def test_proxies_and_certificates_of_the_environment_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "inside.example")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/house.pem")
+    for host, proxy in [("api.example", "http://proxy.example:3128"), ("inside.example", None)]:
+        session = requests.Session()
+        http_phase.Watch().watch(session, url=f"https://{host}/v3/")
+        assert session.proxies.get("https") == proxy
+        assert session.verify == "/etc/house.pem"
+        assert not session.trust_env, "read once"
 
 
 @pytest.mark.parametrize(("idle", "connections"), [(60.0, 1), (-1.0, 3)])
