@@ -21,6 +21,11 @@ FROM digests_delivery AS delivery JOIN subscribers_subscriber AS reader ON reade
 WHERE delivery.id = ANY(%s)
 """
 
+NEXT_TURN = """
+SELECT EXTRACT(EPOCH FROM min(due_at) - now())::float8 FROM digests_delivery
+WHERE issue_id = %s AND state = 'deferred'
+"""
+
 # The hour is the turn in the domain's line, so that a row is claimed again once, not over and over.
 PUT_OFF = """
 UPDATE digests_delivery AS delivery
@@ -53,6 +58,14 @@ def thin(*, batch: claims.Batch, shared: limits.Limits, slowed: Container[str]) 
         }
         cursor.execute(PUT_OFF, parameters)
     return dataclasses.replace(batch, ids=tuple(one for one in batch.ids if one not in waits))
+
+
+def next_turn(*, issue_id: int) -> float | None:
+    """Seconds until the next deferred copy of the issue is due; None when there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_TURN, [issue_id])
+        wait: float | None = cursor.fetchone()[0]
+    return wait
 
 
 def rules_for(domain: str) -> list[limits.Rule]:

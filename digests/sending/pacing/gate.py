@@ -20,6 +20,8 @@ from digests.sending.transports.base import Copy, Outcome, Transport
 PATIENCE_SECONDS: Final = 3.0
 # How long a pause, a slow-down somewhere else, or a worker's stop may go unseen while waiting.
 LOOK_UP_SECONDS: Final = 0.5
+# Turns that follow each other faster than this are taken together.
+SHORTEST_SECONDS: Final = 0.02
 
 
 class NoPermit(Exception):
@@ -34,19 +36,21 @@ class Gate:
         self._transport = transport
         self._shared = shared or limits.shared()
         self._sender = warmup.sender_domain(issue=issue)
-        self._rules = _overall()
+        self._rules = overall()
         self._ways = relays.ways()
         self._fresh_until = 0.0
         self._is_free = False
         self._slowed: set[str] = set()
         self._resting: set[str] = set()
         self._way_of: dict[int, str] = {}
+        self._patience = PATIENCE_SECONDS
         self._began_at = time.monotonic()
         self._accepted = 0
 
-    def permit(self, *, wanted: int) -> limits.Permit:
-        """Up to `wanted` copies that may leave; waits a few seconds at most, holding nothing. Raises NoPermit."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    def permit(self, *, wanted: int, patience: float = PATIENCE_SECONDS) -> limits.Permit:
+        """Up to `wanted` copies that may leave; waits `patience` seconds at most, holding nothing. Raises NoPermit."""
+        self._patience = patience
+        deadline = time.monotonic() + patience
         while True:
             permit = self._ask(wanted)
             if permit.count:
@@ -57,9 +61,11 @@ class Gate:
             time.sleep(min(permit.wait, LOOK_UP_SECONDS) * random.uniform(1.0, 1.1))  # noqa: S311  # spreads load
 
     def admit(self, *, batch: claims.Batch | None, permit: limits.Permit) -> claims.Batch | None:
-        """The part of the claimed batch that may leave now, possibly nothing of it; None if there was none.
+        """The part of the claimed batch that may leave now, possibly nothing of it; None if there is none to wait for.
 
         After: what may not is `deferred` to its turn, and the permits that are not needed are given back.
+        When there was no batch and a copy's turn comes within the lane's patience, that is waited for:
+        left to the pump's next minute, a limited mail domain would never reach its limit.
         """
         if batch is not None and (settings.PACING["DOMAINS"] or any(one.startswith("domain:") for one in self._slowed)):
             batch = domains.thin(batch=batch, shared=self._shared, slowed=self._slowed)
@@ -70,7 +76,14 @@ class Gate:
         if isinstance(self._transport, relays.RelayTransport):
             self._transport.prefer(delivery_ids=ids, relay=permit.way)
             self._way_of |= dict.fromkeys(ids, permit.way)
-        return batch
+        return batch if batch is not None else self._await_turn()
+
+    def _await_turn(self) -> claims.Batch | None:
+        wait = domains.next_turn(issue_id=self._issue.pk)
+        if wait is None or wait > PATIENCE_SECONDS:
+            return None
+        time.sleep(min(max(wait, SHORTEST_SECONDS), self._patience, LOOK_UP_SECONDS))
+        return claims.Batch(self._issue.pk, (), 0)
 
     def learn(self, *, copies: Sequence[Copy], results: Sequence[Outcome]) -> None:
         """Slow down for everybody whoever said that this was too fast."""
@@ -139,7 +152,8 @@ class Gate:
         return min([rule.limit / rule.seconds for rule in known] + [max(1.0, measured)])
 
 
-def _overall() -> list[limits.Rule]:
+def overall() -> list[limits.Rule]:
+    """The limits of everything that leaves."""
     pace = settings.PACING
     rates = [(pace["PER_SECOND"], 1), (pace["PER_HOUR"], 3_600)]
     return [limits.Rule("all", limit, seconds) for limit, seconds in rates if limit]

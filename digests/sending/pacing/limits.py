@@ -56,6 +56,15 @@ class Permit:
     way: str = ""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Brake:
+    """A subject that was slowed down: so many copies a second now, and none at all for `held` seconds."""
+
+    subject: str
+    per_second: float
+    held: float
+
+
 class Limits:
     """One process's way to the shared limits. `clock` (ms) is for tests; the server's own is used otherwise."""
 
@@ -154,6 +163,43 @@ class Limits:
             return known
         return known | {one for one, mark in zip(subjects, found, strict=False) if mark}
 
+    def brakes(self) -> list[Brake] | None:
+        """The slow-downs in force, to look at; None when Redis is away."""
+        names = sorted(self.slowed())
+        found = self._look(lambda client: [client.hmget(self.slow_key(one), _BRAKE) for one in names])
+        if found is None:
+            return None
+        now = self._now()
+        read = [_brake(subject, values, now) for subject, values in zip(names, found, strict=True) if values[0]]
+        return [one for one in read if one is not None]
+
+    def left(self, *, rule: Rule) -> int | None:
+        """How many copies the window of the rule has room for, to look at; None when Redis is away."""
+        counts: Any = self._look(lambda client: client.hgetall(self._window(rule)))
+        if counts is None:
+            return None
+        oldest = self._now() / (rule.seconds * 1000 / scripts.SLICES) - scripts.LOOK_BACK
+        used = sum(int(value) for field, value in counts.items() if field != b"tat" and int(field) > oldest)
+        return max(0, rule.limit - used)
+
+    def taken(self, *, name: str) -> int | None:
+        """How much of an allowance is taken, to look at; None when Redis does not know."""
+        found: Any = self._look(lambda client: client.get(f"{self._prefix}{name}"))
+        return None if found is None else int(found)
+
+    def _look(self, ask: Callable[[redis.Redis], Any]) -> Any:
+        """What Redis answers to a question that changes nothing, or None when it is away."""
+        client = self._client()
+        try:
+            return None if client is None else ask(client)
+        except redis.RedisError:
+            self._note_absence()
+            return None
+
+    def _now(self) -> float:
+        """Milliseconds."""
+        return self._clock() if self._clock is not None else time.time() * 1000
+
     @property
     def share(self) -> int:
         """How many processes a limit is divided among while each is alone."""
@@ -230,6 +276,16 @@ class Alone:
             del self.slowed[subject]
             return None
         return f"slow:{subject}", share / rate, held
+
+
+_BRAKE: Final = ("rate", "since", "until", "ceiling")
+
+
+def _brake(subject: str, values: list[bytes], now: float) -> Brake | None:
+    """As `slowed` in scripts reckons it; None when it is over."""
+    rate, since, held, ceiling = map(float, values)
+    current = min(rate * 2 ** min(max(0.0, now - max(since, held)) / 60_000, 60), ceiling)
+    return None if current >= ceiling and now >= held else Brake(subject, current, max(0.0, held - now) / 1000)
 
 
 @functools.lru_cache(maxsize=4)

@@ -5,6 +5,10 @@ Every script takes the time in ms as ARGV[1], or an empty text for the server's 
 
 from typing import Final
 
+# A window is counted by slices and looked back over by so many of them; see ASK.
+SLICES: Final = 50
+LOOK_BACK: Final = 52
+
 _CLOCK: Final = """
 local now = tonumber(ARGV[1])
 if not now then
@@ -49,8 +53,10 @@ end
 ASK: Final = (
     _CLOCK
     + _SLOWED
+    + f"""
+local SLICES, LOOK_BACK = {SLICES}, {LOOK_BACK}
+"""
     + """
-local SLICES, LOOK_BACK = 50, 52
 local wanted, crumbs, rules = tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5])
 redis.call('ZADD', KEYS[1], now, ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 600000)

@@ -52,6 +52,15 @@ def give_back(*, shared: limits.Limits, domain: str, count: int, now: datetime) 
         shared.give_back_allowance(name=_name(domain, now), count=count)
 
 
+def left(*, shared: limits.Limits, domain: str, now: datetime) -> int | None:
+    """What today's allowance still has, to look at; None: no limit."""
+    allowed = allowance(domain=domain, now=now)
+    if allowed is None:
+        return None
+    taken = shared.taken(name=_name(domain, now))
+    return max(0, allowed - (used(domain=domain, now=now) if taken is None else taken))
+
+
 def used(*, domain: str, now: datetime) -> int:
     """How many copies this sender's domain attempted on the day of `now`, from the rows."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -23,6 +23,17 @@ def is_open(*, issue: Issue, now: datetime) -> bool:
     return bool(local >= opens or local < closes)
 
 
+def opens_at(*, issue: Issue, now: datetime) -> datetime | None:
+    """When the next window of the newsletter's own time zone begins (UTC); None when issues leave at any hour."""
+    hours = settings.PACING["HOURS"]
+    if hours is None:
+        return None
+    zone = ZoneInfo(issue.newsletter.time_zone)
+    today = now.astimezone(zone).date()
+    days = (today + timedelta(days=number) for number in range(3))
+    return next(at for day in days if (at := calendar.instant(day=day, hour=hours[0], zone=zone)) > now)
+
+
 def is_stale(*, issue: Issue, now: datetime) -> bool:
     """Whether the issue is too old to begin to leave.
 

@@ -1,0 +1,65 @@
+"""What the pace looks like from outside: read by pages, commands and figures. Nothing is moved from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from digests.models import Issue
+from digests.sending.pacing import gate, limits, warmup, windows
+from digests.sending.transports import relays
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The state of everything shared: limits whose window is full, slow-downs, servers that rest."""
+
+    is_known: bool
+    full: tuple[limits.Rule, ...]
+    brakes: tuple[limits.Brake, ...]
+    ways: tuple[str, ...]
+    resting: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When an issue may leave. `allowed` and `left` are its sender's copies of this day; None: no plan."""
+
+    is_open: bool
+    opens_at: datetime | None
+    sender: str
+    allowed: int | None
+    left: int | None
+    tomorrow: int | None
+    day_ends_at: datetime
+
+
+def pace() -> Pace:
+    """As Redis has it; `is_known` is False while that is away."""
+    shared = limits.shared()
+    ways = relays.ways()
+    rules = [*gate.overall(), *(rule for way in ways for rule in way.rules)]
+    rooms = {rule: shared.left(rule=rule) for rule in rules if rule.seconds > 1}
+    brakes = shared.brakes()
+    return Pace(
+        is_known=brakes is not None,
+        full=tuple(rule for rule, room in rooms.items() if room == 0),
+        brakes=tuple(brakes or ()),
+        ways=tuple(way.name for way in ways),
+        resting=frozenset(shared.resting(subjects=[way.name for way in ways])),
+    )
+
+
+def hours(*, issue: Issue, now: datetime) -> Hours:
+    """By the clock and by the plan of the sender's domain."""
+    sender = warmup.sender_domain(issue=issue)
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return Hours(
+        is_open=windows.is_open(issue=issue, now=now),
+        opens_at=windows.opens_at(issue=issue, now=now),
+        sender=sender,
+        allowed=warmup.allowance(domain=sender, now=now),
+        left=warmup.left(shared=limits.shared(), domain=sender, now=now),
+        tomorrow=warmup.allowance(domain=sender, now=midnight),
+        day_ends_at=midnight,
+    )
