@@ -6,17 +6,26 @@ from datetime import UTC, datetime
 import pytest
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
+from xdist.remote import Producer
 
 from mailkit import confined
+from tests import sharing
 from tests.clearing import Clearing
 from tests.remembering import Remembering
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests the slow ones come first, so that none of them is left to the end."""
+    """Where several processes share the tests, they begin with the long ones."""
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+        sharing.order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> sharing.Sharing:
+    """Our own way of sharing, whatever `--dist` says."""
+    config.option.loadscopereorder = False
+    return sharing.Sharing(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -24,8 +24,8 @@ from newsroom.running import chromium, servers
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 # Journeys wait more than they compute, so one process more than there are processors keeps them busy.
-# Tests that share a browser, a site or a mail server stay together on one process.
-WORKERS = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadgroup")
+# Which tests stay together is said in tests/sharing.py.
+WORKERS = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope")
 MAIN_JOB = ("main job", ["-m", "newsroom.running.trial"])
 
 

@@ -19,14 +19,12 @@ LAUNCH = [
 DESK, TELEPHONE = (1280, 900), (320, 640)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One site serves them all, so one process runs them all; without Chromium none of them can run."""
+    """Without Chromium none of them can run."""
     for item in items:
         if "tests/browser/" not in item.path.as_posix():
             continue
         item.add_marker(pytest.mark.browser)
-        item.add_marker(pytest.mark.xdist_group("browser"))
         if CHROMIUM is None:
             item.add_marker(pytest.mark.skip(reason=browsers.MISSING))
 

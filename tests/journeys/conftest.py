@@ -21,14 +21,6 @@ People = Callable[[int], list[str]]
 Story = Callable[..., Article]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The journeys of a file may share processes, so one process runs them."""
-    for item in items:
-        if "tests/journeys/" in item.path.as_posix():
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture
 def script() -> dict[str, object]:
     """What the mail server is told to do; a test file may override it."""
