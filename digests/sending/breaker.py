@@ -29,7 +29,9 @@ class Breaker:
         tripped = None
         for outcome in outcomes:
             self._note(outcome)
-            tripped = tripped or self._verdict()
+            # Nearly always nothing was refused yet, and nothing needs to be weighed.
+            if self.about_us or self.rejected:
+                tripped = tripped or self._verdict()
         return tripped
 
     def _note(self, outcome: Outcome) -> None:
