@@ -38,7 +38,7 @@ def find(rows: Sequence[DeliveryEvent]) -> Found:
 
 
 def _copies() -> QuerySet[Delivery]:
-    return Delivery.objects.select_related("subscriber").prefetch_related("issue")
+    return Delivery.objects.select_related("subscriber", "issue").defer("issue__introduction")
 
 
 def _by_remote_id(rows: Sequence[DeliveryEvent]) -> dict[int, Delivery]:

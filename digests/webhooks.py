@@ -74,7 +74,7 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
     if name not in PROVIDERS:
         raise Http404
     if not _is_verifiable(name):
-        log.error("webhook %s refused: set WEBHOOK_SECRET or the provider's signing key", name)
+        log.error("webhook %s refused: set WEBHOOK_SECRET or the provider's key, see docs/providers.md", name)
         return HttpResponse("This webhook is not set up.", status=403, content_type="text/plain")
     if request.method == "POST" and _lacks_credentials(request):
         # Some senders (Amazon SNS) hold their credentials back until they are asked.

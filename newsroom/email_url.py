@@ -37,6 +37,19 @@ SIGNED_WEBHOOKS = {
     "resend": "RESEND_SIGNING_SECRET",
 }
 
+# What verifies a provider's webhooks, by Anymail's names: each is a variable of the environment too,
+# since a provider may report on mail that did not leave through its interface.
+WEBHOOK_KEYS = (
+    "MAILERSEND_SIGNING_SECRET",
+    "MAILGUN_WEBHOOK_SIGNING_KEY",
+    "MAILTRAP_TRACKING_SECRET",
+    "MANDRILL_WEBHOOK_KEY",
+    "MANDRILL_WEBHOOK_URL",
+    "POSTAL_WEBHOOK_KEY",
+    "RESEND_SIGNING_SECRET",
+    "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",
+    "UNISENDER_GO_API_KEY",
+)
 
 # Between URLs only: a password may hold a comma.
 _SEPARATORS = re.compile(r"[\s,]+(?=[a-z0-9+-]+://)")
@@ -78,6 +91,11 @@ def read(url: str) -> Email:
         "EMAIL_URL must begin with local://, smtp://, smtps:// or anymail+PROVIDER://, "
         f"where PROVIDER is one of {', '.join(sorted(PROVIDERS)).replace('_', '-')}."
     )
+
+
+def webhook_keys() -> dict[str, object]:
+    """Those of WEBHOOK_KEYS that the environment gives; they go before what EMAIL_URL says."""
+    return {name: value for name in WEBHOOK_KEYS if (value := env.text(name))}
 
 
 def _relays(urls: list[str]) -> Email:

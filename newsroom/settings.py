@@ -205,8 +205,10 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = SMTP["tls"] == "starttls", SMTP["tls"] == "implic
 EMAIL_TIMEOUT = 30
 EMAIL_PROVIDER = EMAIL.provider
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
-ANYMAIL = {"REQUESTS_TIMEOUT": (10, 60), **EMAIL.anymail} | (
-    {"WEBHOOK_SECRET": WEBHOOK_SECRET} if WEBHOOK_SECRET else {}
+ANYMAIL = (
+    {"REQUESTS_TIMEOUT": (10, 60), **EMAIL.anymail}
+    | ({} if TESTING else email_url.webhook_keys())
+    | ({"WEBHOOK_SECRET": WEBHOOK_SECRET} if WEBHOOK_SECRET else {})
 )
 # What comes back without a provider's webhook: the domain of the return paths, and a mailbox to read.
 RETURN_DOMAIN = "" if TESTING else returns_url.domain(env.text("RETURN_DOMAIN"))

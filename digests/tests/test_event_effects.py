@@ -54,6 +54,7 @@ EVENTS = {
     "rejected": ("rejected", {"reject_reason": "blocked"}),
     "failed": ("failed", {}),
     "soft": ("deferred", {"mta_response": "421 4.7.0"}),
+    "lost": ("bounced", {"reject_reason": "bounced", "mta_response": "550 5.4.4 no route to the domain"}),
     "complaint": ("complained", {}),
     "unsubscribe": ("unsubscribed", {}),
     "open": ("opened", {}),
@@ -65,6 +66,7 @@ FROM_UNCERTAIN = {
     "policy": State.REJECTED,
     "rejected": State.REJECTED,
     "failed": State.REJECTED,
+    "lost": State.REJECTED,
 }
 
 
@@ -133,6 +135,37 @@ def test_a_soft_bounce_suppresses_nobody(copy: Copy, reader: Subscriber, now: da
         record(copies.said("deferred", delivery, mta_response="452 4.2.2 full"), now)
 
     assert not is_suppressed(reader)
+
+
+WEEKS = timedelta(weeks=6)
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "reason", "subscription"),
+    [
+        ("delivered", State.ACCEPTED, None, "confirmed"),
+        ("gone", State.REJECTED, "hard_bounce", "confirmed"),
+        ("complaint", State.UNCERTAIN, "complaint", "unsubscribed"),
+        ("unsubscribe", State.UNCERTAIN, None, "unsubscribed"),
+    ],
+)
+def test_an_event_that_comes_weeks_late_counts_like_any_other(
+    copy: Copy, reader: Subscriber, now: datetime, name: str, state: State, reason: str | None, subscription: str
+) -> None:
+    """It happened soon after the copy had left; the provider tells it when the issue is long done."""
+    delivery = copy(State.UNCERTAIN)
+    Issue.objects.filter(pk=delivery.issue_id).update(state=Issue.State.SENT_WITH_EXCEPTIONS, finished_at=now)
+    kind, fields = EVENTS[name]
+
+    record(copies.said(kind, delivery, **fields), now + WEEKS)
+
+    assert state_of(delivery) == state
+    done = state != State.UNCERTAIN
+    assert Issue.objects.get().state == (Issue.State.SENT if done else Issue.State.SENT_WITH_EXCEPTIONS)
+    assert list(Suppression.objects.values_list("reason", flat=True)) == ([reason] if reason else [])
+    assert reader.subscriptions.get().state == subscription
+    event = DeliveryEvent.objects.get()
+    assert (event.delivery, event.settled_at) == (delivery, now + WEEKS)
 
 
 def test_a_complaint_suppresses_and_unsubscribes(copy: Copy, reader: Subscriber, now: datetime) -> None:

@@ -49,6 +49,25 @@ def test_a_number_is_a_number(monkeypatch: pytest.MonkeyPatch, value: str) -> No
         env.number("NEWSROOM_TRIAL", 1)
 
 
+def test_what_verifies_a_providers_webhooks_may_stand_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The mail may leave over the provider's SMTP server, and then EMAIL_URL has no room for its key."""
+    for name in email_url.WEBHOOK_KEYS:
+        monkeypatch.delenv(name, raising=False)
+    assert email_url.webhook_keys() == {}
+    key = tmp_path / "key"
+    key.write_text("from the file\n", encoding="utf-8")
+    monkeypatch.setenv("MAILGUN_WEBHOOK_SIGNING_KEY", "mailguns")
+    monkeypatch.setenv("POSTAL_WEBHOOK_KEY_FILE", str(key))
+    monkeypatch.setenv("RESEND_SIGNING_SECRET", "")
+
+    found = {"MAILGUN_WEBHOOK_SIGNING_KEY": "mailguns", "POSTAL_WEBHOOK_KEY": "from the file"}
+    assert email_url.webhook_keys() == found
+
+
+def test_every_signed_webhook_has_a_variable() -> None:
+    assert set(email_url.SIGNED_WEBHOOKS.values()) <= set(email_url.WEBHOOK_KEYS)
+
+
 def test_database_url_in_full() -> None:
     read = env.database("postgresql://us%40er:p%2Fw@db.internal:5433/news?sslmode=require")
     assert (read["USER"], read["PASSWORD"], read["HOST"], read["PORT"]) == ("us@er", "p/w", "db.internal", "5433")

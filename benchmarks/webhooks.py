@@ -1,0 +1,174 @@
+"""Providers report on copies that have left: the real web server, a real worker, a real database.
+
+Reports come at RATE a second for SECONDS, each with a signature, some of them twice; then in batches;
+then as fast as they are taken. Figures: acknowledged a second, the time to the answer from the moment
+at which a report was due, reports that were acknowledged and are not there (none may be), the time
+after the last answer until all of them are settled, CPU seconds per 1,000 events.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import secrets
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
+
+import psutil
+
+from benchmarks import _hooks, _house, _watch
+
+from django.db import connection  # isort: skip  # _house sets Django up
+from django.db.models import Max  # isort: skip  # as above
+
+from digests.models import Delivery, DeliveryEvent  # isort: skip  # as above
+from newsroom.running import processes  # isort: skip  # as above
+
+RATE = int(os.environ.get("RATE", "500"))
+SECONDS = int(os.environ.get("SECONDS", "20"))
+PER_BATCH = 100
+READERS = 20_000
+WORKERS = int(os.environ.get("WEB_WORKERS") or os.cpu_count() or 1)
+SETTLE_SECONDS = 120.0
+
+# As in production, where a proxy has taken the TLS off.
+SITE = {
+    "DEBUG": "0",
+    "SECRET_KEY": secrets.token_urlsafe(50),
+    "ADDRESS_HASH_KEY": secrets.token_urlsafe(50),
+    "SITE_URL": f"https://{_hooks.HOST}",
+    "ALLOWED_HOSTS": _hooks.HOST,
+    "TRUSTED_PROXIES": "1",
+    "EMAIL_URL": f"anymail+mailgun://key@mg.example.org?webhook_signing_key={_hooks.MAILGUN_KEY}",
+    "WEBHOOK_SECRET": _hooks.SECRET,
+    "DATABASE_URL": os.environ["DATABASE_URL"],
+}
+
+# Some are uncertain, and what is said of them settles them.
+SEND = """
+UPDATE digests_delivery SET state = CASE WHEN id % 200 = 0 THEN 'uncertain' ELSE 'accepted' END,
+    attempts = 1, attempted_at = now() - interval '1 minute', settled_at = now(), lease_until = NULL
+"""
+
+
+def main() -> None:
+    """Measure reports one by one, then in batches, then as fast as possible."""
+    copies = sent()
+    with site() as (port, web), worker() as settling:
+        place = Place(port, web, settling)
+        events = _hooks.said(copies, RATE * SECONDS)
+        place.measure("one by one", events, _hooks.mailgun(events), RATE)
+        place.measure("in batches", events, _hooks.sparkpost(events, size=PER_BATCH), RATE / PER_BATCH)
+        place.measure("all at once", events, _hooks.mailgun(events), 0)
+
+
+def sent() -> list[_hooks.Copy]:
+    """An issue whose copies have left, as the provider knows them."""
+    issue = _house.planned(_house.furnish(readers=READERS))
+    with connection.cursor() as cursor:
+        cursor.execute(SEND)
+        cursor.execute("VACUUM ANALYZE digests_delivery")
+    rows = Delivery.objects.filter(issue=issue).values_list("uuid", "subscriber__address")
+    return [_hooks.Copy(str(uuid), str(address)) for uuid, address in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What runs, and where."""
+
+    port: int
+    web: psutil.Process
+    worker: psutil.Process
+
+    def measure(
+        self, name: str, events: Sequence[tuple[_hooks.Copy, str]], requests: Sequence[bytes], rate: float
+    ) -> None:
+        """Send the requests, wait until all is settled, and say what it took."""
+        before = DeliveryEvent.objects.count()
+        newest = DeliveryEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
+        meters = {"web": _watch.Meter(), "worker": _watch.Meter(), "postgres": _watch.Meter()}
+        self._read(meters)
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            answers = pool.apply(_hooks.send, (self.port, requests, rate))
+        acknowledged = DeliveryEvent.objects.filter(pk__gt=newest).count()
+        seconds = _settled(newest)
+        self._read(meters)
+        share = len(events) / len(set(requests))
+        _say(name, "acknowledged", len(requests) * share / answers.lasted, "events/s", requests=len(requests))
+        _say(name, "p50", statistics.median(answers.seconds) * 1000, "ms")
+        _say(name, "p99", statistics.quantiles(answers.seconds, n=100)[98] * 1000, "ms")
+        _say(name, "max", max(answers.seconds) * 1000, "ms")
+        _say(name, "refused", sum(status != 200 for status in answers.statuses), "requests")
+        # Openings of readers who did not agree are dropped when they are looked at; of all else there is a row.
+        kept = sum(word != "opened" for _, word in events)
+        _say(name, "lost", max(kept - DeliveryEvent.objects.count() + before, 0), "events", rows=acknowledged)
+        _say(name, "until all are settled", seconds, "s")
+        for program, meter in meters.items():
+            _say(name, f"{program} CPU", meter.seconds() / (len(requests) * share / 1000), "s/1000 events")
+
+    def _read(self, meters: Mapping[str, _watch.Meter]) -> None:
+        meters["web"].read([self.web, *self.web.children(recursive=True)])
+        meters["worker"].read([self.worker, *self.worker.children(recursive=True)])
+        meters["postgres"].read(_watch.postgres())
+
+
+def _settled(newest: int) -> float:
+    """Seconds until nothing that came after `newest` waits."""
+    began = time.perf_counter()
+    while DeliveryEvent.objects.filter(pk__gt=newest, settled_at__isnull=True).exists():
+        if time.perf_counter() - began > SETTLE_SECONDS:
+            sys.exit(f"After {SETTLE_SECONDS:.0f} seconds there are events that are not settled.")
+        time.sleep(0.05)
+    return time.perf_counter() - began
+
+
+def _say(shape: str, figure: str, value: float, unit: str, **more: object) -> None:
+    """One figure, as a line of JSON."""
+    line = {"benchmark": "webhooks", "reports": shape, "figure": figure, "value": round(value, 4), "unit": unit}
+    print(json.dumps(line | more), flush=True)
+
+
+@contextlib.contextmanager
+def site() -> Iterator[tuple[int, psutil.Process]]:
+    """The web server as `bin/run` starts it in production."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    with _program(processes.web(port, host="127.0.0.1", workers=WORKERS)) as process:
+        for _ in range(600):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            time.sleep(0.1)
+        time.sleep(3)
+        yield port, process
+
+
+@contextlib.contextmanager
+def worker() -> Iterator[psutil.Process]:
+    """A worker for events alone: the letters that follow from some would go to a real provider."""
+    with _program([*processes.worker(), "-Q", "webhooks", "-c", "1"]) as process:
+        time.sleep(5)
+        yield process
+
+
+@contextlib.contextmanager
+def _program(command: Sequence[str]) -> Iterator[psutil.Process]:
+    command = [sys.executable, "-m", *command]
+    with subprocess.Popen(command, env=os.environ | SITE, stdout=sys.stderr, start_new_session=True) as process:
+        try:
+            yield psutil.Process(process.pid)
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    main()
