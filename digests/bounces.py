@@ -14,14 +14,18 @@ from anymail.signals import RejectReason
 # RFC 3463, RFC 7505: subject and detail of the permanent codes that speak of the address itself.
 # Every other 5.x.x is about the message, the way there or our reputation (5.7.x).
 MAILBOX_CODES: Final = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.1"})
-# A full mailbox is permanent to the server and passing to its owner.
-SOFT_CODES: Final = frozenset({"2.2"})
+# What may be mended without us, however final the server's word: a full mailbox or system (2.2, 3.1),
+# a system that takes no mail now (3.2), and every fault on the way there (4.x: no answer, no route, a
+# loop, time over). Mailgun suppresses nobody for these, Amazon SES calls them transient, and Microsoft's
+# 5.4.1 means a stranger as well as a block. One is forgiven; in a row, for long enough, they suppress.
+SOFT_CODES: Final = frozenset({"2.2", "3.1", "3.2"})
+SOFT_SUBJECTS: Final = ("4.",)
+SOFT_REASONS: Final = frozenset({RejectReason.TIMED_OUT})
 
 # Anymail's reason -> whether it is about the mailbox, when no code says more.
 MAILBOX_REASONS: Final[Mapping[str, bool]] = {
     RejectReason.INVALID: True,
     RejectReason.BOUNCED: True,
-    RejectReason.TIMED_OUT: False,
     RejectReason.BLOCKED: False,
     RejectReason.SPAM: False,
     RejectReason.UNSUBSCRIBED: False,
@@ -64,12 +68,12 @@ def judge(*, provider: str, reject_reason: str | None, said: str, payload: objec
     Never raises, whatever the payload looks like. In doubt the address is kept.
     """
     code = _CODE.search(said)
-    if code and (code[1] == "4" or code[2] in SOFT_CODES):
+    if code and (code[1] == "4" or code[2] in SOFT_CODES or code[2].startswith(SOFT_SUBJECTS)):
         return SOFT
     # 5.0.0 says no more than "no".
     if code and code[2] != "0.0":
         return Bounce(hard=True, about_mailbox=code[2] in MAILBOX_CODES)
-    if _is_soft_word(provider, payload):
+    if _is_soft_word(provider, payload) or reject_reason in SOFT_REASONS:
         return SOFT
     return Bounce(hard=True, about_mailbox=MAILBOX_REASONS.get(reject_reason or "", False))
 

@@ -60,6 +60,14 @@ def test_so_many_lost_copies_over_so_many_days_are_enough(house_of: House) -> No
     assert DeliveryEvent.objects.filter(kind="soft_bounce", settled_at__isnull=False).count() == 3
 
 
+def test_a_domain_that_cannot_be_reached_for_long_enough_is_given_up(house_of: House) -> None:
+    """RFC 3463 5.4.4: one is forgiven, since the domain may be back tomorrow."""
+    for day in (0, 2, 4):
+        assert house_of.reason() is None
+        house_of.copy(day, mta_response="550 5.4.4 Host or domain name not found")
+    assert house_of.reason() == "soft_bounce"
+
+
 def test_many_in_few_days_are_not_enough(house_of: House) -> None:
     for day in (0, 1, 2, 3):
         house_of.copy(day)
