@@ -9,8 +9,6 @@ from django.conf import settings
 
 from newsroom.celery import app
 
-for entry in settings.CELERY_BEAT_SCHEDULE.values():
-    entry["schedule"] = 1.0
-
 if __name__ == "__main__":
+    app.conf.beat_schedule = {name: {**one, "schedule": 1.0} for name, one in settings.CELERY_BEAT_SCHEDULE.items()}
     app.Beat(loglevel="WARNING", schedule=f"{sys.argv[1]}/schedule", quiet=True).run()

@@ -80,6 +80,9 @@ class Server:
         self._fsync = fsync
         self._journal = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if journal else None
         self._lock = threading.Lock()
+        self._room = threading.Condition()
+        self._places: float = float("inf")
+        self._taken = 0
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port: int = self._listener.getsockname()[1]
@@ -95,6 +98,19 @@ class Server:
             self.script = Script.read(script)
             self.accepted, self.messages, self.commands = [], [], []
             self.victim = None
+            self._taken, self._places = 0, float("inf")
+
+    def make_room(self, copies: float) -> None:
+        """Take so many copies in all; whoever brings more waits after the final dot until there is more room."""
+        with self._room:
+            self._places = copies
+            self._room.notify_all()
+
+    def await_room(self) -> None:
+        """Return when there is a place for one more copy, which is taken then."""
+        with self._room:
+            self._room.wait_for(lambda: self._taken < self._places)
+            self._taken += 1
 
     def start(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
@@ -103,6 +119,7 @@ class Server:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.make_room(float("inf"))
         with self._lock:
             sockets = list(self._open)
         for sock in sockets:
@@ -249,6 +266,7 @@ class _Session:
         sender, self.sender = self.sender, None
         if self.at("DOT", recipient):
             return
+        self.server.await_room()
         self.server.record(sender or "", self.recipients, message)
         if not self.at("ACCEPTED", recipient):
             self.say(f"250 2.0.0 Ok: queued as {len(self.server.accepted):08X}")
