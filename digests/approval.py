@@ -54,7 +54,7 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
 @transaction.atomic
 def reopen(*, issue: Issue, reason: str, now: datetime) -> Issue:
     """Take an approval back while nothing has left: the snapshot goes, the draft can be edited again."""
-    _move(issue, {State.SCHEDULED}, State.DRAFT, reason, "Only a scheduled issue can be opened again")
+    _move(issue, {State.SCHEDULED}, State.DRAFT, reason, "Only a scheduled issue can be opened again", now)
     Snapshot.objects.filter(issue=issue).delete()
     Issue.objects.filter(pk=issue.pk).update(approved_by=None, approved_at=None, updated_at=now)
     issue.refresh_from_db()
@@ -64,13 +64,13 @@ def reopen(*, issue: Issue, reason: str, now: datetime) -> Issue:
 @transaction.atomic
 def pause(*, issue: Issue, reason: str, now: datetime) -> Issue:
     """Hold an issue that is being sent. At most the copies in flight still leave."""
-    return _move(issue, {State.SENDING}, State.PAUSED, reason, "Only an issue that is being sent can be paused")
+    return _move(issue, {State.SENDING}, State.PAUSED, reason, "Only an issue that is being sent can be paused", now)
 
 
 @transaction.atomic
 def resume(*, issue: Issue, now: datetime) -> Issue:
     """Go on where a paused issue stopped."""
-    _move(issue, {State.PAUSED}, State.SENDING, "", "Only a paused issue can be resumed")
+    _move(issue, {State.PAUSED}, State.SENDING, "", "Only a paused issue can be resumed", now)
     tasks.hint_wake(issue.pk)
     return issue
 
@@ -78,7 +78,7 @@ def resume(*, issue: Issue, now: datetime) -> Issue:
 @transaction.atomic
 def cancel(*, issue: Issue, reason: str, now: datetime) -> Issue:
     """Stop an issue for good. At most the copies in flight still leave; the others become `cancelled`."""
-    _move(issue, set(STOPPABLE), State.CANCELLED, reason, "Only an issue that is not finished can be cancelled")
+    _move(issue, set(STOPPABLE), State.CANCELLED, reason, "Only an issue that is not finished can be cancelled", now)
     tasks.hint_wake(issue.pk)
     return issue
 
@@ -90,8 +90,11 @@ def _check_public(issue: Issue) -> None:
         raise NotAllowed(f"“{item.article}” is not public any more. Leave it out, look again, and approve.")
 
 
-def _move(issue: Issue, sources: set[State], target: State, reason: str, refusal: str) -> Issue:
-    moved = Issue.objects.filter(pk=issue.pk, state__in=sources).update(state=target, state_reason=reason[:300])
+def _move(issue: Issue, sources: set[State], target: State, reason: str, refusal: str, now: datetime) -> Issue:
+    # `updated_at` is then the hour since which the issue has been in its state.
+    moved = Issue.objects.filter(pk=issue.pk, state__in=sources).update(
+        state=target, state_reason=reason[:300], updated_at=now
+    )
     issue.refresh_from_db()
     if not moved:
         raise NotAllowed(f"{refusal}; this one is {issue.get_state_display().lower()}.")

@@ -1,17 +1,40 @@
-"""How far an issue is, and what was said of it: one aggregate query each, read by pages and commands."""
+"""How far an issue is, and what was said of it: the one source of these numbers for pages, commands and figures."""
 
+from __future__ import annotations
+
+import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import Count, F, Func, Max, Min, Q, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from digests.models import Delivery, DeliveryEvent, Issue
 
-RATE_WINDOW = timedelta(seconds=60)
 FINISHED = frozenset({Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS, Issue.State.CANCELLED})
+# The rate is that of the shortest of these spans (seconds) in which enough copies were settled to say one.
+SPANS: Final = (10, 60, 600)
+ENOUGH: Final = 20
+# After a silence in which so many copies were to be expected, and of ten seconds, nothing is being sent.
+OVERDUE: Final = 5
+# Whoever watches looks again after so many times what the counting took: it costs a twentieth of one core.
+REST: Final = 20
+DEAR_SECONDS: Final = 0.1
+# Reasons that differ only in a queue's number are one.
+NUMBERED: Final = r"\m(?=\w*\d)\w{6,}\M"
+MOST_REASONS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """So many copies were put off for this reason; the first of them is tried again at `next_at`."""
+
+    reason: str
+    copies: int
+    next_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +43,25 @@ class Progress:
 
     `by_state` has every delivery state, zeros included; `total` is their sum; `audience` is how many
     were planned, 0 before. `conserved`: nobody was lost or added since. `rate`: copies settled per
-    second over the last minute. `seconds_left`: at that rate; None when there is none.
+    second, lately and since the issue went on; 0 unless it is being sent. `seconds_left`: at that rate,
+    and not before the last copy that was put off is due; None when nothing tells.
+    `retries`: those that are put off, by reason, the most frequent first.
     """
 
+    state: str
     by_state: dict[str, int]
     audience: int
     rate: float
-    finished: bool
+    counted_at: datetime
+    settled_at: datetime | None = None
+    held_until: datetime | None = None
+    last_try: datetime | None = None
+    retries: tuple[Retry, ...] = ()
+    cost: float = 0.0
+
+    @property
+    def finished(self) -> bool:
+        return self.state in FINISHED
 
     @property
     def total(self) -> int:
@@ -46,14 +81,44 @@ class Progress:
         return self.total - self.open
 
     @property
+    def deferred(self) -> int:
+        return self.by_state[Delivery.State.DEFERRED]
+
+    @property
     def uncertain(self) -> int:
         return self.by_state[Delivery.State.UNCERTAIN]
+
+    @property
+    def counted(self) -> list[tuple[str, str, int]]:
+        """State, its name and its copies, where there are any; the summands of `total`."""
+        return [
+            (state, Delivery.State(state).label.lower(), copies) for state, copies in self.by_state.items() if copies
+        ]
 
     @property
     def seconds_left(self) -> int | None:
         if self.finished or not self.open:
             return 0
-        return round(self.open / self.rate) if self.rate else None
+        if self.state != Issue.State.SENDING or not (self.rate or self.open == self.deferred):
+            return None
+        until_last = (self.last_try - self.counted_at).total_seconds() if self.last_try else 0
+        return max(0, round(max(until_last, self.open / self.rate if self.rate else 0)))
+
+    @property
+    def time_left(self) -> str:
+        """`seconds_left` for a person; empty when nothing tells."""
+        return "" if self.seconds_left is None else spoken(seconds=self.seconds_left)
+
+    @property
+    def moved_at(self) -> datetime | None:
+        """When a copy was last settled, or taken into a lane's hands."""
+        taken = self.held_until - timedelta(seconds=settings.SENDING["LEASE_SECONDS"]) if self.held_until else None
+        return max(filter(None, [self.settled_at, taken]), default=None)
+
+    @property
+    def look_again_in(self) -> float:
+        """Seconds after which counting once more is worth its price."""
+        return max(1.0, REST * self.cost)
 
     @property
     def pace(self) -> list[str]:
@@ -63,21 +128,37 @@ class Progress:
 
 def progress(issue: Issue) -> Progress:
     """Count the issue's copies. The issue's own state and audience are taken as they are in `issue`."""
-    # The engine stamps with the database's clock.
-    recently = Q(settled_at__gt=Now() - RATE_WINDOW)
-    rows = (
-        Delivery.objects.filter(issue_id=issue.pk)
-        .order_by()
-        .values_list("state")
-        .annotate(copies=Count("pk"), fresh=Count("pk", filter=recently))
-    )
-    counted = {state: (copies, fresh) for state, copies, fresh in rows}
+    began = time.monotonic()
+    found = {row.pop("state"): row for row in _counts(issue)}
+    by_state = {state: found.get(state, {}).get("copies", 0) for state in Delivery.State.values}
+    settled_at = _latest(found, "settled")
+    retries = _retries(issue) if by_state[Delivery.State.DEFERRED] else ()
     return Progress(
-        by_state={state: counted.get(state, (0, 0))[0] for state in Delivery.State.values},
+        state=issue.state,
+        by_state=by_state,
         audience=issue.audience_count or 0,
-        rate=sum(fresh for _, fresh in counted.values()) / _window(issue),
-        finished=issue.state in FINISHED,
+        rate=_rate(issue, found, settled_at),
+        counted_at=timezone.now(),
+        settled_at=settled_at,
+        held_until=_latest(found, "held"),
+        last_try=_latest(found, "due"),
+        retries=retries,
+        cost=time.monotonic() - began,
     )
+
+
+_seen: dict[int, tuple[float, str, Progress]] = {}
+
+
+def watched(issue: Issue) -> Progress:
+    """As `progress`, for whoever looks again and again: a count that was dear is kept for a while in this process."""
+    kept_until, state, found = _seen.pop(issue.pk, (0.0, "", None))
+    if found is None or state != issue.state or time.monotonic() > kept_until:
+        found = progress(issue)
+        kept_until = time.monotonic() + found.look_again_in
+    if found.cost > DEAR_SECONDS:
+        _seen[issue.pk] = (kept_until, issue.state, found)
+    return found
 
 
 def pace() -> list[str]:
@@ -99,6 +180,16 @@ def pace() -> list[str]:
     return found
 
 
+def spoken(*, seconds: float) -> str:
+    """`50 s`, `12 min`, `3 h 20 min`, `2 days`."""
+    minutes = round(seconds / 60)
+    if seconds < 120:
+        return f"{round(seconds)} s"
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 2_880 else f"{round(minutes / 1_440)} days"
+
+
 def event_counts(issue: Issue) -> dict[str, int]:
     """What was said of the issue, every kind included: of how many copies, and clicks that are nobody's."""
     rows = (
@@ -111,7 +202,47 @@ def event_counts(issue: Issue) -> dict[str, int]:
     return {kind: counted.get(kind, 0) for kind in DeliveryEvent.Kind.values}
 
 
-def _window(issue: Issue) -> float:
-    """Seconds that the rate is taken over: an issue that began ten seconds ago has no minute behind it."""
-    running = (timezone.now() - issue.started_at).total_seconds() if issue.started_at else RATE_WINDOW.total_seconds()
-    return min(max(running, 1.0), RATE_WINDOW.total_seconds())
+def _counts(issue: Issue) -> QuerySet[Any, Any]:
+    """One row per state: its copies, those settled lately, and its latest hours."""
+    # The engine stamps with the database's clock.
+    fresh = {
+        f"fresh_{span}": Count("pk", filter=Q(settled_at__gt=Now() - timedelta(seconds=span)))
+        for span in SPANS
+    }  # fmt: skip
+    latest = {"settled": Max("settled_at"), "held": Max("lease_until"), "due": Max("due_at")}
+    copies = Delivery.objects.filter(issue_id=issue.pk).order_by().values("state")
+    return copies.annotate(copies=Count("pk"), **fresh, **latest)
+
+
+def _latest(found: dict[str, dict[str, Any]], name: str) -> datetime | None:
+    return max((row[name] for row in found.values() if row[name]), default=None)
+
+
+def _retries(issue: Issue) -> tuple[Retry, ...]:
+    folded = Func(F("reason"), Value(NUMBERED), Value("…"), Value("g"), function="regexp_replace")
+    rows = (
+        Delivery.objects.filter(issue_id=issue.pk, state=Delivery.State.DEFERRED)
+        .order_by()
+        .values(folded=folded)
+        .annotate(copies=Count("pk"), next_at=Min("due_at"))
+        .order_by("-copies", "folded")[:MOST_REASONS]
+    )
+    return tuple(Retry(row["folded"] or "no reason was given", row["copies"], row["next_at"]) for row in rows)
+
+
+def _rate(issue: Issue, found: dict[str, dict[str, Any]], settled_at: datetime | None) -> float:
+    """Copies per second, of the shortest span that says something; none once the next one is long overdue.
+
+    A pause is in no span: `updated_at` is when the issue came into its state.
+    """
+    if issue.state != Issue.State.SENDING or settled_at is None:
+        return 0.0
+    now = timezone.now()
+    running = max(1.0, (now - max(filter(None, [issue.started_at, issue.updated_at]))).total_seconds())
+    quiet = (now - settled_at).total_seconds()
+    for span in SPANS:
+        copies = sum(row[f"fresh_{span}"] for row in found.values())
+        if copies >= ENOUGH or running <= span or span == SPANS[-1]:
+            rate = copies / min(running, span)
+            return 0.0 if quiet * rate > OVERDUE and quiet > SPANS[0] else rate
+    raise AssertionError("The last span answers.")

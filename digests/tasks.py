@@ -8,7 +8,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from digests import composing, settling
+from digests import composing, pulse, settling
 from digests.returns import mailbox
 from digests.sending import pump, tasks
 
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 @shared_task
 def tick() -> None:
-    """Compose what is due, wake the engine, settle events, read returned mail.
+    """Compose what is due, wake the engine, settle events, read returned mail, and say that it was done.
 
     Harmless when late, early or doubled.
     """
     now = timezone.now()
-    for step in (composing.compose_due, _wake_engine, settling.settle, mailbox.read_configured):
+    for step in (composing.compose_due, _wake_engine, settling.settle, mailbox.read_configured, _beat):
         try:
             step(now=now)
         except Exception:
@@ -33,3 +33,7 @@ def tick() -> None:
 def _wake_engine(*, now: datetime) -> None:
     for issue_id in pump.pump(now=now):
         tasks.hint_wake(issue_id)
+
+
+def _beat(*, now: datetime) -> None:
+    pulse.beat(work="clock", now=now)

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.sessions",
@@ -155,9 +156,9 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# At least twice the time limit, or a running task would be handed out a second time.
 # A worker waits for its broker for ever; Celery's own would give up, and end, after three quarters of an hour.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# At least twice the time limit, or a running task would be handed out a second time.
 CELERY_VISIBILITY_TIMEOUT = 660
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": CELERY_VISIBILITY_TIMEOUT,

@@ -129,7 +129,7 @@ DOORS = (
     ),
     Door(
         name="accept",
-        label="Call uncertain copies accepted",
+        label="Call all uncertain copies accepted",
         icon="done_all",
         explanation="Of these copies the receiving server's answer was lost. You decide that they arrived.",
         done="The uncertain copies count as accepted.",
@@ -138,7 +138,7 @@ DOORS = (
     ),
     Door(
         name="resend",
-        label="Send uncertain copies again",
+        label="Send all uncertain copies again",
         icon="refresh",
         explanation="Of these copies the receiving server's answer was lost. Some readers may get the mail twice.",
         done="The uncertain copies are sent again.",
@@ -159,6 +159,8 @@ DOORS = (
     ),
 )
 BY_NAME = {door.name: door for door in DOORS}
+# Offered beside the number of the uncertain copies, not among the buttons.
+OF_UNCERTAIN = ("accept", "resend")
 
 
 def facts(*, issue: Issue, now: datetime) -> dict[str, int | None]:

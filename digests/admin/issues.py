@@ -19,8 +19,8 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from digests import archive, composing, links, proofs, rendering, stats, views
-from digests.admin import doors, forms
-from digests.models import Delivery, Issue, IssueItem
+from digests.admin import doors, forms, panel
+from digests.models import Issue, IssueItem
 
 STATE_LABELS = {
     Issue.State.DRAFT.label: "info",
@@ -109,6 +109,9 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
     )  # fmt: skip
     readonly_fields = facts
 
+    class Media:
+        js = ("digests/progress.js",)
+
     def get_urls(self) -> list[URLPattern]:
         """The admin's own addresses, and one for composing, for each look and for each verb."""
         guard = self.admin_site.admin_view
@@ -118,6 +121,7 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
                 guard(require_http_methods(["GET", "POST"])(self.compose_view)),
                 name="digests_issue_compose",
             ),
+            path("<int:pk>/progress/", guard(require_safe(self.progress_view)), name="digests_issue_progress"),
             path("<int:pk>/look/", guard(require_safe(self.look_view)), name="digests_issue_look"),
             path("<int:pk>/look/<slug:part>/", guard(require_safe(self.part_view)), name="digests_issue_part"),
             path(
@@ -187,7 +191,7 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
     ) -> Any:
         """The form, with the copies of the issue counted above it."""
         issue = self.get_object(request, object_id) if object_id else None
-        more = {"progress": stats.progress(issue), "issue": issue} if issue and issue.planned_at else {}
+        more = panel.context(issue=issue, user=_user(request)) if issue else {}
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
@@ -220,6 +224,11 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
             {**self.admin_site.each_context(request), "title": door.label, "door": door, "issue": issue, "form": form,
              "opts": self.opts, "back": back},
         )  # fmt: skip
+
+    def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The numbers alone, for a page that is open while copies leave."""
+        context = panel.context(issue=self._seen(request, pk), user=_user(request))
+        return render(request, "admin/digests/issue/progress.html", context)
 
     def look_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The mail in a frame where it can do nothing, its text and its headers beside it."""
@@ -312,14 +321,12 @@ def _done(issue: Issue) -> int:
     """Counted only while it changes, so that the list costs no query for a finished issue."""
     if issue.state not in (Issue.State.SENDING, Issue.State.PAUSED, Issue.State.CANCELLED):
         return issue.audience_count or 0
-    return Delivery.objects.filter(issue=issue).exclude(state__in=Delivery.OPEN).count()
+    return stats.watched(issue).done
 
 
 def _offers(issue: Issue, user: AbstractUser) -> list[dict[str, Any]]:
     """Links to the preview and to every door that is open."""
     preview = {"title": "Preview", "icon": "visibility", "path": reverse("admin:digests_issue_look", args=[issue.pk])}
-    uncertain = {"accept", "resend"}
-    settled = not Delivery.objects.filter(issue=issue, state=Delivery.State.UNCERTAIN).exists()
     offered = [
         {
             "title": door.label,
@@ -328,6 +335,6 @@ def _offers(issue: Issue, user: AbstractUser) -> list[dict[str, Any]]:
             "path": reverse("admin:digests_issue_do", args=[issue.pk, door.name]),
         }
         for door in doors.DOORS
-        if door.is_open(user=user, issue=issue) and not (settled and door.name in uncertain)
+        if door.is_open(user=user, issue=issue) and door.name not in doors.OF_UNCERTAIN
     ]
     return [{**each, "attrs": {}, "items": []} for each in [preview, *offered]]

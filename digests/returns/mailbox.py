@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from digests import pulse
 from digests.returns import arrivals
 from digests.returns.imap import ImapBox
 from digests.returns.pop3 import PopBox
@@ -84,10 +85,12 @@ def read_configured(*, now: datetime) -> Pass:
     if not settings.RETURNS:
         return Pass()
     try:
-        return read(account=settings.RETURNS, now=now)
+        found = read(account=settings.RETURNS, now=now)
     except MailboxAway as error:
         log.warning("%s", error)
         return Pass()
+    pulse.beat(work="returns", now=now)
+    return found
 
 
 def read(*, account: dict[str, Any], now: datetime, seconds: float = PASS_SECONDS, limit: int = MAILS_PER_PASS) -> Pass:

@@ -89,3 +89,58 @@ def test_many_copies_are_streamed(issue: Issue) -> None:
 def test_an_issue_that_does_not_exist(db: None) -> None:
     with pytest.raises(CommandError, match=r"There is no issue 17\."):
         call_command("deliveries", "17")
+
+
+def settle(issue: Issue, *arguments: str) -> str:
+    out = io.StringIO()
+    call_command("deliveries", str(issue.pk), *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def two_uncertain(issue: Issue, newsletter: Newsletter) -> Issue:
+    for name in ("anna", "berta"):
+        copies.copy(issue, copies.reader(newsletter, f"{name}@readers.example"), State.UNCERTAIN)
+    copies.copy(issue, copies.reader(newsletter, "carl@readers.example"), State.REJECTED)
+    return issue
+
+
+def states(issue: Issue) -> list[str]:
+    return list(issue.deliveries.order_by("pk").values_list("state", flat=True))
+
+
+def test_one_state_can_be_listed_alone(two_uncertain: Issue) -> None:
+    said = settle(two_uncertain, "--state", "rejected")
+
+    assert [line.split(",")[0] for line in said.splitlines()] == ["address", "carl@readers.example"]
+
+
+@pytest.mark.parametrize(("choice", "after"), [("--accept", "accepted"), ("--resend", "pending")])
+def test_uncertain_copies_are_settled_all_or_one_by_one(two_uncertain: Issue, choice: str, after: str) -> None:
+    said = settle(two_uncertain, choice, "Berta@readers.example")
+    assert said.startswith(f"1 uncertain copy of issue {two_uncertain.pk} ")
+    assert states(two_uncertain) == ["uncertain", after, "rejected"]
+
+    assert settle(two_uncertain, choice, "all").startswith("1 uncertain copy")
+    assert states(two_uncertain) == [after, after, "rejected"]
+
+
+@pytest.mark.parametrize("who", ["carl@readers.example", "nobody@readers.example", "everybody"])
+def test_who_is_not_uncertain_is_refused_and_nothing_is_changed(two_uncertain: Issue, who: str) -> None:
+    with pytest.raises(CommandError, match=r"^The 2\. .*(nothing was changed|nor an address)") as refusal:
+        settle(two_uncertain, "--accept", "anna@readers.example", who)
+
+    assert who not in str(refusal.value)
+    assert states(two_uncertain) == ["uncertain", "uncertain", "rejected"]
+
+
+def test_both_choices_at_once_are_refused(two_uncertain: Issue) -> None:
+    with pytest.raises(CommandError, match="not allowed with"):
+        settle(two_uncertain, "--accept", "all", "--resend", "all")
+
+
+def test_copies_of_a_cancelled_issue_are_not_sent_again(two_uncertain: Issue) -> None:
+    Issue.objects.update(state=Issue.State.CANCELLED)
+
+    with pytest.raises(CommandError, match="was cancelled"):
+        settle(two_uncertain, "--resend", "all")

@@ -1,5 +1,6 @@
-"""How far an issue is, in one query."""
+"""How far an issue is: one count by state, and one by reason of what is put off."""
 
+import dataclasses
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from digests import stats
+from digests import approval, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
 from subscribers.models import Newsletter
@@ -52,26 +53,114 @@ def test_another_issues_copies_are_not_counted(issue: Issue, newsletter: Newslet
     assert stats.progress(issue).total == 0
 
 
-def test_the_rate_is_that_of_the_last_minute(issue: Issue) -> None:
+def begun(issue: Issue, *, seconds: float) -> None:
+    """As if it had begun, or had gone on after a pause, so long ago."""
+    Issue.objects.filter(pk=issue.pk).update(updated_at=timezone.now() - timedelta(seconds=seconds))
+    issue.refresh_from_db()
+
+
+def settled(issue: Issue, ages: list[float]) -> None:
     now = timezone.now()
-    for age in (10, 20, 50, 70, 3600):
-        copies.copy(issue, None, State.ACCEPTED, settled_at=now - timedelta(seconds=age))
-    for _ in range(6):
-        copies.copy(issue, None, State.PENDING)
+    Delivery.objects.bulk_create(
+        Delivery(issue=issue, state=State.ACCEPTED, settled_at=now - timedelta(seconds=age)) for age in ages
+    )
+
+
+def test_the_rate_is_that_of_the_last_seconds_when_they_say_enough(issue: Issue) -> None:
+    begun(issue, seconds=3_600)
+    settled(issue, [number / 5 for number in range(40)] + [30] * 1_000)
+    fill(issue, *[State.PENDING] * 8)
 
     found = stats.progress(issue)
 
-    assert found.rate == pytest.approx(3 / 60)
-    assert found.seconds_left == 120
+    assert found.rate == pytest.approx(4, rel=0.1)
+    assert found.seconds_left == 2
+
+
+@pytest.mark.parametrize(("ages", "rate"), [([5, 20, 30] * 8, 24 / 60), ([5, 20, 50, 70, 300, 3_600], 5 / 600)])
+def test_a_slow_issue_is_rated_over_a_longer_time(issue: Issue, ages: list[float], rate: float) -> None:
+    begun(issue, seconds=7_200)
+    settled(issue, ages)
+
+    assert stats.progress(issue).rate == pytest.approx(rate)
 
 
 def test_an_issue_that_has_just_begun_is_rated_by_its_own_age(issue: Issue) -> None:
-    now = timezone.now()
-    issue.started_at = now - timedelta(seconds=10)
-    for _ in range(20):
-        copies.copy(issue, None, State.ACCEPTED, settled_at=now - timedelta(seconds=2))
+    begun(issue, seconds=5)
+    settled(issue, [2.0] * 10)
 
     assert stats.progress(issue).rate == pytest.approx(2, rel=0.2)
+
+
+def test_a_pause_is_no_part_of_the_rate(issue: Issue, newsletter: Newsletter) -> None:
+    begun(issue, seconds=3_600)
+    settled(issue, [40.0] * 6_000)
+    approval.pause(issue=issue, reason="A look", now=timezone.now() - timedelta(seconds=38))
+    assert (stats.progress(issue).rate, stats.progress(issue).seconds_left) == (0, 0)
+
+    fill(issue, *[State.PENDING] * 100)
+    assert stats.progress(issue).seconds_left is None
+    approval.resume(issue=issue, now=timezone.now() - timedelta(seconds=4))
+    settled(issue, [1.0] * 40)
+
+    assert stats.progress(issue).rate == pytest.approx(10, rel=0.2)
+
+
+def test_whoever_stands_still_has_no_rate(issue: Issue) -> None:
+    begun(issue, seconds=3_600)
+    settled(issue, [15.0] * 500)
+    fill(issue, State.PENDING)
+
+    found = stats.progress(issue)
+
+    assert (found.rate, found.seconds_left) == (0, None)
+
+
+def test_time_left_reaches_to_the_last_copy_that_was_put_off(issue: Issue) -> None:
+    begun(issue, seconds=3_600)
+    settled(issue, [1.0] * 100)
+    copies.copy(issue, None, State.DEFERRED, due_at=timezone.now() + timedelta(hours=1))
+
+    assert stats.progress(issue).seconds_left == pytest.approx(3_600, abs=5)
+    assert stats.progress(issue).time_left == "60 min"
+
+
+def test_what_is_put_off_is_counted_by_reason(issue: Issue) -> None:
+    soon = timezone.now() + timedelta(minutes=1)
+    for queue in ("4bXyZ12abc", "4bXyZ99def", "AB12CD34"):
+        copies.copy(issue, None, State.DEFERRED, reason=f"4.3.0 Try later, {queue}", due_at=soon)
+    copies.copy(issue, None, State.DEFERRED, reason="4.7.28 rate limited", due_at=soon + timedelta(hours=1))
+    copies.copy(issue, None, State.REJECTED, reason="5.1.1 no such user")
+
+    found = stats.progress(issue).retries
+
+    assert [(retry.reason, retry.copies) for retry in found] == [("4.3.0 Try later, …", 3), ("4.7.28 rate limited", 1)]
+    assert found[0].next_at == soon
+
+
+def test_counting_that_is_dear_is_not_done_for_every_look(
+    issue: Issue, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    monkeypatch.setattr(stats, "DEAR_SECONDS", -1.0)
+    with django_assert_num_queries(1):
+        first, second = stats.watched(issue), stats.watched(issue)
+    assert first is second
+    # Another state is another matter.
+    issue.state = Issue.State.PAUSED
+    with django_assert_num_queries(1):
+        assert stats.watched(issue).state == Issue.State.PAUSED
+
+
+def test_looking_costs_a_twentieth(issue: Issue) -> None:
+    assert stats.progress(issue).look_again_in == 1.0
+    assert dataclasses.replace(stats.progress(issue), cost=0.5).look_again_in == 10.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (119, "119 s"), (150, "2 min"), (12_000, "3 h 20 min"), (260_000, "3 days")]
+)
+def test_a_time_is_spoken(seconds: int, words: str) -> None:
+    assert stats.spoken(seconds=seconds) == words
 
 
 def test_nothing_moving_has_no_end_in_sight(issue: Issue) -> None:
@@ -96,10 +185,10 @@ def test_finished_is_the_issues_word(newsletter: Newsletter, state: Issue.State,
     assert stats.progress(copies.issue(newsletter, state=state)).finished is finished
 
 
-def test_it_is_one_query_however_many_copies(issue: Issue, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_it_is_two_queries_however_many_copies(issue: Issue, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     fill(issue, *State)
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         stats.progress(issue)
 
 

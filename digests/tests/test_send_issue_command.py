@@ -1,5 +1,6 @@
 """manage.py send_issue: what it says, how it ends, and with which exit code."""
 
+import dataclasses
 import io
 import re
 import time
@@ -10,8 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from digests import approval
-from digests.management.commands import send_issue
+from digests import approval, stats
 from digests.models import Delivery, Issue
 from digests.tests import copies
 from publication.models import Publication
@@ -156,7 +156,10 @@ def test_ctrl_c_ends_the_watching_and_not_the_sending(digest: Issue, while_waiti
     assert f"goes on without you. To watch it again: manage.py send_issue {digest.pk} --wait" in out.getvalue()
 
 
-def test_progress_on_a_terminal_is_one_line(newsletter: Newsletter, while_waiting: Callable[..., None]) -> None:
+def test_progress_on_a_terminal_is_one_line(
+    newsletter: Newsletter, while_waiting: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     issue = copies.issue(newsletter, audience=1_200)
     Issue.objects.update(started_at=timezone.now() - timedelta(seconds=10))
     Delivery.objects.bulk_create(
@@ -167,8 +170,13 @@ def test_progress_on_a_terminal_is_one_line(newsletter: Newsletter, while_waitin
 
     said = send(issue, "--wait", out=Terminal())
 
-    assert said.count("\n") == 1
-    assert re.search(r"\rissue \d+: sending, 300 of 1,200 copies \(25 %\), \d+ a second, \d+ s left", said)
+    _pace, line, end = said.split("\n")
+    assert end == ""
+    assert re.search(r"\rissue \d+: sending, 300 of 1,200 copies \(25 %\), \d+ a second, \d+ s left", line)
+    # What is rewritten fits into the window; the last state is told in full.
+    *rewritten, last = line.split("\r")
+    assert max(map(len, rewritten)) == 79
+    assert last.rstrip().endswith(": 900 pending + 300 accepted = 1,200")
 
 
 def test_progress_in_a_log_is_a_line_at_most_every_five_seconds(
@@ -185,17 +193,71 @@ def test_progress_in_a_log_is_a_line_at_most_every_five_seconds(
     assert "sent, 50 of 50 copies (100 %)" in said.splitlines()[-1]
 
 
-def test_a_sending_that_does_not_move_is_remarked_upon_once(
-    newsletter: Newsletter, while_waiting: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_why_nothing_moves_is_said_once_and_again_when_it_changes(
+    newsletter: Newsletter, while_waiting: Callable[..., None]
 ) -> None:
-    issue = copies.issue(newsletter)
-    monkeypatch.setattr(send_issue, "IDLE_SECONDS", -1.0)
-    while_waiting(*[lambda: None] * 5, turn(issue, State.SENT))
+    issue = copies.issue(newsletter, audience=1)
+    Issue.objects.update(started_at=timezone.now() - timedelta(minutes=10))
+    copies.copy(issue, None, Delivery.State.PENDING)
+    later = {"due_at": timezone.now() + timedelta(hours=1), "reason": "4.2.2 Mailbox full"}
+    while_waiting(
+        *[lambda: None] * 5,
+        lambda: Delivery.objects.update(state=Delivery.State.DEFERRED, **later),
+        *[lambda: None] * 5,
+        turn(issue, State.SENT),
+    )
+
+    said = send(issue, "--wait")
+
+    assert said.count("Are a Celery") == 0
+    assert said.count("Nothing has moved for 10 min, and nothing is known to hold it.") == 1
+    assert said.count("The most frequent answer: 4.2.2 Mailbox full.") == 1
+    assert f"    manage.py deliveries {issue.pk} --state deferred" in said.splitlines()
+
+
+def test_the_end_accounts_for_everybody_and_says_what_is_left_to_do(
+    newsletter: Newsletter, while_waiting: Callable[..., None]
+) -> None:
+    issue = copies.issue(newsletter, audience=1_003)
+    Delivery.objects.bulk_create([Delivery(issue=issue, state="accepted") for _ in range(1_000)])
+    for state in (Delivery.State.UNCERTAIN, Delivery.State.UNCERTAIN, Delivery.State.REJECTED):
+        copies.copy(issue, None, state)
+    while_waiting(turn(issue, State.SENT_WITH_EXCEPTIONS, "2 uncertain"))
+    out = io.StringIO()
+
+    with pytest.raises(CommandError):
+        send(issue, "--wait", out=out)
+
+    said = out.getvalue()
+    assert said.startswith("At most 50 copies are in flight in each of 2 lanes.")
+    assert "(100 %): 1,000 accepted + 1 rejected + 2 uncertain = 1,003\n" in said
+    assert f"    manage.py deliveries {issue.pk} --resend all\n" in said
+
+
+def test_who_is_missing_is_said(newsletter: Newsletter, while_waiting: Callable[..., None]) -> None:
+    issue = copies.issue(newsletter, audience=2)
+    copies.copy(issue, None, Delivery.State.ACCEPTED)
+    while_waiting(turn(issue, State.SENT))
     errors = io.StringIO()
 
     call_command("send_issue", str(issue.pk), "--wait", stdout=io.StringIO(), stderr=errors)
 
-    assert errors.getvalue().count("Are a Celery worker and beat running?") == 1
+    assert errors.getvalue() == "The audience was 2: the copies do not add up to it.\n"
+
+
+def test_a_dear_count_is_made_less_often(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = copies.issue(newsletter)
+    counted, waited = stats.progress, []
+    monkeypatch.setattr(stats, "progress", lambda issue: dataclasses.replace(counted(issue), cost=0.4))
+
+    def pass_time(seconds: float) -> None:
+        waited.append(seconds)
+        turn(issue, State.SENT)()
+
+    monkeypatch.setattr(time, "sleep", pass_time)
+    send(issue, "--wait")
+
+    assert waited == [8.0]
 
 
 def test_it_is_the_same_approval_as_everywhere(digest: Issue) -> None:

@@ -1,4 +1,4 @@
-"""manage.py deliveries ID: every copy of an issue and what became of it, as CSV."""
+"""manage.py deliveries ID: every copy of an issue and what became of it, as CSV; and who settles the uncertain ones."""
 
 import csv
 import os
@@ -7,8 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
+from digests import uncertain
 from digests.models import Delivery, Issue
+from mailkit import addresses
 
 COLUMNS = ("address", "state", "reason", "time")
 AT_ONCE = 2_000
@@ -17,31 +20,52 @@ FORMULA_STARTS = tuple("=+-@\t\r\x00＝＋－＠")  # noqa: RUF001  # the full-w
 
 
 class Command(BaseCommand):
-    """Exit code 0: the whole list was written; 1: there is no such issue."""
+    """Exit code 0: the whole list was written, or the copies were settled; 1: refused, in one sentence."""
 
     help = (
         "Write one line per copy of an issue to standard output, as CSV (RFC 4180, UTF-8): address, state, reason, "
         "time (ISO 8601, UTC; when the copy was settled, or last tried). The address of an erased reader is empty. "
-        "A cell that a spreadsheet would run as a formula begins with an apostrophe."
+        "A cell that a spreadsheet would run as a formula begins with an apostrophe. With --accept or --resend "
+        "nothing is listed: uncertain copies, of which the mail server's answer was lost, are settled instead."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("issue_id", type=int, metavar="ID", help="The number at the end of the issue's admin page.")
+        parser.add_argument("--state", choices=Delivery.State.values, help="List the copies in this state only.")
+        choice = parser.add_mutually_exclusive_group()
+        which: dict[str, Any] = {"nargs": "+", "metavar": "WHICH", "default": []}
+        accept = "Call these uncertain copies accepted: the word all, or readers' addresses."
+        choice.add_argument("--accept", help=accept, **which)
+        resend = "Send these uncertain copies again; readers may get two. The word all, or readers' addresses."
+        choice.add_argument("--resend", help=resend, **which)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not Issue.objects.filter(pk=options["issue_id"]).exists():
+        issue = Issue.objects.filter(pk=options["issue_id"]).first()
+        if issue is None:
             raise CommandError(f"There is no issue {options['issue_id']}.")
+        if options["accept"] or options["resend"]:
+            self._settle(issue, accept=options["accept"], resend=options["resend"])
+            return
         try:
-            self._write(options["issue_id"])
+            self._write(issue.pk, options["state"])
             self.stdout.flush()
         except BrokenPipeError:
             # The reader (`head`) has seen enough; without this Python complains once more at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    def _write(self, issue_id: int) -> None:
+    def _settle(self, issue: Issue, *, accept: list[str], resend: list[str]) -> None:
+        chosen = _chosen(issue, accept or resend)
+        verb, done = (uncertain.accept, "called accepted") if accept else (uncertain.resend, "to be sent again")
+        try:
+            count = verb(issue=issue, deliveries=chosen, now=timezone.now())
+        except uncertain.NotAllowed as refusal:
+            raise CommandError(str(refusal)) from refusal
+        self.stdout.write(f"{count} uncertain {'copy' if count == 1 else 'copies'} of issue {issue.pk} {done}.")
+
+    def _write(self, issue_id: int, state: str | None) -> None:
         writer = csv.writer(self.stdout)
         writer.writerow(COLUMNS)
-        copies = Delivery.objects.filter(issue_id=issue_id).order_by("pk")
+        copies = Delivery.objects.filter(issue_id=issue_id, **({"state": state} if state else {})).order_by("pk")
         rows = copies.values_list("subscriber__address", "state", "reason", Coalesce("settled_at", "attempted_at"))
         # A server-side cursor: a million copies never stand in memory.
         for address, state, reason, moment in rows.iterator(chunk_size=AT_ONCE):
@@ -51,3 +75,22 @@ class Command(BaseCommand):
 
 def _cell(value: str) -> str:
     return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+
+
+def _chosen(issue: Issue, words: list[str]) -> list[int] | None:
+    """The uncertain copies that are named; None for all. Raises CommandError when one is not uncertain."""
+    if words == ["all"]:
+        return None
+    found = []
+    for number, word in enumerate(words, start=1):
+        try:
+            key = addresses.normalise(word).key
+        except addresses.InvalidAddress as error:
+            raise CommandError(
+                f"The {number}. of --accept or --resend is not “all” alone nor an address: {error}"
+            ) from error
+        copy = issue.deliveries.filter(state=Delivery.State.UNCERTAIN, subscriber__address_key=key).first()
+        if copy is None:
+            raise CommandError(f"The {number}. address has no uncertain copy of issue {issue.pk}; nothing was changed.")
+        found.append(copy.pk)
+    return found

@@ -1,12 +1,14 @@
 """manage.py send_issue ID [--wait]: approve an issue and let it leave."""
 
+import re
+import shutil
 import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from digests import approval, freezing, stats
+from digests import approval, freezing, standstill, stats
 from digests.models import Issue
 
 State = Issue.State
@@ -14,8 +16,6 @@ State = Issue.State
 POLL_SECONDS = 0.5
 # Without a terminal, a line at most this often; nobody reads faster in a log.
 LINE_SECONDS = 5.0
-# When nothing has moved for this long, the likeliest cause is said once.
-IDLE_SECONDS = 90.0
 
 UNDER_WAY = frozenset({State.SCHEDULED, State.PREPARING, State.SENDING})
 SENT_WITH_EXCEPTIONS_CODE = 3
@@ -64,13 +64,26 @@ class Command(BaseCommand):
     def _watch(self, issue: Issue) -> None:
         """Return when the issue is no longer under way; `issue` then shows how it ended."""
         screen = _Screen(self)
+        self.stdout.write(" ".join(stats.pace()))
         while True:
             issue.refresh_from_db()
-            now_showing = stats.progress(issue)
-            screen.show(_line(issue, now_showing), last=issue.state not in UNDER_WAY)
-            if issue.state not in UNDER_WAY:
+            found = stats.progress(issue)
+            is_last = issue.state not in UNDER_WAY
+            reasons = standstill.reasons(issue=issue, progress=found, now=timezone.now())
+            screen.show(_line(issue, found), reasons=[] if is_last else reasons, last=is_last)
+            if is_last:
+                self._account(found, reasons)
                 return
-            time.sleep(POLL_SECONDS)
+            time.sleep(max(POLL_SECONDS, stats.REST * found.cost))
+
+    def _account(self, found: stats.Progress, reasons: list[standstill.Reason]) -> None:
+        """What became of everybody, and what is left to a person."""
+        if found.total != found.audience:
+            self.stderr.write(f"The audience was {found.audience:,}: the copies do not add up to it.")
+        for retry in found.retries:
+            self.stdout.write(f"  put off: {retry.copies:,}, next at {retry.next_at:%H:%M:%S} UTC: {retry.reason}")
+        for reason in reasons:
+            self.stdout.write(_sentences(reason))
 
     def _finish(self, issue: Issue) -> None:
         if issue.state == State.SENT:
@@ -84,29 +97,49 @@ class Command(BaseCommand):
 
 
 class _Screen:
-    """One line that is rewritten on a terminal; elsewhere a new line when something changed, not too often."""
+    """One line that is rewritten on a terminal; elsewhere a new line when something changed, not too often.
+
+    Why nothing moves is said once each time that it changes.
+    """
 
     def __init__(self, command: BaseCommand) -> None:
         self.command = command
         self.is_terminal = command.stdout.isatty()
         self.shown = ""
-        self.changed_at = self.written_at = time.monotonic() - LINE_SECONDS
-        self.has_hinted = False
+        self.told: set[str] = set()
+        self.written_at = time.monotonic() - LINE_SECONDS
 
-    def show(self, line: str, *, last: bool) -> None:
+    def show(self, line: str, *, reasons: list[standstill.Reason], last: bool) -> None:
+        self._tell(reasons)
         now = time.monotonic()
-        if line != self.shown:
-            self.changed_at = now
         if self.is_terminal:
-            self.command.stdout.write(f"\r{line.ljust(len(self.shown))}", ending="\n" if last else "")
+            # A line that is wrapped cannot be rewritten.
+            cut = line if last else line[: shutil.get_terminal_size().columns - 1]
+            self.command.stdout.write(f"\r{cut.ljust(len(self.shown))}", ending="\n" if last else "")
             self.command.stdout.flush()
-            self.shown = line
+            self.shown = cut
         elif line != self.shown and (last or now - self.written_at >= LINE_SECONDS):
             self.command.stdout.write(line)
             self.shown, self.written_at = line, now
-        if now - self.changed_at > IDLE_SECONDS and not self.has_hinted:
-            self.has_hinted = True
-            self.command.stderr.write("Nothing has moved for a while. Are a Celery worker and beat running?")
+
+    def _tell(self, reasons: list[standstill.Reason]) -> None:
+        """A sentence whose numbers alone have changed is not said again."""
+        known = {_shape(reason.why): reason for reason in reasons}
+        for shape, reason in known.items():
+            if shape not in self.told:
+                if self.is_terminal and self.shown:
+                    self.command.stdout.write(f"\r{' ' * len(self.shown)}\r", ending="")
+                self.command.stdout.write(_sentences(reason))
+        self.told = set(known)
+
+
+def _sentences(reason: standstill.Reason) -> str:
+    return "\n    ".join([f"{reason.why} {reason.advice}", *reason.commands])
+
+
+def _shape(sentence: str) -> str:
+    """The sentence without its numbers and hours."""
+    return re.sub(r"[\d.,:]+ (s|min|h|days)\b|[\d.,:]+", "", sentence.replace("copies", "copy"))
 
 
 def _line(issue: Issue, progress: stats.Progress) -> str:
@@ -115,8 +148,9 @@ def _line(issue: Issue, progress: stats.Progress) -> str:
         return f"issue {issue.pk}: {state}"
     share = 100 * progress.done // progress.audience
     line = f"issue {issue.pk}: {state}, {progress.done:,} of {progress.audience:,} copies ({share} %)"
-    if issue.state == State.SENDING and progress.rate:
-        line += f", {progress.rate:,.0f} a second, {progress.seconds_left} s left"
-    if progress.uncertain:
-        line += f", {progress.uncertain:,} uncertain"
-    return line
+    if progress.rate:
+        line += f", {progress.rate:,.3g} a second" if progress.rate < 100 else f", {progress.rate:,.0f} a second"
+    if progress.open and progress.time_left:
+        line += f", {progress.time_left} left"
+    counts = " + ".join(f"{copies:,} {name}" for _, name, copies in progress.counted)
+    return f"{line}: {counts} = {progress.total:,}" if counts else line

@@ -1,0 +1,45 @@
+"""The numbers above an issue's form: what the page shows at first, and what it fetches again while copies leave."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.contrib.auth.models import AbstractUser
+from django.urls import reverse
+from django.utils import timezone
+
+from digests import standstill, stats
+from digests.admin import doors
+from digests.models import Issue
+
+State = Issue.State
+
+# Seconds after which an open page asks again, at least; a finished issue is asked for no more.
+FRESH: Final = {State.SENDING: 2.0, State.PREPARING: 2.0, State.SCHEDULED: 15.0, State.PAUSED: 15.0}
+
+
+def context(*, issue: Issue, user: AbstractUser) -> dict[str, Any]:
+    """The variables of templates/admin/digests/issue/progress.html; nothing for an issue of which nothing is to say."""
+    found = stats.watched(issue)
+    reasons = standstill.reasons(issue=issue, progress=found, now=timezone.now())
+    if not (issue.planned_at or reasons):
+        return {}
+    least = FRESH.get(State(issue.state))
+    return {
+        "issue": issue,
+        "progress": found,
+        "reasons": reasons,
+        "seconds": max(least, found.look_again_in) if least else 0,
+        "state": issue.state,
+        "choices": _choices(issue, user) if found.uncertain else [],
+    }
+
+
+def _choices(issue: Issue, user: AbstractUser) -> list[dict[str, str]]:
+    """What this person may decide of all uncertain copies; one by one in their list."""
+    open_doors = (doors.BY_NAME[name] for name in doors.OF_UNCERTAIN)
+    return [
+        {"label": door.label, "path": reverse("admin:digests_issue_do", args=[issue.pk, door.name])}
+        for door in open_doors
+        if door.is_open(user=user, issue=issue)
+    ]

@@ -1,0 +1,44 @@
+"""When work that repeats was last done to its end, for whoever watches this house.
+
+A process that runs proves nothing: it may have lost its broker and wait for ever. A tick of the
+clock that was done proves clock, broker, worker and database together. The hours are kept in Redis;
+when that is empty or away nothing is known, which is no alarm by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Final, Literal
+
+import redis
+from django.core.cache import cache
+
+log = logging.getLogger(__name__)
+
+Work = Literal["clock", "returns"]
+# The clock ticks once a minute, and a tick may take a minute itself.
+LATE_SECONDS: Final = 180.0
+
+
+def beat(*, work: Work, now: datetime) -> None:
+    """Note that the work was done. Never raises."""
+    try:
+        cache.set(f"pulse:{work}", now.timestamp(), timeout=None)
+    except redis.RedisError:
+        log.warning("Redis is away: the pulse of the %s is not noted", work)
+
+
+def age(*, work: Work, now: datetime) -> float | None:
+    """Seconds since the work was done; None when Redis does not know."""
+    try:
+        noted = cache.get(f"pulse:{work}")
+    except redis.RedisError:
+        return None
+    return None if noted is None else max(0.0, now.timestamp() - float(noted))
+
+
+def clock_is_late(*, now: datetime) -> bool:
+    """Whether the clock's work is known and was done too long ago."""
+    seconds = age(work="clock", now=now)
+    return seconds is not None and seconds > LATE_SECONDS

@@ -1,0 +1,207 @@
+"""An operator who sees nothing move is told why in a sentence, and what to do; who sees it move is told nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+
+from digests import pulse, standstill, stats
+from digests.models import Delivery, Issue
+from digests.sending import preparing
+from digests.sending.pacing import limits
+from digests.sending.tests.conftest import frozen_issue
+from digests.sending.tests.pacing.conftest import Server
+from subscribers.models import Newsletter
+
+pytestmark = pytest.mark.django_db
+
+Pace = Callable[..., None]
+State = Delivery.State
+LONG_AGO = timedelta(minutes=10)
+
+
+@pytest.fixture(autouse=True)
+def _own_redis(own_redis: Server, settings: Any) -> Server:
+    settings.EMAIL_TRANSPORT = "smtp"
+    settings.RELAYS = [{"host": "a.example", "port": 25}, {"host": "b.example", "port": 25}]
+    cache.delete("pulse:clock")
+    return own_redis
+
+
+@pytest.fixture
+def issue(newsletter: Newsletter) -> Issue:
+    """An issue that has been leaving for a while."""
+    newsletter.time_zone, newsletter.sender_address = "Europe/Berlin", "news@young.example"
+    newsletter.save()
+    issue = frozen_issue(newsletter)
+    Issue.objects.filter(pk=issue.pk).update(
+        state=Issue.State.SENDING, audience_count=4, planned_at=timezone.now(), started_at=timezone.now() - LONG_AGO
+    )
+    issue.refresh_from_db()
+    return issue
+
+
+def fill(issue: Issue, state: State, count: int = 1, **fields: Any) -> None:
+    for _ in range(count):
+        Delivery.objects.create(issue=issue, state=state, **fields)
+
+
+def told(issue: Issue, now: datetime | None = None) -> str:
+    """Every sentence, why and advice."""
+    found = standstill.reasons(issue=issue, progress=stats.progress(issue), now=now or timezone.now())
+    return " | ".join(f"{reason.why} {reason.advice} {' '.join(reason.commands)}" for reason in found)
+
+
+def test_of_an_issue_that_goes_on_nothing_is_said(issue: Issue) -> None:
+    fill(issue, State.PENDING, 3)
+    fill(issue, State.ACCEPTED, settled_at=timezone.now())
+    assert told(issue) == ""
+
+
+def test_nobody_works(issue: Issue) -> None:
+    fill(issue, State.PENDING)
+    pulse.beat(work="clock", now=timezone.now() - LONG_AGO)
+    assert told(issue).startswith("No worker has done the clock's work for 10 min. See that a Celery worker")
+    pulse.beat(work="clock", now=timezone.now())
+    assert "No worker" not in told(issue)
+
+
+def test_nothing_moves_and_nothing_is_known_to_hold_it(issue: Issue) -> None:
+    fill(issue, State.PENDING)
+    fill(issue, State.ACCEPTED, settled_at=timezone.now() - timedelta(minutes=4))
+    assert told(issue).startswith("Nothing has moved for 4 min, and nothing is known to hold it. See that a Celery")
+
+
+def test_outside_the_hours(issue: Issue, pace: Pace) -> None:
+    pace(HOURS=(time(7), time(21)))
+    fill(issue, State.PENDING)
+    night = datetime(2026, 11, 22, 22, tzinfo=UTC)
+    expected = "Copies leave from 07:00 to 21:00 only; it continues on 2026-11-23 at 07:00 (Europe/Berlin)."
+    assert expected in told(issue, night)
+    Issue.objects.update(state=Issue.State.SCHEDULED, scheduled_for=night - timedelta(hours=1))
+    issue.refresh_from_db()
+    assert expected in told(issue, night)
+
+
+def test_a_new_senders_day_is_used_up(issue: Issue, pace: Pace) -> None:
+    pace(WARMUP={"young.example": (date(2026, 11, 22), 200, 1.5)})
+    fill(issue, State.PENDING)
+    now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert "used up" not in told(issue, now)
+    limits.shared().allow(name="warmup:young.example:2026-11-22", allowance=200, wanted=200, count=lambda: 0)
+    found = told(issue, now)
+    assert "The 200 copies that young.example may send today while it is warmed up are used up" in found
+    assert "continues on 2026-11-23 at 01:00 (Europe/Berlin) with 300 copies. Wait; or change WARMUP" in found
+
+
+def test_the_limit_of_an_hour_is_used_up(issue: Issue, pace: Pace) -> None:
+    pace(PER_HOUR=1)
+    fill(issue, State.PENDING)
+    limits.shared().ask(rules=[limits.Rule("all", 1, 3_600)], slow=[], wanted=1)
+    assert "The limit of 1 copies in 60 min is used up" in told(issue)
+
+
+def test_servers_that_rest(issue: Issue) -> None:
+    fill(issue, State.PENDING)
+    limits.shared().rest(subject="relay:a.example:25", seconds=30)
+    assert "No answer from the mail server a.example:25: the others take its copies." in told(issue)
+    limits.shared().rest(subject="relay:b.example:25", seconds=30)
+    assert "the mail server b.example:25: no other one is left. It is tried again every half minute. See" in told(issue)
+
+
+def test_whoever_asked_for_patience(issue: Issue) -> None:
+    fill(issue, State.PENDING)
+    limits.shared().slow_down(subject="domain:gmail.com", base=40, hold=0)
+    assert "A slower pace was asked for by the mail domain gmail.com: 20 copies a second now" in told(issue)
+    limits.shared().slow_down(subject="esp:mailgun", base=40, hold=600)
+    assert "We were asked to wait by the provider mailgun: it gets nothing until then, at " in told(issue)
+
+
+def test_redis_is_away(issue: Issue, own_redis: Server) -> None:
+    fill(issue, State.PENDING)
+    own_redis.stop()
+    assert "Redis does not answer" in told(issue)
+
+
+def test_all_that_are_left_wait_for_another_try(issue: Issue) -> None:
+    fill(issue, State.DEFERRED, 3, due_at=timezone.now() + timedelta(hours=25), reason="4.2.2 Mailbox full.")
+    found = told(issue)
+    assert "All that are left were put off, 3 copies; the next is tried on 2" in found
+    assert "The most frequent answer: 4.2.2 Mailbox full. Wait;" in found
+    Delivery.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    assert "the next is tried within a minute." in told(issue)
+
+
+def test_a_server_that_is_away_is_told_by_what_was_tried(issue: Issue) -> None:
+    fill(issue, State.PENDING, 5)
+    fill(issue, State.DEFERRED, due_at=timezone.now(), reason="The mail server cannot be reached (Connection refused).")
+    assert (
+        "most frequent answer to what was tried: The mail server cannot be reached (Connection refused). See"
+        in told(issue)
+    )
+
+
+def test_copies_in_the_hands_of_a_lane_that_died(issue: Issue) -> None:
+    now = timezone.now()
+    fill(issue, State.ATTEMPTING, 2, lease_until=now + timedelta(seconds=60))
+    assert "2 copies are in the hands of a lane that is slow or has died; if it died they are free at" in told(issue)
+    Delivery.objects.update(lease_until=now + timedelta(seconds=119))
+    assert told(issue) == ""
+
+
+@pytest.mark.parametrize("state", [Issue.State.SENDING, Issue.State.PAUSED, Issue.State.SENT_WITH_EXCEPTIONS])
+def test_uncertain_copies_come_with_their_two_choices(issue: Issue, state: Issue.State) -> None:
+    issue.state = state
+    fill(issue, State.UNCERTAIN)
+    found = told(issue)
+    assert "Of 1 copy the mail server's answer was lost" in found
+    for choice in ("--state uncertain", "--accept all", "--resend all"):
+        assert f"manage.py deliveries {issue.pk} {choice}" in found
+
+
+def test_a_paused_issue_says_who_or_what_paused_it(issue: Issue) -> None:
+    issue.state, issue.state_reason = Issue.State.PAUSED, "A typo in the headline."
+    assert "It is paused: A typo in the headline. Mend what it names" in told(issue)
+    issue.state_reason = "Paused after 20 refusals in a row. The last one: 5.7.1 not welcome"
+    assert told(issue).startswith("Paused after 20 refusals in a row. The last one: 5.7.1 not welcome. Mend")
+
+
+def test_what_never_left_is_said(issue: Issue) -> None:
+    issue.state = Issue.State.SENT_WITH_EXCEPTIONS
+    fill(issue, State.EXPIRED, 2)
+    fill(issue, State.RENDER_FAILED)
+    found = told(issue)
+    assert "2 copies never left (expired) and will not leave any more." in found
+    assert "1 copy never left (rendering failed)" in found
+
+
+def test_a_stale_issue_says_so(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter)
+    preparing.prepare(issue_id=issue.pk, now=timezone.now() + timedelta(days=3))
+    issue.refresh_from_db()
+    assert told(issue).startswith("Not sent: it could not begin to leave in time.")
+
+
+@pytest.mark.parametrize(
+    ("late", "sentence"),
+    [
+        (-timedelta(hours=2), "It leaves "),
+        (timedelta(seconds=5), "Its hour has come; it begins within a minute."),
+        (timedelta(minutes=10), "Its hour came 10 min ago, and it has not begun. See that a Celery worker"),
+    ],
+)
+def test_an_approved_issue_says_when_it_leaves(newsletter: Newsletter, late: timedelta, sentence: str) -> None:
+    issue = frozen_issue(newsletter)
+    now = timezone.now()
+    issue.scheduled_for = now - late
+    assert told(issue, now).startswith(sentence)
+
+
+def test_a_draft_that_came_back_says_why(newsletter: Newsletter) -> None:
+    issue = Issue.objects.create(newsletter=newsletter, state_reason="“Third” was withdrawn after the approval.")
+    assert told(issue).startswith("“Third” was withdrawn after the approval. Look at the draft again")

@@ -1,0 +1,143 @@
+"""The numbers above an issue's form, which an open page fetches again while copies leave."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from bs4 import BeautifulSoup
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.utils import timezone
+
+from digests import standstill, stats
+from digests.models import Delivery, Issue
+from digests.tests import copies
+from subscribers.models import Newsletter
+
+State = Delivery.State
+
+
+@pytest.fixture
+def issue(newsletter: Newsletter) -> Issue:
+    """1,000 of 1,002 readers have it, one waits for another try, of one nobody knows."""
+    issue = copies.issue(newsletter, audience=1_002)
+    now = timezone.now()
+    Issue.objects.filter(pk=issue.pk).update(planned_at=now, started_at=now)
+    Delivery.objects.bulk_create([Delivery(issue=issue, state=State.ACCEPTED, settled_at=now) for _ in range(1_000)])
+    copies.copy(issue, None, State.UNCERTAIN)
+    copies.copy(issue, None, State.DEFERRED, reason="4.2.2 <b>full</b>", due_at=now + timedelta(hours=1))
+    issue.refresh_from_db()
+    return issue
+
+
+@pytest.fixture
+def as_(db: None) -> Callable[[str], Client]:
+    def make(group: str) -> Client:
+        user = User.objects.create_user(group.lower(), is_staff=True)
+        user.groups.add(Group.objects.get(name=group))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make
+
+
+def fragment(client: Client, issue: Issue) -> str:
+    answer = client.get(f"/admin/digests/issue/{issue.pk}/progress/")
+    assert answer.status_code == 200
+    assert "no-store" in answer.headers["Cache-Control"]
+    return answer.content.decode()
+
+
+def words(html: str) -> str:
+    return re.sub(r"\s+", " ", BeautifulSoup(html, "html5lib").get_text(" ")).replace(" ,", ",")
+
+
+def test_it_has_the_numbers_of_the_one_source(issue: Issue, as_: Callable[[str], Client]) -> None:
+    found, said = stats.progress(issue), words(fragment(as_("Publisher"), issue))
+
+    assert "1,001 of 1,002 copies done, 1 to go" in said
+    assert f"{found.time_left} left" in said
+    assert "1,000 accepted + 1 deferred + 1 uncertain = 1,002, the whole audience" in said
+    assert "4.2.2 <b>full</b>" in said
+    for reason in standstill.reasons(issue=issue, progress=found, now=timezone.now()):
+        assert reason.why in said
+    for sentence in stats.pace():
+        assert sentence in said
+
+
+def test_the_page_itself_begins_with_it(issue: Issue, as_: Callable[[str], Client]) -> None:
+    html = as_("Publisher").get(f"/admin/digests/issue/{issue.pk}/change/").content.decode()
+    page = BeautifulSoup(html, "html5lib")
+
+    panel = page.find(id="progress")
+    assert panel is not None
+    assert panel["data-source"] == f"/admin/digests/issue/{issue.pk}/progress/"
+    assert panel["data-seconds"] == "2.0"
+    assert page.find("script", src=re.compile("digests/progress"))
+    # Whoever has no scripts reloads.
+    assert "Reload the page" in str(page.find("noscript"))
+
+
+def test_a_copy_too_few_is_an_alarm(issue: Issue, as_: Callable[[str], Client]) -> None:
+    Issue.objects.update(audience_count=1_003)
+
+    said = words(fragment(as_("Publisher"), issue))
+
+    assert "the whole audience" not in said
+    assert "The audience was 1,003: the copies do not add up to it." in said
+
+
+@pytest.mark.parametrize(("group", "offered"), [("Publisher", True), ("Editor", False)])
+def test_the_choices_over_uncertain_copies_are_for_who_may_send(
+    issue: Issue, as_: Callable[[str], Client], group: str, offered: bool
+) -> None:
+    html = fragment(as_(group), issue)
+
+    for name in ("accept", "resend"):
+        assert (f"/do/{name}/" in html) is offered
+    assert ("state__exact=uncertain" in html) is True
+
+
+def test_the_choices_are_gone_with_the_last_uncertain_copy(issue: Issue, as_: Callable[[str], Client]) -> None:
+    publisher = as_("Publisher")
+    before = BeautifulSoup(fragment(publisher, issue), "html5lib").find(id="progress")
+    publisher.post(f"/admin/digests/issue/{issue.pk}/do/accept/")
+
+    after = BeautifulSoup(fragment(publisher, issue), "html5lib").find(id="progress")
+
+    assert before is not None
+    assert after is not None
+    assert "/do/accept/" not in str(after)
+    # The script sees that other doors are open now.
+    assert before["data-doors"] != after["data-doors"]
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds"),
+    [("sending", "2.0"), ("paused", "15.0"), ("sent", "0.0"), ("sent_with_exceptions", "0.0"), ("cancelled", "0.0")],
+)
+def test_how_often_a_page_asks_again(issue: Issue, as_: Callable[[str], Client], state: str, seconds: str) -> None:
+    Issue.objects.update(state=state)
+
+    assert f'data-seconds="{seconds}"' in fragment(as_("Publisher"), issue)
+
+
+def test_a_dear_count_is_asked_for_less_often(
+    issue: Issue, as_: Callable[[str], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats, "REST", 10_000_000)
+
+    found = re.search(r'data-seconds="([\d.]+)"', fragment(as_("Publisher"), issue))
+
+    assert found is not None
+    assert float(found[1]) > 100
+
+
+def test_of_a_draft_there_is_nothing_to_show(digest: Issue, as_: Callable[[str], Client], now: datetime) -> None:
+    assert "progress" not in fragment(as_("Publisher"), digest)
+
+
+def test_strangers_see_nothing(issue: Issue, client: Client) -> None:
+    assert client.get(f"/admin/digests/issue/{issue.pk}/progress/").status_code == 302

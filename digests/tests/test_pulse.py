@@ -1,0 +1,47 @@
+"""Whether anybody works is seen from work that was done, not from processes that run."""
+
+from datetime import datetime, timedelta
+
+import pytest
+import redis
+from django.core.cache import cache
+from django.utils import timezone
+
+from digests import composing, pulse, tasks
+
+
+@pytest.fixture(autouse=True)
+def nothing_known() -> None:
+    cache.delete("pulse:clock")
+
+
+def test_a_tick_of_the_clock_is_a_beat(db: None) -> None:
+    assert pulse.age(work="clock", now=timezone.now()) is None
+
+    tasks.tick()
+
+    age = pulse.age(work="clock", now=timezone.now())
+    assert age is not None
+    assert age < 60
+    assert not pulse.clock_is_late(now=timezone.now())
+    assert pulse.clock_is_late(now=timezone.now() + timedelta(minutes=5))
+
+
+def test_a_step_that_fails_is_in_the_log_and_not_here(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*, now: datetime) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(composing, "compose_due", fail)
+    tasks.tick()
+    assert pulse.age(work="clock", now=timezone.now()) is not None
+
+
+def test_without_redis_nothing_is_known_and_nothing_fails(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(cache, "set", away)
+    monkeypatch.setattr(cache, "get", away)
+    pulse.beat(work="clock", now=now)
+    assert pulse.age(work="clock", now=now) is None
+    assert not pulse.clock_is_late(now=now)
