@@ -119,6 +119,17 @@ def test_a_further_newsletter_needs_no_second_mail_but_consent(browser: Client, 
     assert len(added.consent_event.documents) == 2
 
 
+@pytest.mark.parametrize("token", ["", "forged", "old"])
+def test_a_further_newsletter_needs_the_terms_that_were_shown(
+    browser: Client, path: str, product: Newsletter, token: str
+) -> None:
+    seal = form_token(age=timedelta(hours=25)) if token == "old" else token
+    data = {"action": "subscribe", "newsletter": "product-updates", "cadence": "weekly", "consent": "on"}
+
+    assert browser.post(path, data | {"form_token": seal}).status_code == 422
+    assert not Subscription.objects.filter(newsletter=product).exists()
+
+
 def test_a_newsletter_that_is_closed_cannot_be_added(browser: Client, path: str, product: Newsletter) -> None:
     Newsletter.objects.filter(pk=product.pk).update(is_open=False)
     data = {"action": "subscribe", "newsletter": "product-updates", "cadence": "weekly", "consent": "on"}
@@ -153,7 +164,8 @@ def test_after_a_day_it_tells_nothing_and_mails_a_fresh_link(browser: Client, pa
         assert response.status_code == 410
         assert b"Tech News</h2>" not in response.content
         assert not Letter.objects.filter(kind=Letter.Kind.PREFERENCES).exists()
-        assert browser.post(path, {"action": "unsubscribe_all"})["Location"] == "/preferences/sent/"
+        for _ in range(3):
+            assert browser.post(path, {"action": "unsubscribe_all"})["Location"] == "/preferences/sent/"
     rita.refresh_from_db()
 
     assert rita.state == "confirmed"

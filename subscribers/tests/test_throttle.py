@@ -75,6 +75,22 @@ def test_a_provider_and_the_whole_site_have_limits(now: datetime, settings: obje
     assert ask("carol@third.org", now) is Verdict.CROWDED
 
 
+def test_links_to_preferences_count_against_the_network_too(now: datetime) -> None:
+    verdicts = [
+        throttle.preferences(address=addresses.normalise(f"r{number}@reader.org"), ip="198.51.100.1", now=now)
+        for number in range(21)
+    ]
+    assert verdicts == [Verdict.WELCOME] * 20 + [Verdict.CROWDED]
+
+
+def test_nothing_is_kept_longer_than_it_counts(now: datetime, settings: object) -> None:
+    ask("rita@reader.org", now, ip="198.51.100.1")
+    client = throttle._client(settings.REDIS_URL)  # type: ignore[attr-defined]  # pytest-django's settings fixture
+    lives = [client.ttl(key) for key in client.scan_iter(match=f"{throttle._prefix()}*")]
+    assert len(lives) == 4
+    assert all(0 < seconds <= 86_400 for seconds in lives)
+
+
 def test_a_refused_request_counts_nowhere(now: datetime) -> None:
     ask("rita@reader.org", now, ip="198.51.100.1")
     for _ in range(30):

@@ -1,0 +1,181 @@
+"""What the database refuses whatever the code does: each of its keys, checks and triggers is broken once.
+
+A guard that goes missing lets its statement pass; one that is new has to be broken here too.
+"""
+
+import json
+from datetime import time
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import Error, connection, transaction
+from django.utils import timezone
+
+from articles.models import Article, Author, Byline, ReleaseHorizon, Revision, Section, SlugRedirect, Tag
+from digests.models import Delivery, DeliveryEvent, Issue, IssueItem, Snapshot
+from publication.models import Publication
+from subscribers.models import (
+    CadenceOffer,
+    ConsentEvent,
+    ConsentOrigin,
+    LegalDocument,
+    LegalVersion,
+    Letter,
+    Newsletter,
+    Subscriber,
+    Subscription,
+    Suppression,
+)
+
+pytestmark = pytest.mark.django_db
+
+OURS = ("articles", "digests", "publication", "subscribers")
+
+
+def twice(table: str, **changes: object) -> str:
+    """One row of the table once more, as a new row that differs in `changes` only."""
+    change = json.dumps({"id": -1, **changes})
+    return f"INSERT INTO {table} SELECT (jsonb_populate_record(row, '{change}')).* FROM {table} AS row LIMIT 1"  # noqa: S608  # our own words
+
+
+def becomes(table: str, change: str) -> str:
+    return f"UPDATE {table} SET {change}"  # noqa: S608  # our own words
+
+
+OTHER_UUID = {"uuid": "00000000-0000-4000-8000-000000000001"}
+STATEMENTS = {
+    "article_published_is_rendered": becomes("articles_article", "state = 'published', body_sha256 = ''"),
+    "article_scheduled_has_hour": becomes("articles_article", "state = 'scheduled', publish_at = NULL"),
+    "article_state_is_known": becomes("articles_article", "state = 'lost'"),
+    "articles_article_slug_key": becomes("articles_article", "slug = 'same'"),
+    "articles_author_slug_key": twice("articles_author", user_id=None),
+    "articles_author_user_id_key": twice("articles_author", slug="other"),
+    "articles_section_name_key": twice("articles_section", slug="other"),
+    "articles_section_slug_key": twice("articles_section", name="Other"),
+    "articles_slugredirect_slug_key": twice("articles_slugredirect"),
+    "articles_tag_name_key": twice("articles_tag", slug="other"),
+    "articles_tag_slug_key": twice("articles_tag", name="Other"),
+    "byline_once_per_author": twice("articles_byline"),
+    "release_horizon_is_one_row": twice("articles_releasehorizon"),
+    "revision_number_once": twice("articles_revision"),
+    "delivery_deferred_has_hour": becomes("digests_delivery", "state = 'deferred', due_at = NULL"),
+    "delivery_event_kind_is_known": becomes("digests_deliveryevent", "kind = 'lost'"),
+    "delivery_event_once": twice("digests_deliveryevent"),
+    "delivery_held_has_lease": becomes("digests_delivery", "state = 'attempting', lease_until = NULL"),
+    "delivery_once_per_reader": twice("digests_delivery", **OTHER_UUID),
+    "delivery_state_is_known": becomes("digests_delivery", "state = 'lost'"),
+    "digests_snapshot_issue_id_key": twice("digests_snapshot"),
+    "issue_item_once_per_article": twice("digests_issueitem"),
+    "issue_number_once": twice("digests_issue", period_key="other", **OTHER_UUID),
+    "issue_once_per_period": twice("digests_issue", number=2, **OTHER_UUID),
+    "issue_sending_is_planned": becomes("digests_issue", "audience_count = NULL"),
+    "issue_state_is_known": becomes("digests_issue", "state = 'lost'"),
+    "snapshot_is_frozen": becomes("digests_snapshot", "subject = 'Another'"),
+    "publication_is_one_row": twice("publication_publication"),
+    "consent_chain_does_not_fork": twice("subscribers_consentevent", hash="3"),
+    "consent_event_is_append_only": becomes("subscribers_consentevent", "source = 'forged'"),
+    "consent_event_is_not_emptied": "TRUNCATE subscribers_consentevent CASCADE",
+    "legal_one_document_per_kind": twice("subscribers_legaldocument", slug="other"),
+    "legal_version_is_hashed": twice("subscribers_legalversion", number=2, sha256=""),
+    "legal_version_is_not_emptied": "TRUNCATE subscribers_legalversion CASCADE",
+    "legal_version_keeps_its_text": becomes("subscribers_legalversion", "body_html = '<p>We sell it.</p>'"),
+    "legal_version_number_once": twice("subscribers_legalversion"),
+    "letter_state_is_known": becomes("subscribers_letter", "state = 'lost'"),
+    "offer_cadence_is_known": becomes("subscribers_cadenceoffer", "cadence = 'hourly'"),
+    "offer_digest_has_hour": becomes("subscribers_cadenceoffer", "send_at = NULL"),
+    "offer_once_per_cadence": twice("subscribers_cadenceoffer"),
+    "offer_weekly_has_weekday": becomes("subscribers_cadenceoffer", "weekday = NULL"),
+    "subscribers_consentevent_hash_key": twice("subscribers_consentevent", previous_hash="3"),
+    "subscribers_consentorigin_event_id_key": twice("subscribers_consentorigin"),
+    "subscribers_legaldocument_slug_key": twice("subscribers_legaldocument", kind="other"),
+    "subscribers_newsletter_name_key": twice("subscribers_newsletter", slug="other"),
+    "subscribers_newsletter_slug_key": twice("subscribers_newsletter", name="Other"),
+    "subscribers_subscriber_address_key_key": twice("subscribers_subscriber", **OTHER_UUID),
+    "subscribers_suppression_address_hash_key": twice("subscribers_suppression"),
+    "subscription_cadence_is_known": becomes("subscribers_subscription", "cadence = 'hourly'"),
+    "subscription_confirmed_has_consent": becomes("subscribers_subscription", "consent_event_id = NULL"),
+    "subscription_once_per_newsletter": twice("subscribers_subscription", **OTHER_UUID),
+    "subscription_state_is_known": becomes("subscribers_subscription", "state = 'lost'"),
+    "suppression_reason_is_known": becomes("subscribers_suppression", "reason = 'whim'"),
+}
+# A trigger says who it is in words; its error names no constraint.
+WORDS = {
+    "snapshot_is_frozen": "A frozen issue cannot change",
+    "consent_event_is_append_only": "Consent events are append-only",
+    "consent_event_is_not_emptied": "subscribers_consentevent must not be emptied",
+    "legal_version_is_not_emptied": "subscribers_legalversion must not be emptied",
+    "legal_version_keeps_its_text": "A published legal text cannot be changed",
+}
+# What the models and migrations of these apps put beside primary and foreign keys, Django's own >= 0,
+# tables of pairs, and random uuids.
+GUARDS = """
+SELECT index.relname FROM pg_index JOIN pg_class AS index ON index.oid = indexrelid
+    JOIN pg_class AS owner ON owner.oid = indrelid
+    WHERE indisunique AND NOT indisprimary AND owner.relname ~ %(ours)s
+        AND index.relname !~ '(_uuid_key|_uniq)$'
+UNION SELECT conname FROM pg_constraint JOIN pg_class AS owner ON owner.oid = conrelid
+    WHERE contype = 'c' AND owner.relname ~ %(ours)s AND conname !~ '_check[0-9]*$'
+UNION SELECT tgname FROM pg_trigger JOIN pg_class AS owner ON owner.oid = tgrelid
+    WHERE NOT tgisinternal AND owner.relname ~ %(ours)s
+"""
+
+
+@pytest.fixture
+def rows(db: None) -> None:
+    """One row of each kind; two stories."""
+    now = timezone.now()
+    Publication.objects.current()
+    ReleaseHorizon.objects.update_or_create(pk=1, defaults={"closed_until": now})
+    section = Section.objects.create(name="News", slug="news")
+    Tag.objects.create(name="Tag", slug="tag")
+    author = Author.objects.create(name="Ada", slug="ada", user=User.objects.create(username="ada"))
+    story, _ = (Article.objects.create(headline=slug, slug=slug, section=section) for slug in ("one", "two"))
+    Byline.objects.create(article=story, author=author)
+    Revision.objects.create(article=story, number=1, snapshot={})
+    SlugRedirect.objects.create(article=story, slug="old")
+    newsletter = Newsletter.objects.create(name="Tech News", slug="tech-news", description="Tech.")
+    CadenceOffer.objects.create(newsletter=newsletter, cadence="weekly", send_at=time(7), weekday=1)
+    document = LegalDocument.objects.create(kind="terms", slug="terms", title="Terms")
+    LegalVersion.objects.create(document=document, number=1, body_markdown="Be kind.", sha256="1", published_at=now)
+    reader = Subscriber.objects.create(address="a@example.com", address_key="a@example.com", address_hash="1")
+    event = ConsentEvent.objects.create(
+        kind="confirmed", subscriber_uuid=reader.uuid, address_hash="1", occurred_at=now, previous_hash="1", hash="2"
+    )
+    ConsentOrigin.objects.create(event=event)
+    Subscription.objects.create(
+        subscriber=reader, newsletter=newsletter, cadence="weekly", state="confirmed", consent_event=event
+    )
+    Letter.objects.create(kind="confirm", subscriber=reader)
+    Suppression.objects.create(address_hash="2", reason="manual")
+    issue = Issue.objects.create(
+        newsletter=newsletter, kind="digest", cadence="weekly", period_key="1", number=1, state="sent", audience_count=1
+    )
+    IssueItem.objects.create(issue=issue, article=story)
+    Snapshot.objects.create(issue=issue, headers=[], compiled={}, audience_rule={})
+    Delivery.objects.create(issue=issue, subscriber=reader)
+    DeliveryEvent.objects.create(provider="p", event_id="1", kind="delivered", occurred_at=now)
+
+
+def test_every_guard_of_the_database_is_known_here() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(GUARDS, {"ours": f"^({'|'.join(OURS)})_"})
+        found = {name for (name,) in cursor.fetchall()}
+    assert found == set(STATEMENTS)
+
+
+def test_each_guard_refuses_what_it_is_for(rows: None) -> None:
+    """All in one test, since the rows are the same and each statement is undone."""
+    missing = {name: said for name, statement in STATEMENTS.items() if not (said := said_by(statement, name))[0]}
+    assert not missing
+
+
+def said_by(statement: str, guard: str) -> tuple[bool, str]:
+    """Whether this guard refused the statement, and what was said."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL newsroom.allow_truncate = 'off'")
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute(statement)
+    except Error as error:
+        return WORDS.get(guard, f'"{guard}"') in str(error), str(error)
+    return False, "nothing: it passed"
