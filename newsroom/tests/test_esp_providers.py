@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import re
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 import requests
+from anymail import backends
 from django.conf import settings as configured
 from django.utils.module_loading import import_string
 
@@ -83,6 +85,13 @@ def test_the_table_is_true(provider: str) -> None:
     assert (tracking == "off") is (provider in esp_message.TRACKING_SWITCH)
     assert (metadata == "the copy's uuid") is (provider not in esp_message.NO_METADATA)
     assert (repeats != "–") is (provider in esp_line.IDEMPOTENCY_HEADER)
+
+
+def test_no_provider_of_anymails_is_passed_over() -> None:
+    known = {module.name for module in pkgutil.iter_modules(backends.__path__)}
+    others = known - email_url.PROVIDERS.keys() - {"base", "base_requests", "console", "test", "sendinblue"}
+    assert others == {"amazon_ses", "sendgrid"}
+    assert "Amazon SES and SendGrid, which Anymail also knows, are not offered here" in TABLE
 
 
 def test_whoever_merges_has_a_limit() -> None:

@@ -238,6 +238,18 @@ def test_a_value_that_breaks_a_header_stops_only_its_own_copy(mailgun: Mailgun) 
     assert outcomes[1].phase is Phase.LOCAL
 
 
+def test_a_letter_that_the_provider_cannot_be_told_is_about_us(settings: Any) -> None:
+    """Brevo knows one Reply-To only. No server is asked, and the reason is not that there was none."""
+    settings.ANYMAIL = {"BREVO_API_KEY": "secret", "BREVO_API_URL": "http://127.0.0.1:9/"}
+    headers = [(name, f"{value}, other@example.com" if name == "Reply-To" else value) for name, value in LETTER.headers]
+    letter = segments.compile(headers=headers, text="Read.\n", html="<p>Read.</p>\n")
+    transport = EspTransport(backend="anymail.backends.brevo.EmailBackend", provider="brevo")
+    (outcome,) = transport.hand_over([Copy(1, "uuid-1", "", "r1@example.com", message=letter, merge=copy(1).merge)])
+    transport.close()
+    assert (outcome.state, outcome.phase, outcome.about_us) == ("deferred", Phase.LOCAL, True)
+    assert "AnymailUnsupportedFeature" in outcome.reason
+
+
 def test_two_copies_for_one_address_are_two_requests(mailgun: Mailgun) -> None:
     """Merge values are kept by address: in one request, one reader's links would reach the other."""
     twin = Copy(9, "uuid-9", "", "r0@example.com", message=LETTER, merge=copy(9).merge)

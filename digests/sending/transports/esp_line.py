@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from anymail.exceptions import AnymailError, AnymailInvalidAddress
+from anymail.exceptions import AnymailAPIError, AnymailError, AnymailInvalidAddress
 from anymail.message import AnymailMessage
 from django.core import mail
 
@@ -133,7 +133,7 @@ class Line:
         response = getattr(error, "response", None)
         if response is not None:
             return _answered(response, keyed=self._provider in IDEMPOTENCY_HEADER)
-        if getattr(error, "payload", None) is None or getattr(self._backend, "session", None) is None:
+        if not isinstance(error, AnymailAPIError) or getattr(self._backend, "session", None) is None:
             # Anymail could not even write the request: its settings or our message are wrong.
             reason = f"The request to the provider could not be made ({type(error).__name__})."
             return Failure("deferred", Phase.LOCAL, reason, about_us=True)
