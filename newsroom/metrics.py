@@ -1,59 +1,159 @@
-"""Counts for Prometheus, read from the rows at each scrape."""
+"""Figures for Prometheus, read from the rows and from Redis at each scrape. They name no person.
 
-from collections.abc import Iterable, Mapping
+Finished issues are never walked over: copies that wait are found by their partial indexes, and
+counted by state only for the issues that are under way.
+"""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
-from digests.models import Delivery, Issue
+from digests import pulse, stats
+from digests.models import Delivery, DeliveryEvent, Issue
+from digests.sending.pacing import report
 from subscribers.models import Letter
 
-# States whose rows a partial index holds, so that counting them never reads the finished millions.
-WAITING = ("pending", "claimed", "attempting", "deferred", "uncertain")
+# Each of these has a partial index, which a list of several of them would not be seen to match.
+WAITING: Final = ("pending", "claimed", "attempting", "deferred", "uncertain")
+UNDER_WAY: Final = (Issue.State.SENDING, Issue.State.PAUSED)
+LONGEST_LABEL: Final = 100
+
+Sample = tuple[Mapping[str, object], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric: its name, what it means, and a value for each set of labels. All are gauges."""
+
+    name: str
+    meaning: str
+    samples: Iterable[Sample]
 
 
 def text() -> str:
     """Prometheus' text exposition format 0.0.4."""
-    return "".join(
-        (
-            _gauge("newsroom_issues", "Issues by state.", _by_state(Issue.objects.all())),
-            _gauge(
-                "newsroom_deliveries",
-                "Copies that wait, are under way or need a person, by state.",
-                _by_state(Delivery.objects.filter(state__in=WAITING)),
-            ),
-            _gauge(
-                "newsroom_deliveries_active",
-                "Copies of the issues that are being sent or paused, by state.",
-                _by_state(Delivery.objects.filter(issue__state__in=["sending", "paused"])),
-            ),
-            _gauge("newsroom_letters", "Letters by state.", _by_state(Letter.objects.all())),
-            _line("newsroom_letters_oldest_seconds", "Age of the oldest letter that is due.", _oldest_letter()),
-        )
+    now = timezone.now()
+    families = [*_overall(now), *_issues(now), *_letters(now), *_returns(now), *_pace()]
+    return "".join(line for family in families for line in _lines(family))
+
+
+def _overall(now: datetime) -> Iterator[Family]:
+    yield Family("newsroom_issues", "Issues by state.", _by_state(Issue.objects.all()))
+    due = Issue.objects.filter(state__in=["scheduled", "preparing"], scheduled_for__lte=now)
+    late = due.aggregate(since=Min("scheduled_for"))["since"]
+    yield _one("newsroom_issues_late_seconds", "How long the oldest approved issue waits to begin.", _age(late, now))
+    yield Family("newsroom_deliveries", "Copies that wait, are under way or need a person, by state.", _waiting())
+    clock = pulse.age(work="clock", now=now)
+    yield _one(
+        "newsroom_clock_age_seconds", "Since a worker last did the clock's work, which it does each minute.", clock
+    )
+    bound = settings.SENDING["LANES"] * settings.SENDING["COPIES_IN_FLIGHT"]
+    yield _one("newsroom_in_flight_bound", "Copies of one issue that may be in flight at once, over its lanes.", bound)
+
+
+def _issues(now: datetime) -> Iterator[Family]:
+    """The numbers of stats.progress for each issue under way, with the issue's id."""
+    found = [(issue, stats.watched(issue)) for issue in Issue.objects.filter(state__in=UNDER_WAY).order_by("pk")]
+    ids = [issue.pk for issue, _ in found]
+    overdue = Delivery.objects.filter(issue_id__in=ids, state="deferred", due_at__lt=now)
+    since = overdue.aggregate(since=Min("due_at"))["since"] if ids else None
+    meaning = "How long the oldest copy waits whose next try is due."
+    yield _one("newsroom_deliveries_late_seconds", meaning, _age(since, now))
+
+    def family(name: str, meaning: str, values: Iterable[tuple[Issue, float | None]]) -> Family:
+        samples = [({"issue": issue.pk}, float(value)) for issue, value in values if value is not None]
+        return Family(f"newsroom_issue_{name}", f"{meaning} Of issues that are being sent or paused.", samples)
+
+    yield family("audience", "Readers for whom a copy was planned.", ((one, it.audience) for one, it in found))
+    yield family("conserved", "1 if the copies add up to the audience.", ((one, it.conserved) for one, it in found))
+    yield family("rate", "Copies settled per second, lately.", ((one, it.rate) for one, it in found))
+    yield family(
+        "seconds_left", "Time left at that rate; absent if unknown.", ((one, it.seconds_left) for one, it in found)
+    )
+    quiet = ((one, _age(it.moved_at or one.started_at, now)) for one, it in found)
+    yield family("quiet_seconds", "Since a copy last moved.", quiet)
+    copies = [({"issue": one.pk, "state": state}, n) for one, it in found for state, n in it.by_state.items()]
+    yield Family("newsroom_issue_copies", "Copies by state. Of issues that are being sent or paused.", copies)
+    retries: dict[tuple[int, str], int] = {}
+    for key, count in (
+        ((one.pk, retry.reason[:LONGEST_LABEL]), retry.copies) for one, it in found for retry in it.retries
+    ):
+        retries[key] = retries.get(key, 0) + count
+    put_off = [({"issue": issue, "reason": reason}, count) for (issue, reason), count in retries.items()]
+    yield Family("newsroom_issue_put_off", "Copies to be tried again, by the most frequent reasons.", put_off)
+
+
+def _letters(now: datetime) -> Iterator[Family]:
+    waiting = Letter.objects.filter(state__in=["pending", "attempting"])
+    yield Family("newsroom_letters", "Letters that wait or are under way, by state.", _by_state(waiting))
+    since = waiting.filter(due_at__lte=now).aggregate(since=Min("due_at"))["since"]
+    yield _one("newsroom_letters_oldest_seconds", "Age of the oldest letter that is due.", _age(since, now))
+
+
+def _returns(now: datetime) -> Iterator[Family]:
+    """What providers and mailboxes say."""
+    waiting = DeliveryEvent.objects.filter(settled_at__isnull=True)
+    found = waiting.aggregate(count=Count("pk"), since=Min("received_at"))
+    yield _one("newsroom_events_waiting", "Reports of providers and mailboxes that were not acted on.", found["count"])
+    meaning = "Age of the oldest of them; one whose copy is not known waits for a day."
+    yield _one("newsroom_events_oldest_seconds", meaning, _age(found["since"], now))
+    read = pulse.age(work="returns", now=now) if settings.RETURNS else None
+    yield _one(
+        "newsroom_returns_age_seconds", "Since the mailbox for returned mail was last read; absent without.", read
     )
 
 
-def _by_state(
-    rows: "QuerySet[Issue] | QuerySet[Delivery] | QuerySet[Letter]",
-) -> Iterable[tuple[Mapping[str, str], float]]:
-    counted = rows.order_by().values_list("state").annotate(number=Count("pk"))
-    return [({"state": state}, number) for state, number in sorted(counted)]
+def _pace() -> Iterator[Family]:
+    pace = report.pace()
+    yield _one("newsroom_redis_up", "1 if Redis answers.", pace.is_known)
+    resting = [({"way": way}, way in pace.resting) for way in pace.ways]
+    yield Family("newsroom_way_resting", "1 if this mail server could not be reached and rests.", resting)
+    slowed = [({"subject": brake.subject}, brake.per_second) for brake in pace.brakes]
+    yield Family("newsroom_slowed_rate", "Copies per second of whom asked for a slower pace.", slowed)
+    held = [({"subject": brake.subject}, brake.held) for brake in pace.brakes]
+    yield Family("newsroom_slowed_held_seconds", "How long it gets nothing at all.", held)
+    full = [({"copies": rule.limit, "seconds": rule.seconds}, 1) for rule in pace.full]
+    yield Family("newsroom_limit_full", "1 for each limit over all workers that is used up.", full)
 
 
-def _oldest_letter() -> float:
-    now = timezone.now()
-    due = Letter.objects.filter(state__in=["pending", "attempting"], due_at__lte=now)
-    oldest = due.aggregate(oldest=Min("due_at"))["oldest"]
-    return (now - oldest).total_seconds() if oldest else 0.0
+def _waiting() -> Iterable[Sample]:
+    each = [_counted(Delivery.objects.filter(state=state)) for state in WAITING]
+    found = dict(each[0].union(*each[1:], all=True))
+    return [({"state": state}, found.get(state, 0)) for state in WAITING]
 
 
-def _gauge(name: str, meaning: str, samples: Iterable[tuple[Mapping[str, str], float]]) -> str:
-    lines = [f"# HELP {name} {meaning}", f"# TYPE {name} gauge"]
-    for labels, value in samples:
-        inside = ",".join(f'{key}="{label}"' for key, label in labels.items())
-        lines.append(f"{name}{{{inside}}} {value:g}")
-    return "\n".join(lines) + "\n"
+def _by_state(rows: QuerySet[Issue] | QuerySet[Letter]) -> Iterable[Sample]:
+    return [({"state": state}, number) for state, number in sorted(_counted(rows))]
 
 
-def _line(name: str, meaning: str, value: float) -> str:
-    return f"# HELP {name} {meaning}\n# TYPE {name} gauge\n{name} {value:g}\n"
+def _counted(rows: QuerySet[Issue] | QuerySet[Letter] | QuerySet[Delivery]) -> QuerySet[Issue, tuple[str, int]]:
+    return rows.order_by().values_list("state").annotate(number=Count("pk"))  # type: ignore[return-value]  # whichever model
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
+
+
+def _one(name: str, meaning: str, value: float | None) -> Family:
+    """A metric without labels; absent when nothing is known."""
+    return Family(name, meaning, [] if value is None else [({}, value)])
+
+
+def _lines(family: Family) -> Iterator[str]:
+    yield f"# HELP {family.name} {family.meaning}\n"
+    yield f"# TYPE {family.name} gauge\n"
+    for labels, value in family.samples:
+        inside = ",".join(f'{name}="{_label(label)}"' for name, label in labels.items())
+        yield f"{family.name}{f'{{{inside}}}' if inside else ''} {float(value)!r}\n"
+
+
+def _label(value: object) -> str:
+    """As the format wants it: reasons are other people's words."""
+    return str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

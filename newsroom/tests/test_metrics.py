@@ -1,0 +1,138 @@
+"""Prometheus can read the figures, they are those of the issue's page, and they walk over no finished issue."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from digests import pulse, stats
+from digests.models import Delivery, DeliveryEvent, Issue
+from digests.sending.pacing import limits
+from newsroom import metrics
+from subscribers.models import Letter, Newsletter, Subscriber
+
+pytestmark = pytest.mark.django_db
+
+State = Delivery.State
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EMAIL_TRANSPORT = "smtp"
+    settings.RELAYS = [{"host": "a.example", "port": 25}, {"host": "b.example", "port": 25}]
+    own = limits.Limits(prefix=f"test-metrics-{uuid.uuid4().hex}:")
+    monkeypatch.setattr(limits, "shared", lambda: own)
+    cache.delete("pulse:clock")
+
+
+@pytest.fixture
+def newsletter(db: None) -> Newsletter:
+    return Newsletter.objects.create(name="The Daily", slug="daily", description="Every day.")
+
+
+def make(newsletter: Newsletter, state: str, **counts: int) -> Issue:
+    now = timezone.now()
+    issue = Issue.objects.create(
+        newsletter=newsletter, state=state, number=Issue.objects.count() + 1, audience_count=sum(counts.values()),
+        started_at=now, planned_at=now,
+    )  # fmt: skip
+    due = {"due_at": now - timedelta(seconds=90), "reason": 'back\\slash "quoted"\nsecond line, 4bXyZ12abc'}
+    for name, count in counts.items():
+        extra = due if name == "deferred" else {}
+        Delivery.objects.bulk_create([Delivery(issue=issue, state=name, **extra) for _ in range(count)])
+    return issue
+
+
+def figures() -> dict[tuple[str, ...], float]:
+    """Every sample: its name and the values of its labels. Raises when the text is not Prometheus'."""
+    families = list(text_string_to_metric_families(metrics.text()))
+    assert len({family.name for family in families}) == len(families), "each metric is described once"
+    assert {family.type for family in families} == {"gauge"}
+    assert all(family.documentation for family in families)
+    samples = [((one.name, *one.labels.values()), one.value) for family in families for one in family.samples]
+    assert len(dict(samples)) == len(samples), "no sample is given twice"
+    return dict(samples)
+
+
+def test_an_empty_house_has_figures() -> None:
+    found = figures()
+    assert found["newsroom_deliveries", "uncertain"] == 0
+    assert found["newsroom_in_flight_bound",] == 100
+    assert ("newsroom_clock_age_seconds",) not in found
+
+
+def test_they_are_the_numbers_of_the_issues_page(newsletter: Newsletter) -> None:
+    issue = make(newsletter, "sending", accepted=3, pending=2, deferred=2, uncertain=1)
+    Issue.objects.update(audience_count=9)
+    issue.refresh_from_db()
+    found, shown = figures(), stats.progress(issue)
+    name = str(issue.pk)
+    for state, count in shown.by_state.items():
+        assert found["newsroom_issue_copies", name, state] == count
+    assert (found["newsroom_issue_audience", name], found["newsroom_issue_conserved", name]) == (9, 0)
+    assert found["newsroom_issue_rate", name] == shown.rate
+    assert ("newsroom_issue_seconds_left", name) not in found
+    assert found["newsroom_issue_put_off", name, 'back\\slash "quoted"\nsecond line, …'] == 2
+    assert 90 <= found["newsroom_deliveries_late_seconds",] < 100
+    assert found["newsroom_deliveries", "deferred"] == 2
+
+
+def test_a_million_is_not_rounded(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(newsletter, "sending")
+    Issue.objects.update(audience_count=1_234_567)
+    assert "} 1234567.0\n" in metrics.text()
+
+
+def test_what_waits_elsewhere(newsletter: Newsletter) -> None:
+    ago = timezone.now() - timedelta(minutes=10)
+    reader = Subscriber.objects.create(address="r@x.example", address_key="r@x.example", address_hash="0" * 64)
+    Letter.objects.create(kind="confirm", subscriber=reader, due_at=ago)
+    Letter.objects.create(kind="confirm", subscriber=reader, due_at=ago, state="sent")
+    event = {"kind": "delivered", "occurred_at": ago, "received_at": ago}
+    DeliveryEvent.objects.create(provider="x", event_id="1", **event)
+    DeliveryEvent.objects.create(provider="x", event_id="2", settled_at=ago, **event)
+    Issue.objects.create(newsletter=newsletter, state="scheduled", scheduled_for=ago)
+    pulse.beat(work="clock", now=ago)
+    found = figures()
+    assert found["newsroom_letters", "pending"] == found["newsroom_events_waiting",] == 1
+    for name in ("letters_oldest", "events_oldest", "issues_late", "clock_age"):
+        assert found[f"newsroom_{name}_seconds",] == pytest.approx(600, abs=20), name
+    assert "@" not in metrics.text()
+
+
+def test_who_rests_and_who_is_slowed_down() -> None:
+    limits.shared().rest(subject="relay:a.example:25", seconds=5)
+    limits.shared().slow_down(subject="domain:gmail.com", base=40, hold=60)
+    found = figures()
+    assert (
+        found["newsroom_way_resting", "relay:a.example:25"],
+        found["newsroom_way_resting", "relay:b.example:25"],
+    ) == (1, 0)
+    assert found["newsroom_slowed_rate", "domain:gmail.com"] == 20
+    assert 50 < found["newsroom_slowed_held_seconds", "domain:gmail.com"] <= 60
+    assert found["newsroom_redis_up",] == 1
+
+
+def test_no_finished_issue_is_walked_over(newsletter: Newsletter) -> None:
+    make(newsletter, "sent", accepted=6_000)
+    make(newsletter, "sending", pending=20, deferred=5, uncertain=5, accepted=20)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE digests_delivery, digests_issue, digests_deliveryevent")
+    with CaptureQueriesContext(
+        connection,
+    ) as told:
+        metrics.text()
+    assert len(told) <= 12
+    for query in told.captured_queries:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {query['sql']}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+        assert "Seq Scan on digests_delivery " not in plan, f"{query['sql']}\n{plan}"
