@@ -14,7 +14,7 @@ from django.db import OperationalError, connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from digests import effects, events, settling
+from digests import effects, events, settling, tasks
 from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
 from subscribers.models import ConsentEvent, Letter, Newsletter, Suppression
@@ -267,6 +267,32 @@ def test_the_task_settles_everything_that_is_due(tell: Tell, monkeypatch: pytest
         tell("delivered")
 
     settling.settle_events()
+
+    assert unsettled() == 0
+
+
+def test_what_comes_while_the_task_is_at_work_is_settled_too(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own task finds the lock taken and ends; so the one that holds it looks once more."""
+    tell("delivered")
+    settle, late = settling.settle, iter(["complained"])
+
+    def settle_and_miss_one(**arguments: Any) -> int | None:
+        settled = settle(**arguments)
+        for word in late:
+            tell(word)
+        return settled
+
+    monkeypatch.setattr(settling, "settle", settle_and_miss_one)
+
+    settling.settle_events()
+
+    assert (unsettled(), DeliveryEvent.objects.count()) == (0, 2)
+
+
+def test_the_clock_settles_what_no_task_came_for(tell: Tell) -> None:
+    tell("complained")
+
+    tasks.tick()
 
     assert unsettled() == 0
 

@@ -1,11 +1,16 @@
 """An event is stored once, whatever it is made of, and without an address."""
 
+import contextlib
+import json
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, connections
 
-from digests import settling
+from digests import events, settling
 from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
 from subscribers.models import Newsletter
@@ -157,6 +162,53 @@ def test_hostile_content_is_stored_and_never_raises(
 ) -> None:
     assert record(copies.said(kind, sent, **hostile), now) is not None
     assert DeliveryEvent.objects.count() == 1
+
+
+def test_one_that_the_database_refuses_keeps_out_no_other(
+    transactional_db: None, sent: Delivery, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is known that would get so far; if something does, it must not cost a thousand others."""
+    facts = events._facts
+
+    def overlook(event: events.TrackingEvent, provider: str, moment: datetime) -> dict[str, object]:
+        bad = {"kind": "news"} if event.event_id == "bad" else {}
+        return facts(event, provider, moment) | bad
+
+    monkeypatch.setattr(events, "_facts", overlook)
+    batch = [copies.said("delivered", sent, event_id=name) for name in ("good", "bad", "fine")]
+
+    with pytest.raises(events.NotStored):
+        events.store(events=batch, provider="x", now=now)
+    assert set(DeliveryEvent.objects.values_list("event_id", flat=True)) == {"good", "fine"}
+
+
+def test_two_requests_with_the_same_events_do_not_wait_for_each_other_crosswise(
+    transactional_db: None, sent: Delivery, now: datetime
+) -> None:
+    """One has stored `a` and not committed; the other must not hold `b` while it waits."""
+    batch = [copies.said("delivered", sent, event_id=name) for name in ("b", "a")]
+    first, second = (json.dumps([events._row(event, "x", now)], default=str) for event in reversed(batch))
+    other = connections.create_connection("default")
+    other.set_autocommit(False)
+    with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute(events.STORE, [first])
+
+        def store() -> None:
+            events.store(events=batch, provider="x", now=now)
+            connection.close()
+
+        thread = threading.Thread(target=store)
+        thread.start()
+        blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid' AND datname = current_database()"
+        with connection.cursor() as mine:
+            mine.execute(blocked)
+            while not mine.fetchall():
+                time.sleep(0.01)
+                mine.execute(blocked)
+        cursor.execute(events.STORE, [second])
+        other.commit()
+    thread.join(10)
+    assert DeliveryEvent.objects.count() == 2
 
 
 def test_an_event_is_never_from_the_future(sent: Delivery, now: datetime) -> None:

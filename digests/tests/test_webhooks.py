@@ -111,6 +111,18 @@ def test_mailgun_says_the_mailbox_is_gone(mailgun: Post, copy: Delivery) -> None
     assert "readers.example" not in DeliveryEvent.objects.get().description
 
 
+def test_a_worker_is_called_once_the_report_is_stored(
+    mailgun: Post, copy: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[int] = []
+    monkeypatch.setattr(settling, "hint", lambda: stored.append(DeliveryEvent.objects.count()))
+
+    mailgun(signed(mailgun_event("delivered", copy)))
+    mailgun(signed(mailgun_event("delivered", copy), key="guessed"))
+
+    assert stored == [1]
+
+
 def test_a_hundred_repeats_at_once_are_one_event(mailgun: Post, copy: Delivery) -> None:
     payload = signed(mailgun_event("complained", copy))
 
