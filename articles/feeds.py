@@ -13,9 +13,9 @@ from django.utils.feedgenerator import SyndicationFeed
 from django.utils.html import escape
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from articles import caching, markup
+from articles import markup
 from articles.models import Article
-from publication import urls
+from publication import caching, urls
 from publication.models import Publication
 
 LENGTH = 30

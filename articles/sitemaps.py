@@ -8,9 +8,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from articles import caching, feeds
+from articles import feeds
 from articles.models import Article, Author, Section, Tag
-from publication import urls
+from publication import caching, urls
 from publication.models import Publication
 
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"

@@ -4,9 +4,10 @@ from django.core.paginator import InvalidPage, Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404, render
 
-from articles import caching, markup, seo
+from articles import markup, seo
 from articles import search as searching
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
+from publication import caching
 from publication.models import Publication
 
 PAGE_SIZE = 12

@@ -11,10 +11,10 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
 
 from digests import archive
 from digests.models import Issue
+from publication import caching
 from subscribers.models import CadenceOffer, Newsletter
 
 ISSUES_PER_PAGE = 20
@@ -29,7 +29,7 @@ MAIL_POLICY = {
 }
 
 
-@require_safe
+@caching.public
 def newsletters(request: HttpRequest) -> HttpResponse:
     """Every newsletter that readers can sign up for."""
     active = Prefetch("offers", CadenceOffer.objects.filter(is_active=True))
@@ -37,7 +37,7 @@ def newsletters(request: HttpRequest) -> HttpResponse:
     return render(request, "digests/newsletters.html", {"newsletters": found})
 
 
-@require_safe
+@caching.public
 def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
     """One newsletter: what it is, how often it comes, its past issues."""
     active = Prefetch("offers", CadenceOffer.objects.filter(is_active=True))
@@ -47,7 +47,7 @@ def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "digests/newsletter.html", {"newsletter": found, "page": page})
 
 
-@require_safe
+@caching.public
 def issue(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """The frozen issue as its readers got it; 410 once it was cancelled."""
     everything = Issue.objects.select_related("newsletter", "snapshot")

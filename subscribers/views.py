@@ -1,12 +1,13 @@
 """The pages where readers sign up, and the texts that they agree to."""
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_safe
 
+from publication import caching
 from subscribers import doors, forms, legal, preferences, privacy, signup, throttle
 from subscribers.models import LegalDocument
 
@@ -15,12 +16,10 @@ ELSEWHERE = "This form was sent from another website. Please send it again from 
 
 # The form carries its own signed token, and public pages set no cookie: docs/decisions/0011.
 @csrf_exempt
-def subscribe(request: HttpRequest) -> HttpResponse:
+def subscribe(request: HttpRequest) -> HttpResponseBase:
     """The sign-up form; a POST answers the same whoever the address belongs to."""
     if request.method != "POST":
-        initial = {"newsletters": request.GET.getlist("newsletter")}
-        form = forms.SignupForm(now=timezone.now(), page=request.path, initial=initial)
-        return render(request, "subscribers/subscribe.html", {"form": form})
+        return _signup_page(request)
     form = forms.SignupForm(request.POST, now=timezone.now(), page=request.path)
     if form.is_trapped:
         return doors.SeeOther(reverse("subscribe_sent"))
@@ -32,6 +31,13 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         )
     _request(request, form)
     return doors.SeeOther(reverse("subscribe_sent"))
+
+
+@caching.public
+def _signup_page(request: HttpRequest) -> HttpResponse:
+    initial = {"newsletters": request.GET.getlist("newsletter")}
+    form = forms.SignupForm(now=timezone.now(), page=request.path, initial=initial)
+    return render(request, "subscribers/subscribe.html", {"form": form})
 
 
 def _request(request: HttpRequest, form: forms.SignupForm) -> None:
@@ -47,7 +53,7 @@ def _request(request: HttpRequest, form: forms.SignupForm) -> None:
     verb(address=address, newsletter_cadences=form.wishes, evidence=evidence, now=form.now)
 
 
-@require_safe
+@caching.public
 def subscribe_sent(request: HttpRequest) -> HttpResponse:
     """Look in your inbox."""
     return render(request, "subscribers/subscribe_sent.html")
@@ -55,11 +61,11 @@ def subscribe_sent(request: HttpRequest) -> HttpResponse:
 
 # As for `subscribe`: no cookie, and all that a forged POST achieves is one mail to the address's owner.
 @csrf_exempt
-def preferences_link(request: HttpRequest) -> HttpResponse:
+def preferences_link(request: HttpRequest) -> HttpResponseBase:
     """Have a link to one's own preferences mailed; the answer is the same for every address."""
-    form = forms.AddressForm(request.POST if request.method == "POST" else None, auto_id="preferences_%s")
     if request.method != "POST":
-        return render(request, "subscribers/preferences_link.html", {"form": form})
+        return _preferences_link_page(request)
+    form = forms.AddressForm(request.POST, auto_id="preferences_%s")
     if form.is_trapped:
         return doors.SeeOther(reverse("preferences_sent"))
     if not doors.is_from_here(request):
@@ -74,19 +80,25 @@ def preferences_link(request: HttpRequest) -> HttpResponse:
     return doors.SeeOther(reverse("preferences_sent"))
 
 
-@require_safe
+@caching.public
+def _preferences_link_page(request: HttpRequest) -> HttpResponse:
+    form = forms.AddressForm(auto_id="preferences_%s")
+    return render(request, "subscribers/preferences_link.html", {"form": form})
+
+
+@caching.public
 def preferences_sent(request: HttpRequest) -> HttpResponse:
     """A link is on its way, if there is anything to link to."""
     return render(request, "subscribers/preferences_sent.html")
 
 
-@require_safe
+@caching.public
 def legal_document(request: HttpRequest, slug: str) -> HttpResponse:
     """The current text of a document, with all its versions."""
     return _legal(request, slug, None)
 
 
-@require_safe
+@caching.public
 def legal_version(request: HttpRequest, slug: str, version: int) -> HttpResponse:
     """One published text of a document, current or not."""
     return _legal(request, slug, version)

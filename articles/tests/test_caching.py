@@ -6,9 +6,10 @@ import pytest
 import time_machine
 from django.test import Client
 
-from articles import caching, publishing
+from articles import publishing
 from articles.models import Section
 from articles.tests.conftest import StoryMaker
+from publication import caching
 from publication.models import Publication
 
 

@@ -1,6 +1,9 @@
 """What every answer tells the browser: reader pages are strict, the admin is as strict as its toolkit allows."""
 
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
 from django.test import Client
 
 pytestmark = pytest.mark.django_db
@@ -25,6 +28,25 @@ def test_reader_pages_set_no_cookie(client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 200
     assert not answer.cookies
+
+
+PUBLIC = ["/", "/search/", "/subscribe/", "/subscribe/sent/", "/preferences/", "/preferences/sent/", "/newsletters/"]
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_public_pages_may_be_kept_and_are_asked_about_again(client: Client, path: str) -> None:
+    with time_machine.travel(datetime(2026, 3, 1, 12, 10, tzinfo=UTC)):
+        first = client.get(path)
+        assert first["Cache-Control"] == "public, max-age=0, must-revalidate"
+        assert client.get(path, headers={"if-none-match": first["ETag"]}).status_code == 304
+    assert client.head(path).status_code == 200
+    assert client.put(path).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/subscribe/", "/preferences/"])
+def test_what_somebody_typed_is_kept_nowhere(client: Client, path: str) -> None:
+    answer = client.post(path, {"address": "rita at reader"})
+    assert (answer.status_code, answer["Cache-Control"]) == (422, "no-store, private")
 
 
 def test_the_admin_may_not_be_framed_by_others_nor_load_from_them(client: Client) -> None:

@@ -1,8 +1,10 @@
 """Legal texts: versions with hashes, published once and never changed."""
 
 import hashlib
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
@@ -92,3 +94,15 @@ def test_the_page_shows_the_current_text_and_lists_all(document: LegalDocument, 
     assert not current.cookies
     assert browser.get("/legal/terms-of-use/3/").status_code == 404
     assert browser.get("/legal/nothing/").status_code == 404
+
+
+def test_the_pages_of_a_text_may_be_kept_until_a_new_version_is_out(client: Client, texts: list[LegalVersion]) -> None:
+    with time_machine.travel(datetime(2026, 3, 1, 12, 10, tzinfo=UTC), tick=True):
+        first = client.get("/legal/privacy/")
+        assert first["Cache-Control"].startswith("public")
+        assert not first.cookies
+        kept = {"if-none-match": first["ETag"]}
+        assert client.get("/legal/privacy/", headers=kept).status_code == 304
+        newer = legal.draft(document=texts[1].document, body_markdown="Be kinder.", now=timezone.now())
+        legal.publish_version(version=newer, now=timezone.now())
+        assert client.get("/legal/privacy/", headers=kept).status_code == 200
