@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max, QuerySet
@@ -22,6 +22,8 @@ from subscribers.models import Cadence, CadenceOffer, Newsletter
 
 log = logging.getLogger(__name__)
 
+# How old a story may be that a cancelled digest gives back.
+OWED_FOR = timedelta(days=14)
 EMPTY = "No story was published in this window."
 STALE = "Skipped: the clock came back too late for this run. Its stories go into the next digest."
 
@@ -36,6 +38,10 @@ class NotOffered(ComposingError):
 
 class NothingYet(ComposingError):
     """The time asked for is still to come, and nothing was published for it so far."""
+
+
+class NothingNew(ComposingError):
+    """Nothing was published since the digest before."""
 
 
 class NotEditable(ComposingError):
@@ -75,6 +81,18 @@ def compose(*, newsletter: Newsletter, cadence: str, period_key: str, window_end
     """
     stale = calendar.is_stale(cadence=cadence, runs_at=window_end, now=now)
     return _compose(newsletter, cadence, period_key=period_key, window_end=window_end, now=now, stale=stale)
+
+
+def compose_new(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:
+    """As `compose_now`, for somebody at a page: an empty digest leaves nothing behind.
+
+    On failure: NothingNew when nothing was published since, which is also what a second click finds.
+    """
+    with transaction.atomic():
+        issue = compose_now(newsletter=newsletter, cadence=cadence, now=now)
+        if issue.state == Issue.State.CANCELLED:
+            raise NothingNew(f"Nothing was published since the digest before{_last_draft(issue)}.")
+    return issue
 
 
 def compose_now(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:
@@ -269,6 +287,7 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool) -> N
     issue.window_start = min(_line_end(issue) or offer.active_since, end)
     taken = IssueItem.objects.filter(included=True, issue__in=_line(issue)).values("article")
     stories = list(stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end).exclude(pk__in=taken))
+    stories = [*_owed(issue, now=now), *stories]
     if stale or not stories:
         issue.state, issue.state_reason = Issue.State.CANCELLED, STALE if stale else EMPTY
     issue.save(update_fields=["window_start", "state", "state_reason", "updated_at"])
@@ -278,6 +297,30 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool) -> N
     IssueItem.objects.bulk_create(
         IssueItem(issue=issue, article=story, position=position) for position, story in enumerate(reversed(stories))
     )
+
+
+def _owed(issue: Issue, *, now: datetime) -> list[Article]:
+    """Stories of digests of this line that were cancelled before they left, after a later one had been composed.
+
+    The window of the cancelled digest does not count, but the later one's does, so no window has
+    them any more. Whatever stands in a digest that counts, taken or left out, is owed to nobody, and news
+    that is older than OWED_FOR is news no longer.
+    """
+    start = issue.window_start
+    lost = Issue.objects.filter(
+        newsletter=issue.newsletter_id, kind=issue.kind, cadence=issue.cadence,
+        state=Issue.State.CANCELLED, planned_at__isnull=True,
+    )  # fmt: skip
+    decided = IssueItem.objects.filter(issue__in=_line(issue)).values("article")
+    mine = IssueItem.objects.filter(included=True, issue__in=lost).values("article")
+    stories = stories_of(newsletter=issue.newsletter, start=now - OWED_FOR, end=start or now)
+    return list(stories.filter(pk__in=mine).exclude(pk__in=decided))
+
+
+def _last_draft(issue: Issue) -> str:
+    """Where the stories are that somebody looks for: in the newest digest of the line, if that is still a draft."""
+    last = _line(issue).order_by("-window_end").first()
+    return ", which is still a draft" if last is not None and last.state == Issue.State.DRAFT else ""
 
 
 def _line(issue: Issue) -> QuerySet[Issue]:

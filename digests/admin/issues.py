@@ -259,10 +259,12 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
         form = forms.Compose(request.POST or None)
         if request.method == "POST" and form.is_valid():
             offer = form.cleaned_data["offer"]
-            issue = composing.compose_now(newsletter=offer.newsletter, cadence=offer.cadence, now=timezone.now())
-            if issue.state == Issue.State.CANCELLED:
-                messages.warning(request, issue.state_reason)
-            return HttpResponseRedirect(reverse("admin:digests_issue_change", args=[issue.pk]))
+            try:
+                issue = composing.compose_new(newsletter=offer.newsletter, cadence=offer.cadence, now=timezone.now())
+            except composing.NothingNew as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                return HttpResponseRedirect(reverse("admin:digests_issue_change", args=[issue.pk]))
         context = {"title": "Compose a digest", "form": form, "opts": self.opts}
         return render(request, "admin/digests/issue/compose.html", {**self.admin_site.each_context(request), **context})
 

@@ -96,6 +96,66 @@ def test_stories_of_a_digest_that_was_cancelled_while_it_left_do_not(
     assert compose(newsletter, now + DAY).state_reason == composing.EMPTY
 
 
+def cancel(issue: Issue) -> None:
+    Issue.objects.filter(pk=issue.pk).update(state=Issue.State.CANCELLED)
+
+
+def test_stories_of_a_digest_that_was_cancelled_after_the_next_was_composed_come_again_once(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    release("One", now - timedelta(hours=1))
+    release("Left out", now - timedelta(hours=2))
+    first = compose(newsletter, now)
+    first.items.filter(article__headline="Left out").update(included=False)
+    release("Two", now + timedelta(hours=1))
+    assert headlines(compose(newsletter, now + DAY)) == ["Two"]
+    cancel(first)
+    release("Three", now + DAY + timedelta(hours=1))
+    # The newest leads, and what is owed comes last.
+    assert headlines(compose(newsletter, now + 2 * DAY)) == ["Three", "One"]
+    assert compose(newsletter, now + 3 * DAY).state_reason == composing.EMPTY
+
+
+def test_what_a_later_digest_decided_is_owed_to_nobody(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    story = release("One", now - timedelta(hours=1))
+    first = compose(newsletter, now)
+    release("Two", now + timedelta(hours=1))
+    second = compose(newsletter, now + DAY)
+    cancel(first)
+    composing.add_item(issue=second, article=story)
+    composing.remove_item(issue=second, article=story)
+    assert compose(newsletter, now + 2 * DAY).state_reason == composing.EMPTY
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+def test_owed_is_only_what_is_public_and_still_news(
+    newsletter: Newsletter, release: Release, now: datetime, withdrawn: bool
+) -> None:
+    story = release("One", now - timedelta(hours=1))
+    first = compose(newsletter, now)
+    release("Two", now + timedelta(hours=1))
+    compose(newsletter, now + DAY)
+    cancel(first)
+    later = now + 2 * DAY if withdrawn else now + composing.OWED_FOR
+    if withdrawn:
+        Article.objects.filter(pk=story.pk).update(state=Article.State.WITHDRAWN)
+    assert compose(newsletter, later).state_reason == composing.EMPTY
+
+
+def test_what_is_owed_to_one_line_is_not_owed_to_another(
+    newsletter: Newsletter, release: Release, now: datetime
+) -> None:
+    release("One", now - timedelta(hours=1))
+    daily = compose(newsletter, now)
+    weekly = composing.compose_now(newsletter=newsletter, cadence=Cadence.WEEKLY, now=now)
+    release("Two", now + timedelta(hours=1))
+    compose(newsletter, now + DAY)
+    cancel(daily)
+    assert headlines(weekly) == ["One"]
+    again = composing.compose_now(newsletter=newsletter, cadence=Cadence.WEEKLY, now=now + DAY)
+    assert headlines(again) == ["Two"]
+
+
 def test_only_stories_of_the_newsletters_sections(
     newsletter: Newsletter, news: Section, release: Release, now: datetime
 ) -> None:

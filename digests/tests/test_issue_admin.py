@@ -180,10 +180,18 @@ def test_a_digest_is_composed_by_hand(newsletter: Newsletter, release: Release, 
     assert not Issue.objects.exclude(pk=issue.pk).exists()
 
 
-def test_nothing_new_is_said_and_not_hidden(newsletter: Newsletter, as_: People) -> None:
-    offer = newsletter.offers.get(cadence="daily")
-    response = as_("Editor").post("/admin/digests/issue/compose/", {"offer": str(offer.pk)}, follow=True)
-    assert composing.EMPTY in response.content.decode()
+def test_a_second_click_finds_nothing_new_and_leaves_nothing(
+    newsletter: Newsletter, release: Release, as_: People
+) -> None:
+    offer, editor = newsletter.offers.get(cadence="daily"), as_("Editor")
+    answer = editor.post("/admin/digests/issue/compose/", {"offer": str(offer.pk)})
+    assert "Nothing was published since the digest before." in answer.content.decode()
+    assert not Issue.objects.exists()
+    release("One", timezone.now())
+    assert editor.post("/admin/digests/issue/compose/", {"offer": str(offer.pk)}).status_code == 302
+    answer = editor.post("/admin/digests/issue/compose/", {"offer": str(offer.pk)})
+    assert "since the digest before, which is still a draft." in answer.content.decode()
+    assert Issue.objects.count() == 1
 
 
 class TestLooking:
