@@ -1,13 +1,17 @@
-"""PostgreSQL itself is restarted, killed and set back in the middle of an issue: nobody gets two, nobody is lost."""
+"""PostgreSQL itself is restarted, killed, set back and full: nobody gets two, nobody is lost."""
 
+import contextlib
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from django.db import connection
+from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from digests import stats
 from digests.models import Delivery, Issue
+from newsroom import outages
 from tests.faults import postgres_server
 from tests.faults.postgres_server import FAST, IMMEDIATE, KILLED, Server
 from tests.journeys import stage as stages
@@ -106,6 +110,20 @@ def test_a_backup_that_is_restored_in_the_middle_of_an_issue_sends_nothing_twice
     # All that left between the backup and the restore, and what the lanes had in hand.
     check_contract(stage, issue, everybody, most=READERS // 2 - READERS // 5 + 2 * LANES * IN_FLIGHT)
     assert len(stage.mail.accepted) > at_the_restore
+
+
+def test_no_connection_is_left(server: Server, transactional_db: None, client: Client) -> None:
+    connection.close()
+    with contextlib.ExitStack() as others:
+        with contextlib.suppress(psycopg.OperationalError):
+            while True:
+                others.enter_context(psycopg.connect(server.url))
+        answer = client.get("/")
+        assert (answer.status_code, answer["Retry-After"]) == (503, str(outages.RETRY_SECONDS))
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+
+    assert client.get("/").status_code == 200
 
 
 def is_paused(issue: Issue) -> bool:
