@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.utils import timezone
@@ -145,21 +146,28 @@ def test_the_last_late_answer_lifts_the_exceptions_of_a_closed_issue(sending: St
     assert (issue.state, issue.state_reason) == (Issue.State.SENT, "")
 
 
+@pytest.mark.parametrize(("patience", "end"), [(0, OperationalError), (60, SoftTimeLimitExceeded)])
 @pytest.mark.django_db(transaction=True)
 def test_a_lane_ends_before_a_long_outage_and_its_results_are_written_after_it(
-    sending: Start, monkeypatch: pytest.MonkeyPatch
+    sending: Start, monkeypatch: pytest.MonkeyPatch, patience: int, end: type[Exception]
 ) -> None:
     """Meanwhile the clock called the copy uncertain and closed the issue."""
     issue = sending(1)
     batch = attempting(issue)
-    monkeypatch.setattr(outcomes, "SETTLE_SECONDS", 0)
     look_again = threading.Event()
-    monkeypatch.setattr(time, "sleep", lambda _seconds: look_again.wait(10))
+
+    def sleep(_seconds: float) -> None:
+        if threading.current_thread() is threading.main_thread():
+            raise SoftTimeLimitExceeded
+        look_again.wait(10)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(outcomes, "SETTLE_SECONDS", patience)
     done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
     connection.close()
     with monkeypatch.context() as outage:
         outage.setitem(connection.settings_dict, "HOST", "/there/is/no/server")
-        with pytest.raises(OperationalError):
+        with pytest.raises(end):
             outcomes.settle(batch=batch, outcomes=[done], tripped=False)
         assert not late.wait(0.01)
         connection.close()
