@@ -1,14 +1,33 @@
-"""The headers that differ between reader pages and the admin."""
+"""What differs between reader pages and the admin: the headers, and what is refused at the door."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from csp.middleware import CSPMiddleware
 from csp.middleware import PolicyParts as Parts
 from django.conf import settings
+from django.http import HttpResponseBadRequest
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
+
+ADMIN: Final = "/admin/"
+NO_TEXT: Final = "This address asks for a character that no text has (%00). Please remove it and try again.\n"
+
+
+def refuse_nul(
+    get_response: "Callable[[HttpRequest], HttpResponseBase]",
+) -> "Callable[[HttpRequest], HttpResponseBase]":
+    """400 for an admin address with a NUL: the admin hands filters and searches to PostgreSQL, which has none."""
+
+    def answer(request: "HttpRequest") -> "HttpResponseBase":
+        asked = request.path_info.startswith(ADMIN)
+        if asked and ("\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", "")):
+            return HttpResponseBadRequest(NO_TEXT, content_type="text/plain; charset=utf-8")
+        return get_response(request)
+
+    return answer
 
 
 class ContentSecurityPolicy(CSPMiddleware):
@@ -19,6 +38,6 @@ class ContentSecurityPolicy(CSPMiddleware):
     ) -> Parts:
         """The policy of this response."""
         parts = super().get_policy_parts(request, response, report_only)
-        if parts.config is None and not report_only and request.path_info.startswith("/admin/"):
+        if parts.config is None and not report_only and request.path_info.startswith(ADMIN):
             parts.config = dict(settings.ADMIN_CONTENT_SECURITY_POLICY)
         return parts
