@@ -30,11 +30,12 @@ def store(*, image: Image, upload: IO[Any] | bytes, actor: User | None) -> Image
     before are removed on commit. On failure: PictureRefused, and no file is left.
     """
     master, smaller = pictures.clean_in_sizes(upload, max_width=MASTER_WIDTH, widths=WIDTHS, formats=("JPEG", "WEBP"))
-    before = list(files_of(image))
+    before = _files_of_row(image)
     written: list[str] = []
     try:
         stem = f"{FOLDER}/{secrets.token_hex(12)}"
-        image.file.name = _write(f"{stem}.{master.extension}", master.bytes, written)
+        # A name, not a file: a form has put the upload here, and saving the row would store that too.
+        image.file = _write(f"{stem}.{master.extension}", master.bytes, written)
         image.width, image.height = master.width, master.height
         image.renditions = _keep(stem, smaller, written)
         if not image.pk:
@@ -53,6 +54,12 @@ def files_of(image: Image) -> Iterator[str]:
         yield image.file.name
     for made in image.renditions.values():
         yield from made.values()
+
+
+def _files_of_row(image: Image) -> list[str]:
+    """What the stored row has; a form may have put something else into `image` already."""
+    row = Image.objects.filter(pk=image.pk).first() if image.pk else None
+    return list(files_of(row)) if row else []
 
 
 def remove_files(names: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The editors' pages: who sees, writes and moves what."""
 
+import io
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +12,9 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
+from PIL import Image as Pillow
 
-from articles import publishing
+from articles import images, publishing
 from articles.models import Article, Author, Byline, Correction, Image, Section
 from articles.tests.conftest import StoryMaker, png
 from publication.models import Publication
@@ -297,6 +299,32 @@ def test_a_picture_is_taken_in_by_the_form(seat: Seat, ada: User, media: Any) ->
     image = Image.objects.get()
     assert "holiday" not in str(image.file.name)
     assert (image.width, image.uploaded_by, list(image.renditions["webp"])) == (700, ada, ["480"])
+
+
+def test_nothing_of_the_upload_itself_is_kept_and_a_new_one_takes_its_place(
+    seat: Seat, edda: User, media: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    """A photograph tells where its source lives; the form once stored it beside the clean one."""
+
+    def upload(path: str, name: str) -> set[str]:
+        exif = Pillow.Exif()
+        exif[0x010E] = "SECRET-SOURCE"
+        taken = io.BytesIO()
+        Pillow.new("RGB", (600, 400), "red").save(taken, "JPEG", exif=exif)
+        file = SimpleUploadedFile(name, taken.getvalue(), "image/jpeg")
+        with django_capture_on_commit_callbacks(execute=True):
+            answer = seat(edda).post(path, {"file": file, "alt": "A beach", "caption": "", "credit": ""})
+        assert answer.status_code == 302, errors(answer)
+        return {str(each.relative_to(media)) for each in media.rglob("*") if each.is_file()}
+
+    kept = upload("/admin/articles/image/add/", "one.jpg")
+    image = Image.objects.get()
+    assert kept == set(images.files_of(image))
+    assert [name.count("/") for name in kept] == [1, 1, 1]
+    assert not any(b"SECRET-SOURCE" in (media / name).read_bytes() for name in kept)
+    later = upload(f"/admin/articles/image/{image.pk}/change/", "two.jpg")
+    assert len(later) == 3
+    assert not kept & later
 
 
 @pytest.mark.parametrize(
