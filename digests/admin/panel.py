@@ -15,16 +15,18 @@ from digests.models import Issue
 State = Issue.State
 
 # Seconds after which an open page asks again, at least; a finished issue is asked for no more.
-FRESH: Final = {State.SENDING: 2.0, State.PREPARING: 2.0, State.SCHEDULED: 15.0, State.PAUSED: 15.0}
+SOON, LATER = 2.0, 15.0
+FRESH: Final = {State.SENDING: SOON, State.PREPARING: SOON, State.SCHEDULED: LATER, State.PAUSED: LATER}
 
 
 def context(*, issue: Issue, user: AbstractUser) -> dict[str, Any]:
     """The variables of templates/admin/digests/issue/progress.html; nothing for an issue of which nothing is to say."""
-    found = stats.watched(issue)
-    reasons = standstill.reasons(issue=issue, progress=found, now=timezone.now())
+    found, now = stats.watched(issue), timezone.now()
+    reasons = standstill.reasons(issue=issue, progress=found, now=now)
     if not (issue.planned_at or reasons):
         return {}
-    least = FRESH.get(State(issue.state))
+    is_due = issue.state == State.SCHEDULED and issue.scheduled_for is not None and issue.scheduled_for <= now
+    least = SOON if is_due else FRESH.get(State(issue.state))
     return {
         "issue": issue,
         "progress": found,
