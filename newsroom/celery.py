@@ -12,7 +12,7 @@ from celery.contrib.django.task import DjangoTask
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from newsroom import broker
+from newsroom import broker, consuming
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
@@ -38,6 +38,9 @@ class HintTask(DjangoTask):  # type: ignore[type-arg]  # generic only in the stu
         except (OperationalError, OSError):
             log.warning("the broker is away: %s waits for the clock", self.name)
 
+
+# Importing it listens to every task that ends.
+__all__ = ["HintTask", "app", "consuming"]
 
 broker.use()
 app = Celery("newsroom", task_cls=HintTask)

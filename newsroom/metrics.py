@@ -18,6 +18,7 @@ from django.utils import timezone
 from digests import pulse, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending.pacing import report
+from newsroom import consuming
 from subscribers.models import Letter
 
 # Each of these has a partial index, which a list of several of them would not be seen to match.
@@ -54,6 +55,8 @@ def _overall(now: datetime) -> Iterator[Family]:
     yield _one(
         "newsroom_clock_age_seconds", "Since a worker last did the clock's work, which it does each minute.", clock
     )
+    silent = [({"worker": name}, age) for name, age in consuming.ages().items()]
+    yield Family("newsroom_worker_age_seconds", "Since each worker of the last day finished a task.", silent)
     bound = settings.SENDING["LANES"] * settings.SENDING["COPIES_IN_FLIGHT"]
     yield _one("newsroom_in_flight_bound", "Copies of one issue that may be in flight at once, over its lanes.", bound)
 

@@ -101,4 +101,5 @@ def test_a_broker_that_is_restarted_and_one_that_stays_away(stage: stages.Stage,
     stages.wait(lambda: sent(issue), "the issue to be sent", 60, stage.logs)
 
     assert [process.poll() for process in stage.started] == [None, None]
+    stages.wait(lambda: stage.redis().hlen("newsroom:workers") == 1, "the worker to say that it consumes", 20)
     check_everybody_has_one(stage, issue, everybody)

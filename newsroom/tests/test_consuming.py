@@ -1,0 +1,56 @@
+"""A worker that takes no tasks any more is found by its silence."""
+
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from celery.signals import task_postrun
+from django.conf import settings
+
+from newsroom import consuming, metrics
+
+
+@pytest.fixture(autouse=True)
+def _nobody_works_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(consuming, "_next_at", 0.0)
+    client = consuming._client(settings.REDIS_URL)
+    client.delete(consuming._key())
+    yield
+    client.delete(consuming._key())
+
+
+def finish_a_task(worker: str | None, *, is_eager: bool = False) -> None:
+    request = SimpleNamespace(hostname=worker, is_eager=is_eager)
+    task_postrun.send(sender=None, task=SimpleNamespace(request=request))
+
+
+@pytest.mark.django_db
+def test_the_silence_of_each_worker_is_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    for worker, hour in (("celery@one", now), ("celery@two", now - 400), ("celery@gone", now - 90_000)):
+        with monkeypatch.context() as past:
+            past.setattr(time, "time", lambda hour=hour: hour)
+            past.setattr(consuming, "_next_at", 0.0)
+            finish_a_task(worker)
+
+    ages = consuming.ages()
+    assert list(ages) == ["celery@one", "celery@two"]
+    assert ages["celery@one"] < 60
+    assert 399 < ages["celery@two"] < 460
+    assert 'newsroom_worker_age_seconds{worker="celery@two"} 4' in metrics.text()
+
+
+def test_only_workers_count_and_not_with_every_task() -> None:
+    finish_a_task(None)
+    finish_a_task("celery@one", is_eager=True)
+    assert consuming.ages() == {}
+    finish_a_task("celery@one")
+    finish_a_task("celery@two")
+    assert list(consuming.ages()) == ["celery@one"]
+
+
+def test_without_redis_no_task_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "REDIS_URL", "unix:///there/is/no/redis.sock")
+    finish_a_task("celery@one")
+    assert consuming.ages() == {}
