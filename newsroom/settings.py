@@ -238,6 +238,8 @@ PACING: dict[str, Any] = {
 # name -> (how many, in how many seconds); every limit of a name must hold.
 THROTTLES = {
     "signup_address": [(1, 600), (3, 86_400)],
+    # Letters that their mailbox has not answered; a week, after which the unanswered request is forgotten too.
+    "signup_unanswered": [(5, 604_800)],
     "signup_network": [(20, 3_600)],
     "signup_domain": [(500, 3_600)],
     "signup_global": [(5_000, 3_600)],

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from mailkit import addresses
-from subscribers import doors, links, preferences, signup
+from subscribers import doors, links, preferences, signup, throttle
 from subscribers.models import Subscription
 
 # Scanners open links within moments of delivery; a person who comes later need not press twice.
@@ -25,6 +25,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         evidence = doors.evidence(request, source="confirm_link", form_text=AGREED_BY_LINK)
         found = signup.confirm(token=token, evidence=evidence, now=now)
+        if not found.already:
+            throttle.answered(address_key=found.subscriber.address_key)
         return render(request, "subscribers/confirmed.html", {"found": found})
     found = signup.look(token=token)
     if found.already:

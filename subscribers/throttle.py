@@ -21,6 +21,9 @@ from subscribers import privacy
 
 logger = logging.getLogger(__name__)
 
+# Limits that are one mailbox's own; over the others somebody else has asked too often.
+MAILBOX = frozenset({"signup_address", "signup_unanswered", "preferences_address"})
+
 SECONDS_TO_WAIT = 0.5
 # KEYS: one log per limit name. ARGV: now in ms, a unique member, then per key: how
 # many windows, and for each its count and its length in ms. Returns 0 when every
@@ -58,13 +61,24 @@ class Verdict(Enum):
 def signup(*, address: addresses.Address, ip: str | None, now: datetime) -> Verdict:
     """Count a sign-up against its mailbox, its network, its mail provider and the whole site.
 
-    A request over any limit is counted nowhere. WELCOME when Redis cannot be reached.
+    The mailbox's `signup_unanswered` ends with `answered`, the others with time only. A request
+    over any limit is counted nowhere. WELCOME when Redis cannot be reached.
     """
-    keys = [("signup_address", addresses.throttle_key(address))]
+    mailbox = addresses.throttle_key(address)
+    keys = [("signup_address", mailbox), ("signup_unanswered", mailbox)]
     if ip:
         keys.append(("signup_network", privacy.network(ip)))
     keys += [("signup_domain", address.domain), ("signup_global", "")]
     return _ask(keys, now)
+
+
+def answered(*, address_key: str) -> None:
+    """The mailbox's owner has confirmed: letters that were asked for before count no longer as unanswered."""
+    address = addresses.Address(address=address_key, key=address_key, domain=address_key.rpartition("@")[2])
+    try:
+        _client(settings.REDIS_URL).delete(*_names([("signup_unanswered", addresses.throttle_key(address))]))
+    except redis.RedisError as error:
+        logger.warning("A confirmation was not counted: Redis cannot be reached (%s).", type(error).__name__)
 
 
 def preferences(*, address: addresses.Address, ip: str | None, now: datetime) -> Verdict:
@@ -90,7 +104,7 @@ def _ask(keys: Sequence[tuple[str, str]], now: datetime) -> Verdict:
         return Verdict.WELCOME
     if not full:
         return Verdict.WELCOME
-    return Verdict.ADDRESS_FULL if full == 1 else Verdict.CROWDED
+    return Verdict.ADDRESS_FULL if keys[full - 1][0] in MAILBOX else Verdict.CROWDED
 
 
 def _names(keys: Sequence[tuple[str, str]]) -> list[str]:

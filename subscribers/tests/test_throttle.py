@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from mailkit import addresses
-from subscribers import throttle
+from subscribers import links, throttle
 from subscribers.models import Letter, Newsletter, Subscription
-from subscribers.tests.conftest import BOB, Fill
+from subscribers.tests.conftest import BOB, RITA, Fill
+from subscribers.tests.conftest import ask as ask_for
 from subscribers.throttle import Verdict
 
 
@@ -21,6 +23,28 @@ def test_a_mailbox_may_be_asked_for_once_in_ten_minutes_and_thrice_a_day(now: da
     verdicts = [ask("rita@reader.org", now, minutes=minutes) is Verdict.WELCOME for minutes in times]
 
     assert verdicts == [True, False, False, True, True, False, False, False, True, False, True]
+
+
+def test_whoever_never_answers_gets_five_letters_in_a_week(now: datetime) -> None:
+    days = [0, 1, 2, 3, 4, 5, 6, 6.9, 7.1]
+    verdicts = [ask("rita@reader.org", now, minutes=day * 1_440 + day) for day in days]
+
+    assert verdicts == [Verdict.WELCOME] * 5 + [Verdict.ADDRESS_FULL] * 3 + [Verdict.WELCOME]
+
+
+@pytest.mark.django_db
+def test_an_answer_lets_the_mailbox_ask_again_but_not_at_once(browser: Client, newsletter: Newsletter) -> None:
+    now = timezone.now()
+    reader = ask_for(RITA, newsletter)
+    link = links.confirm_token(subscriptions=reader.subscriptions.all(), now=now)
+    for day in range(-4, 1):
+        assert ask(RITA, now, minutes=day * 1_440) is Verdict.WELCOME
+    assert ask(RITA, now, minutes=1_441) is Verdict.ADDRESS_FULL
+
+    assert browser.post(f"/confirm/{link}/").status_code == 200
+
+    assert ask(RITA, now, minutes=9) is Verdict.ADDRESS_FULL
+    assert ask(RITA, now, minutes=1_441) is Verdict.WELCOME
 
 
 @pytest.mark.parametrize(
@@ -65,6 +89,7 @@ def test_rotating_networks_do_not_help_against_one_mailbox(now: datetime) -> Non
 def test_a_provider_and_the_whole_site_have_limits(now: datetime, settings: object) -> None:
     settings.THROTTLES = {  # type: ignore[attr-defined]  # pytest-django's settings fixture
         "signup_address": [(9, 60)],
+        "signup_unanswered": [(9, 60)],
         "signup_network": [(9, 60)],
         "signup_domain": [(2, 60)],
         "signup_global": [(3, 60)],
@@ -87,8 +112,9 @@ def test_nothing_is_kept_longer_than_it_counts(now: datetime, settings: object) 
     ask("rita@reader.org", now, ip="198.51.100.1")
     client = throttle._client(settings.REDIS_URL)  # type: ignore[attr-defined]  # pytest-django's settings fixture
     lives = [client.ttl(key) for key in client.scan_iter(match=f"{throttle._prefix()}*")]
-    assert len(lives) == 4
-    assert all(0 < seconds <= 86_400 for seconds in lives)
+    assert len(lives) == 5
+    assert all(0 < seconds <= 604_800 for seconds in lives)
+    assert sorted(lives)[-2] <= 86_400
 
 
 def test_a_refused_request_counts_nowhere(now: datetime) -> None:
