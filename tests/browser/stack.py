@@ -53,7 +53,7 @@ class Stack:
         """Run a management command to its end and return what it printed."""
         command = [sys.executable, "manage.py", *arguments]
         done = subprocess.run(
-            command, cwd=ROOT, env=self.environment | extra, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=ROOT, env=self.environment | extra, capture_output=True, text=True, check=False, timeout=300
         )
         assert done.returncode == 0, f"{arguments[0]}: {done.stdout}{done.stderr}"
         return done.stdout
