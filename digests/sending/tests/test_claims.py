@@ -127,3 +127,11 @@ def test_who_lost_the_fence_gives_nothing_back(sending: Start) -> None:
     claimed(issue)
     assert claims.release(batch=slow) == 0
     assert states(issue) == {"claimed": 2}
+
+
+def test_what_was_promised_is_not_given_back(sending: Start) -> None:
+    issue = sending(2)
+    batch = claimed(issue)
+    issue.deliveries.filter(pk=batch.ids[0]).update(state="attempting")
+    assert claims.release(batch=batch) == 1
+    assert states(issue) == {"attempting": 1, "pending": 1}
