@@ -25,6 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command, get_commands
 from django.core.management.base import SystemCheckError
 
+from newsroom import env
 from newsroom.running import processes, servers
 from newsroom.running.servers import Refused
 
@@ -70,7 +71,8 @@ def serve(*, port: int, host: str) -> NoReturn:
         django.setup()
         call_command("check", fail_level="ERROR", deploy=not settings.DEBUG, stdout=io.StringIO())
         password = _fill()
-        workers = 1 if settings.DEBUG else int(os.environ.get("WEB_WORKERS") or os.cpu_count() or 1)
+        wanted = env.number("WEB_WORKERS", os.cpu_count() or 1, least=1, most=1_000)
+        workers = 1 if settings.DEBUG else wanted
         group.start("web server", processes.web(port, host=host, workers=workers))
         group.start("worker", processes.worker(), extra=processes.WORKER_ENVIRONMENT)
         group.start("clock", processes.beat())
