@@ -1,0 +1,57 @@
+"""What an editor lets go leaves within seconds: the verb's hint is in the queue when the verb has committed."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from django.utils import timezone
+
+from digests import approval, uncertain
+from digests.models import Issue
+from digests.tests import copies
+from subscribers.models import Newsletter
+
+# Hints leave with the commit, which a test inside a transaction never sees.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+State = Issue.State
+VERBS: dict[str, tuple[State, Callable[[Issue], object]]] = {
+    "resume": (State.PAUSED, lambda issue: approval.resume(issue=issue, now=timezone.now())),
+    "cancel": (State.SENDING, lambda issue: approval.cancel(issue=issue, reason="x", now=timezone.now())),
+    "send again": (State.SENDING, lambda issue: uncertain.resend(issue=issue, deliveries=None, now=timezone.now())),
+}
+
+
+@pytest.fixture
+def hints(settings: Any) -> Callable[[], list[tuple[str, str]]]:
+    """Name and arguments of the tasks that wait for a worker of the engine."""
+    key = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] + "digest"
+    broker = redis.Redis.from_url(settings.REDIS_URL)
+    broker.delete(key)
+
+    def waiting() -> list[tuple[str, str]]:
+        found: Any = broker.lrange(key, 0, -1)
+        heads = [json.loads(one)["headers"] for one in found]
+        return [(head["task"], head["argsrepr"]) for head in heads]
+
+    return waiting
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_a_verb_wakes_the_engine(newsletter: Newsletter, hints: Callable[[], list[tuple[str, str]]], name: str) -> None:
+    state, verb = VERBS[name]
+    issue = copies.issue(newsletter, state=state)
+    verb(issue)
+    assert hints() == [("digests.sending.tasks.wake_issue", f"({issue.pk},)")]
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_an_approval_wakes_it_unless_the_hour_is_to_come(
+    digest: Issue, hints: Callable[[], list[tuple[str, str]]], later: bool
+) -> None:
+    when = timezone.now() + timedelta(hours=1) if later else None
+    approval.approve(issue=digest, actor=None, now=timezone.now(), when=when)
+    assert hints() == ([] if later else [("digests.sending.tasks.wake_issue", f"({digest.pk},)")])
