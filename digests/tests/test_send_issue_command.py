@@ -135,6 +135,19 @@ def test_an_issue_that_is_under_way_is_watched_again(
         send(issue, "--wait")
 
 
+def test_a_paused_issue_says_why_and_what_to_do(newsletter: Newsletter) -> None:
+    issue = copies.issue(newsletter, state=State.PAUSED)
+    copies.copy(issue, None, Delivery.State.PENDING)
+    Issue.objects.update(state_reason="Paused after 20 refusals in a row. The last one: 5.7.1 no")
+    out = io.StringIO()
+
+    with pytest.raises(CommandError) as ended:
+        send(issue, "--wait", out=out)
+
+    assert ended.value.returncode == 1
+    assert "The last one: 5.7.1 no. Mend what it names" in out.getvalue()
+
+
 def test_without_wait_an_issue_that_is_under_way_is_refused(newsletter: Newsletter) -> None:
     with pytest.raises(CommandError, match="Only a draft"):
         send(copies.issue(newsletter))

@@ -28,7 +28,8 @@ class Command(BaseCommand):
     help = (
         "Approve an issue and let it leave at the hour set on it, or at once. With --wait the command stays until the "
         "end and exits 0 when the issue is sent, 3 when it is sent with exceptions, 1 when it is refused, paused or "
-        "cancelled. Ctrl-C ends the watching, not the sending; --wait on an issue that is under way watches it again."
+        "cancelled; meanwhile it says why nothing moves, if nothing does. Ctrl-C ends the watching, not the sending; "
+        "--wait on an issue that is under way watches it again, and on one that is paused says why."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         issue = Issue.objects.filter(pk=options["issue_id"]).first()
         if issue is None:
             raise CommandError(f"There is no issue {options['issue_id']}.")
-        if not (options["wait"] and issue.state in UNDER_WAY):
+        if not (options["wait"] and issue.state in {*UNDER_WAY, State.PAUSED}):
             self._approve(issue)
         if options["wait"]:
             try:
