@@ -52,7 +52,10 @@ class Keeper:
     def _work(self) -> None:
         while (first := self._first()) is not None:
             until, write = first
-            if self._is_done(write) or time.monotonic() > until:
+            if self._is_done(write):
+                self._waiting.popleft()
+            elif time.monotonic() > until:
+                log.error("the results of a batch are given up: its copies are uncertain once the database is back")
                 self._waiting.popleft()
             else:
                 time.sleep(LOOK_SECONDS)

@@ -188,11 +188,14 @@ def test_a_result_is_tried_again_for_more_than_ten_minutes_while_its_lane_ends_w
     assert settings.CELERY_VISIBILITY_TIMEOUT >= 2 * settings.CELERY_TASK_TIME_LIMIT
 
 
-@pytest.mark.parametrize("fault", [ValueError, OperationalError])
-def test_what_can_never_be_written_is_given_up(fault: type[Exception], caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("fault", "said"), [(ValueError, "cannot be written"), (OperationalError, "are given up")])
+def test_what_can_never_be_written_is_given_up_and_said(
+    fault: type[Exception], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail() -> None:
         raise fault
 
     keeper = late.Keeper(keep_seconds=0)
     keeper.keep(fail)
     assert keeper.wait(5)
+    assert said in caplog.text
