@@ -2,7 +2,6 @@
 
 import io
 import struct
-import time
 import zlib
 from typing import Any
 
@@ -115,10 +114,8 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
     """177 megapixels in 21 kB: Pillow alone would only warn."""
     bomb = one_bit_png(13_300, 13_300)
     assert len(bomb) < 25_000
-    begun = time.monotonic()
     with pytest.raises(pictures.PictureRefused, match="too many pixels"):
         pictures.clean(bomb, max_width=1_000)
-    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@
         ... server.port ... server.mails ... server.commands ...
 
 A fault names the beginning of a command and what happens instead of its answer: `drop` ends the
-connection, `drip` sends an octet now and then for ten seconds, `refuse` says no.
+connection, `drip` sends an octet now and then for a minute, `refuse` says no.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-DRIPS = 200
+DRIPS = 1200
 USER, PASSWORD = "returns", 's3c"ret'
 
 

@@ -61,7 +61,8 @@ def test_a_long_wait_ends_the_lane_and_holds_no_worker(sending: Start, transport
     issue = sending(5)
     began = time.monotonic()
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.PACED
-    assert time.monotonic() - began < gate.PATIENCE_SECONDS + 2
+    # The next permit is two minutes away.
+    assert time.monotonic() - began < 60
     assert states(issue) == {"accepted": 1, "pending": 4}
     assert issue.deliveries.filter(attempts__gt=1).count() == 0
 
