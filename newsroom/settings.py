@@ -136,6 +136,8 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CACHE_URL,
         "KEY_PREFIX": f"test-{TEST_NAME}" if TESTING else "newsroom",
+        # A Redis that is silent must not hold a page or a worker.
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
 }
 

@@ -1,6 +1,9 @@
 """Whether anybody works is seen from work that was done, not from processes that run."""
 
+import socket
+import time
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import redis
@@ -45,3 +48,12 @@ def test_without_redis_nothing_is_known_and_nothing_fails(monkeypatch: pytest.Mo
     pulse.beat(work="clock", now=now)
     assert pulse.age(work="clock", now=now) is None
     assert not pulse.clock_is_late(now=now)
+
+
+def test_a_redis_that_is_silent_holds_nobody(settings: Any, now: datetime) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": url}}
+        began = time.monotonic()
+        assert pulse.age(work="clock", now=now) is None
+        assert time.monotonic() - began < 5
