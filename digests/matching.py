@@ -1,6 +1,7 @@
 """Which copy or letter an event is about, for many events in few queries."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -42,20 +43,18 @@ def _copies() -> QuerySet[Delivery]:
 
 
 def _by_remote_id(rows: Sequence[DeliveryEvent]) -> dict[int, Delivery]:
-    """Of what another sender's provider reports nothing is ours, and one query says so."""
-    named = Delivery.objects.filter(remote_id__in={row.remote_id for row in rows}).exclude(remote_id="")
-    known = set(named.order_by().values_list("remote_id", flat=True).distinct()) if rows else set()
-    found = ((row.pk, _named_by(row)) for row in rows if row.remote_id in known)
-    return {pk: copy for pk, copy in found if copy is not None}
+    """By the provider's id among the copies of the mailbox: a batch has one id for all of its copies.
 
-
-def _named_by(row: DeliveryEvent) -> Delivery | None:
-    """A batch has one id for all its copies: it names one of them only together with the mailbox."""
-    copies = _copies().filter(remote_id=row.remote_id)
-    named = list(copies[:2])
-    if len(named) > 1 and row.address_hash:
-        named = list(copies.filter(subscriber__address_hash=row.address_hash)[:2])
-    return named[0] if len(named) == 1 else None
+    The ids stand in no index (`models.Delivery.Meta`), the mailboxes do.
+    """
+    wanted = {row.pk: (row.remote_id, row.address_hash) for row in rows if row.address_hash}
+    if not wanted:
+        return {}
+    ids, hashes = zip(*wanted.values(), strict=True)
+    named: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
+    for copy in _copies().filter(subscriber__address_hash__in=set(hashes), remote_id__in=set(ids)):
+        named[copy.remote_id, copy.subscriber.address_hash if copy.subscriber else ""].append(copy)
+    return {pk: named[key][0] for pk, key in wanted.items() if len(named.get(key, ())) == 1}
 
 
 def _uuids(row: DeliveryEvent) -> list[uuid.UUID]:

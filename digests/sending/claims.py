@@ -6,10 +6,10 @@ Leases are measured by the database's clock, so a host whose clock jumps changes
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from django.conf import settings
-from django.db import connection
+
+from digests.sending import statements
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Batch:
         return self.ids[-1]
 
 
-# Both parts walk a partial index forward: pending rows from the lane's own place on, so that a claim
-# never walks over the rows that were already taken; deferred rows by their hour.
+# Pending rows are looked for from the lane's own place on, so that a claim never walks over the rows that
+# were already taken, and only as far as the issue's rows go; deferred rows by their hour.
 CLAIM = """
 WITH mark AS (SELECT nextval('digests_fence') AS fence),
 due AS (
@@ -37,6 +37,7 @@ due AS (
 fresh AS (
     SELECT id FROM digests_delivery
     WHERE issue_id = %(issue)s AND state = 'pending' AND id > %(after)s
+        AND id <= (SELECT copies_until FROM digests_issue WHERE id = %(issue)s)
     ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ),
 chosen AS (
@@ -51,7 +52,7 @@ RETURNING delivery.id, delivery.fence
 
 RELEASE = """
 UPDATE digests_delivery SET state = 'pending', lease_until = NULL
-WHERE id = ANY(%(ids)s) AND state = 'claimed' AND fence = %(fence)s
+WHERE id = ANY(%(ids)s::bigint[]) AND state = 'claimed' AND fence = %(fence)s
 """
 
 RECOVER = """
@@ -61,16 +62,20 @@ UPDATE digests_delivery SET
     settled_at = CASE state WHEN 'claimed' THEN NULL ELSE now() END,
     lease_until = NULL
 WHERE id IN (
-    SELECT id FROM digests_delivery
-    WHERE state IN ('claimed', 'attempting') AND lease_until < now() FOR UPDATE SKIP LOCKED
+    SELECT copy.id FROM digests_issue AS issue JOIN digests_delivery AS copy
+        ON copy.issue_id = issue.id AND copy.id > issue.copies_after AND copy.id <= issue.copies_until
+    WHERE (issue.state IN ('sending', 'paused') OR (issue.state = 'cancelled' AND issue.finished_at IS NULL))
+        AND copy.state IN ('claimed', 'attempting') AND copy.lease_until < now()
+    FOR UPDATE OF copy SKIP LOCKED
 )
 """
 
 EXPIRE = """
-UPDATE digests_delivery AS delivery SET state = 'expired', reason = 'too old to be sent', settled_at = now()
+UPDATE digests_delivery AS delivery
+SET state = 'expired', reason = 'too old to be sent', settled_at = now(), due_at = NULL
 FROM digests_issue AS issue
 WHERE issue.id = delivery.issue_id AND issue.state = 'sending' AND delivery.state = 'deferred'
-    AND issue.started_at < now() - %(hours)s * interval '1 hour'
+    AND delivery.due_at IS NOT NULL AND issue.started_at < now() - %(hours)s * interval '1 hour'
 """
 
 
@@ -79,7 +84,7 @@ def claim(*, issue_id: int, after: int, limit: int) -> Batch | None:
 
     Returns None when there are none. Two lanes never hold the same row: SKIP LOCKED and the state decide.
     """
-    rows = _all(
+    rows = statements.rows(
         CLAIM,
         {"issue": issue_id, "after": after, "limit": limit, "lease": settings.SENDING["LEASE_SECONDS"]},
     )
@@ -90,26 +95,14 @@ def claim(*, issue_id: int, after: int, limit: int) -> Batch | None:
 
 def release(*, batch: Batch) -> int:
     """Give back the rows of the batch that are still only claimed: nothing of them has left."""
-    return _count(RELEASE, {"ids": list(batch.ids), "fence": batch.fence})
+    return statements.count(RELEASE, {"ids": list(batch.ids), "fence": batch.fence})
 
 
 def recover() -> int:
     """Free rows whose lease ran out: claimed -> pending; attempting -> uncertain, since bytes may have left."""
-    return _count(RECOVER, {})
+    return statements.count(RECOVER, {})
 
 
 def expire() -> int:
     """Give up deferred copies of issues that started more than MAX_AGE_HOURS ago."""
-    return _count(EXPIRE, {"hours": settings.SENDING["MAX_AGE_HOURS"]})
-
-
-def _all(sql: str, parameters: dict[str, Any]) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return list(cursor.fetchall())
-
-
-def _count(sql: str, parameters: dict[str, Any]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return int(cursor.rowcount)
+    return statements.count(EXPIRE, {"hours": settings.SENDING["MAX_AGE_HOURS"]})

@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Exists
 from django.db.models.functions import Now
 
 from digests.models import Delivery, Issue
@@ -67,7 +67,10 @@ def give_up(*, issue_id: int, now: datetime) -> int:
 
 
 def sweep_cancelled(*, issue_id: int) -> int:
-    """Cancel what has not left of a cancelled issue; return how many copies. Those in flight settle themselves."""
+    """Cancel what has not left of a cancelled issue; return how many copies. Those in flight settle themselves.
+
+    After: the issue has its end on record once no copy of it is open.
+    """
     total = 0
     while True:
         waiting = Delivery.objects.filter(
@@ -77,7 +80,12 @@ def sweep_cancelled(*, issue_id: int) -> int:
         )
         chosen = list(waiting.order_by("pk").values_list("pk", flat=True)[:CANCELLED_AT_ONCE])
         if not chosen:
-            return total
+            break
         total += Delivery.objects.filter(
             pk__in=chosen, state__in=[Delivery.State.PENDING, Delivery.State.DEFERRED]
         ).update(state=Delivery.State.CANCELLED, reason="issue cancelled", settled_at=Now(), due_at=None)
+    cancelled = Issue.objects.filter(pk=issue_id, state=Issue.State.CANCELLED, finished_at__isnull=True)
+    cancelled.exclude(Exists(Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.OPEN))).update(
+        finished_at=Now()
+    )
+    return total

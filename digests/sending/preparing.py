@@ -54,7 +54,8 @@ def _start(issue: Issue, now: datetime) -> None:
     issue.audience_count = audience.plan(issue=issue, now=now)
     issue.planned_at = issue.started_at = now
     issue.state = State.SENDING
-    issue.save(update_fields=["audience_count", "copies_after", "planned_at", "started_at", "state", "updated_at"])
+    planned = ["audience_count", "copies_after", "copies_until", "planned_at"]
+    issue.save(update_fields=[*planned, "started_at", "state", "updated_at"])
 
 
 def _still_true(issue: Issue, now: datetime) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
-from digests.models import Delivery, Issue
+from digests.models import Issue
 from digests.sending import claims, closing, preparing, witness
 
 log = logging.getLogger(__name__)
@@ -21,11 +21,10 @@ def pump(*, now: datetime) -> list[int]:
     if recovered:
         log.warning("%s copies of lanes that ended without a word were recovered", recovered)
     claims.expire()
-    waiting = Delivery.objects.filter(issue=OuterRef("pk"), state__in=["pending", "deferred"])
     work = (
         Q(state__in=[State.PREPARING, State.SENDING])
         | Q(state=State.SCHEDULED, scheduled_for__lte=now)
-        | (Q(state=State.CANCELLED) & Exists(waiting))
+        | Q(state=State.CANCELLED, finished_at__isnull=True)
     )
     return list(Issue.objects.filter(work).order_by("scheduled_for", "pk").values_list("pk", flat=True))
 

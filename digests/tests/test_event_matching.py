@@ -46,7 +46,7 @@ def test_by_our_own_message_id(copy: Delivery, now: datetime, form: str) -> None
 
 
 def test_by_the_providers_id(copy: Delivery, now: datetime) -> None:
-    row = record(copies.said("delivered", message_id="<remote-1>"), now)
+    row = record(copies.said("delivered", message_id="<remote-1>", recipient="anna@readers.example"), now)
 
     assert row is not None
     assert row.delivery == copy
@@ -147,7 +147,7 @@ def test_many_events_of_nobody_do_not_hold_up_one_of_ours(
     Delivery.objects.filter(pk=copy.pk).update(remote_id="")
     for number in range(5):
         record(copies.said("delivered", message_id=f"<other-{number}>"), now)
-    record(copies.said("delivered", message_id="<late>"), now + timedelta(seconds=1))
+    record(copies.said("delivered", message_id="<late>", recipient="anna@readers.example"), now + timedelta(seconds=1))
     Delivery.objects.filter(pk=copy.pk).update(remote_id="<late>")
 
     assert settling.settle(now=now + timedelta(minutes=2)) == 1

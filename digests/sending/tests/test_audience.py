@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from digests.models import Delivery
 from digests.sending import audience
 from digests.sending.tests.conftest import frozen_issue, subscribe
-from subscribers.models import Newsletter, Subscription, Suppression
+from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
 
 pytestmark = pytest.mark.django_db
 
@@ -83,3 +84,42 @@ def test_the_database_refuses_confirmation_without_consent(newsletter: Newslette
     (reader,) = subscribe(newsletter, 1)
     with pytest.raises(IntegrityError), transaction.atomic():
         Subscription.objects.filter(pk=reader.pk).update(consent_event=None)
+
+
+def test_a_deleted_reader_leaves_the_copy_behind_whoever_deletes(newsletter: Newsletter) -> None:
+    (reader,) = subscribe(newsletter, 1)
+    issue = frozen_issue(newsletter)
+    audience.plan(issue=issue, now=timezone.now())
+    Subscription.objects.filter(pk=reader.pk).delete()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM subscribers_subscriber WHERE id = %s", [reader.subscriber_id])
+    assert list(issue.deliveries.values_list("subscriber_id", flat=True)) == [None]
+
+
+def test_an_issue_with_copies_cannot_be_deleted_whoever_tries(newsletter: Newsletter) -> None:
+    subscribe(newsletter, 1)
+    issue = frozen_issue(newsletter)
+    audience.plan(issue=issue, now=timezone.now())
+    issue.snapshot.delete()
+    with connection.cursor() as cursor, pytest.raises(IntegrityError), transaction.atomic():
+        cursor.execute("DELETE FROM digests_issue WHERE id = %s", [issue.pk])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reader_erased_during_the_planning_is_nobodys_reader_afterwards(newsletter: Newsletter) -> None:
+    (reader,) = subscribe(newsletter, 1)
+    issue = frozen_issue(newsletter)
+    erased = threading.Event()
+
+    def erase() -> None:
+        Subscriber.objects.filter(pk=reader.subscriber_id).delete()
+        connection.close()
+        erased.set()
+
+    with transaction.atomic():
+        audience.plan(issue=issue, now=timezone.now())
+        thread = threading.Thread(target=erase)
+        thread.start()
+        assert not erased.wait(0.3)
+    thread.join(10)
+    assert list(issue.deliveries.values_list("subscriber_id", flat=True)) == [None]

@@ -1,0 +1,30 @@
+"""A copy's usual way touches no index: else each step of it would write to all of them."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from digests.models import Delivery
+
+pytestmark = pytest.mark.django_db
+
+# What is written between pending and accepted.
+CHANGING = {
+    "state", "reason", "attempts", "fence", "lease_until", "attempted_at", "settled_at", "remote_id", "render_failures"
+}  # fmt: skip
+
+
+def test_no_index_knows_what_changes() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s", [Delivery._meta.db_table])
+        found = dict(cursor.fetchall())
+    assert found
+    for name, definition in found.items():
+        assert not [column for column in CHANGING if column in definition.partition(" USING ")[2]], name
+
+
+def test_a_page_has_room_for_the_next_version_of_its_rows() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = %s", [Delivery._meta.db_table])
+        assert "fillfactor=50" in cursor.fetchone()[0]
