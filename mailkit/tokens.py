@@ -35,15 +35,19 @@ class BadToken(Exception):
 
 def sign(*, purpose: str, payload: Mapping[str, str | int]) -> str:
     """Return a URL-safe token (letters, digits, `-`, `_`, `.`) with the time of signing in it."""
-    written = _COMPACT(dict(payload))
+    return sign_written(purpose=purpose, written=_COMPACT(dict(payload)))
+
+
+def sign_written(*, purpose: str, written: str) -> str:
+    """As `sign`, for a payload that is compact JSON already: bulk mail writes two of them per copy."""
     if "@" in written:
         raise ValueError("A token must not hold an address; give the row's uuid.")
-    # Django's own format and key, written here because its signer derives the key anew for each token,
-    # which bulk mail does twice per copy: 60 microseconds of it against 6.
-    stamped = b".".join((_urlsafe(written.encode("latin-1")), _seconds(int(time.time()))))
+    # Django's own format and key, written here because its signer derives the key anew for each token:
+    # 60 microseconds of it against 5.
+    stamped = _urlsafe(written.encode("latin-1")) + _seconds(int(time.time()))
     mac = _keyed(purpose, settings.SECRET_KEY).copy()
     mac.update(stamped)
-    return b".".join((stamped, _urlsafe(mac.digest()))).decode()
+    return (stamped + b"." + _urlsafe(mac.digest())).decode()
 
 
 def read(token: str, *, purpose: str, max_age: timedelta | None) -> dict[str, Any]:
@@ -74,8 +78,8 @@ def _salt(purpose: str) -> str:
 
 @functools.lru_cache(maxsize=2)
 def _seconds(since_1970: int) -> bytes:
-    """The time of signing; most copies of a batch share it."""
-    return signing.b62_encode(since_1970).encode()
+    """The time of signing behind its separator; most copies of a batch share it."""
+    return f"{_SEPARATOR}{signing.b62_encode(since_1970)}".encode()
 
 
 def _urlsafe(data: bytes) -> bytes:

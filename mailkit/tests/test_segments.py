@@ -135,6 +135,18 @@ def test_any_reader_gets_what_the_email_package_would_build(name: str, title: st
     assert_equals_reference(VALUES | values)
 
 
+dotted_text = st.text("\r\n.x ", max_size=12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(title=header_text, remark=body_text | dotted_text, text=dotted_text, url=url_text)
+def test_stuffing_the_parts_is_stuffing_the_whole(title: str, remark: str, text: str, url: str) -> None:
+    source = f"{text}%%title%%{text}\n.%%remark%%{text}"
+    compiled = segments.compile(headers=HEADERS, text=source, html=source)
+    values = VALUES | {"title": title, "remark": remark, "unsubscribe_url": url}
+    assert compiled.render_stuffed(values) == segments.stuff(compiled.render(values))
+
+
 @settings(max_examples=100, deadline=None)
 @given(name=header_text, words=header_text, remark=header_text)
 def test_names_and_static_texts_survive_encoding(name: str, words: str, remark: str) -> None:
