@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from digests.models import Delivery, Issue
-from digests.sending import claims, merge, stages
+from digests.sending import claims, merge, stages, statements
 from digests.sending.transports.base import Copy
 from subscribers.models import Subscription
 
@@ -19,20 +20,24 @@ log = logging.getLogger(__name__)
 RENDER_TRIES = 3
 LOST = (OperationalError, InterfaceError)
 
-# A pause or a cancellation of the issue waits until this transaction ends.
-HOLD_ISSUE = "SELECT state FROM digests_issue WHERE id = %s FOR SHARE"
 
-# Written out because every batch asks it.
+class StoryWithdrawn(Exception):
+    """A story of the issue is no longer public; str() is its headline."""
+
+
 WITHDRAWN = """
 SELECT article.headline FROM digests_issueitem AS item JOIN articles_article AS article ON article.id = item.article_id
 WHERE item.issue_id = %s AND item.included AND article.state <> 'published' LIMIT 1
 """
 
+# A pause or a cancellation of the issue waits until this transaction ends.
+HOLD_ISSUE = f"SELECT state, ({WITHDRAWN}) FROM digests_issue WHERE id = %s FOR SHARE"  # noqa: S608  # constants only
+
 # As every act of a reader does first. What is read here cannot change before the commit.
 HOLD_READERS = """
 SELECT delivery.id, delivery.uuid, reader.uuid, reader.address, reader.name, reader.token_version
 FROM digests_delivery AS delivery JOIN subscribers_subscriber AS reader ON reader.id = delivery.subscriber_id
-WHERE delivery.id = ANY(%(ids)s) AND delivery.state = 'claimed' AND delivery.fence = %(fence)s
+WHERE delivery.id = ANY(%s::bigint[]) AND delivery.state = 'claimed' AND delivery.fence = %s
 ORDER BY reader.id FOR NO KEY UPDATE OF reader
 """
 
@@ -40,15 +45,18 @@ INTEND = """
 UPDATE digests_delivery AS delivery
 SET state = 'attempting', attempts = attempts + 1, attempted_at = now(),
     lease_until = now() + %s * interval '1 second'
-WHERE id = ANY(%s) AND state = 'claimed' AND fence = %s
+WHERE id = ANY(%s::bigint[]) AND state = 'claimed' AND fence = %s
     AND EXISTS (SELECT FROM ({mailable}) AS reader (id) WHERE reader.id = delivery.subscriber_id)
 RETURNING id
 """
 
-RENEW = "UPDATE digests_delivery SET lease_until = now() + %s * interval '1 second' WHERE id = ANY(%s)"
+RENEW = """
+UPDATE digests_delivery SET lease_until = now() + %s * interval '1 second'
+WHERE id = ANY(%s::bigint[]) AND state = 'attempting' AND fence = %s
+"""
 
 # Waits for the rows until the transaction whose end is not known is over, one way or the other.
-IN_DOUBT = "SELECT id, state FROM digests_delivery WHERE id = ANY(%s) AND fence = %s ORDER BY id FOR UPDATE"
+IN_DOUBT = "SELECT id, state FROM digests_delivery WHERE id = ANY(%s::bigint[]) AND fence = %s ORDER BY id FOR UPDATE"
 
 
 def intend(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> list[Copy]:
@@ -56,7 +64,8 @@ def intend(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> 
 
     Before: the rows are `claimed` under the batch's fence. After: each is `attempting` and returned
     as a copy, or `suppressed` with its reason, or `pending`/`render_failed` when it did not render.
-    When the issue is not being sent any more, all are given back and nothing is returned. When the
+    When the issue is not being sent any more, all are given back and nothing is returned; when a
+    story of it is no longer public, StoryWithdrawn is raised and nothing has changed. When the
     connection is lost in the commit, a new one is asked what is on record, and only that is returned.
 
     Unsubscribing and suppressing lock the same rows: whoever commits first is seen by the other, so
@@ -94,10 +103,10 @@ def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> l
     while True:
         connection.close()
         try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(IN_DOUBT, [ids, batch.fence])
-                kept = {int(row[0]) for row in cursor.fetchall() if row[1] == Delivery.State.ATTEMPTING}
-                cursor.execute(RENEW, [lease_seconds, list(kept)])
+            with transaction.atomic():
+                found = statements.rows(IN_DOUBT, [ids, batch.fence])
+                kept = {int(row[0]) for row in found if row[1] == Delivery.State.ATTEMPTING}
+                statements.count(RENEW, [lease_seconds, list(kept), batch.fence])
             break
         except LOST:
             if time.monotonic() > deadline:
@@ -105,6 +114,12 @@ def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> l
             time.sleep(1)
     log.warning("the database was away in a commit: %s of %s intents are on record", len(kept), len(ids))
     return [copy for copy in copies if copy.delivery_id in kept]
+
+
+def renew(*, batches: Collection[claims.Batch], lease_seconds: int) -> None:
+    """Hold for another while what is promised and not yet settled."""
+    for batch in batches:
+        statements.count(RENEW, [lease_seconds, list(batch.ids), batch.fence])
 
 
 def withdrawn_story(*, issue_id: int) -> str | None:
@@ -117,25 +132,23 @@ def withdrawn_story(*, issue_id: int) -> str | None:
 
 def _hold_issue(issue_id: int) -> bool:
     """Whether the issue is being sent."""
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD_ISSUE, [issue_id])
-        row = cursor.fetchone()
-    return row is not None and row[0] == Issue.State.SENDING
+    for state, headline in statements.rows(HOLD_ISSUE, [issue_id, issue_id]):
+        if state == Issue.State.SENDING and headline is not None:
+            raise StoryWithdrawn(headline)
+        return bool(state == Issue.State.SENDING)
+    return False
 
 
 def _hold_readers(batch: claims.Batch) -> list[merge.Row]:
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD_READERS, {"ids": list(batch.ids), "fence": batch.fence})
-        return [merge.Row(*values) for values in cursor.fetchall()]
+    return [merge.Row(*values) for values in statements.rows(HOLD_READERS, [list(batch.ids), batch.fence])]
 
 
 def _attempt(ids: list[int], batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> set[int]:
     """Record the intent for those of the rows whose readers may be mailed now; return their ids."""
     mailable, parameters = merger.mailable
-    with connection.cursor() as cursor:
-        # The subquery is the ORM's own SQL; every value in it is a parameter.
-        cursor.execute(INTEND.format(mailable=mailable), [lease_seconds, ids, batch.fence, *parameters])
-        return {row[0] for row in cursor.fetchall()}
+    # The subquery is the ORM's own SQL; every value in it is a parameter.
+    rows = statements.rows(INTEND.format(mailable=mailable), [lease_seconds, ids, batch.fence, *parameters])
+    return {row[0] for row in rows}
 
 
 def _held(batch: claims.Batch) -> Q:

@@ -1,4 +1,4 @@
-"""A lane: claim a batch, promise it, hand it over, settle it; again, for a minute at most."""
+"""A lane: claim copies, promise them, hand them over, settle them; always some of them on the wire, for a minute."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import enum
 import hashlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from django.conf import settings
 from django.db import connection
@@ -16,9 +17,14 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, stages, transports, witness
 from digests.sending.pacing import gate
-from digests.sending.transports.base import Transport
+from digests.sending.transports.base import Copy, Outcome, Transport
 
 log = logging.getLogger(__name__)
+
+# Results are written when there is room for the next copies, and no later than this.
+SETTLE_AFTER_SECONDS: Final = 1.0
+# A lane with copies on the wire that got no permit for more of them asks again so much later.
+ASK_AGAIN_SECONDS: Final = 0.1
 
 
 class Ending(enum.Enum):
@@ -36,8 +42,8 @@ class Ending(enum.Enum):
 def run(*, issue_id: int, lane: int) -> Ending:
     """Send copies of the issue until there is nothing to claim, or LANE_SECONDS are over.
 
-    At most COPIES_IN_FLIGHT copies are in flight. Two tasks for one lane never run at the same
-    time: the second finds the lane held and ends.
+    At most COPIES_IN_FLIGHT copies are promised and not yet settled. Two tasks for one lane never
+    run at the same time: the second finds the lane held and ends.
     """
     with _hold(issue_id, lane) as held:
         if not held:
@@ -52,7 +58,11 @@ def run(*, issue_id: int, lane: int) -> Ending:
 
 
 class _Lane:
-    """The state of one run: its place in the rows, its breaker, its hour."""
+    """The state of one run: its place in the rows, what is in flight, its breaker, its hour.
+
+    The transport asks for `_more` while it works, so the next copies are claimed, promised and put
+    behind those on the wire, and results are written, without a session having to wait.
+    """
 
     def __init__(self, issue: Issue, transport: Transport, seen: witness.Witness) -> None:
         self.issue = issue
@@ -61,33 +71,85 @@ class _Lane:
         self.merger = merge.Merger(issue, needs=transport.needs)
         self.breaker = breaker.Breaker()
         self.gate = gate.Gate(issue, transport)
+        self.bound = int(settings.SENDING["COPIES_IN_FLIGHT"])
+        self.lease = int(settings.SENDING["LEASE_SECONDS"])
         self.ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
         self.after = issue.copies_after
         self.session = connection.connection
+        self.ending: Ending | None = None
+        self.in_flight: dict[int, tuple[claims.Batch, Copy]] = {}
+        self.results: list[Outcome] = []
+        self.settled_at = self.renewed_at = self.wants_at = time.monotonic()
 
     def run(self) -> Ending:
-        while time.monotonic() < self.ends_at:
-            if draining.asked():
-                return Ending.STOPPED
+        while self.ending is None:
+            copies = self._take(self.bound, patience=gate.PATIENCE_SECONDS)
             try:
-                batch = self._claim()
-            except gate.NoPermit:
-                return Ending.PACED
-            if batch is None:
-                return Ending.IDLE
-            ending = self._send(batch)
-            if ending is not None:
-                return ending
-            if connection.connection is not self.session:
-                return Ending.UNHELD
-        return Ending.TIME
+                for result in self.transport.hand_over(copies, more=self._more) if copies else ():
+                    self.results.append(result)
+                    stages.reached("answered")
+            finally:
+                # Whatever ended the hand-over: what is known of a copy goes on record.
+                self._settle()
+                self.in_flight.clear()
+        return self.ending
 
-    def _claim(self) -> claims.Batch | None:
+    def _more(self) -> Sequence[Copy]:
+        """Between two events on the wire: write results, keep the leases, and fill up what is in flight.
+
+        A database that goes away here ends the lane, but not before what is on the wire was answered.
+        """
+        try:
+            return self._refill(time.monotonic())
+        except intents.LOST:
+            log.warning("the database was away while copies were on the wire")
+            self.ending = Ending.UNHELD
+            return ()
+
+    def _refill(self, now: float) -> Sequence[Copy]:
+        room = self.bound - len(self.in_flight) + len(self.results)
+        has_room = room >= max(1, self.bound // 4) and now >= self.wants_at
+        if self.results and (has_room or now > self.settled_at + SETTLE_AFTER_SECONDS):
+            self._settle()
+        if now > self.renewed_at + self.lease / 3:
+            batches = {batch.fence: batch for batch, _ in self.in_flight.values()}
+            intents.renew(batches=batches.values(), lease_seconds=self.lease)
+            self.renewed_at = now
+        return self._take(room, patience=0) if has_room else ()
+
+    def _take(self, wanted: int, *, patience: float) -> Sequence[Copy]:
+        """Up to `wanted` copies whose intent is on record; none when the lane is to end, which `ending` says."""
+        self.ending = self.ending or self._end_of_turn()
+        if self.ending is not None:
+            return ()
+        try:
+            batch = self._claim(wanted, patience)
+        except gate.NoPermit:
+            self.wants_at = time.monotonic() + ASK_AGAIN_SECONDS
+            self.ending = Ending.PACED if patience else None
+            return ()
+        if batch is None:
+            self.ending = Ending.IDLE
+            return ()
+        stages.reached("claimed")
+        if not batch.ids:
+            self.wants_at = time.monotonic() + ASK_AGAIN_SECONDS
+            return ()
+        return self._promise(batch)
+
+    def _end_of_turn(self) -> Ending | None:
+        if draining.asked():
+            return Ending.STOPPED
+        if connection.connection is not self.session:
+            return Ending.UNHELD
+        return Ending.TIME if time.monotonic() >= self.ends_at else None
+
+    def _claim(self, wanted: int, patience: float) -> claims.Batch | None:
         """The next rows after this lane's place that may leave now; at the end, once more from the beginning.
 
         The permit comes first, so that nothing waits for it in a row.
         """
-        permit = self.gate.permit(wanted=settings.SENDING["COPIES_IN_FLIGHT"])
+        permit = self.gate.permit(wanted=wanted, patience=patience)
         batch = claims.claim(issue_id=self.issue.pk, after=self.after, limit=permit.count)
         if batch is None and self.after > self.issue.copies_after:
             self.after = self.issue.copies_after
@@ -96,47 +158,52 @@ class _Lane:
             self.after = max(self.after, batch.last_id)
         return self.gate.admit(batch=batch, permit=permit)
 
-    def _send(self, batch: claims.Batch) -> Ending | None:
-        stages.reached("claimed")
-        if not batch.ids:
-            return None
-        if self._stop_for_withdrawn_story(batch):
-            return Ending.STOPPED
-        copies = intents.intend(batch=batch, merger=self.merger, lease_seconds=settings.SENDING["LEASE_SECONDS"])
-        if not copies:
-            return None if Issue.objects.under_way().filter(pk=self.issue.pk).exists() else Ending.STOPPED
-        self.seen.note(delivery_id=copies[-1].delivery_id, fence=batch.fence, highest=batch.last_id)
-        stages.reached("intended")
-        results = []
-        for result in self.transport.hand_over(copies):
-            results.append(result)
-            stages.reached("answered")
+    def _promise(self, batch: claims.Batch) -> Sequence[Copy]:
+        try:
+            copies = intents.intend(batch=batch, merger=self.merger, lease_seconds=self.lease)
+        except intents.StoryWithdrawn as story:
+            self._stop_for(story, batch)
+            self.ending = Ending.STOPPED
+            return ()
+        if copies:
+            self.seen.note(delivery_id=copies[-1].delivery_id, fence=batch.fence, highest=batch.last_id)
+            stages.reached("intended")
+        elif not Issue.objects.under_way().filter(pk=self.issue.pk).exists():
+            self.ending = Ending.STOPPED
+        self.in_flight |= {copy.delivery_id: (batch, copy) for copy in copies}
+        return copies
+
+    def _settle(self) -> None:
+        """Write what became of the copies that were answered."""
+        results, self.results = self.results, []
+        self.settled_at = time.monotonic()
+        if not results:
+            return
         tripped = self.breaker.watch(results)
         stages.reached("settling")
-        outcomes.settle(batch=batch, outcomes=results, tripped=tripped is not None)
+        settled = [self.in_flight.pop(result.delivery_id) for result in results]
+        batches = {batch.fence: batch for batch, _ in settled}
+        outcomes.settle(batches=batches.values(), outcomes=results, tripped=tripped is not None)
         stages.reached("settled")
         # What it learns for the next batch must never stand between an outcome and its row.
-        self.gate.learn(copies=copies, results=results)
+        self.gate.learn(copies=[copy for _, copy in settled], results=results)
         if tripped:
             self._pause(tripped)
-            return Ending.STOPPED
-        return Ending.AWAY if all(result.unreachable for result in results) else None
+            self.ending = Ending.STOPPED
+        elif all(result.unreachable for result in results):
+            self.ending = Ending.AWAY
 
     def _pause(self, reason: str) -> None:
         log.warning("issue %s was paused by the breaker", self.issue.pk)
         Issue.objects.under_way().filter(pk=self.issue.pk).update(state=Issue.State.PAUSED, state_reason=reason[:300])
 
-    def _stop_for_withdrawn_story(self, batch: claims.Batch) -> bool:
-        headline = intents.withdrawn_story(issue_id=self.issue.pk)
-        if headline is None:
-            return False
+    def _stop_for(self, story: intents.StoryWithdrawn, batch: claims.Batch) -> None:
         claims.release(batch=batch)
         Issue.objects.under_way().filter(pk=self.issue.pk).update(
             state=Issue.State.CANCELLED,
-            state_reason=f"“{headline}” was withdrawn while the issue was being sent."[:300],
+            state_reason=f"“{story}” was withdrawn while the issue was being sent."[:300],
         )
         closing.sweep_cancelled(issue_id=self.issue.pk)
-        return True
 
 
 @contextlib.contextmanager

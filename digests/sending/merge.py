@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import uuid
 from collections.abc import Iterable
 from email.utils import format_datetime, formataddr, parseaddr
-from typing import Any, Literal
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -15,15 +14,14 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.returns import verp
-from digests.sending.transports.base import Copy
+from digests.sending.transports.base import Copy, Needs
 from mailkit import segments
 from subscribers import links
 
 log = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What a copy needs to know of its delivery and reader."""
 
     delivery_id: int
@@ -37,7 +35,7 @@ class Row:
 class Merger:
     """Builds the copies of one frozen issue. Everything that is the same for all is done once, here."""
 
-    def __init__(self, issue: Issue, *, needs: Literal["payload", "merge"]) -> None:
+    def __init__(self, issue: Issue, *, needs: Needs) -> None:
         self.issue = issue
         self.needs = needs
         self.snapshot = issue.snapshot
@@ -46,9 +44,11 @@ class Merger:
         sender = parseaddr(dict(self.snapshot.headers)["From"])[1]
         self.envelope_from = sender
         # Each copy's own return path; a provider that merges writes its own.
-        self.return_domain = settings.RETURN_DOMAIN if needs == "payload" else ""
+        self.return_domain = settings.RETURN_DOMAIN if needs != "merge" else ""
         self.message_domain = sender.rpartition("@")[2] or urlsplit(settings.SITE_URL).hostname
         self.date = format_datetime(timezone.now())
+        self.unsubscribe_page = f"{settings.SITE_URL}/unsubscribe"
+        self.preferences_page = f"{settings.SITE_URL}/preferences"
         # Who may be mailed, as SQL with its values: the same question for every batch.
         readers = issue.readers(now=timezone.now()).order_by().values("subscriber_id")
         self.mailable: tuple[str, tuple[Any, ...]] = readers.query.sql_with_params()
@@ -74,18 +74,21 @@ class Merger:
         return Copy(
             delivery_id=row.delivery_id,
             delivery_uuid=str(row.delivery_uuid),
-            envelope_from=self._return_path(row),
+            envelope_from=self._return_path(row) if self.return_domain else self.envelope_from,
             recipient=row.address,
-            payload=self.compiled.render(values) if self.needs == "payload" else None,
+            payload=self._payload(values),
             message=self.compiled if self.needs == "merge" else None,
             merge=values,
             # `mailkit.segments` writes no other line ends.
-            is_canonical=True,
+            is_stuffed=self.needs == "stuffed",
         )
 
+    def _payload(self, values: dict[str, str]) -> bytes | None:
+        if self.needs == "stuffed":
+            return self.compiled.render_stuffed(values)
+        return self.compiled.render(values) if self.needs == "payload" else None
+
     def _return_path(self, row: Row) -> str:
-        if not self.return_domain:
-            return self.envelope_from
         return verp.address(delivery_uuid=row.delivery_uuid, domain=self.return_domain)
 
     def values(self, row: Row) -> dict[str, str]:
@@ -100,7 +103,7 @@ class Merger:
             "name": row.name,
             "date": self.date,
             "message_id": f"<{row.delivery_uuid}@{self.message_domain}>",
-            "unsubscribe_url": f"{settings.SITE_URL}/unsubscribe/{unsubscribe}/",
-            "preferences_url": f"{settings.SITE_URL}/preferences/{preferences}/",
+            "unsubscribe_url": f"{self.unsubscribe_page}/{unsubscribe}/",
+            "preferences_url": f"{self.preferences_page}/{preferences}/",
             "unsubscribe_token": unsubscribe,
         }

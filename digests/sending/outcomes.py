@@ -6,7 +6,7 @@ import functools
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests.sending import claims, closing, late
+from digests.sending import claims, closing, late, statements
 from digests.sending.pacing import backoff, slowdown
 from digests.sending.transports.base import Outcome
 
@@ -41,15 +41,16 @@ SET state = CASE
     lease_until = NULL
 FROM digests_issue AS issue,
     jsonb_to_recordset(%(results)s::jsonb) AS result
-        (id bigint, state text, reason text, remote_id text, wait float8, jitter float8, about_us bool, unused int)
+        (id bigint, fence bigint, state text, reason text, remote_id text, wait float8, jitter float8, about_us bool,
+         unused int)
 WHERE delivery.id = result.id AND issue.id = delivery.issue_id
-    AND delivery.fence = %(fence)s
+    AND delivery.fence = result.fence
     AND (delivery.state = 'attempting' OR (delivery.state = 'uncertain' AND result.state IN ('accepted', 'rejected')))
 """
 
 
-def settle(*, batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -> int:
-    """Write the outcomes of the batch in one statement; return how many rows took theirs.
+def settle(*, batches: Collection[claims.Batch], outcomes: Sequence[Outcome], tripped: bool) -> int:
+    """Write the outcomes of an issue's batches in one statement; return how many rows took theirs.
 
     A refusal that is about us leaves the copy deferred, for the day when the cause is mended; only
     when it comes a second time and the issue goes on without trouble (not `tripped`) is it final.
@@ -58,7 +59,8 @@ def settle(*, batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -
     """
     if not outcomes:
         return 0
-    parameters = _parameters(batch, outcomes, tripped)
+    parameters = _parameters(batches, outcomes, tripped)
+    issue_id = next(iter(batches)).issue_id
     deadline = time.monotonic() + SETTLE_SECONDS
     try:
         while True:
@@ -71,14 +73,12 @@ def settle(*, batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -
                 connection.close()
                 time.sleep(1)
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
-        late.keep(functools.partial(_write_late, parameters, batch.issue_id))
+        late.keep(functools.partial(_write_late, parameters, issue_id))
         raise
 
 
 def _write(parameters: dict[str, Any]) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(SETTLE, parameters)
-        return int(cursor.rowcount)
+    return statements.count(SETTLE, parameters)
 
 
 def _write_late(parameters: dict[str, Any], issue_id: int) -> None:
@@ -87,22 +87,23 @@ def _write_late(parameters: dict[str, Any], issue_id: int) -> None:
     closing.close(issue_id=issue_id, now=timezone.now())
 
 
-def _parameters(batch: claims.Batch, outcomes: Sequence[Outcome], tripped: bool) -> dict[str, Any]:
+def _parameters(batches: Collection[claims.Batch], outcomes: Sequence[Outcome], tripped: bool) -> dict[str, Any]:
     steps = backoff.steps()
+    fences = {one: batch.fence for batch in batches for one in batch.ids}
     return {
-        "results": json.dumps([_result(one) for one in outcomes]),
+        "results": json.dumps([_result(one, fences[one.delivery_id]) for one in outcomes]),
         "steps": steps,
         "last": len(steps),
-        "fence": batch.fence,
         "max_age": settings.SENDING["MAX_AGE_HOURS"],
         "tripped": tripped,
     }
 
 
-def _result(outcome: Outcome) -> dict[str, Any]:
+def _result(outcome: Outcome, fence: int) -> dict[str, Any]:
     """One outcome as SETTLE reads it."""
     return {
         "id": outcome.delivery_id,
+        "fence": fence,
         "state": "deferred" if outcome.about_us else outcome.state,
         "reason": outcome.reason[:200],
         "remote_id": outcome.remote_id[:200],

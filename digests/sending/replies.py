@@ -4,8 +4,7 @@ An outcome follows from the phase and the reply code (design 6), never from an e
 """
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from digests.sending.transports.base import Copy, Outcome, Phase, State
 
@@ -79,8 +78,7 @@ _REMOTE_ID = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One complete answer of an SMTP server. `text` holds its lines without their codes, one per line."""
 
     code: int
@@ -105,12 +103,13 @@ def outcome(copy: Copy, reply: Reply, *, phase: Phase) -> Outcome:
     `about_us` when the tables say so or when it answers MAIL, which names no reader.
     """
     reason = clean(reply.text)
-    if reply.code // 100 == 2 and phase is Phase.FINAL:
+    kind = reply.code // 100
+    if kind == 2 and phase is Phase.FINAL:
         return Outcome(copy.delivery_id, "accepted", phase, reason, reply.label, remote_id(reply.text))
-    if reply.code // 100 == 5:
+    if kind == 5:
         ours = phase is Phase.MAIL or is_about_us(reply)
         return Outcome(copy.delivery_id, "rejected", phase, reason, reply.label, about_us=ours)
-    if reply.code // 100 == 4:
+    if kind == 4:
         return Outcome(copy.delivery_id, "deferred", phase, reason, reply.label)
     return lost(copy, f"The server answered {reply.code} out of turn.", phase=phase)
 
@@ -135,12 +134,9 @@ def is_about_us(reply: Reply) -> bool:
 def clean(text: str) -> str:
     """A server's words as one printable line without an address, at most 200 characters."""
     masked = _ADDRESS.sub("(address)", text) if "@" in text else text
-    printable = (
-        masked
-        if masked.isprintable()
-        else "".join(character if character.isprintable() else " " for character in masked)
-    )
-    return " ".join(printable.split())[:REASON_LENGTH]
+    if not masked.isprintable():
+        masked = "".join(character if character.isprintable() else " " for character in masked)
+    return " ".join(masked.split())[:REASON_LENGTH]
 
 
 def remote_id(text: str) -> str:

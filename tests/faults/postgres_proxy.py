@@ -10,6 +10,7 @@ After the cut everything else passes, new connections too.
 """
 
 import contextlib
+import re
 import socket
 import tempfile
 import threading
@@ -19,6 +20,9 @@ from pathlib import Path
 from typing import Literal
 
 SOCKET_NAME = ".s.PGSQL.5432"
+# Parse and Bind of a statement with a name (PostgreSQL 18, 54.7): its text is sent once, then its name.
+PARSE = re.compile(rb"P.{4}([^\0]+)\0([^\0]*)\0", re.DOTALL)
+BIND = re.compile(rb"B.{4}[^\0]*\0([^\0]+)\0", re.DOTALL)
 
 
 @dataclass
@@ -30,9 +34,13 @@ class Cut:
     number: int = 1
     done: bool = field(default=False, init=False)
 
-    def is_now(self, octets: bytes) -> bool:
-        """True once; counts what it sees."""
-        if self.statement in octets and self.number:
+    def is_now(self, octets: bytes, prepared: dict[bytes, bytes]) -> bool:
+        """True once; counts what is carried out. `prepared` has the connection's statements by their names."""
+        known = dict(PARSE.findall(octets))
+        prepared |= known
+        said = octets if not known else b""
+        said += b"".join(prepared.get(name, b"") for name in BIND.findall(octets))
+        if self.statement in said and self.number:
             self.number -= 1
             self.done = not self.number
             return self.done
@@ -81,10 +89,11 @@ class Proxy:
         return server
 
     def _to_server(self, client: socket.socket, server: socket.socket) -> None:
+        prepared: dict[bytes, bytes] = {}
         with contextlib.suppress(OSError):
             while octets := client.recv(1 << 20):
                 with self._lock:
-                    cut = self.cut if self.cut and self.cut.is_now(octets) else None
+                    cut = self.cut if self.cut and self.cut.is_now(octets, prepared) else None
                 if cut and cut.when == "after":
                     # The other thread must not pass on the answer: the client never hears it.
                     shut(client)

@@ -85,7 +85,7 @@ def test_who_lost_the_fence_settles_nothing(sending: Start) -> None:
     claimed(issue)
     issue.deliveries.update(state="attempting")
     late = Outcome(delivery_id=old.ids[0], state="rejected", phase=Phase.RCPT)
-    assert outcomes.settle(batch=old, outcomes=[late], tripped=False) == 0
+    assert outcomes.settle(batches=[old], outcomes=[late], tripped=False) == 0
     assert claims.release(batch=old) == 0
     assert states(issue) == {"attempting": 1}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -10,9 +12,9 @@ from django.utils import timezone
 
 from digests import approval
 from digests.models import Delivery, Issue
-from digests.sending import draining, lanes, merge
-from digests.sending.tests.conftest import ToldTransport, accepted, refuse, states
-from digests.sending.transports.base import Copy, Outcome, Phase
+from digests.sending import claims, draining, lanes, merge, transports
+from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
+from digests.sending.transports.base import Copy, More, Outcome, Phase, nothing_more
 from mailkit import addresses
 from subscribers import suppression
 from subscribers.models import Subscription
@@ -44,6 +46,79 @@ def test_no_more_than_n_copies_are_in_flight(sending: Start, transport: ToldTran
     transport.before = lambda _copies: held.append(issue.deliveries.filter(state="attempting").count())
     lanes.run(issue_id=issue.pk, lane=0)
     assert held == [50, 50, 30]
+
+
+class Greedy(ToldTransport):
+    """Asks for more after each answer, as a transport with free sessions does."""
+
+    def __init__(self, issue: Issue) -> None:
+        super().__init__()
+        self.issue = issue
+        self.in_flight: list[int] = []
+        self.asked_with: list[int] = []
+
+    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+        waiting = deque(copies)
+        while waiting:
+            yield accepted(waiting.popleft())
+            self.asked_with.append(len(waiting))
+            waiting += more()
+            self.in_flight.append(self.issue.deliveries.filter(state="attempting").count())
+
+
+def test_the_next_copies_are_promised_while_others_are_on_the_wire(
+    sending: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue = sending(200)
+    greedy = Greedy(issue)
+    monkeypatch.setattr(transports, "for_settings", lambda: greedy)
+    lanes.run(issue_id=issue.pk, lane=0)
+    issue.refresh_from_db()
+    assert (issue.state, states(issue)) == (Issue.State.SENT, {"accepted": 200})
+    assert max(greedy.in_flight) == 50
+    # Until the last ones it never had to wait with nothing at hand.
+    assert 0 not in greedy.asked_with[:-1]
+
+
+def test_results_are_written_while_others_are_on_the_wire(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = sending(200)
+    greedy = Greedy(issue)
+    written: list[int] = []
+    monkeypatch.setattr(transports, "for_settings", lambda: greedy)
+    monkeypatch.setattr(greedy, "verdict", accepted)
+    ends = greedy.hand_over
+
+    def stumble(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+        for number, outcome in enumerate(ends(copies, more=more)):
+            yield outcome
+            if number == 120:
+                written.append(issue.deliveries.filter(state="accepted").count())
+                raise ZeroDivisionError
+
+    monkeypatch.setattr(greedy, "hand_over", stumble)
+    with pytest.raises(ZeroDivisionError):
+        lanes.run(issue_id=issue.pk, lane=0)
+    assert written[0] >= 100
+    # What was answered before the stumble is on record too.
+    assert states(issue)["accepted"] == 121
+
+
+def test_leases_are_kept_while_a_server_thinks(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = sending(3)
+    greedy = Greedy(issue)
+    monkeypatch.setattr(transports, "for_settings", lambda: greedy)
+    ends = greedy.hand_over
+
+    def slowly(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+        expire_leases(issue, timezone.now() - timedelta(hours=1))
+        monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 60)
+        more()
+        assert claims.recover() == 0
+        yield from ends(copies, more=more)
+
+    monkeypatch.setattr(greedy, "hand_over", slowly)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 3}
 
 
 def test_the_intent_is_on_record_before_the_bytes_leave(sending: Start, transport: ToldTransport) -> None:

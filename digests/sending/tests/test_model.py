@@ -281,7 +281,7 @@ class Engine(RuleBasedStateMachine):
 
     def settle(self, data: st.DataObject) -> None:
         batch, told = self.answered.pop(data.draw(st.integers(0, len(self.answered) - 1)))
-        outcomes.settle(batch=batch, outcomes=told, tripped=data.draw(st.booleans()))
+        outcomes.settle(batches=[batch], outcomes=told, tripped=data.draw(st.booleans()))
         self.settled.append((batch, told))
 
     def settle_once_more(self, data: st.DataObject) -> None:
@@ -290,7 +290,7 @@ class Engine(RuleBasedStateMachine):
         if self.issue.deliveries.filter(fence=batch.fence, state__in=["attempting", "uncertain"]).exists():
             return
         before = self.rows()
-        assert outcomes.settle(batch=batch, outcomes=told, tripped=False) == 0
+        assert outcomes.settle(batches=[batch], outcomes=told, tripped=False) == 0
         assert claims.release(batch=batch) == 0
         assert self.rows() == before
 

@@ -36,7 +36,7 @@ def settle(issue: Issue, state: State, *, about_us: bool = False, tripped: bool 
         Outcome(delivery_id=one, state=state, phase=Phase.RCPT, reason="why", remote_id="r1", about_us=about_us)
         for one in batch.ids
     ]
-    assert outcomes.settle(batch=batch, outcomes=results, tripped=tripped) == len(batch.ids)
+    assert outcomes.settle(batches=[batch], outcomes=results, tripped=tripped) == len(batch.ids)
 
 
 @pytest.mark.parametrize("state", ["accepted", "rejected", "uncertain"])
@@ -80,7 +80,7 @@ def test_a_second_refusal_about_us_is_final_unless_all_are_refused(sending: Star
     assert batch is not None
     issue.deliveries.update(state="attempting", attempts=2)
     again = Outcome(delivery_id=batch.ids[0], state="rejected", phase=Phase.RCPT, about_us=True)
-    outcomes.settle(batch=batch, outcomes=[again], tripped=tripped)
+    outcomes.settle(batches=[batch], outcomes=[again], tripped=tripped)
     assert states(issue) == {state: 1}
 
 
@@ -89,7 +89,7 @@ def test_a_late_answer_of_the_server_settles_what_the_clock_called_uncertain(sen
     batch = attempting(issue)
     issue.deliveries.update(state="uncertain", lease_until=None)
     late = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
-    assert outcomes.settle(batch=batch, outcomes=[late], tripped=False) == 1
+    assert outcomes.settle(batches=[batch], outcomes=[late], tripped=False) == 1
     assert states(issue) == {"accepted": 1}
 
 
@@ -98,8 +98,8 @@ def test_settling_twice_changes_nothing(sending: Start) -> None:
     batch = attempting(issue)
     first = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
     second = Outcome(delivery_id=batch.ids[0], state="rejected", phase=Phase.FINAL)
-    assert outcomes.settle(batch=batch, outcomes=[first], tripped=False) == 1
-    assert outcomes.settle(batch=batch, outcomes=[second], tripped=False) == 0
+    assert outcomes.settle(batches=[batch], outcomes=[first], tripped=False) == 1
+    assert outcomes.settle(batches=[batch], outcomes=[second], tripped=False) == 0
     assert states(issue) == {"accepted": 1}
 
 
@@ -118,7 +118,7 @@ def test_a_database_that_is_away_is_waited_for(sending: Start, monkeypatch: pyte
     monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
-    assert outcomes.settle(batch=batch, outcomes=[done], tripped=False) == 1
+    assert outcomes.settle(batches=[batch], outcomes=[done], tripped=False) == 1
 
 
 def test_a_late_promise_to_try_again_leaves_the_copy_on_the_list(sending: Start) -> None:
@@ -127,7 +127,7 @@ def test_a_late_promise_to_try_again_leaves_the_copy_on_the_list(sending: Start)
     batch = attempting(issue)
     issue.deliveries.update(state="uncertain", lease_until=None)
     late = Outcome(delivery_id=batch.ids[0], state="deferred", phase=Phase.RCPT)
-    assert outcomes.settle(batch=batch, outcomes=[late], tripped=False) == 0
+    assert outcomes.settle(batches=[batch], outcomes=[late], tripped=False) == 0
     assert states(issue) == {"uncertain": 1}
 
 
@@ -139,7 +139,7 @@ def test_the_last_late_answer_lifts_the_exceptions_of_a_closed_issue(sending: St
     assert closing.close(issue_id=issue.pk, now=timezone.now()) is None
 
     late = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
-    outcomes.settle(batch=batch, outcomes=[late], tripped=False)
+    outcomes.settle(batches=[batch], outcomes=[late], tripped=False)
 
     assert closing.close(issue_id=issue.pk, now=timezone.now()) == Issue.State.SENT
     issue.refresh_from_db()
@@ -168,7 +168,7 @@ def test_a_lane_ends_before_a_long_outage_and_its_results_are_written_after_it(
     with monkeypatch.context() as outage:
         outage.setitem(connection.settings_dict, "HOST", "/there/is/no/server")
         with pytest.raises(end):
-            outcomes.settle(batch=batch, outcomes=[done], tripped=False)
+            outcomes.settle(batches=[batch], outcomes=[done], tripped=False)
         assert not late.wait(0.01)
         connection.close()
     issue.deliveries.update(state="uncertain", lease_until=None)

@@ -1,8 +1,10 @@
 """An SMTP session begins encrypted and authenticated as EMAIL_URL asks, or no copy leaves."""
 
 import json
+import queue
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digests.sending.transports import session, wire
-from digests.sending.transports.base import Copy
+from digests.sending.transports.base import Copy, Outcome
 from digests.sending.transports.smtp import SmtpTransport
+from mailkit import segments
 from tests.faults import smtp_server
 
 PAYLOAD = b"Subject: x\r\n\r\nText\r\n"
@@ -123,7 +126,7 @@ def test_a_server_in_its_own_process_keeps_a_journal_that_survives_it(tmp_path: 
 
 @given(st.binary(max_size=200) | st.text("\r\n.x", max_size=40).map(str.encode))
 def test_a_body_has_one_end_and_comes_back_as_it_was(payload: bytes) -> None:
-    body = wire.stuffed(wire.canonical(payload))
+    body = segments.stuff(wire.canonical(payload))
     assert body.endswith(b"\r\n")
     assert b"\r\n.\r\n" not in b"\r\n" + body
     assert body.count(b"\r") == body.count(b"\n") == body.count(b"\r\n")
@@ -154,3 +157,18 @@ def test_replies_are_read_whatever_the_packets(sizes: list[int]) -> None:
 def test_what_is_not_smtp_is_refused(line: bytes) -> None:
     with pytest.raises(wire.ProtocolBroken):
         wire.ReplyParser().feed(line)
+
+
+def test_a_session_that_is_slow_to_begin_holds_up_no_other() -> None:
+    sending = {"TIMEOUTS": {"connect": 60, "command": 60, "final": 60}, "CONNECTIONS": 2, "MESSAGES_PER_CONNECTION": 9}
+    rules = [{"at": "CONNECT", "do": "silence", "skip": 1, "times": 1}]
+    answered: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    with smtp_server.running({"rules": rules}) as server:
+        smtp = {"host": "localhost", "port": server.port, "username": "", "password": "", "tls": "none"}
+        sender = SmtpTransport(smtp=smtp, sending=sending)
+        threading.Thread(target=lambda: [*map(answered.put, sender.hand_over(copies(30)))], daemon=True).start()
+        # Three sessions one after the other carry them, while the silent one keeps its place.
+        outcomes = [answered.get(timeout=30) for _ in range(30)]
+        sender.close()
+    assert Counter(one.state for one in outcomes) == {"accepted": 30}
+    assert server.connections == 5

@@ -1,13 +1,15 @@
 """What every transport promises to the lane that hands copies over."""
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
 
 from mailkit.segments import CompiledMessage
 
 State = Literal["accepted", "deferred", "rejected", "uncertain"]
+# The whole message; the same as SMTP's DATA wants it; the compiled letter and the reader's values.
+Needs = Literal["payload", "stuffed", "merge"]
 
 
 class Phase(enum.StrEnum):
@@ -23,8 +25,7 @@ class Phase(enum.StrEnum):
     LOCAL = "local"  # refused here; no server was asked
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """One copy for one reader, ready to leave.
 
     `payload` is the whole message (smtp, local); `message` and `merge` are the compiled letter
@@ -38,13 +39,12 @@ class Copy:
     recipient: str
     payload: bytes | None = None
     message: CompiledMessage | None = None
-    merge: Mapping[str, str] = field(default_factory=dict)
-    is_canonical: bool = False
-    """True when `payload` is known to have CRLF line ends only and to end with one, so nobody need look."""
+    merge: Mapping[str, str] = MappingProxyType({})
+    is_stuffed: bool = False
+    """True when `payload` has CRLF line ends only, ends with one, and has its leading dots doubled (smtp)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one copy. Holds no address: `reason` is masked and at most 200 characters.
 
     accepted    the other side has taken responsibility; `remote_id` is its name for the copy
@@ -72,17 +72,30 @@ class Outcome:
         return self.state == "deferred" and self.phase in {Phase.CONNECT, Phase.SESSION}
 
 
+# Gives further copies whose intent is committed, possibly none now.
+More = Callable[[], Sequence[Copy]]
+
+
+def nothing_more() -> Sequence[Copy]:
+    """These copies only."""
+    return ()
+
+
 class Transport(Protocol):
     """One way out. An instance belongs to one lane in one process and is not thread-safe."""
 
-    needs: Literal["payload", "merge"]
-    """Which of a copy's two forms `hand_over` reads; the other may be left out."""
+    needs: Needs
+    """Which of a copy's forms `hand_over` reads; the others may be left out."""
 
     def open(self) -> None:
         """Get ready. Contacts nobody: the first `hand_over` does. May be called again."""
 
-    def hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
+    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
         """Hand over up to COPIES_IN_FLIGHT copies and yield one outcome for each.
+
+        `more` may be asked at any time for copies that may leave too, so that no session waits while the
+        next ones are prepared; their outcomes are yielded as well. Who asks does so every second or more
+        often; a transport that works in portions need not ask at all.
 
         Outcomes come as they become known, in any order, so that the lane can settle them while
         others are under way; exactly one for every copy, whatever happens. Nothing about one

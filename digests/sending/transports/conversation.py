@@ -8,15 +8,15 @@ one whose end has been written and one whose envelope is being negotiated.
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from digests.sending import replies
 from digests.sending.replies import Reply
 from digests.sending.transports import wire
 from digests.sending.transports.base import Copy, Outcome, Phase
+from mailkit import segments
 
 SERVICE_CLOSING = 421
-# The first digit of the reply that lets a copy go on (RFC 5321 4.3.2).
-GOOD_CLASS = {Phase.MAIL: 2, Phase.RCPT: 2, Phase.DATA: 3, Phase.FINAL: 2}
 
 
 @dataclass(slots=True, eq=False)
@@ -32,10 +32,9 @@ class Attempt:
     end_at: int | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class _Expected:
+class _Expected(NamedTuple):
     phase: Phase
-    attempt: Attempt | None = None  # None: the reply matters to no copy (RSET, a lone dot)
+    attempt: Attempt | None  # None: the reply matters to no copy (RSET, a lone dot)
 
 
 class Conversation:
@@ -78,14 +77,17 @@ class Conversation:
     def begin(self, attempt: Attempt) -> None:
         """Write the envelope of the next copy, or its first command without PIPELINING."""
         self._envelope = attempt
-        steps = [(Phase.MAIL, self._mail(attempt)), (Phase.RCPT, f"RCPT TO:<{attempt.copy.recipient}>\r\n".encode())]
-        steps.append((Phase.DATA, b"DATA\r\n"))
         if self._needs_reset:
             # The last transaction ended without a message: it is still open on the other side.
             self._needs_reset = False
             self._expect(Phase.SESSION, None, b"RSET\r\n")
-        self._steps = deque(steps)
-        self._step(everything=self._pipelining)
+        mail, rcpt = self._mail(attempt), f"RCPT TO:<{attempt.copy.recipient}>\r\n".encode()
+        if self._pipelining:
+            self._waiting += [_Expected(phase, attempt) for phase in (Phase.MAIL, Phase.RCPT, Phase.DATA)]
+            self._write(mail + rcpt + b"DATA\r\n")
+            return
+        self._steps = deque([(Phase.MAIL, mail), (Phase.RCPT, rcpt), (Phase.DATA, b"DATA\r\n")])
+        self._step()
 
     def left(self, octets: int) -> None:
         """Note that `octets` more of `outgoing` went, or may have gone, out of our hands."""
@@ -150,11 +152,15 @@ class Conversation:
         return next((one.phase for one in self._waiting if one.attempt is attempt), Phase.DATA)
 
     def _envelope_reply(self, phase: Phase, attempt: Attempt, reply: Reply) -> Outcome | None:
-        if reply.code // 100 not in {GOOD_CLASS[phase], 4, 5}:
-            # Commands and replies no longer match each other; nothing later could be trusted.
-            self.is_over = True
-        if reply.code // 100 != GOOD_CLASS[phase] and attempt.verdict is None:
-            attempt.verdict = replies.outcome(attempt.copy, reply, phase=phase)
+        kind = reply.code // 100
+        # The first digit of the reply that lets a copy go on (RFC 5321 4.3.2).
+        is_good = kind == (3 if phase is Phase.DATA else 2)
+        if not is_good:
+            if kind not in {4, 5}:
+                # Commands and replies no longer match each other; nothing later could be trusted.
+                self.is_over = True
+            if attempt.verdict is None:
+                attempt.verdict = replies.outcome(attempt.copy, reply, phase=phase)
         if self.is_over:
             return None
         if phase is not Phase.DATA and (self._pipelining or attempt.verdict is None):
@@ -162,7 +168,7 @@ class Conversation:
             return None
         self._steps.clear()
         self._envelope = None
-        if phase is Phase.DATA and reply.code // 100 == GOOD_CLASS[Phase.DATA]:
+        if phase is Phase.DATA and is_good:
             return self._send_body(attempt)
         self._needs_reset = True
         return attempt.verdict
@@ -172,25 +178,21 @@ class Conversation:
             # The reader was refused, yet the server wants a message: give it an empty one (RFC 2920 3.1).
             self._expect(Phase.SESSION, None, b".\r\n")
             return attempt.verdict
-        canonical = attempt.payload if attempt.copy.is_canonical else wire.canonical(attempt.payload)
-        body = wire.stuffed(canonical)
+        body = attempt.payload if attempt.copy.is_stuffed else segments.stuff(wire.canonical(attempt.payload))
         attempt.end_at = self._written + len(body) - len(b"\r\n")
         self._body = attempt
-        self._expect(Phase.FINAL, attempt, body + b".\r\n")
+        self._write(body)
+        self._expect(Phase.FINAL, attempt, b".\r\n")
         return None
 
     def _continue(self) -> None:
         if not self._pipelining and not self.is_over:
-            self._step(everything=False)
+            self._step()
 
-    def _step(self, *, everything: bool) -> None:
-        if not self._pipelining and self._waiting:
-            return
-        while self._steps:
+    def _step(self) -> None:
+        if self._steps and not self._waiting:
             phase, command = self._steps.popleft()
             self._expect(phase, self._envelope, command)
-            if not everything:
-                return
 
     def _expect(self, phase: Phase, attempt: Attempt | None, octets: bytes) -> None:
         self._waiting.append(_Expected(phase, attempt))

@@ -10,14 +10,14 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Final, Literal
+from typing import Final
 
 from anymail.message import AnymailRecipientStatus
 from django.conf import settings
 
 from digests.sending import replies
 from digests.sending.transports import esp_message
-from digests.sending.transports.base import Copy, Outcome, Phase, State
+from digests.sending.transports.base import Copy, More, Needs, Outcome, Phase, State, nothing_more
 from digests.sending.transports.esp_line import Failure, Line
 from mailkit import headers, segments
 
@@ -38,7 +38,7 @@ class EspTransport:
     A provider that does not merge has CONNECTIONS requests at a time, each in a thread of its own.
     """
 
-    needs: Literal["payload", "merge"] = "merge"
+    needs: Needs = "merge"
 
     def __init__(self, *, backend: str, provider: str) -> None:
         self._most = esp_message.MOST_PER_REQUEST.get(provider, 1)
@@ -49,7 +49,7 @@ class EspTransport:
     def open(self) -> None:
         """Nothing to prepare: a line connects when it first sends."""
 
-    def hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
+    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`."""
         give_up_at = time.monotonic() + settings.SENDING["LEASE_SECONDS"] / 3
         good, refused = _sifted(copies)

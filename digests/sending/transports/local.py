@@ -1,23 +1,22 @@
 """Copies become .eml files: for a laptop, where /inbox/ shows them."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from django.utils import timezone
 
-from digests.sending.transports.base import Copy, Outcome, Phase
+from digests.sending.transports.base import Copy, More, Needs, Outcome, Phase, nothing_more
 from mailkit import local, message
 
 
 class LocalTransport:
     """See `base.Transport`. A file appears whole or not at all, so no outcome is uncertain."""
 
-    needs: Literal["payload", "merge"] = "payload"
+    needs: Needs = "payload"
 
     def open(self) -> None:
         """Nothing to prepare."""
 
-    def hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
+    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`. A disk that refuses is about us: the copy is deferred."""
         for copy in copies:
             try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from django.conf import settings
 
 from digests.sending.pacing import limits
-from digests.sending.transports.base import Copy, Outcome
+from digests.sending.transports.base import Copy, More, Needs, Outcome, nothing_more
 from digests.sending.transports.smtp import SmtpTransport
 
 # A server that could not be reached is not tried again for so long.
@@ -59,7 +59,7 @@ class RelayTransport:
     same hand-over. Nothing of them has left, so nobody gets two.
     """
 
-    needs: Literal["payload", "merge"] = "payload"
+    needs: Needs = "stuffed"
 
     def __init__(
         self, *, relays: Sequence[Relay], sending: dict[str, Any], shared: limits.Limits | None = None
@@ -81,27 +81,45 @@ class RelayTransport:
         """Have these copies go to the relay that their permit is for."""
         self._preferred |= dict.fromkeys(delivery_ids, relay)
 
-    def hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
+    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`."""
-        wanted = [self._preferred.pop(copy.delivery_id, "") for copy in copies]
         waiting = {copy.delivery_id: copy for copy in copies}
+        later: list[Sequence[Copy]] = []
         failed: dict[int, Outcome] = {}
-        for place, name in enumerate(self._order(wanted[0] if wanted else "")):
+        preferred = self._preferred_by(copies)
+        for place, name in enumerate(self._order(preferred)):
             batch = list(waiting.values())
             if place:
                 batch = batch[: self._permits(name, len(batch))]
-            for outcome in self._open[name].hand_over(batch) if batch else ():
+            further = nothing_more if place else functools.partial(self._further, name, more, waiting, later)
+            for outcome in self._open[name].hand_over(batch, more=further) if batch else ():
                 if outcome.unreachable:
                     failed[outcome.delivery_id] = outcome
                 else:
-                    waiting.pop(outcome.delivery_id)
-                    failed.pop(outcome.delivery_id, None)
+                    for known in (waiting, failed, self._preferred):
+                        known.pop(outcome.delivery_id, None)
                     yield outcome
             if not waiting:
-                return
-            if any(copy.delivery_id in failed for copy in batch):
+                break
+            if not failed.keys().isdisjoint(copy.delivery_id for copy in batch):
                 self._shared.rest(subject=name, seconds=REST_SECONDS)
         yield from map(functools.partial(self._put_off, failed), waiting)
+        for others in later:
+            yield from self.hand_over(others)
+
+    def _further(self, name: str, more: More, waiting: dict[int, Copy], later: list[Sequence[Copy]]) -> Sequence[Copy]:
+        """More for this server; what has a permit for another one comes later."""
+        copies = more()
+        if copies and self._preferred_by(copies) != name:
+            later.append(copies)
+            return ()
+        waiting |= {copy.delivery_id: copy for copy in copies}
+        return copies
+
+    def _preferred_by(self, copies: Sequence[Copy]) -> str:
+        """The relay that the copies' permit is for: one permit is asked for each batch."""
+        names = {self._preferred.get(copy.delivery_id, "") for copy in copies}
+        return names.pop() if names else ""
 
     def _put_off(self, failed: dict[int, Outcome], delivery_id: int) -> Outcome:
         """What becomes of a copy that no server heard of. One that another server could take comes back soon."""
@@ -109,7 +127,7 @@ class RelayTransport:
         rests = self._shared.resting(subjects=list(self._relays))
         if len(rests) == len(self._relays):
             return last
-        return dataclasses.replace(last, code="", retry_after=RETURN_SECONDS, about_us=False)
+        return last._replace(code="", retry_after=RETURN_SECONDS, about_us=False)
 
     def _order(self, first: str) -> list[str]:
         """The preferred server, then the others by weight, those that rest last."""

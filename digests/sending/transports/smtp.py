@@ -1,34 +1,37 @@
 """Bulk mail over SMTP: several sessions in one process, each pipelined, phases driven explicitly.
 
-A session is opened in the blocking way (`session`), then its socket is served by one selector
-loop together with the others. What is said is in `conversation`; here octets move, time passes,
+A session is opened in a thread (`porter`), then its socket is served by one loop together with the
+others. What is said is in `conversation`; here octets move, time passes,
 and sessions are opened, kept and replaced.
 """
 
 import contextlib
-import selectors
+import select
 import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from digests.sending import replies
-from digests.sending.transports import session, wire
-from digests.sending.transports.base import Copy, Outcome, Phase
+from digests.sending.transports import porter, session, wire
+from digests.sending.transports.base import Copy, More, Needs, Outcome, Phase, nothing_more
 from digests.sending.transports.conversation import Attempt, Conversation
 
 # Octets given to the kernel at once; one TLS record, so that what may have left is known.
 _RECORD = 16384
-_QUIT_SECONDS = 2.0
+# More than the answers to a batch of commands; what is left over is read at once.
+_RECEIVE = 8192
+# However quiet it is, the lane is asked for more so often: it keeps its leases then.
+_LOOK_UP_SECONDS = 1.0
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class SmtpTransport:
     """See `base.Transport`. At most CONNECTIONS sessions, opened when needed and kept between batches."""
 
-    needs: Literal["payload", "merge"] = "payload"
+    needs: Needs = "stuffed"
 
     def __init__(self, *, smtp: dict[str, Any], sending: dict[str, Any]) -> None:
         self._server = session.Server.read(smtp, sending["TIMEOUTS"])
@@ -36,53 +39,91 @@ class SmtpTransport:
         self._final_seconds = float(sending["TIMEOUTS"]["final"])
         self._connections = int(sending["CONNECTIONS"])
         self._per_connection = int(sending["MESSAGES_PER_CONNECTION"])
-        self._lines: list[_Line] = []
+        self._porter: porter.Porter | None = None
+        self._lines: dict[int, _Line] = {}
+        self._poll = select.poll()
         self._queue: deque[Attempt] = deque()
         self._down: session.SessionFailed | None = None
+        self._look_at = self._ask_at = 0.0
 
     def open(self) -> None:
         """Nothing to prepare: sessions are opened when the first copy needs them."""
 
-    def hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
-        """See `base.Transport.hand_over`. Takes at most one command and one final timeout."""
-        refusals = {copy.delivery_id: _refusal(copy) for copy in copies}
-        self._queue.extend(Attempt(one, one.payload or b"") for one in copies if not refusals[one.delivery_id])
+    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+        """See `base.Transport.hand_over`. Takes at most one command and one final timeout after the last copy."""
         self._down = None
+        self._look_at = 0.0
         self._drop_dead_lines()
         try:
-            yield from filter(None, refusals.values())
-            while self._queue or any(not line.is_idle for line in self._lines):
+            yield from self._take_in(copies)
+            while self._queue or self._is_busy:
+                yield from self._take_in(self._ask(more))
                 yield from self._turn()
         finally:
             # Reached early when the iterator is dropped: what is under way must not go on.
             self._queue.clear()
-            self._close_lines([line for line in self._lines if not line.is_idle], politely=False)
+            for line in [line for line in self._lines.values() if not line.is_idle]:
+                self._close(line, politely=False)
 
     def close(self) -> None:
         """QUIT every session and close it. Never raises."""
-        self._close_lines(list(self._lines), politely=True)
+        for line in list(self._lines.values()):
+            self._close(line, politely=True)
+        if self._porter is not None:
+            self._poll.unregister(self._porter.fileno)
+            self._porter.close()
+            self._porter = None
+
+    @property
+    def _is_busy(self) -> bool:
+        return not all(line.is_idle for line in self._lines.values())
+
+    def _ask(self, more: More) -> Sequence[Copy]:
+        """More copies once those at hand are nearly begun; and now and then, for whoever asks keeps our leases."""
+        now = time.monotonic()
+        if self._down is not None or (len(self._queue) > self._connections and now < self._ask_at):
+            return ()
+        self._ask_at = now + _LOOK_UP_SECONDS
+        return more()
+
+    def _take_in(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
+        """Queue the copies and begin as many as there are free sessions; yield what needs no server."""
+        for copy in copies:
+            refusal = _refusal(copy)
+            if refusal is None:
+                self._queue.append(Attempt(copy, copy.payload or b""))
+            else:
+                yield refusal
+        if copies:
+            for line in list(self._lines.values()):
+                yield from self._advance(line)
 
     def _turn(self) -> list[Outcome]:
-        """Give out work, wait for something to happen, and return what became known."""
-        outcomes = self._give_out_work()
-        busy = [line for line in self._lines if not line.is_idle]
-        if self._down is not None and not busy:
-            outcomes += self._give_up(self._down)
-        if busy and not outcomes:
-            outcomes += self._serve(busy)
-        return outcomes
+        """Open what sessions are wanted, wait for something to happen, and return what became known."""
+        doors = self._doors()
+        known = len(self._lines) + doors.opening
+        if self._down is None:
+            # A session that is being opened will take one copy, and those that are open go on with the others.
+            for _ in range(min(self._connections - known, len(self._queue) - doors.opening)):
+                doors.open_one()
+        elif not self._is_busy and not doors.opening:
+            return self._give_up(self._down)
+        return self._serve()
 
-    def _give_out_work(self) -> list[Outcome]:
+    def _doors(self) -> porter.Porter:
+        if self._porter is None:
+            self._porter = porter.Porter(self._server, self._connections)
+            self._poll.register(self._porter.fileno, select.POLLIN)
+        return self._porter
+
+    def _take_sessions(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for line in list(self._lines):
-            outcomes += self._advance(line)
-        while self._queue and self._down is None and len(self._lines) < self._connections:
-            try:
-                line = _Line(session.start(self._server))
-            except session.SessionFailed as failure:
-                self._down = failure
-                break
-            self._lines.append(line)
+        for found in self._doors().arrived():
+            if isinstance(found, session.SessionFailed):
+                self._down = found
+                continue
+            line = _Line(found)
+            self._lines[line.fileno] = line
             outcomes += self._advance(line)
         return outcomes
 
@@ -92,24 +133,37 @@ class SmtpTransport:
         self._queue.clear()
         return outcomes
 
-    def _serve(self, busy: list["_Line"]) -> list[Outcome]:
+    def _serve(self) -> list[Outcome]:
         """Wait until a session has news or one has waited too long."""
-        with selectors.PollSelector() as selector:
-            for line in busy:
-                selector.register(line.sock, line.interest, line)
-            patience = min(line.patience(self._limit(line)) for line in busy)
-            ready = [key.data for key, _ in selector.select(max(patience, 0))]
         outcomes: list[Outcome] = []
-        for line in ready:
+        patience = min(max(0.0, self._look_at - time.monotonic()), _LOOK_UP_SECONDS)
+        for fileno, _ in self._poll.poll(1000 * patience):
+            line = self._lines.get(fileno)
+            if line is None:
+                outcomes += self._take_sessions()
+                continue
             outcomes += line.read()
             outcomes += self._advance(line)
         # What has arrived is read before anybody is called late: we may have been the late ones.
-        for line in busy:
-            if line in self._lines and line not in ready and line.patience(self._limit(line)) <= 0:
-                line.fail("The mail server did not answer in time.")
-                # Waiting so long for each copy would outlast their lease.
-                self._down = session.SessionFailed("The mail server does not answer in time.")
-                outcomes += self._give_up(self._down) + self._advance(line)
+        if time.monotonic() >= self._look_at:
+            outcomes += self._call_late()
+        return outcomes
+
+    def _call_late(self) -> list[Outcome]:
+        """End the sessions that kept us waiting too long, and note when to look again."""
+        outcomes: list[Outcome] = []
+        # Nobody who moves after this instant can be late before then.
+        wait = min(self._command_seconds, self._final_seconds)
+        for line in [line for line in self._lines.values() if not line.is_idle]:
+            patience = line.patience(self._final_seconds if line.talk.awaits_final else self._command_seconds)
+            if patience > 0:
+                wait = min(wait, patience)
+                continue
+            line.fail("The mail server did not answer in time.")
+            # Waiting so long for each copy would outlast their lease.
+            self._down = session.SessionFailed("The mail server does not answer in time.")
+            outcomes += self._give_up(self._down) + self._advance(line)
+        self._look_at = time.monotonic() + wait
         return outcomes
 
     def _advance(self, line: "_Line") -> list[Outcome]:
@@ -120,27 +174,31 @@ class SmtpTransport:
         if line.failure:
             lost, again = line.talk.lose(line.failure)
             self._queue.extendleft(reversed(again))
-            self._close_lines([line], politely=False)
+            self._close(line, politely=False)
             return outcomes + lost
-        if line.is_idle and line.begun >= self._per_connection:
-            self._close_lines([line], politely=True)
+        if line.begun >= self._per_connection and line.is_idle:
+            self._close(line, politely=True)
+        else:
+            line.watch(self._poll)
         return outcomes
-
-    def _limit(self, line: "_Line") -> float:
-        return self._final_seconds if line.talk.awaits_final else self._command_seconds
 
     def _drop_dead_lines(self) -> None:
         """Sessions kept from the last batch may have been ended by the server meanwhile."""
-        for line in list(self._lines):
+        for line in list(self._lines.values()):
             line.read()
             line.talk.is_stale = True
             if line.failure:
-                self._close_lines([line], politely=False)
+                self._close(line, politely=False)
 
-    def _close_lines(self, lines: list["_Line"], *, politely: bool) -> None:
-        for line in lines:
-            self._lines.remove(line)
-            line.close(politely=politely)
+    def _close(self, line: "_Line", *, politely: bool) -> None:
+        del self._lines[line.fileno]
+        with contextlib.suppress(KeyError):
+            self._poll.unregister(line.fileno)
+        if politely:
+            self._doors().part(line.sock)
+        else:
+            with contextlib.suppress(OSError):
+                line.sock.close()
 
 
 class _Line:
@@ -148,19 +206,25 @@ class _Line:
 
     def __init__(self, opened: session.Session) -> None:
         self.sock: socket.socket = opened.sock
+        self.fileno = opened.sock.fileno()
         self.talk = Conversation(opened.extensions)
         self.begun = 0
         self.failure = ""
         self._parser = wire.ReplyParser()
         self._moved_at = time.monotonic()
+        self._is_encrypted = isinstance(opened.sock, ssl.SSLSocket)
+        self._watched = 0
 
     @property
     def is_idle(self) -> bool:
         return self.talk.is_idle
 
-    @property
-    def interest(self) -> int:
-        return selectors.EVENT_READ | (selectors.EVENT_WRITE if self.talk.outgoing else 0)
+    def watch(self, poll: "select.poll") -> None:
+        """Have `poll` report what this session waits for."""
+        wanted = 0 if self.talk.is_idle else select.POLLIN | (select.POLLOUT if self.talk.outgoing else 0)
+        if wanted != self._watched:
+            self._watched = wanted
+            poll.register(self.fileno, wanted)
 
     def patience(self, limit: float) -> float:
         """Seconds until the server has been silent for `limit`."""
@@ -179,7 +243,7 @@ class _Line:
         outcomes: list[Outcome] = []
         while not self.failure:
             try:
-                data = self.sock.recv(65536)
+                data = self.sock.recv(_RECEIVE)
             except _NOT_NOW:
                 break
             except OSError:
@@ -189,12 +253,15 @@ class _Line:
                 break
             self._moved_at = time.monotonic()
             outcomes += self._take(data)
+            if len(data) < _RECEIVE and not self._is_encrypted:
+                break
         return outcomes
 
     def write(self) -> list[Outcome]:
         """As much of what is to be said as the kernel takes, and what was said meanwhile."""
-        while self.talk.outgoing and not self.failure:
-            offered = bytes(self.talk.outgoing[:_RECORD]) if self._is_encrypted else bytes(self.talk.outgoing)
+        outgoing = self.talk.outgoing
+        while outgoing and not self.failure:
+            offered = outgoing[:_RECORD] if self._is_encrypted else outgoing
             try:
                 sent = self.sock.send(offered)
             except _NOT_NOW:
@@ -212,19 +279,6 @@ class _Line:
             self.talk.left(sent)
             self._moved_at = time.monotonic()
         return []
-
-    def close(self, *, politely: bool) -> None:
-        with contextlib.suppress(OSError):
-            if politely:
-                self.sock.settimeout(_QUIT_SECONDS)
-                self.sock.sendall(b"QUIT\r\n")
-                self.sock.recv(512)
-        with contextlib.suppress(OSError):
-            self.sock.close()
-
-    @property
-    def _is_encrypted(self) -> bool:
-        return isinstance(self.sock, ssl.SSLSocket)
 
     def _take(self, data: bytes) -> list[Outcome]:
         outcomes = []

@@ -1,0 +1,90 @@
+"""Opens and closes SMTP sessions beside the selector loop, so that those under way wait for neither.
+
+Greeting, EHLO, STARTTLS and AUTH are five round trips, and QUIT is one. Over a slow line a lane that
+waited for them would stand still for a third of its time.
+"""
+
+import contextlib
+import queue
+import socket
+from concurrent import futures
+
+from digests.sending.transports import session
+from digests.sending.transports.session import Server, Session, SessionFailed
+
+_QUIT_SECONDS = 2.0
+
+
+class Porter:
+    """Up to `count` threads that open and close sessions. `fileno` becomes readable when one was opened or failed."""
+
+    def __init__(self, server: Server, count: int) -> None:
+        self.opening = 0
+        self._server = server
+        self._threads = futures.ThreadPoolExecutor(max_workers=count, thread_name_prefix="smtp")
+        self._arrived: queue.SimpleQueue[Session | SessionFailed] = queue.SimpleQueue()
+        self._bell, self._ringer = socket.socketpair()
+        self._bell.setblocking(False)
+        self._is_over = False
+
+    @property
+    def fileno(self) -> int:
+        return self._bell.fileno()
+
+    def open_one(self) -> None:
+        """Begin to open a session; `arrived` will have it."""
+        self.opening += 1
+        self._threads.submit(self._open)
+
+    def arrived(self) -> list[Session | SessionFailed]:
+        """The sessions that were opened since, and why others were not."""
+        with contextlib.suppress(BlockingIOError):
+            self._bell.recv(4096)
+        found = self._take()
+        self.opening -= len(found)
+        return found
+
+    def part(self, sock: socket.socket) -> None:
+        """Say QUIT and close, without being waited for."""
+        self._threads.submit(_quit, sock)
+
+    def close(self) -> None:
+        """Part from what has arrived and from whatever still arrives; waits for none of it. Never raises."""
+        self._is_over = True
+        for one in self._take():
+            if isinstance(one, Session):
+                self.part(one.sock)
+        self._threads.shutdown(wait=False)
+        self._bell.close()
+        self._ringer.close()
+
+    def _open(self) -> None:
+        try:
+            self._arrived.put(session.start(self._server))
+        except SessionFailed as failure:
+            self._arrived.put(failure)
+        except Exception as error:  # noqa: BLE001  # whoever waits for this thread must hear of its end
+            self._arrived.put(SessionFailed(f"The session could not be opened ({type(error).__name__})."))
+        if self._is_over:
+            for one in self._take():
+                if isinstance(one, Session):
+                    _quit(one.sock)
+        with contextlib.suppress(OSError):
+            self._ringer.send(b".")
+
+    def _take(self) -> list[Session | SessionFailed]:
+        found = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                found.append(self._arrived.get_nowait())
+        return found
+
+
+def _quit(sock: socket.socket) -> None:
+    """Never raises."""
+    with contextlib.suppress(OSError):
+        sock.settimeout(_QUIT_SECONDS)
+        sock.sendall(b"QUIT\r\n")
+        sock.recv(512)
+    with contextlib.suppress(OSError):
+        sock.close()
