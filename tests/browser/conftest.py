@@ -6,7 +6,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from newsroom.running import chromium as browsers
 from tests.browser import stack as stacks
@@ -16,6 +25,9 @@ LAUNCH = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+# Waiting ends with what is waited for, so this costs nothing where the machine is quick.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 DESK, TELEPHONE = (1280, 900), (320, 640)
 
 
@@ -88,7 +100,7 @@ def open_page(site: stacks.Stack, chromium: Browser) -> Iterator[Opener]:
         context = chromium.new_context(
             base_url=site.url, viewport={"width": size[0], "height": size[1]}, service_workers="block", **options
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         watched.follow(page)

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 NEWSLETTER = "Block News Tech & Product Updates"
 # The form refuses answers that come faster than a person can read it.
 READING_SECONDS = 2.2
-INBOX_SECONDS = 25.0
+INBOX_SECONDS = 100.0
 
 
 def form(page: Page) -> Locator:

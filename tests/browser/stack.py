@@ -16,7 +16,7 @@ from newsroom import embedded
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
 ADMIN, PASSWORD = "editor", "a long enough password"
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 # What the surrounding shell or pytest says of databases, brokers and tests is not meant for this stack.
 NOT_OURS = (
     "PYTEST_",
@@ -79,7 +79,7 @@ class Stack:
             process.terminate()
         for process in self.processes:
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -10,7 +10,7 @@ from tests.browser.stack import ADMIN, PASSWORD
 
 HEADLINE = "Bishkek Opens a Window for the Digital Som"
 TEXT = "The pilot begins with **forty shops**.\n\n## What they say\n\n> It is still money.\n"
-SENDING_SECONDS = 90.0
+SENDING_SECONDS = 180.0
 
 
 def log_in(page: Page) -> None:
