@@ -117,7 +117,7 @@ for place = 2 + rules, #KEYS do
     end
     need = math.min(need, crumbs and 1 or math.max(1, math.min(wanted, math.floor(burst / 2))))
     granted = math.min(granted, room)
-    brakes[#brakes + 1] = {key = KEYS[place], tat = tat, spacing = spacing, room = room, held = is.held}
+    brakes[#brakes + 1] = {key = KEYS[place], tat = tat, spacing = spacing, room = room, burst = burst, held = is.held}
   end
 end
 
@@ -133,11 +133,16 @@ if granted >= need and granted > 0 then
   return {granted, 0, now, askers, is_slowed}
 end
 
+-- Until the spacing allows for so many; to the millisecond, since whoever waits asks again and again.
+local function opens_in(one)
+  return one.tat - now - (one.burst - need) * one.spacing
+end
+
 for _, rule in ipairs(found) do
   -- A fresh start begins to count from here, and so does a clock that was set back.
   redis.call('HSET', rule.key, 'tat', string.format('%.3f', rule.tat))
   redis.call('PEXPIRE', rule.key, math.ceil(2 * rule.window))
-  if rule.room < need then wait = math.max(wait, (need - rule.room) * rule.spacing) end
+  if rule.room < need then wait = math.max(wait, opens_in(rule)) end
   local left, number = rule.left, rule.current - LOOK_BACK
   while left < need and number < rule.current do
     number = number + 1
@@ -146,7 +151,7 @@ for _, rule in ipairs(found) do
   end
 end
 for _, brake in ipairs(brakes) do
-  if brake.room < need and now >= brake.held then wait = math.max(wait, (need - brake.room) * brake.spacing) end
+  if brake.room < need and now >= brake.held then wait = math.max(wait, opens_in(brake)) end
 end
 return {0, math.max(1, math.ceil(wait)), now, askers, is_slowed}
 """

@@ -101,6 +101,25 @@ def test_a_fuller_portion_is_worth_half_a_second_and_no_more(own_redis: Server, 
     assert shared.ask(rules=[rule], slow=[], wanted=50).wait <= 1.5
 
 
+@pytest.mark.parametrize("slowed", [False, True])
+def test_whoever_comes_again_early_waits_for_the_rest_only(own_redis: Server, clock: Clock, slowed: bool) -> None:
+    shared = fresh(clock)
+    rules = [] if slowed else [limits.Rule("all", 1800, 3600)]
+    if slowed:
+        shared.slow_down(subject="relay", base=1, hold=0)
+
+    def ask() -> limits.Permit:
+        return shared.ask(rules=rules, slow=["relay"], wanted=50)
+
+    assert ask().count == 1
+    wait = ask().wait
+    assert wait == pytest.approx(2, abs=0.1)
+    clock.pass_(1.5)
+    assert ask().wait == pytest.approx(wait - 1.5, abs=0.1)
+    clock.pass_(ask().wait)
+    assert ask().count == 1
+
+
 def test_both_limits_hold_at_once(own_redis: Server, clock: Clock) -> None:
     shared, grants = fresh(clock), []
     rules = [limits.Rule("all", 100, 1), limits.Rule("all", 1500, 60)]
