@@ -28,6 +28,7 @@ def find(rows: Sequence[DeliveryEvent]) -> Found:
     """
     ours = {row.pk: _uuids(row) for row in rows}
     by_uuid = {copy.uuid: copy for copy in _copies().filter(uuid__in=_all(ours.values()))}
+    # The last one stays, so the one that we gave along comes last.
     copies = {pk: by_uuid[one] for pk, named in ours.items() for one in reversed(named) if one in by_uuid}
     copies |= _by_remote_id([row for row in rows if row.remote_id and row.pk not in copies])
     left = {pk: named for pk, named in ours.items() if named and pk not in copies}

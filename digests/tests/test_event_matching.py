@@ -45,6 +45,16 @@ def test_by_our_own_message_id(copy: Delivery, now: datetime, form: str) -> None
     assert row.delivery == copy
 
 
+def test_the_uuid_that_went_along_outranks_a_message_id(copy: Delivery, newsletter: Newsletter, now: datetime) -> None:
+    """A forwarded mail may carry the Message-ID of another."""
+    other = copies.copy(copy.issue, copies.reader(newsletter, "berta@readers.example"))
+
+    row = record(copies.said("delivered", copy, message_id=f"<{other.uuid}@blocknews.example>"), now)
+
+    assert row is not None
+    assert row.delivery == copy
+
+
 def test_by_the_providers_id(copy: Delivery, now: datetime) -> None:
     row = record(copies.said("delivered", message_id="<remote-1>", recipient="anna@readers.example"), now)
 

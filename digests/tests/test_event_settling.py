@@ -369,7 +369,10 @@ def test_a_hint_that_hangs_holds_up_no_other_request(monkeypatch: pytest.MonkeyP
 def test_without_a_broker_the_report_is_stored_and_the_clock_finds_it(
     transactional_db: None, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_: object, **__: object) -> None:
+    asked: list[object] = []
+
+    def away(*_: object, **options: object) -> None:
+        asked.append(options["countdown"])
         raise ConnectionRefusedError
 
     monkeypatch.setattr(settling.settle_events, "apply_async", away)
@@ -377,5 +380,5 @@ def test_without_a_broker_the_report_is_stored_and_the_clock_finds_it(
 
     settling._Bell().ring()
 
-    assert unsettled() == 1
+    assert (unsettled(), asked) == (1, [settling.HINT_SECONDS])
     assert settling.settle(now=timezone.now()) == 1
