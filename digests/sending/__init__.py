@@ -5,13 +5,15 @@ The rows are the queue; a task is only a hint to look at them. Stage by stage:
 1. `preparing`  an approved issue whose hour has come: its snapshot is verified, `audience.plan`
                 writes one `pending` delivery for everybody who may be mailed, and the issue
                 is `sending`, all in one transaction.
-2. `lanes`      a lane is one task that repeats 3 to 6 for at most a minute, then queues itself anew.
+2. `lanes`      a lane is one task that repeats 3 to 6 for at most a minute, then queues itself anew. It
+                does not wait for one batch to end before it begins the next: while copies are on the
+                wire it settles those that were answered and puts others behind them.
 3. `claims`     after a permit of `pacing`, the next pending or due deferred rows become `claimed`, with a
                 lease and a fence; those of a mail domain at its limit are put off to their turn.
 4. `intents`    in one transaction: is the issue still being sent, may each reader still be mailed,
                 does the copy render (`merge`)? Then `attempting`, COMMITTED before a byte leaves.
                `witness` notes the batch outside the database, which may be set back one day.
-5. `transports` the batch is handed over; each copy has one outcome, classified by phase.
+5. `transports` the copies are handed over; each has one outcome, classified by phase.
 6. `outcomes`   the results are settled: accepted, deferred, rejected, uncertain. `breaker` pauses
                 the issue when the refusals are about us or too many.
 7. `pump`       every minute: leases that ran out are recovered (claimed -> pending, attempting ->

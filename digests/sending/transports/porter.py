@@ -1,4 +1,4 @@
-"""Opens and closes SMTP sessions beside the selector loop, so that those under way wait for neither.
+"""Opens and closes SMTP sessions beside the loop that serves them, so that those under way wait for neither.
 
 Greeting, EHLO, STARTTLS and AUTH are five round trips, and QUIT is one. Over a slow line a lane that
 waited for them would stand still for a third of its time.
