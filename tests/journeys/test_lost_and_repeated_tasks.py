@@ -34,7 +34,7 @@ def check_everybody_has_one(stage: stages.Stage, issue: Issue, everybody: list[s
 
 def test_every_task_five_times_on_two_workers(stage: stages.Stage, people: People, issue: Issue) -> None:
     everybody = people(READERS)
-    stage.manage("send_issue", str(issue.pk))
+    stage.send(issue)
     stage.worker()
     stage.worker()
     for _ in range(5):
@@ -54,7 +54,7 @@ def test_tasks_for_what_is_not_there_harm_nothing(stage: stages.Stage, people: P
     stage.queue("subscribers.tasks.send_letter", 999_999)
     stage.queue("digests.sending.tasks.run_lane", issue.pk, 0)
     stage.worker()
-    stage.manage("send_issue", str(issue.pk))
+    stage.send(issue)
     stages.wait(lambda: sent(issue), "the issue to be sent", 40, stage.logs)
 
     check_everybody_has_one(stage, issue, everybody)
@@ -65,7 +65,7 @@ def test_flushall_in_the_middle_of_an_issue(stage: stages.Stage, people: People,
     stage.extra = HURRIED
     stage.worker()
     stage.let_through(0)
-    stage.manage("send_issue", str(issue.pk))
+    stage.send(issue)
     stage.let_through(READERS // 4)
 
     stage.redis().flushall()
@@ -83,7 +83,7 @@ def test_a_broker_that_is_restarted_and_one_that_stays_away(stage: stages.Stage,
     stage.worker(concurrency=4)
     stage.spawn("beat", ["tests.faults.hurried_beat", str(stage.var)])
     stage.let_through(0)
-    stage.manage("send_issue", str(issue.pk))
+    stage.send(issue)
     stage.let_through(READERS // 8)
 
     stage.stop_redis()

@@ -39,7 +39,7 @@ def begin(stage: stages.Stage, people: People, issue: Issue) -> list[str]:
     stage.extra = {"COPIES_IN_FLIGHT": str(IN_FLIGHT), "LANES": str(LANES), "LEASE_SECONDS": str(LEASE)}
     stage.worker()
     stage.let_through(0)
-    stage.manage("send_issue", str(issue.pk))
+    stage.send(issue)
     return everybody
 
 

@@ -24,7 +24,7 @@ def half_sent(stage: stages.Stage, people: People, issue: Issue) -> Issue:
     stage.extra = {"COPIES_IN_FLIGHT": str(IN_FLIGHT), "LANES": "1"}
     stage.worker()
     stage.let_through(0)
-    stage.manage("send_issue", str(issue.pk))
+    stage.send(issue)
     stage.let_through(READERS // 5)
     return issue
 

@@ -29,7 +29,7 @@ def test_a_full_worker_that_is_stopped_lands_what_is_in_flight(
     stage.extra = {"COPIES_IN_FLIGHT": str(IN_FLIGHT), "LANES": str(LANES)}
     worker = stage.worker()
     stage.let_through(0)
-    stage.manage("send_issue", str(issue.pk))
+    stage.send(issue)
     stage.let_through(READERS // 6)
 
     at_the_stop = len(stage.mail.accepted)
