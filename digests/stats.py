@@ -147,17 +147,20 @@ def progress(issue: Issue) -> Progress:
     )
 
 
-_seen: dict[int, tuple[float, str, Progress]] = {}
+_seen: dict[tuple[int, int], tuple[float, str, Progress]] = {}
 
 
-def watched(issue: Issue) -> Progress:
-    """As `progress`, for whoever looks again and again: a count that was dear is kept for a while in this process."""
-    kept_until, state, found = _seen.pop(issue.pk, (0.0, "", None))
+def watched(issue: Issue, *, rest: int = REST) -> Progress:
+    """As `progress`, for whoever looks again and again: a count that was dear is kept for a while in this process.
+
+    It is kept for `rest` times what it took, or until the issue's state changes.
+    """
+    kept_until, state, found = _seen.pop((issue.pk, rest), (0.0, "", None))
     if found is None or state != issue.state or time.monotonic() > kept_until:
         found = progress(issue)
-        kept_until = time.monotonic() + found.look_again_in
+        kept_until = time.monotonic() + max(1.0, rest * found.cost)
     if found.cost > DEAR_SECONDS:
-        _seen[issue.pk] = (kept_until, issue.state, found)
+        _seen[issue.pk, rest] = (kept_until, issue.state, found)
     return found
 
 
@@ -221,7 +224,8 @@ def _latest(found: dict[str, dict[str, Any]], name: str) -> datetime | None:
 def _retries(issue: Issue) -> tuple[Retry, ...]:
     folded = Func(F("reason"), Value(NUMBERED), Value("…"), Value("g"), function="regexp_replace")
     rows = (
-        Delivery.objects.filter(issue_id=issue.pk, state=Delivery.State.DEFERRED)
+        # Only a deferred copy has an hour, and the index knows these by their hour.
+        Delivery.objects.filter(issue_id=issue.pk, state=Delivery.State.DEFERRED, due_at__isnull=False)
         .order_by()
         .values(folded=folded)
         .annotate(copies=Count("pk"), next_at=Min("due_at"))

@@ -1,14 +1,14 @@
 """Figures for Prometheus, read from the rows and from Redis at each scrape. They name no person.
 
-Finished issues are never walked over: copies that wait are found by their partial indexes, and
-counted by state only for the issues that are under way.
+Copies are counted only for the issues that are under way, or that ended lately with copies that need a
+person; all the others are never walked over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
@@ -21,9 +21,11 @@ from digests.sending.pacing import report
 from newsroom import consuming
 from subscribers.models import Letter
 
-# Each of these has a partial index, which a list of several of them would not be seen to match.
 WAITING: Final = ("pending", "claimed", "attempting", "deferred", "uncertain")
 UNDER_WAY: Final = (Issue.State.SENDING, Issue.State.PAUSED)
+# An issue that ended with exceptions is counted for so long, and so much less often than one under way.
+REMEMBERED: Final = timedelta(days=14)
+REST: Final = 600
 LONGEST_LABEL: Final = 100
 
 Sample = tuple[Mapping[str, object], float]
@@ -50,7 +52,6 @@ def _overall(now: datetime) -> Iterator[Family]:
     due = Issue.objects.filter(state__in=["scheduled", "preparing"], scheduled_for__lte=now)
     late = due.aggregate(since=Min("scheduled_for"))["since"]
     yield _one("newsroom_issues_late_seconds", "How long the oldest approved issue waits to begin.", _age(late, now))
-    yield Family("newsroom_deliveries", "Copies that wait, are under way or need a person, by state.", _waiting())
     clock = pulse.age(work="clock", now=now)
     yield _one(
         "newsroom_clock_age_seconds", "Since a worker last did the clock's work, which it does each minute.", clock
@@ -62,8 +63,12 @@ def _overall(now: datetime) -> Iterator[Family]:
 
 
 def _issues(now: datetime) -> Iterator[Family]:
-    """The numbers of stats.progress for each issue under way, with the issue's id."""
+    """The numbers of stats.progress for each issue under way, with the issue's id; and what waits in all of them."""
     found = [(issue, stats.watched(issue)) for issue in Issue.objects.filter(state__in=UNDER_WAY).order_by("pk")]
+    ended = Issue.objects.filter(state=Issue.State.SENT_WITH_EXCEPTIONS, finished_at__gt=now - REMEMBERED)
+    counts = [it.by_state for _, it in found] + [stats.watched(issue, rest=REST).by_state for issue in ended]
+    waiting = [({"state": state}, sum(each[state] for each in counts)) for state in WAITING]
+    yield Family("newsroom_deliveries", "Copies that wait, are under way or need a person, by state.", waiting)
     ids = [issue.pk for issue, _ in found]
     overdue = Delivery.objects.filter(issue_id__in=ids, state="deferred", due_at__lt=now)
     since = overdue.aggregate(since=Min("due_at"))["since"] if ids else None
@@ -126,18 +131,9 @@ def _pace() -> Iterator[Family]:
     yield Family("newsroom_limit_full", "1 for each limit over all workers that is used up.", full)
 
 
-def _waiting() -> Iterable[Sample]:
-    each = [_counted(Delivery.objects.filter(state=state)) for state in WAITING]
-    found = dict(each[0].union(*each[1:], all=True))
-    return [({"state": state}, found.get(state, 0)) for state in WAITING]
-
-
 def _by_state(rows: QuerySet[Issue] | QuerySet[Letter]) -> Iterable[Sample]:
-    return [({"state": state}, number) for state, number in sorted(_counted(rows))]
-
-
-def _counted(rows: QuerySet[Issue] | QuerySet[Letter] | QuerySet[Delivery]) -> QuerySet[Issue, tuple[str, int]]:
-    return rows.order_by().values_list("state").annotate(number=Count("pk"))  # type: ignore[return-value]  # whichever model
+    counted = rows.order_by().values_list("state").annotate(number=Count("pk"))
+    return [({"state": state}, number) for state, number in sorted(counted)]
 
 
 def _age(since: datetime | None, now: datetime) -> float:

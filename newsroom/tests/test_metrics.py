@@ -85,6 +85,17 @@ def test_they_are_the_numbers_of_the_issues_page(newsletter: Newsletter) -> None
     assert found["newsroom_deliveries", "deferred"] == 2
 
 
+def test_copies_that_need_a_person_are_remembered_when_their_issue_has_ended(newsletter: Newsletter) -> None:
+    make(newsletter, "sending", uncertain=1)
+    ended = make(newsletter, "sent_with_exceptions", uncertain=2, accepted=1)
+    Issue.objects.filter(pk=ended.pk).update(finished_at=timezone.now())
+    found = figures()
+    assert found["newsroom_deliveries", "uncertain"] == 3
+    assert ("newsroom_issue_copies", str(ended.pk), "uncertain") not in found
+    Issue.objects.filter(pk=ended.pk).update(finished_at=timezone.now() - metrics.REMEMBERED)
+    assert figures()["newsroom_deliveries", "uncertain"] == 1
+
+
 def test_a_million_is_not_rounded(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:
     make(newsletter, "sending")
     Issue.objects.update(audience_count=1_234_567)
@@ -124,6 +135,7 @@ def test_who_rests_and_who_is_slowed_down() -> None:
 def test_no_finished_issue_is_walked_over(newsletter: Newsletter) -> None:
     make(newsletter, "sent", accepted=6_000)
     make(newsletter, "sending", pending=20, deferred=5, uncertain=5, accepted=20)
+    make(newsletter, "sent_with_exceptions", uncertain=5, accepted=20)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE digests_delivery, digests_issue, digests_deliveryevent")
     with CaptureQueriesContext(

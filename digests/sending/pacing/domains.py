@@ -23,7 +23,7 @@ WHERE delivery.id = ANY(%s)
 
 NEXT_TURN = """
 SELECT EXTRACT(EPOCH FROM min(due_at) - now())::float8 FROM digests_delivery
-WHERE issue_id = %s AND state = 'deferred'
+WHERE issue_id = %s AND state = 'deferred' AND due_at IS NOT NULL
 """
 
 # The hour is the turn in the domain's line, so that a row is claimed again once, not over and over.
