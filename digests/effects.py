@@ -33,18 +33,17 @@ class Effect(Enum):
 
 
 def is_quiet(row: DeliveryEvent, delivery: Delivery) -> bool:
-    """Whether nothing changes but the event's own row, so that many of its kind may share a transaction."""
+    """Whether no reader's rows change, so that many of its kind may share a transaction."""
     if row.kind in PERSONAL:
         return True
     is_news = row.kind == Kind.DELIVERED
     is_passing = row.kind == Kind.SOFT_BOUNCE and not row.gave_up
     is_about_us = row.kind == Kind.HARD_BOUNCE and not row.about_mailbox
-    concerns_nobody = is_news or is_passing or is_about_us or delivery.subscriber is None
-    return concerns_nobody and delivery.state != State.UNCERTAIN
+    return is_news or is_passing or is_about_us or delivery.subscriber is None
 
 
 def follow(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
-    """Do what the event of a copy asks for, in the caller's transaction."""
+    """Do what the event of a copy asks for, in the caller's transaction, in which `lift_exceptions` comes last."""
     row.delivery, row.issue, row.delivery_uuid = delivery, delivery.issue, delivery.uuid
     return HANDLERS[Kind(row.kind)](row, delivery, now)
 
@@ -55,6 +54,18 @@ def follow_letter(row: DeliveryEvent, letter: Letter, now: datetime) -> Effect:
         reason = Suppression.Reason.COMPLAINT if row.kind == Kind.COMPLAINT else Suppression.Reason.HARD_BOUNCE
         _suppress(row.address_hash or letter.subscriber.address_hash, reason, row, now)
     return Effect.FORGOTTEN if row.kind in PERSONAL else Effect.SETTLED
+
+
+def lift_exceptions(issue_id: int) -> None:
+    """A finished issue whose last exception is settled is simply sent. The lock keeps `closing` out meanwhile.
+
+    It may look at all copies of the issue, so once for many events and not for each.
+    """
+    issue = Issue.objects.select_for_update().get(pk=issue_id)
+    if issue.state != Issue.State.SENT_WITH_EXCEPTIONS:
+        return
+    if not Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.EXCEPTIONS).exists():
+        Issue.objects.filter(pk=issue_id).update(state=Issue.State.SENT, state_reason="")
 
 
 def _delivered(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
@@ -131,19 +142,10 @@ def _settle_copy(delivery: Delivery, state: State, reason: str, condition: Q, no
     if delivery.state == State.UNCERTAIN:
         uncertain = Delivery.objects.filter(condition, pk=delivery.pk, state=State.UNCERTAIN)
         if uncertain.update(state=state, reason=reason, settled_at=now):
-            _lift_exceptions(delivery.issue_id)
+            delivery.state = state
             return Effect.SETTLED
         delivery.refresh_from_db(fields=["state"])
     return Effect.WAITING if delivery.state in (*Delivery.OPEN, State.UNCERTAIN) else Effect.SETTLED
-
-
-def _lift_exceptions(issue_id: int) -> None:
-    """A finished issue whose last exception is settled is simply sent. The lock keeps `closing` out meanwhile."""
-    issue = Issue.objects.select_for_update().get(pk=issue_id)
-    if issue.state != Issue.State.SENT_WITH_EXCEPTIONS:
-        return
-    if not Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.EXCEPTIONS).exists():
-        Issue.objects.filter(pk=issue_id).update(state=Issue.State.SENT, state_reason="")
 
 
 def _proved_since(row: DeliveryEvent, subscriber_id: int) -> bool:

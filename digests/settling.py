@@ -1,7 +1,7 @@
 """Doing what stored events ask for: the rows are the queue, and a task or the clock only says "look".
 
-Most events change nothing but their own row, so hundreds of them share a transaction; each of the
-others has one of its own, in which its effects and its own row are written together. Whoever dies in
+Most events change no reader's rows, so hundreds of them share a transaction; each of the others has
+one of its own, in which its effects and its own row are written together. Whoever dies in
 the middle has done nothing, and the rows are still due. An event whose copy is not known yet, or is
 still on its way, is looked at again after ever longer times, for a day.
 """
@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from digests import effects, events, matching
 from digests.effects import Effect
-from digests.models import DeliveryEvent
+from digests.models import Delivery, DeliveryEvent
 
 log = logging.getLogger(__name__)
 
@@ -142,12 +142,12 @@ def _settle_batch(now: datetime) -> tuple[int, int]:
 
 
 def _settle_quiet(rows: Sequence[DeliveryEvent], now: datetime) -> tuple[list[DeliveryEvent], int]:
-    """Settle those that change nothing but their own row; returns the others, and how many are settled."""
+    """Settle those that change no reader's rows; returns the others, and how many are settled."""
     found = matching.find(rows)
     loud = [row for row in rows if row.pk in found.letters]
     loud += [row for row in rows if row.pk in found.copies and not effects.is_quiet(row, found.copies[row.pk])]
     others = {row.pk for row in loud}
-    return loud, _write([(row, _follow(row, found, now)) for row in rows if row.pk not in others], now)
+    return loud, _act([row for row in rows if row.pk not in others], found, now)
 
 
 def _settle_alone(pk: int, now: datetime) -> int:
@@ -157,12 +157,24 @@ def _settle_alone(pk: int, now: datetime) -> int:
             waiting = DeliveryEvent.objects.select_for_update(skip_locked=True)
             rows = list(waiting.filter(pk=pk, settled_at__isnull=True))
             found = matching.find(rows)
-            return _write([(row, _follow(row, found, now)) for row in rows], now)
+            return _act(rows, found, now)
     except Exception:
         if not connection.is_usable():
             raise
         log.exception("event %s could not be settled", pk)
         return 0
+
+
+def _act(rows: Sequence[DeliveryEvent], found: matching.Found, now: datetime) -> int:
+    """Do what the events ask for and keep what became of them, in the caller's transaction; how many are settled."""
+    doubtful = {pk: copy for pk, copy in found.copies.items() if copy.state == Delivery.State.UNCERTAIN}
+    # In the order of their copies, as whoever settles many of an issue's copies takes them.
+    in_order = sorted(rows, key=lambda row: found.copies[row.pk].pk if row.pk in found.copies else 0)
+    told = [(row, _follow(row, found, now)) for row in in_order]
+    settled = _write(told, now)
+    for issue_id in sorted({copy.issue_id for copy in doubtful.values() if copy.state != Delivery.State.UNCERTAIN}):
+        effects.lift_exceptions(issue_id)
+    return settled
 
 
 def _follow(row: DeliveryEvent, found: matching.Found, now: datetime) -> Effect:

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from digests import effects, events, settling, tasks
-from digests.models import Delivery, DeliveryEvent
+from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
 from subscribers.models import ConsentEvent, Letter, Newsletter, Suppression
 
@@ -82,6 +82,20 @@ def test_many_events_that_change_nothing_else_cost_no_more_queries_than_two(tell
 
     few = queries(2)
     assert queries(30) == few
+
+
+def test_many_copies_that_are_settled_at_once_cost_one_look_at_their_issue(tell: Tell, now: datetime) -> None:
+    """The look may go over a million copies."""
+    for word in ("delivered", "delivered", "failed", "delivered"):
+        tell(word, State.UNCERTAIN)
+    Issue.objects.update(state=Issue.State.SENT_WITH_EXCEPTIONS)
+
+    with CaptureQueriesContext(connection) as counted:
+        assert settling.settle(now=now) == 4
+
+    assert len([query for query in counted if "digests_issue" in query["sql"] and "FOR UPDATE" in query["sql"]]) == 1
+    assert Issue.objects.get().state == Issue.State.SENT
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["accepted"] * 3 + ["rejected"]
 
 
 def test_more_than_a_batch_is_settled_in_one_go(tell: Tell, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
