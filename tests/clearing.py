@@ -12,6 +12,7 @@ from django.test import TransactionTestCase
 
 # What migrations and their signals fill; not a test's to keep changed.
 STANDING = frozenset({"auth_group", "auth_group_permissions", "auth_permission", "django_content_type"})
+SET_TRIGGERS_ASIDE = "SET LOCAL session_replication_role = replica"
 
 # django-stubs leave private methods out.
 truncate_all: Callable[[TransactionTestCase], None] = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # above
@@ -43,7 +44,7 @@ class Clearing:
         written = [name for (name,) in _rows(self._written)]
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute("SET LOCAL session_replication_role = replica")
+                cursor.execute(SET_TRIGGERS_ASIDE)
                 for name in written:
                     cursor.execute(f'DELETE FROM "{name}"')  # noqa: S608  # as above
         except ProgrammingError:
