@@ -25,6 +25,7 @@ class Porter:
         self._arrived: queue.SimpleQueue[Session | SessionFailed] = queue.SimpleQueue()
         self._bell, self._ringer = socket.socketpair()
         self._bell.setblocking(False)
+        self._partings: list[futures.Future[None]] = []
         self._is_over = False
 
     @property
@@ -46,14 +47,16 @@ class Porter:
 
     def part(self, sock: socket.socket) -> None:
         """Say QUIT and close, without being waited for."""
-        self._threads.submit(_quit, sock)
+        self._partings = [one for one in self._partings if not one.done()]
+        self._partings.append(self._threads.submit(_quit, sock))
 
     def close(self) -> None:
-        """Part from what has arrived and from whatever still arrives; waits for none of it. Never raises."""
+        """Part from what has arrived and from whatever still arrives; wait a moment for the former. Never raises."""
         self._is_over = True
         for one in self._take():
             if isinstance(one, Session):
                 self.part(one.sock)
+        futures.wait(self._partings, timeout=_QUIT_SECONDS)
         self._threads.shutdown(wait=False)
         self._bell.close()
         self._ringer.close()

@@ -25,6 +25,10 @@ _RECORD = 16384
 _RECEIVE = 8192
 # However quiet it is, the lane is asked for more so often: it keeps its leases then.
 _LOOK_UP_SECONDS = 1.0
+# A session that had nothing to do for so long may have been ended by the server without our knowing.
+_FRESH_SECONDS = 1.0
+# A server that refuses one session more while others go on is not asked for another one for so long.
+_ENOUGH_SECONDS = 30.0
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -44,7 +48,7 @@ class SmtpTransport:
         self._poll = select.poll()
         self._queue: deque[Attempt] = deque()
         self._down: session.SessionFailed | None = None
-        self._look_at = self._ask_at = 0.0
+        self._look_at = self._ask_at = self._enough_until = 0.0
 
     def open(self) -> None:
         """Nothing to prepare: sessions are opened when the first copy needs them."""
@@ -101,13 +105,13 @@ class SmtpTransport:
     def _turn(self) -> list[Outcome]:
         """Open what sessions are wanted, wait for something to happen, and return what became known."""
         doors = self._doors()
-        known = len(self._lines) + doors.opening
-        if self._down is None:
-            # A session that is being opened will take one copy, and those that are open go on with the others.
-            for _ in range(min(self._connections - known, len(self._queue) - doors.opening)):
-                doors.open_one()
-        elif not self._is_busy and not doors.opening:
+        if self._down is not None and not self._is_busy and not doors.opening:
             return self._give_up(self._down)
+        if self._down is None and not (self._lines and time.monotonic() < self._enough_until):
+            free = self._connections - len(self._lines) - doors.opening
+            # A session that is being opened will take one copy; those that are open go on with the others.
+            for _ in range(min(free, len(self._queue) - doors.opening)):
+                doors.open_one()
         return self._serve()
 
     def _doors(self) -> porter.Porter:
@@ -119,12 +123,14 @@ class SmtpTransport:
     def _take_sessions(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for found in self._doors().arrived():
-            if isinstance(found, session.SessionFailed):
+            if isinstance(found, session.Session):
+                line = _Line(found)
+                self._lines[line.fileno] = line
+                outcomes += self._advance(line)
+            elif self._lines:
+                self._enough_until = time.monotonic() + _ENOUGH_SECONDS
+            else:
                 self._down = found
-                continue
-            line = _Line(found)
-            self._lines[line.fileno] = line
-            outcomes += self._advance(line)
         return outcomes
 
     def _give_up(self, failure: session.SessionFailed) -> list[Outcome]:
@@ -221,7 +227,7 @@ class _Line:
 
     def watch(self, poll: "select.poll") -> None:
         """Have `poll` report what this session waits for."""
-        wanted = 0 if self.talk.is_idle else select.POLLIN | (select.POLLOUT if self.talk.outgoing else 0)
+        wanted = select.POLLIN | (select.POLLOUT if self.talk.outgoing else 0)
         if wanted != self._watched:
             self._watched = wanted
             poll.register(self.fileno, wanted)
@@ -232,7 +238,10 @@ class _Line:
 
     def begin(self, attempt: Attempt) -> None:
         self.begun += 1
-        self._moved_at = time.monotonic()
+        now = time.monotonic()
+        if self.talk.is_idle and now > self._moved_at + _FRESH_SECONDS:
+            self.talk.is_stale = True
+        self._moved_at = now
         self.talk.begin(attempt)
 
     def fail(self, reason: str) -> None:
