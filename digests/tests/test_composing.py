@@ -145,15 +145,19 @@ def test_owed_is_only_what_is_public_and_still_news(
 def test_what_is_owed_to_one_line_is_not_owed_to_another(
     newsletter: Newsletter, release: Release, now: datetime
 ) -> None:
-    release("One", now - timedelta(hours=1))
-    daily = compose(newsletter, now)
-    weekly = composing.compose_now(newsletter=newsletter, cadence=Cadence.WEEKLY, now=now)
+    def weekly(at: datetime) -> list[str]:
+        return headlines(composing.compose_now(newsletter=newsletter, cadence=Cadence.WEEKLY, now=at))
+
+    story = Article.objects.filter(pk=release("One", now - timedelta(hours=1)).pk)
+    first = compose(newsletter, now)
     release("Two", now + timedelta(hours=1))
-    compose(newsletter, now + DAY)
-    cancel(daily)
-    assert headlines(weekly) == ["One"]
-    again = composing.compose_now(newsletter=newsletter, cadence=Cadence.WEEKLY, now=now + DAY)
-    assert headlines(again) == ["Two"]
+    story.update(state=Article.State.WITHDRAWN)
+    assert weekly(now + DAY) == headlines(compose(newsletter, now + DAY)) == ["Two"]
+    story.update(state=Article.State.PUBLISHED)
+    cancel(first)
+    release("Three", now + DAY + timedelta(hours=1))
+    assert weekly(now + 2 * DAY) == ["Three"]
+    assert headlines(compose(newsletter, now + 2 * DAY)) == ["Three", "One"]
 
 
 def test_only_stories_of_the_newsletters_sections(
