@@ -58,6 +58,7 @@ STATEMENTS = {
     "byline_once_per_author": twice("articles_byline"),
     "release_horizon_is_one_row": twice("articles_releasehorizon"),
     "revision_number_once": twice("articles_revision"),
+    "copies_keep_issue": "DELETE FROM digests_issue",
     "delivery_deferred_has_hour": becomes("digests_delivery", "state = 'deferred', due_at = NULL"),
     "delivery_event_kind_is_known": becomes("digests_deliveryevent", "kind = 'lost'"),
     "delivery_event_once": twice("digests_deliveryevent"),
@@ -100,12 +101,15 @@ STATEMENTS = {
 }
 # A trigger says who it is in words; its error names no constraint.
 WORDS = {
+    "copies_keep_issue": "has copies",
     "snapshot_is_frozen": "A frozen issue cannot change",
     "consent_event_is_append_only": "Consent events are append-only",
     "consent_event_is_not_emptied": "subscribers_consentevent must not be emptied",
     "legal_version_is_not_emptied": "subscribers_legalversion must not be emptied",
     "legal_version_keeps_its_text": "A published legal text cannot be changed",
 }
+# These act instead of refusing; their own tests are beside what they serve.
+ACTING = {"copies_let_go_of_reader"}
 # What the models and migrations of these apps put beside primary and foreign keys, Django's own >= 0,
 # tables of pairs, and random uuids.
 GUARDS = """
@@ -160,7 +164,7 @@ def test_every_guard_of_the_database_is_known_here() -> None:
     with connection.cursor() as cursor:
         cursor.execute(GUARDS, {"ours": f"^({'|'.join(OURS)})_"})
         found = {name for (name,) in cursor.fetchall()}
-    assert found == set(STATEMENTS)
+    assert found - ACTING == set(STATEMENTS)
 
 
 def test_each_guard_refuses_what_it_is_for(rows: None) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from digests import approval
 from digests.models import Delivery, Issue
-from digests.sending import claims, draining, lanes, merge, transports
+from digests.sending import claims, draining, lanes, merge, tasks, transports
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
 from digests.sending.transports.base import Copy, More, Outcome, Phase, nothing_more
 from mailkit import addresses
@@ -301,3 +302,18 @@ def test_a_sender_that_is_edited_meanwhile_changes_no_copy(sending: Start, trans
     assert copy.envelope_from == "news@example.com"
     assert b"@example.com>" in (copy.payload or b"")
     assert b"elsewhere" not in (copy.payload or b"")
+
+
+def test_a_lane_whose_minute_is_over_is_queued_anew_and_one_without_work_is_not(
+    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue = sending(1)
+    queued: list[tuple[int, int]] = []
+    monkeypatch.setattr(tasks, "hint_lane", lambda *lane: queued.append(lane))
+    with monkeypatch.context() as hurry:
+        hurry.setitem(settings.SENDING, "LANE_SECONDS", 0)
+        tasks.run_lane(issue.pk, 1)
+    assert (queued, transport.taken) == ([(issue.pk, 1)], [])
+
+    tasks.run_lane(issue.pk, 1)
+    assert (len(queued), len(transport.taken)) == (1, 1)

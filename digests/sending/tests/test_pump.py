@@ -26,6 +26,20 @@ def test_an_approved_issue_is_found_at_its_hour(newsletter: Newsletter) -> None:
     assert pump.pump(now=timezone.now() + hour) == [issue.pk]
 
 
+def test_an_issue_whose_plan_was_interrupted_is_found(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter, state=Issue.State.PREPARING)
+    assert pump.pump(now=timezone.now() - timedelta(hours=1)) == [issue.pk]
+
+
+def test_what_waited_too_long_expires_with_the_pump(sending: Start) -> None:
+    issue = sending(1)
+    hours_ago = timezone.now() - timedelta(hours=25)
+    issue.deliveries.update(state="deferred", due_at=timezone.now() + timedelta(hours=1))
+    Issue.objects.filter(pk=issue.pk).update(started_at=hours_ago)
+    pump.pump(now=timezone.now())
+    assert states(issue) == {"expired": 1}
+
+
 @pytest.mark.parametrize("state", [Issue.State.DRAFT, Issue.State.PAUSED, Issue.State.SENT])
 def test_what_must_not_move_is_left_alone(sending: Start, state: str) -> None:
     issue = sending(1)

@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from digests import approval
 from digests.models import Delivery, Issue
-from digests.sending import claims, intents, lanes, merge
-from digests.sending.tests.conftest import ToldTransport, frozen_issue, states
+from digests.sending import audience, claims, intents, lanes, merge
+from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
 from digests.sending.transports.base import Copy
 from subscribers import consent, signup, suppression
-from subscribers.models import Newsletter, Subscription, Suppression
+from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -122,6 +122,20 @@ def test_a_pause_during_the_promise_waits_for_it(sending: Start) -> None:
             with pytest.raises(TimeoutError):
                 done.result(0.7)
         assert done.result(10) == 1
+
+
+def test_a_reader_who_is_deleted_during_a_plan_leaves_a_copy_without_a_reader(newsletter: Newsletter) -> None:
+    """No foreign key watches over it: the deletion waits for the plan, and sees its copies."""
+    subscribe(newsletter, 1)
+    issue = frozen_issue(newsletter)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert audience.plan(issue=issue, now=timezone.now()) == 1
+            gone = pool.submit(in_thread(lambda: Subscriber.objects.get().delete()))
+            with pytest.raises(TimeoutError):
+                gone.result(0.7)
+        gone.result(10)
+    assert Delivery.objects.get().subscriber_id is None
 
 
 @pytest.mark.parametrize("waiting", ["pending", "deferred"])
