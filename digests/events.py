@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from digests import bounces
 from digests.models import DeliveryEvent
+from digests.sending import statements
 from mailkit import addresses
 
 log = logging.getLogger(__name__)
@@ -108,9 +109,7 @@ def _insert(rows: list[dict[str, object]]) -> tuple[list[int], int]:
     if not rows:
         return [], 0
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(STORE, [json.dumps(rows, default=str)])
-            return [pk for (pk,) in cursor.fetchall()], 0
+        return _send(json.dumps(rows, default=str)), 0
     except (OperationalError, InterfaceError):
         raise
     except DatabaseError:
@@ -119,6 +118,20 @@ def _insert(rows: list[dict[str, object]]) -> tuple[list[int], int]:
             return [], 1
     alone = [_insert([row]) for row in rows]
     return [pk for stored, _ in alone for pk in stored], sum(failed for _, failed in alone)
+
+
+def _send(rows: str) -> list[int]:
+    """STORE, planned once for each connection; a connection that broke since it was last used is replaced.
+
+    Doing it twice is harmless, so it needs no question beforehand whether the connection still works.
+    """
+    try:
+        return [pk for (pk,) in statements.rows(STORE, [rows])]
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        return [pk for (pk,) in statements.rows(STORE, [rows])]
 
 
 def provider_name(name: str) -> str:

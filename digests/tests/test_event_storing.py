@@ -182,6 +182,20 @@ def test_one_that_the_database_refuses_keeps_out_no_other(
     assert set(DeliveryEvent.objects.values_list("event_id", flat=True)) == {"good", "fine"}
 
 
+def test_a_connection_that_broke_since_the_last_report_costs_nothing(
+    transactional_db: None, sent: Delivery, now: datetime
+) -> None:
+    """PostgreSQL was restarted between two reports: the second is stored all the same."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        mine = cursor.fetchone()
+    other = connections.create_connection("default")
+    with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", mine)
+
+    assert len(events.store(events=[copies.said("delivered", sent)], provider="x", now=now)) == 1
+
+
 def test_two_requests_with_the_same_events_do_not_wait_for_each_other_crosswise(
     transactional_db: None, sent: Delivery, now: datetime
 ) -> None:
