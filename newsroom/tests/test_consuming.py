@@ -8,7 +8,8 @@ import pytest
 from celery.signals import task_postrun
 from django.conf import settings
 
-from newsroom import consuming, metrics
+from newsroom import broker, consuming, metrics
+from newsroom.celery import app
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +55,16 @@ def test_without_redis_no_task_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "REDIS_URL", "unix:///there/is/no/redis.sock")
     finish_a_task("celery@one")
     assert consuming.ages() == {}
+
+
+def test_a_worker_never_gives_its_broker_up() -> None:
+    """Celery's own 100 tries are over after three quarters of an hour; None means for ever to celery and kombu."""
+    assert app.conf.broker_connection_max_retries is None
+    assert app.conf.broker_connection_retry
+    assert app.conf.broker_connection_retry_on_startup
+
+
+def test_celery_reaches_redis_by_the_mended_way() -> None:
+    with app.connection_for_read() as connection:
+        assert isinstance(connection.transport, broker.Transport)
+        assert isinstance(connection.default_channel, broker.Channel)
