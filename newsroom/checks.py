@@ -73,7 +73,7 @@ PRODUCTION: list[Rule] = [
         "newsroom.E006",
         _unverified_webhooks,
         "The provider's webhooks could be forged: no secret is set.",
-        "Set WEBHOOK_SECRET to user:password and put it in the webhook's URL, or the provider's key (docs/providers.md).",
+        "Set WEBHOOK_SECRET to user:password, also in the webhook's URL, or the provider's key (docs/providers.md).",
     ),
     (
         "newsroom.E007",
