@@ -121,7 +121,11 @@ def _shared(issue: Issue, now: datetime) -> Iterator[Reason]:
     hours, pace = report.hours(issue=issue, now=now), report.pace()
     if not hours.is_open:
         yield _closed(hours, issue, now)
-    if hours.left == 0:
+    if hours.allowed == 0:
+        yield Reason(
+            f"{hours.sender} may send nothing yet: its plan in WARMUP begins later.", "Wait; or change WARMUP."
+        )
+    elif hours.left == 0:
         more = f" with {hours.tomorrow:,} copies" if hours.tomorrow is not None else ""
         yield Reason(
             f"The {hours.allowed:,} copies that {hours.sender} may send today while it is warmed up are used up; "

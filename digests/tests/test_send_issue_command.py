@@ -258,19 +258,22 @@ def test_who_is_missing_is_said(newsletter: Newsletter, while_waiting: Callable[
     assert errors.getvalue() == "The audience was 2: the copies do not add up to it.\n"
 
 
-def test_a_dear_count_is_made_less_often(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dear_count_is_made_less_often_and_the_end_is_seen_at_once(
+    newsletter: Newsletter, while_waiting: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     issue = copies.issue(newsletter)
-    counted, waited = stats.progress, []
-    monkeypatch.setattr(stats, "progress", lambda issue: dataclasses.replace(counted(issue), cost=0.4))
+    counting, counted = stats.progress, []
 
-    def pass_time(seconds: float) -> None:
-        waited.append(seconds)
-        turn(issue, State.SENT)()
+    def dear(issue: Issue) -> stats.Progress:
+        counted.append(issue.state)
+        return dataclasses.replace(counting(issue), cost=60.0)
 
-    monkeypatch.setattr(time, "sleep", pass_time)
+    monkeypatch.setattr(stats, "progress", dear)
+    while_waiting(*[lambda: None] * 5, turn(issue, State.SENT))
+
     send(issue, "--wait")
 
-    assert waited == [8.0]
+    assert counted == [State.SENDING, State.SENT]
 
 
 def test_it_is_the_same_approval_as_everywhere(digest: Issue) -> None:

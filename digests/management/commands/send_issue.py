@@ -68,14 +68,15 @@ class Command(BaseCommand):
         self.stdout.write(" ".join(stats.pace()))
         while True:
             issue.refresh_from_db()
-            found = stats.progress(issue)
+            # Its state is read each time; a count that is dear is not, unless the state has changed.
+            found = stats.watched(issue)
             is_last = issue.state not in UNDER_WAY
             reasons = standstill.reasons(issue=issue, progress=found, now=timezone.now())
             screen.show(_line(issue, found), reasons=[] if is_last else reasons, last=is_last)
             if is_last:
                 self._account(found, reasons)
                 return
-            time.sleep(max(POLL_SECONDS, stats.REST * found.cost))
+            time.sleep(POLL_SECONDS)
 
     def _account(self, found: stats.Progress, reasons: list[standstill.Reason]) -> None:
         """What became of everybody, and what is left to a person."""

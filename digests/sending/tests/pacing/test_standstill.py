@@ -97,6 +97,7 @@ def test_a_new_senders_day_is_used_up(issue: Issue, pace: Pace) -> None:
     found = told(issue, now)
     assert "The 200 copies that young.example may send today while it is warmed up are used up" in found
     assert "continues on 2026-11-23 at 01:00 (Europe/Berlin) with 300 copies. Wait; or change WARMUP" in found
+    assert "young.example may send nothing yet" in told(issue, now - timedelta(days=1))
 
 
 def test_the_limit_of_an_hour_is_used_up(issue: Issue, pace: Pace) -> None:
