@@ -1,10 +1,13 @@
 """How far an issue is: one count by state, and one by reason of what is put off."""
 
 import dataclasses
+from collections.abc import Iterator
 from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.db.models import DateTimeField, Value
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -14,6 +17,15 @@ from digests.tests import copies
 from subscribers.models import Newsletter
 
 State = Delivery.State
+
+
+@pytest.fixture(autouse=True)
+def _one_instant(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The clocks of the test and of the database stand still together: between two lines a machine may take seconds."""
+    moment = timezone.now()
+    monkeypatch.setattr(stats, "Now", lambda: Value(moment, output_field=DateTimeField()))
+    with time_machine.travel(moment, tick=False):
+        yield
 
 
 @pytest.fixture
