@@ -135,3 +135,19 @@ def test_what_was_promised_is_not_given_back(sending: Start) -> None:
     issue.deliveries.filter(pk=batch.ids[0]).update(state="attempting")
     assert claims.release(batch=batch) == 1
     assert states(issue) == {"attempting": 1, "pending": 1}
+
+
+def test_only_what_this_lane_promised_is_held_for_longer(sending: Start) -> None:
+    """Neither what is settled or back in the queue meanwhile, nor what another lane took."""
+    issue = sending(3)
+    batch = claimed(issue)
+    settled, taken, ours = issue.deliveries.order_by("pk")
+    issue.deliveries.update(state="attempting")
+    issue.deliveries.filter(pk=settled.pk).update(state="uncertain", lease_until=None)
+    issue.deliveries.filter(pk=taken.pk).update(fence=batch.fence + 1)
+    before = dict(issue.deliveries.values_list("pk", "lease_until"))
+
+    intents.renew(batches=[batch], lease_seconds=3_600)
+
+    after = dict(issue.deliveries.values_list("pk", "lease_until"))
+    assert {pk for pk in after if after[pk] != before[pk]} == {ours.pk}
