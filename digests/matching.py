@@ -40,7 +40,11 @@ def find(rows: Sequence[DeliveryEvent]) -> Found:
 
 
 def _copies() -> QuerySet[Delivery]:
-    return Delivery.objects.select_related("subscriber", "issue").defer("issue__introduction")
+    """What is read of a copy, its reader and its issue, for hundreds at a time; anything else costs a query."""
+    copies = Delivery.objects.select_related("subscriber").prefetch_related("issue")
+    return copies.only(
+        "uuid", "issue", "state", "remote_id", "subscriber__address_hash", "subscriber__tracking_consent"
+    )
 
 
 def _by_remote_id(rows: Sequence[DeliveryEvent]) -> dict[int, Delivery]:
