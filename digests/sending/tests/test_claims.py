@@ -151,3 +151,14 @@ def test_only_what_this_lane_promised_is_held_for_longer(sending: Start) -> None
 
     after = dict(issue.deliveries.values_list("pk", "lease_until"))
     assert {pk for pk in after if after[pk] != before[pk]} == {ours.pk}
+
+
+@pytest.mark.parametrize("state", [Issue.State.PAUSED, Issue.State.CANCELLED])
+def test_what_a_dead_lane_held_is_recovered_whatever_became_of_the_issue(sending: Start, state: str) -> None:
+    issue = sending(2)
+    batch = claimed(issue)
+    issue.deliveries.filter(pk=batch.ids[0]).update(state="attempting")
+    expire_leases(issue, timezone.now() - timedelta(seconds=1))
+    Issue.objects.filter(pk=issue.pk).update(state=state)
+    assert claims.recover() == 2
+    assert states(issue) == {"uncertain": 1, "pending": 1}
