@@ -105,7 +105,7 @@ class Place:
         share = len(events) / len(set(requests))
         _say(name, "acknowledged", len(requests) * share / answers.lasted, "events/s", requests=len(requests))
         _say(name, "p50", statistics.median(answers.seconds) * 1000, "ms")
-        _say(name, "p99", statistics.quantiles(answers.seconds, n=100)[98] * 1000, "ms")
+        _say(name, "p99", statistics.quantiles(answers.seconds, n=100, method="inclusive")[98] * 1000, "ms")
         _say(name, "max", max(answers.seconds) * 1000, "ms")
         _say(name, "refused", sum(status != 200 for status in answers.statuses), "requests")
         # Openings of readers who did not agree are dropped when they are looked at; of all else there is a row.
