@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from digests.models import Issue
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Results are written when there is room for the next copies, and no later than this.
 SETTLE_AFTER_SECONDS: Final = 1.0
+# While copies are on the wire, nobody waits longer than this for the database: `late` writes the results.
+SETTLE_ON_THE_WAY_SECONDS: Final = 2.0
 # A lane with copies on the wire that got no permit for more of them asks again so much later.
 ASK_AGAIN_SECONDS: Final = 0.1
 
@@ -77,6 +79,7 @@ class _Lane:
         self.after = issue.copies_after
         self.session = connection.connection
         self.ending: Ending | None = None
+        self.is_away = False
         self.in_flight: dict[int, tuple[claims.Batch, Copy]] = {}
         self.results: list[Outcome] = []
         self.settled_at = self.renewed_at = self.wants_at = time.monotonic()
@@ -97,24 +100,31 @@ class _Lane:
     def _more(self) -> Sequence[Copy]:
         """Between two events on the wire: write results, keep the leases, and fill up what is in flight.
 
-        A database that goes away here ends the lane, but not before what is on the wire was answered.
+        A database that goes away here ends the lane, but not before what is on the wire was answered:
+        from then on the lane only keeps its leases, as far as it can, and writes its results at the end.
         """
+        now = time.monotonic()
         try:
-            return self._refill(time.monotonic())
-        except intents.LOST:
-            log.warning("the database was away while copies were on the wire")
+            self._keep_leases(now)
+            return () if self.is_away else self._refill(now)
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("the database failed while copies were on the wire (%s)", type(error).__name__)
+            self.is_away = True
             self.ending = Ending.UNHELD
+            connection.close()
             return ()
+
+    def _keep_leases(self, now: float) -> None:
+        if now > self.renewed_at + self.lease / 3:
+            self.renewed_at = now
+            batches = {batch.fence: batch for batch, _ in self.in_flight.values()}
+            intents.renew(batches=batches.values(), lease_seconds=self.lease)
 
     def _refill(self, now: float) -> Sequence[Copy]:
         room = self.bound - len(self.in_flight) + len(self.results)
         has_room = room >= max(1, self.bound // 4) and now >= self.wants_at
         if self.results and (has_room or now > self.settled_at + SETTLE_AFTER_SECONDS):
-            self._settle()
-        if now > self.renewed_at + self.lease / 3:
-            batches = {batch.fence: batch for batch, _ in self.in_flight.values()}
-            intents.renew(batches=batches.values(), lease_seconds=self.lease)
-            self.renewed_at = now
+            self._settle(patience=SETTLE_ON_THE_WAY_SECONDS)
         return self._take(room, patience=0) if has_room else ()
 
     def _take(self, wanted: int, *, patience: float) -> Sequence[Copy]:
@@ -173,7 +183,7 @@ class _Lane:
         self.in_flight |= {copy.delivery_id: (batch, copy) for copy in copies}
         return copies
 
-    def _settle(self) -> None:
+    def _settle(self, *, patience: float = outcomes.SETTLE_SECONDS) -> None:
         """Write what became of the copies that were answered."""
         results, self.results = self.results, []
         self.settled_at = time.monotonic()
@@ -183,7 +193,7 @@ class _Lane:
         stages.reached("settling")
         settled = [self.in_flight.pop(result.delivery_id) for result in results]
         batches = {batch.fence: batch for batch, _ in settled}
-        outcomes.settle(batches=batches.values(), outcomes=results, tripped=tripped is not None)
+        outcomes.settle(batches=batches.values(), outcomes=results, tripped=tripped is not None, patience=patience)
         stages.reached("settled")
         # What it learns for the next batch must never stand between an outcome and its row.
         self.gate.learn(copies=[copy for _, copy in settled], results=results)
@@ -191,7 +201,7 @@ class _Lane:
             self._pause(tripped)
             self.ending = Ending.STOPPED
         elif all(result.unreachable for result in results):
-            self.ending = Ending.AWAY
+            self.ending = self.ending or Ending.AWAY
 
     def _pause(self, reason: str) -> None:
         log.warning("issue %s was paused by the breaker", self.issue.pk)
