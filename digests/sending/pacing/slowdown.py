@@ -32,10 +32,13 @@ def holds(*, outcomes: Sequence[Outcome], domains: Mapping[int, str], way: str) 
     """Which subjects are to be slowed down, and for how many seconds nothing may leave for them.
 
     `domains` gives the mail domain of each delivery, `way` the subject of the relay or provider. A
-    refusal that names no reader is the relay's; one of a reader is the reader's mail domain's.
+    refusal that names no reader is the relay's; one of a reader is the reader's mail domain's. A
+    session that was refused says that there are enough of them, not that those go too fast.
     """
     found: dict[str, float] = defaultdict(float)
-    for outcome in filter(is_too_fast, outcomes):
+    for outcome in outcomes:
+        if not is_too_fast(outcome) or (outcome.unreachable and outcome.retry_after is None):
+            continue
         subject = way if _speaks_for_itself(outcome) else f"domain:{domains.get(outcome.delivery_id, '')}"
         found[subject] = max(found[subject], float(min(outcome.retry_after or 0, LONGEST_HOLD_SECONDS)))
     if sum(subject != way for subject in found) >= DOMAINS_OF_A_RELAY:

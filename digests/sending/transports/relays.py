@@ -83,29 +83,35 @@ class RelayTransport:
 
     def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`."""
+        later: list[Sequence[Copy]] = [copies]
+        while later:
+            yield from self._hand_over(later.pop(0), more, later)
+
+    def _hand_over(self, copies: Sequence[Copy], more: More, later: list[Sequence[Copy]]) -> Iterator[Outcome]:
         waiting = {copy.delivery_id: copy for copy in copies}
-        later: list[Sequence[Copy]] = []
         failed: dict[int, Outcome] = {}
-        preferred = self._preferred_by(copies)
-        for place, name in enumerate(self._order(preferred)):
+        order = self._order(self._preferred_by(copies))
+        # Whose permit it is takes what the others have no permit for.
+        own = self._preferred_by(copies) or order[0]
+        for place, name in enumerate(order):
             batch = list(waiting.values())
-            if place:
+            if name != own:
                 batch = batch[: self._permits(name, len(batch))]
-            further = nothing_more if place else functools.partial(self._further, name, more, waiting, later)
+            further = functools.partial(self._further, "" if place else name, more, waiting, later)
+            has_failed = False
             for outcome in self._open[name].hand_over(batch, more=further) if batch else ():
                 if outcome.unreachable:
+                    has_failed = True
                     failed[outcome.delivery_id] = outcome
                 else:
                     for known in (waiting, failed, self._preferred):
                         known.pop(outcome.delivery_id, None)
                     yield outcome
             if not waiting:
-                break
-            if not failed.keys().isdisjoint(copy.delivery_id for copy in batch):
+                return
+            if has_failed:
                 self._shared.rest(subject=name, seconds=REST_SECONDS)
         yield from map(functools.partial(self._put_off, failed), waiting)
-        for others in later:
-            yield from self.hand_over(others)
 
     def _further(self, name: str, more: More, waiting: dict[int, Copy], later: list[Sequence[Copy]]) -> Sequence[Copy]:
         """More for this server; what has a permit for another one comes later."""
@@ -130,10 +136,12 @@ class RelayTransport:
         return last._replace(code="", retry_after=RETURN_SECONDS, about_us=False)
 
     def _order(self, first: str) -> list[str]:
-        """The preferred server, then the others by weight, those that rest last."""
+        """The preferred server, then the others by weight; after all of them those that rest."""
         rests = self._shared.resting(subjects=list(self._relays))
-        others = sorted(self._relays.values(), key=lambda relay: (relay.name in rests, -relay.weight))
-        return sorted((relay.name for relay in others), key=lambda name: name != first)
+        others = sorted(
+            self._relays.values(), key=lambda relay: (relay.name in rests, relay.name != first, -relay.weight)
+        )
+        return [relay.name for relay in others]
 
     def _permits(self, name: str, count: int) -> int:
         """How many copies a server takes that were meant for another one, within its own limit."""

@@ -104,6 +104,12 @@ class SmtpTransport:
 
     def _turn(self) -> list[Outcome]:
         """Open what sessions are wanted, wait for something to happen, and return what became known."""
+        # A copy that comes back from a session that ended goes to one that has nothing to do.
+        outcomes = [
+            one for line in list(self._lines.values()) if self._queue and line.is_idle for one in self._advance(line)
+        ]
+        if outcomes:
+            return outcomes
         doors = self._doors()
         if self._down is not None and not self._is_busy and not doors.opening:
             return self._give_up(self._down)

@@ -77,6 +77,19 @@ def test_a_server_that_cannot_be_reached_costs_nobody_a_copy(
     assert limits.shared().resting(subjects=[f"relay:127.0.0.1:{NOWHERE}"]), "it is left alone for a while"
 
 
+def test_a_server_that_rests_is_not_waited_for(settings: Any, servers: Callable[..., list[smtp_server.Server]]) -> None:
+    """Copies that were promised for it before it failed go to the others first."""
+    hanging, good = servers({"rules": [{"at": "CONNECT", "do": "silence"}]}, {})
+    use(settings, smtp(hanging.port), smtp(good.port))
+    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
+    limits.shared().rest(subject=f"relay:127.0.0.1:{hanging.port}", seconds=30)
+    transport.prefer(delivery_ids=range(10), relay=f"relay:127.0.0.1:{hanging.port}")
+    outcomes = list(transport.hand_over(copies(10)))
+    transport.close()
+    assert {one.state for one in outcomes} == {"accepted"}
+    assert hanging.connections == 0
+
+
 @pytest.mark.parametrize(
     ("at", "state"), [("CONNECT", "accepted"), ("EHLO", "accepted"), ("MAIL", "deferred"), ("FINAL", "uncertain")]
 )

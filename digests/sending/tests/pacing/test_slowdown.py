@@ -30,6 +30,12 @@ def outcome(
     return Outcome(number, "deferred", phase, reason, code, retry_after=retry_after)
 
 
+def test_a_session_too_many_slows_nobody_down() -> None:
+    """A server with room for three sessions must not be sent one copy a second."""
+    assert slowdown.holds(outcomes=[outcome("421 4.7.0", Phase.SESSION)], domains={}, way=WAY) == {}
+    assert slowdown.holds(outcomes=[outcome("429", Phase.SESSION, retry_after=7)], domains={}, way=WAY) == {WAY: 7}
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
