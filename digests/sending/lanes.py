@@ -183,7 +183,7 @@ class _Lane:
         self.in_flight |= {copy.delivery_id: (batch, copy) for copy in copies}
         return copies
 
-    def _settle(self, *, patience: float = outcomes.SETTLE_SECONDS) -> None:
+    def _settle(self, *, patience: float | None = None) -> None:
         """Write what became of the copies that were answered."""
         results, self.results = self.results, []
         self.settled_at = time.monotonic()

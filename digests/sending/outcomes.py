@@ -50,20 +50,20 @@ WHERE delivery.id = result.id AND issue.id = delivery.issue_id
 
 
 def settle(
-    *, batches: Collection[claims.Batch], outcomes: Sequence[Outcome], tripped: bool, patience: float = SETTLE_SECONDS
+    *, batches: Collection[claims.Batch], outcomes: Sequence[Outcome], tripped: bool, patience: float | None = None
 ) -> int:
     """Write the outcomes of an issue's batches in one statement; return how many rows took theirs.
 
     A refusal that is about us leaves the copy deferred, for the day when the cause is mended; only
     when it comes a second time and the issue goes on without trouble (not `tripped`) is it final.
-    A database that is away is waited for; after `patience` seconds the error is raised, and the process
+    A database that is away is waited for; after `patience` seconds (SETTLE_SECONDS) the error is raised, and the process
     goes on trying beside its other work.
     """
     if not outcomes:
         return 0
     parameters = _parameters(batches, outcomes, tripped)
     issue_id = next(iter(batches)).issue_id
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (SETTLE_SECONDS if patience is None else patience)
     try:
         while True:
             try:
