@@ -56,8 +56,8 @@ def settle(
 
     A refusal that is about us leaves the copy deferred, for the day when the cause is mended; only
     when it comes a second time and the issue goes on without trouble (not `tripped`) is it final.
-    A database that is away is waited for; after `patience` seconds (SETTLE_SECONDS) the error is raised, and the process
-    goes on trying beside its other work.
+    A database that is away is waited for; after `patience` seconds, SETTLE_SECONDS if it is None, the
+    error is raised, and the process goes on trying beside its other work.
     """
     if not outcomes:
         return 0
