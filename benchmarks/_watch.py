@@ -17,7 +17,7 @@ from digests.models import Delivery, Issue
 from digests.sending import tasks
 from newsroom.celery import app
 
-SAMPLE_SECONDS = 0.2
+SAMPLE_SECONDS = 0.5
 
 
 @contextlib.contextmanager
