@@ -6,12 +6,11 @@ the middle has done nothing, and the rows are still due. An event whose copy is 
 still on its way, is looked at again after ever longer times, for a day.
 """
 
-import contextlib
 import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,7 +19,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from digests import effects, events, matching
+from digests import effects, events, locks, matching
 from digests.effects import Effect
 from digests.models import Delivery, DeliveryEvent
 
@@ -72,7 +71,7 @@ def settle(*, now: datetime, seconds: float = TASK_SECONDS) -> int | None:
     and what was under way is still due.
     """
     settled, end = 0, time.monotonic() + seconds
-    with _sole_worker() as alone:
+    with locks.alone(SETTLE_LOCK) as alone:
         while alone:
             taken, done = _settle_batch(now)
             settled += done
@@ -219,17 +218,3 @@ def _next_look(row: DeliveryEvent, now: datetime) -> datetime:
     """After half as long as it has waited: soon at first, seldom at last, and once when its day is over."""
     following = now + min(max((now - row.received_at) / 2, SOONEST), LATEST)
     return max(min(following, row.received_at + PARKED_FOR), now + SOONEST)
-
-
-@contextlib.contextmanager
-def _sole_worker() -> Iterator[bool]:
-    """Whether nobody else works on events; the lock is given back even by a connection that breaks."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [SETTLE_LOCK])
-        alone = bool(cursor.fetchone()[0])
-    try:
-        yield alone
-    finally:
-        if alone and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [SETTLE_LOCK])

@@ -16,9 +16,9 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 
-from digests import pulse
+from digests import locks, pulse
 from digests.returns import arrivals
 from digests.returns.imap import ImapBox
 from digests.returns.pop3 import PopBox
@@ -101,7 +101,7 @@ def read(*, account: dict[str, Any], now: datetime, seconds: float = PASS_SECOND
     A database that goes away raises its own error, and the mail at hand stays unread.
     """
     found = Pass()
-    with _alone() as alone:
+    with locks.alone(READER_LOCK) as alone:
         found.busy = not alone
         if alone:
             with _opened(account, seconds) as box:
@@ -153,17 +153,3 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         return "There is no such folder in the mailbox that RETURNS_URL names."
     return f"The mailbox for returned mail could not be read to its end ({type(error).__name__})."
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether nobody else holds the reader's lock; it is given back even by a connection that breaks."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [READER_LOCK])
-        alone = bool(cursor.fetchone()[0])
-    try:
-        yield alone
-    finally:
-        if alone and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [READER_LOCK])

@@ -7,13 +7,14 @@ import enum
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
+from digests import locks
 from digests.models import Issue
 from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, stages, transports, witness
 from digests.sending.pacing import gate
@@ -47,7 +48,7 @@ def run(*, issue_id: int, lane: int) -> Ending:
     At most COPIES_IN_FLIGHT copies are promised and not yet settled. Two tasks for one lane never
     run at the same time: the second finds the lane held and ends.
     """
-    with _hold(issue_id, lane) as held:
+    with locks.alone(_key(issue_id, lane)) as held:
         if not held:
             return Ending.BUSY
         issue = Issue.objects.under_way().select_related("newsletter", "snapshot").filter(pk=issue_id).first()
@@ -216,17 +217,7 @@ class _Lane:
         closing.sweep_cancelled(issue_id=self.issue.pk)
 
 
-@contextlib.contextmanager
-def _hold(issue_id: int, lane: int) -> Iterator[bool]:
-    """Hold the lane by a lock of this database session, which a killed process loses with its connection."""
+def _key(issue_id: int, lane: int) -> int:
+    """The number of the lane's lock."""
     digest = hashlib.sha256(f"lane {issue_id} {lane}".encode()).digest()
-    key = int.from_bytes(digest[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-        held = bool(cursor.fetchone()[0])
-    try:
-        yield held
-    finally:
-        if held and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+    return int.from_bytes(digest[:8], "big", signed=True)
