@@ -17,9 +17,8 @@ from anymail.signals import EventType
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests import bounces
+from digests import bounces, statements
 from digests.models import DeliveryEvent
-from digests.sending import statements
 from mailkit import addresses
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import dataclasses
 
 from django.conf import settings
 
-from digests.sending import statements
+from digests import statements
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

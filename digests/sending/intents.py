@@ -10,8 +10,9 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from digests import statements
 from digests.models import Delivery, Issue
-from digests.sending import claims, merge, stages, statements
+from digests.sending import claims, merge, stages
 from digests.sending.transports.base import Copy
 from subscribers.models import Subscription
 

@@ -14,7 +14,8 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests.sending import claims, closing, late, statements
+from digests import statements
+from digests.sending import claims, closing, late
 from digests.sending.pacing import backoff, slowdown
 from digests.sending.transports.base import Outcome
 

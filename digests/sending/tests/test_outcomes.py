@@ -106,19 +106,20 @@ def test_settling_twice_changes_nothing(sending: Start) -> None:
 def test_a_database_that_is_away_is_waited_for(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = sending(1)
     batch = attempting(issue)
-    honest = connection.cursor
+    honest = connection.ensure_connection
     failures = [OperationalError("the server went away")] * 2
 
-    def cursor() -> object:
+    def ensure_connection() -> None:
         if failures:
             raise failures.pop()
-        return honest()
+        honest()
 
-    monkeypatch.setattr(connection, "cursor", cursor)
+    monkeypatch.setattr(connection, "ensure_connection", ensure_connection)
     monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
     assert outcomes.settle(batches=[batch], outcomes=[done], tripped=False) == 1
+    assert not failures
 
 
 def test_a_late_promise_to_try_again_leaves_the_copy_on_the_list(sending: Start) -> None:

@@ -159,35 +159,35 @@ def test_what_is_not_smtp_is_refused(line: bytes) -> None:
         wire.ReplyParser().feed(line)
 
 
-def test_a_session_that_is_slow_to_begin_holds_up_no_other() -> None:
-    sending = {"TIMEOUTS": {"connect": 60, "command": 60, "final": 60}, "CONNECTIONS": 2, "MESSAGES_PER_CONNECTION": 9}
-    rules = [{"at": "CONNECT", "do": "silence", "skip": 1, "times": 1}]
+def patiently(server: smtp_server.Server, count: int, *, connections: int) -> dict[int, str]:
+    """What became of each copy, by a transport that would itself wait for a minute; we do so for half of one."""
+    smtp = {"host": "localhost", "port": server.port, "username": "", "password": "", "tls": "none"}
+    timeouts = {"connect": 60, "command": 60, "final": 60}
+    sending = {"TIMEOUTS": timeouts, "CONNECTIONS": connections, "MESSAGES_PER_CONNECTION": 9}
+    sender = SmtpTransport(smtp=smtp, sending=sending)
     answered: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    threading.Thread(target=lambda: [*map(answered.put, sender.hand_over(copies(count)))], daemon=True).start()
+    found = [answered.get(timeout=30) for _ in range(count)]
+    sender.close()
+    return {one.delivery_id: one.state for one in found}
+
+
+def test_a_session_that_is_slow_to_begin_holds_up_no_other() -> None:
+    rules = [{"at": "CONNECT", "do": "silence", "skip": 1, "times": 1}]
     with smtp_server.running({"rules": rules}) as server:
-        smtp = {"host": "localhost", "port": server.port, "username": "", "password": "", "tls": "none"}
-        sender = SmtpTransport(smtp=smtp, sending=sending)
-        threading.Thread(target=lambda: [*map(answered.put, sender.hand_over(copies(30)))], daemon=True).start()
         # Three sessions one after the other carry them, while the silent one keeps its place.
-        outcomes = [answered.get(timeout=30) for _ in range(30)]
-        sender.close()
-    assert Counter(one.state for one in outcomes) == {"accepted": 30}
+        outcomes = patiently(server, 30, connections=2)
+    assert Counter(outcomes.values()) == {"accepted": 30}
     assert server.connections == 5
 
 
 def test_what_stood_behind_a_copy_whose_session_ended_goes_to_one_with_nothing_to_do() -> None:
     """No further session is allowed, and nobody else would give the idle one its work."""
-    sending = {"TIMEOUTS": {"connect": 60, "command": 60, "final": 60}, "CONNECTIONS": 3, "MESSAGES_PER_CONNECTION": 9}
     rules = [
         {"at": "CONNECT", "do": "reply", "reply": "421 4.7.0 Too many sessions", "skip": 2},
         {"at": "DOT", "match": "^r0@", "do": "delay", "seconds": 0.5},
         {"at": "ACCEPTED", "match": "^r0@", "do": "close"},
     ]
-    answered: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
     with smtp_server.running({"rules": rules}) as server:
-        smtp = {"host": "localhost", "port": server.port, "username": "", "password": "", "tls": "none"}
-        sender = SmtpTransport(smtp=smtp, sending=sending)
-        threading.Thread(target=lambda: [*map(answered.put, sender.hand_over(copies(8)))], daemon=True).start()
-        found = [answered.get(timeout=20) for _ in range(8)]
-        sender.close()
-    outcomes = {one.delivery_id: one.state for one in found}
+        outcomes = patiently(server, 8, connections=3)
     assert outcomes == {0: "uncertain"} | dict.fromkeys(range(1, 8), "accepted")

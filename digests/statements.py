@@ -1,8 +1,8 @@
-"""The engine's own SQL, planned once for each connection.
+"""Our own SQL, planned once for each connection.
 
-Django sends every statement as text, to be parsed and planned anew each time; for those that a lane
-sends for every batch, the planning took as long as the work. These are prepared (psycopg's
-`prepare=True`) and their values travel beside them.
+Django sends every statement as text, to be parsed and planned anew each time. For those that a lane
+sends for every batch, or a web process for every report, the planning took as long as the work.
+These are prepared (psycopg's `prepare=True`) and their values travel beside them.
 """
 
 from __future__ import annotations
