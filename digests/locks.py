@@ -1,6 +1,7 @@
 """Locks of a database session: for what only one process of all hosts may do at a time."""
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 
 from django.db import connection
@@ -21,3 +22,8 @@ def alone(key: int) -> Iterator[bool]:
         if held and connection.is_usable():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def number(words: str) -> int:
+    """The key of a lock that is known by words, as "lane 7 0"."""
+    return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big", signed=True)

@@ -104,6 +104,8 @@ class Issue(models.Model):
     # Its copies' ids are greater than the first and at most the second: a lane walks over these rows only.
     copies_after = models.BigIntegerField(default=0, editable=False)
     copies_until = models.BigIntegerField(default=0, editable=False)
+    # While the audience is being planned: the readers up to this one are.
+    readers_after = models.BigIntegerField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -119,14 +121,15 @@ class Issue(models.Model):
                 name="issue_once_per_period",
             ),
             models.UniqueConstraint(fields=["newsletter", "number"], name="issue_number_once"),
-            models.CheckConstraint(
-                condition=Q(state__in=ISSUE_STATES),
-                name="issue_state_is_known",
-            ),
+            models.CheckConstraint(condition=Q(state__in=ISSUE_STATES), name="issue_state_is_known"),
             models.CheckConstraint(
                 condition=Q(state__in=["draft", "scheduled", "preparing", "cancelled"])
                 | Q(number__isnull=False, audience_count__isnull=False),
                 name="issue_sending_is_planned",
+            ),
+            models.CheckConstraint(
+                condition=Q(readers_after__isnull=True) | Q(state__in=["sending", "paused", "cancelled"]),
+                name="issue_ended_is_planned_whole",
             ),
         ]
         indexes = [

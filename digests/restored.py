@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from digests import approval, composing
 from digests.models import Delivery, Issue
-from digests.sending import witness
+from digests.sending import audience, witness
 from subscribers.models import Letter
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def hold(*, now: datetime) -> Held:
         drafts = _reopen(now)
         under_way = Issue.objects.select_for_update().filter(state__in=[State.SENDING, State.PAUSED])
         paused = list(under_way.order_by("pk"))
-        uncertain = sum(map(_pause, paused))
+        uncertain = sum(_pause(issue, now) for issue in paused)
         letters = _give_up_letters(now)
         fence = _move_fences_on()
     # Only now: what was noted must count until it is settled.
@@ -76,11 +76,14 @@ def _reopen(now: datetime) -> list[Issue]:
     return [approval.reopen(issue=issue, reason=LOOK_AGAIN, now=now) for issue in due.order_by("pk")]
 
 
-def _pause(issue: Issue) -> int:
+def _pause(issue: Issue, now: datetime) -> int:
     """Return how many copies are uncertain by it."""
     highest = witness.highest(issue_id=issue.pk)
     if not highest and issue.state_reason == SOME_UNCERTAIN:
         return 0
+    if issue.readers_after is not None and highest > issue.copies_until:
+        # Readers were planned and mailed who have no row here; nobody knows which of the rest they are.
+        highest = _plan_rest(issue, now)
     open_copies = Q(state__in=Delivery.OPEN) & Q(pk__lte=highest)
     uncertain = issue.deliveries.filter(open_copies).update(
         state=Delivery.State.UNCERTAIN,
@@ -91,8 +94,15 @@ def _pause(issue: Issue) -> int:
         due_at=None,
     )
     issue.state, issue.state_reason = State.PAUSED, SOME_UNCERTAIN if highest else UNKNOWN
-    issue.save(update_fields=["state", "state_reason", "updated_at"])
+    issue.save(update_fields=["state", "state_reason", *audience.REACHED, "updated_at"])
     return uncertain
+
+
+def _plan_rest(issue: Issue, now: datetime) -> int:
+    """Return the id of the issue's last copy."""
+    while issue.readers_after is not None:
+        audience.plan(issue=issue, now=now)
+    return issue.copies_until
 
 
 def _give_up_letters(now: datetime) -> int:

@@ -80,6 +80,10 @@ def _sending(issue: Issue, progress: Progress, now: datetime) -> Iterator[Reason
         shared = list(_shared(issue, now))
         yield from shared
         yield from _rows(issue, progress, now, is_explained=bool(shared) or pulse.clock_is_late(now=now))
+    elif progress.is_planning and _quiet(issue, progress, now) >= QUIET_SECONDS:
+        yield Reason(
+            "Its next readers are being looked for; if a worker died at it, another goes on within a minute.", NOTHING
+        )
     yield from _uncertain(issue, progress)
 
 
@@ -175,7 +179,7 @@ def _rows(issue: Issue, progress: Progress, now: datetime, *, is_explained: bool
             "Wait; or mend what the mail servers complain of.",
             (f"manage.py deliveries {issue.pk} --state deferred",),
         )
-    quiet = (now - (progress.moved_at or issue.started_at or now)).total_seconds()
+    quiet = _quiet(issue, progress, now)
     if is_explained or quiet < QUIET_SECONDS or progress.open == progress.deferred:
         return
     in_hands = counts[Delivery.State.CLAIMED] + counts[Delivery.State.ATTEMPTING]
@@ -195,6 +199,11 @@ def _rows(issue: Issue, progress: Progress, now: datetime, *, is_explained: bool
         )
     else:
         yield Reason(f"Nothing has moved for {spoken(seconds=quiet)}, and nothing is known to hold it.", SEE_WORKERS)
+
+
+def _quiet(issue: Issue, progress: Progress, now: datetime) -> float:
+    """Seconds since anything of it moved."""
+    return (now - (progress.moved_at or issue.started_at or now)).total_seconds()
 
 
 def _uncertain(issue: Issue, progress: Progress) -> Iterator[Reason]:

@@ -19,7 +19,7 @@ CANCELLED_AT_ONCE = 10_000
 
 @transaction.atomic
 def close(*, issue_id: int, now: datetime) -> Issue.State | None:
-    """Close an issue with no open copy; return its state then, None when it is not at its end.
+    """Close an issue whose audience is complete and has no open copy; return its state then, None before its end.
 
     One that was closed with exceptions is looked at again: a late answer may have settled the last of them.
 
@@ -27,7 +27,8 @@ def close(*, issue_id: int, now: datetime) -> Issue.State | None:
     `sent` only when that holds and no reader may be without a copy.
     """
     ending = [Issue.State.SENDING, Issue.State.SENT_WITH_EXCEPTIONS]
-    issue = Issue.objects.select_for_update().filter(pk=issue_id, state__in=ending).first()
+    planned = Issue.objects.filter(pk=issue_id, state__in=ending, readers_after__isnull=True)
+    issue = planned.select_for_update().first()
     if issue is None or issue.deliveries.filter(state__in=Delivery.OPEN).exists():
         return None
     counts = dict(issue.deliveries.values_list("state").annotate(count=Count("pk")).order_by())

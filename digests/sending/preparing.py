@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
-from digests import freezing
+from digests import freezing, locks
 from digests.models import Issue
-from digests.sending import audience, intents
+from digests.sending import audience, draining, intents
 from digests.sending.pacing import windows
 
 log = logging.getLogger(__name__)
@@ -19,7 +22,9 @@ STALE = "Not sent: it could not begin to leave in time. Its stories go into the 
 
 
 def prepare(*, issue_id: int, now: datetime) -> bool:
-    """Plan an approved issue whose hour has come; return whether it is being sent now.
+    """Begin an approved issue whose hour has come; return whether this call did.
+
+    After: the first portion of its audience is planned, so its lanes may run; `complete` plans the rest.
 
     May run any number of times, in several places at once. When a story of it was withdrawn since
     the approval, an issue that a person approved becomes a draft again; one that its newsletter
@@ -34,8 +39,49 @@ def prepare(*, issue_id: int, now: datetime) -> bool:
         if issue is None or not _still_true(issue, now):
             return False
         _start(issue, now)
-    log.info("issue %s is being sent to %s readers", issue_id, issue.audience_count)
+    log.info("issue %s is being sent, first to %s readers", issue_id, issue.audience_count)
     return True
+
+
+def complete(*, issue_id: int, now: datetime) -> bool:
+    """Plan what is missing of the audience of an issue that has begun; return whether there is more to look at.
+
+    Runs beside the lanes, in one place at a time, for at most LANE_SECONDS and a portion; whoever meets
+    another at it returns False at once. A portion is there as a whole or not at all, so any process may go
+    on where one died. A pause does not stop it; of an issue that was cancelled nothing more is planned.
+    """
+    if not _unfinished(issue_id).exists():
+        return False
+    ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
+    with locks.alone(locks.number(f"plan {issue_id}")) as held:
+        if not held:
+            return False
+        while _plan_more(issue_id, now):
+            if draining.asked() or time.monotonic() >= ends_at:
+                break
+    return True
+
+
+def _unfinished(issue_id: int) -> QuerySet[Issue]:
+    return Issue.objects.filter(pk=issue_id, state__in=[State.SENDING, State.PAUSED], readers_after__isnull=False)
+
+
+def _plan_more(issue_id: int, now: datetime) -> bool:
+    """One more portion; whether there is another. The issue's row, which every lane holds, is touched last."""
+    with transaction.atomic():
+        issue = _unfinished(issue_id).first()
+        if issue is None:
+            return False
+        began_after = issue.readers_after
+        audience.plan(issue=issue, now=now)
+        reached = {name: getattr(issue, name) for name in audience.REACHED}
+        if not _unfinished(issue_id).filter(readers_after=began_after).update(**reached):
+            transaction.set_rollback(True)
+            return False
+    log.info(
+        "issue %s has %s readers%s", issue_id, issue.audience_count, "" if issue.readers_after is None else " so far"
+    )
+    return issue.readers_after is not None
 
 
 def _may_begin(issue_id: int, now: datetime) -> bool:
@@ -51,11 +97,10 @@ def _may_begin(issue_id: int, now: datetime) -> bool:
 
 
 def _start(issue: Issue, now: datetime) -> None:
-    issue.audience_count = audience.plan(issue=issue, now=now)
+    audience.plan(issue=issue, now=now)
     issue.planned_at = issue.started_at = now
     issue.state = State.SENDING
-    planned = ["audience_count", "copies_after", "copies_until", "planned_at"]
-    issue.save(update_fields=[*planned, "started_at", "state", "updated_at"])
+    issue.save(update_fields=[*audience.REACHED, "planned_at", "started_at", "state", "updated_at"])
 
 
 def _still_true(issue: Issue, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from digests.sending import draining, lanes, pump
+from digests.sending import draining, lanes, preparing, pump
 
 
 def hint_wake(issue_id: int) -> None:
@@ -21,10 +21,17 @@ def hint_lane(issue_id: int, lane: int) -> None:
 
 @shared_task
 def wake_issue(issue_id: int) -> None:
-    """Plan, close or sweep an issue, and queue its lanes when it is being sent."""
-    if pump.wake(issue_id=issue_id, now=timezone.now()):
+    """Plan, close or sweep an issue, and queue its lanes when it is being sent.
+
+    The lanes begin with the first portion of the audience, and this task goes on with the others. Then
+    it looks once more, since a lane may have come to the end of what was there.
+    """
+    now = timezone.now()
+    if pump.wake(issue_id=issue_id, now=now):
         for lane in range(settings.SENDING["LANES"]):
             hint_lane(issue_id, lane)
+        if preparing.complete(issue_id=issue_id, now=now):
+            hint_wake(issue_id)
 
 
 @shared_task

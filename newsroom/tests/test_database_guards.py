@@ -66,6 +66,7 @@ STATEMENTS = {
     "delivery_once_per_reader": twice("digests_delivery", **OTHER_UUID),
     "delivery_state_is_known": becomes("digests_delivery", "state = 'lost'"),
     "digests_snapshot_issue_id_key": twice("digests_snapshot"),
+    "issue_ended_is_planned_whole": becomes("digests_issue", "readers_after = 1"),
     "issue_item_once_per_article": twice("digests_issueitem"),
     "issue_number_once": twice("digests_issue", period_key="other", **OTHER_UUID),
     "issue_once_per_period": twice("digests_issue", number=2, **OTHER_UUID),

@@ -80,7 +80,7 @@ class Command(BaseCommand):
 
     def _account(self, found: stats.Progress, reasons: list[standstill.Reason]) -> None:
         """What became of everybody, and what is left to a person."""
-        if found.total != found.audience:
+        if not found.conserved:
             self.stderr.write(f"The audience was {found.audience:,}: the copies do not add up to it.")
         for retry in found.retries:
             self.stdout.write(f"  put off: {retry.copies:,}, next at {retry.next_at:%H:%M:%S} UTC: {retry.reason}")
@@ -150,6 +150,8 @@ def _line(issue: Issue, progress: stats.Progress) -> str:
         return f"issue {issue.pk}: {state}"
     share = 100 * progress.done // progress.audience
     line = f"issue {issue.pk}: {state}, {progress.done:,} of {progress.audience:,} copies ({share} %)"
+    if progress.is_planning:
+        line += ", more readers are being added"
     if progress.rate:
         line += f", {progress.rate:,.3g} a second" if progress.rate < 100 else f", {progress.rate:,.0f} a second"
     if progress.open and progress.time_left:

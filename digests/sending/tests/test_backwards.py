@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from digests import approval, restored, uncertain
 from digests.models import Delivery, Issue
-from digests.sending import lanes, preparing, pump, witness
+from digests.sending import audience, lanes, preparing, pump, witness
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, refuse, states, subscribe
 from digests.sending.transports.base import Copy, Phase
@@ -221,6 +221,40 @@ def test_after_a_restore_the_issue_goes_on_with_those_who_certainly_got_none(
     without = set(issue.deliveries.values_list("pk", flat=True)) - {copy.delivery_id for copy in transport.taken}
     assert without <= set(issue.deliveries.filter(state="uncertain").values_list("pk", flat=True))
     assert issue.state == Issue.State.SENT_WITH_EXCEPTIONS
+
+
+@pytest.mark.parametrize("planned_on_the_other_side", [True, False])
+def test_after_a_restore_readers_who_were_planned_meanwhile_get_no_second_copy(
+    newsletter: Newsletter,
+    transport: ToldTransport,
+    send: Send,
+    monkeypatch: pytest.MonkeyPatch,
+    planned_on_the_other_side: bool,
+) -> None:
+    """The backup is of the time at which the audience was being planned: it has no rows for whoever came later."""
+    monkeypatch.setattr(audience, "FIRST_PORTION", SENT)
+    subscribe(newsletter, READERS)
+    issue = frozen_issue(newsletter)
+    assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    backup = transaction.savepoint()
+    if planned_on_the_other_side:
+        preparing.complete(issue_id=issue.pk, now=timezone.now())
+    send(issue)
+    go_back(issue, backup)
+    witness._own.clear()
+
+    call_command("after_restore")
+    issue.refresh_from_db()
+    approval.resume(issue=issue, now=timezone.now())
+    pump.wake(issue_id=issue.pk, now=timezone.now())
+    preparing.complete(issue_id=issue.pk, now=timezone.now())
+    send(issue)
+
+    issue.refresh_from_db()
+    assert (issue.state, issue.audience_count) == (Issue.State.SENT_WITH_EXCEPTIONS, READERS)
+    assert times(transport) == {1}
+    # Nobody is in doubt who certainly got none.
+    assert states(issue).get("accepted", 0) == (0 if planned_on_the_other_side else READERS - SENT)
 
 
 def test_after_a_restore_nothing_leaves_that_a_person_has_not_seen(

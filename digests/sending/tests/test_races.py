@@ -130,7 +130,7 @@ def test_a_reader_who_is_deleted_during_a_plan_leaves_a_copy_without_a_reader(ne
     issue = frozen_issue(newsletter)
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            assert audience.plan(issue=issue, now=timezone.now()) == 1
+            audience.plan(issue=issue, now=timezone.now())
             gone = pool.submit(in_thread(lambda: Subscriber.objects.get().delete()))
             with pytest.raises(TimeoutError):
                 gone.result(0.7)

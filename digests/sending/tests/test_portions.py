@@ -1,0 +1,260 @@
+"""A large audience is planned in portions: the first copies leave before the last reader was looked at."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.db import IntegrityError, connection, connections, transaction
+from django.utils import timezone
+
+from digests import approval, stats
+from digests.models import Delivery, Issue
+from digests.sending import audience, closing, draining, lanes, preparing, pump, tasks
+from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
+from subscribers.models import Newsletter, Subscriber, Subscription
+
+pytestmark = pytest.mark.django_db
+
+READERS = 11
+
+
+@pytest.fixture(autouse=True)
+def _small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audience, "FIRST_PORTION", 2)
+
+
+@pytest.fixture
+def begun(newsletter: Newsletter) -> Issue:
+    """An issue whose first portion is planned, as by a worker that died right after it."""
+    subscribe(newsletter, READERS)
+    issue = frozen_issue(newsletter)
+    assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    issue.refresh_from_db()
+    return issue
+
+
+def complete(issue: Issue) -> bool:
+    more = preparing.complete(issue_id=issue.pk, now=timezone.now())
+    issue.refresh_from_db()
+    return more
+
+
+def planned(issue: Issue) -> int:
+    """How many copies there are; what the issue says of them is true."""
+    issue.refresh_from_db()
+    ids = list(issue.deliveries.values_list("pk", flat=True))
+    assert issue.audience_count == len(ids)
+    assert issue.copies_after < min(ids) <= max(ids) <= issue.copies_until
+    assert stats.progress(issue).conserved
+    return len(ids)
+
+
+def test_the_first_copies_leave_before_the_last_reader_was_looked_at(begun: Issue, transport: ToldTransport) -> None:
+    assert planned(begun) == 2
+
+    assert lanes.run(issue_id=begun.pk, lane=0) is lanes.Ending.IDLE
+
+    begun.refresh_from_db()
+    assert (states(begun), begun.state) == ({"accepted": 2}, Issue.State.SENDING)
+
+
+def test_each_portion_is_as_large_as_all_before_it(begun: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draining, "asked", lambda: True)  # one portion, then the worker stops
+    found = []
+    while begun.readers_after is not None:
+        complete(begun)
+        found.append(planned(begun))
+    assert found == [4, 8, READERS]
+
+
+def test_no_portion_is_larger_than_a_transaction_should_be(begun: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draining, "asked", lambda: True)
+    monkeypatch.setattr(audience, "LARGEST_PORTION", 3)
+    found = []
+    while begun.readers_after is not None:
+        complete(begun)
+        found.append(planned(begun))
+    assert found == [4, 7, 10, READERS]
+
+
+def test_everybody_gets_one_whoever_plans(begun: Issue, transport: ToldTransport) -> None:
+    tasks.wake_issue(begun.pk)
+    lanes.run(issue_id=begun.pk, lane=0)
+    begun.refresh_from_db()
+    assert len({copy.recipient for copy in transport.taken}) == len(transport.taken) == READERS
+    assert (begun.state, begun.audience_count, begun.readers_after) == (Issue.State.SENT, READERS, None)
+
+
+def test_where_a_worker_died_the_clock_goes_on(begun: Issue, transport: ToldTransport) -> None:
+    lanes.run(issue_id=begun.pk, lane=0)
+    assert pump.pump(now=timezone.now()) == [begun.pk]
+    assert pump.wake(issue_id=begun.pk, now=timezone.now())
+    complete(begun)
+    assert planned(begun) == READERS
+
+
+def test_the_lanes_are_called_once_more_when_the_audience_is_complete(
+    begun: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints: list[int] = []
+    monkeypatch.setattr(tasks, "hint_wake", hints.append)
+    tasks.wake_issue(begun.pk)
+    tasks.wake_issue(begun.pk)
+    assert hints == [begun.pk]
+
+
+def test_a_task_that_took_its_time_leaves_the_rest_to_the_next(begun: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.SENDING, "LANE_SECONDS", 0)
+    assert complete(begun)
+    assert planned(begun) == 4
+
+
+def test_an_issue_with_nothing_open_is_not_closed_before_everybody_was_looked_at(begun: Issue) -> None:
+    begun.deliveries.update(state="accepted")
+    assert closing.close(issue_id=begun.pk, now=timezone.now()) is None
+
+
+def test_a_pause_does_not_stop_it(begun: Issue) -> None:
+    approval.pause(issue=begun, reason="Wait.", now=timezone.now())
+    complete(begun)
+    assert (planned(begun), begun.state) == (READERS, Issue.State.PAUSED)
+
+
+def test_of_a_cancelled_issue_nothing_more_is_planned(begun: Issue) -> None:
+    approval.cancel(issue=begun, reason="Wrong.", now=timezone.now())
+    assert not complete(begun)
+    assert not pump.wake(issue_id=begun.pk, now=timezone.now())
+    assert planned(begun) == 2
+    assert states(begun) == {"cancelled": 2}
+    assert begun.finished_at is not None
+
+
+def test_a_cancellation_during_a_portion_undoes_it(begun: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = audience.plan
+
+    def plan_and_cancel(**how: object) -> None:
+        plan(**how)  # type: ignore[arg-type]  # passed on as they came
+        # As if it had been committed by another just before the portion is.
+        Issue.objects.filter(pk=begun.pk).update(state=Issue.State.CANCELLED)
+
+    monkeypatch.setattr(audience, "plan", plan_and_cancel)
+    complete(begun)
+    assert (begun.deliveries.count(), begun.audience_count) == (2, 2)
+
+
+def test_who_confirms_meanwhile_is_added_once(begun: Issue, newsletter: Newsletter) -> None:
+    late = subscribe(newsletter, 3)
+    complete(begun)
+    assert planned(begun) == READERS + len(late)
+
+
+def test_a_reader_who_was_passed_by_and_confirms_later_waits_for_the_next_issue(newsletter: Newsletter) -> None:
+    first, *_ = subscribe(newsletter, READERS)
+    Subscription.objects.filter(pk=first.pk).update(state=Subscription.State.PENDING)
+    issue = frozen_issue(newsletter)
+    preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    Subscription.objects.filter(pk=first.pk).update(state=Subscription.State.CONFIRMED)
+    complete(issue)
+    assert planned(issue) == READERS - 1
+
+
+def test_an_audience_of_exactly_one_portion_is_complete(newsletter: Newsletter) -> None:
+    subscribe(newsletter, 2)
+    issue = frozen_issue(newsletter)
+    preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    complete(issue)
+    assert (planned(issue), issue.readers_after) == (2, None)
+
+
+def test_copies_that_are_there_already_are_passed_over(begun: Issue) -> None:
+    """As when two plan at once in spite of the lock, whose connection was cut."""
+    last = Subscriber.objects.latest("pk")
+    Delivery.objects.create(issue=begun, subscriber=last)
+    Issue.objects.filter(pk=begun.pk).update(audience_count=3)
+    complete(begun)
+    assert begun.deliveries.count() == READERS
+    assert begun.audience_count == READERS
+
+
+def test_whoever_watches_is_told_that_there_will_be_more(begun: Issue) -> None:
+    found = stats.progress(begun)
+    assert (found.is_planning, found.seconds_left) == (True, None)
+    # A portion that came between reading the issue and counting its copies is no fault.
+    Delivery.objects.create(issue=begun, subscriber=Subscriber.objects.latest("pk"))
+    assert stats.progress(begun).conserved
+    begun.deliveries.all()[:1].get().delete()
+    begun.deliveries.all()[:1].get().delete()
+    assert not stats.progress(begun).conserved
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_portion_is_planned_by_one_at_a_time(begun: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, go_on = threading.Event(), threading.Event()
+    plan = audience.plan
+    calls: list[int] = []
+
+    def slow(**how: object) -> None:
+        calls.append(1)
+        at_work.set()
+        assert go_on.wait(10)
+        plan(**how)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(audience, "plan", slow)
+
+    def first() -> None:
+        preparing.complete(issue_id=begun.pk, now=timezone.now())
+        connections.close_all()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert at_work.wait(10)
+    assert not complete(begun)
+    assert calls == [1]
+    go_on.set()
+    thread.join(10)
+    assert planned(begun) == READERS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_lane_waits_for_a_portion(begun: Issue, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning a portion takes seconds; only its end touches the row that every intent holds."""
+    plan = audience.plan
+
+    def plan_beside_a_lane(**how: object) -> None:
+        plan(**how)  # type: ignore[arg-type]  # passed on as they came
+        thread = threading.Thread(target=lane)
+        thread.start()
+        thread.join(10)
+
+    ended: list[lanes.Ending] = []
+
+    def lane() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '2s'")
+        ended.append(lanes.run(issue_id=begun.pk, lane=0))
+        connections.close_all()
+
+    monkeypatch.setattr(audience, "plan", plan_beside_a_lane)
+    monkeypatch.setattr(draining, "asked", lambda: False)
+    with transaction.atomic():
+        preparing._plan_more(begun.pk, timezone.now())
+    assert ended == [lanes.Ending.IDLE]
+    assert len(transport.taken) == 2
+
+
+@pytest.mark.parametrize("state", [Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS, Issue.State.SCHEDULED])
+def test_only_an_issue_under_way_may_be_half_planned(begun: Issue, state: str) -> None:
+    with pytest.raises(IntegrityError, match="issue_ended_is_planned_whole"), transaction.atomic():
+        Issue.objects.filter(pk=begun.pk).update(state=state)
+
+
+def test_an_audience_takes_longer_than_a_minute_of_the_clock(begun: Issue) -> None:
+    """The clock wakes it meanwhile, and nothing of that plans anybody twice."""
+    for minute in range(3):
+        pump.wake(issue_id=begun.pk, now=timezone.now() + timedelta(minutes=minute))
+    assert planned(begun) == 2
+    complete(begun)
+    assert planned(begun) == READERS
