@@ -88,6 +88,8 @@ def write(name: str, issue: Issue, newsletter: Newsletter) -> None:
     """The rows of one issue, in one of the two ways."""
     if name == "plan":
         audience.plan(issue=issue, now=timezone.now())
+        while issue.readers_after is not None:
+            audience.plan(issue=issue, now=timezone.now())
         return
     with connection.cursor() as cursor:
         cursor.execute(BARE, [issue.pk, newsletter.pk])

@@ -21,7 +21,7 @@ from articles import publishing
 from articles.models import Article, Author, Byline, Section
 from digests import approval, settling, stats, uncertain
 from digests.models import Delivery, Issue, IssueItem
-from digests.sending import claims, intents, lanes, merge, outcomes, pump, transports
+from digests.sending import audience, claims, intents, lanes, merge, outcomes, preparing, pump, transports
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, expire_leases, subscribe
 from digests.sending.transports.base import Copy, Outcome, Phase
@@ -154,7 +154,11 @@ class Engine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def time_passes(self, data: st.DataObject) -> None:
-        data.draw(st.sampled_from([self.leases_end, self.an_hour_passes, self.a_day_passes, self.the_clock_ticks]))()
+        data.draw(
+            st.sampled_from(
+                [self.leases_end, self.an_hour_passes, self.a_day_passes, self.plan_more, self.the_clock_ticks]
+            )
+        )()
 
     # --- The editor -------------------------------------------------------------------------
 
@@ -318,6 +322,11 @@ class Engine(RuleBasedStateMachine):
         settling.settle(now=now)
         for issue_id in pump.pump(now=now):
             pump.wake(issue_id=issue_id, now=now)
+            self.plan_more()
+
+    def plan_more(self) -> None:
+        """The next portion of the audience, if there is one; a worker may die between any two."""
+        preparing._plan_more(self.issue.pk, timezone.now())
 
     def answer(self, copy: Copy, said: tuple[bool, str, bool]) -> Outcome:
         taken, state, about_us = said
@@ -366,6 +375,7 @@ class Engine(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_whatever_happens_in_whatever_order(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transports, "for_settings", transports.for_settings)
+    monkeypatch.setattr(audience, "FIRST_PORTION", 2)
     transitions.watch()
     run_state_machine_as_test(
         Engine,
