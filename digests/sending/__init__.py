@@ -18,8 +18,8 @@ The rows are the queue; a task is only a hint to look at them. Stage by stage:
                 the issue when the refusals are about us or too many.
 7. `pump`       every minute: leases that ran out are recovered (claimed -> pending, attempting ->
                 uncertain), what is too old expires, lanes that went missing are queued again.
-8. `closing`    every reader planned and nothing open: the sum over the states is compared with the audience, the issue is
-                `sent` or `sent_with_exceptions`.
+8. `closing`    every reader planned and nothing open: the sum over the states is compared with the
+                audience, the issue is `sent` or `sent_with_exceptions`.
 
 At most COPIES_IN_FLIGHT copies are between 4 and 6 in one lane. A lane that is killed there leaves
 at most that many rows, which become `uncertain`, are listed, and are never sent again by themselves.

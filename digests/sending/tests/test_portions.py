@@ -132,15 +132,18 @@ def test_of_a_cancelled_issue_nothing_more_is_planned(begun: Issue) -> None:
     assert begun.finished_at is not None
 
 
-def test_a_cancellation_during_a_portion_undoes_it(begun: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("meanwhile", [{"state": Issue.State.CANCELLED}, {"readers_after": 1_000_000}])
+def test_a_portion_is_undone_when_the_issue_was_cancelled_or_planned_by_another_meanwhile(
+    begun: Issue, monkeypatch: pytest.MonkeyPatch, meanwhile: dict[str, object]
+) -> None:
     plan = audience.plan
 
-    def plan_and_cancel(**how: object) -> None:
+    def plan_too_late(**how: object) -> None:
         plan(**how)  # type: ignore[arg-type]  # passed on as they came
         # As if it had been committed by another just before the portion is.
-        Issue.objects.filter(pk=begun.pk).update(state=Issue.State.CANCELLED)
+        Issue.objects.filter(pk=begun.pk).update(**meanwhile)
 
-    monkeypatch.setattr(audience, "plan", plan_and_cancel)
+    monkeypatch.setattr(audience, "plan", plan_too_late)
     complete(begun)
     assert (begun.deliveries.count(), begun.audience_count) == (2, 2)
 
