@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from digests.models import Delivery, Issue
@@ -13,9 +14,7 @@ from digests.models import Delivery, Issue
 READERS_LOCK = 727301
 HOLD_READERS = "SELECT pg_advisory_xact_lock_shared(%s)"
 
-# The first copies leave when the first portion is planned. Each of the next is as large as all before it:
-# finding where it begins costs a look at those before, and a portion is one transaction.
-FIRST_PORTION = 100_000
+# A portion is one transaction.
 LARGEST_PORTION = 1_000_000
 
 # What `plan` changes of an issue.
@@ -47,12 +46,15 @@ LAST_ID = "SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FR
 def plan(*, issue: Issue, now: datetime) -> None:
     """Write a pending delivery for each of the next readers; `issue` says afterwards how far the audience is.
 
+    The first portion has FIRST_PORTION of them, each of the next as many as all before it: finding where
+    it begins costs a look at those before.
+
     `readers_after` is the last reader who was looked at, or None when nobody is left. `audience_count`
     has grown by the copies written, `copies_after` and `copies_until` enclose their ids. They are REACHED,
     and are the caller's to save, in the transaction in which this runs.
     """
     is_first = issue.readers_after is None
-    portion = min(max(FIRST_PORTION, issue.audience_count or 0), LARGEST_PORTION)
+    portion = min(max(settings.SENDING["FIRST_PORTION"], issue.audience_count or 0), LARGEST_PORTION)
     with connection.cursor() as cursor:
         cursor.execute(HOLD_READERS, [READERS_LOCK])
         cursor.execute(LAST_ID)

@@ -50,7 +50,7 @@ def complete(*, issue_id: int, now: datetime) -> bool:
     another at it returns False at once. A portion is there as a whole or not at all, so any process may go
     on where one died. A pause does not stop it; of an issue that was cancelled nothing more is planned.
     """
-    if not _unfinished(issue_id).exists():
+    if not is_half_planned(issue_id=issue_id):
         return False
     ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
     with locks.alone(locks.number(f"plan {issue_id}")) as held:
@@ -60,6 +60,11 @@ def complete(*, issue_id: int, now: datetime) -> bool:
             if draining.asked() or time.monotonic() >= ends_at:
                 break
     return True
+
+
+def is_half_planned(*, issue_id: int) -> bool:
+    """Whether there are readers who were not looked at yet."""
+    return _unfinished(issue_id).exists()
 
 
 def _unfinished(issue_id: int) -> QuerySet[Issue]:

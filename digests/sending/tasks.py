@@ -19,19 +19,27 @@ def hint_lane(issue_id: int, lane: int) -> None:
     run_lane.delay_on_commit(issue_id, lane)  # type: ignore[attr-defined]  # as above
 
 
+def hint_readers(issue_id: int) -> None:
+    """Have a worker plan the readers of the issue that are not planned yet."""
+    plan_readers.delay_on_commit(issue_id)  # type: ignore[attr-defined]  # as above
+
+
 @shared_task
 def wake_issue(issue_id: int) -> None:
-    """Plan, close or sweep an issue, and queue its lanes when it is being sent.
-
-    The lanes begin with the first portion of the audience, and this task goes on with the others. Then
-    it looks once more, since a lane may have come to the end of what was there.
-    """
-    now = timezone.now()
-    if pump.wake(issue_id=issue_id, now=now):
+    """Plan, close or sweep an issue, and queue its lanes when it is being sent."""
+    if pump.wake(issue_id=issue_id, now=timezone.now()):
         for lane in range(settings.SENDING["LANES"]):
             hint_lane(issue_id, lane)
-        if preparing.complete(issue_id=issue_id, now=now):
-            hint_wake(issue_id)
+        # Behind the lanes, so that copies leave first even where one process does everything.
+        if preparing.is_half_planned(issue_id=issue_id):
+            hint_readers(issue_id)
+
+
+@shared_task
+def plan_readers(issue_id: int) -> None:
+    """Plan the rest of an issue's audience; then it is looked at again, as a lane may have come to the end of it."""
+    if preparing.complete(issue_id=issue_id, now=timezone.now()):
+        hint_wake(issue_id)
 
 
 @shared_task

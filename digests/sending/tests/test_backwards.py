@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from digests import approval, restored, uncertain
 from digests.models import Delivery, Issue
-from digests.sending import audience, lanes, preparing, pump, witness
+from digests.sending import lanes, preparing, pump, witness
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, refuse, states, subscribe
 from digests.sending.transports.base import Copy, Phase
@@ -232,7 +232,7 @@ def test_after_a_restore_readers_who_were_planned_meanwhile_get_no_second_copy(
     planned_on_the_other_side: bool,
 ) -> None:
     """The backup is of the time at which the audience was being planned: it has no rows for whoever came later."""
-    monkeypatch.setattr(audience, "FIRST_PORTION", SENT)
+    monkeypatch.setitem(settings.SENDING, "FIRST_PORTION", SENT)
     subscribe(newsletter, READERS)
     issue = frozen_issue(newsletter)
     assert preparing.prepare(issue_id=issue.pk, now=timezone.now())

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from anymail.signals import AnymailTrackingEvent, EventType
+from django import conf
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -21,7 +22,7 @@ from articles import publishing
 from articles.models import Article, Author, Byline, Section
 from digests import approval, settling, stats, uncertain
 from digests.models import Delivery, Issue, IssueItem
-from digests.sending import audience, claims, intents, lanes, merge, outcomes, preparing, pump, transports
+from digests.sending import claims, intents, lanes, merge, outcomes, preparing, pump, transports
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, expire_leases, subscribe
 from digests.sending.transports.base import Copy, Outcome, Phase
@@ -375,7 +376,7 @@ class Engine(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_whatever_happens_in_whatever_order(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transports, "for_settings", transports.for_settings)
-    monkeypatch.setattr(audience, "FIRST_PORTION", 2)
+    monkeypatch.setitem(conf.settings.SENDING, "FIRST_PORTION", 2)
     transitions.watch()
     run_state_machine_as_test(
         Engine,

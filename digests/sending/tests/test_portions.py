@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from datetime import timedelta
 
@@ -23,7 +24,7 @@ READERS = 11
 
 @pytest.fixture(autouse=True)
 def _small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audience, "FIRST_PORTION", 2)
+    monkeypatch.setitem(settings.SENDING, "FIRST_PORTION", 2)
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_no_portion_is_larger_than_a_transaction_should_be(begun: Issue, monkeyp
 
 
 def test_everybody_gets_one_whoever_plans(begun: Issue, transport: ToldTransport) -> None:
-    tasks.wake_issue(begun.pk)
+    tasks.plan_readers(begun.pk)
     lanes.run(issue_id=begun.pk, lane=0)
     begun.refresh_from_db()
     assert len({copy.recipient for copy in transport.taken}) == len(transport.taken) == READERS
@@ -96,14 +97,21 @@ def test_where_a_worker_died_the_clock_goes_on(begun: Issue, transport: ToldTran
     assert planned(begun) == READERS
 
 
-def test_the_lanes_are_called_once_more_when_the_audience_is_complete(
+def test_lanes_come_first_and_are_called_once_more_when_the_audience_is_complete(
     begun: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hints: list[int] = []
-    monkeypatch.setattr(tasks, "hint_wake", hints.append)
+    hints: list[str] = []
+    for name in ("hint_lane", "hint_readers", "hint_wake"):
+        monkeypatch.setattr(tasks, name, lambda *_numbers, name=name: hints.append(name))
+    lanes_of_it = ["hint_lane"] * settings.SENDING["LANES"]
     tasks.wake_issue(begun.pk)
+    tasks.plan_readers(begun.pk)
+    assert hints == [*lanes_of_it, "hint_readers", "hint_wake"]
+
+    hints.clear()
     tasks.wake_issue(begun.pk)
-    assert hints == [begun.pk]
+    tasks.plan_readers(begun.pk)
+    assert hints == lanes_of_it
 
 
 def test_a_task_that_took_its_time_leaves_the_rest_to_the_next(begun: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +172,16 @@ def test_a_reader_who_was_passed_by_and_confirms_later_waits_for_the_next_issue(
     assert planned(issue) == READERS - 1
 
 
+def test_nobody_is_passed_over_in_whatever_order_the_rows_lie(newsletter: Newsletter) -> None:
+    for reader in reversed(subscribe(newsletter, READERS)):
+        # Writes a new version of the row behind all others.
+        Subscription.objects.filter(pk=reader.pk).update(cadence=reader.cadence)
+    issue = frozen_issue(newsletter)
+    preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    complete(issue)
+    assert planned(issue) == READERS
+
+
 def test_an_audience_of_exactly_one_portion_is_complete(newsletter: Newsletter) -> None:
     subscribe(newsletter, 2)
     issue = frozen_issue(newsletter)
@@ -184,7 +202,7 @@ def test_copies_that_are_there_already_are_passed_over(begun: Issue) -> None:
 
 def test_whoever_watches_is_told_that_there_will_be_more(begun: Issue) -> None:
     found = stats.progress(begun)
-    assert (found.is_planning, found.seconds_left) == (True, None)
+    assert (found.is_planning, dataclasses.replace(found, rate=1.0).seconds_left) == (True, None)
     # A portion that came between reading the issue and counting its copies is no fault.
     Delivery.objects.create(issue=begun, subscriber=Subscriber.objects.latest("pk"))
     assert stats.progress(begun).conserved
