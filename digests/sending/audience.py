@@ -57,8 +57,9 @@ def plan(*, issue: Issue, now: datetime) -> None:
     portion = min(max(settings.SENDING["FIRST_PORTION"], issue.audience_count or 0), LARGEST_PORTION)
     with connection.cursor() as cursor:
         cursor.execute(HOLD_READERS, [READERS_LOCK])
-        cursor.execute(LAST_ID)
-        issue.copies_after = issue.copies_after or cursor.fetchone()[0]
+        if issue.audience_count is None:
+            cursor.execute(LAST_ID)
+            issue.copies_after = cursor.fetchone()[0]
         cursor.execute(*_statement(issue, now, portion))
         looked_at, last_reader, written = cursor.fetchone()
         cursor.execute(LAST_ID)

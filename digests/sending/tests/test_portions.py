@@ -48,7 +48,7 @@ def planned(issue: Issue) -> int:
     issue.refresh_from_db()
     ids = list(issue.deliveries.values_list("pk", flat=True))
     assert issue.audience_count == len(ids)
-    assert issue.copies_after < min(ids) <= max(ids) <= issue.copies_until
+    assert (issue.copies_after + 1, issue.copies_until) == (min(ids), max(ids))
     assert stats.progress(issue).conserved
     return len(ids)
 
@@ -180,6 +180,18 @@ def test_nobody_is_passed_over_in_whatever_order_the_rows_lie(newsletter: Newsle
     preparing.prepare(issue_id=issue.pk, now=timezone.now())
     complete(issue)
     assert planned(issue) == READERS
+
+
+def test_the_first_issue_of_a_house_keeps_its_first_copies(newsletter: Newsletter) -> None:
+    """Its copies begin after 0, which is also what an issue says that has none."""
+    subscribe(newsletter, READERS)
+    issue = frozen_issue(newsletter)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER SEQUENCE digests_delivery_id_seq RESTART")
+    preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    complete(issue)
+    assert planned(issue) == READERS
+    assert issue.copies_after == 0
 
 
 def test_an_audience_of_exactly_one_portion_is_complete(newsletter: Newsletter) -> None:
