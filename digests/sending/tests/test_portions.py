@@ -215,6 +215,8 @@ def test_copies_that_are_there_already_are_passed_over(begun: Issue) -> None:
 def test_whoever_watches_is_told_that_there_will_be_more(begun: Issue) -> None:
     found = stats.progress(begun)
     assert (found.is_planning, dataclasses.replace(found, rate=1.0).seconds_left) == (True, None)
+    begun.deliveries.update(state="accepted")
+    assert stats.progress(begun).seconds_left is None
     # A portion that came between reading the issue and counting its copies is no fault.
     Delivery.objects.create(issue=begun, subscriber=Subscriber.objects.latest("pk"))
     assert stats.progress(begun).conserved
