@@ -165,6 +165,10 @@ class ArticleQuerySet(models.QuerySet["Article"]):
             found = found.filter(first_published_at__gt=start)
         return found.order_by("first_published_at", "pk")
 
+    def back_between(self, start: datetime, end: datetime) -> ArticleQuerySet:
+        """Public stories that came back in (start, end] after they had been withdrawn."""
+        return self.published().filter(republished_at__gt=start, republished_at__lte=end)
+
     def newest_first(self) -> ArticleQuerySet:
         return self.order_by("-published_at", "-pk")
 
@@ -243,6 +247,8 @@ class Article(models.Model):
         help_text="The date readers see. Empty: the moment of publishing.",
     )
     first_published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When a story that was withdrawn came back; a digest that missed it meanwhile is made up for.
+    republished_at = models.DateTimeField(null=True, blank=True, editable=False)
     withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
     withdrawal_reason = models.CharField(max_length=300, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

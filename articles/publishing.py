@@ -14,7 +14,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Greatest
 
 from articles import markup, revisions, rights, slugs
@@ -102,7 +102,8 @@ def publish(*, article: Article, actor: User | None, now: datetime) -> None:
 
     After: its HTML is stored with its hash; `published_at` is the date that was
     set or `now`; `first_published_at` is set once and lies after every window
-    that was composed, so that exactly one later window has the story.
+    that was composed, so that exactly one later window has the story. So does
+    `republished_at` of one that comes back.
     """
     rights.require(rights.PUBLISH, user=actor)
     _release(article, Q(state__in=UNPUBLISHED), actor, now, shown_from=now)
@@ -176,6 +177,7 @@ def _release(article: Article, condition: Q, actor: User | None, now: datetime, 
                 state=PUBLISHED,
                 published_at=Coalesce("published_at", shown_from),
                 first_published_at=Coalesce("first_published_at", released_at),
+                republished_at=Case(When(first_published_at__isnull=False, then=released_at)),
                 publish_at=None,
                 withdrawn_at=None,
                 withdrawal_reason="",

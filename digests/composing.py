@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from articles import publishing
 from articles.models import Article, ArticleQuerySet
@@ -22,7 +22,7 @@ from subscribers.models import Cadence, CadenceOffer, Newsletter
 
 log = logging.getLogger(__name__)
 
-# How old a story may be that a cancelled digest gives back.
+# How old a story may be that a digest makes up for.
 OWED_FOR = timedelta(days=14)
 EMPTY = "No story was published in this window."
 STALE = "Skipped: the clock came back too late for this run. Its stories go into the next digest."
@@ -287,7 +287,7 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool) -> N
     issue.window_start = min(_line_end(issue) or offer.active_since, end)
     taken = IssueItem.objects.filter(included=True, issue__in=_line(issue)).values("article")
     stories = list(stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end).exclude(pk__in=taken))
-    stories = [*_owed(issue, now=now), *stories]
+    stories = [*_owed(issue, offer=offer, now=now), *stories]
     if stale or not stories:
         issue.state, issue.state_reason = Issue.State.CANCELLED, STALE if stale else EMPTY
     issue.save(update_fields=["window_start", "state", "state_reason", "updated_at"])
@@ -299,22 +299,23 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool) -> N
     )
 
 
-def _owed(issue: Issue, *, now: datetime) -> list[Article]:
-    """Stories of digests of this line that were cancelled before they left, after a later one had been composed.
+def _owed(issue: Issue, *, offer: CadenceOffer, now: datetime) -> list[Article]:
+    """Stories of earlier windows that no digest of this line decided, and no later window would have.
 
-    The window of the cancelled digest does not count, but the later one's does, so no window has
-    them any more. Whatever stands in a digest that counts, taken or left out, is owed to nobody, and news
-    that is older than OWED_FOR is news no longer.
+    Either they stood in a digest that was cancelled before it left, after a later one had been composed; or
+    they were withdrawn when their digest was composed, and are public again. Whatever stands in a digest
+    that counts, taken or left out, is owed to nobody, and news that is older than OWED_FOR is news no longer.
     """
-    start = issue.window_start
+    start, end = issue.window_start or now, issue.window_end or now
     lost = Issue.objects.filter(
         newsletter=issue.newsletter_id, kind=issue.kind, cadence=issue.cadence,
         state=Issue.State.CANCELLED, planned_at__isnull=True,
     )  # fmt: skip
     decided = IssueItem.objects.filter(issue__in=_line(issue)).values("article")
-    mine = IssueItem.objects.filter(included=True, issue__in=lost).values("article")
-    stories = stories_of(newsletter=issue.newsletter, start=now - OWED_FOR, end=start or now)
-    return list(stories.filter(pk__in=mine).exclude(pk__in=decided))
+    cancelled = Q(pk__in=IssueItem.objects.filter(included=True, issue__in=lost).values("article"))
+    back = Q(pk__in=Article.objects.all().back_between(start, end), first_published_at__gt=offer.active_since)
+    stories = stories_of(newsletter=issue.newsletter, start=now - OWED_FOR, end=start)
+    return list(stories.filter(cancelled | back).exclude(pk__in=decided))
 
 
 def _last_draft(issue: Issue) -> str:

@@ -1,0 +1,110 @@
+"""A story that was withdrawn when its digest was composed comes with the next one after it is public again, once."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from articles import publishing
+from articles.models import Article
+from digests import composing
+from digests.models import Issue
+from digests.tests.conftest import SINCE, Release
+from subscribers.models import Cadence, Newsletter
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+Composed = Callable[[datetime], list[str]]
+
+
+@pytest.fixture
+def daily(newsletter: Newsletter) -> Composed:
+    """The stories of the digest composed at an instant."""
+
+    def compose(at: datetime) -> list[str]:
+        issue = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=at)
+        return [item.article.headline for item in issue.items.order_by("position")]
+
+    return compose
+
+
+@pytest.fixture
+def story(release: Release, now: datetime) -> Article:
+    release("Another", now - 2 * HOUR)
+    return release("One", now - HOUR, body_markdown="It happened.")
+
+
+def withdraw(story: Article, at: datetime) -> None:
+    publishing.withdraw(article=story, reason="Wrong.", actor=None, now=at)
+
+
+def publish(story: Article, at: datetime) -> None:
+    publishing.publish(article=story, actor=None, now=at)
+
+
+def test_it_comes_with_the_next_digest_and_with_no_other(
+    daily: Composed, story: Article, release: Release, now: datetime
+) -> None:
+    withdraw(story, now - HOUR / 2)
+    assert daily(now) == ["Another"]
+    publish(story, now + HOUR)
+    release("Newer", now + 2 * HOUR)
+    assert daily(now + DAY) == ["Newer", "One"]
+    release("Newest", now + DAY + HOUR)
+    assert daily(now + 2 * DAY) == ["Newest"]
+
+
+def test_it_fills_a_digest_by_itself(daily: Composed, story: Article, now: datetime) -> None:
+    withdraw(story, now - HOUR / 2)
+    daily(now)
+    publish(story, now + HOUR)
+    assert daily(now + DAY) == ["One"]
+
+
+def test_one_that_a_digest_had_is_not_sent_again(daily: Composed, story: Article, now: datetime) -> None:
+    assert daily(now) == ["One", "Another"]
+    withdraw(story, now + HOUR)
+    publish(story, now + 2 * HOUR)
+    assert daily(now + DAY) == []
+
+
+def test_one_that_an_editor_left_out_is_not_offered_again(daily: Composed, story: Article, now: datetime) -> None:
+    daily(now)
+    composing.remove_item(issue=Issue.objects.get(), article=story)
+    withdraw(story, now + HOUR)
+    publish(story, now + 2 * HOUR)
+    assert daily(now + DAY) == []
+
+
+def test_one_that_came_back_too_late_for_this_window_is_in_the_next(
+    daily: Composed, story: Article, now: datetime
+) -> None:
+    withdraw(story, now - HOUR / 2)
+    daily(now)
+    publish(story, now + DAY + HOUR)
+    assert daily(now + DAY) == []
+    assert daily(now + 2 * DAY) == ["One"]
+
+
+@pytest.mark.parametrize("first_published_at", [SINCE - DAY, SINCE + DAY])
+def test_old_news_does_not_come_back(
+    daily: Composed, release: Release, now: datetime, first_published_at: datetime
+) -> None:
+    """From before the newsletter had this cadence, or older than anything that is still owed."""
+    later = now + composing.OWED_FOR if first_published_at > SINCE else now
+    old = release("Old", first_published_at, body_markdown="It happened.")
+    withdraw(old, first_published_at + HOUR)
+    release("Another", later - HOUR)
+    assert daily(later) == ["Another"]
+    publish(old, later + HOUR)
+    assert daily(later + DAY) == []
+
+
+def test_it_waits_for_no_window_that_was_composed_already(story: Article, daily: Composed, now: datetime) -> None:
+    """A clock of the web server that is behind puts it into no window of the past."""
+    withdraw(story, now - HOUR / 2)
+    daily(now)
+    publish(story, now - HOUR / 4)
+    story.refresh_from_db()
+    assert story.republished_at is not None
+    assert story.republished_at > now
+    assert daily(now + DAY) == ["One"]
