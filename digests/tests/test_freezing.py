@@ -1,10 +1,10 @@
 """What is frozen stays as it is, is proved by its hash, and has a place in the archive without gaps."""
 
-import threading
+import functools
 from datetime import datetime
 
 import pytest
-from django.db import IntegrityError, InternalError, connection, transaction
+from django.db import IntegrityError, InternalError, transaction
 from django.db.utils import DatabaseError
 
 from articles.models import Article
@@ -14,6 +14,7 @@ from digests.tests.conftest import Release
 from mailkit import segments
 from publication.models import Publication
 from subscribers.models import Newsletter
+from tests import threads
 
 PARTS = ["subject", "preheader", "html", "text", "headers", "compiled", "audience_rule", "sha256"]
 
@@ -150,22 +151,5 @@ def test_frozen_at_the_same_time_they_still_have_a_number_each(
 ) -> None:
     """Six threads, six connections: numbers 1 to 6, each once."""
     issues = [letter(newsletter, subject=f"Letter {number}") for number in range(6)]
-    start = threading.Barrier(len(issues))
-    faults: list[Exception] = []
-
-    def freeze(issue: Issue) -> None:
-        try:
-            start.wait(timeout=10)
-            freezing.freeze(issue=issue, now=now)
-        except Exception as fault:  # noqa: BLE001  # shown by the assertion below
-            faults.append(fault)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=freeze, args=[issue]) for issue in issues]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    assert faults == []
+    assert threads.faults(*[functools.partial(freezing.freeze, issue=each, now=now) for each in issues]) == []
     assert list(Issue.objects.order_by("number").values_list("number", flat=True)) == [1, 2, 3, 4, 5, 6]

@@ -1,7 +1,7 @@
 """Two beats, late beats, two people: over real connections, one issue per period and no story lost."""
 
 import threading
-from collections.abc import Callable
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,36 +14,31 @@ from digests import composing
 from digests.models import Issue
 from digests.tests.conftest import Release
 from subscribers.models import Cadence, Newsletter
+from tests import threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+# Of this database alone: other tests run beside this one.
+WAITING = """
+SELECT EXISTS (
+    SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+)
+"""
 
-def at_once(*works: Callable[[], object]) -> list[Exception]:
-    """Run each work in a thread with a connection of its own, starting together; return what went wrong."""
-    start = threading.Barrier(len(works))
-    faults: list[Exception] = []
 
-    def run(work: Callable[[], object]) -> None:
-        try:
-            start.wait(timeout=10)
-            work()
-        except Exception as fault:  # noqa: BLE001  # handed to the test
-            faults.append(fault)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[work]) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return faults
+def somebody_waits() -> bool:
+    """Whether a session waits for an advisory lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING)
+        [(waits,)] = cursor.fetchall()
+    return bool(waits)
 
 
 def test_two_beats_make_one_issue_of_each_period(newsletter: Newsletter, release: Release, now: datetime) -> None:
     for hour in (1, 2):
         release(f"At {hour}", now.replace(hour=hour))
-    assert at_once(*[lambda: composing.compose_due(now=now)] * 4) == []
+    assert threads.faults(*[lambda: composing.compose_due(now=now)] * 4) == []
     assert sorted(Issue.objects.values_list("kind", "cadence", "period_key")) == [
         ("digest", "daily", "2025-05-06"),
         ("digest", "weekly", "2025-W19"),
@@ -84,19 +79,21 @@ def test_a_story_that_is_being_published_while_a_digest_is_composed_is_not_lost(
     """The publisher stamps its hour, then takes its time to commit; the composer has to wait for it."""
     newsletter.offers.update(active_since=timezone.now() - timedelta(days=1))
     story = Article.objects.create(headline="Slow", slug="slow", section=news, body_markdown="Text.")
-    stamped, released = threading.Event(), threading.Event()
+    stamped, composed = threading.Event(), threading.Event()
 
     def publish() -> None:
         with transaction.atomic():
             publishing.publish(article=story, actor=None, now=timezone.now())
             stamped.set()
-            released.wait(timeout=1.0)
+            while not somebody_waits() and not composed.is_set():
+                time.sleep(0.01)
 
     def compose() -> None:
         assert stamped.wait(timeout=10)
         composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=timezone.now())
+        composed.set()
 
-    assert at_once(publish, compose) == []
+    assert threads.faults(publish, compose) == []
     assert list(Issue.objects.values_list("items__article__headline", flat=True)) == ["Slow"]
 
 

@@ -1,17 +1,17 @@
 """Simultaneous acts on real connections: one subscriber, one confirmation, one unbroken chain."""
 
-import threading
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from mailkit import addresses
 from subscribers import consent, imports, links, posting, signup
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 from subscribers.tests.conftest import RITA, ask, evidence, make_newsletter, make_texts
+from tests import threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,25 +26,8 @@ def newsletter(transactional_db: None) -> Newsletter:
 
 
 def at_once(act: Callable[[int], Any], *, runners: int = RUNNERS) -> list[Any]:
-    """Run `act(0..n)` in threads that start together, each on its own connection; their results."""
-    start = threading.Barrier(runners)
-    results: list[Any] = [None] * runners
-
-    def run(number: int) -> None:
-        try:
-            start.wait()
-            results[number] = act(number)
-        except Exception as error:  # noqa: BLE001  # whatever it was, the test compares it
-            results[number] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[number]) for number in range(runners)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return results
+    """`act(0..n)` at the same instant; their results."""
+    return threads.at_once(*[functools.partial(act, number) for number in range(runners)])
 
 
 def request(newsletter: Newsletter, address: str) -> None:

@@ -13,8 +13,8 @@ from digests import approval, uncertain
 from digests.models import Delivery, Issue
 from digests.sending import lanes, preparing, pump
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
-from digests.tests.test_two_clocks import at_once
 from subscribers.models import Newsletter
+from tests import threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,7 +32,7 @@ def test_planned_by_several_at_once_there_is_one_audience(newsletter: Newsletter
     began: list[bool] = []
     now = timezone.now()
 
-    assert at_once(*[noted(lambda: preparing.prepare(issue_id=issue.pk, now=now), began)] * TIMES) == []
+    assert threads.faults(*[noted(lambda: preparing.prepare(issue_id=issue.pk, now=now), began)] * TIMES) == []
 
     assert sorted(began) == [False, False, False, True]
     issue.refresh_from_db()
@@ -52,7 +52,7 @@ def test_a_verb_from_several_tabs_works_once(sending: Start, state: str, verb: s
         else:
             getattr(approval, verb)(issue=mine, reason="Twice.", now=now)
 
-    faults = at_once(*[click] * TIMES)
+    faults = threads.faults(*[click] * TIMES)
 
     assert [type(fault) for fault in faults] == [approval.NotAllowed] * (TIMES - 1)
 
@@ -63,7 +63,7 @@ def test_sent_again_from_several_tabs_leaves_once(sending: Start, transport: Tol
     again: list[int] = []
     deed = noted(lambda: uncertain.resend(issue=issue, deliveries=None, now=timezone.now()), again)
 
-    assert at_once(*[deed] * TIMES) == []
+    assert threads.faults(*[deed] * TIMES) == []
 
     assert sorted(again) == [0, 0, 0, 3]
     lanes.run(issue_id=issue.pk, lane=0)
@@ -81,7 +81,7 @@ def test_pumped_by_several_at_once_each_dead_lane_is_recovered_once(sending: Sta
             pump.wake(issue_id=issue_id, now=timezone.now())
             lanes.run(issue_id=issue_id, lane=0)
 
-    assert at_once(*[pumped] * TIMES) == []
+    assert threads.faults(*[pumped] * TIMES) == []
 
     assert states(issue) == {"accepted": 10, "uncertain": 10}
     assert len(transport.taken) == 10
