@@ -7,7 +7,7 @@ one before ended, so a story is in exactly one of them, whatever the clock did.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +29,7 @@ STALE = "Skipped: the clock came back too late for this run. Its stories go into
 
 
 class ComposingError(Exception):
-    """The issue cannot be composed or changed; the message is a sentence for an editor."""
+    """The issue cannot be composed, or not with this story; the message is a sentence for an editor."""
 
 
 class NotOffered(ComposingError):
@@ -44,12 +44,8 @@ class NothingNew(ComposingError):
     """Nothing was published since the digest before."""
 
 
-class NotEditable(ComposingError):
-    """The issue is approved or frozen, so what stands in it can no longer change."""
-
-
 class Mismatch(ComposingError):
-    """The named stories are not the stories of the issue."""
+    """The story may not stand in this issue."""
 
 
 def compose_due(*, now: datetime) -> list[Issue]:
@@ -183,46 +179,6 @@ def check_story(*, issue: Issue, article: Article) -> None:
         raise Mismatch(f"“{article}” stands in another issue for the same readers already. Leave it out of one.")
 
 
-def add_item(*, issue: Issue, article: Article) -> IssueItem:
-    """Put a public story at the end of a draft, or take back in one that was left out."""
-    with _draft(issue):
-        check_story(issue=issue, article=article)
-        last = issue.items.aggregate(last=Max("position"))["last"]
-        item, created = IssueItem.objects.get_or_create(
-            issue=issue, article=article, defaults={"position": 0 if last is None else last + 1}
-        )
-        if not created and not item.included:
-            item.included = True
-            item.save(update_fields=["included"])
-    return item
-
-
-def remove_item(*, issue: Issue, article: Article) -> None:
-    """Leave a story out of a draft. Its row stays, so no other digest of the line offers it again."""
-    with _draft(issue):
-        if not issue.items.filter(article=article).update(included=False):
-            raise Mismatch("The story does not stand in this issue.")
-
-
-def reorder(*, issue: Issue, articles: Sequence[Article]) -> None:
-    """Give the stories of a draft this order; all of them must be named, each once."""
-    with _draft(issue):
-        items = {item.article_id: item for item in issue.items.all()}
-        order = [article.pk for article in articles]
-        if len(set(order)) != len(order) or set(order) != set(items):
-            raise Mismatch("Name every story of the issue exactly once to give them an order.")
-        for position, key in enumerate(order):
-            items[key].position = position
-        IssueItem.objects.bulk_update(items.values(), ["position"])
-
-
-def set_introduction(*, issue: Issue, text: str) -> None:
-    """Replace the introduction (Markdown) of a draft."""
-    with _draft(issue):
-        issue.introduction = text
-        issue.save(update_fields=["introduction", "updated_at"])
-
-
 def is_editable(*, issue: Issue) -> bool:
     """True while an editor may still change what stands in the issue."""
     return issue.state == Issue.State.DRAFT
@@ -258,15 +214,6 @@ def _others_go_on(newsletter: Newsletter) -> Iterator[None]:
         yield
     except Exception:
         log.exception("newsletter %s: an issue could not be composed", newsletter.pk)
-
-
-@contextmanager
-def _draft(issue: Issue) -> Iterator[None]:
-    """A transaction that holds the issue's row; NotEditable unless it is still a draft."""
-    with transaction.atomic():
-        if not is_editable(issue=Issue.objects.select_for_update().get(pk=issue.pk)):
-            raise NotEditable("This issue is approved or frozen. What stands in it can no longer change.")
-        yield
 
 
 def _insert(

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
 
 from articles.models import Article, Author, Byline, Section
 from digests import composing
@@ -24,6 +26,7 @@ SINCE = datetime(2025, 5, 1, tzinfo=UTC)
 BODY = "<p>The body of the story.</p>"
 
 Release = Callable[..., Article]
+People = Callable[[str], Client]
 
 
 @pytest.fixture
@@ -84,6 +87,20 @@ def digest(newsletter: Newsletter, release: Release, now: datetime) -> Issue:
     for hour, headline in enumerate(["First", "Second", "Third"], start=4):
         release(headline, now.replace(hour=hour))
     return composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=now)
+
+
+@pytest.fixture
+def as_(db: None) -> People:
+    """A browser of somebody in this group."""
+
+    def make(group: str) -> Client:
+        user = User.objects.create_user(group.lower(), email=f"{group.lower()}@blocknews.example", is_staff=True)
+        user.groups.add(Group.objects.get(name=group))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make
 
 
 @pytest.fixture

@@ -1,74 +1,104 @@
 """What an editor may change in a draft, and that nothing changes afterwards."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.test import RequestFactory
 
 from articles.models import Article
 from digests import composing
+from digests.admin import issues
 from digests.models import Issue
-from digests.tests.conftest import Release
+from digests.tests.conftest import People, Release
+from digests.tests.editing import added, change, items
+from subscribers.models import Newsletter
 
 
 def shown(issue: Issue) -> list[str]:
     return [item.article.headline for item in issue.items.filter(included=True).order_by("position")]
 
 
-def story(headline: str) -> Article:
-    return Article.objects.get(headline=headline)
+def test_a_draft_can_be_arranged_and_introduced(digest: Issue, as_: People) -> None:
+    data = items(digest, **{"items-0-position": "5", "items-1-included": "off", "introduction": "Good morning."})
+    response = as_("Editor").post(change(digest), data | {"items-2-headline": "Ours"})
+    assert response.status_code == 302, response.content.decode()
+    digest.refresh_from_db()
+    shown = [(str(item), item.included) for item in digest.items.order_by("position")]
+    assert shown == [("Second", False), ("Ours", True), ("Third", True)]
+    assert digest.introduction == "Good morning."
 
 
-def test_stories_can_be_put_in_order(digest: Issue) -> None:
-    composing.reorder(issue=digest, articles=[story("First"), story("Third"), story("Second")])
-    assert shown(digest) == ["First", "Third", "Second"]
+def test_an_issue_approved_meanwhile_is_not_changed_by_an_old_form(digest: Issue, as_: People, now: datetime) -> None:
+    editor = as_("Editor")
+    Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SCHEDULED)
+    response = editor.post(change(digest), items(digest, introduction="Too late."))
+    assert response.status_code == 403
+    digest.refresh_from_db()
+    assert (digest.introduction, digest.state) == ("", Issue.State.SCHEDULED)
 
 
-@pytest.mark.parametrize("names", [["First", "Second"], ["First", "First", "Second"]])
-def test_an_order_names_every_story_once(digest: Issue, names: list[str]) -> None:
-    with pytest.raises(composing.Mismatch, match="exactly once"):
-        composing.reorder(issue=digest, articles=[story(name) for name in names])
+def test_a_hostile_subject_is_sent_back(digest: Issue, as_: People) -> None:
+    response = as_("Editor").post(change(digest), items(digest, subject="Bank\x0bBcc: x@y.example"))
+    assert "is invisible" in response.content.decode()
 
 
-def test_a_story_can_be_left_out_and_taken_back(digest: Issue) -> None:
-    composing.remove_item(issue=digest, article=story("Second"))
+def test_a_hostile_headline_of_a_story_is_sent_back(digest: Issue, as_: People) -> None:
+    response = as_("Editor").post(change(digest), items(digest, **{"items-1-headline": "Bank\u202eBcc"}))
+    assert "is invisible" in response.content.decode()
+
+
+def test_stories_can_be_put_in_order(digest: Issue, as_: People) -> None:
+    order = {"items-0-position": "2", "items-1-position": "1", "items-2-position": "0"}
+    assert as_("Editor").post(change(digest), items(digest, **order)).status_code == 302
+    assert shown(digest) == ["First", "Second", "Third"]
+
+
+def test_a_story_can_be_left_out_and_taken_back(digest: Issue, as_: People) -> None:
+    editor = as_("Editor")
+    assert editor.post(change(digest), items(digest, **{"items-1-included": "off"})).status_code == 302
     assert shown(digest) == ["Third", "First"]
-    composing.add_item(issue=digest, article=story("Second"))
+    assert editor.post(change(digest), items(digest)).status_code == 302
     assert shown(digest) == ["Third", "Second", "First"]
 
 
-def test_a_further_story_stands_last(digest: Issue, release: Release, now: datetime) -> None:
-    composing.add_item(issue=digest, article=release("Fourth", now.replace(year=2024)))
+def test_a_further_story_can_be_added(digest: Issue, release: Release, as_: People, now: datetime) -> None:
+    story = release("Fourth", now.replace(year=2024))
+    assert as_("Editor").post(change(digest), added(digest, story)).status_code == 302
     assert shown(digest) == ["Third", "Second", "First", "Fourth"]
 
 
-def test_a_story_that_is_not_public_cannot_be_added(digest: Issue, release: Release, now: datetime) -> None:
-    draft = release("Draft", now)
-    draft.state = Article.State.DRAFT
-    draft.save()
-    with pytest.raises(composing.Mismatch, match="Publish it first"):
-        composing.add_item(issue=digest, article=draft)
+def test_a_story_that_is_not_public_cannot_be_added(
+    digest: Issue, release: Release, as_: People, now: datetime
+) -> None:
+    story = release("Secret", now)
+    Article.objects.filter(pk=story.pk).update(state=Article.State.DRAFT)
+    response = as_("Editor").post(change(digest), added(digest, story))
+    assert "“Secret” is not public. Publish it first" in response.content.decode()
+    assert not digest.items.filter(article=story).exists()
 
 
-def test_a_story_that_is_not_in_it_cannot_be_left_out(digest: Issue, release: Release, now: datetime) -> None:
-    with pytest.raises(composing.Mismatch, match="does not stand"):
-        composing.remove_item(issue=digest, article=release("Fourth", now))
+def test_a_story_that_these_readers_got_cannot_be_added(
+    newsletter: Newsletter, digest: Issue, release: Release, as_: People, now: datetime
+) -> None:
+    story = release("Fourth", now + timedelta(hours=1))
+    later = composing.compose_now(newsletter=newsletter, cadence="daily", now=now + timedelta(hours=2))
+    assert later.items.get().article == story
+    response = as_("Editor").post(change(digest), added(digest, story))
+    assert "stands in another issue for the same readers already" in response.content.decode()
 
 
-def test_the_introduction_can_be_written(digest: Issue) -> None:
-    composing.set_introduction(issue=digest, text="Good *morning*.")
-    assert Issue.objects.get(pk=digest.pk).introduction == "Good *morning*."
-
-
-def test_nothing_can_be_changed_once_it_is_approved(digest: Issue) -> None:
-    """The row decides, not the object that a slow browser tab still holds."""
+def test_an_issue_approved_between_reading_and_writing_is_not_changed(
+    digest: Issue, admin_user: User, rf: RequestFactory
+) -> None:
+    """The row is asked again under its lock: an object that was read before the approval is not written."""
+    request = rf.post("/")
+    request.user = admin_user
+    stale = Issue.objects.get(pk=digest.pk)
     Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SCHEDULED)
-    third = story("Third")
-    with pytest.raises(composing.NotEditable):
-        composing.add_item(issue=digest, article=third)
-    with pytest.raises(composing.NotEditable):
-        composing.remove_item(issue=digest, article=third)
-    with pytest.raises(composing.NotEditable):
-        composing.reorder(issue=digest, articles=[third])
-    with pytest.raises(composing.NotEditable):
-        composing.set_introduction(issue=digest, text="Too late")
-    assert shown(digest) == ["Third", "Second", "First"]
+    stale.introduction = "Too late."
+    with pytest.raises(PermissionDenied):
+        issues.IssueAdmin(Issue, admin.site).save_model(request, stale, form=None, change=True)
+    assert Issue.objects.get(pk=digest.pk).introduction == ""

@@ -122,8 +122,7 @@ def test_what_a_later_digest_decided_is_owed_to_nobody(newsletter: Newsletter, r
     release("Two", now + timedelta(hours=1))
     second = compose(newsletter, now + DAY)
     cancel(first)
-    composing.add_item(issue=second, article=story)
-    composing.remove_item(issue=second, article=story)
+    second.items.create(article=story, position=9, included=False)
     assert compose(newsletter, now + 2 * DAY).state_reason == composing.EMPTY
 
 
@@ -331,9 +330,9 @@ def test_a_story_that_was_added_by_hand_is_not_offered_again(
     release("One", now - timedelta(hours=1))
     first = compose(newsletter, now)
     story = release("Came in late", now + timedelta(minutes=5))
-    composing.add_item(issue=first, article=story)
+    first.items.create(article=story, position=9)
     release("Two", now + timedelta(hours=1))
     second = compose(newsletter, now + DAY)
     assert (headlines(first), headlines(second)) == (["One", "Came in late"], ["Two"])
     with pytest.raises(composing.Mismatch, match="another issue for the same readers"):
-        composing.add_item(issue=second, article=story)
+        composing.check_story(issue=second, article=story)

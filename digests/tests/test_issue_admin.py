@@ -2,43 +2,20 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
-from django.contrib import admin
-from django.contrib.auth.models import Group, User
-from django.core.exceptions import PermissionDenied
 from django.core.mail import EmailMultiAlternatives
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from articles.models import Article
-from digests import composing, freezing
-from digests.admin import issues
+from digests import freezing
 from digests.models import Delivery, Issue
-from digests.tests.conftest import Release
+from digests.tests.conftest import People, Release
+from digests.tests.editing import change, items
 from subscribers.models import Newsletter
-
-People = Callable[[str], Client]
-
-
-@pytest.fixture
-def as_(db: None) -> People:
-    """A browser of somebody in this group."""
-
-    def make(group: str) -> Client:
-        user = User.objects.create_user(group.lower(), email=f"{group.lower()}@blocknews.example", is_staff=True)
-        user.groups.add(Group.objects.get(name=group))
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return make
-
-
-def change(issue: Issue) -> str:
-    return f"/admin/digests/issue/{issue.pk}/change/"
 
 
 def do(issue: Issue, name: str) -> str:
@@ -51,18 +28,6 @@ def page(client: Client, address: str, status: int = 200) -> str:
     return response.content.decode()
 
 
-def items(issue: Issue, **changes: str) -> dict[str, str]:
-    """What the form of an issue sends when nothing but `changes` was touched."""
-    rows = list(issue.items.order_by("position"))
-    data = {"items-TOTAL_FORMS": str(len(rows)), "items-INITIAL_FORMS": str(len(rows)), "subject": "", "preheader": ""}
-    for number, row in enumerate(rows):
-        mine = {"id": row.pk, "issue": issue.pk, "article": row.article_id, "position": row.position, "included": "on"}
-        data |= {f"items-{number}-{name}": str(value) for name, value in mine.items()}
-        data |= {f"items-{number}-headline": "", f"items-{number}-summary": ""}
-    data |= {"introduction": "", "scheduled_for_0": "", "scheduled_for_1": ""} | changes
-    return {name: value for name, value in data.items() if value != "off"}
-
-
 def test_the_list_shows_state_and_progress(digest: Issue, as_: People, now: datetime) -> None:
     freezing.freeze(issue=digest, now=now)
     Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SENDING, planned_at=now, audience_count=2)
@@ -72,63 +37,6 @@ def test_the_list_shows_state_and_progress(digest: Issue, as_: People, now: date
     assert "1 of 2" in found
     assert "Sending" in found
     assert len(re.findall(r"/admin/digests/issue/\d+/change/", found)) >= 1
-
-
-def test_a_draft_can_be_arranged_and_introduced(digest: Issue, as_: People) -> None:
-    data = items(digest, **{"items-0-position": "5", "items-1-included": "off", "introduction": "Good morning."})
-    response = as_("Editor").post(change(digest), data | {"items-2-headline": "Ours"})
-    assert response.status_code == 302, response.content.decode()
-    digest.refresh_from_db()
-    shown = [(str(item), item.included) for item in digest.items.order_by("position")]
-    assert shown == [("Second", False), ("Ours", True), ("Third", True)]
-    assert digest.introduction == "Good morning."
-
-
-def test_an_issue_approved_meanwhile_is_not_changed_by_an_old_form(digest: Issue, as_: People, now: datetime) -> None:
-    editor = as_("Editor")
-    Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SCHEDULED)
-    response = editor.post(change(digest), items(digest, introduction="Too late."))
-    assert response.status_code == 403
-    digest.refresh_from_db()
-    assert (digest.introduction, digest.state) == ("", Issue.State.SCHEDULED)
-
-
-def test_a_hostile_subject_is_sent_back(digest: Issue, as_: People) -> None:
-    response = as_("Editor").post(change(digest), items(digest, subject="Bank\x0bBcc: x@y.example"))
-    assert "is invisible" in response.content.decode()
-
-
-def test_a_hostile_headline_of_a_story_is_sent_back(digest: Issue, as_: People) -> None:
-    response = as_("Editor").post(change(digest), items(digest, **{"items-1-headline": "Bank\u202eBcc"}))
-    assert "is invisible" in response.content.decode()
-
-
-def added(issue: Issue, article: Article) -> dict[str, str]:
-    """The form of an issue with one more story in it."""
-    rows = issue.items.count()
-    row = {"article": article.pk, "issue": issue.pk, "position": rows, "included": "on", "headline": "", "summary": ""}
-    mine = {f"items-{rows}-{name}": str(value) for name, value in row.items()}
-    return items(issue, **mine) | {"items-TOTAL_FORMS": str(rows + 1)}
-
-
-def test_a_story_that_is_not_public_cannot_be_added(
-    digest: Issue, release: Release, as_: People, now: datetime
-) -> None:
-    story = release("Secret", now)
-    Article.objects.filter(pk=story.pk).update(state=Article.State.DRAFT)
-    response = as_("Editor").post(change(digest), added(digest, story))
-    assert "“Secret” is not public. Publish it first" in response.content.decode()
-    assert not digest.items.filter(article=story).exists()
-
-
-def test_a_story_that_these_readers_got_cannot_be_added(
-    newsletter: Newsletter, digest: Issue, release: Release, as_: People, now: datetime
-) -> None:
-    story = release("Fourth", now + timedelta(hours=1))
-    later = composing.compose_now(newsletter=newsletter, cadence="daily", now=now + timedelta(hours=2))
-    assert later.items.get().article == story
-    response = as_("Editor").post(change(digest), added(digest, story))
-    assert "stands in another issue for the same readers already" in response.content.decode()
 
 
 def test_a_person_is_told_of_a_withdrawn_story_before_approving(digest: Issue, as_: People) -> None:
@@ -363,20 +271,6 @@ class TestCopies:
         for model in ("delivery", "deliveryevent", "snapshot"):
             page(publisher, f"/admin/digests/{model}/?q=x")
             assert publisher.get(f"/admin/digests/{model}/add/").status_code == 403
-
-
-def test_an_issue_approved_between_reading_and_writing_is_not_changed(
-    digest: Issue, admin_user: User, rf: RequestFactory
-) -> None:
-    """The row is asked again under its lock: an object that was read before the approval is not written."""
-    request = rf.post("/")
-    request.user = admin_user
-    stale = Issue.objects.get(pk=digest.pk)
-    Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SCHEDULED)
-    stale.introduction = "Too late."
-    with pytest.raises(PermissionDenied):
-        issues.IssueAdmin(Issue, admin.site).save_model(request, stale, form=None, change=True)
-    assert Issue.objects.get(pk=digest.pk).introduction == ""
 
 
 def test_a_draft_has_no_page_on_the_site_yet(digest: Issue, as_: People, now: datetime) -> None:

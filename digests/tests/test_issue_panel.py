@@ -1,18 +1,17 @@
 """The numbers above an issue's form, which an open page fetches again while copies leave."""
 
 import re
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from bs4 import BeautifulSoup
-from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
 from digests import standstill, stats
 from digests.models import Delivery, Issue
 from digests.tests import copies
+from digests.tests.conftest import People
 from subscribers.models import Newsletter
 
 State = Delivery.State
@@ -31,18 +30,6 @@ def issue(newsletter: Newsletter) -> Issue:
     return issue
 
 
-@pytest.fixture
-def as_(db: None) -> Callable[[str], Client]:
-    def make(group: str) -> Client:
-        user = User.objects.create_user(group.lower(), is_staff=True)
-        user.groups.add(Group.objects.get(name=group))
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return make
-
-
 def fragment(client: Client, issue: Issue) -> str:
     answer = client.get(f"/admin/digests/issue/{issue.pk}/progress/")
     assert answer.status_code == 200
@@ -54,7 +41,7 @@ def words(html: str) -> str:
     return re.sub(r"\s+", " ", BeautifulSoup(html, "html5lib").get_text(" ")).replace(" ,", ",")
 
 
-def test_it_has_the_numbers_of_the_one_source(issue: Issue, as_: Callable[[str], Client]) -> None:
+def test_it_has_the_numbers_of_the_one_source(issue: Issue, as_: People) -> None:
     found, said = stats.progress(issue), words(fragment(as_("Publisher"), issue))
 
     assert "1,001 of 1,002 copies done, 1 to go" in said
@@ -67,7 +54,7 @@ def test_it_has_the_numbers_of_the_one_source(issue: Issue, as_: Callable[[str],
         assert sentence in said
 
 
-def test_the_page_itself_begins_with_it(issue: Issue, as_: Callable[[str], Client]) -> None:
+def test_the_page_itself_begins_with_it(issue: Issue, as_: People) -> None:
     html = as_("Publisher").get(f"/admin/digests/issue/{issue.pk}/change/").content.decode()
     page = BeautifulSoup(html, "html5lib")
 
@@ -80,7 +67,7 @@ def test_the_page_itself_begins_with_it(issue: Issue, as_: Callable[[str], Clien
     assert "Reload the page" in str(page.find("noscript"))
 
 
-def test_a_copy_too_few_is_an_alarm(issue: Issue, as_: Callable[[str], Client]) -> None:
+def test_a_copy_too_few_is_an_alarm(issue: Issue, as_: People) -> None:
     Issue.objects.update(audience_count=1_003)
 
     said = words(fragment(as_("Publisher"), issue))
@@ -91,7 +78,7 @@ def test_a_copy_too_few_is_an_alarm(issue: Issue, as_: Callable[[str], Client]) 
 
 @pytest.mark.parametrize(("group", "offered"), [("Publisher", True), ("Editor", False)])
 def test_the_choices_over_uncertain_copies_are_for_who_may_send(
-    issue: Issue, as_: Callable[[str], Client], group: str, offered: bool
+    issue: Issue, as_: People, group: str, offered: bool
 ) -> None:
     html = fragment(as_(group), issue)
 
@@ -100,7 +87,7 @@ def test_the_choices_over_uncertain_copies_are_for_who_may_send(
     assert ("state__exact=uncertain" in html) is True
 
 
-def test_the_choices_are_gone_with_the_last_uncertain_copy(issue: Issue, as_: Callable[[str], Client]) -> None:
+def test_the_choices_are_gone_with_the_last_uncertain_copy(issue: Issue, as_: People) -> None:
     publisher = as_("Publisher")
     before = BeautifulSoup(fragment(publisher, issue), "html5lib").find(id="progress")
     publisher.post(f"/admin/digests/issue/{issue.pk}/do/accept/")
@@ -118,15 +105,13 @@ def test_the_choices_are_gone_with_the_last_uncertain_copy(issue: Issue, as_: Ca
     ("state", "seconds"),
     [("sending", "2.0"), ("paused", "15.0"), ("sent", "0.0"), ("sent_with_exceptions", "0.0"), ("cancelled", "0.0")],
 )
-def test_how_often_a_page_asks_again(issue: Issue, as_: Callable[[str], Client], state: str, seconds: str) -> None:
+def test_how_often_a_page_asks_again(issue: Issue, as_: People, state: str, seconds: str) -> None:
     Issue.objects.update(state=state)
 
     assert f'data-seconds="{seconds}"' in fragment(as_("Publisher"), issue)
 
 
-def test_a_dear_count_is_asked_for_less_often(
-    issue: Issue, as_: Callable[[str], Client], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_dear_count_is_asked_for_less_often(issue: Issue, as_: People, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stats, "REST", 10_000_000)
 
     found = re.search(r'data-seconds="([\d.]+)"', fragment(as_("Publisher"), issue))
@@ -135,7 +120,7 @@ def test_a_dear_count_is_asked_for_less_often(
     assert float(found[1]) > 100
 
 
-def test_of_a_draft_there_is_nothing_to_show(digest: Issue, as_: Callable[[str], Client], now: datetime) -> None:
+def test_of_a_draft_there_is_nothing_to_show(digest: Issue, as_: People, now: datetime) -> None:
     assert "progress" not in fragment(as_("Publisher"), digest)
 
 
