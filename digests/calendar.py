@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.conf import settings
-
 from digests.models import Issue
 from subscribers.models import Cadence, CadenceOffer, Newsletter
 
@@ -79,18 +77,6 @@ def period(*, offer: CadenceOffer, at: datetime) -> Period:
     return next(run for run in _backwards(offer, at) if run.runs_at <= at)
 
 
-def next_run(*, offer: CadenceOffer, after: datetime) -> Period:
-    """The first period of the offer whose instant is after `after`."""
-    later = None
-    for run in _backwards(offer, after):
-        if run.runs_at <= after:
-            break
-        later = run
-    if later is None:
-        raise AssertionError("The list of periods starts in the future.")
-    return later
-
-
 def instant(*, day: date, hour: time, zone: ZoneInfo) -> datetime:
     """The UTC instant of a local hour: after the gap when it does not exist, the first when it comes twice."""
     local = datetime.combine(day, hour.replace(tzinfo=None, fold=0), tzinfo=zone)
@@ -106,9 +92,8 @@ def is_stale(*, cadence: str, runs_at: datetime, now: datetime) -> bool:
 
 
 def max_staleness(*, cadence: str) -> timedelta:
-    """How late a run of this cadence may be; settings.DIGEST_MAX_STALENESS overrides the values here."""
-    overrides: dict[str, timedelta] = getattr(settings, "DIGEST_MAX_STALENESS", {})
-    return overrides.get(cadence, MAX_STALENESS[Cadence(cadence)])
+    """How late a run of this cadence may be."""
+    return MAX_STALENESS[Cadence(cadence)]
 
 
 def _backwards(offer: CadenceOffer, at: datetime) -> Iterator[Period]:

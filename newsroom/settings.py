@@ -102,7 +102,6 @@ TEMPLATES = [
     }
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-TEST_RUNNER = "django.test.runner.DiscoverRunner"
 LOGGING = logs.config(debug=DEBUG)
 
 # --- PostgreSQL ------------------------------------------------------------------------------
