@@ -89,13 +89,6 @@ def preferences(*, address: addresses.Address, ip: str | None, now: datetime) ->
     return _ask(keys, now)
 
 
-def forget_all() -> None:
-    """Drop every count. For tests, and for an operator who has changed the limits."""
-    client = _client(settings.REDIS_URL)
-    for key in client.scan_iter(match=f"{_prefix()}*"):
-        client.delete(key)
-
-
 def _ask(keys: Sequence[tuple[str, str]], now: datetime) -> Verdict:
     try:
         full = int(_script(settings.REDIS_URL)(keys=_names(keys), args=_arguments(keys, now)))

@@ -8,15 +8,12 @@ A script is JSON: ``{"key": "secret", "rules": [{"do": "status", "status": 429, 
 {"Retry-After": "7"}, "times": 1}]}``. `do` is one of `DEEDS`; `match` is searched in the
 recipients; `skip` and `times` count the matching requests.
 
-In a test ``with mailgun_server.running({...}) as server: ... server.url``; as a process
-``python -m tests.faults.mailgun_server --port 8025 --journal accepted.jsonl``.
+``with mailgun_server.running({...}) as server: ... server.url``
 """
 
-import argparse
 import base64
 import contextlib
 import json
-import os
 import re
 import socket
 import struct
@@ -24,11 +21,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.utils import parseaddr
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import parse_qs
 
@@ -73,7 +69,6 @@ class Accepted:
     html: str
     headers: dict[str, str]
     variables: dict[str, str]
-    accepted_at: float
 
 
 class Server(ThreadingHTTPServer):
@@ -81,8 +76,8 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, script: Mapping[str, Any], *, port: int = 0, journal: Path | None = None) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(self, script: Mapping[str, Any]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
         given = dict(script)
         self.rules = [Rule(**rule) for rule in given.pop("rules", [])]
         self.key = str(given.pop("key", "secret"))
@@ -92,7 +87,6 @@ class Server(ThreadingHTTPServer):
         # Idempotency-Key -> the form that came with it, and the id that it was given.
         self.keys: dict[str, tuple[dict[str, list[str]], str]] = {}
         self.lock = threading.Lock()
-        self._journal = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND) if journal else None
 
     @property
     def url(self) -> str:
@@ -109,9 +103,6 @@ class Server(ThreadingHTTPServer):
     def stop(self) -> None:
         self.shutdown()
         self.server_close()
-        if self._journal is not None:
-            os.close(self._journal)
-            self._journal = None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is what many tests are about."""
@@ -136,13 +127,7 @@ class Server(ThreadingHTTPServer):
         with self.lock:
             if key:
                 self.keys[key] = (form, name)
-            for to in form["to"]:
-                one = _merged(parseaddr(to)[1], form, variables)
-                self.accepted.append(one)
-                if self._journal is not None:
-                    os.write(self._journal, json.dumps(asdict(one)).encode() + b"\n")
-            if self._journal is not None:
-                os.fsync(self._journal)
+            self.accepted += [_merged(parseaddr(to)[1], form, variables) for to in form["to"]]
         return name
 
 
@@ -228,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name is the base class's
-        """Silent: the journal is the record."""
+        """Silent: what was accepted is the record."""
 
 
 def _as_form(message: dict[str, Any]) -> dict[str, list[str]]:
@@ -253,35 +238,15 @@ def _merged(recipient: str, form: dict[str, list[str]], variables: dict[str, dic
         html=merge("html"),
         headers={name[2:]: merge(name) for name in form if name.startswith("h:")},
         variables={name[2:]: merge(name) for name in form if name.startswith("v:")},
-        accepted_at=time.time(),
     )
 
 
 @contextlib.contextmanager
-def running(script: Mapping[str, Any] | None = None, **options: Any) -> Iterator[Server]:
-    """A server in threads of this process, for a test. Options as for `Server`."""
-    server = Server(script or {}, **options)
+def running(script: Mapping[str, Any] | None = None) -> Iterator[Server]:
+    """A server in threads of this process, for a test."""
+    server = Server(script or {})
     server.start()
     try:
         yield server
     finally:
         server.stop()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="A server that speaks Mailgun's sending interface and fails on cue.")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one, which is printed")
-    parser.add_argument("--journal", type=Path, help="file that gets one JSON line per accepted copy")
-    parser.add_argument("--script", default="{}", help="JSON, or the name of a file that holds it")
-    given = parser.parse_args()
-    source = given.script if given.script.lstrip().startswith("{") else Path(given.script).read_text("utf-8")
-    server = Server(json.loads(source), port=given.port, journal=given.journal)
-    server.start()
-    print(f"listening on {server.url}", flush=True)  # noqa: T201  # callers read the address from here
-    with contextlib.suppress(KeyboardInterrupt):
-        threading.Event().wait()
-    server.stop()
-
-
-if __name__ == "__main__":
-    main()
