@@ -157,8 +157,9 @@ def _ascii_domain(domain: str) -> str:
         mapped = idna.uts46_remap(domain, std3_rules=True, transitional=False)
         labels = mapped.removesuffix(".").split(".")
         ascii_labels = [_a_label(label) for label in labels]
-    except (idna.IDNAError, UnicodeError) as error:
-        raise InvalidAddress(BAD_DOMAIN) from error
+    except (idna.IDNAError, UnicodeError):
+        # Its own words repeat what was typed.
+        raise InvalidAddress(BAD_DOMAIN) from None
     ascii_domain = ".".join(ascii_labels)
     if len(ascii_domain) > MAX_DOMAIN:
         raise InvalidAddress(BAD_DOMAIN)

@@ -55,11 +55,14 @@ def test_every_list_and_form_opens_and_searches(
     publishing.correct(article=made, text="Seven.", actor=None, now=now)
     made.slug = "moved"
     made.save()
+    made.tags.create(name="Bitcoin", slug="bitcoin")
     publishing.save_revision(article=made, actor=None, now=now)
     client = seat(paul)
     path = f"/admin/articles/{model._meta.model_name}/"
     assert client.get(path, {"q": "a"}).status_code == 200
-    for row in model.objects.all():
+    rows = list(model.objects.all())
+    assert rows
+    for row in rows:
         assert client.get(f"{path}{row.pk}/change/").status_code == 200
     if site._registry[model].has_add_permission(client.get(path).wsgi_request):
         assert client.get(f"{path}add/").status_code == 200
@@ -91,7 +94,7 @@ def test_an_author_sees_no_story_of_another(seat: Seat, ada: User, story: StoryM
     assert "Confidential" not in client.get(ARTICLES).content.decode()
     for path in ("change/", "preview/", "do/submit/", "history/", "delete/"):
         answer = client.get(f"{ARTICLES}{other.pk}/{path}", follow=True)
-        assert answer.status_code in {404, 403} or "Confidential" not in answer.content.decode(), path
+        assert "Confidential" not in answer.content.decode(), path
     revision = other.revisions.get()
     assert "Confidential" not in client.get("/admin/articles/revision/").content.decode()
     assert client.post(f"/admin/articles/revision/{revision.pk}/restore/").status_code == 404
@@ -235,7 +238,7 @@ def test_two_editors_do_not_write_over_each_other(seat: Seat, edda: User, paul: 
     [
         ({"body_markdown": "![x](image:999)"}, "There is no picture number 999"),
         ({"headline": "Bit\u2028coin"}, "Character 4 is invisible (U+2028)"),
-        ({"slug": "taken"}, "Article with this Slug already exists"),
+        ({"slug": "taken"}, "Another story lives at this address"),
         ({"slug": "once-taken"}, "This address once belonged to another story"),
         ({"published_at_0": "2999-01-01", "published_at_1": "00:00"}, "To publish later, use the action Schedule"),
     ],
@@ -252,7 +255,7 @@ def test_what_is_wrong_is_said_and_nothing_is_lost(
     path = f"{ARTICLES}{made.pk}/change/"
     answer = client.post(path, filled_in(client, path) | {"standfirst": "Typed with care."} | change)
     assert answer.status_code == 200
-    assert sentence in errors(answer) or "Another story lives at this address" in errors(answer)
+    assert sentence in errors(answer)
     assert "Typed with care." in answer.content.decode()
     assert made.revisions.count() == 1
 

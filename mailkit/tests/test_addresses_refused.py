@@ -87,9 +87,10 @@ def test_refused_with_a_sentence(typed: str, sentence: str) -> None:
     with pytest.raises(addresses.InvalidAddress, match=sentence) as caught:
         addresses.normalise(typed)
     said = str(caught.value)
-    assert said.endswith((".", "provider.com."))
+    assert said.endswith(".")
     assert not typed.strip() or typed.strip() not in said
-    assert caught.value.__cause__ is None or typed not in str(caught.value)
+    # A traceback shows the cause too.
+    assert caught.value.__cause__ is None
 
 
 RESERVED = [
