@@ -147,7 +147,7 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     """What may be said of stories, as adjectives that chain."""
 
     def published(self) -> ArticleQuerySet:
-        """The only definition of public: page, section, feed, sitemap, search, API and digest ask it."""
+        """The only definition of public: page, section, feed, sitemap, search and digest ask it."""
         return self.filter(state=Article.State.PUBLISHED)
 
     def on_record(self) -> ArticleQuerySet:

@@ -18,7 +18,7 @@ ESCAPES = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026", 0x2028
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What `articles/_head.html` writes into a page's head; every address is absolute."""
+    """What `templates/articles/_head.html` writes into a page's head; every address is absolute."""
 
     canonical: str
     title: str
