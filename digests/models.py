@@ -285,7 +285,7 @@ class Delivery(models.Model):
         ]
         # No column that changes on a copy's usual way may stand in an index, nor in an index's condition:
         # then PostgreSQL writes the new version of a row beside the old one and touches no index at all.
-        # decisions/0061 has the figures. What else is searched, is searched among one issue's or reader's rows.
+        # decisions/0063 has the figures. What else is searched, is searched among one issue's or reader's rows.
         indexes = [
             # claims.claim, claims.expire: deferred copies by their hour, which no other copy has.
             models.Index("issue", "due_at", condition=Q(due_at__isnull=False), name="delivery_due"),
