@@ -4,14 +4,14 @@ Redis hands tasks to idle workers in turn and the clock brings three each minute
 never silent for long. Noted in Redis: without it no worker gets a task anyway.
 """
 
-import functools
 import logging
 import time
 from typing import Any, Final
 
 import redis
 from celery.signals import task_postrun
-from django.conf import settings
+
+from publication import redis_client
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def note(task: Any = None, **_signal: Any) -> None:
         return
     _next_at = time.monotonic() + NOTE_SECONDS
     try:
-        _client(settings.REDIS_URL).hset(_key(), request.hostname, repr(time.time()))
+        redis_client.connect().hset(redis_client.key("workers"), request.hostname, repr(time.time()))
     except redis.RedisError:
         log.warning("Redis is away: it is not noted that this worker works")
 
@@ -39,17 +39,8 @@ def note(task: Any = None, **_signal: Any) -> None:
 def ages() -> dict[str, float]:
     """Seconds since each worker of the last day finished a task; empty when Redis is away."""
     try:
-        found: Any = _client(settings.REDIS_URL).hgetall(_key())
+        found: Any = redis_client.connect().hgetall(redis_client.key("workers"))
     except redis.RedisError:
         return {}
     seconds = {name.decode(): max(0.0, time.time() - float(noted)) for name, noted in found.items()}
     return {name: age for name, age in sorted(seconds.items()) if age < FORGET_SECONDS}
-
-
-def _key() -> str:
-    return f"{settings.CACHES['default'].get('KEY_PREFIX', '')}:workers"
-
-
-@functools.lru_cache(maxsize=4)
-def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)

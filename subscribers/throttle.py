@@ -6,7 +6,6 @@ through together; the largest log has as many entries as the largest limit.
 Without Redis nobody is turned away: sign-ups matter more than limits.
 """
 
-import functools
 import logging
 import uuid
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import redis
 from django.conf import settings
 
 from mailkit import addresses
+from publication import redis_client
 from subscribers import privacy
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 # Limits that are one mailbox's own; over the others somebody else has asked too often.
 MAILBOX = frozenset({"signup_address", "signup_unanswered", "preferences_address"})
 
-SECONDS_TO_WAIT = 0.5
 # KEYS: one log per limit name. ARGV: now in ms, a unique member, then per key: how
 # many windows, and for each its count and its length in ms. Returns 0 when every
 # window has room (and counts this request in all of them), else the first full key's place.
@@ -76,7 +75,7 @@ def answered(*, address_key: str) -> None:
     """The mailbox's owner has confirmed: letters that were asked for before count no longer as unanswered."""
     address = addresses.Address(address=address_key, key=address_key, domain=address_key.rpartition("@")[2])
     try:
-        _client(settings.REDIS_URL).delete(*_names([("signup_unanswered", addresses.throttle_key(address))]))
+        redis_client.connect().delete(*_names([("signup_unanswered", addresses.throttle_key(address))]))
     except redis.RedisError as error:
         logger.warning("A confirmation was not counted: Redis cannot be reached (%s).", type(error).__name__)
 
@@ -91,7 +90,8 @@ def preferences(*, address: addresses.Address, ip: str | None, now: datetime) ->
 
 def _ask(keys: Sequence[tuple[str, str]], now: datetime) -> Verdict:
     try:
-        full = int(_script(settings.REDIS_URL)(keys=_names(keys), args=_arguments(keys, now)))
+        ask = redis_client.connect().register_script(ASK)
+        full = int(ask(keys=_names(keys), args=_arguments(keys, now)))
     except redis.RedisError as error:
         logger.warning("Limits are not applied: Redis cannot be reached (%s).", type(error).__name__)
         return Verdict.WELCOME
@@ -102,7 +102,7 @@ def _ask(keys: Sequence[tuple[str, str]], now: datetime) -> Verdict:
 
 def _names(keys: Sequence[tuple[str, str]]) -> list[str]:
     """Redis learns keyed hashes only, neither addresses nor networks."""
-    return [f"{_prefix()}{name}:{addresses.keyed_hash(subject)}" for name, subject in keys]
+    return [redis_client.key("throttle", name, addresses.keyed_hash(subject)) for name, subject in keys]
 
 
 def _arguments(keys: Sequence[tuple[str, str]], now: datetime) -> list[str | int]:
@@ -113,17 +113,3 @@ def _arguments(keys: Sequence[tuple[str, str]], now: datetime) -> list[str | int
         for count, seconds in windows:
             arguments += [count, seconds * 1000]
     return arguments
-
-
-def _prefix() -> str:
-    return f"{settings.CACHES['default'].get('KEY_PREFIX', '')}:throttle:"
-
-
-@functools.lru_cache(maxsize=4)
-def _client(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=SECONDS_TO_WAIT, socket_connect_timeout=SECONDS_TO_WAIT)
-
-
-@functools.lru_cache(maxsize=4)
-def _script(url: str) -> redis.commands.core.Script:
-    return _client(url).register_script(ASK)

@@ -10,15 +10,16 @@ from django.conf import settings
 
 from newsroom import broker, consuming, metrics
 from newsroom.celery import app
+from publication import redis_client
 
 
 @pytest.fixture(autouse=True)
 def _nobody_works_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(consuming, "_next_at", 0.0)
-    client = consuming._client(settings.REDIS_URL)
-    client.delete(consuming._key())
+    client, key = redis_client.connect(), redis_client.key("workers")
+    client.delete(key)
     yield
-    client.delete(consuming._key())
+    client.delete(key)
 
 
 def finish_a_task(worker: str | None, *, is_eager: bool = False) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta
 
 import pytest
-from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
 from mailkit import addresses
-from subscribers import consent, legal, links, signup, terms, throttle
+from publication import redis_client
+from subscribers import consent, legal, links, signup, terms
 from subscribers.models import (
     Cadence,
     CadenceOffer,
@@ -34,8 +34,8 @@ def _no_limits_left_over() -> Iterator[None]:
 
 def forget_limits() -> None:
     """Drop every count."""
-    client = throttle._client(settings.REDIS_URL)
-    for key in client.scan_iter(match=f"{throttle._prefix()}*"):
+    client = redis_client.connect()
+    for key in client.scan_iter(match=redis_client.key("throttle", "*")):
         client.delete(key)
 
 

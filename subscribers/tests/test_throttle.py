@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from mailkit import addresses
+from publication import redis_client
 from subscribers import links, throttle
 from subscribers.models import Letter, Newsletter, Subscription
 from subscribers.tests.conftest import BOB, RITA, Fill
@@ -108,10 +109,10 @@ def test_links_to_preferences_count_against_the_network_too(now: datetime) -> No
     assert verdicts == [Verdict.WELCOME] * 20 + [Verdict.CROWDED]
 
 
-def test_nothing_is_kept_longer_than_it_counts(now: datetime, settings: object) -> None:
+def test_nothing_is_kept_longer_than_it_counts(now: datetime) -> None:
     ask("rita@reader.org", now, ip="198.51.100.1")
-    client = throttle._client(settings.REDIS_URL)  # type: ignore[attr-defined]  # pytest-django's settings fixture
-    lives = [client.ttl(key) for key in client.scan_iter(match=f"{throttle._prefix()}*")]
+    client = redis_client.connect()
+    lives = [client.ttl(key) for key in client.scan_iter(match=redis_client.key("throttle", "*"))]
     assert len(lives) == 5
     assert all(0 < seconds <= 604_800 for seconds in lives)
     assert sorted(lives)[-2] <= 86_400
@@ -125,9 +126,9 @@ def test_a_refused_request_counts_nowhere(now: datetime) -> None:
     assert ask(BOB, now, ip="198.51.100.1") is Verdict.WELCOME
 
 
-def test_redis_learns_no_address(now: datetime, settings: object) -> None:
+def test_redis_learns_no_address(now: datetime) -> None:
     ask("rita@reader.org", now, ip="198.51.100.1")
-    keys = str(throttle._client(settings.REDIS_URL).keys("*"))  # type: ignore[attr-defined]  # pytest-django's settings fixture
+    keys = str(redis_client.connect().keys("*"))
 
     assert ":throttle:" in keys
     assert "rita" not in keys
