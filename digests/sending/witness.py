@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import redis
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from digests.models import Issue
+from publication import redis_client
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,6 @@ REASON: Final = (
     "The database has forgotten copies that left: it was restored, or a replica that lagged took over. "
     "Nothing leaves until manage.py after_restore was run."
 )
-SECONDS_TO_WAIT: Final = 0.5
 REST_SECONDS: Final = 5.0
 # Longer than backups are kept.
 KEEP_SECONDS: Final = 40 * 86_400
@@ -151,7 +150,7 @@ def ask(question: Callable[[redis.Redis], Any]) -> Any:
     if time.monotonic() < _away_until:
         return None
     try:
-        return question(_connect(settings.REDIS_URL))
+        return question(redis_client.connect())
     except redis.RedisError:
         log.warning("Redis is away: what leaves is noted in this process only")
         _away_until = time.monotonic() + REST_SECONDS
@@ -183,9 +182,4 @@ def _latest(found: Iterable[tuple[str, Note]], *, after: int) -> dict[str, Note]
 
 
 def _key(of: str, what: int | str) -> str:
-    return f"{settings.CACHES['default'].get('KEY_PREFIX', '')}:left:{of}:{what}"
-
-
-@functools.lru_cache(maxsize=4)
-def _connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=SECONDS_TO_WAIT, socket_connect_timeout=SECONDS_TO_WAIT)
+    return redis_client.key("left", of, what)

@@ -23,11 +23,11 @@ import redis
 from django.conf import settings
 
 from digests.sending.pacing import scripts
+from publication import redis_client
 
 log = logging.getLogger(__name__)
 
-# A server that does not answer costs a lane this much, once per REST_SECONDS.
-SECONDS_TO_WAIT: Final = 0.5
+# A server that does not answer is asked again after so long.
 REST_SECONDS: Final = 5.0
 LONGEST_LINE_SECONDS: Final = 3_600
 
@@ -70,7 +70,7 @@ class Limits:
 
     def __init__(self, *, clock: Callable[[], int] | None = None, prefix: str | None = None) -> None:
         self._clock = clock
-        self._prefix = prefix if prefix is not None else f"{settings.CACHES['default'].get('KEY_PREFIX', '')}:pace:"
+        self._prefix = prefix if prefix is not None else f"{redis_client.key('pace')}:"
         self._who = uuid.uuid4().hex[:8]
         self._askers = 1
         self._away_until = 0.0
@@ -224,7 +224,7 @@ class Limits:
         return f"{self._prefix}{rule.subject}:{rule.seconds}"
 
     def _client(self) -> redis.Redis | None:
-        return None if time.monotonic() < self._away_until else _connect(settings.REDIS_URL)
+        return None if time.monotonic() < self._away_until else redis_client.connect()
 
     def _note_absence(self) -> None:
         log.warning("Redis is away: this process keeps to a share of the limits")
@@ -288,14 +288,9 @@ def _brake(subject: str, values: list[bytes], now: float) -> Brake | None:
     return None if current >= ceiling and now >= held else Brake(subject, current, max(0.0, held - now) / 1000)
 
 
-@functools.lru_cache(maxsize=4)
-def _connect(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=SECONDS_TO_WAIT, socket_connect_timeout=SECONDS_TO_WAIT)
-
-
 @functools.lru_cache(maxsize=8)
 def _script(text: str) -> redis.commands.core.Script:
-    return _connect(settings.REDIS_URL).register_script(text)
+    return redis_client.connect().register_script(text)
 
 
 @functools.lru_cache(maxsize=1)
