@@ -9,6 +9,7 @@ how long the provider thinks before each answer.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import subprocess
@@ -19,7 +20,7 @@ import psutil
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-from benchmarks import _house, _watch
+from benchmarks import _figures, _house, _watch
 
 RECIPIENTS = int(os.environ.get("RECIPIENTS", "50000"))
 SINGLES = int(os.environ.get("SINGLES", "5000"))
@@ -27,6 +28,8 @@ SINGLES = int(os.environ.get("SINGLES", "5000"))
 PER_CALL = os.environ.get("COPIES_IN_FLIGHT", "1000")
 WORKERS = os.environ.get("WORKER_CONCURRENCY", "2")
 TO_REACH = 12_000
+
+say = functools.partial(_figures.say, "esp")
 
 
 def main() -> None:
@@ -60,11 +63,6 @@ def measure(server: subprocess.Popen[str], url: str, way: str, in_flight: str) -
     say(f"{way}: PostgreSQL CPU", run["postgres"] / thousands, "s/1000 recipients")
     say(f"{way}: the provider's own CPU", thinking / thousands, "s/1000 recipients")
     return rate
-
-
-def say(name: str, value: float, unit: str, **more: object) -> None:
-    """One figure, as a line of JSON."""
-    print(json.dumps({"benchmark": "esp", "figure": name, "value": round(value, 4), "unit": unit, **more}), flush=True)
 
 
 @contextlib.contextmanager

@@ -8,15 +8,15 @@ the audience, KILLS and LANES the rest.
 from __future__ import annotations
 
 import dataclasses
-import json
+import functools
 import os
 import sys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-from django.conf import settings  # as above
+from django.conf import settings
 
-from benchmarks import _house  # Django's settings must be named first
+from benchmarks import _figures, _house
 from tests.faults import kill_loop, lane_processes, smtp_server
 
 SEEDS = int(os.environ.get("SEEDS", "30"))
@@ -26,6 +26,8 @@ LANES = int(os.environ.get("LANES", "4"))
 COPIES_IN_FLIGHT = int(os.environ.get("COPIES_IN_FLIGHT", "50"))
 LEASE_SECONDS = 3
 
+say = functools.partial(_figures.say, "kill")
+
 
 def main() -> None:
     """All seeds, then what they have in common."""
@@ -33,10 +35,10 @@ def main() -> None:
         extra = {"COPIES_IN_FLIGHT": str(COPIES_IN_FLIGHT), "LEASE_SECONDS": str(LEASE_SECONDS)}
         with lane_processes.nursery(database=settings.DATABASE_URL, mail_port=mail.port, **extra) as nursery:
             verdicts = [one(seed, mail, nursery) for seed in range(1, SEEDS + 1)]
-    say("seeds that held", sum(one.is_good for one in verdicts), seeds=SEEDS)
-    say("copies twice", sum(one.duplicates for one in verdicts))
-    say("readers missing and not listed", sum(one.missing for one in verdicts))
-    say("uncertain at most", max(one.uncertain for one in verdicts), bound=KILLS * COPIES_IN_FLIGHT)
+    say("seeds that held", sum(one.is_good for one in verdicts), "seeds", seeds=SEEDS)
+    say("copies twice", sum(one.duplicates for one in verdicts), "copies")
+    say("readers missing and not listed", sum(one.missing for one in verdicts), "readers")
+    say("uncertain at most", max(one.uncertain for one in verdicts), "copies", bound=max(one.bound for one in verdicts))
     sys.exit(0 if all(one.is_good for one in verdicts) else 1)
 
 
@@ -46,13 +48,8 @@ def one(seed: int, mail: smtp_server.Server, nursery: lane_processes.Nursery) ->
     verdict = kill_loop.run(
         issue=issue, mail=mail, nursery=nursery, seed=seed, lanes=LANES, kills=KILLS, in_flight=COPIES_IN_FLIGHT
     )
-    say("seed", seed, **{**dataclasses.asdict(verdict), "is_good": verdict.is_good})
+    say("seed", seed, "number", **dataclasses.asdict(verdict), is_good=verdict.is_good)
     return verdict
-
-
-def say(figure: str, value: float, **more: object) -> None:
-    """One figure, as a line of JSON."""
-    print(json.dumps({"benchmark": "kill", "figure": figure, "value": value, **more}), flush=True)
 
 
 if __name__ == "__main__":

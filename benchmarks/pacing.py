@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 import statistics
 import time
@@ -12,13 +12,16 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 django.setup()
 
-from digests.sending.pacing import limits  # noqa: E402  # once Django is set up
+from benchmarks import _figures  # noqa: E402  # once Django is set up
+from digests.sending.pacing import limits  # noqa: E402  # as above
 
 ASKS = 2_000
 
+say = functools.partial(_figures.say, "pacing")
+
 
 def main() -> None:
-    """Print one JSON line: the median and the 99th percentile, with what is allowed."""
+    """Ask many times; then the figures."""
     shared = limits.Limits(prefix=f"bench{os.getpid()}:")
     rules = [limits.Rule("all", 10**6, 1), limits.Rule("all", 10**9, 3600), limits.Rule("relay:mx:25", 10**6, 1)]
     spent, before = [], time.process_time()
@@ -29,14 +32,9 @@ def main() -> None:
     busy = (time.process_time() - before) * 1000 / ASKS
     if permit.at is None:
         raise SystemExit("Redis is away: nothing was measured.")
-    figure = {
-        "figure": "milliseconds to ask for the permits of a batch",
-        "median": round(statistics.median(spent), 3),
-        "p99": round(statistics.quantiles(spent, n=100)[98], 3),
-        "cpu": round(busy, 3),
-        "allowed": 1.0,
-    }
-    print(json.dumps(figure))
+    say("a batch's permits, median", statistics.median(spent), "ms", allowed=1.0)
+    say("a batch's permits, 99th percentile", statistics.quantiles(spent, n=100)[98], "ms")
+    say("a batch's permits, CPU", busy, "ms")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ command at a time takes four answers for it. READERS, CONNECTIONS and LANES set 
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-from benchmarks import _house, _slow_sink, _watch
+from benchmarks import _figures, _house, _slow_sink, _watch
 
 CONNECTIONS = int(os.environ.get("CONNECTIONS", "20"))
 LANES = int(os.environ.get("LANES", "2"))
@@ -20,10 +20,7 @@ COPIES_IN_FLIGHT = os.environ.get("COPIES_IN_FLIGHT", "100")
 READERS = int(os.environ.get("READERS", "8000"))
 ANSWERS = {"round trip of 50 ms": 1, "50 ms before each answer": 4}
 
-
-def say(name: str, value: float, unit: str, **more: object) -> None:
-    """One figure, as a line of JSON."""
-    print(json.dumps({"benchmark": "slow", "figure": name, "value": round(value, 4), "unit": unit, **more}), flush=True)
+say = functools.partial(_figures.say, "slow")
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ after the last answer until all of them are settled, CPU seconds per 1,000 event
 from __future__ import annotations
 
 import contextlib
-import json
+import functools
 import multiprocessing
 import os
 import secrets
@@ -25,7 +25,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
 import psutil
 
-from benchmarks import _hooks, _house, _watch
+from benchmarks import _figures, _hooks, _house, _watch
 
 from django.db import connection  # isort: skip  # _house sets Django up
 from django.db.models import Max  # isort: skip  # as above
@@ -102,18 +102,19 @@ class Place:
         acknowledged = DeliveryEvent.objects.filter(pk__gt=newest).count()
         seconds = _settled(newest)
         self._read(meters)
+        say = functools.partial(_figures.say, "webhooks", reports=name)
         share = len(events) / len(set(requests))
-        _say(name, "acknowledged", len(requests) * share / answers.lasted, "events/s", requests=len(requests))
-        _say(name, "p50", statistics.median(answers.seconds) * 1000, "ms")
-        _say(name, "p99", statistics.quantiles(answers.seconds, n=100, method="inclusive")[98] * 1000, "ms")
-        _say(name, "max", max(answers.seconds) * 1000, "ms")
-        _say(name, "refused", sum(status != 200 for status in answers.statuses), "requests")
+        say("acknowledged", len(requests) * share / answers.lasted, "events/s", requests=len(requests))
+        say("p50", statistics.median(answers.seconds) * 1000, "ms")
+        say("p99", statistics.quantiles(answers.seconds, n=100, method="inclusive")[98] * 1000, "ms")
+        say("max", max(answers.seconds) * 1000, "ms")
+        say("refused", sum(status != 200 for status in answers.statuses), "requests")
         # Openings of readers who did not agree are dropped when they are looked at; of all else there is a row.
         kept = sum(word != "opened" for _, word in events)
-        _say(name, "lost", max(kept - DeliveryEvent.objects.count() + before, 0), "events", rows=acknowledged)
-        _say(name, "until all are settled", seconds, "s")
+        say("lost", max(kept - DeliveryEvent.objects.count() + before, 0), "events", rows=acknowledged)
+        say("until all are settled", seconds, "s")
         for program, meter in meters.items():
-            _say(name, f"{program} CPU", meter.seconds() / (len(requests) * share / 1000), "s/1000 events")
+            say(f"{program} CPU", meter.seconds() / (len(requests) * share / 1000), "s/1000 events")
 
     def _read(self, meters: Mapping[str, _watch.Meter]) -> None:
         meters["web"].read([self.web, *self.web.children(recursive=True)])
@@ -129,12 +130,6 @@ def _settled(newest: int) -> float:
             sys.exit(f"After {SETTLE_SECONDS:.0f} seconds there are events that are not settled.")
         time.sleep(0.05)
     return time.perf_counter() - began
-
-
-def _say(shape: str, figure: str, value: float, unit: str, **more: object) -> None:
-    """One figure, as a line of JSON."""
-    line = {"benchmark": "webhooks", "reports": shape, "figure": figure, "value": round(value, 4), "unit": unit}
-    print(json.dumps(line | more), flush=True)
 
 
 @contextlib.contextmanager
