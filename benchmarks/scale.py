@@ -7,7 +7,7 @@ the same rows. SIZES sets the audiences.
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 import sys
 import time
@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from benchmarks import _house, _sink, _watch
+from benchmarks import _figures, _house, _sink, _watch
 from digests.models import Issue
 from digests.sending import audience
 from subscribers.models import Newsletter
@@ -36,10 +36,7 @@ FROM subscribers_subscription WHERE newsletter_id = %s
 """
 
 
-def say(name: str, value: float, unit: str, **more: object) -> None:
-    """One figure, as a line of JSON."""
-    figure = {"benchmark": "scale", "figure": name, "value": round(value, 4), "unit": unit}
-    print(json.dumps(figure | more), flush=True)
+say = functools.partial(_figures.say, "scale")
 
 
 def main() -> None:

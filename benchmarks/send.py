@@ -10,7 +10,7 @@ lane that waits for the disk leaves one free; and sessions last long, since the 
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 import statistics
 import sys
@@ -20,7 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
 from django.conf import settings
 
-from benchmarks import _house, _sink, _watch
+from benchmarks import _figures, _house, _sink, _watch
 
 READERS = int(os.environ.get("READERS", "100000"))
 COPIES_IN_FLIGHT = os.environ.get("COPIES_IN_FLIGHT", "100")
@@ -29,9 +29,7 @@ MESSAGES_PER_CONNECTION = os.environ.get("MESSAGES_PER_CONNECTION", "1000")
 LANES = os.environ.get("LANES", WORKERS)
 
 
-def say(name: str, value: float, unit: str, **more: object) -> None:
-    """One figure, as a line of JSON."""
-    print(json.dumps({"benchmark": "send", "figure": name, "value": round(value, 4), "unit": unit, **more}), flush=True)
+say = functools.partial(_figures.say, "send")
 
 
 def main() -> None:
