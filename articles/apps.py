@@ -24,7 +24,6 @@ class ArticlesConfig(AppConfig):
     """Stories: writing, publishing, reading."""
 
     name = "articles"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Give the groups their rights after each migration."""

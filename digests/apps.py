@@ -18,7 +18,6 @@ class DigestsConfig(AppConfig):
     """Issues: composing, approving and sending them."""
 
     name = "digests"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Give the groups their rights after each migration."""

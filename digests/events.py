@@ -38,8 +38,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     EventType.OPENED: Kind.OPEN,
     EventType.CLICKED: Kind.CLICK,
 }
-# Kinds that say what a reader did rather than what became of the mail.
-PERSONAL: Final = (Kind.OPEN, Kind.CLICK)
 
 # The name under which transports hand a copy's uuid to a provider, which repeats it in every event.
 METADATA_KEY: Final = "delivery"

@@ -12,4 +12,3 @@ class MailkitConfig(AppConfig):
     """How any letter is built; it has no models."""
 
     name = "mailkit"
-    default_auto_field = "django.db.models.BigAutoField"

@@ -12,7 +12,6 @@ class PublicationConfig(AppConfig):
     """Who we are: one row that every page and mail reads."""
 
     name = "publication"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Give the groups their rights after each migration."""

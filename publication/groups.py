@@ -17,7 +17,6 @@ from django.db.models.signals import post_migrate
 AUTHOR = "Author"
 EDITOR = "Editor"
 PUBLISHER = "Publisher"
-ALL = (AUTHOR, EDITOR, PUBLISHER)
 
 
 class UnknownPermission(LookupError):

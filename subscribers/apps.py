@@ -29,7 +29,6 @@ class SubscribersConfig(AppConfig):
     """Readers, their consent and their subscriptions."""
 
     name = "subscribers"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Give the groups their rights after each migration."""
