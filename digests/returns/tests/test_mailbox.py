@@ -1,6 +1,5 @@
 """The reader of the mailbox: what is deleted when, and that nothing in a mail or a server stops it."""
 
-import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +13,7 @@ from digests import events
 from digests.models import Delivery, DeliveryEvent
 from digests.returns import mailbox, notices
 from digests.returns.tests import mails
-from tests.faults import mailbox_server
+from tests.faults import certificates, mailbox_server
 
 pytestmark = pytest.mark.django_db
 both = pytest.mark.parametrize("protocol", ["imap", "pop3"])
@@ -28,29 +27,7 @@ def account(protocol: str, port: int, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost that signs itself; its key is in the same file."""
-    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    key = [
-        "openssl",
-        "req",
-        "-x509",
-        "-days",
-        "2",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        str(path),
-        "-out",
-        str(path.with_suffix(".crt")),
-    ]
-    try:
-        subprocess.run([*key, *subject], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed, so no certificate can be made")
-    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
-    return path
+    return certificates.for_localhost(tmp_path_factory.mktemp("tls"))
 
 
 @both

@@ -16,24 +16,14 @@ from digests.sending.transports import session, wire
 from digests.sending.transports.base import Copy, Outcome
 from digests.sending.transports.smtp import SmtpTransport
 from mailkit import segments
-from tests.faults import smtp_server
+from tests.faults import certificates, smtp_server
 
 PAYLOAD = b"Subject: x\r\n\r\nText\r\n"
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost that signs itself; its key is in the same file."""
-    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    key = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(path), "-out", str(path.with_suffix(".crt"))]
-    command = ["openssl", "req", "-x509", "-days", "2", *key, *subject]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed, so no certificate can be made")
-    path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
-    return path
+    return certificates.for_localhost(tmp_path_factory.mktemp("tls"))
 
 
 def transport(port: int, *, host: str = "localhost", tls: str = "none", password: str = "") -> SmtpTransport:
