@@ -45,6 +45,24 @@ def freeze(*, issue: Issue, now: datetime) -> Snapshot:
     return snapshot
 
 
+def sketch(*, issue: Issue, now: datetime) -> Snapshot:
+    """What the issue's snapshot would show if it were frozen now; not compiled, and not saved.
+
+    On failure: RenderingError.
+    """
+    written = rendering.render(issue=issue, now=now)
+    headers = rendering.headers(issue=issue, subject=written.subject)
+    return Snapshot(
+        issue=issue,
+        subject=written.subject,
+        preheader=written.preheader,
+        html=written.html,
+        text=written.text,
+        headers=[list(pair) for pair in headers],
+        frozen_at=now,
+    )
+
+
 def verify(*, snapshot: Snapshot) -> bool:
     """True when the snapshot is what was frozen, to the letter."""
     return snapshot.sha256 == fingerprint(snapshot=snapshot)
@@ -63,22 +81,15 @@ def fingerprint(*, snapshot: Snapshot) -> str:
 def _snapshot(issue: Issue, *, now: datetime) -> Snapshot:
     """The snapshot of the issue as it stands, not saved yet."""
     try:
-        written = rendering.render(issue=issue, now=now)
-        headers = rendering.headers(issue=issue, subject=written.subject)
-        compiled = segments.compile(headers=headers, text=written.text, html=written.html, slots=rendering.SLOTS.keys())
+        snapshot = sketch(issue=issue, now=now)
+        headers = [(name, value) for name, value in snapshot.headers]
+        compiled = segments.compile(
+            headers=headers, text=snapshot.text, html=snapshot.html, slots=rendering.SLOTS.keys()
+        )
     except (rendering.RenderingError, segments.CannotCompile) as refusal:
         raise NotFrozen(str(refusal)) from refusal
-    snapshot = Snapshot(
-        issue=issue,
-        subject=written.subject,
-        preheader=written.preheader,
-        html=written.html,
-        text=written.text,
-        headers=[list(pair) for pair in headers],
-        compiled=compiled.dump(),
-        audience_rule=_audience_rule(issue),
-        frozen_at=now,
-    )
+    snapshot.compiled = compiled.dump()
+    snapshot.audience_rule = _audience_rule(issue)
     snapshot.sha256 = fingerprint(snapshot=snapshot)
     return snapshot
 

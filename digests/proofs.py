@@ -8,7 +8,7 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.mail import EmailMultiAlternatives
 
-from digests import archive, rendering
+from digests import archive, freezing, rendering
 from digests.models import Issue, Snapshot
 from mailkit import addresses, message
 
@@ -44,19 +44,7 @@ def as_it_stands(*, issue: Issue, now: datetime) -> Snapshot:
 
     On failure: RenderingError.
     """
-    frozen = Snapshot.objects.filter(issue=issue).first()
-    if frozen is not None:
-        return frozen
-    written = rendering.render(issue=issue, now=now)
-    headers = rendering.headers(issue=issue, subject=written.subject)
-    return Snapshot(
-        issue=issue,
-        subject=written.subject,
-        preheader=written.preheader,
-        html=written.html,
-        text=written.text,
-        headers=[list(pair) for pair in headers],
-    )
+    return Snapshot.objects.filter(issue=issue).first() or freezing.sketch(issue=issue, now=now)
 
 
 def _proof(issue: Issue, *, to: str, now: datetime) -> EmailMultiAlternatives:

@@ -65,14 +65,18 @@ def test_an_encrypted_session_that_is_lost_is_classified_by_phase_too(
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_certificate_that_cannot_be_verified_is_refused(certificate: Path, tls: str) -> None:
     with smtp_server.running(certificate=certificate, implicit_tls=tls == "implicit") as server:
-        outcomes = list(transport(server.port, tls=tls).hand_over(copies(3)))
+        sender = transport(server.port, tls=tls)
+        outcomes = list(sender.hand_over(copies(3)))
+        sender.close()
     assert {(one.state, one.about_us) for one in outcomes} == {("deferred", True)}
     assert not server.accepted
 
 
 def test_encryption_that_was_asked_for_is_never_left_out() -> None:
     with smtp_server.running() as server:
-        outcomes = list(transport(server.port, tls="starttls").hand_over(copies(3)))
+        sender = transport(server.port, tls="starttls")
+        outcomes = list(sender.hand_over(copies(3)))
+        sender.close()
     assert {(one.state, one.about_us) for one in outcomes} == {("deferred", True)}
     assert not any(line.startswith("MAIL") for line in server.commands)
 
