@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from django.db.models import QuerySet
 from django.utils.html import escape
 
-from digests import links
 from digests.models import Issue, Snapshot
 from mailkit import segments
+from subscribers import links
 from subscribers.models import Newsletter
 
 

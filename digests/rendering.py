@@ -31,6 +31,7 @@ from mailkit import addresses, message, mjml
 from mailkit import html as markup
 from publication import urls
 from publication.models import Publication
+from subscribers import links as readers_links
 
 # Slot -> what `digests.sending.merge` puts there for one reader.
 SLOTS: Mapping[str, str] = {
@@ -150,7 +151,7 @@ def headers(*, issue: Issue, subject: str) -> list[tuple[str, str]]:
     On failure: RenderingError when a value cannot stand in a header or there is no sender.
     """
     newsletter, house = issue.newsletter, Publication.objects.current()
-    page = links.newsletter_url(newsletter=newsletter)
+    page = readers_links.newsletter_url(newsletter=newsletter)
     author = sender(issue=issue)
     answers = _mailbox(newsletter.reply_to or house.reply_to)
     owner = _mailbox(house.contact_address) or answers or author.addr_spec
@@ -268,7 +269,7 @@ def _words(issue: Issue, house: Publication, now: datetime) -> dict[str, str]:
         "accent": house.accent_colour,
         "ink": house.ink_colour,
         "newsletter": issue.newsletter.name,
-        "newsletter_url": links.newsletter_url(newsletter=issue.newsletter),
+        "newsletter_url": readers_links.newsletter_url(newsletter=issue.newsletter),
         "publication": house.name,
         "strapline": house.strapline,
         "owner": house.owner,
