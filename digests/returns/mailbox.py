@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 # Fits into the minute of the clock, and well into a task's time limit.
 PASS_SECONDS: Final = 50.0
 MAILS_PER_PASS: Final = 500
-# One reader at a time, over all workers: POP3 demands it, and two would do each other's work.
-READER_LOCK: Final = 0x72657475
+# One process at a time, over all hosts: POP3 demands it, and two would do each other's work.
+MAILBOX_LOCK: Final = 0x72657475
 _FAULTS: Final[tuple[type[Exception], ...]] = (*ImapBox.FAULTS, *PopBox.FAULTS, OSError)
 
 
@@ -85,12 +85,10 @@ def read_configured(*, now: datetime) -> Pass:
     if not settings.RETURNS:
         return Pass()
     try:
-        found = read(account=settings.RETURNS, now=now)
+        return read(account=settings.RETURNS, now=now)
     except MailboxAway as error:
         log.warning("%s", error)
         return Pass()
-    pulse.beat(work="returns", now=now)
-    return found
 
 
 def read(*, account: dict[str, Any], now: datetime, seconds: float = PASS_SECONDS, limit: int = MAILS_PER_PASS) -> Pass:
@@ -98,14 +96,16 @@ def read(*, account: dict[str, Any], now: datetime, seconds: float = PASS_SECOND
 
     `account` is what `newsroom.returns_url.read` makes. After: every mail that was acted on is deleted,
     or flagged where it was nothing of ours. On failure: MailboxAway; what was acted on stays acted on.
-    A database that goes away raises its own error, and the mail at hand stays unread.
+    A database that goes away raises its own error, and the mail at hand stays unread. That it was done is noted
+    (`pulse`), but not by whoever finds somebody else at it.
     """
     found = Pass()
-    with locks.alone(READER_LOCK) as alone:
+    with locks.alone(MAILBOX_LOCK) as alone:
         found.busy = not alone
         if alone:
             with _opened(account, seconds) as box:
                 _read_all(box, found, limit, now)
+            pulse.beat(work="returns", now=now)
     return found
 
 

@@ -61,5 +61,5 @@ class Command(BaseCommand):
 
 def _line(found: mailbox.Pass) -> str:
     if found.busy:
-        return "Another reader is at the mailbox."
+        return "Somebody else is reading the mailbox."
     return f"{found.events} events, {found.left} left, {found.repeated} known before, {found.ignored} of no concern."

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connections
 
-from digests import events
+from digests import events, pulse
 from digests.models import Delivery, DeliveryEvent
 from digests.returns import mailbox, notices
 from digests.returns.tests import mails
@@ -188,20 +188,21 @@ def test_the_mailbox_is_read_encrypted(
 
 
 @pytest.fixture
-def another_reader() -> Iterator[None]:
+def somebody_else() -> Iterator[None]:
     """Somebody else, with a connection of their own, is reading."""
     other = connections.create_connection("default")
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [mailbox.READER_LOCK])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [mailbox.MAILBOX_LOCK])
     yield
     other.close()
 
 
-@pytest.mark.usefixtures("another_reader")
-def test_one_reader_at_a_time(now: datetime) -> None:
+@pytest.mark.usefixtures("somebody_else")
+def test_one_reads_at_a_time_and_the_other_does_not_say_that_it_did(now: datetime) -> None:
     with mailbox_server.running("imap", [b"Subject: x\r\n\r\n"]) as server:
         assert mailbox.read(account=account("imap", server.port), now=now).busy
     assert server.commands == []
+    assert pulse.age(work="returns", now=now) is None
 
 
 def test_a_mailbox_that_is_away_stops_no_tick(now: datetime, settings: Any) -> None:
