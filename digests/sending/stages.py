@@ -17,7 +17,7 @@ STAGES: Final = (
     "rendered",  # the copies are built, in the transaction that will record the intent
     "intended",  # the intent is committed, nothing has left
     "answered",  # the server's answer to one copy was read
-    "settling",  # all answers are there, none of them is written
+    "settling",  # some answers are there, and none of these is written
     "settled",  # the results are committed
 )
 
