@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import models, transaction
 
+from digests import effects
 from digests.models import Delivery, Issue
 from digests.sending import tasks
 
@@ -23,9 +24,7 @@ def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
     count = _chosen(issue, deliveries).update(
         state=Delivery.State.ACCEPTED, reason="called accepted by an editor", settled_at=now
     )
-    Issue.objects.filter(pk=issue.pk, state=Issue.State.SENT_WITH_EXCEPTIONS).exclude(
-        deliveries__state__in=Delivery.EXCEPTIONS
-    ).update(state=Issue.State.SENT, state_reason="")
+    effects.lift_exceptions(issue.pk)
     return count
 
 
