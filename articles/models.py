@@ -118,9 +118,9 @@ class Image(models.Model):
     def __str__(self) -> str:
         return self.alt
 
-    def url_for(self, width: int, kind: str = "jpeg") -> str:
-        """The smallest rendition at least `width` pixels wide, or the widest; a JPEG unless asked otherwise."""
-        made: dict[str, str] = self.renditions.get(kind, {})
+    def url_for(self, width: int) -> str:
+        """The smallest rendition at least `width` pixels wide, or the widest; a JPEG, which every program shows."""
+        made: dict[str, str] = self.renditions.get("jpeg", {})
         widths = sorted(map(int, made))
         if not widths:
             return self.file.url

@@ -97,16 +97,16 @@ def place(var: Path) -> Place:
     return Place(var=var, home=home, sockets=sockets, account=account)
 
 
-def database_url(var: Path, *, name: str = "newsroom") -> str:
+def database_url(var: Path) -> str:
     """After: PostgreSQL runs, the database exists, and this is its URL. On failure: Unavailable."""
     here = place(var)
     start_postgres(here)
     with psycopg.connect(host=str(here.sockets), user="newsroom", dbname="postgres", autocommit=True) as connection:
-        exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'newsroom'").fetchone()
         if not exists:
             with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    return f"postgresql://newsroom@/{name}?host={quote(str(here.sockets), safe='')}"
+                connection.execute("CREATE DATABASE newsroom")
+    return f"postgresql://newsroom@/newsroom?host={quote(str(here.sockets), safe='')}"
 
 
 def redis_url(var: Path) -> str:
