@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from anymail.exceptions import AnymailError
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.mail import EmailMultiAlternatives
 
@@ -18,6 +19,7 @@ PREFIX = "[Proof] "
 # What makes a mail a list mail, or is decided for each copy: a proof ends nobody's subscription.
 LEFT_OUT = ("list-unsubscribe", "list-unsubscribe-post", "feedback-id", "precedence")
 OWN = ("from", "to", "reply-to", "subject", "date", "message-id")
+AWAY = "The mail server could not be reached, or refused it. See that EMAIL_URL names one that runs, then try again."
 
 
 class NotSent(Exception):
@@ -28,14 +30,18 @@ def send_proof(*, issue: Issue, to: str, actor: AbstractBaseUser | None, now: da
     """Send the issue as it stands to one address, marked as a proof, with links that do nothing to anybody.
 
     A frozen issue is taken from its snapshot. No delivery, no consent and no event is recorded.
-    On failure: NotSent, or the mail backend's own error.
+    On failure: NotSent.
     """
     try:
         address = addresses.normalise(to).address
         mail = _proof(issue, to=address, now=now)
     except (addresses.InvalidAddress, rendering.RenderingError) as refusal:
         raise NotSent(str(refusal)) from refusal
-    mail.send()
+    try:
+        mail.send()
+    except (OSError, AnymailError) as error:
+        log.warning("a proof of issue %s could not be sent (%s)", issue.pk, type(error).__name__)
+        raise NotSent(AWAY) from error
     log.info("proof of issue %s sent for user %s", issue.pk, actor.pk if actor else None)
 
 

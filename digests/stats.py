@@ -1,4 +1,4 @@
-"""How far an issue is, and what was said of it: the one source of these numbers for pages, commands and figures."""
+"""How far an issue is: the one source of these numbers for pages, commands and figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db.models import Count, F, Func, Max, Min, Q, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from digests.models import Delivery, DeliveryEvent, Issue
+from digests.models import Delivery, Issue
 
 FINISHED = frozenset({Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS, Issue.State.CANCELLED})
 # The rate is that of the shortest of these spans (seconds) in which enough copies were settled to say one.
@@ -195,18 +195,6 @@ def spoken(*, seconds: float) -> str:
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min" if minutes < 2_880 else f"{round(minutes / 1_440)} days"
-
-
-def event_counts(issue: Issue) -> dict[str, int]:
-    """What was said of the issue, every kind included: of how many copies, and clicks that are nobody's."""
-    rows = (
-        DeliveryEvent.objects.filter(issue_id=issue.pk)
-        .order_by()
-        .values_list("kind")
-        .annotate(copies=Count("delivery", distinct=True), nobodys=Count("pk", filter=Q(delivery__isnull=True)))
-    )
-    counted = {kind: copies + nobodys for kind, copies, nobodys in rows}
-    return {kind: counted.get(kind, 0) for kind in DeliveryEvent.Kind.values}
 
 
 def _counts(issue: Issue) -> QuerySet[Any, Any]:

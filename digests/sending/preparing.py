@@ -18,7 +18,8 @@ from digests.sending.pacing import windows
 log = logging.getLogger(__name__)
 
 State = Issue.State
-STALE = "Not sent: it could not begin to leave in time. Its stories go into the next digest."
+STALE = "Not sent: it could not begin to leave in time."
+STALE_DIGEST = f"{STALE} Its stories go into the next digest."
 
 
 def prepare(*, issue_id: int, now: datetime) -> bool:
@@ -95,7 +96,8 @@ def _may_begin(issue_id: int, now: datetime) -> bool:
     if issue is None:
         return True
     if windows.is_stale(issue=issue, now=now):
-        due.filter(pk=issue_id).update(state=State.CANCELLED, state_reason=STALE)
+        reason = STALE_DIGEST if issue.kind == Issue.Kind.DIGEST else STALE
+        due.filter(pk=issue_id).update(state=State.CANCELLED, state_reason=reason)
         log.error("issue %s was not sent: it is stale", issue_id)
         return False
     return windows.is_open(issue=issue, now=now)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from digests import approval, stats
-from digests.models import Delivery, DeliveryEvent, Issue
+from digests.models import Delivery, Issue
 from digests.tests import copies
 from subscribers.models import Newsletter
 
@@ -202,20 +202,6 @@ def test_it_is_two_queries_however_many_copies(issue: Issue, django_assert_num_q
 
     with django_assert_num_queries(2):
         stats.progress(issue)
-
-
-def test_events_are_counted_by_copy(issue: Issue, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    first, second = copies.copy(issue, None, State.ACCEPTED), copies.copy(issue, None, State.ACCEPTED)
-    said = [("delivered", first), ("delivered", first), ("delivered", second), ("click", None), ("click", None)]
-    for number, (kind, delivery) in enumerate(said):
-        DeliveryEvent.objects.create(
-            provider="x", event_id=str(number), kind=kind, delivery=delivery, issue=issue, occurred_at=timezone.now()
-        )
-
-    with django_assert_num_queries(1):
-        counts = stats.event_counts(issue)
-
-    assert (counts["delivered"], counts["click"], counts["complaint"]) == (2, 2, 0)
 
 
 def test_what_holds_copies_back_is_said_in_sentences(settings: Any) -> None:

@@ -1,5 +1,6 @@
 """A proof is the mail itself, marked, for one address, and touches nobody's subscription."""
 
+import socket
 from datetime import datetime
 
 import pytest
@@ -74,3 +75,13 @@ def test_an_issue_that_cannot_be_shown_says_why(digest: Issue, now: datetime) ->
     Article.objects.update(state=Article.State.WITHDRAWN)
     with pytest.raises(proofs.NotSent, match="No published story is left"):
         proofs.send_proof(issue=digest, to="editor@blocknews.example", actor=None, now=now)
+
+
+def test_a_mail_server_that_is_away_is_told_in_a_sentence(digest: Issue, now: datetime, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    with socket.socket() as nobody:
+        # Bound, and not listening: every connection is refused.
+        nobody.bind(("127.0.0.1", 0))
+        settings.EMAIL_HOST, settings.EMAIL_PORT = nobody.getsockname()
+        with pytest.raises(proofs.NotSent, match="The mail server could not be reached"):
+            proofs.send_proof(issue=digest, to="editor@blocknews.example", actor=None, now=now)

@@ -27,12 +27,15 @@ def late(issue: Issue, by: timedelta) -> datetime:
     return issue.scheduled_for + by
 
 
-def test_a_stale_digest_is_reported_and_reaches_nobody(newsletter: Newsletter) -> None:
+@pytest.mark.parametrize("kind", [Issue.Kind.DIGEST, Issue.Kind.ARTICLE])
+def test_a_stale_issue_is_reported_and_reaches_nobody(newsletter: Newsletter, kind: Issue.Kind) -> None:
     subscribe(newsletter, 2)
     issue = frozen_issue(newsletter)
+    Issue.objects.filter(pk=issue.pk).update(kind=kind)
     assert pump.wake(issue_id=issue.pk, now=late(issue, timedelta(hours=25))) is False
     issue.refresh_from_db()
-    assert (issue.state, issue.state_reason) == (Issue.State.CANCELLED, preparing.STALE)
+    reason = preparing.STALE_DIGEST if kind == Issue.Kind.DIGEST else preparing.STALE
+    assert (issue.state, issue.state_reason) == (Issue.State.CANCELLED, reason)
     assert not issue.deliveries.exists()
 
 
