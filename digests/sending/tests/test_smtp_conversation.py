@@ -96,3 +96,95 @@ def test_an_answer_out_of_turn_to_the_final_dot_is_uncertain(code: int) -> None:
     outcome = talk.receive(Reply(code, ""))
     assert outcome is not None
     assert outcome.state == ("accepted" if code == 220 else "uncertain")
+    # Nothing that comes later could be trusted to belong to what is asked.
+    assert talk.is_over is (code != 220)
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize(("answers", "place"), [((354,), 1), ((250, 354), 2), ((250, 250, 250), 3)])
+def test_an_answer_out_of_turn_before_the_message_ends_the_session(
+    answers: tuple[int, ...], place: int, pipelining: bool
+) -> None:
+    """An answer too many would be taken for the next one's, and a copy for accepted that is not."""
+    talk = Conversation({"PIPELINING": ""} if pipelining else {})
+    talk.begin(attempt(1))
+    for code in answers:
+        talk.left(len(talk.outgoing))
+        assert talk.receive(Reply(code, "")) is None
+    assert talk.is_over
+    assert not talk.takes_next
+    [outcome], again = talk.lose("gone")
+    assert (outcome.state, len(again)) == ("deferred", 0)
+
+
+def test_an_answer_that_nobody_asked_for_ends_the_session() -> None:
+    talk = Conversation({"PIPELINING": ""})
+    assert talk.takes_next
+    assert talk.receive(Reply(250, "Hello?")) is None
+    assert talk.is_over
+    assert not talk.takes_next
+
+
+def test_a_copy_that_was_refused_is_rejected_even_if_the_session_ends_then() -> None:
+    talk = Conversation({"PIPELINING": ""})
+    talk.begin(attempt(1))
+    talk.left(len(talk.outgoing))
+    talk.receive(Reply(250, ""))
+    talk.receive(Reply(550, "5.1.1 Unknown"))
+    [outcome], again = talk.lose("gone")
+    assert (outcome.state, outcome.code, again) == ("rejected", "550 5.1.1", [])
+
+
+def test_a_copy_whose_end_may_have_left_is_never_tried_again_whatever_the_session_was() -> None:
+    talk = with_body_written(behind=True)
+    talk.left(len(talk.outgoing))
+    talk.is_stale = True
+    outcomes, again = talk.lose("gone")
+    assert [(one.delivery_id, one.state) for one in outcomes] == [(1, "uncertain")]
+    assert [one.copy.delivery_id for one in again] == [2]
+
+
+def test_a_session_that_has_answered_is_as_good_as_new() -> None:
+    """Only on one that had died in its idle time is a copy tried twice."""
+    talk = with_body_written()
+    talk.is_stale = True
+    talk.left(len(talk.outgoing))
+    talk.receive(Reply(250, ""))
+    talk.begin(attempt(2))
+    [outcome], again = talk.lose("gone")
+    assert (outcome.delivery_id, outcome.state, again) == (2, "deferred", [])
+
+
+def test_a_copy_that_ended_the_session_itself_is_not_tried_again_there_and_then() -> None:
+    talk = with_body_written(behind=True)
+    talk.left(len(talk.outgoing))
+    outcome = talk.receive(Reply(421, "4.7.0 Too many"))
+    assert outcome is not None
+    assert (outcome.delivery_id, outcome.state) == (1, "deferred")
+    assert talk.is_over
+    none, [behind] = talk.lose("gone")
+    assert (none, behind.copy.delivery_id) == ([], 2)
+
+
+def test_the_patience_for_a_final_answer_begins_when_the_message_has_left() -> None:
+    talk = with_body_written()
+    assert not talk.awaits_final
+    talk.left(len(talk.outgoing))
+    assert talk.awaits_final
+
+
+@pytest.mark.parametrize(
+    ("announced", "payload", "said"),
+    [
+        ({"8BITMIME": ""}, b"Subject: x\r\n\r\n\xc3\xa4\r\n", b" BODY=8BITMIME"),
+        ({"8BITMIME": ""}, PAYLOAD, b""),
+        ({}, b"Subject: x\r\n\r\n\xc3\xa4\r\n", b""),
+    ],
+)
+def test_octets_beyond_ascii_are_announced_where_the_server_wants_to_know(
+    announced: dict[str, str], payload: bytes, said: bytes
+) -> None:
+    """RFC 6152 3."""
+    talk = Conversation(announced)
+    talk.begin(Attempt(attempt(1).copy, payload))
+    assert bytes(talk.outgoing) == b"MAIL FROM:<b@example.com>" + said + b"\r\n"

@@ -1,11 +1,13 @@
 """Over SMTP each copy's outcome follows from the phase in which the server answered or went away."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from digests.sending.transports import smtp
 from digests.sending.transports.base import Copy, Outcome, Phase
 from digests.sending.transports.smtp import SmtpTransport
 from tests.faults import smtp_server
@@ -152,10 +154,18 @@ def test_421_defers_one_copy_and_a_new_session_takes_the_rest(at: str, pipelinin
     assert max(server.copies().values()) == 1
 
 
-def test_a_slow_answer_is_waited_for() -> None:
-    outcomes, server = with_fault({"at": "ACCEPTED", "do": "delay", "seconds": 0.5, "times": 1})
+def test_a_slow_answer_to_the_whole_message_is_waited_for_longer_than_any_other() -> None:
+    outcomes, server = with_fault({"at": "ACCEPTED", "do": "delay", "seconds": 0.5, "times": 1}, command=0.2)
     assert states(outcomes) == {"accepted": 5}
     assert max(server.copies().values()) == 1
+
+
+def test_a_silent_server_costs_one_time_out_and_not_one_for_each_copy() -> None:
+    began = time.monotonic()
+    outcomes, server = with_fault({"at": "MAIL", "do": "silence"}, command=0.5, final=5.0)
+    assert states(outcomes) == {"deferred": 5}
+    assert server.connections == 1
+    assert time.monotonic() - began < 0.95, "it was called late one time-out too late"
 
 
 def test_nobody_is_handed_over_when_there_is_no_server() -> None:
@@ -207,10 +217,21 @@ def test_a_refused_sender_is_about_us() -> None:
     assert all(one.about_us for one in outcomes.values())
 
 
+def test_a_server_that_comes_back_is_found_with_the_next_batch() -> None:
+    rules = [{"at": "CONNECT", "do": "reply", "reply": "421 4.3.2 Restarting", "times": 1}]
+    with smtp_server.running({"rules": rules}) as server:
+        sender = transport(server.port)
+        assert states(hand_over(sender, copies(3))) == {"deferred": 3}
+        assert states(hand_over(sender, copies(3))) == {"accepted": 3}
+        sender.close()
+
+
 def test_a_session_carries_only_so_many_messages() -> None:
     with smtp_server.running() as server:
         sender = transport(server.port, per_connection=10)
         assert states(hand_over(sender, copies(50))) == {"accepted": 50}
+        # A session that is over is listened to no more, or every wait would end at once.
+        assert sender._poll.poll(0) == []
         sender.close()
     assert server.connections == 5
 
@@ -250,6 +271,85 @@ def test_an_address_cannot_become_a_command(recipient: str) -> None:
     assert outcomes[7].state == "rejected"
     assert outcomes[7].phase is Phase.LOCAL
     assert len(server.accepted) == 2
+
+
+def test_a_sender_cannot_become_a_command_and_marks_no_reader() -> None:
+    batch = [copies(1)[0], copies(2)[1]._replace(envelope_from="b@example.com>\r\nRCPT TO:<c@d")]
+    with smtp_server.running() as server:
+        sender = transport(server.port)
+        outcomes = hand_over(sender, batch)
+        sender.close()
+    assert (outcomes[1].state, outcomes[1].phase, outcomes[1].about_us) == ("rejected", Phase.LOCAL, True)
+    assert server.copies() == {"r0@example.com": 1}
+
+
+def test_a_copy_without_a_sender_leaves() -> None:
+    """RFC 5321 4.5.5: the empty return path."""
+    with smtp_server.running() as server:
+        sender = transport(server.port)
+        outcomes = hand_over(sender, [copies(1)[0]._replace(envelope_from="")])
+        sender.close()
+    assert states(outcomes) == {"accepted": 1}
+    assert server.accepted[0].sender == ""
+
+
+def test_a_copy_that_was_not_rendered_waits_and_none_is_empty() -> None:
+    batch = [copies(1)[0]._replace(payload=None), copies(2)[1]]
+    with smtp_server.running() as server:
+        sender = transport(server.port)
+        outcomes = hand_over(sender, batch)
+        sender.close()
+    assert (outcomes[0].state, outcomes[0].phase, outcomes[0].about_us) == ("deferred", Phase.LOCAL, True)
+    assert server.copies() == {"r1@example.com": 1}
+
+
+def test_dots_that_were_doubled_before_are_not_doubled_again() -> None:
+    ready = copies(1)[0]._replace(payload=b"Subject: x\r\n\r\n..dot\r\n", is_stuffed=True)
+    with smtp_server.running() as server:
+        sender = transport(server.port)
+        hand_over(sender, [ready])
+        sender.close()
+    assert server.messages == [b"Subject: x\r\n\r\n.dot\r\n"]
+
+
+def test_once_the_server_is_known_to_be_away_nobody_further_is_taken_in() -> None:
+    with smtp_server.running() as server:
+        port = server.port
+    asked: list[int] = []
+
+    def more() -> Sequence[Copy]:
+        asked.append(len(asked))
+        return [copies(40)[9 + len(asked)]] if len(asked) < 20 else ()
+
+    sender = transport(port, connections=4)
+    outcomes = list(sender.hand_over(copies(3), more=more))
+    sender.close()
+    assert len(outcomes) == 3 + len(asked)
+    assert len(asked) <= 2, "a whole issue would be put off before anybody was asked"
+
+
+def test_more_is_asked_for_when_little_is_left_and_otherwise_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is asked keeps the leases, so a slow server must not keep us from asking."""
+    asked: list[int] = []
+    outcomes: list[Outcome] = []
+
+    def more() -> Sequence[Copy]:
+        asked.append(len(outcomes))
+        return ()
+
+    rules = [{"at": "ACCEPTED", "match": "^r0@", "do": "delay", "seconds": 0.3}]
+    with smtp_server.running({"rules": rules}) as server:
+        monkeypatch.setattr(smtp, "_LOOK_UP_SECONDS", 0.05)
+        sender = transport(server.port)
+        for one in sender.hand_over(copies(40), more=more):
+            outcomes.append(one)
+            if len(outcomes) == 1:
+                monkeypatch.setattr(smtp, "_LOOK_UP_SECONDS", 60.0)
+        sender.close()
+    assert states({one.delivery_id: one for one in outcomes}) == {"accepted": 40}
+    assert asked.count(0) >= 3, "nobody asked while the server was slow"
+    assert len([taken for taken in asked if 2 < taken < 35]) <= 1, "asked at every turn"
+    assert max(asked) >= 35, "nobody asked when little was left"
 
 
 def test_bare_line_ends_cannot_smuggle_a_second_message() -> None:

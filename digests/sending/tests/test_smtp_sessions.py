@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,28 @@ def test_copies_leave_encrypted(certificate: Path, tls: str, monkeypatch: pytest
         sender.close()
     assert Counter(one.state for one in outcomes) == {"accepted": 20}
     assert set(server.messages) == {big}
+
+
+def test_what_a_server_said_of_itself_in_clear_is_forgotten(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 3207 4.2."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    rules = [{"at": "EHLO", "do": "reply", "reply": "250-sink\r\n250 8BITMIME", "skip": 1}]
+    with smtp_server.running({"rules": rules}, certificate=certificate) as server:
+        smtp = {"host": "localhost", "port": server.port, "username": "", "password": "", "tls": "starttls"}
+        opened = session.start(session.Server.read(smtp, {"connect": 2, "command": 2}))
+        opened.sock.close()
+    assert opened.extensions == {"8BITMIME": ""}
+    assert [line.split()[0] for line in server.commands[:3]] == ["EHLO", "STARTTLS", "EHLO"]
+
+
+def test_a_certificate_for_another_host_is_refused(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with smtp_server.running(certificate=certificate) as server:
+        sender = transport(server.port, host="127.0.0.1", tls="starttls")
+        outcomes = list(sender.hand_over(copies(2)))
+        sender.close()
+    assert {(one.state, one.about_us) for one in outcomes} == {("deferred", True)}
+    assert not server.accepted
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
@@ -185,3 +208,59 @@ def test_what_stood_behind_a_copy_whose_session_ended_goes_to_one_with_nothing_t
     with smtp_server.running({"rules": rules}) as server:
         outcomes = patiently(server, 8, connections=3)
     assert outcomes == {0: "uncertain"} | dict.fromkeys(range(1, 8), "accepted")
+
+
+def test_one_session_that_is_refused_does_not_speak_for_those_that_are_still_being_opened() -> None:
+    rules = [
+        {"at": "CONNECT", "do": "reply", "reply": "421 4.3.2 Busy", "times": 1},
+        {"at": "CONNECT", "do": "delay", "seconds": 0.2},
+    ]
+    with smtp_server.running({"rules": rules}) as server:
+        outcomes = patiently(server, 12, connections=3)
+    assert Counter(outcomes.values()) == {"accepted": 12}
+
+
+@pytest.mark.parametrize("refused_first", [True, False])
+def test_a_server_that_wants_no_further_session_goes_on_with_those_that_it_has(refused_first: bool) -> None:
+    rules: list[dict[str, Any]] = [
+        {"at": "CONNECT", "do": "delay", "seconds": 0.1, "times": int(refused_first)},
+        {"at": "CONNECT", "do": "reply", "reply": "421 4.7.0 Enough", "skip": int(not refused_first), "times": 3},
+    ]
+    with smtp_server.running({"rules": rules}) as server:
+        # Nine to a session, so others follow the first.
+        outcomes = patiently(server, 30, connections=4)
+    assert Counter(outcomes.values()) == {"accepted": 30}
+
+
+def test_a_server_that_wants_no_further_session_is_not_asked_again_and_again() -> None:
+    rules = [
+        {"at": "CONNECT", "do": "reply", "reply": "421 4.7.0 Enough", "skip": 1},
+        {"at": "DOT", "do": "delay", "seconds": 0.02},
+    ]
+    with smtp_server.running({"rules": rules}) as server:
+        outcomes = patiently(server, 9, connections=4)
+    assert Counter(outcomes.values()) == {"accepted": 9}
+    assert server.connections <= 1 + 2 * 3
+
+
+def test_while_a_server_is_away_no_session_is_opened_that_nobody_waits_for() -> None:
+    rules = [
+        {"at": "CONNECT", "do": "reply", "reply": "421 4.3.2 Closing", "times": 1},
+        {"at": "CONNECT", "do": "silence"},
+    ]
+    with smtp_server.running({"rules": rules}) as server:
+        smtp = {"host": "localhost", "port": server.port, "username": "", "password": "", "tls": "none"}
+        timeouts = {"connect": 2, "command": 0.3, "final": 2}
+        sender = SmtpTransport(
+            smtp=smtp, sending={"TIMEOUTS": timeouts, "CONNECTIONS": 2, "MESSAGES_PER_CONNECTION": 9}
+        )
+        outcomes = list(sender.hand_over(copies(4)))
+        sender.close()
+    assert Counter(one.state for one in outcomes) == {"deferred": 4}
+    assert server.connections == 2
+
+
+def test_one_copy_needs_one_session() -> None:
+    with smtp_server.running({"rules": [{"at": "CONNECT", "do": "delay", "seconds": 0.1}]}) as server:
+        assert patiently(server, 1, connections=4) == {0: "accepted"}
+    assert server.connections == 1

@@ -130,6 +130,8 @@ class SmtpTransport:
         outcomes: list[Outcome] = []
         for found in self._doors().arrived():
             if isinstance(found, session.Session):
+                # Whoever refused the others while this one began has had enough of us, and is not away.
+                self._down = None
                 line = _Line(found)
                 self._lines[line.fileno] = line
                 outcomes += self._advance(line)
