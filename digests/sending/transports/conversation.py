@@ -51,8 +51,8 @@ class Conversation:
         self._steps: deque[tuple[Phase, bytes]] = deque()
         self._envelope: Attempt | None = None
         self._body: Attempt | None = None
-        # The copy whose answer ended the session, as 421 does.
-        self._ended_by: Attempt | None = None
+        # Set when a copy's answer ended the session, as 421 does.
+        self._was_ended = False
         self._needs_reset = False
         self._written = 0
         self._left = 0
@@ -111,7 +111,7 @@ class Conversation:
             self._continue()
             return None
         attempt.answered = True
-        self._ended_by = attempt if self.is_over else None
+        self._was_ended = self.is_over
         if expected.phase is Phase.FINAL:
             self._body = None
             self.is_over = self.is_over or reply.code // 100 == 3
@@ -121,6 +121,7 @@ class Conversation:
     def lose(self, reason: str) -> tuple[list[Outcome], list[Attempt]]:
         """The session is gone: the outcomes of its copies, and the copies to try on another session.
 
+        Nothing more may be asked of it.
         A copy is uncertain once the first octet of its final CRLF.CRLF may have left, otherwise
         deferred. One that was only announced behind another, or on a session that had died in
         its idle time, has not been refused by anybody: it is tried once more, on a new session.
@@ -135,14 +136,13 @@ class Conversation:
                 again.append(attempt)
             else:
                 outcomes.append(attempt.verdict or replies.lost(attempt.copy, reason, phase=self._phase(attempt)))
-        self._body = self._envelope = None
-        self._waiting.clear()
         return outcomes, again
 
     def _may_try_again(self, attempt: Attempt) -> bool:
-        if attempt.end_at is not None or attempt.answered or attempt.verdict or attempt.tries:
+        # Without any answer it has no verdict either, and its message has not been asked for.
+        if attempt.answered or attempt.tries:
             return False
-        is_behind = self._body is not None or (self._ended_by is not None and self._ended_by is not attempt)
+        is_behind = self._body is not None or self._was_ended
         return self.is_stale or is_behind
 
     def _phase(self, attempt: Attempt) -> Phase:
@@ -166,7 +166,6 @@ class Conversation:
         if phase is not Phase.DATA and (self._pipelining or attempt.verdict is None):
             self._continue()
             return None
-        self._steps.clear()
         self._envelope = None
         if phase is Phase.DATA and is_good:
             return self._send_body(attempt)

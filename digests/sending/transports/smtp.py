@@ -56,7 +56,6 @@ class SmtpTransport:
     def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`. Takes at most one command and one final timeout after the last copy."""
         self._down = None
-        self._look_at = 0.0
         self._drop_dead_lines()
         try:
             yield from self._take_in(copies)
@@ -246,10 +245,8 @@ class _Line:
 
     def begin(self, attempt: Attempt) -> None:
         self.begun += 1
-        now = time.monotonic()
-        if self.talk.is_idle and now > self._moved_at + _FRESH_SECONDS:
+        if self.talk.is_idle and time.monotonic() > self._moved_at + _FRESH_SECONDS:
             self.talk.is_stale = True
-        self._moved_at = now
         self.talk.begin(attempt)
 
     def fail(self, reason: str) -> None:
