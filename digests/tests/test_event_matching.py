@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from digests import effects, settling
+from digests import effects, events, settling
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
 from subscribers import suppression
-from subscribers.models import Letter, Newsletter
+from subscribers.models import Letter, Newsletter, Suppression
 
 State = Delivery.State
 GONE: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "550 5.1.1 no such user"}
@@ -74,6 +74,32 @@ def test_a_batch_id_names_a_copy_only_together_with_its_mailbox(
     assert berta is not None
     assert (nobody.delivery, nobody.settled_at) == (None, None)
     assert berta.delivery == second
+
+
+def test_a_batch_of_events_finds_each_its_own_copy_of_a_batch(
+    copy: Delivery, newsletter: Newsletter, now: datetime
+) -> None:
+    second = copies.copy(copy.issue, copies.reader(newsletter, "berta@readers.example"), remote_id="<remote-1>")
+    told = [
+        copies.said("delivered", event_id=name, message_id="<remote-1>", recipient=f"{name}@readers.example")
+        for name in ("berta", "anna")
+    ]
+    events.store(events=told, provider="Mailgun", now=now)
+
+    assert settling.settle(now=now) == 2
+
+    assert dict(DeliveryEvent.objects.values_list("event_id", "delivery")) == {"anna": copy.pk, "berta": second.pk}
+
+
+def test_an_id_that_names_two_copies_of_one_mailbox_names_neither(
+    copy: Delivery, newsletter: Newsletter, now: datetime
+) -> None:
+    copies.copy(copies.issue(newsletter), copy.subscriber, State.UNCERTAIN, remote_id="<remote-1>")
+
+    row = record(copies.said("delivered", message_id="<remote-1>", recipient="anna@readers.example"), now)
+
+    assert row is not None
+    assert (row.delivery, row.settled_at) == (None, None)
 
 
 def test_an_empty_id_names_nobody(issue: Issue, newsletter: Newsletter, now: datetime) -> None:
@@ -205,3 +231,20 @@ def test_a_letter_that_was_refused_for_our_sake_suppresses_nobody(newsletter: Ne
     record(copies.said("bounced", message_id=f"<letter.{letter.uuid.hex}@x.example>", mta_response="550 5.7.1"), now)
 
     assert not suppression.is_suppressed(reader.address_key)
+
+
+def test_a_complaint_about_a_letter_is_a_complaint(newsletter: Newsletter, now: datetime) -> None:
+    """A person may lift a bounce without asking anybody, and this not."""
+    letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=copies.reader(newsletter))
+
+    record(copies.said("complained", message_id=f"<letter.{letter.uuid.hex}@x.example>"), now)
+
+    assert Suppression.objects.get().reason == Suppression.Reason.COMPLAINT
+
+
+def test_who_opened_a_letter_is_not_kept(newsletter: Newsletter, now: datetime) -> None:
+    letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=copies.reader(newsletter, tracking=True))
+
+    assert record(copies.said("opened", message_id=f"<letter.{letter.uuid.hex}@x.example>"), now) is None
+
+    assert not DeliveryEvent.objects.exists()

@@ -61,6 +61,8 @@ def test_without_an_id_the_same_facts_are_the_same_event(sent: Delivery, now: da
         {"timestamp": datetime(2025, 5, 6, 9, 20, tzinfo=UTC)},
         {"recipient": "berta@readers.example"},
         {"message_id": "def"},
+        {"click_url": "https://news.example/2"},
+        {"metadata": {"delivery": "0e9b9e53-1c4c-4a34-a8ae-77a5f2a2a2f2"}},
     ],
 )
 def test_without_an_id_other_facts_are_another_event(sent: Delivery, now: datetime, other: dict[str, Any]) -> None:
