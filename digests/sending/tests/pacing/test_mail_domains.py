@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import lanes
-from digests.sending.pacing import domains, limits
+from digests.sending import claims, lanes
+from digests.sending.pacing import domains, gate, limits
 from digests.sending.tests.conftest import ToldTransport, states
 from digests.sending.tests.pacing.conftest import Server
 from mailkit import addresses
@@ -123,3 +124,72 @@ def test_without_redis_a_limited_domain_goes_on_slowly(
     own_redis.stop()
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 5, "deferred": 5}
+
+
+def test_a_domain_that_asked_for_patience_takes_turns_at_its_pace(
+    mixed: Callable[..., Issue], transport: ToldTransport, settings: Any
+) -> None:
+    """It has no limit of its own; what slowed it down was said by its servers."""
+    # Within a test's transaction the database's clock stands still, and no turn would ever come.
+    settings.SENDING = settings.SENDING | {"LANE_SECONDS": 0.2}
+    limits.shared().slow_down(subject="domain:slow.example", base=4, hold=0)
+    issue = mixed(20, at="slow.example", of_them=10)
+    before = timezone.now()
+    lanes.run(issue_id=issue.pk, lane=0)
+    taken = [copy.recipient.rpartition("@")[2] for copy in transport.taken]
+    assert taken.count("example.com") == 10
+    due = sorted(one.due_at for one in issue.deliveries.filter(state="deferred") if one.due_at)
+    assert len(due) >= 7
+    # Two a second, and with up to a fifth of that more, so that they do not come back together.
+    assert due[-1] - before < timedelta(seconds=len(due) / 2 * 1.2 + 2)
+    assert due[-1] - due[0] > timedelta(seconds=len(due) / 2 * 0.6)
+
+
+def test_a_domain_that_asked_to_wait_gets_nothing_until_then(
+    mixed: Callable[..., Issue], transport: ToldTransport
+) -> None:
+    limits.shared().slow_down(subject="domain:slow.example", base=4, hold=600)
+    issue = mixed(6, at="slow.example", of_them=3)
+    before = timezone.now()
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 3, "deferred": 3}
+    due = [one.due_at for one in issue.deliveries.filter(state="deferred") if one.due_at]
+    assert min(due) - before > timedelta(seconds=590)
+
+
+def test_rows_that_were_taken_over_are_not_put_off(mixed: Callable[..., Issue], pace: Pace) -> None:
+    pace(DOMAINS={"slow.example": [(60, 3600)]})
+    issue = mixed(4, at="slow.example", of_them=4)
+    batch = claims.claim(issue_id=issue.pk, after=issue.copies_after, limit=4)
+    assert batch is not None
+    issue.deliveries.update(fence=batch.fence + 1)
+    assert len(domains.thin(batch=batch, shared=limits.shared(), slowed=set()).ids) <= 1
+    assert states(issue) == {"claimed": 4}
+
+
+@pytest.mark.parametrize(("due_in", "patience", "slept"), [(2.9, 3.0, 0.5), (2.9, 0.0, 0.0), (-5.0, 3.0, 0.02)])
+def test_a_turn_is_waited_for_a_moment_at_a_time_and_not_with_copies_on_the_wire(
+    sending: Start,
+    transport: ToldTransport,
+    monkeypatch: pytest.MonkeyPatch,
+    due_in: float,
+    patience: float,
+    slept: float,
+) -> None:
+    issue, seen = sending(1), []
+    one = gate.Gate(issue, transport)
+    permit = one.permit(wanted=1, patience=patience)
+    monkeypatch.setattr(domains, "next_turn", lambda *, issue_id: due_in)
+    monkeypatch.setattr(time, "sleep", seen.append)
+    batch = one.admit(batch=None, permit=permit)
+    assert batch is not None
+    assert not batch.ids
+    assert seen == [slept]
+
+
+def test_a_turn_that_is_far_away_is_left_to_the_clock(
+    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = gate.Gate(sending(1), transport)
+    monkeypatch.setattr(domains, "next_turn", lambda *, issue_id: gate.PATIENCE_SECONDS + 1)
+    assert one.admit(batch=None, permit=one.permit(wanted=1)) is None

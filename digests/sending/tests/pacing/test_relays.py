@@ -191,7 +191,8 @@ def test_a_relay_that_says_421_is_slowed_and_the_other_is_not(
     settings: Any, servers: Callable[..., list[smtp_server.Server]], sending: Start
 ) -> None:
     busy, free = servers({"rules": [{"at": "MAIL", "do": "reply", "reply": "421 4.7.0 Too many messages"}]}, {})
-    use(settings, smtp(busy.port), smtp(free.port))
+    # The one that is named first is not blamed for the other.
+    use(settings, smtp(free.port), smtp(busy.port))
     # So many batches that chance cannot pass the busy one by.
     settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": 5}
     issue = sending(200)

@@ -118,3 +118,32 @@ def test_closed_hours_do_not_make_an_issue_stale(newsletter: Newsletter, pace: P
     issue = frozen_issue(newsletter)
     assert windows.is_stale(issue=issue, now=late(issue, timedelta(hours=45))) is False
     assert windows.is_stale(issue=issue, now=late(issue, timedelta(hours=47))) is True
+
+
+@pytest.mark.parametrize(
+    ("cadence", "most_hours", "age", "is_over"),
+    [
+        # A day for a daily one, or MAX_AGE_HOURS if that is more; a weekly one has its own time.
+        ("daily", 1, timedelta(hours=23), False),
+        ("daily", 1, timedelta(hours=25), True),
+        ("daily", 48, timedelta(hours=47), False),
+        ("daily", 48, timedelta(hours=49), True),
+        ("", 1, timedelta(days=90), False),
+    ],
+)
+def test_when_what_has_not_left_is_given_up(
+    newsletter: Newsletter, settings: Any, cadence: str, most_hours: int, age: timedelta, is_over: bool
+) -> None:
+    settings.SENDING = settings.SENDING | {"MAX_AGE_HOURS": most_hours}
+    now = timezone.now()
+    issue = Issue(newsletter=newsletter, cadence=cadence, started_at=now - age)
+    assert windows.is_over(issue=issue, now=now) is is_over
+
+
+def test_closed_hours_do_not_count_against_what_has_begun(newsletter: Newsletter, pace: Pace, settings: Any) -> None:
+    settings.SENDING = settings.SENDING | {"MAX_AGE_HOURS": 24}
+    pace(HOURS=(time(7), time(9)))
+    now = timezone.now()
+    issue = Issue(newsletter=newsletter, cadence="daily", started_at=now - timedelta(hours=45))
+    assert windows.is_over(issue=issue, now=now) is False
+    assert windows.is_over(issue=issue, now=now + timedelta(hours=2)) is True

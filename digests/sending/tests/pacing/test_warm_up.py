@@ -112,3 +112,39 @@ def test_what_is_not_used_of_an_allowance_stays_there(
     assert limits.shared().allow(
         name=f"warmup:{warmup.house_domain()}:{timezone.now():%Y-%m-%d}", allowance=60, wanted=9, count=lambda: 0
     ) == 60 - len(transport.taken)
+
+
+def test_what_a_limit_keeps_back_is_not_taken_from_the_day(
+    sending: Start, transport: ToldTransport, plan: Callable[..., None], pace: Pace
+) -> None:
+    plan(60)
+    pace(PER_SECOND=40)
+    lanes.run(issue_id=sending(12).pk, lane=0)
+    name = f"warmup:{warmup.house_domain()}:{timezone.now():%Y-%m-%d}"
+    assert limits.shared().taken(name=name) == len(transport.taken) == 12
+
+
+def test_a_plan_of_long_ago_is_over_however_steep(pace: Pace) -> None:
+    pace(WARMUP={"*": (date(2015, 1, 1), 1, 10.0)})
+    assert warmup.allowance(domain="news.example", now=datetime(2025, 5, 6, tzinfo=UTC)) is None
+
+
+def test_the_day_is_that_of_utc(pace: Pace) -> None:
+    pace(WARMUP={"*": (date(2025, 5, 6), 100, 2.0)})
+    evening = datetime(2025, 5, 6, 20, tzinfo=timezone.get_fixed_timezone(-300))
+    assert warmup.allowance(domain="news.example", now=evening) == 200
+
+
+def test_only_the_copies_of_this_sender_and_day_count(
+    sending: Start, transport: ToldTransport, newsletter: Any
+) -> None:
+    lanes.run(issue_id=sending(3).pk, lane=0)
+    now = timezone.now()
+    assert warmup.used(domain=warmup.house_domain(), now=now) == 3
+    assert warmup.used(domain="other.example", now=now) == 0
+    newsletter.sender_address = "Desk@New.Example"
+    newsletter.save()
+    assert warmup.used(domain="new.example", now=now) == 3
+    assert warmup.used(domain=warmup.house_domain(), now=now) == 0
+    assert warmup.sender_domain(issue=Issue(newsletter=newsletter)) == "new.example"
+    assert warmup.used(domain="new.example", now=now + DAY) == 0

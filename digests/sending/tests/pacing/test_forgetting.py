@@ -1,0 +1,223 @@
+"""What is kept of the pace, for how long, and what is left of it when Redis or its clock is not what it was."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from digests.sending.pacing import limits, slowdown
+from digests.sending.tests.pacing.conftest import Clock, Server
+from digests.sending.tests.pacing.test_slowdown import WAY, outcome, rate
+from digests.sending.transports.base import Phase
+
+Pace = Callable[..., None]
+RULE = limits.Rule("all", 100, 1)
+HOURLY = limits.Rule("all", 10, 3_600)
+AGES = 2 * 3_600
+
+
+@pytest.fixture
+def alone(own_redis: Server) -> limits.Limits:
+    """A process whose Redis is away."""
+    own_redis.stop()
+    return limits.Limits(prefix="away:")
+
+
+def test_nothing_is_kept_for_ever(own_redis: Server) -> None:
+    shared = limits.Limits(prefix="kept:")
+    shared.ask(rules=[RULE], slow=[], wanted=1)
+    shared.ask(rules=[HOURLY, RULE], slow=[], wanted=100)
+    shared.slow_down(subject=WAY, base=10, hold=5)
+    shared.rest(subject=WAY, seconds=30)
+    shared.queue(subject="domain:a.example", count=5, per_second=1)
+    shared.allow(name="warmup:a", allowance=10, wanted=5, count=lambda: 0)
+    with redis.Redis.from_url(own_redis.url) as client:
+        kept: Any = client.keys("kept:*")
+        assert len(kept) == 8
+        assert [key for key in kept if client.pttl(key) < 0] == []
+
+
+def test_who_has_not_asked_for_ten_minutes_has_no_share(own_redis: Server, clock: Clock, pace: Pace) -> None:
+    pace(PROCESSES=1)
+    everybody = [limits.Limits(clock=clock, prefix="share:") for _ in range(5)]
+    for one in everybody:
+        one.ask(rules=[RULE], slow=[], wanted=1)
+    assert everybody[-1].share == 5
+    clock.pass_(601)
+    everybody[0].ask(rules=[RULE], slow=[], wanted=1)
+    assert everybody[0].share == 1
+    # And whoever asked in a future that was taken back.
+    clock.pass_(-AGES)
+    everybody[1].ask(rules=[RULE], slow=[], wanted=1)
+    assert everybody[1].share == 1
+
+
+def test_a_share_is_never_larger_than_the_setting_says(own_redis: Server, pace: Pace) -> None:
+    pace(PROCESSES=4)
+    assert limits.Limits(prefix="set:").share == 4
+
+
+def test_a_clock_that_was_set_back_neither_stops_nor_frees_anybody(own_redis: Server, clock: Clock) -> None:
+    shared = limits.Limits(clock=clock, prefix="set-back:")
+    taken = 0
+    for _ in range(100):
+        taken += shared.ask(rules=[HOURLY], slow=[], wanted=10, crumbs=True).count
+        clock.pass_(30)
+    assert taken >= 5
+    clock.pass_(-AGES)
+    again = 0
+    for _ in range(119):
+        again += shared.ask(rules=[HOURLY], slow=[], wanted=10, crumbs=True).count
+        clock.pass_(30)
+    assert 0 < again <= 10 - taken + 1
+    clock.pass_(600)
+    assert shared.ask(rules=[HOURLY], slow=[], wanted=1).count == 1
+
+
+def test_what_was_given_back_can_be_taken_again_and_no_more_than_that(own_redis: Server, clock: Clock) -> None:
+    shared = limits.Limits(clock=clock, prefix="back:")
+    permit = shared.ask(rules=[HOURLY], slow=[], wanted=1)
+    shared.give_back(permit=permit, count=1)
+    assert shared.left(rule=HOURLY) == 10
+    assert shared.ask(rules=[HOURLY], slow=[], wanted=1).count == 1, "its turn was given back too"
+    own_redis.flush()
+    shared.give_back(permit=permit, count=1)
+    assert shared.left(rule=HOURLY) == 10
+
+
+def test_a_hold_is_not_shortened_by_a_milder_complaint_and_nothing_recovers_meanwhile(
+    own_redis: Server, clock: Clock
+) -> None:
+    shared = limits.Limits(clock=clock, prefix="hold:")
+    shared.slow_down(subject=WAY, base=64, hold=120)
+    clock.pass_(10)
+    shared.slow_down(subject=WAY, base=2, hold=0)
+    (brake,) = shared.brakes() or []
+    assert brake.held == 110
+    clock.pass_(110)
+    assert rate(shared) == pytest.approx(16, rel=0.05)
+    # Back to where it began, not to the pace of the moment of the second complaint.
+    clock.pass_(60)
+    assert rate(shared) == pytest.approx(32, rel=0.05)
+
+
+def test_the_slowest_way_is_still_one(own_redis: Server, clock: Clock) -> None:
+    shared = limits.Limits(clock=clock, prefix="slow:")
+    shared.slow_down(subject=WAY, base=0.01, hold=0)
+    assert rate(shared) == pytest.approx(0.5, rel=0.05)
+
+
+def test_a_slow_down_that_is_long_over_is_asked_about_no_more(own_redis: Server) -> None:
+    past = int((time.time() - 3 * 3_600) * 1000)
+    limits.Limits(clock=lambda: past, prefix="over:").slow_down(subject=WAY, base=10, hold=0)
+    assert limits.Limits(prefix="over:").slowed() == set()
+
+
+def test_a_line_that_is_longer_than_an_hour_begins_anew(own_redis: Server, clock: Clock) -> None:
+    shared = limits.Limits(clock=clock, prefix="line:")
+    assert shared.queue(subject="domain:a", count=8, per_second=0.001) == 0
+    clock.pass_(1)
+    assert shared.queue(subject="domain:b", count=2, per_second=1) == 0
+    assert shared.queue(subject="domain:b", count=2, per_second=1) == 2
+    assert shared.queue(subject="domain:a", count=2, per_second=1) == 0
+
+
+def test_an_allowance_that_shrinks_is_not_paid_back(own_redis: Server) -> None:
+    shared = limits.Limits(prefix="shrinks:")
+    assert shared.allow(name="a", allowance=9, wanted=9, count=lambda: 0) == 9
+    assert shared.allow(name="a", allowance=5, wanted=9, count=lambda: 0) == 0
+
+
+def test_two_houses_on_one_redis_have_each_their_own_pace(own_redis: Server, settings: Any) -> None:
+    houses = []
+    for name in ("one", "two"):
+        settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": name}}
+        houses.append(limits.Limits())
+    houses[0].slow_down(subject=WAY, base=10, hold=0)
+    assert [house.slowed() for house in houses] == [{WAY}, set()]
+
+
+def test_a_server_that_rested_is_tried_again(own_redis: Server) -> None:
+    here, there = limits.Limits(prefix="rests:"), limits.Limits(prefix="rests:")
+    here.rest(subject=WAY, seconds=0.2)
+    assert here.resting(subjects=[WAY, "other"]) == there.resting(subjects=[WAY, "other"]) == {WAY}
+    ends = time.monotonic() + 5
+    while here.resting(subjects=[WAY]) | there.resting(subjects=[WAY]):
+        assert time.monotonic() < ends, "it rests for ever"
+        time.sleep(0.01)
+
+
+# --- Redis is away --------------------------------------------------------------------------
+
+
+def test_what_is_known_here_holds_when_redis_goes(own_redis: Server) -> None:
+    shared = limits.Limits(prefix="goes:")
+    shared.slow_down(subject=WAY, base=10, hold=60)
+    shared.rest(subject=WAY, seconds=30)
+    own_redis.stop()
+    assert shared.slowed() == {WAY}
+    assert shared.slowed() == {WAY}, "asked once, Redis is left alone for a while"
+    assert shared.resting(subjects=[WAY]) == {WAY}
+    assert shared.ask(rules=[], slow=[WAY], wanted=50).count == 0
+
+
+def test_without_redis_nothing_that_is_noted_raises(own_redis: Server) -> None:
+    own_redis.stop()
+    limits.Limits(prefix="raises:").rest(subject=WAY, seconds=30)
+    assert limits.Limits(prefix="raises:").resting(subjects=[WAY]) == set()
+    assert limits.Limits(prefix="raises:").queue(subject=WAY, count=1, per_second=1) == 1.0
+
+
+def test_without_redis_a_process_takes_its_share_of_an_allowance(alone: limits.Limits, pace: Pace) -> None:
+    pace(PROCESSES=3)
+    assert alone.allow(name="a", allowance=40, wanted=50, count=lambda: 10) == 10
+    assert alone.allow(name="a", allowance=40, wanted=50, count=lambda: 39) == 1
+    assert alone.allow(name="a", allowance=40, wanted=50, count=lambda: 41) == 0
+
+
+def test_redis_that_does_not_answer_is_waited_for_once(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setattr(limits, "SECONDS_TO_WAIT", 0.1)
+    path = Path(tmp_path_factory.mktemp("r")) / "s"
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(path))
+        silent.listen()
+        settings.REDIS_URL = f"unix://{path}?db=0"
+        shared = limits.Limits(prefix="silent:")
+        began = time.monotonic()
+        for _ in range(50):
+            shared.ask(rules=[RULE], slow=[], wanted=1)
+        assert time.monotonic() - began < 2
+
+
+def test_alone_a_slow_down_is_shared_out_and_over_after_ten_quiet_minutes() -> None:
+    now = [1_000.0]
+    process = limits.Alone(clock=lambda: now[0])
+    process.slow_down(subject=WAY, base=40, hold=20)
+    process.slow_down(subject=WAY, base=40, hold=0)
+    held = process.ask(rules=[], slow=[WAY], wanted=9, share=4)
+    assert (held.count, held.wait, held.slowed_to) == (0, 20, 5)
+    now[0] += 20
+    assert process.ask(rules=[], slow=[WAY], wanted=9, share=4).count == 1
+    now[0] += 6
+    process.slow_down(subject=WAY, base=40, hold=0)
+    assert process.slowed[WAY][0] == 10, "several complaints at once were one, a later one is another"
+    now[0] += 599
+    assert WAY in process.slowed
+    process.ask(rules=[], slow=[WAY], wanted=1, share=1)
+    now[0] += 2
+    assert process.ask(rules=[], slow=[WAY], wanted=9, share=4).count == 9
+
+
+def test_of_several_answers_the_longest_wait_holds_but_no_longer_than_a_day() -> None:
+    told = [outcome("429", Phase.FINAL, number=number, retry_after=after) for number, after in enumerate((5, 60, 7))]
+    assert slowdown.holds(outcomes=told, domains={}, way=WAY) == {WAY: 60}
+    told.append(outcome("429", Phase.FINAL, number=9, retry_after=10_000_000))
+    assert slowdown.holds(outcomes=told, domains={}, way=WAY) == {WAY: slowdown.LONGEST_HOLD_SECONDS}
