@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from digests import settling
+from digests import effects, settling
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
 from mailkit import addresses
@@ -99,6 +99,34 @@ def test_bounce_then_delivered_keeps_what_came_first(copy: Copy, now: datetime) 
 
     assert state_of(delivery) == State.REJECTED
     assert DeliveryEvent.objects.count() == 2
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(4, State.REJECTED), (6, State.UNCERTAIN)])
+def test_a_providers_clock_may_be_a_little_slow(copy: Copy, now: datetime, minutes: int, expected: State) -> None:
+    delivery = copy(State.UNCERTAIN)
+
+    record(copies.said("bounced", delivery, timestamp=copies.LEFT_AT - timedelta(minutes=minutes), **GONE), now)
+
+    assert state_of(delivery) == expected
+    assert DeliveryEvent.objects.filter(settled_at=None).exists() == (expected == State.UNCERTAIN)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "effect"),
+    [(State.ACCEPTED, effects.Effect.SETTLED), (State.CLAIMED, effects.Effect.WAITING)],
+)
+def test_a_copy_that_was_settled_while_its_event_was_read_is_left_as_it_is(
+    copy: Copy, now: datetime, meanwhile: State, effect: effects.Effect
+) -> None:
+    delivery = copy(State.UNCERTAIN)
+    lease = now + timedelta(minutes=2) if meanwhile == State.CLAIMED else None
+    Delivery.objects.update(state=meanwhile, reason="known meanwhile", lease_until=lease)
+    row = DeliveryEvent(kind=DeliveryEvent.Kind.HARD_BOUNCE, provider="x", occurred_at=now, description="gone")
+
+    assert effects.follow(row, delivery, now) is effect
+
+    found = Delivery.objects.get()
+    assert (found.state, found.reason) == (meanwhile, "known meanwhile")
 
 
 def test_a_bounce_of_an_earlier_attempt_says_nothing_of_this_one(copy: Copy, now: datetime) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from digests.sending.tests.test_smtp_outcomes import copies, hand_over, states, transport
-from digests.sending.transports import session
+from digests.sending.transports import porter, session
 from digests.sending.transports.base import Outcome, Phase
 from digests.sending.transports.smtp import SmtpTransport
 from tests.faults import smtp_server
@@ -215,3 +216,63 @@ def test_we_call_ourselves_what_the_protocol_allows(
     monkeypatch.setattr(socket, "gethostname", lambda: host)
     sock: Any = SimpleNamespace(getsockname=lambda: (address, 1))
     assert session._Opening(where(25), sock)._name() == name
+
+
+# --- The porter, who opens and closes beside the loop ----------------------------------------
+
+
+def await_(happens: Callable[[], object]) -> None:
+    ends = time.monotonic() + 5
+    while not happens():
+        assert time.monotonic() < ends
+        time.sleep(0.002)
+
+
+def rings(doors: porter.Porter) -> bool:
+    return bool(select.select([doors.fileno], [], [], 0)[0])
+
+
+def test_a_session_that_nobody_took_is_parted_from() -> None:
+    with smtp_server.running() as server:
+        doors = porter.Porter(where(server.port), 1)
+        doors.open_one()
+        await_(lambda: rings(doors))
+        doors.close()
+        assert server.commands[-1] == "QUIT"
+    assert doors.fileno == -1
+    with pytest.raises(RuntimeError):
+        doors.open_one()
+
+
+def test_a_session_that_comes_too_late_is_parted_from_as_well() -> None:
+    with smtp_server.running({"rules": [{"at": "CONNECT", "do": "delay", "seconds": 0.1}]}) as server:
+        doors = porter.Porter(where(server.port), 1)
+        doors.open_one()
+        doors.close()
+        await_(lambda: "QUIT" in server.commands)
+
+
+def test_the_bell_rings_once_for_each_arrival_and_asking_never_waits() -> None:
+    with smtp_server.running() as server:
+        doors = porter.Porter(where(server.port), 2)
+        assert doors.arrived() == []
+        doors.open_one()
+        await_(lambda: rings(doors))
+        [found] = doors.arrived()
+        assert isinstance(found, session.Session)
+        assert not rings(doors), "every wait of the loop would end at once"
+        doors.part(found.sock)
+        doors.close()
+
+
+def test_nobody_waits_for_a_server_that_does_not_say_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(porter, "_QUIT_SECONDS", 0.3)
+    with saying(b"220 x\r\n", b"250 x\r\n") as talk:
+        opened = session.start(where(talk.port))
+        doors = porter.Porter(where(talk.port), 1)
+        began = time.monotonic()
+        doors.part(opened.sock)
+        assert time.monotonic() - began < 0.25
+        doors.close()
+        assert talk.over.wait(2), "the connection was left open"
+    porter._quit(opened.sock)  # gone already: not a word

@@ -1,5 +1,6 @@
 """An SMTP session begins encrypted and authenticated as EMAIL_URL asks, or no copy leaves."""
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -174,6 +175,26 @@ def test_replies_are_read_whatever_the_packets(sizes: list[int]) -> None:
 def test_what_is_not_smtp_is_refused(line: bytes) -> None:
     with pytest.raises(wire.ProtocolBroken):
         wire.ReplyParser().feed(line)
+
+
+@pytest.mark.parametrize("endless", [b"250 " + b"x" * 70_000, b"250-x\r\n" * 9_000])
+def test_an_answer_without_an_end_is_not_kept(endless: bytes) -> None:
+    parser = wire.ReplyParser()
+    with contextlib.suppress(wire.ProtocolBroken):
+        parser.feed(endless)
+    with pytest.raises(wire.ProtocolBroken):
+        parser.feed(b"250-x")
+
+
+@pytest.mark.parametrize("stream", [b"550 Gr\xfc\xdfe\r\n", b"550-Gr\xfc\xdfe\r\n550 \xff\r\n"])
+def test_an_answer_in_another_encoding_is_an_answer(stream: bytes) -> None:
+    [reply] = wire.ReplyParser().feed(stream)
+    assert (reply.code, reply.text[:2]) == (550, "Gr")
+
+
+def test_an_address_longer_than_the_protocol_allows_is_refused_here() -> None:
+    assert wire.is_path(f"{'a' * 64}@{'b' * 181}.example")
+    assert not wire.is_path(f"{'a' * 64}@{'b' * 182}.example")
 
 
 def patiently(server: smtp_server.Server, count: int, *, connections: int) -> dict[int, str]:
