@@ -96,6 +96,50 @@ def test_copies_that_need_a_person_are_remembered_when_their_issue_has_ended(new
     assert figures()["newsroom_deliveries", "uncertain"] == 1
 
 
+def test_a_paused_issue_that_never_moved_has_been_quiet_since_it_began(newsletter: Newsletter) -> None:
+    issue = make(newsletter, "paused", pending=1)
+    Issue.objects.update(started_at=timezone.now() - timedelta(minutes=10))
+    found = figures()
+    assert found["newsroom_issue_quiet_seconds", str(issue.pk)] == pytest.approx(600, abs=20)
+    assert found["newsroom_issue_copies", str(issue.pk), "pending"] == 1
+
+
+def test_long_reasons_that_begin_alike_are_one_figure(newsletter: Newsletter) -> None:
+    issue = make(newsletter, "sending", deferred=3)
+    for number, copy in enumerate(issue.deliveries.all()):
+        Delivery.objects.filter(pk=copy.pk).update(reason="x" * 120 + " " + "abc"[number])
+    put_off = {key: value for key, value in figures().items() if key[0] == "newsroom_issue_put_off"}
+    assert put_off == {("newsroom_issue_put_off", str(issue.pk), "x" * 100): 3}
+
+
+def test_only_a_copy_whose_next_try_is_due_is_late(newsletter: Newsletter) -> None:
+    make(newsletter, "sending", deferred=2)
+    Delivery.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    assert figures()["newsroom_deliveries_late_seconds",] == 0
+
+
+def test_an_issue_whose_readers_are_being_gathered_is_late_too(newsletter: Newsletter) -> None:
+    ago = timezone.now() - timedelta(minutes=10)
+    Issue.objects.create(newsletter=newsletter, state="preparing", scheduled_for=ago)
+    assert figures()["newsroom_issues_late_seconds",] == pytest.approx(600, abs=20)
+
+
+def test_the_mailbox_for_returned_mail_has_an_age_where_there_is_one(settings: Any) -> None:
+    pulse.beat(work="returns", now=timezone.now() - timedelta(minutes=10))
+    settings.RETURNS = {}
+    assert ("newsroom_returns_age_seconds",) not in figures()
+    settings.RETURNS = {"host": "imap.example"}
+    assert figures()["newsroom_returns_age_seconds",] == pytest.approx(600, abs=20)
+    cache.delete("pulse:returns")
+
+
+def test_a_limit_that_is_used_up_is_a_figure(settings: Any) -> None:
+    settings.PACING = settings.PACING | {"PER_HOUR": 1}
+    assert not [key for key in figures() if key[0] == "newsroom_limit_full"]
+    limits.shared().ask(rules=[limits.Rule("all", 1, 3_600)], slow=[], wanted=1)
+    assert figures()["newsroom_limit_full", "1", "3600"] == 1
+
+
 def test_a_million_is_not_rounded(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:
     make(newsletter, "sending")
     Issue.objects.update(audience_count=1_234_567)
