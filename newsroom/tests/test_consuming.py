@@ -1,12 +1,16 @@
 """A worker that takes no tasks any more is found by its silence."""
 
+import socket
 import time
 from collections.abc import Iterator
+from concurrent import futures
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from celery.signals import task_postrun
 from django.conf import settings
+from kombu import transport
 
 from newsroom import broker, consuming, metrics
 from newsroom.celery import app
@@ -54,7 +58,31 @@ def test_only_workers_count_and_not_with_every_task() -> None:
 
 def test_without_redis_no_task_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "REDIS_URL", "unix:///there/is/no/redis.sock")
+    # Called as the signal calls it, which would swallow what it raises.
+    consuming.note(task=SimpleNamespace(request=SimpleNamespace(hostname="celery@one", is_eager=False)))
+    consuming.note(task=None)
+    assert consuming.ages() == {}
+
+
+def test_redis_that_does_not_answer_holds_up_no_task(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = str(tmp_path_factory.mktemp("r") / "s")
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(path)
+        silent.listen()
+        monkeypatch.setattr(settings, "REDIS_URL", f"unix://{path}?db=0")
+        with futures.ThreadPoolExecutor(1) as threads:
+            asked = threads.submit(consuming.ages)
+            try:
+                assert asked.result(timeout=5) == {}
+            finally:
+                silent.shutdown(socket.SHUT_RDWR)
+
+
+def test_two_houses_on_one_redis_have_each_their_own_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     finish_a_task("celery@one")
+    monkeypatch.setitem(settings.CACHES["default"], "KEY_PREFIX", "another")
     assert consuming.ages() == {}
 
 
@@ -69,3 +97,15 @@ def test_celery_reaches_redis_by_the_mended_way() -> None:
     with app.connection_for_read() as connection:
         assert isinstance(connection.transport, broker.Transport)
         assert isinstance(connection.default_channel, broker.Channel)
+    for scheme in ("redis", "rediss"):
+        found: object = transport.resolve_transport(scheme)
+        assert found is broker.Transport
+
+
+def test_an_acknowledgement_on_a_connection_that_was_closed_is_a_lost_connection_and_ends_no_worker() -> None:
+    """kombu would raise an AttributeError, which no worker survives."""
+    connection = app.connection_for_read()
+    channel: Any = connection.default_channel
+    connection.release()
+    with pytest.raises(ConnectionResetError):
+        channel._connparams()

@@ -33,13 +33,14 @@ def test_nothing_is_kept_for_ever(own_redis: Server) -> None:
     shared = limits.Limits(prefix="kept:")
     shared.ask(rules=[RULE], slow=[], wanted=1)
     shared.ask(rules=[HOURLY, RULE], slow=[], wanted=100)
+    shared.ask(rules=[limits.Rule("relay:a", 100, 1)], slow=[], wanted=1)
     shared.slow_down(subject=WAY, base=10, hold=5)
     shared.rest(subject=WAY, seconds=30)
     shared.queue(subject="domain:a.example", count=5, per_second=1)
     shared.allow(name="warmup:a", allowance=10, wanted=5, count=lambda: 0)
     with redis.Redis.from_url(own_redis.url) as client:
         kept: Any = client.keys("kept:*")
-        assert len(kept) == 8
+        assert len(kept) == 9
         assert [key for key in kept if client.pttl(key) < 0] == []
 
 
@@ -76,8 +77,12 @@ def test_a_clock_that_was_set_back_neither_stops_nor_frees_anybody(own_redis: Se
         again += shared.ask(rules=[HOURLY], slow=[], wanted=10, crumbs=True).count
         clock.pass_(30)
     assert 0 < again <= 10 - taken + 1
-    clock.pass_(600)
-    assert shared.ask(rules=[HOURLY], slow=[], wanted=1).count == 1
+    # Nothing of the future that was taken back is held against anybody when its hour comes.
+    later = 0
+    for _ in range(120):
+        clock.pass_(30)
+        later += shared.ask(rules=[HOURLY], slow=[], wanted=10, crumbs=True).count
+    assert later >= 9
 
 
 def test_what_was_given_back_can_be_taken_again_and_no_more_than_that(own_redis: Server, clock: Clock) -> None:
