@@ -120,6 +120,22 @@ def test_the_provider_asks_to_slow_down(mailgun: Mailgun) -> None:
     assert not server.accepted
 
 
+@pytest.mark.parametrize(
+    ("told", "seconds"), [("0", 1), ("90", 90), ("99999999", 60), ("soon", 60), ("-5", 60), ("", 60)]
+)
+def test_whatever_stands_in_retry_after_is_a_sensible_time(mailgun: Mailgun, told: str, seconds: int) -> None:
+    outcomes, _ = mailgun.hand_over({"do": "status", "status": 429, "headers": {"Retry-After": told}}, count=1)
+    assert outcomes[0].retry_after == seconds
+
+
+def test_a_refused_sender_marks_no_reader_though_the_answer_names_both(mailgun: Mailgun) -> None:
+    body = "{\"message\": \"'from' parameter is not a valid address, 'to' parameter was not looked at\"}"
+    outcomes, server = mailgun.hand_over({"do": "status", "status": 400, "body": body})
+    assert states(outcomes) == {"deferred": 4}
+    assert all(one.about_us for one in outcomes.values())
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413])
 def test_a_refusal_of_the_request_is_about_us_and_marks_nobody(mailgun: Mailgun, status: int) -> None:
     outcomes, server = mailgun.hand_over({"do": "status", "status": status})
@@ -250,11 +266,58 @@ def test_a_letter_that_the_provider_cannot_be_told_is_about_us(settings: Any) ->
     assert "AnymailUnsupportedFeature" in outcome.reason
 
 
-def test_two_copies_for_one_address_are_two_requests(mailgun: Mailgun) -> None:
+@pytest.mark.parametrize("address", ["r0@example.com", "R0@example.com"])
+def test_two_copies_for_one_address_are_two_requests(mailgun: Mailgun, address: str) -> None:
     """Merge values are kept by address: in one request, one reader's links would reach the other."""
-    twin = Copy(9, "uuid-9", "", "r0@example.com", message=LETTER, merge=copy(9).merge)
+    twin = Copy(9, "uuid-9", "", address, message=LETTER, merge=copy(9).merge)
     with mailgun_server.running() as server:
         mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
         outcomes = mailgun.outcomes([copy(0), twin])
     assert states(outcomes) == {"accepted": 2}
     assert sorted(one.variables["delivery"] for one in server.accepted) == ["uuid-0", "uuid-9"]
+    assert [len(form["to"]) for form in server.requests] == [1, 1]
+
+
+def test_copies_of_two_letters_are_two_requests(mailgun: Mailgun) -> None:
+    """Else the readers of one issue would get the other."""
+    other = segments.compile(
+        headers=[(name, "Another" if name == "Subject" else value) for name, value in LETTER.headers],
+        text="Read.\n",
+        html="<p>Read.</p>\n",
+    )
+    with mailgun_server.running() as server:
+        mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
+        outcomes = mailgun.outcomes([copy(0), copy(1)._replace(message=other), copy(2)])
+    assert states(outcomes) == {"accepted": 3}
+    subjects = {one.recipient: one.subject for one in server.accepted}
+    assert subjects["r1@example.com"] == "Another"
+    assert "<Ann 2>" in subjects["r2@example.com"]
+
+
+def test_once_nobody_listens_nothing_further_begins_and_what_is_on_the_wire_ends(mailgun: Mailgun) -> None:
+    mailgun.settings.SENDING = mailgun.settings.SENDING | {"CONNECTIONS": 2}
+    with mailgun_server.running() as server:
+        mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
+        transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="without merging")
+        running: Any = transport.hand_over([copy(n) for n in range(60)])
+        next(running)
+        running.close()
+        begun = len(server.requests)
+        assert len(server.accepted) == begun < 60
+        transport.close()
+    assert len(server.requests) == begun
+
+
+def test_a_fault_of_the_program_is_heard_of_from_every_thread(
+    mailgun: Mailgun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outcome that is missing in silence would leave its copy in somebody's hands."""
+
+    def stumble(*_: Any, **_options: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Line, "send", stumble)
+    transport = EspTransport(backend="anymail.backends.test.EmailBackend", provider="without merging")
+    with pytest.raises(ZeroDivisionError):
+        list(transport.hand_over([copy(n) for n in range(8)]))
+    transport.close()
