@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
-from digests.models import Issue
+from digests.models import Delivery, Issue
 from digests.sending import claims, intents, merge, outcomes
 from digests.sending.tests.conftest import expire_leases, states
 from digests.sending.transports.base import Copy, Outcome, Phase
@@ -52,12 +53,56 @@ def test_deferred_rows_are_claimed_when_their_hour_has_come(sending: Start) -> N
     assert early.due_at is None
 
 
+@pytest.mark.parametrize("waiting", ["pending", "deferred"])
+def test_a_claim_takes_copies_of_its_own_issue_only(sending: Start, waiting: str) -> None:
+    """A lane has one letter in its hands: what it claims of another issue would be that reader's wrong letter."""
+    issues = [sending(2), sending(2)]
+    Delivery.objects.update(state=waiting, due_at=timezone.now() - timedelta(minutes=1))
+    for issue in issues:
+        ours = set(issue.deliveries.values_list("pk", flat=True))
+        assert set(claimed(issue).ids) == ours
+
+
+def one_in_each(issue: Issue, states: Iterable[str], **fields: object) -> None:
+    for copy, state in zip(issue.deliveries.all(), states, strict=True):
+        issue.deliveries.filter(pk=copy.pk).update(state=state, **fields)
+
+
+def test_only_what_waits_is_claimed(sending: Start) -> None:
+    """Whatever hour a copy has on record."""
+    other = set(Delivery.State) - {Delivery.State.PENDING, Delivery.State.DEFERRED}
+    issue = sending(len(other))
+    hour = timedelta(hours=1)
+    one_in_each(issue, other, due_at=timezone.now() - hour, lease_until=timezone.now() + hour)
+    assert claims.claim(issue_id=issue.pk, after=0, limit=50) is None
+
+
+def test_what_was_put_off_comes_first_and_in_the_order_of_its_hours(sending: Start) -> None:
+    issue = sending(6)
+    *fresh, third, second, first = issue.deliveries.order_by("pk").values_list("pk", flat=True)
+    for minutes, one in enumerate([third, second, first]):
+        due_at = timezone.now() - timedelta(minutes=1 + minutes)
+        issue.deliveries.filter(pk=one).update(state="deferred", due_at=due_at)
+    assert [claimed(issue, limit=1).ids for _ in range(2)] == [(first,), (second,)]
+    assert claimed(issue, limit=3).ids == (*fresh[:2], third)
+
+
+def test_a_claim_leaves_nothing_behind_its_place(sending: Start) -> None:
+    """Also of rows that were written again meanwhile, and so stand behind the others on their page."""
+    issue = sending(6)
+    ids = tuple(issue.deliveries.order_by("pk").values_list("pk", flat=True))
+    assert claims.release(batch=claimed(issue, limit=2)) == 2
+    assert claimed(issue, limit=3).ids == ids[:3]
+
+
 def test_a_claim_that_ran_out_is_free_again(sending: Start) -> None:
     issue = sending(2)
     claimed(issue)
     expire_leases(issue, timezone.now() - timedelta(hours=1))
+    issue.deliveries.update(reason="told before")
     assert claims.recover() == 2
-    assert states(issue) == {"pending": 2}
+    as_before = {"state": "pending", "reason": "told before", "settled_at": None, "lease_until": None}
+    assert list(issue.deliveries.values(*as_before)) == [as_before] * 2
 
 
 def test_an_attempt_that_ran_out_is_uncertain_with_a_reason(sending: Start) -> None:
@@ -66,8 +111,26 @@ def test_an_attempt_that_ran_out_is_uncertain_with_a_reason(sending: Start) -> N
     issue.deliveries.update(state="attempting")
     expire_leases(issue, timezone.now() - timedelta(hours=1))
     claims.recover()
-    assert states(issue) == {"uncertain": 2}
-    assert issue.deliveries.filter(reason="", settled_at=None).count() == 0
+    for copy in issue.deliveries.all():
+        assert (copy.state, copy.reason) == ("uncertain", "the sender stopped before the outcome was known")
+        assert copy.settled_at is not None
+        assert copy.lease_until is None
+
+
+def test_a_claim_is_held_for_as_long_as_was_set(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = sending(1)
+    monkeypatch.setitem(settings.SENDING, "LEASE_SECONDS", 300)
+    claimed(issue)
+    lease = issue.deliveries.get().lease_until
+    assert lease is not None
+    assert 290 < (lease - timezone.now()).total_seconds() <= 300
+
+
+def test_an_old_lease_moves_nothing_that_nobody_holds(sending: Start) -> None:
+    other = set(Delivery.State) - {Delivery.State.CLAIMED, Delivery.State.ATTEMPTING}
+    issue = sending(len(other))
+    one_in_each(issue, other, lease_until=timezone.now() - timedelta(hours=1), due_at=timezone.now())
+    assert claims.recover() == 0
 
 
 def test_a_lease_that_runs_is_left_alone(sending: Start) -> None:
@@ -96,7 +159,34 @@ def test_deferred_copies_of_an_old_issue_expire(sending: Start) -> None:
     assert claims.expire() == 0
     Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=25))
     assert claims.expire() == 2
-    assert states(issue) == {"expired": 2}
+    for copy in issue.deliveries.all():
+        assert (copy.state, copy.reason, copy.due_at) == ("expired", "too old to be sent", None)
+        assert copy.settled_at is not None
+
+
+def test_how_old_an_issue_may_become_is_set(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = sending(1)
+    issue.deliveries.update(state="deferred", due_at=timezone.now())
+    Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=25))
+    monkeypatch.setitem(settings.SENDING, "MAX_AGE_HOURS", 48)
+    assert claims.expire() == 0
+
+
+def test_only_what_was_put_off_becomes_too_old(sending: Start) -> None:
+    """What was not tried yet is for a person, and for the hours in which issues may leave."""
+    other = set(Delivery.State) - {Delivery.State.DEFERRED}
+    issue = sending(len(other))
+    one_in_each(issue, other, due_at=timezone.now(), lease_until=timezone.now())
+    Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=25))
+    assert claims.expire() == 0
+
+
+def test_nothing_becomes_too_old_while_its_issue_is_paused(sending: Start) -> None:
+    issue = sending(1)
+    issue.deliveries.update(state="deferred", due_at=timezone.now())
+    old = timezone.now() - timedelta(hours=25)
+    Issue.objects.filter(pk=issue.pk).update(started_at=old, state=Issue.State.PAUSED)
+    assert claims.expire() == 0
 
 
 def test_a_row_that_another_lane_took_while_its_copy_was_built_is_not_promised(
@@ -135,6 +225,7 @@ def test_what_was_promised_is_not_given_back(sending: Start) -> None:
     issue.deliveries.filter(pk=batch.ids[0]).update(state="attempting")
     assert claims.release(batch=batch) == 1
     assert states(issue) == {"attempting": 1, "pending": 1}
+    assert issue.deliveries.get(state="pending").lease_until is None
 
 
 def test_only_what_this_lane_promised_is_held_for_longer(sending: Start) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from digests.models import Issue
@@ -46,7 +46,7 @@ def test_a_final_outcome_has_its_reason_and_hour(sending: Start, state: State) -
     copy = issue.deliveries.get()
     assert (copy.state, copy.reason, copy.remote_id) == (state, "why", "r1")
     assert copy.settled_at is not None
-    assert copy.lease_until is None
+    assert (copy.lease_until, copy.due_at) == (None, None)
 
 
 def test_a_deferred_copy_has_an_hour_and_no_end(sending: Start) -> None:
@@ -63,6 +63,57 @@ def test_a_deferred_copy_of_an_old_issue_expires(sending: Start) -> None:
     Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=30))
     settle(issue, "deferred")
     assert states(issue) == {"expired": 1}
+
+
+@pytest.mark.parametrize("state", ["accepted", "rejected", "uncertain"])
+def test_what_became_of_a_copy_of_an_old_issue_is_believed(sending: Start, state: State) -> None:
+    issue = sending(1)
+    Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=30))
+    settle(issue, state)
+    assert states(issue) == {state: 1}
+
+
+def test_how_old_an_issue_may_become_is_set(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = sending(1)
+    Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=30))
+    monkeypatch.setitem(settings.SENDING, "MAX_AGE_HOURS", 48)
+    settle(issue, "deferred")
+    assert states(issue) == {"deferred": 1}
+
+
+@pytest.mark.parametrize(("attempts", "minutes"), [(1, 1), (2, 5), (5, 240), (9, 240)])
+def test_each_attempt_that_is_put_off_waits_for_longer_and_none_is_the_last(
+    sending: Start, attempts: int, minutes: int
+) -> None:
+    """Only its age ends it."""
+    issue = sending(1)
+    batch = attempting(issue)
+    issue.deliveries.update(attempts=attempts)
+    again = Outcome(delivery_id=batch.ids[0], state="deferred", phase=Phase.RCPT)
+    outcomes.settle(batches=[batch], outcomes=[again], tripped=False)
+    copy = issue.deliveries.get()
+    assert (copy.state, copy.attempts) == ("deferred", attempts)
+    assert copy.due_at is not None
+    assert 0.8 < (copy.due_at - timezone.now()) / timedelta(minutes=minutes) < 1.3
+
+
+def test_copies_that_were_put_off_together_do_not_come_back_together(sending: Start) -> None:
+    issue = sending(20)
+    settle(issue, "deferred")
+    assert len(set(issue.deliveries.values_list("due_at", flat=True))) > 10
+
+
+def test_a_server_that_talks_a_lot_is_cut_short(sending: Start) -> None:
+    issue = sending(1)
+    batch = attempting(issue)
+    long = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL, reason="x" * 999, remote_id="y" * 999)
+    outcomes.settle(batches=[batch], outcomes=[long], tripped=False)
+    copy = issue.deliveries.get()
+    assert (copy.state, len(copy.reason), len(copy.remote_id)) == ("accepted", 200, 200)
+
+
+def test_nothing_to_settle_is_no_fault(db: None) -> None:
+    assert outcomes.settle(batches=[], outcomes=[], tripped=False) == 0
 
 
 def test_a_refusal_about_us_marks_nobody(sending: Start) -> None:
@@ -107,7 +158,7 @@ def test_a_database_that_is_away_is_waited_for(sending: Start, monkeypatch: pyte
     issue = sending(1)
     batch = attempting(issue)
     honest = connection.ensure_connection
-    failures = [OperationalError("the server went away")] * 2
+    failures = [OperationalError("the server went away"), InterfaceError("the connection is closed")]
 
     def ensure_connection() -> None:
         if failures:
@@ -120,6 +171,35 @@ def test_a_database_that_is_away_is_waited_for(sending: Start, monkeypatch: pyte
     done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
     assert outcomes.settle(batches=[batch], outcomes=[done], tripped=False) == 1
     assert not failures
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_cut_is_replaced(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = sending(1)
+    batch = attempting(issue)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
+    connection.connection.close()
+    assert outcomes.settle(batches=[batch], outcomes=[done], tripped=False, patience=0.2) == 1
+
+
+@pytest.mark.parametrize("fault", [OperationalError, InterfaceError])
+def test_whatever_the_driver_calls_an_outage_the_results_are_kept(
+    sending: Start, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    batch = attempting(sending(1))
+    kept: list[object] = []
+
+    def away(_parameters: object) -> int:
+        raise fault
+
+    monkeypatch.setattr(outcomes, "_write", away)
+    monkeypatch.setattr(late, "keep", kept.append)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("it had no patience"))
+    done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
+    with pytest.raises(fault):
+        outcomes.settle(batches=[batch], outcomes=[done], tripped=False, patience=-1)
+    assert len(kept) == 1
 
 
 def test_a_late_promise_to_try_again_leaves_the_copy_on_the_list(sending: Start) -> None:

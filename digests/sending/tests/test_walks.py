@@ -1,0 +1,67 @@
+"""How far the engine walks over the rows: an issue that is over, or not the one asked for, costs nothing.
+
+Tables of tests are small, so the planner is told to do as it does with those of the size that matters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from digests.models import Issue
+from digests.sending import claims
+
+pytestmark = pytest.mark.django_db
+
+Start = Callable[[int], Issue]
+MANY = 50
+AS_WITH_MANY_ROWS = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
+
+
+def visits(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """How the statement, which is carried out, came to its rows of the copies' table."""
+    with connection.cursor() as cursor:
+        cursor.execute(AS_WITH_MANY_ROWS)
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+        [found] = cursor.fetchone()[0]
+    return [node for node in nodes(found["Plan"]) if node.get("Relation Name") == "digests_delivery"]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+def looked_at_in_vain(found: list[dict[str, Any]]) -> int:
+    return sum(int(node.get("Rows Removed by Filter", 0)) for node in found)
+
+
+def test_a_claim_ends_where_the_rows_of_its_issue_end(sending: Start) -> None:
+    """Else the last claims of a small issue would look at every copy of a large one that was planned after it."""
+    small = sending(1)
+    assert claims.claim(issue_id=small.pk, after=0, limit=1)
+    sending(MANY)
+    found = visits(claims.CLAIM, {"issue": small.pk, "after": 0, "limit": MANY, "lease": 60})
+    assert looked_at_in_vain(found) <= 1, json.dumps(found)
+
+
+def test_leases_are_looked_for_in_what_is_under_way(sending: Start) -> None:
+    over, going = sending(MANY), sending(1)
+    over.deliveries.update(state="accepted")
+    Issue.objects.filter(pk=over.pk).update(state=Issue.State.SENT)
+    found = visits(claims.RECOVER, {})
+    assert looked_at_in_vain(found) <= going.deliveries.count(), json.dumps(found)
+    # In the order in which they stand on their pages.
+    bounded = {node.get("Index Name") for node in found if "copies_until" in node.get("Index Cond", "")}
+    assert bounded == {"digests_delivery_pkey"}, json.dumps(found)
+
+
+def test_what_is_too_old_is_looked_for_in_what_was_put_off(sending: Start) -> None:
+    sending(MANY)
+    found = visits(claims.EXPIRE, {"hours": 24})
+    assert looked_at_in_vain(found) == 0, json.dumps(found)
