@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -11,7 +11,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import claims, lanes, transports
+from digests.sending import claims, intents, lanes, transports
+from digests.sending.pacing import gate, limits
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, states
 from digests.sending.transports.base import Copy, More, Outcome, nothing_more
 
@@ -65,6 +66,95 @@ def test_a_lane_begins_where_the_rows_of_its_issue_begin(
     first, last = issue.deliveries.earliest("pk").pk, issue.deliveries.latest("pk").pk
     assert min(begins) == first - 1
     assert max(begins) == last
+
+
+def test_leases_are_kept_as_long_as_was_set_and_not_more_often_than_needed(
+    sending: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.SENDING, "LEASE_SECONDS", 600)
+    issue = sending(1)
+    kept: list[float] = []
+    renew = intents.renew
+
+    def renewed(*, batches: Collection[claims.Batch], lease_seconds: int) -> None:
+        kept.append(lease_seconds)
+        renew(batches=batches, lease_seconds=lease_seconds)
+
+    def slowly(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+        lease = issue.deliveries.get().lease_until
+        assert lease is not None
+        assert 500 < (lease - timezone.now()).total_seconds() <= 600
+        more()
+        monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 250)
+        for _ in range(3):
+            more()
+        yield from map(accepted, copies)
+
+    told = ToldTransport()
+    monkeypatch.setattr(told, "hand_over", slowly)
+    monkeypatch.setattr(transports, "for_settings", lambda: told)
+    monkeypatch.setattr(intents, "renew", renewed)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert kept == [600]
+
+
+@pytest.mark.parametrize(("in_flight", "readers"), [(20, 100), (3, 9)])
+def test_the_rows_are_asked_for_a_quarter_of_what_may_be_in_flight_not_for_each_copy(
+    sending: Start, monkeypatch: pytest.MonkeyPatch, in_flight: int, readers: int
+) -> None:
+    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", in_flight)
+    issue = sending(readers)
+    wanted: list[int] = []
+    honest = claims.claim
+
+    def claim(*, issue_id: int, after: int, limit: int) -> claims.Batch | None:
+        wanted.append(limit)
+        return honest(issue_id=issue_id, after=after, limit=limit)
+
+    told = ToldTransport()
+
+    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+        waiting = list(copies)
+        while waiting:
+            yield accepted(waiting.pop(0))
+            waiting += more()
+
+    monkeypatch.setattr(claims, "claim", claim)
+    monkeypatch.setattr(told, "hand_over", hand_over)
+    monkeypatch.setattr(transports, "for_settings", lambda: told)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": readers}
+    assert min(wanted) >= max(1, in_flight // 4)
+
+
+def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_a_permit(
+    sending: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had no time to wait for one; when the wire is empty, it has."""
+    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 3)
+    issue = sending(6)
+    permit = gate.Gate.permit
+    asked: list[float] = []
+
+    def scarce(self: gate.Gate, *, wanted: int, patience: float) -> limits.Permit:
+        asked.append(patience)
+        if not patience:
+            raise gate.NoPermit
+        return permit(self, wanted=wanted, patience=patience)
+
+    told = ToldTransport()
+
+    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+        for copy in copies:
+            yield accepted(copy)
+            more()
+
+    monkeypatch.setattr(gate.Gate, "permit", scarce)
+    monkeypatch.setattr(told, "hand_over", hand_over)
+    monkeypatch.setattr(transports, "for_settings", lambda: told)
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.IDLE
+    assert states(issue) == {"accepted": 6}
+    assert asked.count(0) <= 2, "once per tenth of a second"
 
 
 class Forgetful(ToldTransport):

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
+from digests import statements
 from digests.models import Issue
 from digests.sending import claims, closing, late, outcomes
 from digests.sending.tests.conftest import states
@@ -280,3 +281,21 @@ def test_what_can_never_be_written_is_given_up_and_said(
     keeper.keep(fail)
     assert keeper.wait(5)
     assert said in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_kept_is_written_over_a_new_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late, "LOOK_SECONDS", 0.01)
+    tries: list[int] = []
+
+    def write() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            connection.ensure_connection()
+            connection.connection.close()
+        statements.rows("SELECT 1", [])
+
+    keeper = late.Keeper(keep_seconds=1)
+    keeper.keep(write)
+    assert keeper.wait(5)
+    assert len(tries) == 2

@@ -121,3 +121,66 @@ def test_the_pump_frees_what_a_dead_lane_held(sending: Start) -> None:
     expire_leases(issue, timezone.now() - timedelta(seconds=1))
     assert pump.pump(now=timezone.now()) == [issue.pk]
     assert states(issue) == {"pending": 2}
+
+
+@pytest.mark.parametrize("state", sorted(set(Issue.State) - {Issue.State.SENDING, Issue.State.SENT_WITH_EXCEPTIONS}))
+def test_only_what_is_being_sent_is_closed(sending: Start, state: str) -> None:
+    """Whoever paused or cancelled an issue decides what becomes of it, also when nothing of it is open."""
+    issue = sending(1)
+    issue.deliveries.update(state="accepted")
+    Issue.objects.filter(pk=issue.pk).update(state=state)
+    assert closing.close(issue_id=issue.pk, now=timezone.now()) is None
+    issue.refresh_from_db()
+    assert (issue.state, issue.finished_at) == (state, None)
+
+
+def test_the_hour_of_the_end_stays_on_record(sending: Start) -> None:
+    """Of the first one: what is settled later changes no figure of how long it took."""
+    issue = sending(1)
+    issue.deliveries.update(state="uncertain")
+    now = timezone.now()
+    assert closing.close(issue_id=issue.pk, now=now)
+    issue.deliveries.update(state="accepted")
+    assert closing.close(issue_id=issue.pk, now=now + timedelta(hours=1))
+    issue.refresh_from_db()
+    assert issue.finished_at == now
+
+
+@pytest.mark.parametrize("state", [Issue.State.SENDING, Issue.State.PAUSED])
+def test_nothing_is_swept_of_an_issue_that_was_not_cancelled(sending: Start, state: str) -> None:
+    issue = sending(2)
+    Issue.objects.filter(pk=issue.pk).update(state=state)
+    pump.wake(issue_id=issue.pk, now=timezone.now())
+    assert closing.sweep_cancelled(issue_id=issue.pk) == 0
+    issue.refresh_from_db()
+    assert (states(issue), issue.finished_at) == ({"pending": 2}, None)
+
+
+def test_a_large_issue_is_swept_in_portions_to_its_end(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = sending(5)
+    monkeypatch.setattr(closing, "CANCELLED_AT_ONCE", 2)
+    issue.deliveries.filter(pk=issue.deliveries.latest("pk").pk).update(state="deferred", due_at=timezone.now())
+    approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
+    assert closing.sweep_cancelled(issue_id=issue.pk) == 5
+    assert set(issue.deliveries.values_list("state", "reason", "due_at")) == {("cancelled", "issue cancelled", None)}
+    assert not issue.deliveries.filter(settled_at=None).exists()
+
+
+def test_a_cancelled_issue_has_its_end_once_its_last_copy_has(sending: Start) -> None:
+    issue = sending(2)
+    issue.deliveries.filter(pk=issue.deliveries.earliest("pk").pk).update(
+        state="attempting", lease_until=timezone.now() + timedelta(minutes=1)
+    )
+    approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
+    closing.sweep_cancelled(issue_id=issue.pk)
+    issue.refresh_from_db()
+    assert (issue.finished_at, states(issue)) == (None, {"attempting": 1, "cancelled": 1})
+    issue.deliveries.filter(state="attempting").update(state="accepted")
+    closing.sweep_cancelled(issue_id=issue.pk)
+    issue.refresh_from_db()
+    ended = issue.finished_at
+    assert ended is not None
+    Issue.objects.filter(pk=issue.pk).update(finished_at=ended - timedelta(hours=1))
+    closing.sweep_cancelled(issue_id=issue.pk)
+    issue.refresh_from_db()
+    assert issue.finished_at == ended - timedelta(hours=1)

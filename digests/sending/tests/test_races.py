@@ -12,9 +12,9 @@ import pytest
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
-from digests import approval
+from digests import approval, uncertain
 from digests.models import Delivery, Issue
-from digests.sending import audience, claims, intents, lanes, merge
+from digests.sending import audience, claims, closing, intents, lanes, merge
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
 from digests.sending.transports.base import Copy
 from subscribers import consent, signup, suppression
@@ -153,6 +153,81 @@ def test_a_claim_neither_waits_for_another_nor_takes_its_rows(sending: Start, wa
             second = pool.submit(in_thread(claim)).result(5)
         assert len(first) == len(second) == 2
         assert not first & second
+
+
+def test_a_lane_that_lost_its_rows_holds_up_no_reader(sending: Start) -> None:
+    """Their copies are another lane's by now, and what they do is no business of this one."""
+    issue = sending(2)
+    batch = claims.claim(issue_id=issue.pk, after=0, limit=10)
+    assert batch is not None
+    taken, promised = issue.deliveries.order_by("pk")
+    issue.deliveries.filter(pk=taken.pk).update(fence=batch.fence + 1)
+    issue.deliveries.filter(pk=promised.pk).update(state="attempting")
+    merger = merge.Merger(Issue.objects.select_related("newsletter", "snapshot").get(pk=issue.pk), needs="payload")
+
+    def act() -> int:
+        with transaction.atomic():
+            return len(Subscriber.objects.select_for_update(nowait=True))
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        assert intents.intend(batch=batch, merger=merger, lease_seconds=60) == []
+        assert pool.submit(in_thread(act)).result(5) == 2
+
+
+def send_again(issue: Issue) -> None:
+    uncertain.resend(issue=issue, deliveries=None, now=timezone.now())
+
+
+def call_accepted(issue: Issue) -> None:
+    uncertain.accept(issue=issue, deliveries=None, now=timezone.now())
+
+
+def close(issue: Issue) -> None:
+    closing.close(issue_id=issue.pk, now=timezone.now())
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "state", "copies"),
+    [
+        (send_again, close, "sending", {"pending": 1}),
+        (close, send_again, "sending", {"pending": 1}),
+        (call_accepted, close, "sent", {"accepted": 1}),
+        (close, call_accepted, "sent", {"accepted": 1}),
+    ],
+)
+def test_the_end_of_an_issue_and_what_a_person_decides_of_its_last_copy_wait_for_each_other(
+    sending: Start, first: Callable[[Issue], None], second: Callable[[Issue], None], state: str, copies: dict[str, int]
+) -> None:
+    """Else an issue would be closed over a copy that is about to leave, or stay open for nothing."""
+    issue = sending(1)
+    issue.deliveries.update(state="uncertain")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            first(issue)
+            waits = pool.submit(in_thread(lambda: second(issue)))
+            with pytest.raises(TimeoutError):
+                waits.result(0.2)
+        waits.result(10)
+    issue.refresh_from_db()
+    assert (issue.state, states(issue)) == (state, copies)
+
+
+def test_an_approval_does_not_bring_back_what_was_cancelled_meanwhile(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter, state=Issue.State.DRAFT)
+
+    def approve() -> None:
+        approval.approve(issue=Issue.objects.get(pk=issue.pk), actor=None, now=timezone.now())
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            approval.cancel(issue=issue, reason="No.", now=timezone.now())
+            late = pool.submit(in_thread(approve))
+            with pytest.raises(TimeoutError):
+                late.result(0.2)
+        with pytest.raises(approval.NotAllowed, match="this issue is cancelled"):
+            late.result(10)
+    issue.refresh_from_db()
+    assert issue.state == Issue.State.CANCELLED
 
 
 def test_two_approvals_at_once_are_one(newsletter: Newsletter) -> None:

@@ -1,0 +1,101 @@
+"""What a server's answer means: whose fault it was, its name for the copy, its words without addresses."""
+
+import pytest
+
+from digests.sending import replies
+from digests.sending.replies import Reply
+from digests.sending.transports.base import Copy, Phase
+
+COPY = Copy(1, "uuid", "b@example.com", "r@example.com")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        # Codes (RFC 4954, RFC 1870), whatever the words are.
+        "530", "534", "535", "538", "552",
+        # Enhanced codes outside of the policy class (RFC 3463).
+        "550 5.1.7", "550 5.1.8", "550 5.2.3", "550 5.3.4",
+        # The policy class, as far as it is known and beyond.
+        "550 5.7.0", "550 5.7.1", "550 5.7.26", "550 5.7.509", "550 5.7.606", "550 5.7.649", "550 5.7.999",
+        # Servers that send no enhanced code.
+        "550 SPF check failed", "550 no DKIM signature", "550 DMARC policy", "550 see spamhaus.org",
+        "550 on our blocklist", "550 on our block list", "550 on a blacklist", "550 on a black list",
+        "550 relay access denied", "550 Relaying denied", "550 relay not permitted", "550 relaying access not given",
+        "550 Authentication required", "550 you must authenticate", "550 no reverse DNS", "550 no PTR record",
+    ],
+)  # fmt: skip
+def test_it_speaks_of_us(said: str) -> None:
+    code, _, text = said.partition(" ")
+    refused = replies.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT)
+    assert (refused.state, refused.about_us) == ("rejected", True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "550", "550 5.1.1 unknown", "550 5.0.0 no", "551 5.1.6 moved", "554 5.4.4 unrouteable",
+        # As some say it to those who write to nobody.
+        "550 5.1.1 no such user; see our dkim and spf rules", "550 5.1.10 relay denied to a reader who is not here",
+        # The reader's, though a code or a class beside it would be ours.
+        *(f"552 {code} no" for code in replies.ABOUT_READER_ENHANCED),
+        # Words that only sound like ours.
+        "550 the relayed reader is away",
+    ],
+)  # fmt: skip
+def test_it_speaks_of_the_reader(said: str) -> None:
+    code, _, text = said.partition(" ")
+    refused = replies.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT)
+    assert (refused.state, refused.about_us) == ("rejected", False)
+
+
+def test_the_reader_codes_that_no_rule_covers_are_known() -> None:
+    wanted = "5.2.2 5.7.2 5.7.13 5.7.17 5.7.18 5.7.124 5.7.129 5.7.133 5.7.134 5.7.135 5.7.136"
+    assert set(replies.ABOUT_READER_ENHANCED) == set(wanted.split())
+
+
+def test_an_answer_to_mail_names_no_reader() -> None:
+    assert replies.outcome(COPY, Reply(550, "5.1.1 no"), phase=Phase.MAIL).about_us
+
+
+@pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.FINAL}))
+def test_only_the_answer_to_the_end_accepts_a_copy(phase: Phase) -> None:
+    assert replies.outcome(COPY, Reply(250, "ok"), phase=phase).state == "deferred"
+    assert replies.lost(COPY, "gone", phase=phase).state == "deferred"
+
+
+def test_what_was_lost_after_the_end_is_uncertain() -> None:
+    assert replies.lost(COPY, "gone", phase=Phase.FINAL).state == "uncertain"
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("2.0.0 Ok: queued as 4FbX2z1k", "4FbX2z1k"),
+        ("OK id=1rAbcd-0001ab-Cd", "1rAbcd-0001ab-Cd"),
+        ("Queued mail for delivery id 99887766", "99887766"),
+        ("ok 1733 qp 12345", "12345"),
+        ("Ok: queued as <4FbX2z1k.>", "4FbX2z1k"),
+        ("thank you", ""),
+    ],
+)
+def test_the_server_s_name_for_the_copy(said: str, name: str) -> None:
+    assert replies.outcome(COPY, Reply(250, said), phase=Phase.FINAL).remote_id == name
+
+
+@pytest.mark.parametrize("text", ["5.1.1x Nobody", "no 5.1.1 Nobody", "55.1.1 no"])
+def test_an_enhanced_code_stands_alone_and_first(text: str) -> None:
+    assert (Reply(550, text).enhanced, Reply(550, text).label) == ("", "550")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("<anna@readers.example>: no", "<(address)>: no"),
+        ('to "anna b"@readers.example, no', "to (address) no"),
+        ("one\r\ntwo\x00\u202ethree", "one two three"),
+        ("x" * 300, "x" * 200),
+    ],
+)
+def test_words_are_one_printable_line_without_an_address(said: str, kept: str) -> None:
+    assert replies.clean(said) == kept
