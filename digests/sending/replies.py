@@ -18,38 +18,17 @@ ABOUT_US_CODES: Final = {
     "538": "encryption required for this mechanism (RFC 4954 6)",
     "552": "message exceeds its size limit (RFC 1870 6.1)",
 }
-# Enhanced codes (RFC 3463; registry "SMTP Enhanced Status Codes") that speak of the sender.
+# Enhanced codes (RFC 3463; registry "SMTP Enhanced Status Codes") that speak of the sender. So does the whole
+# class of security and policy, 5.7.*, but for the codes of the next table: authentication (RFC 4954), SPF, DKIM,
+# DMARC and reverse DNS (RFC 7372), null MX (RFC 7505), floods (RFC 8997), and what the large houses make of it
+# (Gmail 5.7.25 to 5.7.30, Yahoo 5.7.9, Exchange Online 5.7.57, Microsoft 5.7.509, 5.7.606 to 5.7.649, 5.7.750).
 ABOUT_US_ENHANCED: Final = {
     "5.1.7": "bad sender's address syntax (RFC 3463)",
     "5.1.8": "bad sender's system address (RFC 3463)",
     "5.2.3": "message longer than the administrative limit (RFC 3463)",
     "5.3.4": "message too big for the system (RFC 3463)",
-    "5.7.0": "security or policy status (RFC 3463)",
-    "5.7.1": "delivery not authorised: relaying, block lists (RFC 3463; Postfix, Gmail, Exchange)",
-    "5.7.5": "cryptographic failure (RFC 3463)",
-    "5.7.7": "message integrity failure (RFC 3463)",
-    "5.7.8": "authentication credentials invalid (RFC 4954)",
-    "5.7.9": "mechanism too weak (RFC 4954); Yahoo: not accepted for policy reasons",
-    "5.7.20": "no passing DKIM signature (RFC 7372)",
-    "5.7.21": "no acceptable DKIM signature (RFC 7372)",
-    "5.7.22": "no DKIM signature of the author's domain (RFC 7372)",
-    "5.7.23": "SPF validation failed (RFC 7372)",
-    "5.7.24": "SPF validation error (RFC 7372)",
-    "5.7.25": "reverse DNS validation failed (RFC 7372)",
-    "5.7.26": "multiple authentication checks failed (RFC 7372); Gmail: DMARC",
-    "5.7.27": "sender's domain has a null MX (RFC 7505); Gmail: SPF",
-    "5.7.28": "mail flood detected (RFC 8997 registry); Gmail: unsolicited mail",
-    "5.7.29": "Gmail: not sent over TLS",
-    "5.7.30": "REQUIRETLS support required (RFC 8689); Gmail: DKIM",
-    "5.7.57": "Exchange Online: client was not authenticated",
-    "5.7.509": "Microsoft: the sender's domain failed DMARC",
-    "5.7.511": "Microsoft: the sending address is banned",
-    "5.7.515": "Microsoft: the domain misses the required authentication level",
-    "5.7.606": "Microsoft: the sending IP is banned (606-649)",
-    "5.7.708": "Microsoft: traffic not accepted from this IP",
-    "5.7.750": "Microsoft: unregistered sending domain",
 }
-# Enhanced codes of the 552 that speak of the reader after all.
+# Enhanced codes of the 552 and of the class 5.7.* that speak of the reader after all.
 ABOUT_READER_ENHANCED: Final = {
     "5.2.2": "mailbox full (RFC 3463)",
     "5.7.2": "mailing list expansion prohibited (RFC 3463)",
@@ -73,7 +52,7 @@ _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
 _ADDRESS = re.compile(r"""[^\s<>()\[\],;:"']+@[^\s<>()\[\],;:"']+|"[^"]*"@\S+""")
 # What the common servers call their copy: Postfix, Exim, sendmail, Exchange, qmail.
 _REMOTE_ID = re.compile(
-    r"(?:queued as|id=|queued mail for delivery id|ok:? +queued as|\bqp)\s*([A-Za-z0-9_.:<>@-]{4,120})",
+    r"(?:queued as|id=|queued mail for delivery id|\bqp)\s*([A-Za-z0-9_.:<>@-]{4,120})",
     re.IGNORECASE,
 )
 
