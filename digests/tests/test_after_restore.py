@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from articles.models import Article
 from digests import restored, tasks
-from digests.models import Issue
+from digests.models import Delivery, Issue
+from digests.sending import witness
+from digests.tests import copies
 from digests.tests.conftest import Release
-from subscribers.models import Cadence, CadenceOffer, Newsletter
+from subscribers.models import Cadence, CadenceOffer, Letter, Newsletter
 
 pytestmark = pytest.mark.django_db
 
@@ -27,3 +30,99 @@ def test_a_digest_that_the_clock_would_send_again_waits_for_a_person(newsletter:
     assert held.drafts
     assert set(Article.objects.filter(issue_items__issue__in=held.drafts)) == {story}
     assert set(Issue.objects.values_list("state", flat=True)) <= {Issue.State.DRAFT, Issue.State.CANCELLED}
+
+
+@pytest.fixture
+def nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(witness, "_own", {})
+    monkeypatch.setattr(witness, "_away_until", 0.0)
+
+
+def left(issue: Issue, *, highest: int, fence: int) -> None:
+    """A lane on the other side of the restore noted a batch."""
+    witness.Witness(issue_id=issue.pk, lane=0).note(delivery_id=highest, fence=fence, highest=highest)
+
+
+@pytest.mark.usefixtures("nothing_noted")
+@pytest.mark.parametrize("state", [Issue.State.SENDING, Issue.State.PAUSED])
+def test_of_an_issue_under_way_only_what_may_have_left_is_uncertain(newsletter: Newsletter, state: Issue.State) -> None:
+    issue = copies.issue(newsletter, state=state, audience=6)
+    before = [copies.copy(issue, None, Delivery.State(one)) for one in ("accepted", "rejected", *Delivery.OPEN)]
+    after = [copies.copy(issue, None, Delivery.State(one)) for one in Delivery.OPEN]
+    left(issue, highest=before[-1].pk, fence=10)
+
+    held = restored.hold(now=timezone.now())
+
+    assert (held.paused, held.uncertain) == ([issue], 4)
+    assert list(issue.deliveries.order_by("pk").values_list("state", flat=True)) == [
+        "accepted", "rejected", *["uncertain"] * 4, *Delivery.OPEN,
+    ]  # fmt: skip
+    issue.refresh_from_db()
+    assert (issue.state, issue.state_reason) == (Issue.State.PAUSED, restored.SOME_UNCERTAIN)
+    for copy in issue.deliveries.filter(state="uncertain"):
+        assert copy.reason == restored.MAY_HAVE_LEFT
+        assert copy.settled_at is not None
+        assert (copy.lease_until, copy.due_at) == (None, None)
+        # Under a new fence: whoever still holds it from before has no say in it.
+        assert copy.fence > 0
+    assert after[0].fence == 0
+
+
+@pytest.mark.usefixtures("nothing_noted")
+def test_a_second_look_forgets_nothing(newsletter: Newsletter) -> None:
+    """What the first one settled is forgiven, so that nothing is noted of it any more."""
+    noted, unknown = copies.issue(newsletter), copies.issue(newsletter)
+    left(noted, highest=copies.copy(noted, None, Delivery.State.PENDING).pk, fence=10)
+    for _ in range(2):
+        restored.hold(now=timezone.now())
+        for issue, reason in [(noted, restored.SOME_UNCERTAIN), (unknown, restored.UNKNOWN)]:
+            issue.refresh_from_db()
+            assert issue.state_reason == reason
+
+
+@pytest.mark.usefixtures("nothing_noted")
+def test_no_fence_of_the_other_side_is_drawn_again(newsletter: Newsletter) -> None:
+    issue = copies.issue(newsletter)
+    far = 10**12
+    left(issue, highest=copies.copy(issue, None, Delivery.State.PENDING).pk, fence=far)
+    restored.hold(now=timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('digests_fence')")
+        assert cursor.fetchone()[0] > far + restored.FENCES_AHEAD
+    # What was noted is settled by it, so nothing is held any more.
+    assert not witness.is_behind(issue_id=issue.pk)
+
+
+@pytest.mark.usefixtures("nothing_noted")
+def test_what_was_about_to_begin_is_a_draft(newsletter: Newsletter) -> None:
+    now = timezone.now()
+    issues = [copies.issue(newsletter, state=one) for one in (Issue.State.PREPARING, Issue.State.SCHEDULED)]
+    Issue.objects.update(scheduled_for=now)
+    assert restored.hold(now=now).drafts == issues
+    for issue in issues:
+        issue.refresh_from_db()
+        assert (issue.state, issue.state_reason) == (Issue.State.DRAFT, restored.LOOK_AGAIN)
+
+
+@pytest.mark.usefixtures("nothing_noted")
+def test_letters_that_left_on_the_other_side_are_given_up(newsletter: Newsletter) -> None:
+    now = timezone.now()
+    reader = copies.reader(newsletter)
+    old = now - restored.LETTERS_OLDER_THAN * 2
+    for state in Letter.State:
+        Letter.objects.create(kind="confirm", subscriber=reader, state=state, created_at=old, lease_until=now)
+    waited = {Letter.State.PENDING, Letter.State.ATTEMPTING}
+    assert restored.hold(now=now).letters == len(waited)
+    given_up = Letter.objects.filter(reason=restored.MAY_HAVE_LEFT)
+    assert set(given_up.values_list("state", "settled_at", "lease_until")) == {(Letter.State.EXPIRED, now, None)}
+    assert not Letter.objects.filter(state__in=waited).exists()
+
+
+@pytest.mark.usefixtures("nothing_noted")
+def test_a_look_that_fails_holds_nothing_by_half(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:
+    issue = copies.issue(newsletter)
+    monkeypatch.setattr(restored, "Letter", None)
+    with pytest.raises(AttributeError):
+        restored.hold(now=timezone.now())
+    issue.refresh_from_db()
+    assert issue.state == Issue.State.SENDING

@@ -1,6 +1,8 @@
 """What is frozen stays as it is, is proved by its hash, and has a place in the archive without gaps."""
 
 import functools
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
 import pytest
@@ -16,6 +18,7 @@ from publication.models import Publication
 from subscribers.models import Newsletter
 from tests import threads
 
+EDITABLE = (Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING)
 PARTS = ["subject", "preheader", "html", "text", "headers", "compiled", "audience_rule", "sha256"]
 
 
@@ -113,10 +116,32 @@ class TestRefusals:
         Article.objects.update(headline="Bank\x0bBcc: all@blocknews.example")
         self.refused(digest, now, "Subject: Character 5 is invisible")
 
-    @pytest.mark.parametrize("state", ["cancelled"])
-    def test_what_is_over(self, digest: Issue, now: datetime, state: str) -> None:
-        Issue.objects.filter(pk=digest.pk).update(state=state)
-        self.refused(digest, now, "cancelled cannot be frozen")
+    @pytest.mark.parametrize("state", sorted(set(Issue.State) - set(EDITABLE)))
+    def test_what_is_under_way_or_over(self, newsletter: Newsletter, now: datetime, state: str) -> None:
+        issue = letter(newsletter)
+        Issue.objects.filter(pk=issue.pk).update(state=state, number=7, audience_count=0)
+        with pytest.raises(freezing.NotFrozen, match=r"^An issue that is .* cannot be frozen\.$"):
+            freezing.freeze(issue=issue, now=now)
+        assert not Snapshot.objects.exists()
+
+
+@pytest.mark.parametrize("state", EDITABLE)
+def test_what_is_not_under_way_yet_can_be_frozen(digest: Issue, now: datetime, state: str) -> None:
+    """Also anew: a story may have been withdrawn since the approval."""
+    Issue.objects.filter(pk=digest.pk).update(state=state)
+    assert freezing.freeze(issue=digest, now=now).issue_id == digest.pk
+
+
+def test_the_hash_covers_whose_letter_it_is(digest: Issue, now: datetime) -> None:
+    snapshot = freezing.freeze(issue=digest, now=now)
+    snapshot.issue_id += 1
+    assert not freezing.verify(snapshot=snapshot)
+
+
+def test_the_hash_does_not_depend_on_the_order_in_which_the_database_keeps_a_part(digest: Issue, now: datetime) -> None:
+    snapshot = freezing.freeze(issue=digest, now=now)
+    snapshot.compiled = dict(reversed(snapshot.compiled.items()))
+    assert freezing.verify(snapshot=snapshot)
 
 
 class TestNumbers:
@@ -153,3 +178,38 @@ def test_frozen_at_the_same_time_they_still_have_a_number_each(
     issues = [letter(newsletter, subject=f"Letter {number}") for number in range(6)]
     assert threads.faults(*[functools.partial(freezing.freeze, issue=each, now=now) for each in issues]) == []
     assert list(Issue.objects.order_by("number").values_list("number", flat=True)) == [1, 2, 3, 4, 5, 6]
+
+
+def while_somebody_freezes(issue: Issue, now: datetime, deed: Callable[[], object]) -> Future[object]:
+    """The deed of another connection, which had half a second before the freezing was committed."""
+
+    def work() -> object:
+        try:
+            return deed()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            freezing.freeze(issue=issue, now=now)
+            running = pool.submit(work)
+            wait([running], timeout=0.5)
+        wait([running], timeout=10)
+    return running
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_freezes_at_the_same_time_gets_the_same(newsletter: Newsletter, now: datetime) -> None:
+    issue = letter(newsletter)
+    other = while_somebody_freezes(issue, now, lambda: freezing.freeze(issue=issue, now=now))
+    assert other.result() == Snapshot.objects.get()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_who_signs_up_waits_for_a_freeze(newsletter: Newsletter, now: datetime) -> None:
+    def refer_to_the_newsletter() -> None:
+        with connection.cursor() as cursor:
+            # As a new subscription does.
+            cursor.execute("SELECT FROM subscribers_newsletter FOR KEY SHARE NOWAIT")
+
+    while_somebody_freezes(letter(newsletter), now, refer_to_the_newsletter).result()

@@ -127,20 +127,28 @@ def test_the_rows_are_asked_for_a_quarter_of_what_may_be_in_flight_not_for_each_
     assert min(wanted) >= max(1, in_flight // 4)
 
 
-def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_a_permit(
-    sending: Start, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("nothing", ["no permit", "no copy whose turn it is"])
+def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
+    sending: Start, monkeypatch: pytest.MonkeyPatch, nothing: str
 ) -> None:
-    """It had no time to wait for one; when the wire is empty, it has."""
+    """It had no time to wait; when the wire is empty, it has. Meanwhile it does not ask after every answer."""
     monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 3)
+    monkeypatch.setattr(lanes, "ASK_AGAIN_SECONDS", 1_000)
     issue = sending(6)
-    permit = gate.Gate.permit
+    permit, admit = gate.Gate.permit, gate.Gate.admit
     asked: list[float] = []
 
     def scarce(self: gate.Gate, *, wanted: int, patience: float) -> limits.Permit:
         asked.append(patience)
-        if not patience:
+        if nothing == "no permit" and not patience:
             raise gate.NoPermit
         return permit(self, wanted=wanted, patience=patience)
+
+    def thin(self: gate.Gate, *, batch: claims.Batch | None, permit: limits.Permit) -> claims.Batch | None:
+        if asked[-1] or batch is None:
+            return admit(self, batch=batch, permit=permit)
+        claims.release(batch=batch)
+        return claims.Batch(issue.pk, (), 0)
 
     told = ToldTransport()
 
@@ -150,11 +158,40 @@ def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_a_permit(
             more()
 
     monkeypatch.setattr(gate.Gate, "permit", scarce)
+    monkeypatch.setattr(gate.Gate, "admit", thin)
     monkeypatch.setattr(told, "hand_over", hand_over)
     monkeypatch.setattr(transports, "for_settings", lambda: told)
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.IDLE
     assert states(issue) == {"accepted": 6}
-    assert asked.count(0) <= 2, "once per tenth of a second"
+    assert asked.count(0) == 1
+
+
+def test_the_place_of_a_lane_does_not_go_back_for_what_was_put_off(
+    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each copy that is tried again would cost a walk over all that have left since."""
+    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 1)
+    issue = sending(5)
+    early = issue.deliveries.earliest("pk")
+    later = timezone.now() + timedelta(hours=1)
+    issue.deliveries.filter(pk=early.pk).update(state="deferred", due_at=later)
+    places: list[int] = []
+    honest = claims.claim
+
+    def claim(*, issue_id: int, after: int, limit: int) -> claims.Batch | None:
+        places.append(after)
+        return honest(issue_id=issue_id, after=after, limit=limit)
+
+    def now_due(_copies: Sequence[Copy]) -> None:
+        if len(transport.taken) == 2:
+            issue.deliveries.filter(pk=early.pk).update(due_at=timezone.now() - timedelta(hours=1))
+
+    transport.before = now_due
+    monkeypatch.setattr(claims, "claim", claim)
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"accepted": 5}
+    on_the_way = places[:-1] if places[-1] == issue.copies_after else places
+    assert on_the_way == sorted(on_the_way)
 
 
 class Forgetful(ToldTransport):

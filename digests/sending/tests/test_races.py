@@ -12,10 +12,10 @@ import pytest
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
-from digests import approval, uncertain
+from digests import approval, restored, uncertain
 from digests.models import Delivery, Issue
 from digests.sending import audience, claims, closing, intents, lanes, merge
-from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
+from digests.sending.tests.conftest import ToldTransport, expire_leases, frozen_issue, states, subscribe
 from digests.sending.transports.base import Copy
 from subscribers import consent, signup, suppression
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
@@ -226,6 +226,31 @@ def test_an_approval_does_not_bring_back_what_was_cancelled_meanwhile(newsletter
                 late.result(0.2)
         with pytest.raises(approval.NotAllowed, match="this issue is cancelled"):
             late.result(10)
+    issue.refresh_from_db()
+    assert issue.state == Issue.State.CANCELLED
+
+
+def test_a_recovery_waits_for_nobody(sending: Start) -> None:
+    """A lane may be writing the result of a copy whose lease has just run out."""
+    issue = sending(2)
+    batch = claims.claim(issue_id=issue.pk, after=0, limit=2)
+    assert batch is not None
+    expire_leases(issue, timezone.now() - timedelta(hours=1))
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        assert Delivery.objects.select_for_update().get(pk=batch.ids[0])
+        assert pool.submit(in_thread(claims.recover)).result(5) == 1
+    assert states(issue) == {"claimed": 1, "pending": 1}
+
+
+def test_what_is_cancelled_while_a_restore_is_dealt_with_stays_cancelled(sending: Start) -> None:
+    issue = sending(1)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            approval.cancel(issue=issue, reason="No.", now=timezone.now())
+            held = pool.submit(in_thread(lambda: restored.hold(now=timezone.now())))
+            with pytest.raises(TimeoutError):
+                held.result(0.5)
+        held.result(10)
     issue.refresh_from_db()
     assert issue.state == Issue.State.CANCELLED
 
