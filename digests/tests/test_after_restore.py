@@ -83,7 +83,9 @@ def test_a_second_look_forgets_nothing(newsletter: Newsletter) -> None:
 @pytest.mark.usefixtures("nothing_noted")
 def test_no_fence_of_the_other_side_is_drawn_again(newsletter: Newsletter) -> None:
     issue = copies.issue(newsletter)
-    far = 10**12
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('digests_fence')")
+        far = int(cursor.fetchone()[0]) + 10**9
     left(issue, highest=copies.copy(issue, None, Delivery.State.PENDING).pk, fence=far)
     restored.hold(now=timezone.now())
     with connection.cursor() as cursor:
@@ -126,3 +128,14 @@ def test_a_look_that_fails_holds_nothing_by_half(newsletter: Newsletter, monkeyp
         restored.hold(now=timezone.now())
     issue.refresh_from_db()
     assert issue.state == Issue.State.SENDING
+
+
+@pytest.mark.usefixtures("nothing_noted")
+def test_a_redis_that_goes_before_the_end_has_to_be_asked_again(
+    newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it was not told is settled would hold the issue again."""
+    copies.issue(newsletter)
+    monkeypatch.setattr(witness, "forgive", lambda *, fence: False)
+    with pytest.raises(restored.RedisAway):
+        restored.hold(now=timezone.now())
