@@ -39,6 +39,28 @@ def test_a_share_of_refusals_about_us_trips_it() -> None:
     assert "because of us" in reason
 
 
+def test_a_share_of_refused_mailboxes_trips_it() -> None:
+    """An old or a bought list: never many in a row, too many in all."""
+    watcher = breaker.Breaker()
+    mixed = [result("accepted")] * 3 + [result("rejected")]
+    assert watcher.watch(mixed * 24) is None, "too few to say anything"
+    reason = watcher.watch(mixed * 2)
+    assert reason == "Paused: 25 of 100 copies were refused. The last one: 550 no"
+
+
+def test_the_reason_is_the_one_that_tripped_it_whatever_came_after() -> None:
+    watcher = breaker.Breaker()
+    reason = watcher.watch([result("rejected", about_us=True)] * 20 + [result("accepted")] * 30)
+    assert reason is not None
+    assert reason.startswith("Paused after 20 refusals in a row.")
+
+
+def test_refusals_about_us_are_not_counted_as_mailboxes() -> None:
+    watcher = breaker.Breaker()
+    watcher.watch([result("deferred", about_us=True)] * 10 + [result("accepted")] * 100)
+    assert (watcher.about_us, watcher.rejected) == (10, 0)
+
+
 def test_one_percent_of_refused_mailboxes_is_normal() -> None:
     watcher = breaker.Breaker()
     for _ in range(50):

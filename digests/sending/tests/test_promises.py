@@ -134,6 +134,25 @@ def test_nobody_else_is_touched_when_copies_cannot_be_built(sending: Start, monk
     ]  # fmt: skip
 
 
+def test_a_row_that_was_freed_while_its_copy_was_built_is_not_promised(
+    sending: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease ran out: whoever claims it next sends it."""
+    issue = sending(2)
+    batch, merger = claimed(issue)
+    built = merger.copies
+
+    def slowly(*, rows: list[merge.Row]) -> tuple[list[Copy], list[int]]:
+        copies = built(rows=rows)
+        issue.deliveries.filter(pk=batch.ids[0]).update(state="pending", lease_until=None)
+        return copies
+
+    monkeypatch.setattr(merger, "copies", slowly)
+    found = intents.intend(batch=batch, merger=merger, lease_seconds=300)
+    assert [copy.delivery_id for copy in found] == [batch.ids[1]]
+    assert states(issue) == {"pending": 1, "attempting": 1}
+
+
 def test_a_promise_is_made_whole_or_not_at_all(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = sending(2)
     suppress(readers(issue)[0])
