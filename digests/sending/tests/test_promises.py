@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from articles.models import Article, Section
@@ -238,6 +238,24 @@ class TestCommitInDoubt:
         monkeypatch.setattr(time, "sleep", waited.append)
         assert intents._read_back(copies, batch, 300) == copies
         assert len(waited) == 3
+
+    def test_a_connection_that_was_cut_is_replaced(self, sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+        batch, copies = self.in_doubt(sending(1))
+        monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+        connection.connection.close()
+        assert intents._read_back(copies, batch, 1) == copies
+
+    def test_before_the_commit_nothing_is_in_doubt(self, sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+        """So nobody waits for the database: the lease frees the rows."""
+        batch, merger = claimed(sending(1))
+
+        def rows(sql: str, parameters: Any) -> list[tuple[Any, ...]]:
+            raise OperationalError
+
+        monkeypatch.setattr(statements, "rows", rows)
+        monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("there is nothing to wait for"))
+        with pytest.raises(OperationalError):
+            intents.intend(batch=batch, merger=merger, lease_seconds=300)
 
     def test_but_no_longer_than_a_lease(self, sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
         batch, copies = self.in_doubt(sending(1))
