@@ -108,6 +108,13 @@ class TestRefusals:
         Publication.objects.update(postal_address=address)
         self.refused(digest, now, "postal address")
 
+    def test_what_cannot_be_made_a_mail(self, digest: Issue, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(**_parts: object) -> None:
+            raise segments.CannotCompile("The subject has a line end.")
+
+        monkeypatch.setattr(segments, "compile", refuse)
+        self.refused(digest, now, "The subject has a line end")
+
     def test_no_sender(self, digest: Issue, now: datetime) -> None:
         Publication.objects.update(sender_address="")
         self.refused(digest, now, "sender's address")

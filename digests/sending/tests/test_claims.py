@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from digests.models import Delivery, Issue
@@ -58,7 +59,7 @@ def test_a_claim_takes_copies_of_its_own_issue_only(sending: Start, waiting: str
     """A lane has one letter in its hands: what it claims of another issue would be that reader's wrong letter."""
     issues = [sending(2), sending(2)]
     Delivery.objects.update(state=waiting, due_at=timezone.now() - timedelta(minutes=1))
-    for issue in issues:
+    for issue in reversed(issues):
         ours = set(issue.deliveries.values_list("pk", flat=True))
         assert set(claimed(issue).ids) == ours
 
@@ -83,6 +84,9 @@ def test_what_was_put_off_comes_first_and_in_the_order_of_its_hours(sending: Sta
     for minutes, one in enumerate([third, second, first]):
         due_at = timezone.now() - timedelta(minutes=1 + minutes)
         issue.deliveries.filter(pk=one).update(state="deferred", due_at=due_at)
+    with connection.cursor() as cursor:
+        # Whichever way the planner takes to them.
+        cursor.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off")
     assert [claimed(issue, limit=1).ids for _ in range(2)] == [(first,), (second,)]
     assert claimed(issue, limit=3).ids == (*fresh[:2], third)
 
