@@ -20,7 +20,7 @@ def found(issue: Issue) -> Counter[str]:
     return Counter(issue.deliveries.values_list("state", flat=True))
 
 
-def ended(newsletter: Newsletter, *states: Copy, state: State = State.SENT_WITH_EXCEPTIONS) -> Issue:
+def ended(newsletter: Newsletter, *states: Delivery.State, state: Issue.State = State.SENT_WITH_EXCEPTIONS) -> Issue:
     issue = copies.issue(newsletter, state=state, audience=len(states))
     for one in states:
         copies.copy(issue, None, one)
@@ -48,7 +48,7 @@ def test_while_somebody_else_may_be_without_a_copy_the_exceptions_stay(newslette
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.PAUSED, State.CANCELLED])
-def test_calling_copies_accepted_ends_no_issue_that_has_not_ended(newsletter: Newsletter, state: State) -> None:
+def test_calling_copies_accepted_ends_no_issue_that_has_not_ended(newsletter: Newsletter, state: Issue.State) -> None:
     issue = ended(newsletter, Copy.UNCERTAIN, Copy.PENDING, state=state)
     uncertain.accept(issue=issue, deliveries=None, now=timezone.now())
     issue.refresh_from_db()
@@ -70,7 +70,7 @@ def test_what_is_sent_again_begins_anew(newsletter: Newsletter) -> None:
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.PAUSED])
-def test_sending_again_moves_no_issue_that_has_not_ended(newsletter: Newsletter, state: State) -> None:
+def test_sending_again_moves_no_issue_that_has_not_ended(newsletter: Newsletter, state: Issue.State) -> None:
     issue = ended(newsletter, Copy.UNCERTAIN, state=state)
     assert uncertain.resend(issue=issue, deliveries=None, now=timezone.now()) == 1
     issue.refresh_from_db()

@@ -237,7 +237,7 @@ def test_a_recovery_waits_for_nobody(sending: Start) -> None:
     assert batch is not None
     expire_leases(issue, timezone.now() - timedelta(hours=1))
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        assert Delivery.objects.select_for_update().get(pk=batch.ids[0])
+        Delivery.objects.select_for_update().get(pk=batch.ids[0])
         assert pool.submit(in_thread(claims.recover)).result(5) == 1
     assert states(issue) == {"claimed": 1, "pending": 1}
 

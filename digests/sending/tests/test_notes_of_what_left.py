@@ -1,0 +1,141 @@
+"""The notes of what left: whose they are, what they say of which issue, and that nobody waits for them."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.utils import timezone
+
+from digests.models import Issue
+from digests.sending import stages, witness
+from digests.sending.tests.conftest import frozen_issue
+from subscribers.models import Newsletter
+
+pytestmark = pytest.mark.django_db
+
+Start = Callable[[int], Issue]
+
+
+@pytest.fixture(autouse=True)
+def begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(witness, "_own", {})
+    monkeypatch.setattr(witness, "_away_until", 0.0)
+
+
+def note(issue: Issue, *, highest: int, fence: int) -> None:
+    """One batch of a lane in a process of its own."""
+    witness._own.clear()
+    witness.Witness(issue_id=issue.pk, lane=0).note(delivery_id=highest, fence=fence, highest=highest)
+
+
+def test_a_lane_that_tries_early_copies_again_forgets_no_later_ones(sending: Start) -> None:
+    """In whichever process: else a restore would call those free to leave once more."""
+    issue = sending(1)
+    note(issue, highest=20, fence=1)
+    note(issue, highest=2, fence=2)
+    witness._own.clear()
+    assert witness.highest(issue_id=issue.pk) == 20
+    lane = witness.Witness(issue_id=issue.pk, lane=1)
+    for highest in (30, 3):
+        lane.note(delivery_id=highest, fence=40 - highest, highest=highest)
+    assert witness.highest(issue_id=issue.pk) == 30
+
+
+@pytest.mark.parametrize(("state", "behind"), [("pending", True), ("claimed", True), ("attempting", False)])
+def test_an_intent_that_is_not_on_record_was_forgotten(sending: Start, state: str, behind: bool) -> None:
+    issue = sending(1)
+    issue.deliveries.update(state=state, fence=7, lease_until=timezone.now())
+    note(issue, highest=issue.deliveries.get().pk, fence=7)
+    assert witness.is_behind(issue_id=issue.pk) is behind
+
+
+def test_notes_do_not_stay_for_ever(sending: Start) -> None:
+    issue = sending(1)
+    note(issue, highest=1, fence=1)
+    witness.forgive(fence=1)
+    client = witness._connect(settings.REDIS_URL)
+    kept = list(client.scan_iter(f"*:{witness.house()}:*"))
+    assert len(kept) == 3
+    assert {0 < int(client.ttl(key)) <= witness.KEEP_SECONDS for key in kept} == {True}
+
+
+def test_what_left_of_one_issue_says_nothing_of_another(sending: Start) -> None:
+    """Else the readers of the second would be called uncertain after a restore, or free to get two."""
+    first, second = sending(1), sending(1)
+    witness.Witness(issue_id=first.pk, lane=0).note(delivery_id=99, fence=5, highest=99)
+    assert witness.highest(issue_id=second.pk) == 0
+    witness._own.clear()
+    assert witness.highest(issue_id=second.pk) == 0
+    assert witness.highest_fence() == 5
+
+
+def test_the_latest_note_counts_whoever_took_it(sending: Start) -> None:
+    """Another process ran the lane since this one did."""
+    issue = sending(1)
+    witness.Witness(issue_id=issue.pk, lane=0).note(delivery_id=5, fence=1, highest=5)
+    own = dict(witness._own)
+    note(issue, highest=9, fence=2)
+    witness._own.clear()
+    witness._own.update(own)
+    assert witness.highest(issue_id=issue.pk) == 9
+
+
+def test_houses_with_another_prefix_have_notes_of_their_own(sending: Start, settings: Any) -> None:
+    issue = sending(1)
+    note(issue, highest=9, fence=2)
+    witness._own.clear()
+    settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": "another"}}
+    assert witness.highest(issue_id=issue.pk) == 0
+
+
+def test_only_what_would_leave_now_says_why_it_does_not(newsletter: Newsletter, sending: Start) -> None:
+    issue, due, later = sending(1), frozen_issue(newsletter), frozen_issue(newsletter)
+    Issue.objects.filter(pk=later.pk).update(scheduled_for=timezone.now() + timedelta(hours=1))
+    note(issue, highest=issue.deliveries.get().pk, fence=7)
+    assert witness.is_behind(issue_id=issue.pk)
+    reasons = dict(Issue.objects.values_list("pk", "state_reason"))
+    assert reasons == {issue.pk: witness.REASON, due.pk: witness.REASON, later.pk: ""}
+
+
+def test_a_redis_that_is_away_is_asked_once_in_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "REDIS_URL", "unix:///there/is/no/redis.sock")
+    asked: list[int] = []
+
+    def question(client: redis.Redis) -> Any:
+        asked.append(1)
+        return client.ping()
+
+    assert witness.ask(question) is None
+    assert witness.ask(question) is None
+    assert asked == [1]
+    monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + witness.REST_SECONDS)
+    assert witness.ask(question) is None
+    assert asked == [1, 1]
+
+
+def test_a_redis_that_is_silent_holds_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as silent:
+        silent.bind(str(tmp_path / "s"))
+        silent.listen()
+        monkeypatch.setattr(settings, "REDIS_URL", f"unix://{tmp_path}/s")
+        monkeypatch.setattr(witness, "SECONDS_TO_WAIT", 0.05)
+        client = witness._connect(settings.REDIS_URL)
+        assert client.connection_pool.connection_kwargs["socket_timeout"], "or the rest of this test never ends"
+        began = time.monotonic()
+        assert witness.ask(lambda known: known.ping()) is None
+        assert time.monotonic() - began < 2
+
+
+def test_a_stage_that_was_armed_for_a_test_can_be_disarmed() -> None:
+    stages.arm("claimed:2")
+    stages.arm("")
+    assert stages._left == {}
