@@ -18,6 +18,7 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import stages, witness
 from digests.sending.tests.conftest import frozen_issue
+from publication import redis_client
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +63,7 @@ def test_notes_do_not_stay_for_ever(sending: Start) -> None:
     issue = sending(1)
     note(issue, highest=1, fence=1)
     witness.forgive(fence=1)
-    client = witness._connect(settings.REDIS_URL)
+    client = redis_client.connect()
     kept = list(client.scan_iter(f"*:{witness.house()}:*"))
     assert len(kept) == 3
     assert {0 < int(client.ttl(key)) <= witness.KEEP_SECONDS for key in kept} == {True}
@@ -127,8 +128,8 @@ def test_a_redis_that_is_silent_holds_nobody(monkeypatch: pytest.MonkeyPatch, tm
         silent.bind(str(tmp_path / "s"))
         silent.listen()
         monkeypatch.setattr(settings, "REDIS_URL", f"unix://{tmp_path}/s")
-        monkeypatch.setattr(witness, "SECONDS_TO_WAIT", 0.05)
-        client = witness._connect(settings.REDIS_URL)
+        monkeypatch.setattr(redis_client, "SECONDS_TO_WAIT", 0.05)
+        client = redis_client.connect()
         assert client.connection_pool.connection_kwargs["socket_timeout"], "or the rest of this test never ends"
         began = time.monotonic()
         assert witness.ask(lambda known: known.ping()) is None

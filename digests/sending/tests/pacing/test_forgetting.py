@@ -15,6 +15,7 @@ from digests.sending.pacing import limits, slowdown
 from digests.sending.tests.pacing.conftest import Clock, Server
 from digests.sending.tests.pacing.test_slowdown import WAY, outcome, rate
 from digests.sending.transports.base import Phase
+from publication import redis_client
 
 Pace = Callable[..., None]
 RULE = limits.Rule("all", 100, 1)
@@ -189,7 +190,7 @@ def test_without_redis_a_process_takes_its_share_of_an_allowance(alone: limits.L
 def test_redis_that_does_not_answer_is_waited_for_once(
     settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    monkeypatch.setattr(limits, "SECONDS_TO_WAIT", 0.1)
+    monkeypatch.setattr(redis_client, "SECONDS_TO_WAIT", 0.1)
     path = Path(tmp_path_factory.mktemp("r")) / "s"
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(path))
