@@ -88,20 +88,25 @@ class CompiledMessage:
         """
         return b"".join(self._filled(self._segments.copy(), values, _as_it_is))
 
-    def render_stuffed(self, values: Mapping[str, str]) -> bytes:
-        """As `render`, with every leading dot doubled as SMTP's DATA wants it."""
-        return b"".join(self._filled(self._stuffed.copy(), values, stuff))
+    def render_stuffed(self, values: Mapping[str, str]) -> list[bytes]:
+        """As `render`, in pieces, with every leading dot doubled as SMTP's DATA wants it.
+
+        Most of the octets are in pieces that all copies share: they are neither copied nor looked at here.
+        """
+        return self._filled(self._stuffed.copy(), values, stuff)
 
     def _filled(self, segments: list[bytes], values: Mapping[str, str], write: Callable[[bytes], bytes]) -> list[bytes]:
         try:
-            for slot in self._fields:
-                segments[slot.position] = write(slot.field.render(values))
+            for field, position in self._fields:
+                # A field begins with its name, and its other lines with a blank.
+                segments[position] = field.render(values)
             for name, in_text, in_html in self._bodies:
                 value = values[name]
-                encoded = write(quoted(value))
+                is_plain = _PLAIN(value)
+                encoded = write(_in_lines(value) if is_plain else quoted(value))
                 for position in in_text:
                     segments[position] = encoded
-                if in_html and not _PLAIN(value):
+                if in_html and not is_plain:
                     encoded = write(quoted(escape(value)))
                 for position in in_html:
                     segments[position] = encoded
@@ -204,7 +209,8 @@ class CompiledMessage:
             if index not in holes:
                 run.append(segment)
                 continue
-            merged.append(b"".join(run))
+            if run:
+                merged.append(b"".join(run))
             run = []
             moved[index] = len(merged)
             merged.append(b"")
@@ -247,8 +253,11 @@ def quoted_literal(text: str) -> bytes:
 
 def quoted(value: str) -> bytes:
     """A slot's value in a body, with its closing soft break."""
-    if not _PLAIN(value):
-        return quoted_literal(value) + _SOFT_BREAK
+    return _in_lines(value) if _PLAIN(value) else quoted_literal(value) + _SOFT_BREAK
+
+
+def _in_lines(value: str) -> bytes:
+    """As `quoted`, of a value that is plain."""
     if len(value) > _LINE:
         value = "=\r\n".join([value[at : at + _LINE] for at in range(0, len(value), _LINE)])
     return value.encode("ascii") + _SOFT_BREAK
@@ -315,7 +324,8 @@ def _split(source: str, slots: Collection[str]) -> list[str]:
 def _check_fields(headers: Sequence[tuple[str, str]]) -> None:
     names = [name.lower() for name, _ in headers]
     for name in names:
-        if name in _REFUSED or name.startswith("content-"):
+        # No field begins with a dot: it would have to be stuffed in each copy.
+        if name in _REFUSED or name.startswith(("content-", ".")):
             raise CannotCompile(f"The header {name} may not be set on a bulk letter.")
         if name in _SINGLE and names.count(name) > 1:
             raise CannotCompile(f"The header {name} may be given only once.")

@@ -5,7 +5,7 @@ is good for one purpose. Possession of a mail is the only proof that readers giv
 """
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,13 +69,20 @@ def age_of_confirm(token: str, *, now: datetime) -> timedelta:
     return timedelta(seconds=now.timestamp() - int(payload["t"]))
 
 
-def token_pair(*, subscriber_uuid: uuid.UUID, token_version: int, newsletter_id: int) -> tuple[str, str]:
-    """The unsubscribe token and the preferences token of one copy; asks no database."""
-    reader = subscriber_uuid.hex
-    return (
-        tokens.sign_written(purpose=UNSUBSCRIBE, written=f'{{"s":"{reader}","n":{newsletter_id}}}'),
-        tokens.sign_written(purpose=PREFERENCES, written=f'{{"s":"{reader}","v":{token_version}}}'),
-    )
+def token_pairs(*, newsletter_id: int) -> Callable[[str, int], tuple[str, str]]:
+    """A function of a reader's uuid (its 32 digits) and token version, for bulk mail; it asks no database.
+
+    It returns the unsubscribe token and the preferences token of that reader's copy.
+    """
+    unsubscribe, preferences = tokens.writer(purpose=UNSUBSCRIBE), tokens.writer(purpose=PREFERENCES)
+
+    def pair(reader: str, token_version: int) -> tuple[str, str]:
+        return (
+            unsubscribe(f'{{"s":"{reader}","n":{newsletter_id}}}'),
+            preferences(f'{{"s":"{reader}","v":{token_version}}}'),
+        )
+
+    return pair
 
 
 def unsubscribe_token(*, subscription: Subscription) -> str:

@@ -36,7 +36,7 @@ HOLD_ISSUE = f"SELECT state, ({WITHDRAWN}) FROM digests_issue WHERE id = %s FOR 
 
 # As every act of a reader does first. What is read here cannot change before the commit.
 HOLD_READERS = """
-SELECT delivery.id, delivery.uuid, reader.uuid, reader.address, reader.name, reader.token_version
+SELECT delivery.id, delivery.uuid::text, reader.uuid::text, reader.address, reader.name, reader.token_version
 FROM digests_delivery AS delivery JOIN subscribers_subscriber AS reader ON reader.id = delivery.subscriber_id
 WHERE delivery.id = ANY(%s::bigint[]) AND delivery.state = 'claimed' AND delivery.fence = %s
 ORDER BY reader.id FOR NO KEY UPDATE OF reader
@@ -141,7 +141,7 @@ def _hold_issue(issue_id: int) -> bool:
 
 
 def _hold_readers(batch: claims.Batch) -> list[merge.Row]:
-    return [merge.Row(*values) for values in statements.rows(HOLD_READERS, [list(batch.ids), batch.fence])]
+    return [*map(merge.Row._make, statements.rows(HOLD_READERS, [list(batch.ids), batch.fence]))]
 
 
 def _attempt(ids: list[int], batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> set[int]:

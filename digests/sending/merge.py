@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Iterable
 from email.utils import format_datetime, formataddr, parseaddr
@@ -20,13 +21,17 @@ from subscribers import links
 
 log = logging.getLogger(__name__)
 
+# Words and blanks: what needs neither quotes nor encoding before an address (RFC 5322 3.2.3).
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+").fullmatch
+
 
 class Row(NamedTuple):
     """What a copy needs to know of its delivery and reader."""
 
     delivery_id: int
-    delivery_uuid: uuid.UUID
-    subscriber_uuid: uuid.UUID
+    # Both as PostgreSQL writes them: making objects of them takes longer than all else that is done with them.
+    delivery_uuid: str
+    subscriber_uuid: str
     address: str
     name: str
     token_version: int
@@ -49,6 +54,7 @@ class Merger:
         self.date = format_datetime(timezone.now())
         self.unsubscribe_page = f"{settings.SITE_URL}/unsubscribe"
         self.preferences_page = f"{settings.SITE_URL}/preferences"
+        self.tokens = links.token_pairs(newsletter_id=issue.newsletter_id)
         # Who may be mailed, as SQL with its values: the same question for every batch.
         readers = issue.readers(now=timezone.now()).order_by().values("subscriber_id")
         self.mailable: tuple[str, tuple[Any, ...]] = readers.query.sql_with_params()
@@ -71,39 +77,36 @@ class Merger:
 
     def _copy(self, row: Row) -> Copy:
         values = self.values(row)
+        needs = self.needs
         return Copy(
-            delivery_id=row.delivery_id,
-            delivery_uuid=str(row.delivery_uuid),
-            envelope_from=self._return_path(row) if self.return_domain else self.envelope_from,
-            recipient=row.address,
-            payload=self._payload(values),
-            message=self.compiled if self.needs == "merge" else None,
-            merge=values,
-            # `mailkit.segments` writes no other line ends.
-            is_stuffed=self.needs == "stuffed",
+            row.delivery_id,
+            row.delivery_uuid,
+            self._return_path(row) if self.return_domain else self.envelope_from,
+            row.address,
+            self.compiled.render(values) if needs == "payload" else None,
+            self.compiled.render_stuffed(values) if needs == "stuffed" else (),
+            self.compiled if needs == "merge" else None,
+            values,
         )
 
-    def _payload(self, values: dict[str, str]) -> bytes | None:
-        if self.needs == "stuffed":
-            return self.compiled.render_stuffed(values)
-        return self.compiled.render(values) if self.needs == "payload" else None
-
     def _return_path(self, row: Row) -> str:
-        return verp.address(delivery_uuid=row.delivery_uuid, domain=self.return_domain)
+        return verp.address(delivery_uuid=uuid.UUID(row.delivery_uuid), domain=self.return_domain)
 
     def values(self, row: Row) -> dict[str, str]:
         """The value of each slot that an issue may use, for one reader."""
-        unsubscribe, preferences = links.token_pair(
-            subscriber_uuid=row.subscriber_uuid,
-            token_version=row.token_version,
-            newsletter_id=self.issue.newsletter_id,
-        )
+        _, delivery, reader, address, name, token_version = row
+        unsubscribe, preferences = self.tokens(reader.replace("-", ""), token_version)
         return {
-            "to": formataddr((row.name, row.address)) if row.name else row.address,
-            "name": row.name,
+            "to": _mailbox(name, address) if name else address,
+            "name": name,
             "date": self.date,
-            "message_id": f"<{row.delivery_uuid}@{self.message_domain}>",
+            "message_id": f"<{delivery}@{self.message_domain}>",
             "unsubscribe_url": f"{self.unsubscribe_page}/{unsubscribe}/",
             "preferences_url": f"{self.preferences_page}/{preferences}/",
             "unsubscribe_token": unsubscribe,
         }
+
+
+def _mailbox(name: str, address: str) -> str:
+    """As `formataddr`, which looks at most names longer than all else takes."""
+    return f"{name} <{address}>" if _ATOMS(name) and address.isascii() else formataddr((name, address))

@@ -22,8 +22,8 @@ def copy(digest: Issue, now: datetime) -> bytes:
     freezing.freeze(issue=digest, now=now)
     row = merge.Row(
         delivery_id=1,
-        delivery_uuid=uuid.UUID(int=7),
-        subscriber_uuid=uuid.UUID(int=8),
+        delivery_uuid=str(uuid.UUID(int=7)),
+        subscriber_uuid=str(uuid.UUID(int=8)),
         address="reader@blocknews.example",
         name="Müller, Jörg",
         token_version=1,

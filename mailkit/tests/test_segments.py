@@ -144,7 +144,9 @@ def test_stuffing_the_parts_is_stuffing_the_whole(title: str, remark: str, text:
     source = f"{text}%%title%%{text}\n.%%remark%%{text}"
     compiled = segments.compile(headers=HEADERS, text=source, html=source)
     values = VALUES | {"title": title, "remark": remark, "unsubscribe_url": url}
-    assert compiled.render_stuffed(values) == segments.stuff(compiled.render(values))
+    pieces = compiled.render_stuffed(values)
+    assert b"".join(pieces) == segments.stuff(compiled.render(values))
+    assert all(pieces)
 
 
 @settings(max_examples=100, deadline=None)
@@ -213,6 +215,7 @@ def test_to_holds_one_reader_only(recipient: str) -> None:
         ("X-Bad", "a\r\nBcc: b@example.com"),
         ("X-Bad", "a\x0bb"),
         ("Bad name", "x"),
+        (".Dotted", "%%title%%"),
     ],
 )
 def test_unlawful_headers_are_refused_when_compiled(name: str, value: str) -> None:

@@ -10,7 +10,7 @@ PAYLOAD = b"Subject: x\r\n\r\nText\r\n"
 
 
 def attempt(n: int) -> Attempt:
-    return Attempt(Copy(n, f"uuid-{n}", "b@example.com", f"r{n}@example.com", PAYLOAD), PAYLOAD)
+    return Attempt(Copy(n, f"uuid-{n}", "b@example.com", f"r{n}@example.com", PAYLOAD))
 
 
 def with_body_written(*, behind: bool = False) -> Conversation:

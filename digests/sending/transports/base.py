@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 from mailkit.segments import CompiledMessage
 
 State = Literal["accepted", "deferred", "rejected", "uncertain"]
-# The whole message; the same as SMTP's DATA wants it; the compiled letter and the reader's values.
+# The whole message; its pieces as SMTP's DATA wants them; the compiled letter and the reader's values.
 Needs = Literal["payload", "stuffed", "merge"]
 
 
@@ -28,7 +28,8 @@ class Phase(enum.StrEnum):
 class Copy(NamedTuple):
     """One copy for one reader, ready to leave.
 
-    `payload` is the whole message (smtp, local); `message` and `merge` are the compiled letter
+    `payload` is the whole message (local, smtp); `stuffed` is the same in pieces (smtp), ASCII with CRLF
+    line ends only, one at its end, and leading dots doubled; `message` and `merge` are the compiled letter
     and this reader's slot values (esp: the provider joins them). `recipient` and
     `envelope_from` are bare addresses; `envelope_from` may be empty (RFC 5321 4.5.5).
     """
@@ -38,10 +39,9 @@ class Copy(NamedTuple):
     envelope_from: str
     recipient: str
     payload: bytes | None = None
+    stuffed: Sequence[bytes] = ()
     message: CompiledMessage | None = None
     merge: Mapping[str, str] = MappingProxyType({})
-    is_stuffed: bool = False
-    """True when `payload` has CRLF line ends only, ends with one, and has its leading dots doubled (smtp)."""
 
 
 class Outcome(NamedTuple):

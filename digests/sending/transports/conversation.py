@@ -7,8 +7,7 @@ one whose end has been written and one whose envelope is being negotiated.
 """
 
 from collections import deque
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from digests.sending import replies
 from digests.sending.replies import Reply
@@ -19,29 +18,40 @@ from mailkit import segments
 SERVICE_CLOSING = 421
 
 
-@dataclass(slots=True, eq=False)
+# An enumeration looks its members up by a function each time.
+_MAIL, _RCPT, _DATA, _FINAL = Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.FINAL
+_END = b".\r\n"
+
+
 class Attempt:
     """One copy on its way through a session."""
 
-    copy: Copy
-    payload: bytes
-    tries: int = 0
-    verdict: Outcome | None = None
-    answered: bool = False
-    # Offset in the session's stream of the first octet of the final CRLF.CRLF, once written.
-    end_at: int | None = None
+    __slots__ = ("answered", "body", "copy", "end_at", "is_ascii", "size", "tries", "verdict")
+
+    def __init__(self, copy: Copy) -> None:
+        self.copy = copy
+        self.body: Sequence[bytes] = copy.stuffed
+        self.is_ascii = True
+        if copy.payload is not None:
+            self.body = [segments.stuff(wire.canonical(copy.payload))]
+            self.is_ascii = copy.payload.isascii()
+        self.size = sum(map(len, self.body))
+        self.tries = 0
+        self.verdict: Outcome | None = None
+        self.answered = False
+        # Offset in the session's stream of the first octet of the final CRLF.CRLF, once written.
+        self.end_at: int | None = None
 
 
-class _Expected(NamedTuple):
-    phase: Phase
-    attempt: Attempt | None  # None: the reply matters to no copy (RSET, a lone dot)
+# A reply that is awaited: the phase that it ends, and the copy; None: it matters to none (RSET, a lone dot).
+_Expected = tuple[Phase, Attempt | None]
 
 
 class Conversation:
     """One session's commands and replies. Its owner moves the octets and closes the socket."""
 
     def __init__(self, extensions: dict[str, str]) -> None:
-        self.outgoing = bytearray()
+        self.outgoing = wire.Outgoing()
         self.is_over = False
         # Set when the session was kept from an earlier batch: the server may have left meanwhile.
         self.is_stale = False
@@ -72,7 +82,7 @@ class Conversation:
     @property
     def awaits_final(self) -> bool:
         """True when the next reply decides about a message that was written whole."""
-        return not self.outgoing and bool(self._waiting) and self._waiting[0].phase is Phase.FINAL
+        return not self.outgoing and bool(self._waiting) and self._waiting[0][0] is _FINAL
 
     def begin(self, attempt: Attempt) -> None:
         """Write the envelope of the next copy, or its first command without PIPELINING."""
@@ -83,16 +93,16 @@ class Conversation:
             self._expect(Phase.SESSION, None, b"RSET\r\n")
         mail, rcpt = self._mail(attempt), f"RCPT TO:<{attempt.copy.recipient}>\r\n".encode()
         if self._pipelining:
-            self._waiting += [_Expected(phase, attempt) for phase in (Phase.MAIL, Phase.RCPT, Phase.DATA)]
+            self._waiting += ((_MAIL, attempt), (_RCPT, attempt), (_DATA, attempt))
             self._write(mail + rcpt + b"DATA\r\n")
             return
-        self._steps = deque([(Phase.MAIL, mail), (Phase.RCPT, rcpt), (Phase.DATA, b"DATA\r\n")])
+        self._steps = deque([(_MAIL, mail), (_RCPT, rcpt), (_DATA, b"DATA\r\n")])
         self._step()
 
     def left(self, octets: int) -> None:
         """Note that `octets` more of `outgoing` went, or may have gone, out of our hands."""
         self._left += octets
-        del self.outgoing[:octets]
+        self.outgoing.drop(octets)
 
     def may_have_left(self, octets: int) -> None:
         """Note that of what is still in `outgoing` the first `octets` may be on the wire already."""
@@ -105,18 +115,17 @@ class Conversation:
             self.is_over = True
         if not self._waiting:
             return None
-        expected = self._waiting.popleft()
-        attempt = expected.attempt
+        phase, attempt = self._waiting.popleft()
         if attempt is None:
             self._continue()
             return None
         attempt.answered = True
         self._was_ended = self.is_over
-        if expected.phase is Phase.FINAL:
+        if phase is _FINAL:
             self._body = None
             self.is_over = self.is_over or reply.code // 100 == 3
-            return replies.outcome(attempt.copy, reply, phase=Phase.FINAL)
-        return self._envelope_reply(expected.phase, attempt, reply)
+            return replies.outcome(attempt.copy, reply, phase=phase)
+        return self._envelope_reply(phase, attempt, reply)
 
     def lose(self, reason: str) -> tuple[list[Outcome], list[Attempt]]:
         """The session is gone: the outcomes of its copies, and the copies to try on another session.
@@ -149,12 +158,12 @@ class Conversation:
         """How far the copy came at most."""
         if attempt.end_at is not None:
             return Phase.FINAL if self._left > attempt.end_at else Phase.BODY
-        return next((one.phase for one in self._waiting if one.attempt is attempt), Phase.DATA)
+        return next((phase for phase, awaited in self._waiting if awaited is attempt), _DATA)
 
     def _envelope_reply(self, phase: Phase, attempt: Attempt, reply: Reply) -> Outcome | None:
         kind = reply.code // 100
         # The first digit of the reply that lets a copy go on (RFC 5321 4.3.2).
-        is_good = kind == (3 if phase is Phase.DATA else 2)
+        is_good = kind == (3 if phase is _DATA else 2)
         if not is_good:
             if kind not in {4, 5}:
                 # Commands and replies no longer match each other; nothing later could be trusted.
@@ -163,11 +172,11 @@ class Conversation:
                 attempt.verdict = replies.outcome(attempt.copy, reply, phase=phase)
         if self.is_over:
             return None
-        if phase is not Phase.DATA and (self._pipelining or attempt.verdict is None):
+        if phase is not _DATA and (self._pipelining or attempt.verdict is None):
             self._continue()
             return None
         self._envelope = None
-        if phase is Phase.DATA and is_good:
+        if phase is _DATA and is_good:
             return self._send_body(attempt)
         self._needs_reset = True
         return attempt.verdict
@@ -175,13 +184,13 @@ class Conversation:
     def _send_body(self, attempt: Attempt) -> Outcome | None:
         if attempt.verdict is not None:
             # The reader was refused, yet the server wants a message: give it an empty one (RFC 2920 3.1).
-            self._expect(Phase.SESSION, None, b".\r\n")
+            self._expect(Phase.SESSION, None, _END)
             return attempt.verdict
-        body = attempt.payload if attempt.copy.is_stuffed else segments.stuff(wire.canonical(attempt.payload))
-        attempt.end_at = self._written + len(body) - len(b"\r\n")
+        attempt.end_at = self._written + attempt.size - len(b"\r\n")
         self._body = attempt
-        self._write(body)
-        self._expect(Phase.FINAL, attempt, b".\r\n")
+        self.outgoing.add(attempt.body, attempt.size)
+        self._written += attempt.size
+        self._expect(_FINAL, attempt, _END)
         return None
 
     def _continue(self) -> None:
@@ -194,17 +203,17 @@ class Conversation:
             self._expect(phase, self._envelope, command)
 
     def _expect(self, phase: Phase, attempt: Attempt | None, octets: bytes) -> None:
-        self._waiting.append(_Expected(phase, attempt))
+        self._waiting.append((phase, attempt))
         self._write(octets)
 
     def _write(self, octets: bytes) -> None:
-        self.outgoing += octets
+        self.outgoing.add((octets,), len(octets))
         self._written += len(octets)
 
     def _mail(self, attempt: Attempt) -> bytes:
         command = f"MAIL FROM:<{attempt.copy.envelope_from}>"
         if "SIZE" in self._extensions:
-            command += f" SIZE={len(attempt.payload)}"
-        if "8BITMIME" in self._extensions and not attempt.payload.isascii():
+            command += f" SIZE={attempt.size}"
+        if not attempt.is_ascii and "8BITMIME" in self._extensions:
             command += " BODY=8BITMIME"
         return f"{command}\r\n".encode()

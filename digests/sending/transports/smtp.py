@@ -21,6 +21,8 @@ from digests.sending.transports.conversation import Attempt, Conversation
 
 # Octets given to the kernel at once; one TLS record, so that what may have left is known.
 _RECORD = 16384
+# So many pieces at most does a kernel gather at once (IOV_MAX, 1024 on Linux and macOS).
+_PIECES = 1024
 # More than the answers to a batch of commands; what is left over is read at once.
 _RECEIVE = 8192
 # However quiet it is, the lane is asked for more so often: it keeps its leases then.
@@ -94,7 +96,7 @@ class SmtpTransport:
         for copy in copies:
             refusal = _refusal(copy)
             if refusal is None:
-                self._queue.append(Attempt(copy, copy.payload or b""))
+                self._queue.append(Attempt(copy))
             else:
                 yield refusal
         if copies:
@@ -275,17 +277,18 @@ class _Line:
         """As much of what is to be said as the kernel takes, and what was said meanwhile."""
         outgoing = self.talk.outgoing
         while outgoing and not self.failure:
-            offered = outgoing[:_RECORD] if self._is_encrypted else outgoing
+            # What is encrypted is offered as one record.
+            record = outgoing.first(_RECORD) if self._is_encrypted else b""
             try:
-                sent = self.sock.send(offered)
+                sent = self.sock.send(record) if record else self.sock.sendmsg(outgoing.pieces[:_PIECES])
             except _NOT_NOW:
-                if self._is_encrypted:
+                if record:
                     # The record is made and part of it may be on the wire.
-                    self.talk.may_have_left(len(offered))
+                    self.talk.may_have_left(len(record))
                 break
             except OSError:
-                if self._is_encrypted:
-                    self.talk.may_have_left(len(offered))
+                if record:
+                    self.talk.may_have_left(len(record))
                 # Answers that came before the end are still to be read: they decide.
                 outcomes = self.read()
                 self.fail("The mail server closed the connection.")
@@ -311,7 +314,7 @@ class _Line:
 
 def _refusal(copy: Copy) -> Outcome | None:
     """The outcome of a copy that no server needs to be asked about, or None."""
-    if copy.payload is None:
+    if copy.payload is None and not copy.stuffed:
         reason = "The copy was not rendered before it was handed over."
         return Outcome(copy.delivery_id, "deferred", Phase.LOCAL, reason, about_us=True)
     if not wire.is_path(copy.recipient):

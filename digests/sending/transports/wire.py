@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Sequence
 
 from digests.sending.replies import Reply
 
@@ -61,6 +62,53 @@ def _whole(line: bytes) -> Reply | None:
     """The reply that is this one line. A server says most of its lines over and over."""
     code = _CODES.get(line[:4])
     return None if code is None else Reply(code, line[4:].rstrip(b"\r").decode("utf-8", "replace"))
+
+
+class Outgoing:
+    """Octets on their way to the kernel, in the pieces in which they were written.
+
+    What is the same for all copies is the same piece: it is never copied, and stays in the processor's cache.
+    """
+
+    __slots__ = ("_size", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+    def add(self, pieces: Sequence[bytes], size: int) -> None:
+        """Put `size` octets behind the others."""
+        self.pieces += pieces
+        self._size += size
+
+    def first(self, octets: int) -> bytes:
+        """Up to so many octets from the beginning."""
+        found: list[bytes] = []
+        for piece in self.pieces:
+            found.append(piece[:octets])
+            octets -= len(found[-1])
+            if not octets:
+                break
+        return b"".join(found)
+
+    def drop(self, octets: int) -> None:
+        """So many octets from the beginning are gone."""
+        self._size -= octets
+        if not self._size:
+            self.pieces.clear()
+            return
+        whole = 0
+        while octets >= len(self.pieces[whole]):
+            octets -= len(self.pieces[whole])
+            whole += 1
+        del self.pieces[:whole]
+        self.pieces[0] = self.pieces[0][octets:]
 
 
 def is_path(address: str) -> bool:
