@@ -7,11 +7,12 @@ These are prepared (psycopg's `prepare=True`) and their values travel beside the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 Parameters = Mapping[str, Any] | Sequence[Any]
 
@@ -21,20 +22,27 @@ _NEVER_BY_ITSELF = 2**31
 
 def rows(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     """The rows that the statement returns. Raises as Django's own cursors do."""
-    with connection.wrap_database_errors:
-        return _execute(sql, parameters).fetchall()
+    database = connections[DEFAULT_DB_ALIAS]
+    with database.wrap_database_errors:
+        return _execute(database, sql, parameters).fetchall()
 
 
 def count(sql: str, parameters: Parameters) -> int:
     """How many rows the statement changed. Raises as Django's own cursors do."""
-    with connection.wrap_database_errors:
-        return _execute(sql, parameters).rowcount
+    database = connections[DEFAULT_DB_ALIAS]
+    with database.wrap_database_errors:
+        return _execute(database, sql, parameters).rowcount
 
 
-def _execute(sql: str, parameters: Parameters) -> psycopg.Cursor[tuple[Any, ...]]:
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    session: psycopg.Connection[tuple[Any, ...]] = connection.connection
+def array(numbers: Iterable[int]) -> str:
+    """The numbers as a value for `%s::bigint[]`: of a list, psycopg asks for each number's type."""
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
+def _execute(database: BaseDatabaseWrapper, sql: str, parameters: Parameters) -> psycopg.Cursor[tuple[Any, ...]]:
+    database.ensure_connection()
+    database.validate_no_broken_transaction()
+    session: psycopg.Connection[tuple[Any, ...]] = database.connection
     session.prepare_threshold = _NEVER_BY_ITSELF
     cursor = psycopg.Cursor(session)
     cursor.execute(sql.encode(), parameters, prepare=True)

@@ -95,7 +95,7 @@ def claim(*, issue_id: int, after: int, limit: int) -> Batch | None:
 
 def release(*, batch: Batch) -> int:
     """Give back the rows of the batch that are still only claimed: nothing of them has left."""
-    return statements.count(RELEASE, {"ids": list(batch.ids), "fence": batch.fence})
+    return statements.count(RELEASE, {"ids": statements.array(batch.ids), "fence": batch.fence})
 
 
 def recover() -> int:

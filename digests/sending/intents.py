@@ -105,9 +105,9 @@ def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> l
         connection.close()
         try:
             with transaction.atomic():
-                found = statements.rows(IN_DOUBT, [ids, batch.fence])
+                found = statements.rows(IN_DOUBT, [statements.array(ids), batch.fence])
                 kept = {int(row[0]) for row in found if row[1] == Delivery.State.ATTEMPTING}
-                statements.count(RENEW, [lease_seconds, list(kept), batch.fence])
+                statements.count(RENEW, [lease_seconds, statements.array(kept), batch.fence])
             break
         except LOST:
             if time.monotonic() > deadline:
@@ -120,7 +120,7 @@ def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> l
 def renew(*, batches: Collection[claims.Batch], lease_seconds: int) -> None:
     """Hold for another while what is promised and not yet settled."""
     for batch in batches:
-        statements.count(RENEW, [lease_seconds, list(batch.ids), batch.fence])
+        statements.count(RENEW, [lease_seconds, statements.array(batch.ids), batch.fence])
 
 
 def withdrawn_story(*, issue_id: int) -> str | None:
@@ -141,15 +141,16 @@ def _hold_issue(issue_id: int) -> bool:
 
 
 def _hold_readers(batch: claims.Batch) -> list[merge.Row]:
-    return [*map(merge.Row._make, statements.rows(HOLD_READERS, [list(batch.ids), batch.fence]))]
+    rows = statements.rows(HOLD_READERS, [statements.array(batch.ids), batch.fence])
+    return [*map(merge.Row._make, rows)]
 
 
 def _attempt(ids: list[int], batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> set[int]:
     """Record the intent for those of the rows whose readers may be mailed now; return their ids."""
     mailable, parameters = merger.mailable
     # The subquery is the ORM's own SQL; every value in it is a parameter.
-    rows = statements.rows(INTEND.format(mailable=mailable), [lease_seconds, ids, batch.fence, *parameters])
-    return {row[0] for row in rows}
+    values = [lease_seconds, statements.array(ids), batch.fence, *parameters]
+    return {row[0] for row in statements.rows(INTEND.format(mailable=mailable), values)}
 
 
 def _held(batch: claims.Batch) -> Q:

@@ -35,7 +35,7 @@ SET state = CASE
         ELSE result.state END,
     reason = result.reason,
     remote_id = result.remote_id,
-    attempts = delivery.attempts - result.unused,
+    attempts = delivery.attempts - COALESCE(result.unused, 0),
     due_at = CASE WHEN result.state = 'deferred' THEN now() + interval '1 second' * result.jitter * COALESCE(
         result.wait, (%(steps)s::float8[])[GREATEST(LEAST(delivery.attempts, %(last)s), 1)]) END,
     settled_at = CASE WHEN result.state = 'deferred' THEN NULL ELSE now() END,
@@ -103,13 +103,18 @@ def _parameters(batches: Collection[claims.Batch], outcomes: Sequence[Outcome], 
 
 
 def _result(outcome: Outcome, fence: int) -> dict[str, Any]:
-    """One outcome as SETTLE reads it."""
-    return {
+    """One outcome as SETTLE reads it; of an accepted copy, as nearly all are, it reads no more than this."""
+    written = {
         "id": outcome.delivery_id,
         "fence": fence,
-        "state": "deferred" if outcome.about_us else outcome.state,
+        "state": outcome.state,
         "reason": outcome.reason[:200],
         "remote_id": outcome.remote_id[:200],
+    }
+    if outcome.state == "accepted":
+        return written
+    return written | {
+        "state": "deferred" if outcome.about_us else outcome.state,
         "wait": outcome.retry_after,
         "jitter": backoff.jitter(),
         "about_us": outcome.about_us,
