@@ -16,6 +16,7 @@ import hashlib
 import html as markup
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from mailkit import headers as fields
@@ -29,6 +30,7 @@ _PLAIN = re.compile(r"[ !#-%(-;?-~]*").fullmatch
 _LINE = 75
 # Fields that this module writes, and fields that would add readers to a personal mail.
 _REFUSED = frozenset({"mime-version", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"})
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _SINGLE = frozenset({"from", "sender", "to", "reply-to", "subject", "date", "message-id"})
 
 
@@ -135,15 +137,18 @@ class CompiledMessage:
         }
 
     @classmethod
-    def load(cls, dumped: Mapping[str, Any]) -> Self:
-        """The message that `dump` described. Raises `CannotCompile` for an unknown version."""
+    def load(cls, dumped: Mapping[str, Any], *, fixed: Mapping[str, str] = _NOTHING) -> Self:
+        """The message that `dump` described. Raises `CannotCompile` for an unknown version.
+
+        `fixed` has the values of slots that all copies to come share: they are written here, once.
+        """
         if dumped.get("version") != 1:
             raise CannotCompile("The stored message was written by a newer version of Newsroom.")
         return cls(
-            headers=[(name, value) for name, value in dumped["headers"]],
-            text=dumped["text"],
-            html=dumped["html"],
-            slots=dumped["slots"],
+            headers=[(name, fill(value, fixed.__getitem__, slots=fixed)) for name, value in dumped["headers"]],
+            text=fill(dumped["text"], fixed.__getitem__, slots=fixed),
+            html=fill(dumped["html"], lambda name: escape(fixed[name]), slots=fixed),
+            slots=set(dumped["slots"]).difference(fixed),
         )
 
     def _build(self) -> None:

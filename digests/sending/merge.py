@@ -44,14 +44,16 @@ class Merger:
         self.issue = issue
         self.needs = needs
         self.snapshot = issue.snapshot
-        self.compiled = segments.CompiledMessage.load(self.snapshot.compiled)
+        self.date = format_datetime(timezone.now())
+        # A provider is given what differs, and finds that out by itself.
+        fixed = {} if needs == "merge" else {"date": self.date}
+        self.compiled = segments.CompiledMessage.load(self.snapshot.compiled, fixed=fixed)
         # As it was frozen, so that every copy has the same, whatever is edited meanwhile.
         sender = parseaddr(dict(self.snapshot.headers)["From"])[1]
         self.envelope_from = sender
         # Each copy's own return path; a provider that merges writes its own.
         self.return_domain = settings.RETURN_DOMAIN if needs != "merge" else ""
         self.message_domain = sender.rpartition("@")[2] or urlsplit(settings.SITE_URL).hostname
-        self.date = format_datetime(timezone.now())
         self.unsubscribe_page = f"{settings.SITE_URL}/unsubscribe"
         self.preferences_page = f"{settings.SITE_URL}/preferences"
         self.tokens = links.token_pairs(newsletter_id=issue.newsletter_id)

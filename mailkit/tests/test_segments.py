@@ -249,6 +249,20 @@ def test_a_stored_message_renders_the_same_bytes() -> None:
         segments.CompiledMessage.load(stored | {"version": 2})
 
 
+def test_what_is_fixed_when_a_message_is_loaded_is_no_slot_any_more() -> None:
+    fixed = {"title": "Tom & <Jerry> = 2", "delivery": VALUES["delivery"]}
+    loaded = segments.CompiledMessage.load(COMPILED.dump(), fixed=fixed)
+    assert loaded.slots == COMPILED.slots - set(fixed)
+    own = {name: value for name, value in VALUES.items() if name not in fixed}
+    once, each = parsed(loaded.render(own)), parsed(COMPILED.render(VALUES | fixed))
+    assert once.items() == [(name, value.replace(_boundary(each), _boundary(once))) for name, value in each.items()]
+    assert [part(once, kind) for kind in ("plain", "html")] == [part(each, kind) for kind in ("plain", "html")]
+
+
+def _boundary(read: EmailMessage) -> str:
+    return str(read.get_boundary())
+
+
 def test_addresses_and_urls_in_headers_are_never_encoded_words() -> None:
     raw = segments.compile(headers=HEADERS, text=TEXT, html=HTML).render(VALUES)
     head = raw.partition(b"\r\n\r\n")[0]
