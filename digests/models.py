@@ -89,12 +89,7 @@ class Issue(models.Model):
         null=True, blank=True, help_text="When it leaves once approved. Empty: at once."
     )
     approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        editable=False,
-        on_delete=models.SET_NULL,
-        related_name="+",
+        settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
     approved_at = models.DateTimeField(null=True, blank=True, editable=False)
     planned_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -104,8 +99,9 @@ class Issue(models.Model):
     # Its copies' ids are greater than the first and at most the second: a lane walks over these rows only.
     copies_after = models.BigIntegerField(default=0, editable=False)
     copies_until = models.BigIntegerField(default=0, editable=False)
-    # While the audience is being planned: the readers up to this one are.
+    # While the audience is being planned: readers up to the first are, those after the second came since it began.
     readers_after = models.BigIntegerField(null=True, blank=True, editable=False)
+    readers_until = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 
 from mailkit import addresses
@@ -12,6 +12,11 @@ from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, S
 
 KEEP_UNCONFIRMED = timedelta(days=7)
 BATCH = 500
+
+# Held shared by whoever refers to readers without a foreign key, and alone by whoever deletes one.
+READERS_LOCK = 727301
+# Planning a large audience may take longer than a lock is usually waited for.
+PATIENCE = "60s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ def erase(*, address_key: str, evidence: consent.Evidence, now: datetime) -> Era
     """
     address_hash = addresses.keyed_hash(address_key)
     with transaction.atomic():
+        _wait_for_keepers()
         subscriber = Subscriber.objects.select_for_update().filter(address_key=address_key).first()
         if subscriber is not None:
             consent.record(
@@ -44,8 +50,29 @@ def erase(*, address_key: str, evidence: consent.Evidence, now: datetime) -> Era
     return Erasure(deleted=subscriber is not None, acts_kept=kept)
 
 
+def keep_readers() -> None:
+    """From here to the end of the transaction no reader is deleted."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [READERS_LOCK])
+
+
+def _wait_for_keepers() -> None:
+    """Return when nobody keeps readers. First of all in a transaction: nobody may wait for what it holds meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [READERS_LOCK])
+
+
+def _nobody_keeps_readers() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [READERS_LOCK])
+        return bool(cursor.fetchone()[0])
+
+
 def forget_unconfirmed(*, now: datetime) -> int:
     """Drop requests that nobody confirmed within seven days; return how many subscriptions that were.
+
+    None while an audience is being planned: the next minute will do.
 
     A reader who had left earlier is put back to unsubscribed, because an import
     must go on seeing that. People who were imported and asked for permission stay
@@ -57,6 +84,8 @@ def forget_unconfirmed(*, now: datetime) -> int:
         requested_at__lt=now - KEEP_UNCONFIRMED,
     )
     with transaction.atomic():
+        if not _nobody_keeps_readers():
+            return 0
         # Locked as `signup` locks them, so that a request of this very moment is seen or waits.
         owners = list(
             Subscriber.objects.select_for_update(skip_locked=True).filter(

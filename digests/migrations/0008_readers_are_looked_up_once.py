@@ -15,7 +15,7 @@ from django.db import migrations, models
 TRIGGERS = """
 CREATE FUNCTION digests_let_go_of_reader() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- digests.sending.audience.READERS_LOCK. A large plan may take longer than a lock is usually waited for.
+    -- subscribers.erasure.READERS_LOCK. A large plan may take longer than a lock is usually waited for.
     PERFORM set_config('lock_timeout', '60s', true);
     PERFORM pg_advisory_xact_lock(727301);
     UPDATE digests_delivery SET subscriber_id = NULL WHERE subscriber_id = OLD.id;

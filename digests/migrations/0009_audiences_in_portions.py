@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("issue", "readers_after", models.BigIntegerField(blank=True, editable=False, null=True)),
+        migrations.AddField("issue", "readers_until", models.BigIntegerField(default=0, editable=False)),
         migrations.AddConstraint(
             "issue",
             models.CheckConstraint(

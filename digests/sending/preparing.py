@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 from django.conf import settings
@@ -44,12 +45,13 @@ def prepare(*, issue_id: int, now: datetime) -> bool:
     return True
 
 
-def complete(*, issue_id: int, now: datetime) -> bool:
-    """Plan what is missing of the audience of an issue that has begun; return whether there is more to look at.
+def complete(*, issue_id: int, now: datetime, planned: Callable[[], object] = lambda: None) -> bool:
+    """Plan what is missing of the audience of an issue that has begun; return whether it is to be looked at again.
 
     Runs beside the lanes, in one place at a time, for at most LANE_SECONDS and a portion; whoever meets
-    another at it returns False at once. A portion is there as a whole or not at all, so any process may go
-    on where one died. A pause does not stop it; of an issue that was cancelled nothing more is planned.
+    another at it returns False at once. `planned` is called after each portion but the last. A portion is
+    there as a whole or not at all, so any process may go on where one died. A pause does not stop it; of an
+    issue that was cancelled nothing more is planned.
     """
     if not is_half_planned(issue_id=issue_id):
         return False
@@ -60,6 +62,7 @@ def complete(*, issue_id: int, now: datetime) -> bool:
         while _plan_more(issue_id, now):
             if draining.asked() or time.monotonic() >= ends_at:
                 break
+            planned()
     return True
 
 

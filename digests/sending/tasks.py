@@ -19,6 +19,11 @@ def hint_lane(issue_id: int, lane: int) -> None:
     run_lane.delay_on_commit(issue_id, lane)  # type: ignore[attr-defined]  # as above
 
 
+def _hint_lanes(issue_id: int) -> None:
+    for lane in range(settings.SENDING["LANES"]):
+        hint_lane(issue_id, lane)
+
+
 def hint_readers(issue_id: int) -> None:
     """Have a worker plan the readers of the issue that are not planned yet."""
     plan_readers.delay_on_commit(issue_id)  # type: ignore[attr-defined]  # as above
@@ -28,8 +33,7 @@ def hint_readers(issue_id: int) -> None:
 def wake_issue(issue_id: int) -> None:
     """Plan, close or sweep an issue, and queue its lanes when it is being sent."""
     if pump.wake(issue_id=issue_id, now=timezone.now()):
-        for lane in range(settings.SENDING["LANES"]):
-            hint_lane(issue_id, lane)
+        _hint_lanes(issue_id)
         # Behind the lanes, so that copies leave first even where one process does everything.
         if preparing.is_half_planned(issue_id=issue_id):
             hint_readers(issue_id)
@@ -37,8 +41,8 @@ def wake_issue(issue_id: int) -> None:
 
 @shared_task
 def plan_readers(issue_id: int) -> None:
-    """Plan the rest of an issue's audience; then it is looked at again, as a lane may have come to the end of it."""
-    if preparing.complete(issue_id=issue_id, now=timezone.now()):
+    """Plan the rest of an issue's audience. After each portion its lanes are queued: they may have come to the end."""
+    if preparing.complete(issue_id=issue_id, now=timezone.now(), planned=lambda: _hint_lanes(issue_id)):
         hint_wake(issue_id)
 
 

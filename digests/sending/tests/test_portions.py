@@ -97,7 +97,7 @@ def test_where_a_worker_died_the_clock_goes_on(begun: Issue, transport: ToldTran
     assert planned(begun) == READERS
 
 
-def test_lanes_come_first_and_are_called_once_more_when_the_audience_is_complete(
+def test_lanes_come_first_and_are_called_again_after_each_portion(
     begun: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hints: list[str] = []
@@ -106,7 +106,8 @@ def test_lanes_come_first_and_are_called_once_more_when_the_audience_is_complete
     lanes_of_it = ["hint_lane"] * settings.SENDING["LANES"]
     tasks.wake_issue(begun.pk)
     tasks.plan_readers(begun.pk)
-    assert hints == [*lanes_of_it, "hint_readers", "hint_wake"]
+    # After 4 and after 8 of the 11 readers.
+    assert hints == [*lanes_of_it, "hint_readers", *lanes_of_it * 2, "hint_wake"]
 
     hints.clear()
     tasks.wake_issue(begun.pk)
@@ -156,10 +157,25 @@ def test_a_portion_is_undone_when_the_issue_was_cancelled_or_planned_by_another_
     assert (begun.deliveries.count(), begun.audience_count) == (2, 2)
 
 
-def test_who_confirms_meanwhile_is_added_once(begun: Issue, newsletter: Newsletter) -> None:
-    late = subscribe(newsletter, 3)
+def test_who_was_there_and_confirms_meanwhile_is_added_once(newsletter: Newsletter) -> None:
+    *_, last = subscribe(newsletter, READERS)
+    Subscription.objects.filter(pk=last.pk).update(state=Subscription.State.PENDING)
+    issue = frozen_issue(newsletter)
+    preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    Subscription.objects.filter(pk=last.pk).update(state=Subscription.State.CONFIRMED)
+    complete(issue)
+    assert planned(issue) == READERS
+
+
+def test_who_came_after_it_began_waits_for_the_next_issue(begun: Issue, newsletter: Newsletter) -> None:
+    """Also who had a copy of it, was erased, and subscribed anew: the same mailbox must not get two."""
+    first = begun.deliveries.earliest("pk").subscriber
+    assert first is not None
+    first.delete()
+    again = subscribe(newsletter, 1)
     complete(begun)
-    assert planned(begun) == READERS + len(late)
+    assert planned(begun) == READERS
+    assert not begun.deliveries.filter(subscriber=again[0].subscriber).exists()
 
 
 def test_a_reader_who_was_passed_by_and_confirms_later_waits_for_the_next_issue(newsletter: Newsletter) -> None:
@@ -293,3 +309,30 @@ def test_an_audience_takes_longer_than_a_minute_of_the_clock(begun: Issue) -> No
     assert planned(begun) == 2
     complete(begun)
     assert planned(begun) == READERS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_cleans_up_the_table_holds_up_no_issue(newsletter: Newsletter) -> None:
+    """VACUUM and CREATE INDEX CONCURRENTLY take the lock that ANALYZE takes, and keep it for long."""
+    subscribe(newsletter, READERS)
+    issue = frozen_issue(newsletter)
+    locked, done = threading.Event(), threading.Event()
+
+    def clean_up() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE digests_delivery IN SHARE UPDATE EXCLUSIVE MODE")
+            locked.set()
+            done.wait(10)
+        connections.close_all()
+
+    thread = threading.Thread(target=clean_up)
+    thread.start()
+    try:
+        assert locked.wait(10)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '1s'")
+        assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    finally:
+        done.set()
+        thread.join(10)
+        connection.close()

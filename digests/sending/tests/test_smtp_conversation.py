@@ -186,5 +186,5 @@ def test_octets_beyond_ascii_are_announced_where_the_server_wants_to_know(
 ) -> None:
     """RFC 6152 3."""
     talk = Conversation(announced)
-    talk.begin(Attempt(attempt(1).copy, payload))
+    talk.begin(Attempt(attempt(1).copy._replace(payload=payload)))
     assert bytes(talk.outgoing) == b"MAIL FROM:<b@example.com>" + said + b"\r\n"

@@ -33,6 +33,9 @@ class Socket:
             raise taken
         return min(taken, len(octets))
 
+    def sendmsg(self, pieces: Sequence[bytes]) -> int:
+        return self.send(b"".join(pieces))
+
     def recv(self, _most: int) -> bytes:
         if not self._hears:
             raise ssl.SSLWantReadError
@@ -70,7 +73,7 @@ def test_a_record_that_was_made_may_be_on_the_wire(encrypted: bool, error: Excep
 
 def test_what_may_be_on_the_wire_is_one_record_and_no_more() -> None:
     made = line([ssl.SSLWantWriteError()], encrypted=True)
-    made.talk.outgoing[:0] = b"x" * 100_000
+    made.talk.outgoing.add([b"x" * 100_000], 100_000)
     made.write()
     sock: Any = made.sock
     assert sock.offered[-1] == 16_384

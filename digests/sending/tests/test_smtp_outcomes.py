@@ -304,7 +304,7 @@ def test_a_copy_that_was_not_rendered_waits_and_none_is_empty() -> None:
 
 
 def test_dots_that_were_doubled_before_are_not_doubled_again() -> None:
-    ready = copies(1)[0]._replace(payload=b"Subject: x\r\n\r\n..dot\r\n", is_stuffed=True)
+    ready = copies(1)[0]._replace(payload=None, stuffed=[b"Subject: x\r\n\r\n", b"..dot\r\n"])
     with smtp_server.running() as server:
         sender = transport(server.port)
         hand_over(sender, [ready])
