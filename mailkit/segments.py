@@ -284,28 +284,9 @@ def fill(source: str, write: Callable[[str], str], *, slots: Collection[str], ke
     return "".join(write(piece) if index % 2 else keep(piece) for index, piece in enumerate(pieces))
 
 
-def filler(source: str, *, slots: Collection[str]) -> Callable[[Mapping[str, str]], str]:
-    """`source` taken apart once: a function that puts one reader's values into its slots."""
-    pieces = _split(source, slots)
-    names = range(1, len(pieces), 2)
-
-    def write(values: Mapping[str, str]) -> str:
-        filled = pieces.copy()
-        for index in names:
-            filled[index] = values[pieces[index]]
-        return "".join(filled)
-
-    return write
-
-
 def slots_in(source: str, slots: Collection[str]) -> set[str]:
     """Those of `slots` that occur in `source`."""
     return set(_split(source, slots)[1::2])
-
-
-def has_slot(source: str, slots: Collection[str]) -> bool:
-    """True when one of `slots` occurs in `source`."""
-    return len(_split(source, slots)) > 1
 
 
 def escape(value: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import hashlib
 import logging
 import time
 from collections.abc import Sequence
@@ -48,7 +47,7 @@ def run(*, issue_id: int, lane: int) -> Ending:
     At most COPIES_IN_FLIGHT copies are promised and not yet settled. Two tasks for one lane never
     run at the same time: the second finds the lane held and ends.
     """
-    with locks.alone(_key(issue_id, lane)) as held:
+    with locks.alone(locks.number(f"lane {issue_id} {lane}")) as held:
         if not held:
             return Ending.BUSY
         issue = Issue.objects.under_way().select_related("newsletter", "snapshot").filter(pk=issue_id).first()
@@ -215,9 +214,3 @@ class _Lane:
             state_reason=f"“{story}” was withdrawn while the issue was being sent."[:300],
         )
         closing.sweep_cancelled(issue_id=self.issue.pk)
-
-
-def _key(issue_id: int, lane: int) -> int:
-    """The number of the lane's lock."""
-    digest = hashlib.sha256(f"lane {issue_id} {lane}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)

@@ -31,10 +31,10 @@ class NoPermit(Exception):
 class Gate:
     """The pace of one lane's run."""
 
-    def __init__(self, issue: Issue, transport: Transport, *, shared: limits.Limits | None = None) -> None:
+    def __init__(self, issue: Issue, transport: Transport) -> None:
         self._issue = issue
         self._transport = transport
-        self._shared = shared or limits.shared()
+        self._shared = limits.shared()
         self._sender = warmup.sender_domain(issue=issue)
         self._rules = overall()
         self._ways = relays.ways()

@@ -61,12 +61,10 @@ class RelayTransport:
 
     needs: Needs = "stuffed"
 
-    def __init__(
-        self, *, relays: Sequence[Relay], sending: dict[str, Any], shared: limits.Limits | None = None
-    ) -> None:
+    def __init__(self, *, relays: Sequence[Relay], sending: dict[str, Any]) -> None:
         self._relays = {relay.name: relay for relay in relays}
         self._open = {relay.name: SmtpTransport(smtp=relay.smtp, sending=sending) for relay in relays}
-        self._shared = shared or limits.shared()
+        self._shared = limits.shared()
         self._preferred: dict[int, str] = {}
 
     def open(self) -> None:
