@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from digests import approval, restored, uncertain
 from digests.models import Delivery, Issue
-from digests.sending import audience, claims, closing, intents, lanes, merge
+from digests.sending import audience, claims, closing, intents, lanes, merge, preparing
 from digests.sending.tests.conftest import ToldTransport, expire_leases, frozen_issue, states, subscribe
 from digests.sending.transports.base import Copy
 from subscribers import consent, signup, suppression
@@ -61,6 +61,24 @@ def test_a_lane_runs_in_one_task_at_a_time(sending: Start, transport: ToldTransp
         go.set()
         first.result(20)
     assert len(transport.taken) == 60
+
+
+@pytest.mark.parametrize("other", ["lane", "issue"])
+def test_only_a_lane_of_the_same_issue_is_the_same_lane(sending: Start, transport: ToldTransport, other: str) -> None:
+    issue, next_one = sending(1), sending(1)
+    ended: list[lanes.Ending] = []
+
+    def run() -> lanes.Ending:
+        return lanes.run(issue_id=issue.pk, lane=1) if other == "lane" else lanes.run(issue_id=next_one.pk, lane=0)
+
+    def beside(_copies: object) -> None:
+        transport.before = lambda _copies: None
+        with ThreadPoolExecutor(1) as pool:
+            ended.append(pool.submit(in_thread(run)).result(10))
+
+    transport.before = beside
+    lanes.run(issue_id=issue.pk, lane=0)
+    assert ended == [lanes.Ending.IDLE]
 
 
 def promise(issue: Issue) -> list[Copy]:
@@ -210,6 +228,53 @@ def test_the_end_of_an_issue_and_what_a_person_decides_of_its_last_copy_wait_for
         waits.result(10)
     issue.refresh_from_db()
     assert (issue.state, states(issue)) == (state, copies)
+
+
+@pytest.mark.parametrize("decide", [call_accepted, send_again])
+def test_two_who_decide_at_once_never_wait_for_each_other(sending: Start, decide: Callable[[Issue], None]) -> None:
+    """Whoever waits for the issue holds none of its copies yet, which whoever has the issue is about to write."""
+    issue = sending(1)
+    issue.deliveries.update(state="uncertain")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Issue.objects.select_for_update().get(pk=issue.pk)
+            waits = pool.submit(in_thread(lambda: decide(issue)))
+            with pytest.raises(TimeoutError):
+                waits.result(0.2)
+            assert len(issue.deliveries.select_for_update(nowait=True)) == 1
+        waits.result(10)
+
+
+def test_a_sweep_leaves_alone_what_was_taken_up_since_it_looked(sending: Start) -> None:
+    """Of a copy in the hands of a lane nobody else may say what became of it."""
+    issue = sending(2)
+    approval.cancel(issue=issue, reason="No.", now=timezone.now())
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            taken = issue.deliveries.filter(pk=issue.deliveries.earliest("pk").pk)
+            taken.update(state="attempting", lease_until=timezone.now() + timedelta(minutes=1))
+            swept = pool.submit(in_thread(lambda: closing.sweep_cancelled(issue_id=issue.pk)))
+            with pytest.raises(TimeoutError):
+                swept.result(0.2)
+        assert swept.result(10) == 1
+    assert states(issue) == {"attempting": 1, "cancelled": 1}
+
+
+def test_an_issue_begins_in_one_place(newsletter: Newsletter) -> None:
+    subscribe(newsletter, 1)
+    issue = frozen_issue(newsletter, state=Issue.State.PREPARING)
+
+    def prepare() -> bool:
+        return preparing.prepare(issue_id=issue.pk, now=timezone.now())
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert prepare()
+            second = pool.submit(in_thread(prepare))
+            with pytest.raises(TimeoutError):
+                second.result(0.2)
+        assert second.result(10) is False
+    assert states(issue) == {"pending": 1}
 
 
 def test_an_approval_does_not_bring_back_what_was_cancelled_meanwhile(newsletter: Newsletter) -> None:
