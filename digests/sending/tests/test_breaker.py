@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 
 from digests.models import Issue
 from digests.sending import breaker, lanes
@@ -78,6 +79,19 @@ def test_the_issue_is_paused_with_the_reason_and_nobody_is_bounced(
     assert issue.state == Issue.State.PAUSED
     assert issue.state_reason.startswith("Paused after 20 refusals in a row.")
     assert states(issue) == {"deferred": 50, "pending": 70}
+
+
+@pytest.mark.django_db
+def test_a_server_that_talks_a_lot_pauses_it_too(
+    sending: Callable[[int], Issue], transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.SENDING, "BREAKER_CONSECUTIVE", 1)
+    issue = sending(1)
+    refused = refuse("rejected", Phase.MAIL, about_us=True)
+    transport.verdict = lambda copy: refused(copy)._replace(reason="Go away! " * 100)
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
+    issue.refresh_from_db()
+    assert (issue.state, len(issue.state_reason)) == (Issue.State.PAUSED, 300)
 
 
 @pytest.mark.django_db

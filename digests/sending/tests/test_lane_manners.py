@@ -13,8 +13,8 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import claims, intents, lanes, transports
 from digests.sending.pacing import gate, limits
-from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, states
-from digests.sending.transports.base import Copy, More, Outcome, nothing_more
+from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
+from digests.sending.transports.base import Copy, More, Outcome, Phase, nothing_more
 
 pytestmark = pytest.mark.django_db
 
@@ -114,7 +114,8 @@ def test_the_rows_are_asked_for_a_quarter_of_what_may_be_in_flight_not_for_each_
     told = ToldTransport()
 
     def hand_over(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
-        waiting = list(copies)
+        # Nothing was answered yet: there is room for none.
+        waiting = [*copies, *more()]
         while waiting:
             yield accepted(waiting.pop(0))
             waiting += more()
@@ -164,6 +165,21 @@ def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.IDLE
     assert states(issue) == {"accepted": 6}
     assert asked.count(0) == 1
+
+
+def test_a_server_that_answers_some_is_not_away(
+    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 2)
+    issue = sending(4)
+    lost = issue.deliveries.earliest("pk")
+
+    def verdict(copy: Copy) -> Outcome:
+        return refuse("deferred", Phase.CONNECT)(copy) if copy.delivery_id == lost.pk else accepted(copy)
+
+    transport.verdict = verdict
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.IDLE
+    assert states(issue) == {"deferred": 1, "accepted": 3}
 
 
 def test_the_place_of_a_lane_does_not_go_back_for_what_was_put_off(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from digests import approval, uncertain
@@ -146,6 +148,27 @@ def test_the_hour_of_the_end_stays_on_record(sending: Start) -> None:
     assert issue.finished_at == now
 
 
+def test_of_an_issue_whose_time_is_over_all_is_given_up_that_is_in_nobodys_hands(sending: Start) -> None:
+    issue = sending(3)
+    now = timezone.now()
+    held, put_off, _waiting = issue.deliveries.order_by("pk")
+    issue.deliveries.filter(pk=held.pk).update(state="attempting", lease_until=now + timedelta(minutes=1))
+    issue.deliveries.filter(pk=put_off.pk).update(state="deferred", due_at=now + timedelta(hours=1))
+    Issue.objects.filter(pk=issue.pk).update(started_at=now - timedelta(hours=25))
+    assert closing.give_up(issue_id=issue.pk, now=now) == 2
+    assert states(issue) == {"attempting": 1, "expired": 2}
+    assert not issue.deliveries.filter(state="expired", settled_at=None).exists()
+    assert not issue.deliveries.exclude(due_at=None).exists()
+
+
+@pytest.mark.parametrize("state", [Issue.State.DRAFT, Issue.State.PAUSED, Issue.State.CANCELLED])
+def test_what_is_not_being_sent_is_not_given_up(sending: Start, state: str) -> None:
+    issue = sending(1)
+    Issue.objects.filter(pk=issue.pk).update(state=state, started_at=timezone.now() - timedelta(hours=25))
+    assert closing.give_up(issue_id=issue.pk, now=timezone.now()) == 0
+    assert states(issue) == {"pending": 1}
+
+
 @pytest.mark.parametrize("state", [Issue.State.SENDING, Issue.State.PAUSED])
 def test_nothing_is_swept_of_an_issue_that_was_not_cancelled(sending: Start, state: str) -> None:
     issue = sending(2)
@@ -154,6 +177,10 @@ def test_nothing_is_swept_of_an_issue_that_was_not_cancelled(sending: Start, sta
     assert closing.sweep_cancelled(issue_id=issue.pk) == 0
     issue.refresh_from_db()
     assert (states(issue), issue.finished_at) == ({"pending": 2}, None)
+    issue.deliveries.update(state="accepted")
+    closing.sweep_cancelled(issue_id=issue.pk)
+    issue.refresh_from_db()
+    assert issue.finished_at is None
 
 
 def test_a_large_issue_is_swept_in_portions_to_its_end(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +188,10 @@ def test_a_large_issue_is_swept_in_portions_to_its_end(sending: Start, monkeypat
     monkeypatch.setattr(closing, "CANCELLED_AT_ONCE", 2)
     issue.deliveries.filter(pk=issue.deliveries.latest("pk").pk).update(state="deferred", due_at=timezone.now())
     approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
-    assert closing.sweep_cancelled(issue_id=issue.pk) == 5
+    with CaptureQueriesContext(connection) as asked:
+        assert closing.sweep_cancelled(issue_id=issue.pk) == 5
+    portions = [query for query in asked if query["sql"].startswith('UPDATE "digests_delivery"')]
+    assert len(portions) == 3
     assert set(issue.deliveries.values_list("state", "reason", "due_at")) == {("cancelled", "issue cancelled", None)}
     assert not issue.deliveries.filter(settled_at=None).exists()
 
