@@ -317,3 +317,17 @@ def test_a_lane_whose_minute_is_over_is_queued_anew_and_one_without_work_is_not(
 
     tasks.run_lane(issue.pk, 1)
     assert (len(queued), len(transport.taken)) == (1, 1)
+
+
+@pytest.mark.parametrize("worker_stops", [True, False])
+@pytest.mark.parametrize("ending", lanes.Ending)
+def test_a_lane_that_was_cut_short_is_queued_anew(
+    monkeypatch: pytest.MonkeyPatch, ending: lanes.Ending, worker_stops: bool
+) -> None:
+    queued: list[tuple[int, int]] = []
+    monkeypatch.setattr(tasks, "hint_lane", lambda *lane: queued.append(lane))
+    monkeypatch.setattr(lanes, "run", lambda **_lane: ending)
+    monkeypatch.setattr(draining, "asked", lambda: worker_stops)
+    tasks.run_lane(7, 1)
+    cut_short = worker_stops or ending in {lanes.Ending.TIME, lanes.Ending.UNHELD}
+    assert queued == ([(7, 1)] if cut_short else [])

@@ -155,6 +155,17 @@ def test_copies_in_the_hands_of_a_lane_that_died(issue: Issue) -> None:
     assert told(issue) == ""
 
 
+def test_readers_who_are_not_added_yet(issue: Issue) -> None:
+    fill(issue, State.ACCEPTED, 4, settled_at=timezone.now() - timedelta(minutes=4))
+    assert told(issue) == "", "its end is about to be put on record"
+    issue.readers_after = 1
+    assert told(issue).startswith("Its next readers are being looked for; if a worker died at it, another goes on")
+    fill(issue, State.PENDING)
+    assert told(issue).startswith("Nothing has moved for 4 min")
+    Delivery.objects.update(state=State.ACCEPTED, settled_at=timezone.now())
+    assert told(issue) == ""
+
+
 @pytest.mark.parametrize("state", [Issue.State.SENDING, Issue.State.PAUSED, Issue.State.SENT_WITH_EXCEPTIONS])
 def test_uncertain_copies_come_with_their_two_choices(issue: Issue, state: Issue.State) -> None:
     issue.state = state
