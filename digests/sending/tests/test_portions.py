@@ -81,6 +81,36 @@ def test_no_portion_is_larger_than_a_transaction_should_be(begun: Issue, monkeyp
     assert found == [4, 7, 10, READERS]
 
 
+def test_a_portion_is_never_smaller_than_the_first(begun: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else few copies so far would make an audience of small steps, and none at all an end of it."""
+    monkeypatch.setattr(draining, "asked", lambda: True)
+    monkeypatch.setitem(settings.SENDING, "FIRST_PORTION", 5)
+    complete(begun)
+    assert planned(begun) == 2 + 5
+
+
+def test_the_database_has_figures_of_the_first_copies_and_of_all(
+    newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim without them walks over every copy of the portion. In between they cost more than they bring."""
+    monkeypatch.setattr(draining, "asked", lambda: True)
+    subscribe(newsletter, READERS)
+    issue = frozen_issue(newsletter)
+
+    def has_figures() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM pg_statistic WHERE starelid = 'digests_delivery'::regclass")
+            return bool(cursor.rowcount > 0)
+
+    has_figures()
+    preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    found = [has_figures()]
+    while issue.readers_after is not None or len(found) == 1:
+        complete(issue)
+        found.append(has_figures())
+    assert found == [True, False, False, True]
+
+
 def test_everybody_gets_one_whoever_plans(begun: Issue, transport: ToldTransport) -> None:
     tasks.plan_readers(begun.pk)
     lanes.run(issue_id=begun.pk, lane=0)
@@ -190,8 +220,9 @@ def test_a_reader_who_was_passed_by_and_confirms_later_waits_for_the_next_issue(
 
 def test_nobody_is_passed_over_in_whatever_order_the_rows_lie(newsletter: Newsletter) -> None:
     for reader in reversed(subscribe(newsletter, READERS)):
-        # Writes a new version of the row behind all others.
+        # Writes a new version of each row behind all others.
         Subscription.objects.filter(pk=reader.pk).update(cadence=reader.cadence)
+        Subscriber.objects.filter(pk=reader.subscriber_id).update(address=reader.subscriber.address)
     issue = frozen_issue(newsletter)
     preparing.prepare(issue_id=issue.pk, now=timezone.now())
     complete(issue)
@@ -218,10 +249,10 @@ def test_an_audience_of_exactly_one_portion_is_complete(newsletter: Newsletter) 
     assert (planned(issue), issue.readers_after) == (2, None)
 
 
-def test_copies_that_are_there_already_are_passed_over(begun: Issue) -> None:
-    """As when two plan at once in spite of the lock, whose connection was cut."""
-    last = Subscriber.objects.latest("pk")
-    Delivery.objects.create(issue=begun, subscriber=last)
+@pytest.mark.parametrize("number", [2, READERS - 1])
+def test_copies_that_are_there_already_are_passed_over(begun: Issue, number: int) -> None:
+    """As when two plan at once in spite of the lock, whose connection was cut. Nobody behind them is forgotten."""
+    Delivery.objects.create(issue=begun, subscriber=Subscriber.objects.order_by("pk")[number])
     Issue.objects.filter(pk=begun.pk).update(audience_count=3)
     complete(begun)
     assert begun.deliveries.count() == READERS
@@ -267,6 +298,32 @@ def test_a_portion_is_planned_by_one_at_a_time(begun: Issue, monkeypatch: pytest
     go_on.set()
     thread.join(10)
     assert planned(begun) == READERS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_issues_are_planned_side_by_side(
+    begun: Issue, newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = frozen_issue(newsletter)
+    preparing.prepare(issue_id=other.pk, now=timezone.now())
+    plan = audience.plan
+    done: list[bool] = []
+
+    def beside() -> None:
+        done.extend(preparing.complete(issue_id=other.pk, now=timezone.now()) for _ in range(2))
+        connections.close_all()
+
+    def plan_beside_another(**how: object) -> None:
+        if how["issue"] == begun and not done:
+            thread = threading.Thread(target=beside)
+            thread.start()
+            thread.join(10)
+        plan(**how)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(audience, "plan", plan_beside_another)
+    complete(begun)
+    assert done == [True, False]
+    assert planned(other) == planned(begun) == READERS
 
 
 @pytest.mark.django_db(transaction=True)
