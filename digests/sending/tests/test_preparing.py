@@ -15,6 +15,7 @@ from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import lanes, preparing
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
 from digests.sending.transports.base import Copy
+from publication.models import Publication
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +64,29 @@ def test_a_worker_that_died_while_preparing_is_made_up_for(newsletter: Newslette
     assert issue.audience_count == 2
 
 
+def test_one_of_which_a_worker_died_while_preparing_it_is_as_stale_as_any(newsletter: Newsletter) -> None:
+    subscribe(newsletter, 1)
+    issue, newer = frozen_issue(newsletter, state=Issue.State.PREPARING), frozen_issue(newsletter)
+    later = timezone.now() + timedelta(days=3)
+    Issue.objects.filter(pk=newer.pk).update(scheduled_for=later - timedelta(hours=1))
+    assert not preparing.prepare(issue_id=issue.pk, now=later)
+    issue.refresh_from_db()
+    newer.refresh_from_db()
+    assert (issue.state, issue.audience_count) == (Issue.State.CANCELLED, None)
+    assert newer.state == Issue.State.SCHEDULED
+
+
+def test_an_issue_that_began_says_when_and_no_other_moves(newsletter: Newsletter) -> None:
+    """Whether it was planned tells for ever whether it may have left."""
+    issue, other = frozen_issue(newsletter), frozen_issue(newsletter)
+    now = timezone.now()
+    assert preparing.prepare(issue_id=issue.pk, now=now)
+    issue.refresh_from_db()
+    other.refresh_from_db()
+    assert (issue.state, issue.planned_at, issue.started_at) == (Issue.State.SENDING, now, now)
+    assert (other.state, other.planned_at) == (Issue.State.SCHEDULED, None)
+
+
 def test_a_draft_is_never_prepared(newsletter: Newsletter) -> None:
     issue = frozen_issue(newsletter, state=Issue.State.DRAFT)
     assert not prepare(issue)
@@ -79,7 +103,40 @@ def test_a_withdrawn_story_stops_what_a_person_approved(
     assert not prepare(issue)
     assert issue.state == Issue.State.DRAFT
     assert issue.state_reason == "“A story” was withdrawn after the approval. Look again and approve."
+    assert (issue.approved_by, issue.approved_at) == (None, None)
     assert not Snapshot.objects.exists()
+
+
+@pytest.mark.parametrize("is_another_left", [True, False])
+def test_what_nobody_approved_leaves_without_a_story_that_was_withdrawn(
+    newsletter: Newsletter, story: Article, is_another_left: bool
+) -> None:
+    house = Publication.objects.current()
+    house.postal_address, house.sender_address = "1 Street, Town", "news@house.example"
+    house.save()
+    subscribe(newsletter, 1)
+    issue = frozen_issue(newsletter)
+    IssueItem.objects.create(issue=issue, article=story)
+    withdrawn = Article.objects.create(
+        headline="Wrong", slug="wrong", section=story.section, state=Article.State.WITHDRAWN, body_sha256="0" * 64
+    )
+    IssueItem.objects.create(issue=issue, article=withdrawn, position=1)
+    if not is_another_left:
+        Article.objects.update(state=Article.State.WITHDRAWN)
+    before = issue.snapshot.pk
+
+    assert prepare(issue) is is_another_left
+
+    if is_another_left:
+        issue = Issue.objects.get(pk=issue.pk)
+        assert (issue.state, states(issue)) == (Issue.State.SENDING, {"pending": 1})
+        assert issue.snapshot.pk != before
+        assert "A story" in issue.snapshot.text
+        assert "Wrong" not in issue.snapshot.text
+    else:
+        assert issue.state == Issue.State.CANCELLED
+        assert issue.state_reason.startswith("No published story is left")
+        assert not issue.deliveries.exists()
 
 
 def test_a_damaged_snapshot_is_not_sent(newsletter: Newsletter) -> None:
