@@ -159,6 +159,15 @@ def test_what_is_owed_to_one_line_is_not_owed_to_another(
     assert headlines(compose(newsletter, now + 2 * DAY)) == ["Three", "One"]
 
 
+def test_what_one_newsletter_owes_another_does_not(newsletter: Newsletter, release: Release, now: datetime) -> None:
+    release("One", now - timedelta(hours=1))
+    cancel(compose(newsletter, now))
+    young = Newsletter.objects.create(name="Young", slug="young", description="New.", time_zone="Europe/Berlin")
+    CadenceOffer.objects.create(newsletter=young, cadence=Cadence.DAILY, send_at=time(7), active_since=now)
+    release("Two", now + timedelta(hours=1))
+    assert headlines(compose(young, now + DAY)) == ["Two"]
+
+
 def test_only_stories_of_the_newsletters_sections(
     newsletter: Newsletter, news: Section, release: Release, now: datetime
 ) -> None:
