@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from articles import publishing
-from articles.models import Article
+from articles.models import Article, Section
 from digests import composing
 from digests.models import IssueItem
 from digests.tests.conftest import SINCE, Release
@@ -53,10 +53,12 @@ def test_it_comes_with_the_next_digest_and_with_no_other(
     assert daily(now + 2 * DAY) == ["Newest"]
 
 
-def test_it_fills_a_digest_by_itself(daily: Composed, story: Article, now: datetime) -> None:
+@pytest.mark.parametrize("hour", [HOUR, DAY])
+def test_it_fills_a_digest_by_itself(daily: Composed, story: Article, now: datetime, hour: timedelta) -> None:
+    """Also when it comes back at the very end of the window."""
     withdraw(story, now - HOUR / 2)
     daily(now)
-    publish(story, now + HOUR)
+    publish(story, now + hour)
     assert daily(now + DAY) == ["One"]
 
 
@@ -83,6 +85,30 @@ def test_one_that_came_back_too_late_for_this_window_is_in_the_next(
     publish(story, now + DAY + HOUR)
     assert daily(now + DAY) == []
     assert daily(now + 2 * DAY) == ["One"]
+
+
+def test_one_that_came_back_into_an_earlier_window_is_that_windows(
+    daily: Composed, story: Article, now: datetime
+) -> None:
+    withdraw(story, now - HOUR / 2)
+    daily(now)
+    publish(story, now + HOUR)
+    assert daily(now + DAY) == ["One"]
+    IssueItem.objects.filter(article=story).delete()
+    assert daily(now + 2 * DAY) == []
+
+
+def test_one_of_a_section_that_the_newsletter_does_not_bring_stays_away(
+    daily: Composed, newsletter: Newsletter, news: Section, release: Release, now: datetime
+) -> None:
+    newsletter.sections.add(news)
+    release("Another", now - 2 * HOUR)
+    sport = Section.objects.create(name="Sport", slug="sport")
+    theirs = release("Theirs", now - HOUR, section=sport, body_markdown="It happened.")
+    withdraw(theirs, now - HOUR / 2)
+    assert daily(now) == ["Another"]
+    publish(theirs, now + HOUR)
+    assert daily(now + DAY) == []
 
 
 @pytest.mark.parametrize("first_published_at", [SINCE - DAY, SINCE + DAY])
