@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from articles.models import Article, Section
-from digests import approval
+from digests import approval, freezing
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import lanes, preparing
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
@@ -137,6 +137,20 @@ def test_what_nobody_approved_leaves_without_a_story_that_was_withdrawn(
         assert issue.state == Issue.State.CANCELLED
         assert issue.state_reason.startswith("No published story is left")
         assert not issue.deliveries.exists()
+
+
+def test_a_long_reason_against_freezing_it_anew_stops_it_too(
+    newsletter: Newsletter, story: Article, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_what: object) -> None:
+        raise freezing.NotFrozen("It is too long. " * 100)
+
+    monkeypatch.setattr(freezing, "freeze", refuse)
+    issue = frozen_issue(newsletter)
+    IssueItem.objects.create(issue=issue, article=story)
+    Article.objects.update(state=Article.State.WITHDRAWN)
+    assert not prepare(issue)
+    assert (issue.state, len(issue.state_reason)) == (Issue.State.CANCELLED, 300)
 
 
 def test_a_damaged_snapshot_is_not_sent(newsletter: Newsletter) -> None:
