@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import redis
+from django.db import transaction
 from django.utils import timezone
 
 from digests import approval, uncertain
 from digests.models import Issue
+from digests.sending import tasks
 from digests.tests import copies
 from subscribers.models import Newsletter
 
@@ -55,3 +57,17 @@ def test_an_approval_wakes_it_unless_the_hour_is_to_come(
     when = timezone.now() + timedelta(hours=1) if later else None
     approval.approve(issue=digest, actor=None, now=timezone.now(), when=when)
     assert hints() == ([] if later else [("digests.sending.tasks.wake_issue", f"({digest.pk},)")])
+
+
+def test_a_hint_leaves_with_the_commit(hints: Callable[[], list[tuple[str, str]]]) -> None:
+    """Before it, a worker would look at rows that are not there yet."""
+    with transaction.atomic():
+        tasks.hint_wake(7)
+        tasks.hint_lane(7, 1)
+        tasks.hint_readers(7)
+        assert hints() == []
+    assert sorted(hints()) == [
+        ("digests.sending.tasks.plan_readers", "(7,)"),
+        ("digests.sending.tasks.run_lane", "(7, 1)"),
+        ("digests.sending.tasks.wake_issue", "(7,)"),
+    ]

@@ -331,3 +331,16 @@ def test_a_lane_that_was_cut_short_is_queued_anew(
     tasks.run_lane(7, 1)
     cut_short = worker_stops or ending in {lanes.Ending.TIME, lanes.Ending.UNHELD}
     assert queued == ([(7, 1)] if cut_short else [])
+
+
+@pytest.mark.parametrize("state", [Issue.State.SENDING, Issue.State.PAUSED])
+def test_each_lane_is_queued_of_an_issue_that_is_being_sent_and_none_of_another(
+    sending: Start, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    issue = sending(1)
+    Issue.objects.filter(pk=issue.pk).update(state=state)
+    queued: list[tuple[int, int]] = []
+    monkeypatch.setattr(tasks, "hint_lane", lambda *lane: queued.append(lane))
+    tasks.wake_issue(issue.pk)
+    every = [(issue.pk, lane) for lane in range(settings.SENDING["LANES"])]
+    assert queued == (every if state == Issue.State.SENDING else [])
