@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import claims, intents, lanes, transports
+from digests.sending import claims, intents, lanes, outcomes, transports
 from digests.sending.pacing import gate, limits
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
 from digests.sending.transports.base import Copy, More, Outcome, Phase, nothing_more
@@ -216,6 +217,43 @@ def test_the_place_of_a_lane_does_not_go_back_for_what_was_put_off(
     assert states(issue) == {"accepted": 5}
     on_the_way = places[:-1] if places[-1] == issue.copies_after else places
     assert on_the_way == sorted(on_the_way)
+
+
+@pytest.mark.parametrize("fault", [DatabaseError, InterfaceError])
+def test_a_database_that_goes_away_does_not_hold_up_what_is_on_the_wire(
+    sending: Start, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    """The lane asks it for nothing more until all was answered; then its lock is gone, and it ends."""
+    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 4)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    issue = sending(8)
+    claim, settle = claims.claim, outcomes.settle
+    asked: list[str] = []
+
+    def claimed(*, issue_id: int, after: int, limit: int) -> claims.Batch | None:
+        asked.append("claim")
+        if asked.count("claim") == 2:
+            raise fault
+        return claim(issue_id=issue_id, after=after, limit=limit)
+
+    def settled(**what: object) -> int:
+        asked.append("settle")
+        return settle(**what)  # type: ignore[arg-type]  # passed on as they came
+
+    told = ToldTransport()
+
+    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+        for copy in copies:
+            yield accepted(copy)
+            assert not more()
+
+    monkeypatch.setattr(claims, "claim", claimed)
+    monkeypatch.setattr(outcomes, "settle", settled)
+    monkeypatch.setattr(told, "hand_over", hand_over)
+    monkeypatch.setattr(transports, "for_settings", lambda: told)
+    assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.UNHELD
+    assert asked == ["claim", "settle", "claim", "settle"]
+    assert states(issue) == {"accepted": 4, "pending": 4}
 
 
 class Forgetful(ToldTransport):
