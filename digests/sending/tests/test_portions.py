@@ -169,6 +169,7 @@ def test_of_a_cancelled_issue_nothing_more_is_planned(begun: Issue) -> None:
     assert planned(begun) == 2
     assert states(begun) == {"cancelled": 2}
     assert begun.finished_at is not None
+    assert not stats.progress(begun).is_planning
 
 
 @pytest.mark.parametrize("meanwhile", [{"state": Issue.State.CANCELLED}, {"readers_after": 1_000_000}])
