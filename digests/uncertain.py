@@ -19,7 +19,7 @@ class NotAllowed(Exception):
 @transaction.atomic
 def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -> int:
     """Call uncertain copies of the issue accepted; None means all of them. Returns how many."""
-    # The issue's row first, as closing it does: the two can then never miss each other's last copy.
+    # The issue's row before its copies, as `resend` does: the other way round each could wait for the other.
     Issue.objects.select_for_update().get(pk=issue.pk)
     count = _chosen(issue, deliveries).update(
         state=Delivery.State.ACCEPTED, reason="called accepted by an editor", settled_at=now
