@@ -106,9 +106,11 @@ def test_the_order_of_commands_is_kept(client: smtplib.LMTP, copy: Delivery) -> 
     assert client.docmd("DATA")[0] == 503
     assert client.docmd("MAIL FROM:nobody")[0] == 501
     assert client.docmd("MAIL FROM:<> BODY=8BITMIME")[0] == 250
+    assert client.docmd("MAIL FROM:<>")[0] == 503
     assert client.docmd("NOOP")[0] == client.docmd("RSET")[0] == 250
     assert client.docmd("VRFY x")[0] == 252
     assert client.docmd("X" * 100_000)[0] == 500
+    assert client.docmd("NOOP")[0] == 250, "the rest of a long line is no command"
 
 
 def test_a_client_that_goes_away_in_the_middle_changes_nothing(where: tuple[str, int], copy: Delivery) -> None:
