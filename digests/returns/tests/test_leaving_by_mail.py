@@ -74,6 +74,13 @@ def test_a_readers_wrong_clock_keeps_nobody(token: str, now: datetime) -> None:
     assert arrivals.take(raw=wish(f"unsubscribe-{token}", sent_at=long_ago, taken_at=now), now=now) is Arrival.LEFT
 
 
+@pytest.mark.parametrize(("minutes", "arrival"), [(4, Arrival.LEFT), (6, Arrival.IGNORED)])
+def test_two_clocks_may_differ_by_a_few_minutes(token: str, now: datetime, minutes: int, arrival: Arrival) -> None:
+    """Whoever confirms and leaves at once is not kept by a mail server whose clock is slow."""
+    taken_at = copies.CONFIRMED_AT - timedelta(minutes=minutes)
+    assert arrivals.take(raw=wish(f"unsubscribe-{token}", taken_at=taken_at), now=now) is arrival
+
+
 def test_it_names_no_copy_and_changes_none(token: str, copy: Delivery, now: datetime) -> None:
     arrivals.take(raw=wish(f"unsubscribe-{token}"), now=now)
     copy.refresh_from_db()
