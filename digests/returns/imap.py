@@ -2,7 +2,6 @@
 
 import contextlib
 import imaplib
-import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -92,7 +91,7 @@ class ImapBox:
         for first in range(1, self._count + 1, _AT_ONCE):
             window = f"{first}:{min(first + _AT_ONCE - 1, self._count)}"
             _, data = self.client.uid("SEARCH", f"{window} UNDELETED {self._unseen}")
-            found += [uid for uid in (data[0] or b"").decode("ascii").split() if re.fullmatch(r"\d+", uid)]
+            found += (data[0] or b"").decode("ascii").split()
             if len(found) >= limit:
                 break
         return found[:limit]

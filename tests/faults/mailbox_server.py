@@ -4,9 +4,11 @@
         ... server.port ... server.mails ... server.commands ...
 
 A fault names the beginning of a command and what happens instead of its answer: `drop` ends the
-connection, `drip` sends an octet now and then for a minute, `refuse` says no.
+connection, `drip` sends an octet now and then for a minute, `refuse` says no, `busy` that somebody else
+is at it, `slow` answers after half a second, `gone` finds the mail deleted meanwhile.
 """
 
+import base64
 import contextlib
 import re
 import socketserver
@@ -41,6 +43,8 @@ class Server(socketserver.ThreadingTCPServer):
         self.mails = [Mail(uid, raw) for uid, raw in enumerate(mails, start=11)]
         self.faults = dict(faults)
         self.keywords = bool(options.get("keywords", True))
+        self.capabilities = str(options.get("capabilities", "UIDPLUS STARTTLS"))
+        self.folder = str(options.get("folder", '"INBOX"'))
         self.commands: list[str] = []
         self.tls: ssl.SSLContext | None = None
         self.implicit_tls = bool(options.get("implicit_tls", False))
@@ -104,16 +108,19 @@ class _Session(socketserver.StreamRequestHandler):
                 self.wfile.write(b"*")
                 time.sleep(0.05)
             raise ConnectionAbortedError
+        if name == "slow":
+            time.sleep(0.5)
         return name
 
 
 class _Imap(_Session):
     def handle(self) -> None:
-        self.say("* OK [CAPABILITY IMAP4rev1 UIDPLUS STARTTLS] ready")
+        self.say(f"* OK [CAPABILITY IMAP4rev1 {self.server.capabilities}] ready")
         while line := self.rfile.readline():
             tag, _, command = line.decode().strip().partition(" ")
-            if self.fault(command) == "refuse":
-                self.say(f"{tag} NO [AUTHENTICATIONFAILED] no")
+            fault = self.fault(command)
+            if fault in {"refuse", "gone"}:
+                self.say(f"{tag} OK nothing" if fault == "gone" else f"{tag} NO [AUTHENTICATIONFAILED] no")
                 continue
             verb = command.upper().split()
             name = "_".join(verb[:2]).lower() if verb[:1] == ["UID"] else verb[0].lower()
@@ -126,7 +133,7 @@ class _Imap(_Session):
         self.say(f"{tag} BAD what")
 
     def do_capability(self, tag: str, command: str) -> None:
-        self.say("* CAPABILITY IMAP4rev1 UIDPLUS STARTTLS")
+        self.say(f"* CAPABILITY IMAP4rev1 {self.server.capabilities}")
         self.say(f"{tag} OK done")
 
     def do_starttls(self, tag: str, command: str) -> None:
@@ -138,7 +145,7 @@ class _Imap(_Session):
         self.say(f"{tag} OK in" if command.partition(" ")[2] == good else f"{tag} NO [AUTHENTICATIONFAILED] no")
 
     def do_select(self, tag: str, command: str) -> None:
-        if command != 'SELECT "INBOX"':
+        if command != f"SELECT {self.server.folder}":
             self.say(f"{tag} NO no such folder")
             return
         self.say(f"* {len(self.server.mails)} EXISTS")
@@ -147,7 +154,10 @@ class _Imap(_Session):
 
     def do_uid_search(self, tag: str, command: str) -> None:
         first, last = map(int, re.findall(r"(\d+):(\d+)", command)[0])
-        unwanted = {"\\Deleted", "\\Seen" if "UNSEEN" in command else command.rpartition("UNKEYWORD ")[2]}
+        unwanted = {
+            "\\Deleted" if "UNDELETED" in command else "",
+            "\\Seen" if "UNSEEN" in command else command.rpartition("UNKEYWORD ")[2],
+        }
         mails = [mail for mail in self.server.mails[first - 1 : last] if not mail.flags & unwanted]
         self.say("* SEARCH " + " ".join(str(mail.uid) for mail in mails))
         self.say(f"{tag} OK searched")
@@ -156,6 +166,7 @@ class _Imap(_Session):
         uid, limit = int(command.split()[2]), int(re.findall(r"<0\.(\d+)>", command)[0])
         for mail in self.server.mails:
             if mail.uid == uid:
+                mail.flags |= set() if "PEEK" in command else {"\\Seen"}
                 raw = mail.raw[:limit]
                 self.wfile.write(b"* 1 FETCH (UID %d BODY[]<0> {%d}\r\n%b)\r\n" % (uid, len(raw), raw))
         self.say(f"{tag} OK fetched")
@@ -172,6 +183,15 @@ class _Imap(_Session):
         self.server.mails = [one for one in self.server.mails if not (one.uid in uids and "\\Deleted" in one.flags)]
         self.say(f"{tag} OK expunged")
 
+    def do_expunge(self, tag: str, command: str) -> None:
+        self.server.mails = [one for one in self.server.mails if "\\Deleted" not in one.flags]
+        self.say(f"{tag} OK expunged")
+
+    def do_authenticate(self, tag: str, command: str) -> None:
+        self.say("+ ")
+        told = base64.b64decode(self.rfile.readline()).split(b"\0")
+        self.say(f"{tag} OK in" if told == [b"", USER.encode(), PASSWORD.encode()] else f"{tag} NO no")
+
     def do_logout(self, tag: str, command: str) -> None:
         self.say("* BYE")
         self.say(f"{tag} OK bye")
@@ -183,8 +203,9 @@ class _Pop(_Session):
         self.gone: set[int] = set()
         while line := self.rfile.readline():
             command = line.decode().strip()
-            if self.fault(command) == "refuse":
-                self.say("-ERR no")
+            fault = self.fault(command)
+            if fault in {"refuse", "busy"}:
+                self.say("-ERR [IN-USE] somebody else is at it" if fault == "busy" else "-ERR no")
                 continue
             verb, *words = command.split(maxsplit=1)
             answer: Callable[[str], None] = getattr(self, f"do_{verb.lower()}", self.unknown)
