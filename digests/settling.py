@@ -216,5 +216,5 @@ def _result(row: DeliveryEvent, effect: Effect, now: datetime) -> dict[str, obje
 
 def _next_look(row: DeliveryEvent, now: datetime) -> datetime:
     """After half as long as it has waited: soon at first, seldom at last, and once when its day is over."""
-    following = now + min(max((now - row.received_at) / 2, SOONEST), LATEST)
+    following = now + min((now - row.received_at) / 2, LATEST)
     return max(min(following, row.received_at + PARKED_FOR), now + SOONEST)

@@ -1,0 +1,122 @@
+"""An event that changes a reader's rows: done once and by one, in an order that everybody keeps."""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections
+
+from digests import effects, events, matching, settling
+from digests.models import Delivery, DeliveryEvent, Issue
+from digests.tests import copies
+from subscribers.models import Newsletter, Subscriber, Suppression
+
+State = Delivery.State
+GONE: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "550 5.1.1 no such user"}
+
+
+@pytest.fixture
+def elsewhere(transactional_db: None) -> Iterator[Any]:
+    """A connection of another process."""
+    other = connections.create_connection("default")
+    other.set_autocommit(False)
+    yield other
+    other.close()
+    connection.close()
+
+
+def test_what_was_settled_is_not_done_again(newsletter: Newsletter, now: datetime) -> None:
+    """By then nothing says any more which mailbox it was about, and the reader may have moved to another."""
+    reader = copies.reader(newsletter)
+    copy = copies.copy(copies.issue(newsletter), reader, State.ACCEPTED)
+    events.store(events=[copies.said("bounced", copy, **GONE)], provider="Mailgun", now=now)
+    row = DeliveryEvent.objects.get()
+    assert settling._settle_alone(row.pk, now) == 1
+    Subscriber.objects.filter(pk=reader.pk).update(address_hash="f" * 64)
+
+    assert settling._settle_alone(row.pk, now) == 0
+    assert Suppression.objects.get().address_hash == reader.address_hash
+
+
+def test_what_somebody_else_is_at_is_left_to_them(
+    elsewhere: Any, newsletter: Newsletter, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    copy = copies.copy(copies.issue(newsletter), copies.reader(newsletter), State.ACCEPTED)
+    events.store(events=[copies.said("complained", copy)], provider="Mailgun", now=now)
+    row = DeliveryEvent.objects.get()
+    with elsewhere.cursor() as theirs, connection.cursor() as mine:
+        theirs.execute("SELECT 1 FROM digests_deliveryevent FOR UPDATE")
+        mine.execute("SET lock_timeout = '100ms'")
+        with caplog.at_level(logging.ERROR):
+            assert settling._settle_alone(row.pk, now) == 0
+    assert caplog.text == ""
+
+
+def test_a_database_that_went_away_is_not_asked_once_for_each_event(
+    newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of hundreds would wait for a connection in vain."""
+    issue = copies.issue(newsletter)
+    for name in ("anna", "bert", "cleo"):
+        copy = copies.copy(issue, copies.reader(newsletter, f"{name}@readers.example"), State.ACCEPTED)
+        events.store(events=[copies.said("complained", copy)], provider="Mailgun", now=now)
+    find, asked = matching.find, list[int]()
+
+    def away(rows: list[DeliveryEvent]) -> matching.Found:
+        asked.append(len(rows))
+        if len(rows) > 1:
+            return find(rows)
+        raise OperationalError
+
+    monkeypatch.setattr(matching, "find", away)
+    monkeypatch.setattr(connection, "is_usable", lambda: False, raising=False)
+    with pytest.raises(OperationalError):
+        settling.settle(now=now)
+    assert asked == [3, 1]
+
+
+def test_a_batch_that_no_one_can_settle_together_is_settled_one_by_one(
+    newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue = copies.issue(newsletter)
+    for name in ("anna", "bert", "cleo"):
+        copy = copies.copy(issue, copies.reader(newsletter, f"{name}@readers.example"), State.UNCERTAIN)
+        events.store(events=[copies.said("delivered", copy)], provider="Mailgun", now=now)
+
+    def stumble(*_: object) -> tuple[list[DeliveryEvent], int]:
+        raise LookupError
+
+    monkeypatch.setattr(settling, "_settle_quiet", stumble)
+    assert settling.settle(now=now) == 3
+    assert set(Delivery.objects.values_list("state", flat=True)) == {State.ACCEPTED}
+
+
+def test_copies_and_issues_are_taken_in_the_order_of_their_numbers(
+    newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As whoever closes an issue or settles many of its copies takes them; two orders would wait for each other."""
+    followed, lifted = list[int](), list[int]()
+    made = []
+    for number, place in enumerate((1_000_001, 1_000_008)):
+        issue = copies.issue(newsletter)
+        Issue.objects.filter(pk=issue.pk).update(id=place)
+        issue.pk = place
+        for name in ("anna", "bert"):
+            reader = copies.reader(newsletter, f"{name}{number}@readers.example")
+            made.append(copies.copy(issue, reader, State.UNCERTAIN))
+    for copy in (made[2], made[0], made[3], made[1]):
+        events.store(events=[copies.said("delivered", copy)], provider="Mailgun", now=now)
+        now += timedelta(seconds=1)
+    follow = effects.follow
+
+    def note(row: DeliveryEvent, copy: Delivery, moment: datetime) -> effects.Effect:
+        followed.append(copy.pk)
+        return follow(row, copy, moment)
+
+    monkeypatch.setattr(effects, "follow", note)
+    monkeypatch.setattr(effects, "lift_exceptions", lifted.append)
+    assert settling.settle(now=now) == 4
+    assert followed == [copy.pk for copy in made]
+    assert lifted == [1_000_001, 1_000_008]
