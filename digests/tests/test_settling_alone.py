@@ -11,7 +11,7 @@ from django.db import OperationalError, connection, connections
 from digests import effects, events, matching, settling
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
-from subscribers.models import Newsletter, Subscriber, Suppression
+from subscribers.models import Letter, Newsletter, Subscriber, Suppression
 
 State = Delivery.State
 GONE: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "550 5.1.1 no such user"}
@@ -93,6 +93,18 @@ def test_a_batch_that_no_one_can_settle_together_is_settled_one_by_one(
     assert set(Delivery.objects.values_list("state", flat=True)) == {State.ACCEPTED}
 
 
+def test_what_is_said_of_a_letter_has_a_transaction_of_its_own(newsletter: Newsletter, now: datetime) -> None:
+    """It suppresses a reader, whose rows are not held while hundreds of others are settled."""
+    letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=copies.reader(newsletter))
+    told = copies.said("complained", message_id=str(letter.uuid))
+    events.store(events=[told], provider="x", now=now)
+    rows = list(DeliveryEvent.objects.all())
+    assert settling._settle_quiet(rows, now) == (rows, 0)
+    assert not Suppression.objects.exists()
+    assert settling.settle(now=now) == 1
+    assert Suppression.objects.exists()
+
+
 def test_copies_and_issues_are_taken_in_the_order_of_their_numbers(
     newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,3 +132,57 @@ def test_copies_and_issues_are_taken_in_the_order_of_their_numbers(
     assert settling.settle(now=now) == 4
     assert followed == [copy.pk for copy in made]
     assert lifted == [1_000_001, 1_000_008]
+
+
+def test_when_nothing_is_due_any_more_the_pass_ends(db: None, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[datetime] = []
+
+    def look(moment: datetime) -> tuple[int, int]:
+        looks.append(moment)
+        return (settling.BATCH, 7) if len(looks) == 1 else (1, 1)
+
+    monkeypatch.setattr(settling, "_settle_batch", look)
+    assert settling.settle(now=now, seconds=0.5) == 8
+    assert len(looks) == 2
+
+
+@pytest.mark.parametrize("answer", [None, 0], ids=["somebody else is at it", "what is due cannot be settled now"])
+def test_a_task_that_can_do_nothing_does_not_turn_round(
+    newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch, answer: int | None
+) -> None:
+    copy = copies.copy(copies.issue(newsletter), copies.reader(newsletter))
+    events.store(events=[copies.said("delivered", copy)], provider="Mailgun", now=now)
+    calls: list[str] = []
+
+    def settle(**_: object) -> int | None:
+        calls.append("settle")
+        return answer
+
+    monkeypatch.setattr(settling, "settle", settle)
+    monkeypatch.setattr(settling, "TASK_SECONDS", 0.2)
+    monkeypatch.setattr(settling.settle_events, "delay_on_commit", lambda: calls.append("again"), raising=False)
+    settling.settle_events()
+    assert calls == ["settle"]
+
+
+def test_who_waits_longest_comes_first_and_nobody_before_their_time(
+    db: None, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events of strangers are looked at seldom: they would fill the batches of those that can be settled."""
+    monkeypatch.setattr(settling, "BATCH", 1)
+    for age in (2, 3, 1):
+        told = copies.said("delivered", event_id=str(age), message_id="<a stranger's>")
+        events.store(events=[told], provider="x", now=now - timedelta(seconds=age))
+    looked_at = list[str]()
+    for _ in range(3):
+        settling.settle(now=now, seconds=-1)
+        looked_at += (
+            DeliveryEvent.objects.filter(due_at__gt=now)
+            .exclude(event_id__in=looked_at)
+            .values_list("event_id", flat=True)
+        )
+    assert looked_at == ["3", "2", "1"]
+
+    hours = set(DeliveryEvent.objects.values_list("due_at", flat=True))
+    assert settling.settle(now=now + timedelta(seconds=30)) == 0
+    assert set(DeliveryEvent.objects.values_list("due_at", flat=True)) == hours
