@@ -181,6 +181,38 @@ def test_nothing_moving_has_no_end_in_sight(issue: Issue) -> None:
     assert stats.progress(issue).seconds_left is None
 
 
+def test_a_paused_issue_has_no_pace_and_no_end(issue: Issue) -> None:
+    """However much left a moment ago, and however soon what was put off would be due."""
+    begun(issue, seconds=3_600)
+    settled(issue, [1.0] * 100)
+    copies.copy(issue, None, State.DEFERRED, due_at=timezone.now() + timedelta(hours=1))
+    assert stats.progress(issue).rate > 0
+    Issue.objects.update(state=Issue.State.PAUSED)
+    issue.refresh_from_db()
+
+    found = stats.progress(issue)
+
+    assert (found.rate, found.seconds_left, found.time_left) == (0, None, "")
+
+
+def test_a_copy_that_was_taken_in_hand_has_moved(issue: Issue, settings: Any) -> None:
+    now = timezone.now()
+    assert stats.progress(issue).moved_at is None
+    settled(issue, [90.0])
+    assert stats.progress(issue).moved_at == now - timedelta(seconds=90)
+    lease = timedelta(seconds=settings.SENDING["LEASE_SECONDS"])
+    copies.copy(issue, None, State.ATTEMPTING, lease_until=now + lease - timedelta(seconds=5))
+
+    assert stats.progress(issue).moved_at == now - timedelta(seconds=5)
+
+
+def test_a_cancelled_issue_is_at_its_end_though_copies_were_left(issue: Issue) -> None:
+    fill(issue, State.PENDING)
+    issue.state = Issue.State.CANCELLED
+
+    assert stats.progress(issue).seconds_left == 0
+
+
 def test_before_anybody_is_planned_nobody_is_missing(newsletter: Newsletter) -> None:
     draft = Issue.objects.create(newsletter=newsletter)
 

@@ -217,3 +217,55 @@ def test_an_approved_issue_says_when_it_leaves(newsletter: Newsletter, late: tim
 def test_a_draft_that_came_back_says_why(newsletter: Newsletter) -> None:
     issue = Issue.objects.create(newsletter=newsletter, state_reason="“Third” was withdrawn after the approval.")
     assert told(issue).startswith("“Third” was withdrawn after the approval. Look at the draft again")
+
+
+def test_an_issue_whose_beginning_is_held_says_by_what(newsletter: Newsletter) -> None:
+    issue = frozen_issue(newsletter)
+    issue.scheduled_for, issue.state_reason = timezone.now() - LONG_AGO, "Its newsletter is paused."
+    assert told(issue) == "Its newsletter is paused. Nothing is to be done. "
+
+
+def test_what_holds_others_is_not_said_of_an_issue_that_has_no_copies_left(issue: Issue) -> None:
+    fill(issue, State.ACCEPTED, settled_at=timezone.now() - LONG_AGO)
+    limits.shared().rest(subject="relay:a.example:25", seconds=30)
+    assert told(issue) == ""
+
+
+@pytest.mark.parametrize("holder", ["clock", "server", "nobody"])
+def test_what_is_explained_is_not_called_unknown(issue: Issue, holder: str) -> None:
+    """Who reads two reasons looks for the wrong one."""
+    fill(issue, State.PENDING)
+    if holder == "clock":
+        pulse.beat(work="clock", now=timezone.now() - LONG_AGO)
+    if holder == "server":
+        limits.shared().rest(subject="relay:a.example:25", seconds=30)
+    assert ("nothing is known to hold it" in told(issue)) is (holder == "nobody")
+
+
+def test_what_waits_for_another_try_does_not_stand_still(issue: Issue) -> None:
+    now = timezone.now()
+    fill(issue, State.DEFERRED, due_at=now + timedelta(hours=1), reason="4.2.2 Mailbox full.")
+    assert "Nothing has" not in told(issue)
+    fill(issue, State.ATTEMPTING, lease_until=now + timedelta(seconds=30))
+    assert "in the hands of a lane" in told(issue)
+
+
+def test_between_two_portions_of_readers_it_says_that_it_looks_for_them(issue: Issue) -> None:
+    Issue.objects.update(readers_after=17)
+    issue.refresh_from_db()
+    fill(issue, State.ACCEPTED, settled_at=timezone.now() - LONG_AGO)
+    assert told(issue).startswith("Its next readers are being looked for; if a worker died at it")
+    Delivery.objects.update(settled_at=timezone.now())
+    assert told(issue) == ""
+    Issue.objects.update(readers_after=None)
+    issue.refresh_from_db()
+    Delivery.objects.update(settled_at=timezone.now() - LONG_AGO)
+    assert told(issue) == ""
+
+
+def test_an_hour_is_of_today_where_the_newsletter_is(issue: Issue, pace: Pace) -> None:
+    """Half past midnight in Berlin is yesterday in London."""
+    pace(HOURS=(time(7), time(21)))
+    fill(issue, State.PENDING)
+    night = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+    assert "it continues at 07:00 (Europe/Berlin)." in told(issue, night)
