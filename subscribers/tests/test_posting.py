@@ -1,0 +1,103 @@
+"""The pump for letters: how long it goes on, over which connections, and whose letter it may settle."""
+
+import smtplib
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+from django.utils import timezone
+
+from subscribers import posting
+from subscribers.models import Letter, Newsletter
+from subscribers.tests.conftest import BOB, RITA, ask
+
+pytestmark = pytest.mark.django_db
+
+
+class Session(BaseEmailBackend):
+    """One connection to a mail server; after a fault it fails for ever, as SMTP's do."""
+
+    made: list["Session"] = []
+    faults: list[Exception] = []
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.sent, self.is_closed = list[EmailMessage](), False
+        self.fault: Exception | None = None
+        Session.made.append(self)
+
+    def send_messages(self, messages: Any) -> int:
+        self.fault = self.fault or (Session.faults.pop() if Session.faults else None)
+        if self.fault is not None:
+            raise self.fault
+        self.sent += messages
+        return len(messages)
+
+    def close(self) -> None:
+        self.is_closed = True
+        if self.fault is not None:
+            raise smtplib.SMTPServerDisconnected
+
+
+@pytest.fixture(autouse=True)
+def letters(settings: Any, newsletter: Newsletter) -> Iterator[list[Letter]]:
+    """Rita's and Bob's, waiting."""
+    settings.EMAIL_BACKEND = f"{__name__}.Session"
+    Session.made, Session.faults = [], []
+    for address in (RITA, BOB):
+        ask(address, newsletter)
+    yield list(Letter.objects.order_by("pk"))
+    Session.made, Session.faults = [], []
+
+
+def states() -> list[str]:
+    return list(Letter.objects.order_by("pk").values_list("state", flat=True))
+
+
+def test_a_connection_that_saw_a_fault_is_not_used_again() -> None:
+    Session.faults = [smtplib.SMTPServerDisconnected("421 going down")]
+    assert posting.pump(clock=timezone.now) == 2
+    assert states() == ["pending", "sent"]
+    assert [len(one.sent) for one in Session.made] == [0, 1]
+
+
+def test_every_connection_is_closed_in_the_end() -> None:
+    """Also one over which nothing can be said any more."""
+    Session.faults = [smtplib.SMTPServerDisconnected(), smtplib.SMTPServerDisconnected()]
+    posting.pump(clock=timezone.now)
+    assert [one.is_closed for one in Session.made] == [True] * 3
+
+
+def test_the_pump_gives_its_place_to_others_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "PUMP_SECONDS", 0.0)
+    assert posting.pump(clock=timezone.now) == 0
+    assert states() == ["pending", "pending"]
+
+
+def test_who_has_claimed_a_letter_keeps_it_for_five_minutes(letters: list[Letter]) -> None:
+    now = timezone.now()
+    assert posting._claim(letters[0].pk, now) is not None
+    assert posting.send(letter_id=letters[0].pk, now=now + posting.LEASE - timedelta(seconds=1)) is None
+    assert posting._claim(letters[0].pk, now + posting.LEASE) is not None
+
+
+@pytest.mark.parametrize("settled", ["sent", "rejected"])
+def test_a_letter_that_is_settled_stays_as_it_is(letters: list[Letter], settled: str) -> None:
+    """Also when the same attempt says so: a person may have settled it meanwhile."""
+    claimed = posting._claim(letters[0].pk, timezone.now())
+    assert claimed is not None
+    Letter.objects.filter(pk=claimed.pk).update(state=settled, lease_until=None)
+    posting._settle(claimed, Letter.State.PENDING, "later", timezone.now())
+    assert states()[0] == settled
+
+
+def test_one_whose_claim_another_has_taken_over_settles_nothing(letters: list[Letter]) -> None:
+    now = timezone.now()
+    stale = posting._claim(letters[0].pk, now)
+    assert stale is not None
+    assert posting._claim(letters[0].pk, now + posting.LEASE) is not None
+    posting._settle(stale, Letter.State.REJECTED, "too late", now + posting.LEASE)
+    assert states()[0] == "attempting"
