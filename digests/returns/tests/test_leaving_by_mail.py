@@ -52,6 +52,10 @@ def test_a_subject_that_a_mail_program_folded_is_read(token: str, now: datetime)
     assert arrivals.take(raw=wish(folded), now=now) is Arrival.LEFT
 
 
+def test_a_subject_that_was_folded_within_the_token_is_read(token: str, now: datetime) -> None:
+    assert arrivals.take(raw=wish(f"unsubscribe-{token[:60]}\r\n {token[60:]}"), now=now) is Arrival.LEFT
+
+
 def test_a_forged_token_ends_nothing(token: str, now: datetime) -> None:
     forged = token[:-1] + ("A" if token[-1] != "A" else "B")
     for subject in (f"unsubscribe-{forged}", "unsubscribe-", "unsubscribe me please", "unsubscribe-" + "x" * 900):
