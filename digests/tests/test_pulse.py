@@ -39,6 +39,18 @@ def test_a_step_that_fails_is_in_the_log_and_not_here(db: None, monkeypatch: pyt
     assert pulse.age(work="clock", now=timezone.now()) is not None
 
 
+def test_an_old_beat_is_not_forgotten(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    """It would be unknown, which is no alarm, just when the clock has stood for long."""
+    monkeypatch.setattr(cache, "default_timeout", 0, raising=False)
+    pulse.beat(work="clock", now=now)
+    assert pulse.clock_is_late(now=now + timedelta(days=9))
+
+
+def test_a_beat_of_a_clock_that_goes_ahead_is_of_now(now: datetime) -> None:
+    pulse.beat(work="clock", now=now + timedelta(seconds=5))
+    assert pulse.age(work="clock", now=now) == 0
+
+
 def test_without_redis_nothing_is_known_and_nothing_fails(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
     def away(*_: object, **__: object) -> None:
         raise redis.ConnectionError

@@ -7,7 +7,7 @@ import pytest
 
 from digests import settling
 from digests.models import Delivery, DeliveryEvent
-from digests.returns import arrivals
+from digests.returns import arrivals, soft
 from digests.returns.tests import mails
 from digests.tests import copies
 from subscribers import suppression
@@ -77,6 +77,14 @@ def test_many_in_few_days_are_not_enough(house_of: House) -> None:
 def test_few_over_many_days_are_not_enough(house_of: House) -> None:
     house_of.copy(0)
     house_of.copy(30)
+    assert house_of.reason() is None
+
+
+def test_only_the_newest_copies_are_looked_at(house_of: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has read for ten years has thousands."""
+    monkeypatch.setattr(soft, "_NEWEST", 2)
+    for day in (0, 2, 4):
+        house_of.copy(day)
     assert house_of.reason() is None
 
 
