@@ -165,11 +165,13 @@ def _event_id(notice: Notice, subject: _Subject) -> str:
 
 
 def _occurred_at(notice: Notice, subject: _Subject, now: datetime) -> datetime:
-    """When the notice was written, unless its clock is absurd: no copy bounces before its issue leaves."""
+    """When the notice was written, unless its clock is absurd: no copy bounces before its issue leaves.
+
+    What was written in the future becomes now where it is stored.
+    """
     written = _moment(notice.date)
-    if written is None or (subject.left_at and written < subject.left_at - events.CLOCK_SKEW):
-        return now
-    return min(written, now)
+    too_early = written and subject.left_at and written < subject.left_at - events.CLOCK_SKEW
+    return now if written is None or too_early else written
 
 
 def _moment(date: str) -> datetime | None:
