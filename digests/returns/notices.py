@@ -90,10 +90,6 @@ class _ShortHeaders(policy.Compat32):
 class _Flat(Message):
     """A mail in which reports and returned mails are leaves: their encoding is undone, and nothing recurses."""
 
-    def get_content_maintype(self) -> str:
-        kind = super().get_content_maintype()
-        return "application" if kind == "message" else kind
-
     def get_content_type(self) -> str:
         kind = super().get_content_type()
         return kind.replace("message/", "application/x-", 1) if kind.startswith("message/") else kind

@@ -153,6 +153,13 @@ def test_of_a_large_mail_only_the_beginning_is_fetched_over_pop3(
     assert (found.events, found.ignored) == ((1, 1) if fault else (2, 0))
 
 
+def test_a_dot_in_the_middle_of_a_long_line_ends_no_mail(copy: Delivery, now: datetime) -> None:
+    long = b"z" * pop3._LONGEST_LINE + b".\r\nmore\r\n"
+    with mailbox_server.running("pop3", [long, mails.mail("postfix_gone", copy)]) as server:
+        assert mailbox.read(account=account("pop3", server.port), now=now).events == 1
+        assert server.mails == []
+
+
 def test_a_mail_is_handed_on_as_it_is_and_no_more_of_it_than_is_looked_at() -> None:
     lines = [b".", b"..", b".x", b"x", *[b"y" * 998] * 1_000]
     with mailbox_server.running("pop3", [b"\r\n".join(lines)]) as server:

@@ -49,6 +49,7 @@ def test_of_a_notice_in_prose_only_what_it_says_of_the_address_counts() -> None:
         "qmail",
         (begins, "Blah 5.7.1. \n" * 100 + begins),
         (reason, "Not now, it has no room. (#5.2.2)"),
+        ("Subject: What happened", "Subject: No such user, 5.1.1"),
         ("The first story.", "There is no such user, 5.1.1, in our first story."),
     )
     assert told.said.startswith("anna@readers.example>: Not now, it has no room. (#5.2.2)")
