@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from datetime import date, time, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -161,6 +162,23 @@ def test_counting_that_is_dear_is_not_done_for_every_look(
     issue.state = Issue.State.PAUSED
     with django_assert_num_queries(1):
         assert stats.watched(issue).state == Issue.State.PAUSED
+
+
+def test_a_count_that_is_kept_is_not_kept_for_long(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(stats, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(stats, "DEAR_SECONDS", -1.0)
+    first = stats.watched(issue)
+    clock[0] += 0.9
+    assert stats.watched(issue) is first
+    clock[0] += 0.2
+    assert stats.watched(issue) is not first
+
+
+def test_a_count_that_costs_little_is_of_now(issue: Issue) -> None:
+    assert stats.watched(issue).total == 0
+    fill(issue, State.ACCEPTED)
+    assert stats.watched(issue).total == 1
 
 
 def test_looking_costs_a_twentieth(issue: Issue) -> None:
