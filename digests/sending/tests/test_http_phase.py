@@ -6,9 +6,10 @@ import pytest
 import requests
 from anymail.message import AnymailRecipientStatus
 
-from digests.sending.tests.test_esp_outcomes import Mailgun, copy, mailgun, states
-from digests.sending.transports import esp, esp_line, http_phase
+from digests.sending.tests.test_esp_outcomes import LETTER, Mailgun, copy, mailgun, states
+from digests.sending.transports import esp, esp_line, esp_message, http_phase
 from digests.sending.transports.base import Phase
+from mailkit import segments
 from tests.faults import mailgun_server
 
 __all__ = ["mailgun"]
@@ -128,6 +129,35 @@ def test_a_copy_without_its_letter_keeps_no_other_from_leaving(mailgun: Mailgun,
         1: ("deferred", True),
         2: ("accepted", False),
     }
+
+
+PLAIN = "https://news.example.com/unsubscribe/1/"
+BODY_ONLY = segments.compile(
+    headers=[(name, "News" if name == "Subject" else source) for name, source in LETTER.headers],
+    text="Dear %%name%%\n",
+    html="<p>%%name%%</p>\n",
+)
+
+
+def test_a_copy_that_lacks_a_value_of_its_text_keeps_no_other_from_leaving(mailgun: Mailgun, settings: Any) -> None:
+    batch = [copy(number, unsubscribe_url=PLAIN, message_id="x")._replace(message=BODY_ONLY) for number in (1, 2)]
+    batch[0] = batch[0]._replace(merge={name: value for name, value in batch[0].merge.items() if name != "name"})
+    with mailgun_server.running() as server:
+        settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
+        settings.ANYMAIL |= {"MAILGUN_SENDER_DOMAIN": "example.com"}
+        outcomes = mailgun.outcomes(batch)
+    assert {number: (one.state, one.about_us) for number, one in outcomes.items()} == {
+        1: ("deferred", True),
+        2: ("accepted", False),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "is_harmless"), [("Ann", True), ("x" * 300, True), ("x" * 301, False), ("Änn", False), ("a b", False)]
+)
+def test_only_a_short_and_plain_value_goes_into_a_header_unasked(name: str, is_harmless: bool) -> None:
+    batch = [copy(number, unsubscribe_url=PLAIN, name=one) for number, one in enumerate(("Ann", name))]
+    assert esp_message.are_harmless(batch, LETTER) is is_harmless
 
 
 @pytest.mark.parametrize(("status", "is_the_readers"), [(400, True), (422, True), (401, False), (403, False)])
