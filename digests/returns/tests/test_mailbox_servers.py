@@ -59,6 +59,22 @@ def test_a_pass_leaves_no_connection_and_no_watch_behind(now: datetime, protocol
         assert box.client.sock is None or box.client.sock.fileno() == -1
 
 
+@both
+def test_a_pass_that_fails_lets_go_too(now: datetime, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    released: list[Any] = []
+    kind = BOXES[protocol][1]
+    release = kind.release
+
+    def note(box: Any) -> None:
+        release(box)
+        released.append(box)
+
+    monkeypatch.setattr(kind, "release", note)
+    with mailbox_server.running(protocol, [], {LOGIN[protocol]: "drop"}) as server, pytest.raises(mailbox.MailboxAway):
+        mailbox.read(account=account(protocol, server.port), now=now)
+    assert len(released) == 1
+
+
 # --- Who reads -------------------------------------------------------------------------------
 
 
