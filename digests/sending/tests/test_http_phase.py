@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 import requests
+from anymail.exceptions import AnymailInvalidAddress
 from anymail.message import AnymailRecipientStatus
 
+from digests.sending.tests import test_esp_requests
 from digests.sending.tests.test_esp_outcomes import LETTER, Mailgun, copy, mailgun, states
-from digests.sending.transports import esp, esp_line, esp_message, http_phase
+from digests.sending.transports import esp, esp_batch, esp_line, esp_message, http_phase
 from digests.sending.transports.base import Phase
 from mailkit import segments
 from tests.faults import mailgun_server
@@ -129,6 +131,39 @@ def test_a_copy_without_its_letter_keeps_no_other_from_leaving(mailgun: Mailgun,
         1: ("deferred", True),
         2: ("accepted", False),
     }
+
+
+def test_what_is_no_address_is_not_sent_and_keeps_no_other_from_leaving(mailgun: Mailgun, settings: Any) -> None:
+    batch = [copy(1)._replace(recipient="not an address"), copy(2), copy(3)]
+    with mailgun_server.running() as server:
+        settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
+        settings.ANYMAIL |= {"MAILGUN_SENDER_DOMAIN": "example.com"}
+        outcomes = mailgun.outcomes(batch)
+    assert {number: (one.state, one.phase) for number, one in outcomes.items()} == {
+        1: ("rejected", Phase.LOCAL),
+        2: ("accepted", Phase.FINAL),
+        3: ("accepted", Phase.FINAL),
+    }
+    assert sorted(server.copies()) == ["r2@example.com", "r3@example.com"]
+
+
+def test_a_batch_with_what_is_no_address_is_no_request() -> None:
+    batch = test_esp_requests.copies(["Ann", "Bo"], ["a@example.com", "not an address"])
+    with pytest.raises(AnymailInvalidAddress):
+        test_esp_requests.prepared(esp_batch.EmailBackend, batch)
+
+
+def test_what_a_provider_says_of_a_reader_names_nobody(mailgun: Mailgun) -> None:
+    said = {"do": "status", "status": 403, "body": "r1@example.com may not\n\x07be written to"}
+    outcomes, _ = mailgun.hand_over(said, count=2)
+    assert all("r1@" not in one.reason and one.reason.isprintable() for one in outcomes.values())
+
+
+def test_a_field_in_an_articles_first_words_is_no_field() -> None:
+    letter = segments.compile(headers=LETTER.headers, text="%recipient.name% %%name%%\n", html="%recipient.name% <b>")
+    built = esp_message.build([copy(1), copy(2)], letter, provider="mailgun")
+    assert built.body.startswith("%\u2060recipient.name% ")
+    assert built.alternatives[0][0].startswith("&#37;recipient.name% ")
 
 
 PLAIN = "https://news.example.com/unsubscribe/1/"
