@@ -34,7 +34,8 @@ SLOTS = ("to", "date", "message_id", "unsubscribe_url", "preferences_url")
 KILOBYTES = 24
 
 READERS = """
-TRUNCATE digests_delivery, digests_snapshot, digests_issue, subscribers_subscription, subscribers_subscriber CASCADE;
+TRUNCATE digests_delivery, digests_snapshot, digests_issue, subscribers_subscription, subscribers_subscriber,
+    subscribers_suppression CASCADE;
 INSERT INTO subscribers_subscriber
     (uuid, address, address_key, address_hash, name, locale, token_version, tracking_consent, created_at)
 SELECT gen_random_uuid(), 'reader' || n || '@bench.example.com', 'reader' || n || '@bench.example.com',

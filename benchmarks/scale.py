@@ -25,7 +25,7 @@ from digests.sending import audience
 from subscribers.models import Newsletter
 
 SIZES = [int(size) for size in os.environ.get("SIZES", "10000,100000,1000000").split(",")]
-LANES = os.environ.get("LANES", "2")
+LANES = os.environ.get("LANES", "4")
 COPIES_IN_FLIGHT = os.environ.get("COPIES_IN_FLIGHT", "100")
 
 BARE = """

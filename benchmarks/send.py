@@ -4,8 +4,9 @@ Figures: copies a second from the first claim to the closed issue, and its ratio
 seconds per 1,000 copies of the workers and of PostgreSQL; the peak memory of a worker; commits per
 1,000 copies; seconds from the approval to the first copy. READERS sets the audience.
 
-There is one lane more than the two processors of the machine for which the target is set, because a
-lane that waits for the disk leaves one free; and sessions last long, since the anchor's never end.
+There are twice as many lanes as the two processors of the machine for which the target is set, because a
+lane that waits for the disk leaves one free: as many as a worker has processes by default. Sessions last
+long, since the anchor's never end.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from benchmarks import _figures, _house, _sink, _watch
 
 READERS = int(os.environ.get("READERS", "100000"))
 COPIES_IN_FLIGHT = os.environ.get("COPIES_IN_FLIGHT", "100")
-WORKERS = os.environ.get("WORKER_CONCURRENCY", "3")
+WORKERS = os.environ.get("WORKER_CONCURRENCY", "4")
 MESSAGES_PER_CONNECTION = os.environ.get("MESSAGES_PER_CONNECTION", "1000")
 LANES = os.environ.get("LANES", WORKERS)
 
