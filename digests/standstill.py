@@ -186,7 +186,7 @@ def _rows(issue: Issue, progress: Progress, now: datetime, *, is_explained: bool
     if in_hands == progress.open - progress.deferred and progress.held_until:
         freed = _at(progress.held_until + timedelta(minutes=1), issue, now)
         yield Reason(
-            f"{_copies(in_hands)} are in the hands of a lane that is slow or has died; "
+            f"{_copies(in_hands)} {'is' if in_hands == 1 else 'are'} in the hands of a lane that is slow or has died; "
             f"if it died they are free {freed}.",
             "Wait until then; those that may have left are uncertain afterwards.",
         )
