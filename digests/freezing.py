@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
+from articles.models import Article
 from digests import rendering
 from digests.models import Issue, Snapshot
 from mailkit import segments
@@ -27,7 +28,8 @@ class NotFrozen(Exception):
 def freeze(*, issue: Issue, now: datetime) -> Snapshot:
     """Render the issue once and keep it: from here on nothing changes what readers get.
 
-    After: the snapshot exists, the issue has its number in the archive. Whoever asks again gets the
+    After: the snapshot exists, the issue has its number in the archive, and a story that is not public
+    stands in it no more, so that a later issue may have it. Whoever asks again gets the
     same snapshot. On failure: NotFrozen; nothing is kept and no number is used up.
     """
     locked = Issue.objects.select_for_update(of=("self",)).select_related("newsletter").get(pk=issue.pk)
@@ -38,6 +40,8 @@ def freeze(*, issue: Issue, now: datetime) -> Snapshot:
         raise NotFrozen(f"An issue that is {locked.get_state_display().lower()} cannot be frozen.")
     _check_house()
     locked.number = locked.number or _next_number(locked.newsletter_id)
+    # Before it is rendered: what is withdrawn after this keeps its place, by which the engine finds it.
+    locked.items.filter(included=True).exclude(article__state=Article.State.PUBLISHED).delete()
     snapshot = _snapshot(locked, now=now)
     snapshot.save(force_insert=True)
     locked.save(update_fields=["number", "updated_at"])

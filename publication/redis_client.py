@@ -1,4 +1,4 @@
-"""The one way to Redis besides the cache and Celery. What is noted there may be lost, and nobody waits for it long."""
+"""The applications' way to Redis besides cache and Celery. What is noted there may be lost; nobody waits long."""
 
 import functools
 from typing import Final

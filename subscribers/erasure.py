@@ -1,9 +1,10 @@
 """The right to be forgotten: everything about a person goes, but the proof and the promise not to write again."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef
 
 from mailkit import addresses
@@ -15,8 +16,13 @@ BATCH = 500
 
 # Held shared by whoever refers to readers without a foreign key, and alone by whoever deletes one.
 READERS_LOCK = 727301
-# Planning a large audience may take longer than a lock is usually waited for.
-PATIENCE = "60s"
+# A portion of a large audience may take half of this to plan.
+PATIENCE_SECONDS = 60.0
+ASK_AGAIN_SECONDS = 0.1
+
+
+class Kept(OperationalError):
+    """Nobody can be deleted now; str() is a sentence that says what to do. A page answers it as any busy database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ def erase(*, address_key: str, evidence: consent.Evidence, now: datetime) -> Era
     reader but still count. Network addresses of their acts are deleted. The
     suppression `erased` keeps imports from bringing them back; only they can lift
     it, by subscribing again and confirming. An unknown address is suppressed too.
+    While an audience is being planned it waits. On failure: Kept, after a minute; then nothing has changed.
     """
     address_hash = addresses.keyed_hash(address_key)
     with transaction.atomic():
@@ -57,10 +64,15 @@ def keep_readers() -> None:
 
 
 def _wait_for_keepers() -> None:
-    """Return when nobody keeps readers. First of all in a transaction: nobody may wait for what it holds meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [READERS_LOCK])
+    """Return when nobody keeps readers. First of all in a transaction: nobody may wait for what it holds meanwhile.
+
+    Asks again and again, since whoever queues for a lock holds up all that come after.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not _nobody_keeps_readers():
+        if time.monotonic() > deadline:
+            raise Kept("The readers of a large issue are being chosen. Try again in a minute.")
+        time.sleep(ASK_AGAIN_SECONDS)
 
 
 def _nobody_keeps_readers() -> bool:

@@ -11,7 +11,7 @@ from django.db import connection
 from digests.models import Delivery, Issue
 from subscribers import erasure
 
-# A portion is one transaction.
+# A portion is one transaction: what dies in it is done again, and an erasure waits for it.
 LARGEST_PORTION = 1_000_000
 
 # What `plan` changes of an issue.

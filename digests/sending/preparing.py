@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from digests import freezing, locks
 from digests.models import Issue
-from digests.sending import audience, draining, intents
+from digests.sending import audience, draining, intents, witness
 from digests.sending.pacing import windows
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def complete(*, issue_id: int, now: datetime, planned: Callable[[], object] = la
     Runs beside the lanes, in one place at a time, for at most LANE_SECONDS and a portion; whoever meets
     another at it returns False at once. `planned` is called after each portion but the last. A portion is
     there as a whole or not at all, so any process may go on where one died. A pause does not stop it; of an
-    issue that was cancelled nothing more is planned.
+    issue that was cancelled nothing more is planned, nor in a database that has forgotten what left.
     """
     if not is_half_planned(issue_id=issue_id):
         return False
@@ -59,7 +59,7 @@ def complete(*, issue_id: int, now: datetime, planned: Callable[[], object] = la
     with locks.alone(locks.number(f"plan {issue_id}")) as held:
         if not held:
             return False
-        while _plan_more(issue_id, now):
+        while not witness.is_behind(issue_id=issue_id) and _plan_more(issue_id, now):
             if draining.asked() or time.monotonic() >= ends_at:
                 break
             planned()

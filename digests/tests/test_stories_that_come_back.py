@@ -7,8 +7,8 @@ import pytest
 
 from articles import publishing
 from articles.models import Article, Section
-from digests import composing
-from digests.models import IssueItem
+from digests import composing, freezing
+from digests.models import Issue, IssueItem
 from digests.tests.conftest import SINCE, Release
 from subscribers.models import Cadence, Newsletter
 
@@ -133,4 +133,17 @@ def test_it_waits_for_no_window_that_was_composed_already(story: Article, daily:
     story.refresh_from_db()
     assert story.republished_at is not None
     assert story.republished_at > now
+    assert daily(now + DAY) == ["One"]
+
+
+def test_one_that_was_withdrawn_between_composing_and_freezing_is_in_neither_and_comes_back(
+    daily: Composed, story: Article, release: Release, now: datetime
+) -> None:
+    """As when a digest that approves itself is frozen anew, or an editor approves without looking again."""
+    assert daily(now) == ["One", "Another"]
+    withdraw(story, now + HOUR)
+    digest = Issue.objects.get()
+    freezing.freeze(issue=digest, now=now + HOUR)
+    assert [item.article.headline for item in digest.items.all()] == ["Another"]
+    publish(story, now + 2 * HOUR)
     assert daily(now + DAY) == ["One"]

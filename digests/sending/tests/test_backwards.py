@@ -101,6 +101,26 @@ def test_copies_that_the_database_forgot_are_not_sent_again(
     assert issue.state == Issue.State.PAUSED
 
 
+def test_a_task_that_was_left_over_plans_nobody_in_a_database_that_was_set_back(
+    newsletter: Newsletter, transport: ToldTransport, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else ids of copies that left would be given to other readers, before anybody compared."""
+    monkeypatch.setitem(settings.SENDING, "FIRST_PORTION", IN_FLIGHT)
+    subscribe(newsletter, READERS)
+    issue = frozen_issue(newsletter)
+    assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    backup = transaction.savepoint()
+    preparing.complete(issue_id=issue.pk, now=timezone.now())
+    send(issue)
+    go_back(issue, backup)
+    witness._own.clear()
+
+    preparing.complete(issue_id=issue.pk, now=timezone.now())
+
+    issue.refresh_from_db()
+    assert (issue.deliveries.count(), issue.state) == (IN_FLIGHT, Issue.State.PAUSED)
+
+
 @pytest.mark.parametrize("lost", ["the claim too", "only the intent"])
 def test_a_single_batch_that_was_forgotten_is_missed(
     sending: Start, transport: ToldTransport, send: Send, lost: str

@@ -28,7 +28,7 @@ class Phase(enum.StrEnum):
 class Copy(NamedTuple):
     """One copy for one reader, ready to leave.
 
-    `payload` is the whole message (local, smtp); `stuffed` is the same in pieces (smtp), ASCII with CRLF
+    `payload` is the whole message (local; SMTP takes it too); `stuffed` is the same in pieces (smtp), ASCII with CRLF
     line ends only, one at its end, and leading dots doubled; `message` and `merge` are the compiled letter
     and this reader's slot values (esp: the provider joins them). `recipient` and
     `envelope_from` are bare addresses; `envelope_from` may be empty (RFC 5321 4.5.5).

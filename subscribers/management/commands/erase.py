@@ -10,7 +10,7 @@ from subscribers import consent, erasure
 
 
 class Command(BaseCommand):
-    """Exit code 0 when the person is gone, also when they were not here; 1 for what is no address."""
+    """Exit code 0 when the person is gone, also when they were not here; 1 for no address, or if it must wait."""
 
     help = (
         "Deletes a person: subscriber, subscriptions, letters, network addresses. What stays is the keyed hash "
@@ -28,6 +28,9 @@ class Command(BaseCommand):
         except addresses.InvalidAddress as error:
             raise CommandError(str(error)) from None
         evidence = consent.Evidence(source="erase_command")
-        done = erasure.erase(address_key=address.key, evidence=evidence, now=timezone.now())
+        try:
+            done = erasure.erase(address_key=address.key, evidence=evidence, now=timezone.now())
+        except erasure.Kept as reason:
+            raise CommandError(str(reason)) from None
         what = "Erased." if done.deleted else "There was no subscriber with this address."
         self.stdout.write(f"{what} {done.acts_kept} acts of consent stay under the keyed hash; mail to it is blocked.")
