@@ -99,7 +99,7 @@ class Merger:
         _, delivery, reader, address, name, token_version = row
         unsubscribe, preferences = self.tokens(reader.replace("-", ""), token_version)
         return {
-            "to": _mailbox(name, address) if name else address,
+            "to": _mailbox(name, address),
             "name": name,
             "date": self.date,
             "message_id": f"<{delivery}@{self.message_domain}>",
@@ -110,5 +110,10 @@ class Merger:
 
 
 def _mailbox(name: str, address: str) -> str:
-    """As `formataddr`, which looks at most names longer than all else takes."""
+    """As `formataddr`, which looks at most names longer than all else takes.
+
+    A name that reads as an encoded word (RFC 2047 2) is left out: whoever decodes it finds another name.
+    """
+    if not name or "=?" in name:
+        return address
     return f"{name} <{address}>" if _ATOMS(name) and address.isascii() else formataddr((name, address))

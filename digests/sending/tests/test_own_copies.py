@@ -65,6 +65,16 @@ def test_it_is_addressed_to_its_reader_with_and_without_a_name(issue: Issue) -> 
     assert [one["Message-ID"] for one in read] == [f"<{one.delivery_uuid}@example.com>" for one in rows]
 
 
+@pytest.mark.parametrize(
+    "name", ["=?x?q?=FF?=", "=?utf-8?q?a=0D=0ABcc:_b@y.example?=", "=?utf-8?q?x_=3Cv@y.example=3E?="]
+)
+def test_a_name_that_reads_as_an_encoded_word_costs_nobody_a_copy_and_adds_no_address(issue: Issue, name: str) -> None:
+    built, broken = merge.Merger(issue, needs="payload").copies(rows=[row(1, name=name)])
+    assert broken == []
+    read = email.message_from_bytes(built[0].payload or b"", policy=email.policy.default)
+    assert [(one.display_name, one.addr_spec) for one in read["To"].addresses] == [("", "r1@readers.example")]
+
+
 def test_a_reader_whose_copy_cannot_be_built_is_not_named_in_the_log(
     issue: Issue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
