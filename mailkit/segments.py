@@ -30,8 +30,8 @@ _PLAIN = re.compile(r"[ !#-%(-;?-~]*").fullmatch
 _LINE = 75
 # Fields that this module writes, and fields that would add readers to a personal mail.
 _REFUSED = frozenset({"mime-version", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"})
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 _SINGLE = frozenset({"from", "sender", "to", "reply-to", "subject", "date", "message-id"})
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class CannotCompile(Exception):

@@ -1,11 +1,12 @@
 """A newsletter, its hours and stories, for the tests of this app."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection, connections
 from django.test import Client
 
 from articles.models import Article, Author, Byline, Section
@@ -132,3 +133,13 @@ def mailable(newsletter: Newsletter) -> Callable[[int], None]:
             )
 
     return make
+
+
+@pytest.fixture
+def elsewhere(transactional_db: None) -> Iterator[Any]:
+    """A connection of another process."""
+    other = connections.create_connection("default")
+    other.set_autocommit(False)
+    yield other
+    other.close()
+    connection.close()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection, transaction
 
 from digests import effects, events, settling, statements
 from digests.models import Delivery, DeliveryEvent, Issue
@@ -19,16 +18,6 @@ Kind = DeliveryEvent.Kind
 LATER = timedelta(minutes=1)
 GONE: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "550 5.1.1 no such user"}
 FULL: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "552 5.2.2 mailbox full"}
-
-
-@pytest.fixture
-def elsewhere(transactional_db: None) -> Iterator[Any]:
-    """A connection of another process."""
-    other = connections.create_connection("default")
-    other.set_autocommit(False)
-    yield other
-    other.close()
-    connection.close()
 
 
 @pytest.mark.parametrize(("word", "said"), [("bounced", GONE), ("bounced", FULL), ("complained", {})])

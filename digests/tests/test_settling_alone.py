@@ -1,12 +1,11 @@
 """An event that changes a reader's rows: done once and by one, in an order that everybody keeps."""
 
 import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 
 from digests import effects, events, matching, settling
 from digests.models import Delivery, DeliveryEvent, Issue
@@ -17,14 +16,12 @@ State = Delivery.State
 GONE: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "550 5.1.1 no such user"}
 
 
-@pytest.fixture
-def elsewhere(transactional_db: None) -> Iterator[Any]:
-    """A connection of another process."""
-    other = connections.create_connection("default")
-    other.set_autocommit(False)
-    yield other
-    other.close()
-    connection.close()
+def tell_of_three(newsletter: Newsletter, state: Delivery.State, word: str, now: datetime) -> None:
+    """One event for each of three readers' copies."""
+    issue = copies.issue(newsletter)
+    for name in ("anna", "bert", "cleo"):
+        copy = copies.copy(issue, copies.reader(newsletter, f"{name}@readers.example"), state)
+        events.store(events=[copies.said(word, copy)], provider="Mailgun", now=now)
 
 
 def test_what_was_settled_is_not_done_again(newsletter: Newsletter, now: datetime) -> None:
@@ -58,10 +55,7 @@ def test_a_database_that_went_away_is_not_asked_once_for_each_event(
     newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each of hundreds would wait for a connection in vain."""
-    issue = copies.issue(newsletter)
-    for name in ("anna", "bert", "cleo"):
-        copy = copies.copy(issue, copies.reader(newsletter, f"{name}@readers.example"), State.ACCEPTED)
-        events.store(events=[copies.said("complained", copy)], provider="Mailgun", now=now)
+    tell_of_three(newsletter, State.ACCEPTED, "complained", now)
     find, asked = matching.find, list[int]()
 
     def away(rows: list[DeliveryEvent]) -> matching.Found:
@@ -80,10 +74,7 @@ def test_a_database_that_went_away_is_not_asked_once_for_each_event(
 def test_a_batch_that_no_one_can_settle_together_is_settled_one_by_one(
     newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    issue = copies.issue(newsletter)
-    for name in ("anna", "bert", "cleo"):
-        copy = copies.copy(issue, copies.reader(newsletter, f"{name}@readers.example"), State.UNCERTAIN)
-        events.store(events=[copies.said("delivered", copy)], provider="Mailgun", now=now)
+    tell_of_three(newsletter, State.UNCERTAIN, "delivered", now)
 
     def stumble(*_: object) -> tuple[list[DeliveryEvent], int]:
         raise LookupError

@@ -1,5 +1,7 @@
 """What is noted of a request to a provider, and that it goes once, to the one that is configured."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -121,11 +123,18 @@ def test_what_a_status_says_of_the_copy_and_of_us(status: int, keyed: bool, stat
     assert (found.state, found.about_us) == (state, about_us)
 
 
-def test_a_copy_without_its_letter_keeps_no_other_from_leaving(mailgun: Mailgun, settings: Any) -> None:
-    batch = [copy(1)._replace(message=None), copy(2)]
+@contextmanager
+def open_provider(settings: Any) -> Iterator[mailgun_server.Server]:
+    """A provider that takes everything, and that the settings name."""
     with mailgun_server.running() as server:
         settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
         settings.ANYMAIL |= {"MAILGUN_SENDER_DOMAIN": "example.com"}
+        yield server
+
+
+def test_a_copy_without_its_letter_keeps_no_other_from_leaving(mailgun: Mailgun, settings: Any) -> None:
+    batch = [copy(1)._replace(message=None), copy(2)]
+    with open_provider(settings):
         outcomes = mailgun.outcomes(batch)
     assert {number: (one.state, one.about_us) for number, one in outcomes.items()} == {
         1: ("deferred", True),
@@ -135,9 +144,7 @@ def test_a_copy_without_its_letter_keeps_no_other_from_leaving(mailgun: Mailgun,
 
 def test_what_is_no_address_is_not_sent_and_keeps_no_other_from_leaving(mailgun: Mailgun, settings: Any) -> None:
     batch = [copy(1)._replace(recipient="not an address"), copy(2), copy(3)]
-    with mailgun_server.running() as server:
-        settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
-        settings.ANYMAIL |= {"MAILGUN_SENDER_DOMAIN": "example.com"}
+    with open_provider(settings) as server:
         outcomes = mailgun.outcomes(batch)
     assert {number: (one.state, one.phase) for number, one in outcomes.items()} == {
         1: ("rejected", Phase.LOCAL),
@@ -177,9 +184,7 @@ BODY_ONLY = segments.compile(
 def test_a_copy_that_lacks_a_value_of_its_text_keeps_no_other_from_leaving(mailgun: Mailgun, settings: Any) -> None:
     batch = [copy(number, unsubscribe_url=PLAIN, message_id="x")._replace(message=BODY_ONLY) for number in (1, 2)]
     batch[0] = batch[0]._replace(merge={name: value for name, value in batch[0].merge.items() if name != "name"})
-    with mailgun_server.running() as server:
-        settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
-        settings.ANYMAIL |= {"MAILGUN_SENDER_DOMAIN": "example.com"}
+    with open_provider(settings):
         outcomes = mailgun.outcomes(batch)
     assert {number: (one.state, one.about_us) for number, one in outcomes.items()} == {
         1: ("deferred", True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -28,13 +29,9 @@ def _small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def begun(newsletter: Newsletter) -> Issue:
+def begun(sending: Callable[[int], Issue]) -> Issue:
     """An issue whose first portion is planned, as by a worker that died right after it."""
-    subscribe(newsletter, READERS)
-    issue = frozen_issue(newsletter)
-    assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
-    issue.refresh_from_db()
-    return issue
+    return sending(READERS)
 
 
 def complete(issue: Issue) -> bool:

@@ -38,15 +38,21 @@ def hand_over(sender: SmtpTransport, batch: Sequence[Copy]) -> dict[int, Outcome
     return {one.delivery_id: one for one in outcomes}
 
 
+def handed(
+    batch: Sequence[Copy], script: Mapping[str, Any] | None = None, **more: Any
+) -> tuple[dict[int, Outcome], smtp_server.Server]:
+    """One batch to a server of its own, and what became of each copy."""
+    with smtp_server.running(script) as server:
+        sender = transport(server.port, **more)
+        outcomes = hand_over(sender, batch)
+        sender.close()
+    return outcomes, server
+
+
 def with_fault(
     rule: Mapping[str, Any], *, count: int = 5, pipelining: bool = True, **more: Any
 ) -> tuple[dict[int, Outcome], smtp_server.Server]:
-    script = {"pipelining": pipelining, "rules": [rule]}
-    with smtp_server.running(script) as server:
-        sender = transport(server.port, **more)
-        outcomes = hand_over(sender, copies(count))
-        sender.close()
-    return outcomes, server
+    return handed(copies(count), {"pipelining": pipelining, "rules": [rule]}, **more)
 
 
 def states(outcomes: Mapping[int, Outcome]) -> Counter[str]:
@@ -264,10 +270,7 @@ def test_a_dropped_iterator_leaves_nothing_behind() -> None:
 @pytest.mark.parametrize("recipient", ["a@b>\r\nRCPT TO:<c@d", "a b@c", "ä@example.com", "nobody", ""])
 def test_an_address_cannot_become_a_command(recipient: str) -> None:
     batch = [*copies(2), Copy(7, "uuid", "b@example.com", recipient, PAYLOAD)]
-    with smtp_server.running() as server:
-        sender = transport(server.port)
-        outcomes = hand_over(sender, batch)
-        sender.close()
+    outcomes, server = handed(batch)
     assert outcomes[7].state == "rejected"
     assert outcomes[7].phase is Phase.LOCAL
     assert len(server.accepted) == 2
@@ -275,40 +278,28 @@ def test_an_address_cannot_become_a_command(recipient: str) -> None:
 
 def test_a_sender_cannot_become_a_command_and_marks_no_reader() -> None:
     batch = [copies(1)[0], copies(2)[1]._replace(envelope_from="b@example.com>\r\nRCPT TO:<c@d")]
-    with smtp_server.running() as server:
-        sender = transport(server.port)
-        outcomes = hand_over(sender, batch)
-        sender.close()
+    outcomes, server = handed(batch)
     assert (outcomes[1].state, outcomes[1].phase, outcomes[1].about_us) == ("rejected", Phase.LOCAL, True)
     assert server.copies() == {"r0@example.com": 1}
 
 
 def test_a_copy_without_a_sender_leaves() -> None:
     """RFC 5321 4.5.5: the empty return path."""
-    with smtp_server.running() as server:
-        sender = transport(server.port)
-        outcomes = hand_over(sender, [copies(1)[0]._replace(envelope_from="")])
-        sender.close()
+    outcomes, server = handed([copies(1)[0]._replace(envelope_from="")])
     assert states(outcomes) == {"accepted": 1}
     assert server.accepted[0].sender == ""
 
 
 def test_a_copy_that_was_not_rendered_waits_and_none_is_empty() -> None:
     batch = [copies(1)[0]._replace(payload=None), copies(2)[1]]
-    with smtp_server.running() as server:
-        sender = transport(server.port)
-        outcomes = hand_over(sender, batch)
-        sender.close()
+    outcomes, server = handed(batch)
     assert (outcomes[0].state, outcomes[0].phase, outcomes[0].about_us) == ("deferred", Phase.LOCAL, True)
     assert server.copies() == {"r1@example.com": 1}
 
 
 def test_dots_that_were_doubled_before_are_not_doubled_again() -> None:
     ready = copies(1)[0]._replace(payload=None, stuffed=[b"Subject: x\r\n\r\n", b"..dot\r\n"])
-    with smtp_server.running() as server:
-        sender = transport(server.port)
-        hand_over(sender, [ready])
-        sender.close()
+    _, server = handed([ready])
     assert server.messages == [b"Subject: x\r\n\r\n.dot\r\n"]
 
 
