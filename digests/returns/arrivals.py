@@ -99,7 +99,7 @@ def _leave(notice: Notice, now: datetime) -> Arrival:
 def _identify(notice: Notice, envelope_to: str) -> uuid.UUID | None:
     tokens = [token for text in (envelope_to, *notice.traces) for token in verp.tokens_in(text)]
     if tokens:
-        return next(filter(None, map(verp.read, tokens)), None)
+        return next(filter(None, map(verp.read, tokens[:10])), None)
     local, _, _ = notice.returned_id.strip("<>").partition("@")
     try:
         return uuid.UUID(local)

@@ -2,6 +2,7 @@
 
 import contextlib
 import imaplib
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -91,7 +92,8 @@ class ImapBox:
         for first in range(1, self._count + 1, _AT_ONCE):
             window = f"{first}:{min(first + _AT_ONCE - 1, self._count)}"
             _, data = self.client.uid("SEARCH", f"{window} UNDELETED {self._unseen}")
-            found += (data[0] or b"").decode("ascii").split()
+            # They go into the next command, so nothing but numbers may be among them.
+            found += [uid for uid in (data[0] or b"").decode("ascii").split() if re.fullmatch(r"\d+", uid)]
             if len(found) >= limit:
                 break
         return found[:limit]
