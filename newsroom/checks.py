@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  # Django's own name for it
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register  # noqa: A004  # Django's own name for it
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
@@ -152,6 +152,16 @@ def debug(**_: Any) -> list[CheckMessage]:
     """Deployment with DEBUG is one error, whatever else is set."""
     hint = "Set DEBUG=0; then the other development values are refused one by one."
     return [Error("DEBUG is on.", hint=hint, id="newsroom.E009")] if settings.DEBUG else []
+
+
+@register(Tags.security, deploy=True)
+def spelled_two_ways(**_: Any) -> list[CheckMessage]:
+    """A word for the person who sets up the proxy; only they know whether it drops names with an underscore."""
+    name = settings.CLIENT_ADDRESS_HEADER
+    if not settings.TRUSTED_PROXIES or "-" not in name:
+        return []
+    hint = "Let the proxy drop headers with an underscore, as nginx does, or set CLIENT_ADDRESS_HEADER=Forwarded."
+    return [Info(f"Behind WSGI {name} cannot be told from {name.replace('-', '_')}.", hint=hint, id="newsroom.I011")]
 
 
 @register(Tags.database, deploy=True)

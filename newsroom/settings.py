@@ -35,8 +35,9 @@ SITE_URL = env.text("SITE_URL", f"http://127.0.0.1:{env.number('PORT', 8000)}").
 HTTPS = SITE_URL.startswith("https://")
 SITE_HOST = urlsplit(SITE_URL).hostname or ""
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", [SITE_HOST, *(["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])])
-# How many proxies of ours stand in front; that many entries at the end of X-Forwarded-For are believed.
+# How many proxies of ours stand in front; that many entries at the end of the header are believed.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
+CLIENT_ADDRESS_HEADER = env.text("CLIENT_ADDRESS_HEADER", "X-Forwarded-For")
 # Who may read /metrics in production: Authorization: Bearer <this>. Unset: nobody.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 ADDRESS_DENY_RESERVED = not TESTING and env.flag("ADDRESS_DENY_RESERVED", default=not DEBUG)
@@ -242,6 +243,8 @@ THROTTLES = {
     # Letters that their mailbox has not answered; a week, after which the unanswered request is forgotten too.
     "signup_unanswered": [(5, 604_800)],
     "signup_network": [(20, 3_600)],
+    # A /48 of IPv6, so that a customer with 65,536 networks has no more than five of them.
+    "signup_wide_network": [(100, 3_600)],
     "signup_domain": [(500, 3_600)],
     "signup_global": [(5_000, 3_600)],
     "preferences_address": [(1, 600), (5, 86_400)],

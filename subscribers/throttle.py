@@ -10,7 +10,6 @@ import logging
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from enum import Enum
 
 import redis
 from django.conf import settings
@@ -20,9 +19,6 @@ from publication import redis_client
 from subscribers import privacy
 
 logger = logging.getLogger(__name__)
-
-# Limits that are one mailbox's own; over the others somebody else has asked too often.
-MAILBOX = frozenset({"signup_address", "signup_unanswered", "preferences_address"})
 
 # KEYS: one log per limit name. ARGV: now in ms, a unique member, then per key: how
 # many windows, and for each its count and its length in ms. Returns 0 when every
@@ -49,24 +45,14 @@ return 0
 """
 
 
-class Verdict(Enum):
-    """What to do with a request; nobody is told which it was."""
-
-    WELCOME = "go on"
-    ADDRESS_FULL = "this mailbox was asked for too often"
-    CROWDED = "the network, the provider or everybody together asked too often"
-
-
-def signup(*, address: addresses.Address, ip: str | None, now: datetime) -> Verdict:
-    """Count a sign-up against its mailbox, its network, its mail provider and the whole site.
+def signup(*, address: addresses.Address, ip: str | None, now: datetime) -> bool:
+    """Whether this sign-up is within the limits; it counts for its mailbox, its networks, its mail provider and the whole site.
 
     The mailbox's `signup_unanswered` ends with `answered`, the others with time only. A request
-    over any limit is counted nowhere. WELCOME when Redis cannot be reached.
+    over any limit is counted nowhere. True when Redis cannot be reached.
     """
     mailbox = addresses.throttle_key(address)
-    keys = [("signup_address", mailbox), ("signup_unanswered", mailbox)]
-    if ip:
-        keys.append(("signup_network", privacy.network(ip)))
+    keys = [("signup_address", mailbox), ("signup_unanswered", mailbox), *_networks(ip)]
     keys += [("signup_domain", address.domain), ("signup_global", "")]
     return _ask(keys, now)
 
@@ -80,24 +66,25 @@ def answered(*, address_key: str) -> None:
         logger.warning("A confirmation was not counted: Redis cannot be reached (%s).", type(error).__name__)
 
 
-def preferences(*, address: addresses.Address, ip: str | None, now: datetime) -> Verdict:
-    """Count a request for a preferences link against its mailbox and its network."""
-    keys = [("preferences_address", addresses.throttle_key(address))]
-    if ip:
-        keys.append(("signup_network", privacy.network(ip)))
-    return _ask(keys, now)
+def preferences(*, address: addresses.Address, ip: str | None, now: datetime) -> bool:
+    """Whether this request for a preferences link is within the limits of its mailbox and its networks."""
+    return _ask([("preferences_address", addresses.throttle_key(address)), *_networks(ip)], now)
 
 
-def _ask(keys: Sequence[tuple[str, str]], now: datetime) -> Verdict:
+def _networks(ip: str | None) -> list[tuple[str, str]]:
+    """Requests whose address cannot be known, as over a proxy's Unix socket, count as one wide network."""
+    if not ip:
+        return [("signup_wide_network", "")]
+    return [("signup_network", privacy.network(ip)), ("signup_wide_network", privacy.wide_network(ip))]
+
+
+def _ask(keys: Sequence[tuple[str, str]], now: datetime) -> bool:
     try:
         ask = redis_client.connect().register_script(ASK)
-        full = int(ask(keys=_names(keys), args=_arguments(keys, now)))
+        return not int(ask(keys=_names(keys), args=_arguments(keys, now)))
     except redis.RedisError as error:
         logger.warning("Limits are not applied: Redis cannot be reached (%s).", type(error).__name__)
-        return Verdict.WELCOME
-    if not full:
-        return Verdict.WELCOME
-    return Verdict.ADDRESS_FULL if keys[full - 1][0] in MAILBOX else Verdict.CROWDED
+        return True
 
 
 def _names(keys: Sequence[tuple[str, str]]) -> list[str]:

@@ -92,3 +92,11 @@ def test_the_servers_are_asked() -> None:
 def test_a_redis_that_is_away_is_an_error(settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     assert [message.id for message in checks.servers()] == ["newsroom.E033"]
+
+
+def test_a_header_that_can_be_spelled_two_ways_is_named(settings: Settings) -> None:
+    settings.TRUSTED_PROXIES = 1
+    assert [message.id for message in checks.spelled_two_ways()] == ["newsroom.I011"]
+
+    settings.CLIENT_ADDRESS_HEADER = "Forwarded"
+    assert checks.spelled_two_ways() == []
