@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
 from subscribers import offers, terms
@@ -14,6 +15,7 @@ from subscribers.models import Newsletter
 
 CHOOSE = "Please choose at least one newsletter."
 GONE = "One of these newsletters is not offered any more. Please choose again."
+FILLED = _("A field that people do not see was filled in, perhaps by your browser. Please send the form again.")
 AGREE = "Please tick the box. Without your agreement we may not write to you."
 
 
@@ -28,6 +30,25 @@ class AddressField(forms.CharField):
             return addresses.normalise(str(value or ""))
         except addresses.InvalidAddress as error:
             raise forms.ValidationError(str(error), code="invalid_address") from None
+
+
+class TrapField(forms.CharField):
+    """A field that people do not see. It is named after nothing that a browser or a password manager fills in.
+
+    What it holds was filled in by a program, perhaps the reader's own: the form comes back with a sentence
+    and with the field empty, so that no reader is lost without a word. A robot that fills it again gets no further.
+    """
+
+    default_error_messages = {"filled": FILLED}
+
+    def __init__(self) -> None:
+        super().__init__(required=False, label=_("Leave this empty"))
+
+    def clean(self, value: Any) -> str:
+        """Nothing. On failure: ValidationError for any text."""
+        if value:
+            raise forms.ValidationError(self.error_messages["filled"], code="filled")
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +76,7 @@ class SignupForm(forms.Form):
         label="Newsletters", error_messages={"required": CHOOSE, "invalid_choice": GONE}
     )
     consent = forms.BooleanField(error_messages={"required": AGREE})
-    # People do not see this one. What is filled in here was filled in by a program.
-    website = forms.CharField(required=False, label="Leave this empty")
+    leave_empty = TrapField()
     form_token = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(
@@ -91,11 +111,6 @@ class SignupForm(forms.Form):
             if refusal.untick:
                 self._untick()
         return cleaned
-
-    @property
-    def is_trapped(self) -> bool:
-        """Whether a program filled in the field that people do not see."""
-        return bool(self.data.get("website"))
 
     @property
     def fresh_token(self) -> str:
@@ -143,12 +158,7 @@ class AddressForm(forms.Form):
         label="Your e-mail address",
         widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email", "maxlength": 254}),
     )
-    website = forms.CharField(required=False, label="Leave this empty")
-
-    @property
-    def is_trapped(self) -> bool:
-        """Whether a program filled in the field that people do not see."""
-        return bool(self.data.get("website"))
+    leave_empty = TrapField()
 
 
 def _cadence_name(offer: offers.Offered) -> str:

@@ -134,7 +134,7 @@ def fill() -> Fill:
             "newsletters": ["tech-news"],
             "cadence_tech-news": "weekly",
             "consent": "on",
-            "website": "",
+            "leave_empty": "",
             "form_token": form_token(),
         } | changes
         return {name: value for name, value in data.items() if value is not None}

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from subscribers import forms, legal, views
-from subscribers.models import LegalVersion, Newsletter, Subscriber
+from subscribers.models import LegalVersion, Letter, Newsletter, Subscriber, Subscription
 from subscribers.tests.conftest import Fill, form_token
 
 pytestmark = pytest.mark.django_db
@@ -122,13 +122,35 @@ def test_a_cadence_that_is_not_offered_is_refused(browser: Client, newsletter: N
     assert faults(response) == ["Please choose how often you want Tech News."]
 
 
-def test_a_robot_that_fills_the_trap_is_thanked_and_ignored(
+def test_a_filled_trap_asks_once_more_and_loses_nothing_that_was_typed(
     browser: Client, newsletter: Newsletter, fill: Fill
 ) -> None:
-    response = browser.post("/subscribe/", fill(website="https://spam.test"))
+    response = browser.post("/subscribe/", fill(leave_empty="https://rita.test"))
 
-    assert response.status_code == 303
+    assert response.status_code == 422
+    assert forms.FILLED in faults(response)
+    assert value(response, "address") == "rita@reader.org"
+    assert not page(response).select_one("[name=leave_empty]").get("value")  # type: ignore[union-attr]  # it stands there
     assert not Subscriber.objects.exists()
+    assert browser.post("/subscribe/", fill()).status_code == 303
+
+
+def test_a_filled_trap_of_the_preferences_form_asks_once_more(browser: Client, rita: Subscription) -> None:
+    before = Letter.objects.count()
+    response = browser.post("/preferences/", {"address": "rita@reader.org", "leave_empty": "https://rita.test"})
+
+    assert response.status_code == 422
+    assert forms.FILLED in faults(response)
+    assert Letter.objects.count() == before
+
+
+@pytest.mark.parametrize("path", ["/subscribe/", "/preferences/"])
+def test_no_browser_and_no_password_manager_fills_the_trap(browser: Client, newsletter: Newsletter, path: str) -> None:
+    trap = page(browser.get(path)).select_one("[name=leave_empty]")
+
+    assert trap is not None
+    assert trap["autocomplete"] == "off"
+    assert {"data-1p-ignore", "data-lpignore", "data-bwignore", "data-form-type"} <= trap.attrs.keys()
 
 
 @pytest.mark.parametrize(
