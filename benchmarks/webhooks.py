@@ -8,49 +8,35 @@ after the last answer until all of them are settled, CPU seconds per 1,000 event
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import multiprocessing
 import os
-import secrets
-import socket
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
 import psutil
 
-from benchmarks import _figures, _hooks, _house, _watch
+from benchmarks import _figures, _hooks, _house, _site, _watch
 
 from django.db import connection  # isort: skip  # _house sets Django up
 from django.db.models import Max  # isort: skip  # as above
 
 from digests.models import Delivery, DeliveryEvent  # isort: skip  # as above
-from newsroom.running import processes  # isort: skip  # as above
 
 RATE = int(os.environ.get("RATE", "500"))
 SECONDS = int(os.environ.get("SECONDS", "20"))
 PER_BATCH = 100
 READERS = 20_000
-WORKERS = int(os.environ.get("WEB_WORKERS") or os.cpu_count() or 1)
 SETTLE_SECONDS = 120.0
 
-# As in production, where a proxy has taken the TLS off.
 SITE = {
-    "DEBUG": "0",
-    "SECRET_KEY": secrets.token_urlsafe(50),
-    "ADDRESS_HASH_KEY": secrets.token_urlsafe(50),
-    "SITE_URL": f"https://{_hooks.HOST}",
-    "ALLOWED_HOSTS": _hooks.HOST,
-    "TRUSTED_PROXIES": "1",
     "EMAIL_URL": f"anymail+mailgun://key@mg.example.org?webhook_signing_key={_hooks.MAILGUN_KEY}",
     "WEBHOOK_SECRET": _hooks.SECRET,
-    "DATABASE_URL": os.environ["DATABASE_URL"],
 }
 
 # Some are uncertain, and what is said of them settles them.
@@ -63,7 +49,8 @@ UPDATE digests_delivery SET state = CASE WHEN id % 200 = 0 THEN 'uncertain' ELSE
 def main() -> None:
     """Measure reports one by one, then in batches, then as fast as possible."""
     copies = sent()
-    with site() as (port, web), worker() as settling:
+    # For events alone: the letters that follow from some would go to a real provider.
+    with _site.web(SITE) as (port, web), _site.worker(SITE, queues="webhooks", concurrency=1) as settling:
         place = Place(port, web, settling)
         events = _hooks.said(copies, RATE * SECONDS)
         place.measure("one by one", events, _hooks.mailgun(events), RATE)
@@ -130,39 +117,6 @@ def _settled(newest: int) -> float:
             sys.exit(f"After {SETTLE_SECONDS:.0f} seconds there are events that are not settled.")
         time.sleep(0.05)
     return time.perf_counter() - began
-
-
-@contextlib.contextmanager
-def site() -> Iterator[tuple[int, psutil.Process]]:
-    """The web server as `bin/run` starts it in production."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    with _program(processes.web(port, host="127.0.0.1", workers=WORKERS)) as process:
-        for _ in range(600):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            time.sleep(0.1)
-        time.sleep(3)
-        yield port, process
-
-
-@contextlib.contextmanager
-def worker() -> Iterator[psutil.Process]:
-    """A worker for events alone: the letters that follow from some would go to a real provider."""
-    with _program([*processes.worker(), "-Q", "webhooks", "-c", "1"]) as process:
-        time.sleep(5)
-        yield process
-
-
-@contextlib.contextmanager
-def _program(command: Sequence[str]) -> Iterator[psutil.Process]:
-    command = [sys.executable, "-m", *command]
-    with subprocess.Popen(command, env=os.environ | SITE, stdout=sys.stderr, start_new_session=True) as process:
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":

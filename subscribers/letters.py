@@ -19,8 +19,13 @@ def queue(
     """
     letter = Letter.objects.create(kind=kind, subscriber=subscriber, due_at=now, created_at=now)
     _about([letter], [list(subscriptions)])
-    tasks.send_letter.delay_on_commit(letter.pk)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
+    wake(letter_id=letter.pk)
     return letter
+
+
+def wake(*, letter_id: int) -> None:
+    """Wake a worker for one letter once the transaction commits; one that is not there is nobody's loss."""
+    tasks.send_letter.delay_on_commit(letter_id)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
 
 
 def queue_many(*, kind: Letter.Kind, subscriptions: Sequence[Subscription], now: datetime) -> list[Letter]:

@@ -86,7 +86,7 @@ def _too_old(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
         return render(request, "subscribers/preferences_expired.html", status=410)
     now, address = timezone.now(), addresses.normalise(subscriber.address)
     ip = doors.evidence(request, source="").ip
-    if throttle.preferences(address=address, ip=ip, now=now) is throttle.Verdict.WELCOME:
+    if throttle.preferences(address=address, ip=ip, now=now):
         preferences.mail_link(subscriber=subscriber, now=now)
     return doors.SeeOther(reverse("preferences_sent"))
 

@@ -80,22 +80,25 @@ def subscribe_again(*, subscription: Subscription, evidence: consent.Evidence, n
     )
 
 
-def mail_link(*, subscriber: Subscriber, now: datetime) -> None:
+def mail_link(*, subscriber: Subscriber, now: datetime) -> Letter:
     """Mail a fresh preferences link to its owner."""
     with transaction.atomic():
-        letters.queue(kind=Letter.Kind.PREFERENCES, subscriber=subscriber, now=now)
+        return letters.queue(kind=Letter.Kind.PREFERENCES, subscriber=subscriber, now=now)
 
 
-def request_link(*, address: addresses.Address, now: datetime) -> None:
-    """Mail a preferences link if this address has a subscriber.
+def request_link(*, address: addresses.Address, now: datetime, dry_run: bool = False) -> None:
+    """Mail a preferences link if this address has a subscriber and this is no `dry_run`.
 
-    For any other address the same is done and then undone, so that the caller
-    learns nothing either way, not even from the time that it takes.
+    Otherwise the same is done, to the commit and the worker's call, and nothing of it is kept, so that
+    the caller learns nothing, not even from the time that it takes.
     """
     with transaction.atomic():
-        is_known = Subscriber.objects.filter(address_key=address.key).exists()
-        mail_link(subscriber=signup.mailbox(address=address, locale="", now=now), now=now)
-        transaction.set_rollback(not is_known)
+        with transaction.atomic():
+            is_known = Subscriber.objects.filter(address_key=address.key).exists()
+            letter = mail_link(subscriber=signup.mailbox(address=address, locale="", now=now), now=now)
+            transaction.set_rollback(dry_run or not is_known)
+        if dry_run or not is_known:
+            letters.wake(letter_id=letter.pk)
 
 
 def _lock_confirmed(subscription: Subscription) -> Subscriber:

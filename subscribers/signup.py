@@ -33,7 +33,12 @@ class Confirmation:
 
 
 def request(
-    *, address: addresses.Address, newsletter_cadences: Wishes, evidence: consent.Evidence, now: datetime
+    *,
+    address: addresses.Address,
+    newsletter_cadences: Wishes,
+    evidence: consent.Evidence,
+    now: datetime,
+    dry_run: bool = False,
 ) -> None:
     """Note that somebody asked for these newsletters at this address, and have a letter ask its owner.
 
@@ -42,33 +47,30 @@ def request(
     asked for, and older confirm links are stale. One that is confirmed stays as
     it is, and its letter says so. The letter decides itself, when it is sent,
     whether the address is suppressed.
+
+    `dry_run` does the same work, to the commit and the worker's call, and keeps
+    nothing: over a limit the answer takes as long as any other.
     """
     if not newsletter_cadences:
         raise NothingRequested("Name at least one newsletter.")
     with transaction.atomic():
-        subscriber = mailbox(address=address, locale=evidence.locale, now=now)
-        subscriptions = _mark_requested(subscriber, newsletter_cadences, now)
-        acts = [
-            _act(subscriber, newsletter, ConsentEvent.Kind.REQUESTED, cadence=cadence)
-            for newsletter, cadence in newsletter_cadences
-        ]
-        consent.append(acts=acts, evidence=evidence, now=now)
-        waiting = [row for row in subscriptions if row.state == Subscription.State.PENDING]
-        kind = Letter.Kind.CONFIRM if waiting else Letter.Kind.ALREADY
-        letters.queue(kind=kind, subscriber=subscriber, subscriptions=waiting or subscriptions, now=now)
+        with transaction.atomic():
+            letter = _request(address, newsletter_cadences, evidence, now)
+            transaction.set_rollback(dry_run)
+        if dry_run:
+            letters.wake(letter_id=letter.pk)
 
 
-def rehearse(
-    *, address: addresses.Address, newsletter_cadences: Wishes, evidence: consent.Evidence, now: datetime
-) -> None:
-    """Do all the work of `request` and keep nothing of it.
-
-    For an address that asks too often: the answer takes as long as any other, so
-    that its time does not tell that somebody asked for the same mailbox before.
-    """
-    with transaction.atomic():
-        request(address=address, newsletter_cadences=newsletter_cadences, evidence=evidence, now=now)
-        transaction.set_rollback(True)
+def _request(address: addresses.Address, wishes: Wishes, evidence: consent.Evidence, now: datetime) -> Letter:
+    subscriber = mailbox(address=address, locale=evidence.locale, now=now)
+    subscriptions = _mark_requested(subscriber, wishes, now)
+    acts = [
+        _act(subscriber, newsletter, ConsentEvent.Kind.REQUESTED, cadence=cadence) for newsletter, cadence in wishes
+    ]
+    consent.append(acts=acts, evidence=evidence, now=now)
+    waiting = [row for row in subscriptions if row.state == Subscription.State.PENDING]
+    kind = Letter.Kind.CONFIRM if waiting else Letter.Kind.ALREADY
+    return letters.queue(kind=kind, subscriber=subscriber, subscriptions=waiting or subscriptions, now=now)
 
 
 def mailbox(*, address: addresses.Address, locale: str, now: datetime) -> Subscriber:

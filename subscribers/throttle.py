@@ -46,7 +46,7 @@ return 0
 
 
 def signup(*, address: addresses.Address, ip: str | None, now: datetime) -> bool:
-    """Whether this sign-up is within the limits; it counts for its mailbox, its networks, its mail provider and the whole site.
+    """Whether this sign-up is within the limits of its mailbox, its networks, its mail provider and the whole site.
 
     The mailbox's `signup_unanswered` ends with `answered`, the others with time only. A request
     over any limit is counted nowhere. True when Redis cannot be reached.

@@ -21,8 +21,6 @@ def subscribe(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _signup_page(request)
     form = forms.SignupForm(request.POST, now=timezone.now(), page=request.path)
-    if form.is_trapped:
-        return doors.SeeOther(reverse("subscribe_sent"))
     if not doors.is_from_here(request):
         form.add_error(None, ELSEWHERE)
     if not form.is_valid():
@@ -46,11 +44,14 @@ def _request(request: HttpRequest, form: forms.SignupForm) -> None:
         form.cleaned_data["address"],
         doors.evidence(request, source="form", page=form.page, versions=form.terms.versions, form_text=form.terms.text),
     )
-    verdict = throttle.signup(address=address, ip=evidence.ip, now=form.now)
-    if verdict is throttle.Verdict.CROWDED:
-        return
-    verb = signup.request if verdict is throttle.Verdict.WELCOME else signup.rehearse
-    verb(address=address, newsletter_cadences=form.wishes, evidence=evidence, now=form.now)
+    within_limits = throttle.signup(address=address, ip=evidence.ip, now=form.now)
+    signup.request(
+        address=address,
+        newsletter_cadences=form.wishes,
+        evidence=evidence,
+        now=form.now,
+        dry_run=not within_limits,
+    )
 
 
 @caching.public
@@ -66,8 +67,6 @@ def preferences_link(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _preferences_link_page(request)
     form = forms.AddressForm(request.POST, auto_id="preferences_%s")
-    if form.is_trapped:
-        return doors.SeeOther(reverse("preferences_sent"))
     if not doors.is_from_here(request):
         form.add_error(None, ELSEWHERE)
     if not form.is_valid():
@@ -75,8 +74,8 @@ def preferences_link(request: HttpRequest) -> HttpResponseBase:
             render(request, "subscribers/preferences_link.html", {"form": form}, status=422), referrer="same-origin"
         )
     now, address = timezone.now(), form.cleaned_data["address"]
-    if throttle.preferences(address=address, ip=privacy.client_ip(request), now=now) is throttle.Verdict.WELCOME:
-        preferences.request_link(address=address, now=now)
+    within_limits = throttle.preferences(address=address, ip=privacy.client_ip(request), now=now)
+    preferences.request_link(address=address, now=now, dry_run=not within_limits)
     return doors.SeeOther(reverse("preferences_sent"))
 
 
