@@ -7,7 +7,6 @@ from datetime import datetime
 
 from anymail.exceptions import AnymailError
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.mail import EmailMultiAlternatives
 
 from digests import archive, freezing, rendering
 from digests.models import Issue, Snapshot
@@ -53,10 +52,10 @@ def as_it_stands(*, issue: Issue, now: datetime) -> Snapshot:
     return Snapshot.objects.filter(issue=issue).first() or freezing.sketch(issue=issue, now=now)
 
 
-def _proof(issue: Issue, *, to: str, now: datetime) -> EmailMultiAlternatives:
+def _proof(issue: Issue, *, to: str, now: datetime) -> message.Letter:
     snapshot = as_it_stands(issue=issue, now=now)
     fields = {name.lower(): (name, value) for name, value in snapshot.headers}
-    mail = EmailMultiAlternatives(
+    mail = message.Letter(
         subject=PREFIX + snapshot.subject,
         body=archive.neutral_text(text=snapshot.text, issue=issue),
         from_email=fields["from"][1],

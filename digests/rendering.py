@@ -372,7 +372,8 @@ def _mailbox(raw: str) -> str:
 
 
 def _phrase(name: str) -> str:
-    """A name in front of <...>: quoted unless it is plain words (RFC 5322 3.2.5)."""
+    """A name in front of <...>: quoted unless it is plain words (RFC 5322 3.2.5); `mailkit.headers` encodes it."""
     if re.fullmatch(r"[A-Za-z0-9 ]+", name):
         return name
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"' if name.isascii() else name
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

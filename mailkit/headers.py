@@ -4,16 +4,13 @@ Text is encoded after RFC 2047 where it needs to be; addresses, Message-IDs and 
 because a mail program does not decode them there. What cannot be written safely is refused.
 """
 
-import base64
-import email
 import email.errors
-import email.policy
 import re
-from collections.abc import Mapping, Sequence
-from email.message import EmailMessage
+from collections.abc import Iterator, Mapping, Sequence
+from email.header import decode_header, make_header
 from typing import Final
 
-from mailkit import message
+from mailkit import encoded_words, header_text
 
 ADDRESS_FIELDS: Final = frozenset({"to", "from", "reply-to", "sender"})
 # Read by people: angle brackets mean nothing here, while elsewhere they hold a URL or an id.
@@ -21,25 +18,31 @@ TEXT_FIELDS: Final = frozenset({"subject", "comments", "keywords"})
 # RFC 5322 2.1.1 without the line end.
 _LONGEST_LINE: Final = 998
 _FOLD_AT: Final = 78
-_POLICY: Final = email.policy.SMTP
-# 45 octets make 60 base64 characters: with "=?utf-8?b?" and "?=" below the 75 of RFC 2047 2.
-_WORD_OCTETS: Final = 45
-
 _NAME = re.compile(r"[!-9;-~]+").fullmatch
 # No "=": two harmless neighbours could make an encoded word ("=?") together.
+_SINGLE_BLANK = re.compile(r"(?<! ) (?! )")
 _PLAIN = re.compile(r"[!-<>-~](?:[ -<>-~]*[!-<>-~])?").fullmatch
 _GLUE = re.compile(r"[!-<>-~]*").fullmatch
 _TOKEN = re.compile(r"(?:[!-;=?-~])+").fullmatch
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/^_`{|}~-]+)*").fullmatch
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _ADDR_SPEC = (
-    rf'(?!.*=\?)(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[ !#-\[\]-~]|\\[ -~])*")'
+    rf'(?![^<>]*=\?)(?:{_ATEXT}(?:\.{_ATEXT})*|"(?:[ !#-\[\]-~]|\\[ -~])*")'
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[A-Za-z0-9.:]+\])"
 )
 _ADDRESS = re.compile(_ADDR_SPEC).fullmatch
-# What email.utils.formataddr makes of a name and an address: atoms or a quoted string first.
+# One mailbox of a list: a quoted or a plain name in front of <address>, or an address alone.
 _MAILBOX = re.compile(
+    rf"""(?:(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<words>[^"(),.:;<>@\[\\\]]*))[ ]?<(?P<named>{_ADDR_SPEC})>"""
+    rf"""|(?P<bare>{_ADDR_SPEC}))(?:,[ ]*(?=[^ ,])|$)"""
+)
+# The same when nothing of it has to be encoded.
+_PLAIN_MAILBOX = re.compile(
     rf"""(?:[A-Za-z0-9!#$%&'*+/^_`{{|}}~ -]*|"(?:[ !#-<>-\[\]-~]|\\[ -~])*") <{_ADDR_SPEC}>"""
+).fullmatch
+# What a List- field holds: perhaps a name (RFC 2919), then ids or URLs in brackets.
+_LISTED = re.compile(
+    r"""(?:(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<words>[^"<>]*))[ ])?(?P<rest><[!-;=?-~]+>(?:,[ ]?<[!-;=?-~]+>)*)"""
 ).fullmatch
 
 
@@ -85,37 +88,103 @@ class SlottedField:
         pieces = self._pieces.copy()
         for index, slot, kind in self._slots:
             value = values[slot]
-            pieces[index] = value if kind == "text" else _structured(self._name, kind, value)
+            if kind == "phrase":
+                pieces[index] = _quoted(value)
+            else:
+                pieces[index] = value if kind == "text" else _structured(self._name, kind, value)
         return encode(self._name, "".join(pieces))
 
 
+def mailbox(*, name: str, address: str) -> str:
+    """A name and an address as the value of an address field, in any script: `encode` writes it as ASCII."""
+    if not name:
+        return address
+    return f"{name if _ATOMS(name) else _quoted(name)} <{address}>"
+
+
 def encode(name: str, value: str) -> bytes:
-    """A whole field, folded, with its line end. Raises `UnsafeValue`."""
+    """A whole field, folded, with its line end. Raises `UnsafeValue`.
+
+    No line is longer than 78 octets, or than 76 with an encoded word in it, unless a single word is.
+    """
     _check_name(name)
     _check_text(name, value)
-    if name.lower() in ADDRESS_FIELDS:
-        return _encode_addresses(name, value)
-    if value.isascii() and "=?" not in value and value == value.strip():
-        folded = _fold(name, value)
-        if _fits(folded):
-            return folded
-        if "<" in value and name.lower() not in TEXT_FIELDS:
-            raise UnsafeValue(f"The header {name} is longer than a line may be.")
-    folded = _by_policy(name, value)
-    if _fits(folded) and _reads_back(name, value, folded):
-        return folded
-    return f"{name}: {encoded_words(value)}\r\n".encode("ascii")
+    folded = _folded(name, _units(name, value))
+    if any(len(line) > _LONGEST_LINE for line in folded.split(b"\r\n")):
+        raise UnsafeValue(f"The header {name} is longer than a line may be.")
+    return folded
 
 
-def encoded_words(value: str) -> str:
-    """`value` as RFC 2047 encoded words, one to a line: exact for any text, blanks included."""
-    chunks: list[bytes] = [b""]
-    for character in value:
-        octets = character.encode()
-        if len(chunks[-1]) + len(octets) > _WORD_OCTETS:
-            chunks.append(b"")
-        chunks[-1] += octets
-    return "\r\n ".join(f"=?utf-8?b?{base64.b64encode(chunk).decode()}?=" for chunk in chunks)
+def _units(name: str, value: str) -> list[str]:
+    """What a field is made of; a line may be broken before each unit, and a blank stands there."""
+    kind = name.lower()
+    start = len(name) + 2
+    if kind in ADDRESS_FIELDS:
+        return _address_units(name, value)
+    if kind.startswith("list-") and not _is_plain(value):
+        return _list_units(name, value)
+    bracketed = "<" in value and kind not in TEXT_FIELDS
+    if _is_plain(value) and (bracketed or not _is_crowded(value)):
+        return _SINGLE_BLANK.split(value)
+    return encoded_words.encode(value, used=start)
+
+
+def _address_units(name: str, value: str) -> list[str]:
+    units: list[str] = []
+    for phrase, address in _mailboxes(name, value):
+        units += _phrase(name, phrase, used=1 if units else len(name) + 2)
+        units.append(f"<{address}>," if phrase else f"{address},")
+    units[-1] = units[-1].removesuffix(",")
+    return units
+
+
+def _list_units(name: str, value: str) -> list[str]:
+    found = _LISTED(value)
+    if found is None:
+        raise UnsafeValue(f"The header {name} has a name and then addresses of plain ASCII in angle brackets.")
+    phrase = _unquoted(found)
+    return [*encoded_words.encode(phrase, used=len(name) + 2), *_SINGLE_BLANK.split(found["rest"])]
+
+
+def _mailboxes(name: str, value: str) -> Iterator[tuple[str, str]]:
+    """The (name, address) pairs of an address field; a name is empty where there is none."""
+    at = 0
+    while at < len(value) or not value:
+        found = _MAILBOX.match(value, at)
+        if found is None:
+            raise UnsafeValue(f"The header {name} is not a lawful e-mail address.")
+        yield _unquoted(found), found["named"] or found["bare"]
+        at = found.end()
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    quoted: str | None = found["quoted"]
+    return re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (found["words"] or "").strip()
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _folded(name: str, units: Sequence[str]) -> bytes:
+    """The field in lines, the first of them never empty: parsers differ in what they make of that."""
+    limit = _FOLD_AT - 2 if any(unit.startswith("=?") for unit in units) else _FOLD_AT
+    lines = [f"{name}:"]
+    for unit in units:
+        if len(lines[-1]) + 1 + len(unit) > limit and lines[-1] != f"{name}:":
+            lines.append("")
+        lines[-1] += f" {unit}"
+    return ("\r\n".join(lines) + "\r\n").encode("ascii")
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and "=?" not in value and value == value.strip()
+
+
+def _is_crowded(value: str) -> bool:
+    """True when some word of it would not fit into a line."""
+    return max(map(len, _SINGLE_BLANK.split(value))) > _LONGEST_LINE // 2
 
 
 def _check_name(name: str) -> None:
@@ -125,9 +194,9 @@ def _check_name(name: str) -> None:
 
 def _check_text(name: str, value: str) -> None:
     try:
-        message.check_header_text(value)
+        header_text.check_header_text(value)
         value.encode()
-    except (message.UnsafeHeaderText, UnicodeEncodeError):
+    except (header_text.UnsafeHeaderText, UnicodeEncodeError):
         sentence = f"The header {name} holds a control character or a line break; remove it."
         raise UnsafeValue(sentence) from None
 
@@ -148,36 +217,39 @@ def _structured(name: str, kind: str, value: str) -> str:
             raise UnsafeValue(f"A value for {name} must be printable ASCII without blanks or <>.")
         return value
     if kind == "phrase":
-        return _phrase(name, value)
-    if _ADDRESS(value) or _MAILBOX(value):
+        return "\r\n ".join(_phrase(name, value, used=len(name) + 2))
+    if _ADDRESS(value) or (len(value) < _FOLD_AT - len(name) and _PLAIN_MAILBOX(value)):
         return value
     return _mailbox(name, value)
 
 
 def _mailbox(name: str, value: str) -> str:
     """One address with a display name that needs encoding, or `UnsafeValue`."""
-    phrase, _, rest = value.rpartition(" <")
-    if not phrase or not rest.endswith(">") or not _ADDRESS(rest[:-1]):
-        raise UnsafeValue(f"A value for {name} is not one plain e-mail address.")
     _check_text(name, value)
+    found = list(_mailboxes(name, value))
+    if len(found) != 1 or not found[0][0]:
+        raise UnsafeValue(f"A value for {name} is not one plain e-mail address.")
+    [(phrase, address)] = found
     try:
-        parsed = _POLICY.header_factory("To", value).addresses
-    except (ValueError, LookupError, AttributeError, TypeError, email.errors.MessageError):
-        parsed = ()
-    if len(parsed) != 1 or parsed[0].addr_spec != rest[:-1]:
-        raise UnsafeValue(f"A value for {name} is not one plain e-mail address.")
-    return f"{_phrase(name, parsed[0].display_name)}\r\n <{rest[:-1]}>"
+        # `formataddr` writes a name that is not ASCII as one encoded word, however long.
+        decoded = str(make_header(decode_header(phrase))) if "=?" in phrase else phrase
+    except (email.errors.HeaderParseError, LookupError, ValueError):
+        decoded = phrase
+    return "\r\n ".join([*_phrase(name, decoded, used=len(name) + 2), f"<{address}>"])
 
 
-def _phrase(name: str, value: str) -> str:
-    """A display name: atoms as they are, other ASCII quoted, the rest as encoded words."""
-    if not value or _ATOMS(value):
-        return value
+def _phrase(name: str, value: str, *, used: int) -> list[str]:
+    """A display name in units: atoms as they are, other short ASCII quoted, the rest as encoded words."""
+    if not value:
+        return []
+    if _ATOMS(value):
+        return value.split(" ")
     _check_text(name, value)
-    if value.isascii() and "=" not in value and value == value.strip() and len(value) < _FOLD_AT:
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return encoded_words(value)
+    quoted = _quoted(value)
+    # Never folded: not every parser takes the line break out of a quoted string.
+    if _is_plain(value) and "=" not in value and used + len(quoted) < _FOLD_AT:
+        return [quoted]
+    return encoded_words.encode(value, used=used)
 
 
 def _quick_literals(name: str, pieces: Sequence[str]) -> list[str] | None:
@@ -196,14 +268,14 @@ def _quick_literals(name: str, pieces: Sequence[str]) -> list[str] | None:
                 return None
             quick[index] = literal.replace(", <", ",\r\n <")
             continue
-        encoded = _between_slots(literal, first=index == 0, last=index == len(pieces) - 1)
+        encoded = _between_slots(name, literal, first=index == 0, last=index == len(pieces) - 1)
         if encoded is None:
             return None
         quick[index] = encoded
     return quick
 
 
-def _between_slots(literal: str, *, first: bool, last: bool) -> str | None:
+def _between_slots(name: str, literal: str, *, first: bool, last: bool) -> str | None:
     head = "" if first else literal.partition(" ")[0]
     rest = literal[len(head) :]
     tail = "" if last else rest.rpartition(" ")[2]
@@ -215,47 +287,8 @@ def _between_slots(literal: str, *, first: bool, last: bool) -> str | None:
     core = middle.strip(" ")
     if core and not _PLAIN(core):
         lead, _, trail = middle.partition(core)
-        middle = lead + encoded_words(core) + trail
+        # A line of its own: nobody knows yet how long the values beside it are.
+        begin, end = ("" if first else "\r\n"), ("\r\n" if trail else "")
+        words = encoded_words.encode(core, used=len(name) + 2 if first else len(lead))
+        middle = begin + lead + "\r\n ".join(words) + end + trail
     return head + middle + tail
-
-
-def _fold(name: str, value: str) -> bytes:
-    """ASCII text, broken before single blanks so that lines stay within 78 where words allow."""
-    lines = [f"{name}:"]
-    for word in re.split(r"(?<! ) (?! )", value):
-        if len(lines[-1]) + 1 + len(word) > _FOLD_AT and lines[-1] != f"{name}:":
-            lines.append("")
-        lines[-1] += f" {word}"
-    return ("\r\n".join(lines) + "\r\n").encode("ascii")
-
-
-def _encode_addresses(name: str, value: str) -> bytes:
-    folded = _by_policy(name, value)
-    if not _fits(folded) or not _reads_back(name, value, folded):
-        raise UnsafeValue(f"The header {name} is not a lawful e-mail address.")
-    return folded
-
-
-def _by_policy(name: str, value: str) -> bytes:
-    try:
-        folded: str = _POLICY.header_factory(name, value).fold(policy=_POLICY)
-        return folded.encode("ascii")
-    except (ValueError, LookupError, AttributeError, TypeError, email.errors.MessageError):
-        # CPython's folder fails on some lawful text; the caller has an exact second way.
-        return b""
-
-
-def _fits(folded: bytes) -> bool:
-    lines = folded.split(b"\r\n")
-    return folded.endswith(b"\r\n") and all(len(line) <= _LONGEST_LINE for line in lines)
-
-
-def _reads_back(name: str, value: str, folded: bytes) -> bool:
-    """True when a parser reads exactly `value` from `folded`, without a defect."""
-    read = email.message_from_bytes(folded + b"\r\n", policy=email.policy.default)
-    wanted = value
-    if name.lower() in ADDRESS_FIELDS:
-        slow = EmailMessage()
-        slow[name] = value
-        wanted = str(slow[name])
-    return len(read.items()) == 1 and str(read[name]) == wanted and not read[name].defects and not read.defects

@@ -1,31 +1,27 @@
-"""One letter: what a header may say, and how the parts of a mail are put together.
-
-Django refuses only CR and LF in headers. Five more control characters become a
-raw newline inside `email.header`, which ends the header block early, so every
-text that reaches a header passes `check_header_text` here, whoever wrote it.
-"""
+"""One letter: how the parts of a mail to one person are put together."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.charset import QP, Charset
-from email.utils import formataddr
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.template import Context, loader
 from django.template.backends.django import Template
 
+from mailkit import headers as fields
 from mailkit import mjml
+from mailkit.header_text import UnsafeHeaderText, check_header_text, validate_header_text, without_unsafe
+
+__all__ = [
+    "Letter", "Sender", "UnsafeHeaderText", "check_address", "check_header_text", "check_headers", "letter",
+    "validate_header_text", "without_unsafe",
+]  # fmt: skip
 
 # Quoted-printable whatever the text: no server on the way needs 8BITMIME, and no line is too long.
 UTF8 = Charset("utf-8")
 UTF8.body_encoding = QP
-
-FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
-BIDI_CONTROLS = frozenset(map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
 
 HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 # One mailbox as `addresses.normalise` returns it: nothing that could name a second recipient.
@@ -43,10 +39,6 @@ OWN_HEADERS = frozenset(
 )  # fmt: skip
 
 
-class UnsafeHeaderText(ValueError):
-    """The text would break, or disguise, the header that it is written into."""
-
-
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Who a mail comes from; `reply_to` may be empty, then answers go to `address`."""
@@ -56,32 +48,35 @@ class Sender:
     reply_to: str = ""
 
 
-def check_header_text(value: str) -> None:
-    """Return when `value` may stand in a mail header; otherwise raise UnsafeHeaderText.
+class Letter(EmailMultiAlternatives):
+    """Django's message with its header fields written as those of bulk mail are.
 
-    Refused: every control character (Cc), line and paragraph separators (Zl, Zp),
-    lone surrogates (Cs) and the controls that reorder text (U+202A-202E, U+2066-2069).
-    The sentence names the character and its place, and never repeats the text.
+    Django folds by `email.header`, which begins a long field with an empty line and writes lines of 77 characters.
     """
-    for position, character in enumerate(value, start=1):
-        if _is_unsafe(character):
-            raise UnsafeHeaderText(
-                f"Character {position} is invisible (U+{ord(character):04X}) and cannot be part of a mail's header. "
-                "Delete it; if the text was pasted, type that spot again."
-            )
+
+    def message(self) -> Any:  # type: ignore[override]  # the stubs are those of Django 6
+        """As Django builds it; a field's text is encoded when the message is written out."""
+        built = super().message()
+        given = {"Subject": self.subject, "From": self.from_email, **self.extra_headers}
+        if self.reply_to:
+            given["Reply-To"] = ", ".join(self.reply_to)
+        for name, value in given.items():
+            built.replace_header(name, _Field(name, str(value)))
+        return built
 
 
-def without_unsafe(value: str) -> str:
-    """The text without the characters that `check_header_text` refuses, for a line that nobody typed as one."""
-    return "".join(character for character in value if not _is_unsafe(character))
+class _Field:
+    """What `email.generator` asks of a header's value: to write itself after the name."""
 
+    def __init__(self, name: str, value: str) -> None:
+        self._value = value
+        self._written = fields.encode(name, value).decode("ascii").partition(":")[2].strip(" \r\n")
 
-def validate_header_text(value: str) -> None:
-    """`check_header_text` as a model or form validator: raises ValidationError instead."""
-    try:
-        check_header_text(value)
-    except UnsafeHeaderText as error:
-        raise ValidationError(str(error), code="unsafe_header_text") from error
+    def __str__(self) -> str:
+        return self._value
+
+    def encode(self, *, linesep: str, **_limits: Any) -> str:
+        return self._written.replace("\r\n", linesep)
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
@@ -109,7 +104,7 @@ def letter(
     sender: Sender,
     headers: Mapping[str, str],
     message_id: str,
-) -> EmailMultiAlternatives:
+) -> Letter:
     """Build the letter templates/letters/<name>/ for one person; nothing is sent.
 
     After: one To, no Cc or Bcc, a text part written for reading and an HTML part
@@ -124,10 +119,10 @@ def letter(
     check_header_text(sender.name)
     subject = _plain(f"letters/{name}/subject.txt", context).strip()
     check_header_text(subject)
-    mail = EmailMultiAlternatives(
+    mail = Letter(
         subject=subject,
         body=_plain(f"letters/{name}/body.txt", context).strip() + "\n",
-        from_email=formataddr((sender.name, sender.address)),
+        from_email=fields.mailbox(name=sender.name, address=sender.address),
         to=[to],
         reply_to=[sender.reply_to] if sender.reply_to else None,
         headers={**headers, **FIXED_HEADERS, "Message-ID": message_id},
@@ -145,7 +140,3 @@ def _plain(template_name: str, context: Mapping[str, Any]) -> str:
     if not isinstance(template, Template):
         raise TypeError("Letters are Django templates.")
     return template.template.render(Context(dict(context), autoescape=False))
-
-
-def _is_unsafe(character: str) -> bool:
-    return unicodedata.category(character) in FORBIDDEN_CATEGORIES or character in BIDI_CONTROLS

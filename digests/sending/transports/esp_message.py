@@ -190,7 +190,7 @@ def _in_ascii(value: str) -> str:
     """
     if value.isascii():
         return value
-    bracketed = value[value.find("<") :] if "<" in value else ""
+    bracketed = value[value.rfind("<") :] if "<" in value else ""
     return bracketed if bracketed.isascii() else ""
 
 
