@@ -53,7 +53,7 @@ def config(*, debug: bool) -> dict[str, object]:
             "celery": {"level": "INFO"},
             **{
                 name: {"level": "INFO"}
-                for name in ("articles", "digests", "mailkit", "newsroom", "publication", "subscribers")
+                for name in ("articles", "digests", "mailkit", "newsroom", "postal", "publication", "subscribers")
             },
         },
     }

@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "newsroom.apps.NewsroomConfig",
     "publication.apps.PublicationConfig",
     "mailkit.apps.MailkitConfig",
+    "postal.apps.PostalConfig",
     "articles.apps.ArticlesConfig",
     "subscribers.apps.SubscribersConfig",
     "digests.apps.DigestsConfig",

@@ -3,8 +3,8 @@
 import pytest
 
 from digests.sending import replies
-from digests.sending.replies import Reply
 from digests.sending.transports.base import Copy, Phase
+from postal.replies import Reply
 
 COPY = Copy(1, "uuid", "b@example.com", "r@example.com")
 
@@ -81,21 +81,3 @@ def test_what_was_lost_after_the_end_is_uncertain() -> None:
 )
 def test_the_server_s_name_for_the_copy(said: str, name: str) -> None:
     assert replies.outcome(COPY, Reply(250, said), phase=Phase.FINAL).remote_id == name
-
-
-@pytest.mark.parametrize("text", ["5.1.1x Nobody", "no 5.1.1 Nobody", "55.1.1 no"])
-def test_an_enhanced_code_stands_alone_and_first(text: str) -> None:
-    assert (Reply(550, text).enhanced, Reply(550, text).label) == ("", "550")
-
-
-@pytest.mark.parametrize(
-    ("said", "kept"),
-    [
-        ("<anna@readers.example>: no", "<(address)>: no"),
-        ('to "anna b"@readers.example, no', "to (address) no"),
-        ("one\r\ntwo\x00\u202ethree", "one two three"),
-        ("x" * 300, "x" * 200),
-    ],
-)
-def test_words_are_one_printable_line_without_an_address(said: str, kept: str) -> None:
-    assert replies.clean(said) == kept

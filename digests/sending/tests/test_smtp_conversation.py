@@ -2,9 +2,9 @@
 
 import pytest
 
-from digests.sending.replies import Reply
 from digests.sending.transports.base import Copy
 from digests.sending.transports.conversation import Attempt, Conversation
+from postal.replies import Reply
 
 PAYLOAD = b"Subject: x\r\n\r\nText\r\n"
 

@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Sequence
 
 from digests.sending import replies
-from digests.sending.replies import Reply
 from digests.sending.transports import wire
 from digests.sending.transports.base import Copy, Outcome, Phase
 from mailkit import segments
+from postal.replies import Reply
 
 SERVICE_CLOSING = 421
 

@@ -10,11 +10,11 @@ from anymail.exceptions import AnymailAPIError, AnymailError, AnymailInvalidAddr
 from anymail.message import AnymailMessage
 from django.core import mail
 
-from digests.sending import replies
 from digests.sending.transports import esp_message
 from digests.sending.transports.base import Copy, Outcome, Phase, State
 from digests.sending.transports.http_phase import Watch
 from mailkit.segments import CompiledMessage
+from postal import replies
 
 # A connection that was idle for longer may have been closed by the provider, and a request that meets
 # this would be uncertain for no good reason. Servers wait two seconds at least (gunicorn), mostly 60.

@@ -7,10 +7,10 @@ import ssl
 from dataclasses import dataclass
 from typing import Any, Self
 
-from digests.sending import replies
-from digests.sending.replies import Reply
 from digests.sending.transports import wire
 from digests.sending.transports.base import Phase
+from postal import replies
+from postal.replies import Reply
 
 
 class SessionFailed(Exception):

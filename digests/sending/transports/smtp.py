@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from digests.sending import replies
 from digests.sending.transports import porter, session, wire
 from digests.sending.transports.base import Copy, More, Needs, Outcome, Phase, nothing_more
 from digests.sending.transports.conversation import Attempt, Conversation
+from postal import replies
 
 # Octets given to the kernel at once; one TLS record, so that what may have left is known.
 _RECORD = 16384

@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Sequence
 
-from digests.sending.replies import Reply
+from postal.replies import Reply
 
 # RFC 5321 4.5.3.1.5 allows 512 octets to a line; real servers send longer ones.
 LONGEST_REPLY = 65536
