@@ -21,6 +21,7 @@ VERBS = {
     "check": ("newsroom.running.trial", "requirements.txt"),
     "test": ("newsroom.running.verify", "requirements-dev.txt"),
     "bench": ("newsroom.running.bench", "requirements-dev.txt"),
+    "lock": ("newsroom.running.lock", "requirements-dev.txt"),
 }
 
 
@@ -67,7 +68,8 @@ def install(requirements: str) -> None:
         return
     say(f"Installing the packages of {requirements} ...")
     command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
-    done = subprocess.run([*command, "--prefer-binary", "-r", str(ROOT / requirements)], check=False)
+    options = ["--require-hashes", "--prefer-binary", "-r", str(ROOT / requirements)]
+    done = subprocess.run([*command, *options], check=False)
     if done.returncode != 0:
         sys.exit("The packages could not be installed: see pip's message above; the package index must be reachable.")
     mark.write_text(wanted, encoding="ascii")
