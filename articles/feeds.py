@@ -13,7 +13,7 @@ from django.utils.feedgenerator import SyndicationFeed
 from django.utils.html import escape
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from articles import markup
+from articles import images, markup
 from articles.models import Article
 from publication import caching, urls
 from publication.models import Publication
@@ -21,6 +21,7 @@ from publication.models import Publication
 LENGTH = 30
 # What XML 1.0 cannot carry in any form; JSON is spared it as well.
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+MEDIA = {"xmlns:media": "http://search.yahoo.com/mrss/"}
 OWN_PICTURE = re.compile(r' srcset="[^"]*"| sizes="[^"]*"')
 
 
@@ -36,7 +37,8 @@ class Entry:
     authors: list[str]
     categories: list[str]
     published_at: datetime | None
-    image: str
+    image: images.Enclosure | None
+    media: dict[str, str]
 
 
 @caching.public
@@ -71,14 +73,15 @@ def json_feed(request: HttpRequest) -> HttpResponse:
 
 
 class RssFeed(feedgenerator.Rss201rev2Feed):
-    """RSS with content:encoded and dc:creator, which hold the text and the authors' names."""
+    """RSS with content:encoded, dc:creator and media:content: the text, the authors' names and the picture."""
 
     def rss_attributes(self) -> dict[str, str]:
-        """The two name spaces beside RSS's own."""
+        """The name spaces beside RSS's own."""
         return {
             **super().rss_attributes(),
             "xmlns:content": "http://purl.org/rss/1.0/modules/content/",
             "xmlns:dc": "http://purl.org/dc/elements/1.1/",
+            **MEDIA,
         }
 
     def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
@@ -87,10 +90,15 @@ class RssFeed(feedgenerator.Rss201rev2Feed):
         for name in item["names"]:
             handler.addQuickElement("dc:creator", name)
         handler.addQuickElement("content:encoded", item["html"])
+        _add_picture(handler, item)
 
 
 class AtomFeed(feedgenerator.Atom1Feed):
-    """Atom with every author, and the text as content."""
+    """Atom with every author, the text as content, and the picture."""
+
+    def root_attributes(self) -> dict[str, str]:
+        """The name space beside Atom's own."""
+        return {**super().root_attributes(), **MEDIA}
 
     def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
         """The names and the text."""
@@ -100,6 +108,21 @@ class AtomFeed(feedgenerator.Atom1Feed):
             handler.addQuickElement("name", name)
             handler.endElement("author")
         handler.addQuickElement("content", item["html"], {"type": "html"})
+        _add_picture(handler, item)
+
+
+def _add_picture(handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
+    """The lead picture with its words, by Media RSS; the enclosure beside it is Django's to write."""
+    image: images.Enclosure | None = item["image"]
+    if image is None:
+        return
+    size = {"width": str(image.width), "height": str(image.height)} if image.height else {}
+    attributes = {"url": image.url, "type": image.type, "medium": "image", "fileSize": str(image.length), **size}
+    handler.startElement("media:content", attributes)  # type: ignore[arg-type]  # as Django itself calls it
+    for name, words in item["media"].items():
+        if words:
+            handler.addQuickElement(f"media:{name}", words, {} if name == "credit" else {"type": "plain"})
+    handler.endElement("media:content")
 
 
 def _xml(kind: Callable[..., SyndicationFeed], request: HttpRequest, content_type: str) -> HttpResponse:
@@ -125,6 +148,9 @@ def _xml(kind: Callable[..., SyndicationFeed], request: HttpRequest, content_typ
             categories=entry.categories,
             names=entry.authors,
             html=entry.html,
+            image=entry.image,
+            media=entry.media,
+            enclosures=_enclosures(entry.image),
         )
     answer = HttpResponse(feed.writeString("utf-8"), content_type=content_type)
     return caching.changed_at(answer, _changed_at())
@@ -146,8 +172,15 @@ def _entry(article: Article) -> Entry:
         authors=[plain(entry.author.name) for entry in article.bylines.all()],
         categories=[plain(article.section.name), *(plain(tag.name) for tag in article.tags.all())],
         published_at=article.published_at,
-        image=urls.absolute(image.page_url) if image else "",
+        image=images.enclosure(image) if image else None,
+        media={"title": plain(image.caption), "description": plain(image.alt), "credit": plain(image.credit)}
+        if image
+        else {},
     )
+
+
+def _enclosures(image: images.Enclosure | None) -> list[feedgenerator.Enclosure]:
+    return [feedgenerator.Enclosure(image.url, str(image.length), image.type)] if image else []
 
 
 def _json_item(entry: Entry) -> dict[str, object]:
@@ -161,7 +194,7 @@ def _json_item(entry: Entry) -> dict[str, object]:
         "tags": entry.categories,
         "date_published": entry.published_at.isoformat() if entry.published_at else None,
         "date_modified": entry.article.updated_at.isoformat(),
-        "image": entry.image,
+        "image": entry.image.url if entry.image else None,
     }
     return {name: value for name, value in item.items() if value or name == "content_html"}
 

@@ -1,8 +1,9 @@
 """A story's pictures: taken in safely, kept in a few sizes, removed with their files."""
 
+import mimetypes
 import secrets
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
@@ -12,21 +13,32 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from articles.models import Article, ArticleQuerySet, Image
-from publication import pictures
+from publication import pictures, urls
 from publication.pictures import PictureRefused
 
-__all__ = ["PictureRefused", "files_of", "in_use", "remove_files", "store"]
+__all__ = ["Enclosure", "PictureRefused", "enclosure", "files_of", "in_use", "remove_files", "store"]
 
 WIDTHS = (480, 960, 1600)
 MASTER_WIDTH = 2400
+ENCLOSED_WIDTH = 1200
 FOLDER = "images"
+
+
+class Enclosure(NamedTuple):
+    """A picture's file as RSS and Atom describe one; `length` is in bytes."""
+
+    url: str
+    type: str
+    length: int
+    width: int
+    height: int
 
 
 def store(*, image: Image, upload: IO[Any] | bytes, actor: User | None) -> Image:
     """Take `upload` in as the picture of `image`, whose words are set, and save the row.
 
-    After: a file encoded anew under a name that tells nothing, and JPEG and WebP
-    renditions of WIDTHS, none larger than the picture. Files that the row had
+    After: a file encoded anew under a name that tells nothing, and JPEG and WebP renditions of
+    those WIDTHS that the picture has, and of its own where that is below the largest. Files that the row had
     before are removed on commit. On failure: PictureRefused, and no file is left.
     """
     master, smaller = pictures.clean_in_sizes(upload, max_width=MASTER_WIDTH, widths=WIDTHS, formats=("JPEG", "WEBP"))
@@ -66,6 +78,22 @@ def remove_files(names: list[str]) -> None:
     """Delete stored files; one that is gone already is no fault."""
     for name in names:
         default_storage.delete(name)
+
+
+def enclosure(image: Image) -> Enclosure:
+    """The picture as a feed names it: with a whole address, its type, and its bytes (0 when the file is gone)."""
+    name, width = image.file_for(ENCLOSED_WIDTH)
+    try:
+        length = default_storage.size(name)
+    except OSError:
+        length = 0
+    return Enclosure(
+        url=urls.absolute(default_storage.url(name)),
+        type=mimetypes.guess_type(name)[0] or "image/jpeg",
+        length=length,
+        width=width,
+        height=round(image.height * width / image.width) if image.width else 0,
+    )
 
 
 def in_use(image: Image) -> ArticleQuerySet:

@@ -17,6 +17,7 @@ from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from articles import captions
 from articles.models import Article, Image
 from mailkit import html as mailkit_html
 from mailkit.html import MarkupRefused, Rendered
@@ -71,7 +72,8 @@ def _with_figures(markdown: str) -> str:
 
     def figure(found: re.Match[str]) -> str:
         image = pictures[int(found["pk"])]
-        context = {"image": image, "alt": found["alt"] or image.alt, "caption": found["caption"] or image.caption}
+        caption = captions.caption_before(caption=found["caption"] or image.caption, credit=image.credit)
+        context = {"image": image, "alt": found["alt"] or image.alt, "caption": caption}
         # One line: a blank line would end the raw HTML block.
         return f"\n\n{' '.join(render_to_string('articles/_figure.html', context).split())}\n\n"
 

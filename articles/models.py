@@ -8,13 +8,13 @@ from typing import ClassVar
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
-from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Left
 from django.urls import reverse
 from django.utils import timezone
 
+from articles.picture_model import Picture
 from mailkit import message
 
 # PostgreSQL refuses a search vector above 1 MB; this much of a text stays below it in any script.
@@ -81,24 +81,9 @@ class Author(models.Model):
         return reverse("author", args=[self.slug])
 
 
-class Image(models.Model):
-    """A picture with what a reader who cannot see it, or who asks whose it is, must be told."""
+class Image(Picture):
+    """A picture in the library, by its number."""
 
-    # No ImageField: it decodes uploads in the web process. `articles.images.store` is the door.
-    file = models.FileField(
-        "picture", upload_to="images/", help_text="JPEG, PNG, WebP or GIF, at most 10 MB and 40 megapixels."
-    )
-    alt = models.CharField(
-        "alternative text",
-        max_length=300,
-        help_text="Say what the picture shows, for readers who cannot see it.",
-    )
-    caption = models.CharField(max_length=400, blank=True, help_text="The line under the picture.")
-    credit = models.CharField(
-        max_length=200, blank=True, help_text="Photographer and agency, such as “Jane Roe/Agency”."
-    )
-    width = models.PositiveIntegerField(default=0, editable=False)
-    height = models.PositiveIntegerField(default=0, editable=False)
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
@@ -107,9 +92,6 @@ class Image(models.Model):
         on_delete=models.SET_NULL,
         related_name="+",
     )
-    renditions = models.JSONField(
-        default=dict, editable=False, help_text="Format -> width -> stored file; made at upload."
-    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -117,30 +99,6 @@ class Image(models.Model):
 
     def __str__(self) -> str:
         return self.alt
-
-    def url_for(self, width: int) -> str:
-        """The smallest rendition at least `width` pixels wide, or the widest; a JPEG, which every program shows."""
-        made: dict[str, str] = self.renditions.get("jpeg", {})
-        widths = sorted(map(int, made))
-        if not widths:
-            return self.file.url
-        fitting = next((each for each in widths if each >= width), widths[-1])
-        return default_storage.url(made[str(fitting)])
-
-    @property
-    def page_url(self) -> str:
-        """The picture for a page, where a browser does not choose from `page_srcset`."""
-        return self.url_for(960)
-
-    @property
-    def page_srcset(self) -> str:
-        """What a browser chooses from; every browser that knows srcset knows WebP."""
-        return self.srcset("webp")
-
-    def srcset(self, kind: str = "jpeg") -> str:
-        """Every rendition of a format with its width, as the srcset attribute wants it."""
-        made: dict[str, str] = self.renditions.get(kind, {})
-        return ", ".join(f"{default_storage.url(made[width])} {width}w" for width in sorted(made, key=int))
 
 
 class ArticleQuerySet(models.QuerySet["Article"]):

@@ -24,6 +24,7 @@ from django.template import loader
 from django.utils import dateformat
 from django.utils.html import escape
 
+from articles import captions
 from articles.models import Article, Image
 from digests import links
 from digests.models import Issue, IssueItem
@@ -224,7 +225,7 @@ def _story(item: IssueItem) -> Story:
 
 
 def _picture(image: Image) -> Picture:
-    note = " ".join(filter(None, [image.caption, f"Picture: {image.credit}" if image.credit else ""]))
+    note = captions.note(caption=image.caption, credit=image.credit)
     return Picture(src=_whole(image.url_for(1200)), thumbnail=_whole(image.url_for(480)), alt=image.alt, note=note)
 
 

@@ -45,8 +45,9 @@ def answer(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], byt
 
 
 def _fitting_widths(picture: Image.Image, widths: list[int]) -> list[int]:
-    """Nothing is enlarged; a picture narrower than all of them is kept at its own width."""
-    return [width for width in widths if width < picture.width] or [picture.width]
+    """Those that the picture has, and its own where that is between two of them: nothing is enlarged or wasted."""
+    own = min(picture.width, max(widths, default=picture.width))
+    return sorted({own, *(width for width in widths if width <= picture.width)})
 
 
 def _encoded(picture: Image.Image, wanted: str) -> tuple[dict[str, Any], bytes]:

@@ -61,7 +61,7 @@ def clean_in_sizes(
 ) -> tuple[CleanPicture, list[CleanPicture]]:
     """As `clean`, and the same picture at each of `widths` in each of `formats`.
 
-    Widths that the picture does not have are left out; if it has none of them, its own stands in.
+    Widths that the picture does not have are left out, and its own is added where it is below the largest of them.
     The file is decoded once. On failure: PictureRefused.
     """
     master, *renditions = _work(_content(file), width=max_width, widths=widths, formats=formats)

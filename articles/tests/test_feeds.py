@@ -4,6 +4,7 @@ import html
 import json
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from xml.etree import ElementTree
 
 import feedparser
@@ -41,6 +42,42 @@ def test_a_feed_reader_gets_every_part(
     assert f'href="{SITE}/articles/other/"' in text
     assert f'src="{SITE}/media/images/0a-960.jpg"' in text
     assert "srcset" not in text
+
+
+@pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom"])
+def test_the_lead_picture_is_named_with_all_that_a_reader_needs(
+    client: Client, story: StoryMaker, photograph: Image, media: Path, path: str
+) -> None:
+    story(state="published", lead_image=photograph)
+    story(state="published", lead_image=None)
+    feed = feedparser.parse(client.get(path).content)
+    assert not feed.bozo
+    [without, entry] = feed.entries
+    name = photograph.renditions["jpeg"]["1200"]
+    [enclosure] = entry.enclosures
+    assert (enclosure.href, enclosure.type) == (f"{SITE}/media/{name}", "image/jpeg")
+    assert int(enclosure.length) == (media / name).stat().st_size > 0
+    [content] = entry.media_content
+    assert (content["url"], content["type"], content["medium"]) == (enclosure.href, "image/jpeg", "image")
+    assert (content["width"], content["height"], content["filesize"]) == ("1200", "800", enclosure.length)
+    assert entry.media_credit[0]["content"] == "Jane Roe/Agency"
+    assert b"A mountain" in client.get(path).content
+    assert "media_content" not in without
+    assert not without.enclosures
+
+
+def test_the_json_feed_names_the_lead_picture(client: Client, story: StoryMaker, photograph: Image) -> None:
+    story(state="published", lead_image=photograph)
+    [item] = json.loads(client.get("/feed.json").content)["items"]
+    assert item["image"] == f"{SITE}/media/{photograph.renditions['jpeg']['1200']}"
+
+
+@pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom", "/feed.json"])
+def test_a_picture_whose_file_is_gone_breaks_no_feed(
+    client: Client, story: StoryMaker, picture: Image, path: str
+) -> None:
+    story(state="published", lead_image=picture)
+    assert b"/media/images/0a-960.jpg" in client.get(path).content
 
 
 @pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom"])

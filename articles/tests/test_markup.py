@@ -54,7 +54,7 @@ def test_a_picture_by_its_number_becomes_a_figure(picture: Image) -> None:
     assert (image["width"], image["height"]) == ("1200", "800")
     caption = figure.select_one("figcaption")
     assert caption is not None
-    assert caption.get_text(" ", strip=True) == "In May & June Jane Roe/Agency"
+    assert caption.get_text(" ", strip=True) == "In May & June. Picture: Jane Roe/Agency"
 
 
 def test_a_pictures_own_words_stand_in(picture: Image) -> None:

@@ -21,8 +21,8 @@ def stored(media: Path) -> set[str]:
 
 def test_a_picture_gets_renditions_and_a_name_that_tells_nothing(photograph: Image, media: Path) -> None:
     assert (photograph.width, photograph.height) == (1200, 800)
-    assert sorted(photograph.renditions["jpeg"], key=int) == ["480", "960"]
-    assert len(stored(media)) == 5
+    assert sorted(photograph.renditions["jpeg"], key=int) == ["480", "960", "1200"]
+    assert len(stored(media)) == 7
     with Pillow.open(media / photograph.renditions["webp"]["480"]) as small:
         assert (small.format, small.size) == ("WEBP", (480, 320))
     with Pillow.open(media / photograph.renditions["jpeg"]["960"]) as large:
@@ -33,7 +33,28 @@ def test_the_fitting_rendition_is_chosen(photograph: Image) -> None:
     assert photograph.url_for(100).endswith("-480.jpg")
     assert photograph.url_for(480).endswith("-480.jpg")
     assert photograph.url_for(600).endswith("-960.jpg")
-    assert photograph.url_for(5000).endswith("-960.jpg")
+    assert photograph.url_for(5000).endswith("-1200.jpg")
+
+
+@pytest.mark.parametrize(
+    ("width", "renditions"),
+    [
+        (200, [200]),
+        (480, [480]),
+        (481, [480, 481]),
+        (960, [480, 960]),
+        (1_599, [480, 960, 1_599]),
+        (1_600, [480, 960, 1_600]),
+        (1_601, [480, 960, 1_600]),
+        (3_000, [480, 960, 1_600]),
+    ],
+)
+def test_a_picture_has_each_size_that_it_is_large_enough_for(
+    media: Path, db: None, width: int, renditions: list[int]
+) -> None:
+    kept = images.store(image=Image(alt="Dot"), upload=png(width, 20), actor=None)
+    assert sorted(map(int, kept.renditions["jpeg"])) == sorted(map(int, kept.renditions["webp"])) == renditions
+    assert kept.page_srcset.count(",") == len(renditions) - 1
 
 
 def test_a_small_picture_is_not_enlarged(media: Path, db: None) -> None:
@@ -92,7 +113,7 @@ def test_a_new_file_takes_the_old_ones_place(
     old = stored(media)
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]  # pytest-django's fixture
         images.store(image=photograph, upload=png(500, 400), actor=paul)
-    assert len(stored(media)) == 3
+    assert len(stored(media)) == 5
     assert not stored(media) & old
 
 

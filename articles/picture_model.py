@@ -1,0 +1,70 @@
+"""A picture's file, its sizes and its words: what `articles.models.Image` is made of."""
+
+from django.core.files.storage import default_storage
+from django.db import models
+
+from articles import captions
+
+
+class Picture(models.Model):
+    """A picture with what a reader who cannot see it, or who asks whose it is, must be told."""
+
+    # No ImageField: it decodes uploads in the web process. `articles.images.store` is the door.
+    file = models.FileField(
+        "picture", upload_to="images/", help_text="JPEG, PNG, WebP or GIF, at most 10 MB and 40 megapixels."
+    )
+    alt = models.CharField(
+        "alternative text",
+        max_length=300,
+        help_text="Say what the picture shows, for readers who cannot see it.",
+    )
+    caption = models.CharField(max_length=400, blank=True, help_text="The line under the picture.")
+    credit = models.CharField(
+        max_length=200, blank=True, help_text="Photographer and agency, such as “Jane Roe/Agency”."
+    )
+    width = models.PositiveIntegerField(default=0, editable=False)
+    height = models.PositiveIntegerField(default=0, editable=False)
+    renditions = models.JSONField(
+        default=dict, editable=False, help_text="Format -> width -> stored file; made at upload."
+    )
+
+    class Meta:
+        abstract = True
+
+    def file_for(self, width: int) -> tuple[str, int]:
+        """The smallest rendition at least `width` pixels wide, or the widest: its stored name and its width."""
+        made: dict[str, str] = self.renditions.get("jpeg", {})
+        widths = sorted(map(int, made))
+        if not widths:
+            return str(self.file.name), self.width
+        fitting = next((each for each in widths if each >= width), widths[-1])
+        return made[str(fitting)], fitting
+
+    def url_for(self, width: int) -> str:
+        """The address of `file_for` that width: a JPEG, which every program shows."""
+        return default_storage.url(self.file_for(width)[0])
+
+    @property
+    def caption_line(self) -> str:
+        """The caption as it stands before the credit, if there is one."""
+        return captions.caption_before(caption=self.caption, credit=self.credit)
+
+    @property
+    def credit_line(self) -> str:
+        """Whose the picture is, in words."""
+        return captions.credit_line(self.credit)
+
+    @property
+    def page_url(self) -> str:
+        """For a page, where a browser does not choose from `page_srcset`."""
+        return self.url_for(960)
+
+    @property
+    def page_srcset(self) -> str:
+        """What a browser chooses from; every browser that knows srcset knows WebP."""
+        return self.srcset("webp")
+
+    def srcset(self, kind: str = "jpeg") -> str:
+        """Every rendition of a format with its width, as the srcset attribute wants it."""
+        made: dict[str, str] = self.renditions.get(kind, {})
+        return ", ".join(f"{default_storage.url(made[width])} {width}w" for width in sorted(made, key=int))
