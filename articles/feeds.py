@@ -13,7 +13,7 @@ from django.utils.feedgenerator import SyndicationFeed
 from django.utils.html import escape
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from articles import images, markup
+from articles import elsewhere, images
 from articles.models import Article
 from publication import caching, urls
 from publication.models import Publication
@@ -22,7 +22,6 @@ LENGTH = 30
 # What XML 1.0 cannot carry in any form; JSON is spared it as well.
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 MEDIA = {"xmlns:media": "http://search.yahoo.com/mrss/"}
-OWN_PICTURE = re.compile(r' srcset="[^"]*"| sizes="[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ def _entry(article: Article) -> Entry:
         url=urls.absolute(article.get_absolute_url()),
         title=plain(article.headline),
         summary=plain(article.summary),
-        html=plain(_away_from_home(markup.shown(article))),
+        html=plain(elsewhere.in_feed(article)),
         authors=[plain(entry.author.name) for entry in article.bylines.all()],
         categories=[plain(article.section.name), *(plain(tag.name) for tag in article.tags.all())],
         published_at=article.published_at,
@@ -202,12 +201,6 @@ def _json_item(entry: Entry) -> dict[str, object]:
 def _identity(article: Article) -> str:
     """Stays the same when the address changes, so that no reader sees a story twice (RFC 4151)."""
     return f"tag:{settings.SITE_HOST},{article.created_at:%Y-%m-%d}:article/{article.pk}"
-
-
-def _away_from_home(html: str) -> str:
-    """The stored HTML for a reader elsewhere: addresses on this site become whole."""
-    whole = re.sub(r'(src|href)="/(?!/)', rf'\1="{settings.SITE_URL}/', html)
-    return OWN_PICTURE.sub("", whole)
 
 
 def plain(text: str) -> str:

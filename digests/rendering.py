@@ -24,7 +24,7 @@ from django.template import loader
 from django.utils import dateformat
 from django.utils.html import escape
 
-from articles import captions
+from articles import captions, elsewhere
 from articles.models import Article, Image
 from digests import links
 from digests.models import Issue, IssueItem
@@ -48,6 +48,7 @@ WORD_JOINER = "\u2060"  # invisible, and no control character: it may stand in a
 
 WIDTH = 76
 RULE = "-" * WIDTH
+COLUMN = 576  # pixels: the sheet's 640 without its padding, as base.mjml has them
 SUBJECT_LENGTH = 200  # what a snapshot keeps
 PREHEADER_LENGTH = 150
 # Inboxes fill their preview line with whatever follows; this keeps the masthead out of it.
@@ -84,6 +85,7 @@ class Picture:
     """A story's picture as it stands in a mail: whole addresses of its renditions."""
 
     src: str
+    width: int
     thumbnail: str
     alt: str
     note: str
@@ -220,13 +222,19 @@ def _story(item: IssueItem) -> Story:
         section=article.section.name,
         byline=article.byline,
         picture=_picture(article.lead_image) if article.lead_image else None,
-        body_html=re.sub(r'((?:href|src)=")/(?!/)', rf"\1{settings.SITE_URL}/", article.body_html),
+        body_html=elsewhere.in_mail(article, width=COLUMN),
     )
 
 
 def _picture(image: Image) -> Picture:
     note = captions.note(caption=image.caption, credit=image.credit)
-    return Picture(src=_whole(image.url_for(1200)), thumbnail=_whole(image.url_for(480)), alt=image.alt, note=note)
+    return Picture(
+        src=_whole(image.url_for(1200)),
+        width=min(COLUMN, image.width or COLUMN),
+        thumbnail=_whole(image.url_for(480)),
+        alt=image.alt,
+        note=note,
+    )
 
 
 def _whole(url: str) -> str:
@@ -305,7 +313,8 @@ def _held(story: Story, vault: Vault, *, whole: bool) -> dict[str, Any]:
     held["body"] = vault.html(_inlined(story.body_html)) if whole else ""
     picture = story.picture
     held["picture"] = picture and {
-        name: vault.text(getattr(picture, name)) for name in ("src", "thumbnail", "alt", "note")
+        "width": picture.width,
+        **{name: vault.text(getattr(picture, name)) for name in ("src", "thumbnail", "alt", "note")},
     }
     return held
 

@@ -164,7 +164,7 @@ class Reader:
         href = node.attributes.get("href", "")
         if node.attributes.get("class") == "footnote-backref":
             return ""
-        if not href or href.startswith("#"):
+        if not href or href.startswith("#") or node.attributes.get("class") == "footnote-ref":
             return text
         shown = SPACES.sub(" ", text.replace("\x00", " ")).strip()
         if shown in {"", href, href.removeprefix("mailto:")}:

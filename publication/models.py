@@ -107,7 +107,7 @@ class Publication(models.Model):
         """How wide the logo is when it stands 48 pixels high in a mail. A lost file stops no mail."""
         try:
             return max(24, min(280, round(48 * self.logo.width / self.logo.height)))
-        except (OSError, ValueError, ZeroDivisionError):
+        except (OSError, TypeError, ValueError, ZeroDivisionError):
             return 120
 
     def sender(self) -> message.Sender:

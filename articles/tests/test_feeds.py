@@ -41,7 +41,8 @@ def test_a_feed_reader_gets_every_part(
     text = entry.content[0].value
     assert f'href="{SITE}/articles/other/"' in text
     assert f'src="{SITE}/media/images/0a-960.jpg"' in text
-    assert "srcset" not in text
+    sizes = f'srcset="{SITE}/media/images/0a-480.jpg 480w, {SITE}/media/images/0a-960.jpg 960w"'
+    assert sizes in html.unescape(answer.content.decode())
 
 
 @pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom"])
