@@ -1,28 +1,23 @@
-"""What a bounce says: that the mailbox is not there, that we are not wanted, or "not now".
+"""What a bounce means for a copy and its reader: lost for good, lost this time, or the address with it.
 
-Only the first may suppress an address. Providers mix the three, so the enhanced status code
-(RFC 3463) that the receiving server gave decides before the provider's own word does.
+Whose fault it is, is `postal.verdicts`' to say. What a provider makes of it counts only where the
+receiving server's own words and codes do not tell: providers mix "no such mailbox", "not wanted" and
+"not now" under one word.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from anymail.signals import RejectReason
 
-# RFC 3463, RFC 7505: subject and detail of the permanent codes that speak of the address itself.
-# Every other 5.x.x is about the message, the way there or our reputation (5.7.x).
-MAILBOX_CODES: Final = frozenset({"1.1", "1.2", "1.3", "1.6", "1.10", "2.1"})
-# What may be mended without us, however final the server's word: a full mailbox or system (2.2, 3.1),
-# a system that takes no mail now (3.2), and every fault on the way there (4.x: no answer, no route, a
-# loop, time over). Mailgun suppresses nobody for these, Amazon SES calls them transient, and Microsoft's
-# 5.4.1 means a stranger as well as a block. One is forgiven; in a row, for long enough, they suppress.
-SOFT_CODES: Final = frozenset({"2.2", "3.1", "3.2"})
-SOFT_SUBJECTS: Final = ("4.",)
+from digests import payloads
+from postal import verdicts
+from postal.verdicts import Judgement, Verdict
+
 SOFT_REASONS: Final = frozenset({RejectReason.TIMED_OUT})
 
-# Anymail's reason -> whether it is about the mailbox, when no code says more.
+# Anymail's reason -> whether it is about the mailbox, when nothing says more.
 MAILBOX_REASONS: Final[Mapping[str, bool]] = {
     RejectReason.INVALID: True,
     RejectReason.BOUNCED: True,
@@ -32,57 +27,40 @@ MAILBOX_REASONS: Final[Mapping[str, bool]] = {
     RejectReason.OTHER: False,
 }
 
-# provider -> where its payload says that a bounce is soft, which Anymail's one word "bounced" hides:
-# a dotted path and the values that mean "not now".
-SOFT_WORDS: Final[Mapping[str, tuple[str, frozenset[object]]]] = {
-    "amazon_ses": ("bounce.bounceType", frozenset({"Transient", "Undetermined"})),
-    "brevo": ("event", frozenset({"soft_bounce"})),
-    "mailersend": ("type", frozenset({"activity.soft_bounced"})),
-    "mailjet": ("hard_bounce", frozenset({False})),
-    "mandrill": ("event", frozenset({"soft_bounce"})),
-    "postmark": ("Type", frozenset({"SoftBounce"})),
-    "sendgrid": ("type", frozenset({"blocked"})),
-    # https://support.sparkpost.com/docs/deliverability/bounce-classification-codes
-    "sparkpost": ("msys.message_event.bounce_class", frozenset({"20", "21", "22", "23", "24", "40", "60", "70"})),
-    "unisender_go": ("delivery_info.delivery_status", frozenset({"err_mailbox_full"})),
-}
-
-# Not part of a longer dotted number, which would be an IP address.
-_CODE = re.compile(r"(?<![\d.])([45])\.(\d{1,3}\.\d{1,3})(?!\.?\d)")
-
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """`hard`: this copy will not arrive. `about_mailbox`: no copy ever will."""
+    """`hard`: this copy will not arrive. `about_mailbox`: no copy ever will, so the address is suppressed."""
 
     hard: bool
     about_mailbox: bool
 
 
+GONE: Final = Bounce(hard=True, about_mailbox=True)
+REFUSED: Final = Bounce(hard=True, about_mailbox=False)
 SOFT: Final = Bounce(hard=False, about_mailbox=False)
 
 
-def judge(*, provider: str, reject_reason: str | None, said: str, payload: object) -> Bounce:
-    """What a bounce means; `said` is the server's answer, `payload` the provider's own event.
+def of(judgement: Judgement) -> Bounce:
+    """What follows from whose fault it is."""
+    if judgement.verdict.is_soft:
+        return SOFT
+    return GONE if judgement.verdict is Verdict.GONE else REFUSED
 
-    Never raises, whatever the payload looks like. In doubt the address is kept.
+
+def judge(*, provider: str, reject_reason: str | None, said: str, described: str = "", payload: object) -> Bounce:
+    """What a provider's bounce means; `said` is the receiving server's answer, `payload` the provider's own event.
+
+    `described` is how the provider explains its word. Never raises, whatever the payload looks like. In
+    doubt the address is kept.
     """
-    code = _CODE.search(said)
-    if code and (code[1] == "4" or code[2] in SOFT_CODES or code[2].startswith(SOFT_SUBJECTS)):
+    judgement = verdicts.judge(words=said)
+    if judgement.verdict is not Verdict.UNKNOWN:
+        return of(judgement)
+    if payloads.is_soft(provider=provider, payload=payload) or reject_reason in SOFT_REASONS:
         return SOFT
-    # 5.0.0 says no more than "no".
-    if code and code[2] != "0.0":
-        return Bounce(hard=True, about_mailbox=code[2] in MAILBOX_CODES)
-    if _is_soft_word(provider, payload) or reject_reason in SOFT_REASONS:
-        return SOFT
-    return Bounce(hard=True, about_mailbox=MAILBOX_REASONS.get(reject_reason or "", False))
-
-
-def _is_soft_word(provider: str, payload: object) -> bool:
-    path, words = SOFT_WORDS.get(provider, ("", frozenset()))
-    value = payload
-    for key in path.split("."):
-        if not isinstance(value, Mapping):
-            return False
-        value = value.get(key)
-    return isinstance(value, str | int) and value in words
+    if not MAILBOX_REASONS.get(reject_reason or "", False):
+        return REFUSED
+    # "Bounced" is a provider's word for many things: its own explanation may still say that it is not this.
+    explained = verdicts.judge(words=described).verdict
+    return SOFT if explained.is_soft else REFUSED if explained is Verdict.OURS else GONE

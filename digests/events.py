@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from anymail.signals import EventType
+from anymail.signals import EventType, RejectReason
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests import bounces, statements
+from digests import bounces, payloads, statements
+from digests.bounces import Bounce
 from digests.models import DeliveryEvent
 from mailkit import addresses
 
@@ -144,8 +145,9 @@ def uuids_in(message_id: str) -> list[uuid.UUID]:
 def _row(event: TrackingEvent, provider: str, now: datetime) -> dict[str, object] | None:
     """The event as it is stored; empty for a kind that is of no concern, None for one that cannot be read."""
     try:
-        if event.event_type in KINDS:
-            return _facts(event, provider, now)
+        kind = _kind(event, provider)
+        if kind is not None:
+            return _facts(event, kind, provider, now)
         log.info("%s reported %s, which changes nothing", provider, _text(event.event_type, 40))
     except Exception:
         log.exception("an event of %s could not be read", provider)
@@ -153,11 +155,22 @@ def _row(event: TrackingEvent, provider: str, now: datetime) -> dict[str, object
     return {}
 
 
-def _facts(event: TrackingEvent, provider: str, now: datetime) -> dict[str, Any]:
+def _kind(event: TrackingEvent, provider: str) -> Kind | None:
+    """What happened, in our words; None for what is of no concern."""
+    kind = KINDS.get(event.event_type)
+    if kind in {None, Kind.HARD_BOUNCE}:
+        told = payloads.readers_act(provider=provider, payload=event.esp_event)
+        if told is None and event.event_type == EventType.REJECTED and event.reject_reason == RejectReason.UNSUBSCRIBED:
+            told = Kind.UNSUBSCRIBE
+        return told or kind
+    return kind
+
+
+def _facts(event: TrackingEvent, happened: Kind, provider: str, now: datetime) -> dict[str, Any]:
     said = f"{event.mta_response or ''} {event.description or ''}".strip()
-    kind, about_mailbox = KINDS[event.event_type], False
+    kind, about_mailbox = happened, False
     if kind == Kind.HARD_BOUNCE:
-        bounce = bounces.judge(provider=provider, reject_reason=event.reject_reason, said=said, payload=event.esp_event)
+        bounce = _bounce(event, provider)
         kind, about_mailbox = (kind if bounce.hard else Kind.SOFT_BOUNCE), bounce.about_mailbox
     return {
         "provider": provider[:40],
@@ -167,11 +180,24 @@ def _facts(event: TrackingEvent, provider: str, now: datetime) -> dict[str, Any]
         "remote_id": _text(event.message_id, 200, masked=False),
         "address_hash": _address_hash(event.recipient),
         "about_mailbox": about_mailbox,
-        "gave_up": KINDS[event.event_type] == Kind.HARD_BOUNCE,
+        "gave_up": happened == Kind.HARD_BOUNCE,
         "description": _text(said, 300),
         "occurred_at": _occurred_at(event, now),
         "received_at": now,
     }
+
+
+def _bounce(event: TrackingEvent, provider: str) -> Bounce:
+    """What a bounce means: read already (`returns.arrivals`), or as the provider tells of it."""
+    if isinstance(event.esp_event, Bounce):
+        return event.esp_event
+    return bounces.judge(
+        provider=provider,
+        reject_reason=event.reject_reason,
+        said=str(event.mta_response or ""),
+        described=str(event.description or ""),
+        payload=event.esp_event,
+    )
 
 
 def _event_id(event: TrackingEvent, provider: str) -> str:

@@ -1,7 +1,10 @@
 """What comes back without a provider: bounces, complaints and "please take me off", as mail.
 
 verp       the return path of each copy, signed, so that a notice names the copy it is about
-notices    a mail -> what it reports (RFC 3464, 5965, 6533, and prose), or that it reports nothing
+mime       mails of strangers, taken apart
+reports    delivery reports for machines (RFC 3464, 6533), as they are really written
+prose      notices for people: who wrote them, and what they say
+notices    a mail -> what it reports, or that it reports nothing
 arrivals   a notice -> the same `events` as a provider's webhook, or an unsubscribe
 mailbox    fetches the mails, over `imap` or `pop3`
 lmtp       takes them from a mail server on the same machine or network

@@ -15,12 +15,13 @@ from email import utils
 from enum import Enum, auto
 from typing import Final
 
-from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
+from anymail.signals import AnymailTrackingEvent, EventType
 
-from digests import events, settling
+from digests import bounces, events, settling
 from digests.models import Delivery, DeliveryEvent
 from digests.returns import notices, verp
-from digests.returns.notices import Kind, Notice
+from digests.returns.notices import Notice
+from digests.returns.reports import Fate, Kind
 from mailkit import addresses
 from subscribers import consent, links, signup
 from subscribers.models import Letter, Subscriber
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # What is said of one copy more often than this is noise, or somebody filling our tables.
 MOST_EVENTS_PER_COPY: Final = 20
+# Octets in which the headers of a mail are looked for.
+_HEAD: Final = 32 * 1024
 
 _WORDS: Final[Mapping[Kind, str]] = {
     Kind.FAILED: EventType.BOUNCED,
@@ -69,7 +72,7 @@ def take(*, raw: bytes, envelope_to: str = "", now: datetime) -> Arrival:
     `envelope_to` is the address it was delivered to, where the door knows it. Whatever the mail
     holds, nothing is raised; a database that is away raises, and then nothing has changed.
     """
-    notice = notices.read(raw)
+    notice = notices.read(raw, is_addressed=_is_addressed(raw, envelope_to))
     if notice is None:
         return Arrival.IGNORED
     if notice.kind is Kind.ASKED_TO_LEAVE:
@@ -94,6 +97,13 @@ def _leave(notice: Notice, now: datetime) -> Arrival:
     evidence = consent.Evidence(basis="asked for by mail")
     signup.unsubscribe(subscription=subscription, evidence=evidence, reason="mail", now=now)
     return Arrival.LEFT
+
+
+def _is_addressed(raw: bytes, envelope_to: str) -> bool:
+    """Whether the mail came to a return path of ours: by its envelope, or by the headers that keep it."""
+    head = raw[:_HEAD].replace(b"\r\n", b"\n").partition(b"\n\n")[0].decode("ascii", "replace")
+    tokens = [token for text in (envelope_to, head) for token in verp.tokens_in(text)]
+    return any(verp.read(token) for token in tokens[:10])
 
 
 def _identify(notice: Notice, envelope_to: str) -> uuid.UUID | None:
@@ -126,28 +136,36 @@ def _record(notice: Notice, subject: _Subject, now: datetime) -> Arrival:
 
 
 def _event(notice: Notice, subject: _Subject, now: datetime) -> AnymailTrackingEvent:
-    said, reason = notice.said, RejectReason.INVALID if notice.nobody else RejectReason.OTHER
-    if notice.kind is Kind.FAILED and not _is_about(notice, subject.reader):
+    fate = _fate(notice, subject.reader)
+    said, bounce = fate.words, bounces.of(fate.judgement)
+    if fate.kind is Kind.FAILED and not _is_about(fate, subject.reader):
         # The reader forwards mail to a mailbox that refuses it; the address that we know may be fine.
-        said, reason = "refused by another mailbox than the reader's", RejectReason.OTHER
+        said, bounce = "refused by another mailbox than the reader's", bounces.REFUSED
     return AnymailTrackingEvent(
-        event_type=_WORDS[notice.kind],
-        event_id=_event_id(notice, subject),
+        event_type=_WORDS[fate.kind],
+        event_id=_event_id(notice, fate, subject),
         timestamp=_occurred_at(notice, subject, now),
         # A letter has no row that metadata could name; its uuid is found in the message id.
         message_id=str(subject.uuid),
         metadata={events.METADATA_KEY: str(subject.uuid)},
         # Never the address that the notice names: it could be anybody's.
         recipient=None,
-        reject_reason=reason,
-        mta_response=said,
-        esp_event={},
+        mta_response=f"{fate.status} {said}".strip(),
+        # What it means was read with all of the notice at hand.
+        esp_event=bounce,
     )
 
 
-def _is_about(notice: Notice, reader: Subscriber | None) -> bool:
+def _fate(notice: Notice, reader: Subscriber | None) -> Fate:
+    """What became of the mail for the reader; a notice that is no delivery report has no words for it."""
+    if not notice.fates:
+        return Fate(notice.kind)
+    return notice.fate_of(lambda address: reader is not None and _hash(address) == reader.address_hash)
+
+
+def _is_about(fate: Fate, reader: Subscriber | None) -> bool:
     """Whether the reader's own address bounced, as far as the notice says which one did."""
-    named = [_hash(one) for one in notice.recipients]
+    named = [_hash(one) for one in fate.recipients]
     return reader is None or not any(named) or reader.address_hash in named
 
 
@@ -158,10 +176,10 @@ def _hash(address: str) -> str:
         return ""
 
 
-def _event_id(notice: Notice, subject: _Subject) -> str:
+def _event_id(notice: Notice, fate: Fate, subject: _Subject) -> str:
     """The same notice about the same copy is one event, by whichever door and however often it comes."""
-    essence = notice.message_id or f"{notice.date}\n{notice.said}"
-    return hashlib.sha256(f"{essence}\n{subject.uuid.hex}\n{notice.kind.name}".encode(errors="replace")).hexdigest()
+    essence = notice.message_id or f"{notice.date}\n{fate.status} {fate.words}"
+    return hashlib.sha256(f"{essence}\n{subject.uuid.hex}\n{fate.kind.name}".encode(errors="replace")).hexdigest()
 
 
 def _occurred_at(notice: Notice, subject: _Subject, now: datetime) -> datetime:

@@ -172,9 +172,9 @@ def test_one_that_the_database_refuses_keeps_out_no_other(
     """Nothing is known that would get so far; if something does, it must not cost a thousand others."""
     facts = events._facts
 
-    def overlook(event: events.TrackingEvent, provider: str, moment: datetime) -> dict[str, object]:
+    def overlook(event: events.TrackingEvent, kind: events.Kind, provider: str, moment: datetime) -> dict[str, object]:
         bad = {"kind": "news"} if event.event_id == "bad" else {}
-        return facts(event, provider, moment) | bad
+        return facts(event, kind, provider, moment) | bad
 
     monkeypatch.setattr(events, "_facts", overlook)
     batch = [copies.said("delivered", sent, event_id=name) for name in ("good", "bad", "fine")]

@@ -111,10 +111,10 @@ def test_a_fault_of_our_own_stops_no_other_mail(
 ) -> None:
     real = notices.read
 
-    def stumble(raw: bytes) -> notices.Notice | None:
+    def stumble(raw: bytes, *, is_addressed: bool) -> notices.Notice | None:
         if b"stumble" in raw:
             raise ZeroDivisionError
-        return real(raw)
+        return real(raw, is_addressed=is_addressed)
 
     monkeypatch.setattr(notices, "read", stumble)
     raw = [b"Subject: stumble\r\n\r\n", mails.mail("postfix_gone", copy)]

@@ -4,8 +4,10 @@ import pytest
 
 from digests.models import Delivery
 from digests.returns import notices
-from digests.returns.notices import Kind, Notice
+from digests.returns.notices import Notice
+from digests.returns.reports import Fate, Kind
 from digests.returns.tests import mails
+from postal.verdicts import Verdict
 
 
 def read(raw: bytes) -> Notice:
@@ -23,39 +25,51 @@ def changed(name: str, *changes: tuple[str, str]) -> Notice:
     return read(raw)
 
 
+def fate(name: str, *changes: tuple[str, str]) -> Fate:
+    (only,) = changed(name, *changes).fates
+    return only
+
+
 DIAGNOSIS = "smtp; 550 5.7.1 Service unavailable; client host blocked"
 
 
 @pytest.mark.parametrize(
-    ("status", "diagnosis", "said"),
+    ("status", "diagnosis", "verdict"),
     [
-        ("5.0.0", "smtp; 550 5.1.1 rejected", "550 5.1.1 rejected 5.0.0"),
-        ("5.2.1", "smtp; 550 5.1.1 rejected", "5.2.1 550 5.1.1 rejected"),
-        ("5.1.1 (no such user)", "rejected", "5.1.1 rejected"),
-        ("no", "smtp; rejected", "rejected"),
-        ("15.1.10", "smtp;", ""),
+        # The reader's server is believed before the relay that reports, and its words before its codes.
+        ("5.0.0", "smtp; 550 5.1.1 rejected", Verdict.GONE),
+        ("5.1.1", "smtp; 550 5.7.1 rejected", Verdict.OURS),
+        ("5.1.1", "smtp; 550 your address is on our block list", Verdict.OURS),
+        ("5.1.1", "smtp; 552 mailbox over quota", Verdict.FULL),
+        ("5.1.1", "smtp; 451 no such user, try again later", Verdict.PASSING),
+        ("4.4.7", "smtp; 550 no such user", Verdict.GONE),
+        ("5.7.1", "smtp; 550 no such user", Verdict.GONE),
+        # Where it says nothing, the relay's word counts.
+        ("5.1.1", "smtp; 550 no", Verdict.GONE),
+        ("5.1.1 (no such user)", "", Verdict.GONE),
+        ("no", "smtp; no", Verdict.UNKNOWN),
+        ("15.1.10", "smtp;", Verdict.UNKNOWN),
     ],
 )
-def test_the_more_telling_code_stands_first(status: str, diagnosis: str, said: str) -> None:
-    """The first is judged by; x.0.0 says no more than "no"."""
+def test_the_readers_server_is_believed_before_the_relay(status: str, diagnosis: str, verdict: Verdict) -> None:
     changes = ("Status: 5.0.0", f"Status: {status}"), (f"Diagnostic-Code: {DIAGNOSIS}", f"Diagnostic-Code: {diagnosis}")
-    assert changed("postfix_generic_but_coded", *changes).said == said
+    assert fate("postfix_generic_but_coded", *changes).judgement.verdict is verdict
 
 
 def test_of_a_notice_in_prose_only_what_it_says_of_the_address_counts() -> None:
     """Neither its long beginning nor the mail that it returns, in which anything may stand."""
     reason, begins = "Sorry, no mailbox here by that name. (#5.1.1)", "I'm afraid I wasn't able"
-    told = changed(
+    told = fate(
         "qmail",
         (begins, "Blah 5.7.1. \n" * 100 + begins),
         (reason, "Not now, it has no room. (#5.2.2)"),
         ("Subject: What happened", "Subject: No such user, 5.1.1"),
         ("The first story.", "There is no such user, 5.1.1, in our first story."),
     )
-    assert told.said.startswith("anna@readers.example>: Not now, it has no room. (#5.2.2)")
-    assert "5.7.1" not in told.said
-    assert "5.1.1" not in told.said
-    assert not told.nobody
+    assert told.words.startswith("anna@readers.example>: Not now, it has no room. (#5.2.2)")
+    assert "5.7.1" not in told.words
+    assert "5.1.1" not in told.words
+    assert told.judgement.verdict is Verdict.FULL
 
 
 WARNING = """From: Mail Delivery System <Mailer-Daemon@exim.example>
@@ -91,7 +105,7 @@ def test_a_warning_in_prose_is_no_bounce() -> None:
 def test_an_address_may_be_written_in_letters_or_their_numbers(written: str, address: str) -> None:
     lines = ("Final-Recipient: rfc822; anna@readers.example", f"Final-Recipient: {written}")
     without = ("Original-Recipient: rfc822;anna@readers.example\r\n", "")
-    assert changed("postfix_gone", lines, without).recipients == ((address,) if address else ())
+    assert fate("postfix_gone", lines, without).recipients == ((address,) if address else ())
 
 
 def test_a_report_inside_a_mail_that_was_forwarded_is_nobodys_report() -> None:

@@ -24,7 +24,7 @@ EFFECTS = {
     "exchange_365_policy": POLICY,
     "exim": GONE,
     "exim_prose": GONE,
-    "exim_unrouteable": POLICY,
+    "exim_unrouteable": LOST,
     "gmail": GONE,
     "outlook_jmrp": ANGRY,
     "postfix_delayed": LATER,
@@ -105,10 +105,18 @@ def test_a_mailbox_that_someone_forwards_to_is_not_the_readers(
     assert not suppression.is_suppressed("victim@strangers.example")
 
 
-def test_of_several_fates_in_one_report_the_mildest_counts(copy: Delivery, now: datetime) -> None:
-    raw = mails.mail("postfix_gone", copy)
-    other = (
-        b"Diagnostic-Code: smtp; 250 ok\r\n\r\nFinal-Recipient: rfc822; b@x.example\r\nAction: delayed\r\nStatus: 4.4.1"
+OTHER = b"Diagnostic-Code: smtp; 250 ok\r\n\r\nFinal-Recipient: rfc822; b@x.example\r\nAction: delayed\r\nStatus: 4.4.1"
+
+
+def test_of_several_recipients_the_readers_own_fate_counts(copy: Delivery, now: datetime) -> None:
+    raw = mails.mail("postfix_gone", copy).replace(b"Remote-MTA: dns; mx.readers.example", OTHER, 1)
+    arrivals.take(raw=raw, now=now)
+    assert DeliveryEvent.objects.get().kind == "hard_bounce"
+
+
+def test_of_several_strangers_fates_the_mildest_counts(copy: Delivery, now: datetime) -> None:
+    raw = mails.mail("postfix_gone", copy, reader="c@x.example").replace(
+        b"Remote-MTA: dns; mx.readers.example", OTHER, 1
     )
-    arrivals.take(raw=raw.replace(b"Remote-MTA: dns; mx.readers.example", other, 1), now=now)
+    arrivals.take(raw=raw, now=now)
     assert DeliveryEvent.objects.get().kind == "soft_bounce"

@@ -6,6 +6,7 @@ from digests.sending import replies
 from digests.sending.transports.base import Copy, Phase
 from postal.replies import Reply
 
+ABOUT_READER = "5.2.2 5.7.2 5.7.13 5.7.17 5.7.18 5.7.124 5.7.129 5.7.133 5.7.134 5.7.135 5.7.136"
 COPY = Copy(1, "uuid", "b@example.com", "r@example.com")
 
 
@@ -36,9 +37,9 @@ def test_it_speaks_of_us(said: str) -> None:
     [
         "550", "550 5.1.1 unknown", "550 5.0.0 no", "551 5.1.6 moved", "554 5.4.4 unrouteable",
         # As some say it to those who write to nobody.
-        "550 5.1.1 no such user; see our dkim and spf rules", "550 5.1.10 relay denied to a reader who is not here",
+        "550 5.1.1 no such user; see our dkim and spf rules",
         # The reader's, though a code or a class beside it would be ours.
-        *(f"552 {code} no" for code in replies.ABOUT_READER_ENHANCED),
+        *(f"552 {code} no" for code in ABOUT_READER.split()),
         # Words that only sound like ours.
         "550 the relayed reader is away",
     ],
@@ -49,13 +50,33 @@ def test_it_speaks_of_the_reader(said: str) -> None:
     assert (refused.state, refused.about_us) == ("rejected", False)
 
 
-def test_the_reader_codes_that_no_rule_covers_are_known() -> None:
-    wanted = "5.2.2 5.7.2 5.7.13 5.7.17 5.7.18 5.7.124 5.7.129 5.7.133 5.7.134 5.7.135 5.7.136"
-    assert set(replies.ABOUT_READER_ENHANCED) == set(wanted.split())
+@pytest.mark.parametrize(
+    "said",
+    ["550 5.1.1 <anna@x.example>: User unknown", "550 No such user", "550 5.5.0 mailbox unavailable", "553 5.1.3 no"],
+)
+@pytest.mark.parametrize("phase", [Phase.RCPT, Phase.DATA, Phase.FINAL])
+def test_the_readers_mailbox_is_gone(said: str, phase: Phase) -> None:
+    code, _, text = said.partition(" ")
+    refused = replies.outcome(COPY, Reply(int(code), text), phase=phase)
+    assert (refused.state, refused.about_us, refused.is_gone) == ("rejected", False, True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "550 5.7.1 rejected", "550 5.1.1 blocked, see our block list", "552 5.2.2 Mailbox full", "550 refused",
+        "554 no", "550 5.1.1 relay access denied", "450 4.1.1 User unknown", "421 no such user",
+        "550 mailbox temporarily unavailable",
+    ],
+)  # fmt: skip
+def test_the_readers_mailbox_may_be_there(said: str) -> None:
+    code, _, text = said.partition(" ")
+    assert not replies.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT).is_gone
 
 
 def test_an_answer_to_mail_names_no_reader() -> None:
-    assert replies.outcome(COPY, Reply(550, "5.1.1 no"), phase=Phase.MAIL).about_us
+    refused = replies.outcome(COPY, Reply(550, "5.1.1 no such user"), phase=Phase.MAIL)
+    assert (refused.about_us, refused.is_gone) == (True, False)
 
 
 @pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.FINAL}))

@@ -53,7 +53,8 @@ class Outcome(NamedTuple):
     uncertain   it may have: nobody but an event or an operator may say more
 
     `about_us` is true when the refusal speaks of the sender (credentials, policy, size), not of
-    this reader: it feeds the breaker and marks no reader as bounced, whatever `state` is.
+    this reader: it feeds the breaker and marks no reader as bounced, whatever `state` is. `is_gone` is
+    true when the reader's own server says that the mailbox does not exist.
     `code` is the SMTP or HTTP code with the enhanced one, such as "550 5.7.26", or empty.
     """
 
@@ -65,6 +66,7 @@ class Outcome(NamedTuple):
     remote_id: str = ""
     about_us: bool = False
     retry_after: int | None = None
+    is_gone: bool = False
 
     @property
     def unreachable(self) -> bool:
