@@ -22,6 +22,7 @@ from articles.models import Article, Correction, ReleaseHorizon, Revision
 from articles.refusals import NotAllowed, NotReady, PublishingError, SlugTaken, WrongState
 from mailkit import message
 from mailkit.html import MarkupRefused, Rendered
+from publication import database_clock
 
 __all__ = [
     "WINDOW_LOCK", "MarkupRefused", "NotAllowed", "NotReady", "PublishingError", "SlugTaken", "WrongState",
@@ -144,21 +145,25 @@ def render_again(*, stories: Iterable[Article], now: datetime) -> int:
     return done
 
 
-def close_window(*, end: datetime) -> None:
-    """For composing: from here to the end of the transaction no story can be released at or before `end`.
+@transaction.atomic
+def close_window(*, end: datetime) -> datetime:
+    """For composing: once this is committed, no story can be released at or before the instant that it returns.
 
-    Call it inside the transaction that gathers the stories up to `end`. It waits
-    for releases that are under way; a story published later is stamped after `end`.
+    That is `end`, or the database's own time where `end` is still to come: a window that was closed
+    ahead of it would keep the stories of the time between out of every digest. It waits for releases
+    that are under way; a story published later is stamped after the window.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WINDOW_LOCK])
+    end = database_clock.not_ahead(moment=end)
     _row, created = ReleaseHorizon.objects.get_or_create(pk=HORIZON, defaults={"closed_until": end})
     if not created:
         ReleaseHorizon.objects.filter(pk=HORIZON).update(closed_until=Greatest(F("closed_until"), end))
+    return end
 
 
 def _enter_window(now: datetime) -> datetime:
-    """Wait while a window is composed; return the instant at which a story may be released."""
+    """Wait while a window is closed; return the instant at which a story may be released."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [WINDOW_LOCK])
     horizon = ReleaseHorizon.objects.filter(pk=HORIZON).first()

@@ -12,9 +12,8 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from articles.models import Article
 from digests import freezing
-from digests.models import Issue, Snapshot
+from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import tasks
 
 State = Issue.State
@@ -25,28 +24,23 @@ class NotAllowed(Exception):
     """The issue is not in a state that allows this; str() is a sentence for a person."""
 
 
-@transaction.atomic
 def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when: datetime | None = None) -> Issue:
     """Freeze a draft and let it leave at `when`, or at the hour set on it, or at once.
 
-    What is approved is what leaves: the snapshot is made here. `actor` None: the newsletter
-    approves by itself, and stories that were withdrawn meanwhile stay out by themselves. A person
+    What is approved is what leaves: the snapshot is made here, before the issue is locked. `actor` None:
+    the newsletter approves by itself, and stories that were withdrawn meanwhile are left out. A person
     is told of them. Raises NotAllowed for anything but a draft, and freezing's own errors.
     """
-    locked = Issue.objects.select_for_update().get(pk=issue.pk)
-    if locked.state != State.DRAFT:
-        raise NotAllowed(f"Only a draft can be approved; this issue is {locked.get_state_display().lower()}.")
+    current = Issue.objects.get(pk=issue.pk)
+    _check_draft(current)
     if actor is not None:
-        _check_public(locked)
-    freezing.freeze(issue=locked, now=now)
-    locked.state = State.SCHEDULED
-    locked.state_reason = ""
-    locked.approved_by_id = actor.pk if actor else None
-    locked.approved_at = now
-    locked.scheduled_for = when or locked.scheduled_for or now
-    locked.save(update_fields=["state", "state_reason", "approved_by", "approved_at", "scheduled_for", "updated_at"])
-    if locked.scheduled_for <= now:
-        tasks.hint_wake(locked.pk)
+        _check_public(current)
+    for prepared in freezing.attempts(issue=issue, now=now):
+        try:
+            _approve(issue, prepared, actor, now, when)
+        except freezing.Outdated:
+            continue
+        break
     issue.refresh_from_db()
     return issue
 
@@ -83,9 +77,42 @@ def cancel(*, issue: Issue, reason: str, now: datetime) -> Issue:
     return issue
 
 
+@transaction.atomic
+def _approve(
+    issue: Issue,
+    prepared: freezing.Prepared | None,
+    actor: AbstractBaseUser | None,
+    now: datetime,
+    when: datetime | None,
+) -> None:
+    locked = Issue.objects.select_for_update().get(pk=issue.pk)
+    _check_draft(locked)
+    if actor is not None:
+        _check_public(locked)
+    freezing.keep(issue=locked, prepared=prepared, now=now)
+    locked.state = State.SCHEDULED
+    locked.state_reason = ""
+    locked.approves_itself = False
+    locked.approved_by_id = actor.pk if actor else None
+    locked.approved_at = now
+    locked.scheduled_for = when or locked.scheduled_for or now
+    locked.save(
+        update_fields=[
+            "state", "state_reason", "approves_itself", "approved_by", "approved_at", "scheduled_for", "updated_at",
+        ]
+    )  # fmt: skip
+    if locked.scheduled_for <= now:
+        tasks.hint_wake(locked.pk)
+
+
+def _check_draft(issue: Issue) -> None:
+    if issue.state != State.DRAFT:
+        raise NotAllowed(f"Only a draft can be approved; this issue is {issue.get_state_display().lower()}.")
+
+
 def _check_public(issue: Issue) -> None:
     """Nobody approves a list of stories of which one has gone: they would not get what they saw."""
-    gone = issue.items.filter(included=True).exclude(article__in=Article.objects.all().published())
+    gone = IssueItem.objects.filter(issue=issue).gone()
     if (item := gone.select_related("article").first()) is not None:
         raise NotAllowed(f"“{item.article}” is not public any more. Leave it out, look again, and approve.")
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from django.db.models import QuerySet
 from django.utils.html import escape
 
-from digests.models import Issue, Snapshot
+from digests import material
+from digests.models import Issue, IssueItem, Snapshot
 from mailkit import segments
 from subscribers import links
 from subscribers.models import Newsletter
@@ -21,6 +22,12 @@ def issues(*, newsletter: Newsletter) -> QuerySet[Issue]:
         .select_related("newsletter", "snapshot")
         .order_by("-number")
     )
+
+
+def stories(*, issue: Issue) -> QuerySet[IssueItem]:
+    """The stories of the issue that are public, in its order."""
+    places = IssueItem.objects.filter(issue=issue).public()
+    return places.select_related("article__section").defer(*material.BODIES)
 
 
 def web_html(*, snapshot: Snapshot) -> str:

@@ -2,12 +2,16 @@
 
 A line is a newsletter's issues of one kind and cadence. Windows of a line touch: each starts where the
 one before ended, so a story is in exactly one of them, whatever the clock did.
+
+The lock that publishing waits for is held only while a window is closed. The stories of a closed window
+cannot become more, so they are gathered under the lock of their own line, and approving, which renders
+the issue, holds no lock at all.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -18,12 +22,14 @@ from articles import publishing
 from articles.models import Article, ArticleQuerySet
 from digests import approval, calendar, freezing
 from digests.models import Issue, IssueItem
+from publication import database_clock
 from subscribers.models import Cadence, CadenceOffer, Newsletter
 
 log = logging.getLogger(__name__)
 
 # How old a story may be that a digest makes up for.
 OWED_FOR = timedelta(days=14)
+ROWS_AT_ONCE = 2_000
 EMPTY = "No story was published in this window."
 STALE = "Skipped: the clock came back too late for this run. Its stories go into the next digest."
 
@@ -48,24 +54,36 @@ class Mismatch(ComposingError):
     """The story may not stand in this issue."""
 
 
-def compose_due(*, now: datetime) -> list[Issue]:
-    """What the clock does: every digest that is due, and every story that is owed at once.
+def compose_due(*, now: datetime, approve: bool = True) -> list[Issue]:
+    """What the clock does: every digest that is due, and every story that is owed at once; the new issues.
 
     Harmless when late, early or doubled. One newsletter that cannot be composed never stops the others.
+    Without `approve`, what newsletters approve by themselves waits for the next call.
     """
-    made = []
+    now = database_clock.not_ahead(moment=now)
+    composed = []
     for run in calendar.due(now=now):
         with _others_go_on(run.newsletter):
-            made.append(
-                compose(
-                    newsletter=run.newsletter,
-                    cadence=run.cadence,
-                    period_key=run.period_key,
-                    window_end=run.window_end,
-                    now=now,
-                )
+            stale = calendar.is_stale(cadence=run.cadence, runs_at=run.window_end, now=now)
+            composed.append(
+                _gather(run.newsletter, run.cadence, key=run.period_key, end=run.window_end, now=now, stale=stale)
             )
-    return made + compose_instant(now=now)
+    composed += _gather_instant(now)
+    if approve:
+        approve_waiting(now=now)
+    return _refreshed(composed)
+
+
+def approve_waiting(*, now: datetime) -> None:
+    """Approve what was composed for newsletters that wait for nobody.
+
+    A refusal leaves a draft with the reason. Composing and approving are two steps: what a process that
+    died between them left behind is found here, a minute later.
+    """
+    waiting = Issue.objects.filter(state=Issue.State.DRAFT, approves_itself=True)
+    for issue in waiting.select_related("newsletter").order_by("pk"):
+        with _others_go_on(issue.newsletter):
+            _approve(issue, now)
 
 
 def compose(*, newsletter: Newsletter, cadence: str, period_key: str, window_end: datetime, now: datetime) -> Issue:
@@ -75,8 +93,10 @@ def compose(*, newsletter: Newsletter, cadence: str, period_key: str, window_end
     the newsletter says so; or a cancelled issue with the reason, when nothing was published or the run
     is too late. On failure: NotOffered.
     """
+    now = database_clock.not_ahead(moment=now)
     stale = calendar.is_stale(cadence=cadence, runs_at=window_end, now=now)
-    return _compose(newsletter, cadence, period_key=period_key, window_end=window_end, now=now, stale=stale)
+    issue = _gather(newsletter, cadence, key=period_key, end=window_end, now=now, stale=stale)
+    return _approved(issue, now)
 
 
 def compose_new(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:
@@ -84,11 +104,11 @@ def compose_new(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue
 
     On failure: NothingNew when nothing was published since, which is also what a second click finds.
     """
-    with transaction.atomic():
-        issue = compose_now(newsletter=newsletter, cadence=cadence, now=now)
-        if issue.state == Issue.State.CANCELLED:
-            raise NothingNew(f"Nothing was published since the digest before{_last_draft(issue)}.")
-    return issue
+
+    def refuse(issue: Issue) -> ComposingError:
+        return NothingNew(f"Nothing was published since the digest before{_last_draft(issue)}.")
+
+    return _by_hand(newsletter, cadence, now, refuse)
 
 
 def compose_now(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:
@@ -98,8 +118,7 @@ def compose_now(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue
     Its period key is the instant itself, so it never takes the place of the clock's run of that day; it
     moves the window of the line on, so the clock's next digest starts where this one ends.
     """
-    key = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return _compose(newsletter, cadence, period_key=key, window_end=now, now=now, stale=False, by_hand=True)
+    return _by_hand(newsletter, cadence, now, None)
 
 
 def compose_as_of(*, newsletter: Newsletter, cadence: str, at: datetime, now: datetime) -> Issue:
@@ -110,14 +129,14 @@ def compose_as_of(*, newsletter: Newsletter, cadence: str, at: datetime, now: da
     failure: NothingYet when that time is to come and there is no story for it: a period that is written
     off as empty before it is over would keep the clock from composing it.
     """
+    now = database_clock.not_ahead(moment=now)
     run = calendar.period(offer=_digest_offer(newsletter, cadence), at=at)
-    line = Issue.objects.filter(newsletter=newsletter, kind=Issue.Kind.DIGEST, cadence=cadence)
-    is_known = line.filter(period_key=run.key).exists()
-    with transaction.atomic():
-        issue = _compose(newsletter, cadence, period_key=run.key, window_end=min(at, now), now=now, stale=False)
-        if at > now and issue.state == Issue.State.CANCELLED and not is_known:
-            raise NothingYet("No story was published for that time yet. Compose it when there is one.")
-    return issue
+
+    def refuse(_issue: Issue) -> ComposingError:
+        return NothingYet("No story was published for that time yet. Compose it when there is one.")
+
+    issue = _gather(newsletter, cadence, key=run.key, end=min(at, now), now=now, refuse=refuse if at > now else None)
+    return _approved(issue, now)
 
 
 def compose_article_issue(*, newsletter: Newsletter, article: Article, now: datetime) -> Issue:
@@ -130,18 +149,8 @@ def compose_article_issue(*, newsletter: Newsletter, article: Article, now: date
     released = article.first_published_at
     if article.state != Article.State.PUBLISHED or released is None or released <= offer.active_since:
         raise Mismatch("Only a public story that came after the cadence was offered is sent at once.")
-    with transaction.atomic():
-        issue, created = _insert(
-            newsletter=newsletter,
-            kind=Issue.Kind.ARTICLE,
-            cadence=Cadence.INSTANT,
-            period_key=f"article-{article.pk}",
-            window_end=released,
-        )
-        if created:
-            IssueItem.objects.create(issue=issue, article=article)
-            _approve_if_automatic(issue, now=now)
-    return issue
+    now = database_clock.not_ahead(moment=now)
+    return _approved(_gather_article(newsletter, article, released), now)
 
 
 def compose_instant(*, now: datetime) -> list[Issue]:
@@ -149,16 +158,10 @@ def compose_instant(*, now: datetime) -> list[Issue]:
 
     Stories older than the cadence's largest delay are left: nobody wants yesterday's news "at once".
     """
-    made = []
-    oldest = now - calendar.max_staleness(cadence=Cadence.INSTANT)
-    for offer in CadenceOffer.objects.filter(is_active=True, cadence=Cadence.INSTANT).select_related("newsletter"):
-        stories = stories_of(newsletter=offer.newsletter, start=max(oldest, offer.active_since), end=now)
-        keys = {f"article-{story.pk}": story for story in stories}
-        known = Issue.objects.filter(newsletter=offer.newsletter, kind=Issue.Kind.ARTICLE, period_key__in=keys)
-        for key in sorted(keys.keys() - set(known.values_list("period_key", flat=True))):
-            with _others_go_on(offer.newsletter):
-                made.append(compose_article_issue(newsletter=offer.newsletter, article=keys[key], now=now))
-    return made
+    now = database_clock.not_ahead(moment=now)
+    composed = _gather_instant(now)
+    approve_waiting(now=now)
+    return _refreshed(composed)
 
 
 def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime) -> ArticleQuerySet:
@@ -184,27 +187,70 @@ def is_editable(*, issue: Issue) -> bool:
     return issue.state == Issue.State.DRAFT
 
 
-def _compose(
+def _by_hand(
+    newsletter: Newsletter, cadence: str, now: datetime, refuse: Callable[[Issue], ComposingError] | None
+) -> Issue:
+    now = database_clock.not_ahead(moment=now)
+    key = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _gather(newsletter, cadence, key=key, end=now, now=now, by_hand=True, refuse=refuse)
+
+
+def _gather(
     newsletter: Newsletter,
     cadence: str,
     *,
-    period_key: str,
-    window_end: datetime,
+    key: str,
+    end: datetime,
     now: datetime,
-    stale: bool,
+    stale: bool = False,
     by_hand: bool = False,
+    refuse: Callable[[Issue], ComposingError] | None = None,
 ) -> Issue:
+    """The digest with this key, with its stories if it is made here; `refuse` has the error for one without any."""
     offer = _digest_offer(newsletter, cadence)
+    end = publishing.close_window(end=end)
     with transaction.atomic():
-        publishing.close_window(end=window_end)
+        # Digests of one line are composed one after the other: each has to see what the others have.
+        CadenceOffer.objects.select_for_update(no_key=True).get(pk=offer.pk)
         issue, created = _insert(
-            newsletter=newsletter, kind=Issue.Kind.DIGEST, cadence=cadence, period_key=period_key, window_end=window_end
+            newsletter=newsletter, kind=Issue.Kind.DIGEST, cadence=cadence, period_key=key, window_end=end
         )
         if created:
             _fill(issue, offer=offer, now=now, stale=stale)
-        if created and not by_hand:
-            _approve_if_automatic(issue, now=now)
+            if refuse is not None and issue.state == Issue.State.CANCELLED:
+                raise refuse(issue)
+            _let_approve(issue, by_hand=by_hand)
     return issue
+
+
+def _gather_article(newsletter: Newsletter, article: Article, released: datetime) -> Issue:
+    with transaction.atomic():
+        issue, created = _insert(
+            newsletter=newsletter,
+            kind=Issue.Kind.ARTICLE,
+            cadence=Cadence.INSTANT,
+            period_key=f"article-{article.pk}",
+            window_end=released,
+        )
+        if created:
+            IssueItem.objects.create(issue=issue, article=article)
+            _let_approve(issue, by_hand=False)
+    return issue
+
+
+def _gather_instant(now: datetime) -> list[Issue]:
+    composed = []
+    oldest = now - calendar.max_staleness(cadence=Cadence.INSTANT)
+    for offer in CadenceOffer.objects.filter(is_active=True, cadence=Cadence.INSTANT).select_related("newsletter"):
+        start = max(oldest, offer.active_since)
+        stories = stories_of(newsletter=offer.newsletter, start=start, end=now).only("pk", "first_published_at")
+        keys = {f"article-{story.pk}": story for story in stories}
+        issues = Issue.objects.filter(newsletter=offer.newsletter, kind=Issue.Kind.ARTICLE, period_key__in=keys)
+        known = set(issues.values_list("period_key", flat=True))
+        for story in [story for key, story in keys.items() if key not in known]:
+            with _others_go_on(offer.newsletter):
+                composed.append(_gather_article(offer.newsletter, story, story.first_published_at or now))
+    return composed
 
 
 @contextmanager
@@ -233,21 +279,20 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool) -> N
     end = issue.window_end or now
     issue.window_start = min(_line_end(issue) or offer.active_since, end)
     taken = IssueItem.objects.filter(included=True, issue__in=_line(issue)).values("article")
-    stories = list(stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end).exclude(pk__in=taken))
-    stories = [*_owed(issue, offer=offer, now=now), *stories]
+    fresh = stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end).exclude(pk__in=taken)
+    stories = [*_owed(issue, offer=offer, now=now), *fresh.values_list("pk", flat=True)]
     if stale or not stories:
         issue.state, issue.state_reason = Issue.State.CANCELLED, STALE if stale else EMPTY
     issue.save(update_fields=["window_start", "state", "state_reason", "updated_at"])
     if issue.state == Issue.State.CANCELLED:
         return
     # The newest story leads until an editor says otherwise.
-    IssueItem.objects.bulk_create(
-        IssueItem(issue=issue, article=story, position=position) for position, story in enumerate(reversed(stories))
-    )
+    places = (IssueItem(issue=issue, article_id=story, position=at) for at, story in enumerate(reversed(stories)))
+    IssueItem.objects.bulk_create(places, batch_size=ROWS_AT_ONCE)
 
 
-def _owed(issue: Issue, *, offer: CadenceOffer, now: datetime) -> list[Article]:
-    """Stories of earlier windows that no digest of this line decided, and no later window would have.
+def _owed(issue: Issue, *, offer: CadenceOffer, now: datetime) -> list[int]:
+    """Ids of stories of earlier windows that no digest of this line decided, and no later window would have.
 
     Either they stood in a digest that was cancelled before it left, after a later one had been composed; or
     they were withdrawn when their digest was composed, and are public again. Whatever stands in a digest
@@ -262,7 +307,7 @@ def _owed(issue: Issue, *, offer: CadenceOffer, now: datetime) -> list[Article]:
     cancelled = Q(pk__in=IssueItem.objects.filter(included=True, issue__in=lost).values("article"))
     back = Q(pk__in=Article.objects.all().back_between(start, end), first_published_at__gt=offer.active_since)
     stories = stories_of(newsletter=issue.newsletter, start=now - OWED_FOR, end=start)
-    return list(stories.filter(cancelled | back).exclude(pk__in=decided))
+    return list(stories.filter(cancelled | back).exclude(pk__in=decided).values_list("pk", flat=True))
 
 
 def _last_draft(issue: Issue) -> str:
@@ -283,16 +328,39 @@ def _line_end(issue: Issue) -> datetime | None:
     return end
 
 
-def _approve_if_automatic(issue: Issue, *, now: datetime) -> None:
-    """Approve for a newsletter that waits for nobody; if that is refused, leave a draft that says why."""
-    if not issue.newsletter.auto_approve or issue.state != Issue.State.DRAFT:
-        return
+def _let_approve(issue: Issue, *, by_hand: bool) -> None:
+    """Say of a new draft whether it is approved without a person."""
+    if issue.newsletter.auto_approve and not by_hand and issue.state == Issue.State.DRAFT:
+        issue.approves_itself = True
+        issue.save(update_fields=["approves_itself", "updated_at"])
+
+
+def _approved(issue: Issue, now: datetime) -> Issue:
+    """The issue, approved if it approves itself."""
+    if issue.approves_itself:
+        _approve(issue, now)
+        issue.refresh_from_db()
+    return issue
+
+
+def _approve(issue: Issue, now: datetime) -> None:
+    """Approve without a person; if that is refused, leave a draft that says why."""
     try:
-        with transaction.atomic():
-            approval.approve(issue=issue, actor=None, now=now)
-    except (approval.NotAllowed, freezing.NotFrozen) as refusal:
-        Issue.objects.filter(pk=issue.pk).update(state_reason=str(refusal)[:300])
-    issue.refresh_from_db()
+        approval.approve(issue=issue, actor=None, now=now)
+    except approval.NotAllowed:
+        return  # somebody else approved or cancelled it meanwhile
+    except freezing.Busy:
+        return  # an editor is at it; the next tick tries again
+    except freezing.NotFrozen as refusal:
+        waiting = Issue.objects.filter(pk=issue.pk, state=Issue.State.DRAFT)
+        waiting.update(approves_itself=False, state_reason=str(refusal)[:300])
+
+
+def _refreshed(issues: list[Issue]) -> list[Issue]:
+    """The issues as they are after the approval."""
+    for issue in issues:
+        issue.refresh_from_db()
+    return issues
 
 
 def _digest_offer(newsletter: Newsletter, cadence: str) -> CadenceOffer:

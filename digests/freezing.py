@@ -1,70 +1,128 @@
-"""Turns an issue into the one snapshot that is sent, shown in the archive, and proved by its hash."""
+"""Turns an issue into the one snapshot that is sent, shown in the archive, and proved by its hash.
+
+Rendering takes time, so it holds no lock: `prepare` reads and writes; `keep` locks the issue for the
+moment that it takes to see that nothing was changed meanwhile, and to store what was written.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Max
 
-from articles.models import Article
-from digests import rendering
-from digests.models import Issue, Snapshot
+from digests import material, rendering
+from digests.models import Issue, IssueItem, Snapshot
 from mailkit import segments
 from publication.models import Publication
 from subscribers.models import Newsletter
 
 EDITABLE = (Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING)
+# An issue that is edited during each of so many tries is left to its editors.
+TRIES: Final = 5
+BUSY = "Somebody is changing this issue or one of its stories at this moment. Try again in a minute."
 
 
 class NotFrozen(Exception):
     """The issue cannot be frozen; the message is a sentence that says what to do."""
 
 
-@transaction.atomic
+class Busy(NotFrozen):
+    """The issue was changed during each try; later it can be frozen."""
+
+
+class Outdated(Exception):
+    """Something was changed since the snapshot was prepared; it has to be prepared again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An unsaved snapshot, and what it was written from.
+
+    Where the issue's number in the archive belongs, it has `placeholder`: the number is given under the lock.
+    """
+
+    placeholder: int
+    content: material.Material
+    snapshot: Snapshot
+
+
 def freeze(*, issue: Issue, now: datetime) -> Snapshot:
     """Render the issue once and keep it: from here on nothing changes what readers get.
 
     After: the snapshot exists, the issue has its number in the archive, and a story that is not public
-    stands in it no more, so that a later issue may have it. Whoever asks again gets the
+    is no longer in it, so that a later issue may have it. Whoever asks again gets the
     same snapshot. On failure: NotFrozen; nothing is kept and no number is used up.
     """
+    for prepared in attempts(issue=issue, now=now):
+        try:
+            with transaction.atomic():
+                return keep(issue=issue, prepared=prepared, now=now)
+        except Outdated:
+            continue
+    raise AssertionError  # `attempts` raises Busy
+
+
+def attempts(*, issue: Issue, now: datetime) -> Iterator[Prepared | None]:
+    """Prepare the issue again each time that the one before was outdated.
+
+    None: it is frozen already. On failure: NotFrozen; Busy after TRIES.
+    """
+    for _ in range(TRIES):
+        yield prepare(issue=issue, now=now)
+    raise Busy(BUSY)
+
+
+def prepare(*, issue: Issue, now: datetime) -> Prepared | None:
+    """Write the issue as it is now; no row is locked or changed. None: it is frozen already."""
+    current = Issue.objects.select_related("newsletter").get(pk=issue.pk)
+    if Snapshot.objects.filter(issue=current).exists():
+        return None
+    _check_state(current)
+    _check_publication()
+    # No text contains this number by chance.
+    current.number = placeholder = secrets.randbelow(9 * 10**17) + 10**17
+    try:
+        content = material.load(issue=current, now=now)
+        return Prepared(placeholder, content, _written(current, content, now))
+    except rendering.RenderingError as refusal:
+        raise NotFrozen(str(refusal)) from refusal
+
+
+def keep(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot:
+    """Store what was prepared, in the caller's transaction, if the issue still is what it was then.
+
+    On failure: Outdated when it is not, NotFrozen when the issue is no longer in a state to be frozen.
+    """
     locked = Issue.objects.select_for_update(of=("self",)).select_related("newsletter").get(pk=issue.pk)
-    known = Snapshot.objects.filter(issue=locked).first()
-    if known is not None:
-        return known
-    if locked.state not in EDITABLE:
-        raise NotFrozen(f"An issue that is {locked.get_state_display().lower()} cannot be frozen.")
-    _check_house()
-    locked.number = locked.number or _next_number(locked.newsletter_id)
-    # Before it is rendered: what is withdrawn after this keeps its place, by which the engine finds it.
-    locked.items.filter(included=True).exclude(article__state=Article.State.PUBLISHED).delete()
-    snapshot = _snapshot(locked, now=now)
+    if (existing := Snapshot.objects.filter(issue=locked).first()) is not None:
+        return existing
+    if prepared is None:
+        raise Outdated
+    _check_state(locked)
+    # Before it is read again: what is withdrawn after this keeps its place, by which the engine finds it.
+    IssueItem.objects.filter(issue=locked).gone().delete()
+    number = locked.number or _next_number(locked.newsletter_id)
+    _check_unchanged(locked, prepared, now)
+    snapshot = _complete(prepared, locked, number)
     snapshot.save(force_insert=True)
+    locked.number = issue.number = number
     locked.save(update_fields=["number", "updated_at"])
-    issue.number = locked.number
     return snapshot
 
 
-def sketch(*, issue: Issue, now: datetime) -> Snapshot:
+def preview(*, issue: Issue, now: datetime) -> Snapshot:
     """What the issue's snapshot would show if it were frozen now; not compiled, and not saved.
 
     On failure: RenderingError.
     """
-    written = rendering.render(issue=issue, now=now)
-    headers = rendering.headers(issue=issue, subject=written.subject)
-    return Snapshot(
-        issue=issue,
-        subject=written.subject,
-        preheader=written.preheader,
-        html=written.html,
-        text=written.text,
-        headers=[list(pair) for pair in headers],
-        frozen_at=now,
-    )
+    return _written(issue, material.load(issue=issue, now=now), now)
 
 
 def verify(*, snapshot: Snapshot) -> bool:
@@ -82,15 +140,42 @@ def fingerprint(*, snapshot: Snapshot) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _snapshot(issue: Issue, *, now: datetime) -> Snapshot:
-    """The snapshot of the issue as it stands, not saved yet."""
+def _written(issue: Issue, content: material.Material, now: datetime) -> Snapshot:
+    written = rendering.write(content=content)
+    headers = rendering.headers(issue=issue, subject=written.subject)
+    return Snapshot(
+        issue=issue,
+        subject=written.subject,
+        preheader=written.preheader,
+        html=written.html,
+        text=written.text,
+        headers=[list(pair) for pair in headers],
+        frozen_at=now,
+    )
+
+
+def _check_unchanged(locked: Issue, prepared: Prepared, now: datetime) -> None:
+    """Compare all that the snapshot was written from with the rows as they are. On failure: Outdated."""
+    number, locked.number = locked.number, prepared.placeholder
+    content = material.load(issue=locked, now=now)
+    locked.number = number
+    headers = rendering.headers(issue=locked, subject=prepared.snapshot.subject)
+    if content != prepared.content or [list(pair) for pair in headers] != prepared.snapshot.headers:
+        raise Outdated
+
+
+def _complete(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
+    """The snapshot with its number, compiled and hashed. On failure: NotFrozen."""
+    snapshot, placeholder = prepared.snapshot, str(prepared.placeholder)
+    snapshot.issue = issue
+    snapshot.html = snapshot.html.replace(placeholder, str(number))
+    snapshot.text = snapshot.text.replace(placeholder, str(number))
+    headers = [(name, value) for name, value in snapshot.headers]
     try:
-        snapshot = sketch(issue=issue, now=now)
-        headers = [(name, value) for name, value in snapshot.headers]
         compiled = segments.compile(
             headers=headers, text=snapshot.text, html=snapshot.html, slots=rendering.SLOTS.keys()
         )
-    except (rendering.RenderingError, segments.CannotCompile) as refusal:
+    except segments.CannotCompile as refusal:
         raise NotFrozen(str(refusal)) from refusal
     snapshot.compiled = compiled.dump()
     snapshot.audience_rule = _audience_rule(issue)
@@ -103,7 +188,12 @@ def _audience_rule(issue: Issue) -> dict[str, Any]:
     return {"newsletter": issue.newsletter_id, "cadence": issue.cadence, "rule": "mailable"}
 
 
-def _check_house() -> None:
+def _check_state(issue: Issue) -> None:
+    if issue.state not in EDITABLE:
+        raise NotFrozen(f"An issue that is {issue.get_state_display().lower()} cannot be frozen.")
+
+
+def _check_publication() -> None:
     """Refuse while something is missing that every bulk mail must carry."""
     address = Publication.objects.current().postal_address.strip()
     if address in ("", Publication().postal_address):

@@ -15,6 +15,13 @@ def web_url(*, issue: Issue) -> str:
     return urls.absolute(reverse("issue", args=[issue.newsletter.slug, issue.number]))
 
 
+def stories_url(*, issue: Issue) -> str:
+    """The list of all stories of the issue; while it has no number, the newsletter's page."""
+    if issue.number is None:
+        return readers_links.newsletter_url(newsletter=issue.newsletter)
+    return urls.absolute(reverse("issue_stories", args=[issue.newsletter.slug, issue.number]))
+
+
 def article_url(*, article: Article) -> str:
     """The story's page."""
     return urls.absolute(article.get_absolute_url())

@@ -49,7 +49,7 @@ def as_it_stands(*, issue: Issue, now: datetime) -> Snapshot:
 
     On failure: RenderingError.
     """
-    return Snapshot.objects.filter(issue=issue).first() or freezing.sketch(issue=issue, now=now)
+    return Snapshot.objects.filter(issue=issue).first() or freezing.preview(issue=issue, now=now)
 
 
 def _proof(issue: Issue, *, to: str, now: datetime) -> message.Letter:

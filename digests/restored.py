@@ -54,6 +54,8 @@ def hold(*, now: datetime) -> Held:
     """
     if not witness.ask(lambda client: client.ping()):
         raise RedisAway
+    # What the clock would compose next may have left on the other side.
+    composing.compose_due(now=now, approve=False)
     with transaction.atomic():
         drafts = _reopen(now)
         under_way = Issue.objects.select_for_update().filter(state__in=[State.SENDING, State.PAUSED])
@@ -69,11 +71,18 @@ def hold(*, now: datetime) -> Held:
 
 
 def _reopen(now: datetime) -> list[Issue]:
-    """What is due becomes a draft, also what the clock would compose next: it may have left on the other side."""
-    composing.compose_due(now=now)
+    """What is due becomes a draft, and no draft approves itself."""
+    waiting = Issue.objects.select_for_update().filter(state=State.DRAFT, approves_itself=True)
+    drafts = [_hold_draft(issue) for issue in waiting.order_by("pk")]
     Issue.objects.filter(state=State.PREPARING).update(state=State.SCHEDULED)
     due = Issue.objects.filter(state=State.SCHEDULED, scheduled_for__lte=now)
-    return [approval.reopen(issue=issue, reason=LOOK_AGAIN, now=now) for issue in due.order_by("pk")]
+    return drafts + [approval.reopen(issue=issue, reason=LOOK_AGAIN, now=now) for issue in due.order_by("pk")]
+
+
+def _hold_draft(issue: Issue) -> Issue:
+    issue.approves_itself, issue.state_reason = False, LOOK_AGAIN
+    issue.save(update_fields=["approves_itself", "state_reason", "updated_at"])
+    return issue
 
 
 def _pause(issue: Issue, now: datetime) -> int:

@@ -8,5 +8,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("newsletters/", views.newsletters, name="newsletters"),
     path("newsletters/<slug:slug>/", views.newsletter, name="newsletter"),
     path("newsletters/<slug:slug>/<int:number>/", views.issue, name="issue"),
+    path("newsletters/<slug:slug>/<int:number>/stories/", views.issue_stories, name="issue_stories"),
     path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
 ]

@@ -18,6 +18,7 @@ from publication import caching
 from subscribers.models import CadenceOffer, Newsletter
 
 ISSUES_PER_PAGE = 20
+STORIES_PER_PAGE = 50
 # A mail brings its own styles, because mail programs read no style sheet. It runs nothing and loads nothing else.
 MAIL_POLICY = {
     "default-src": [NONE],
@@ -50,13 +51,33 @@ def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
 @caching.public
 def issue(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """The frozen issue as its readers got it; 410 once it was cancelled."""
+    found = _public_issue(slug, number)
+    if found.state == Issue.State.CANCELLED:
+        return _cancelled(request, found)
+    return mail_document(archive.web_html(snapshot=found.snapshot))
+
+
+@caching.public
+def issue_stories(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Every story of the issue as a headline, also those that its mail only counted; 410 once it was cancelled."""
+    found = _public_issue(slug, number)
+    if found.state == Issue.State.CANCELLED:
+        return _cancelled(request, found)
+    page = Paginator(archive.stories(issue=found), STORIES_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "digests/stories.html", {"issue": found, "newsletter": found.newsletter, "page": page})
+
+
+def _public_issue(slug: str, number: int) -> Issue:
+    """The issue, if it may be read or was cancelled. On failure: Http404."""
     everything = Issue.objects.select_related("newsletter", "snapshot")
     found = get_object_or_404(everything, newsletter__slug=slug, number=number)
-    if found.state == Issue.State.CANCELLED:
-        return render(request, "digests/cancelled.html", {"issue": found}, status=HTTPStatus.GONE)
-    if not Issue.objects.public().filter(pk=found.pk).exists():
+    if found.state != Issue.State.CANCELLED and not Issue.objects.public().filter(pk=found.pk).exists():
         raise Http404("This issue has not been sent yet.")
-    return mail_document(archive.web_html(snapshot=found.snapshot))
+    return found
+
+
+def _cancelled(request: HttpRequest, issue: Issue) -> HttpResponse:
+    return render(request, "digests/cancelled.html", {"issue": issue}, status=HTTPStatus.GONE)
 
 
 def mail_document(html: str) -> HttpResponse:

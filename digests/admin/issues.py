@@ -19,8 +19,8 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from digests import archive, composing, links, proofs, rendering, stats, views
-from digests.admin import doors, forms, panel
-from digests.models import Issue, IssueItem
+from digests.admin import doors, forms, panel, places
+from digests.models import Issue
 
 STATE_LABELS = {
     Issue.State.DRAFT.label: "info",
@@ -41,41 +41,12 @@ OF_A_LETTER = {
 }
 
 
-class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
-    """The stories in their order; one that is left out keeps its row."""
-
-    model = IssueItem
-    form = forms.Place
-    extra = 0
-    fields = ("article", "position", "included", "headline", "summary")
-    autocomplete_fields = ("article",)
-    ordering_field = "position"
-    verbose_name_plural = "Stories, in the order in which readers see them"
-
-    def has_add_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
-        """While the issue is a draft, by whoever may edit it; a letter has no stories."""
-        return self.has_change_permission(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
-        """As for adding."""
-        is_open = obj is None or (composing.is_editable(issue=obj) and obj.kind != Issue.Kind.LETTER)
-        return is_open and request.user.has_perm("digests.change_issue")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
-        """A story is left out by its tick: a row that is gone would be offered again."""
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
-        """Whoever sees the issue sees its stories."""
-        return request.user.has_perm("digests.view_issue")
-
-
 @admin.register(Issue)
 class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
     """Issues. The state is shown everywhere and edited nowhere."""
 
     form = forms.Words
-    inlines = (IssueItemInline,)
+    inlines = (places.IssueItemInline,)
     list_display = (
         "title",
         "newsletter",

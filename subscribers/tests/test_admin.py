@@ -140,7 +140,9 @@ def test_only_a_publisher_lets_issues_leave_without_approval(rita: Subscription,
     page = f"/admin/subscribers/newsletter/{newsletter.pk}/change/"
     offers = client.get(page).context["inline_admin_formsets"][0].formset
     data = {f"{offers.prefix}-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
-    words = {name: getattr(newsletter, name) for name in ("slug", "description", "time_zone", "position")}
+    words = {
+        name: getattr(newsletter, name) for name in ("slug", "description", "time_zone", "position", "stories_in_full")
+    }
     answer = client.post(page, {**data, **words, "name": "Renamed", "is_open": "on", "auto_approve": "on"})
 
     assert answer.status_code == 302

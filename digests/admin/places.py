@@ -1,0 +1,155 @@
+"""The stories of an issue in the admin: the first of them in the issue's form, all of them in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.admin import TabularInline
+from unfold.forms import PaginationInlineFormSet
+
+from digests import arranging, composing, material
+from digests.admin import forms
+from digests.models import Issue, IssueItem
+from publication.records import ReadOnlyAdmin
+
+# A form with more rows than this is slow to show, and too large to be sent back.
+IN_FORM: Final = 100
+
+
+class FirstPlaces(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfold publishes no types
+    """The first stories of the issue; `total` counts all."""
+
+    def get_queryset(self) -> QuerySet[IssueItem]:
+        """At most IN_FORM rows, whatever the issue has; of a form that was sent, the rows that it showed."""
+        if not hasattr(self, "_shown"):
+            places = super().get_queryset().select_related("issue__newsletter", "article").defer(*material.BODIES)
+            self._shown: QuerySet[IssueItem] = places.filter(pk__in=self._sent()) if self.is_bound else places[:IN_FORM]
+        return self._shown
+
+    def _sent(self) -> list[str]:
+        count = min(self.management_form.cleaned_data["INITIAL_FORMS"], IN_FORM)
+        keys = [self.data.get(f"{self.prefix}-{number}-id", "") for number in range(count)]
+        return [key for key in keys if key.isdecimal()]
+
+    @property
+    def total(self) -> int:
+        """How many stories the issue has."""
+        return self.instance.items.count() if self.instance.pk else 0
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there are more than are shown."""
+        return self.total > IN_FORM
+
+    @property
+    def headlines(self) -> int:
+        """How many stories a mail shows as headlines, at most."""
+        return material.HEADLINES
+
+
+class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
+    """The stories in their order; one that is left out keeps its row."""
+
+    model = IssueItem
+    form = forms.Place
+    formset = FirstPlaces
+    extra = 0
+    fields = ("article", "position", "included", "headline", "summary")
+    autocomplete_fields = ("article",)
+    ordering_field = "position"
+    verbose_name_plural = "Stories, in the order in which readers see them"
+    template_before = "admin/digests/issue/places.html"
+
+    def has_add_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        """While the issue is a draft, by whoever may edit it; a letter has no stories."""
+        return self.has_change_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        """As for adding."""
+        is_open = obj is None or (composing.is_editable(issue=obj) and obj.kind != Issue.Kind.LETTER)
+        return is_open and request.user.has_perm("digests.change_issue")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        """A story is left out by its tick: a row that is gone would be offered again."""
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
+        """Whoever sees the issue sees its stories."""
+        return request.user.has_perm("digests.view_issue")
+
+
+@admin.register(IssueItem)
+class IssueItemAdmin(ReadOnlyAdmin):
+    """All stories of an issue, page by page; reached from the issue's form."""
+
+    list_display = ("shown_headline", "issue", "position", "included")
+    list_display_links = None
+    list_filter = ("included", ("issue", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("article", "issue__newsletter")
+    list_per_page = 100
+    ordering = ("issue", "position", "pk")
+    search_fields = ("headline", "article__headline")
+    search_help_text = _("Words of a headline")
+    actions = ("leave_out", "take_back", "move_to_top")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Not in the menu: the list means something for one issue only."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[IssueItem]:
+        """Without the texts of the stories."""
+        places: QuerySet[IssueItem] = super().get_queryset(request)
+        return places.defer(*material.BODIES)
+
+    def has_arrange_permission(self, request: HttpRequest) -> bool:
+        """Who may change what is in a draft."""
+        return request.user.has_perm("digests.change_issue")
+
+    @admin.display(description=_("Story"), ordering="article__headline")
+    def shown_headline(self, place: IssueItem) -> str:
+        """The headline in this issue."""
+        return str(place)
+
+    @admin.action(description=_("Leave out of the issue"), permissions=["arrange"])
+    def leave_out(self, request: HttpRequest, queryset: QuerySet[IssueItem]) -> None:
+        """Readers do not see them."""
+        self._arrange(request, queryset, arranging.leave_out)
+
+    @admin.action(description=_("Take back into the issue"), permissions=["arrange"])
+    def take_back(self, request: HttpRequest, queryset: QuerySet[IssueItem]) -> None:
+        """Readers see them after all."""
+        self._arrange(request, queryset, arranging.take_back)
+
+    @admin.action(description=_("Move to the top of the issue"), permissions=["arrange"])
+    def move_to_top(self, request: HttpRequest, queryset: QuerySet[IssueItem]) -> None:
+        """They are the first that readers see."""
+        self._arrange(request, queryset, arranging.move_to_top)
+
+    def _arrange(
+        self, request: HttpRequest, queryset: QuerySet[IssueItem], verb: Callable[..., int], **_options: Any
+    ) -> None:
+        """Run the verb for each issue of the chosen stories."""
+        chosen: dict[int, list[int]] = {}
+        for issue_id, item_id in queryset.order_by().values_list("issue_id", "pk"):
+            chosen.setdefault(issue_id, []).append(item_id)
+        count = 0
+        for issue in Issue.objects.filter(pk__in=chosen):
+            count += _run(request, verb, issue, chosen[issue.pk])
+        messages.info(
+            request,
+            ngettext("%(count)s story was changed.", "%(count)s stories were changed.", count) % {"count": count},
+        )
+
+
+def _run(request: HttpRequest, verb: Callable[..., int], issue: Issue, items: Collection[int]) -> int:
+    try:
+        return verb(issue=issue, items=items)
+    except (arranging.NotEditable, composing.Mismatch) as refusal:
+        messages.error(request, str(refusal))
+        return 0

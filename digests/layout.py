@@ -1,0 +1,200 @@
+"""Writes an issue's HTML and text from its material, with slots where readers' copies differ.
+
+Nothing that an editor typed reaches the templates: it enters the HTML after MJML was compiled, escaped,
+and what looks like a slot in it is changed so that it is none.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import css_inline
+from django.template import loader
+from django.utils.html import escape
+
+from digests.material import Material, Story
+from digests.models import Issue
+from mailkit import html as markup
+from mailkit import mjml
+
+# Slot -> what `digests.sending.merge` puts there for one reader.
+SLOTS: Mapping[str, str] = {
+    "to": "the reader's address",
+    "date": "when this copy is handed over, as RFC 5322 writes it",
+    "message_id": "the delivery's Message-ID with its angle brackets",
+    "unsubscribe_url": "one-click address that ends this subscription",
+    "unsubscribe_token": "the token alone, for the subject of a mail that asks to be removed",
+    "preferences_url": "the reader's preference page",
+}
+LOOKS_LIKE_SLOT = re.compile(r"%(?=%(?:" + "|".join(SLOTS) + r")%%)")
+WORD_JOINER = "\u2060"  # invisible, and no control character: it may stand in a header
+
+WIDTH = 76
+RULE = "-" * WIDTH
+# Inboxes fill their preview line with whatever follows; this keeps the masthead out of it.
+PADDING = "&#847;&zwnj;&nbsp;&#8199;&#65279;" * 40
+
+PROSE = """
+p { margin: 0 0 16px; } ul, ol { margin: 0 0 16px; padding-left: 24px; } li { margin: 0 0 6px; }
+h1, h2, h3, h4 { font-family: Georgia, 'Times New Roman', serif; line-height: 1.25; margin: 28px 0 10px; }
+h1 { font-size: 24px; } h2 { font-size: 21px; } h3, h4 { font-size: 18px; }
+blockquote { margin: 0 0 16px; padding: 2px 0 2px 16px; border-left: 3px solid #ded8ce; font-style: italic; }
+img { max-width: 100%; height: auto; border: 0; } figure { margin: 0 0 16px; }
+figcaption { font-size: 13px; color: #6b645b; } hr { border: 0; border-top: 1px solid #ded8ce; margin: 24px 0; }
+pre { background: #f4f1ec; color: #1c1917; padding: 12px; white-space: pre-wrap; font-size: 14px; }
+table { border-collapse: collapse; margin: 0 0 16px; } th, td { border: 1px solid #ded8ce; padding: 6px 10px; }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An issue that is being laid out: its material, and the words that were derived from it.
+
+    `introduction` and `body`, the text of the story that an article issue brings, are HTML with our styles on it.
+    """
+
+    material: Material
+    subject: str
+    preheader: str
+    introduction: str
+    body: str
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What masthead and footer say, with subject and preheader."""
+        return self.material.words | {"subject": self.subject, "preheader": self.preheader}
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of an issue is shown: stories in full, then headlines; of an article issue, so much of its text."""
+
+    full: int
+    headlines: int
+    body: str
+    is_cut: bool = False
+
+
+@dataclass(slots=True)
+class Placeholders:
+    """Keep content away from the MJML compiler: it sees a token, which the content replaces afterwards."""
+
+    nonce: str = field(default_factory=lambda: secrets.token_hex(8))
+    contents: list[str] = field(default_factory=list)
+
+    def text(self, value: str) -> str:
+        """A token for plain text, which will be escaped; empty for empty text, so templates can ask."""
+        return self.html(escape(value)) if value else ""
+
+    def html(self, value: str) -> str:
+        """A token for sanitised HTML. No `%%` of it survives, so no slot can be in it."""
+        self.contents.append(value.replace("%%", "&#37;&#37;"))
+        return f"content{self.nonce}n{len(self.contents) - 1}z"
+
+    def replace(self, document: str) -> str:
+        """The document with the content in place of every token."""
+        return re.sub(rf"content{self.nonce}n(\d+)z", lambda token: self.contents[int(token[1])], document)
+
+
+def html(*, draft: Draft, extent: Extent) -> str:
+    """The issue's HTML part. On failure: mjml.MjmlError."""
+    content, words, kind = Placeholders(), draft.words, draft.material.kind
+    context: dict[str, Any] = {name: content.text(value) for name, value in words.items()}
+    # Colours are validated, and in the style sheet nothing may be escaped; MJML calculates with the width.
+    context |= {name: words[name] for name in ("accent", "ink", "logo_width")}
+    context["preheader"] = content.html(escape(words["preheader"]) + PADDING)
+    context["postal_address"] = content.html(escape(words["postal_address"]).replace("\n", "<br />"))
+    context["introduction"] = content.html(draft.introduction) if draft.introduction else ""
+    context["body"] = content.html(extent.body) if extent.body else ""
+    context |= _arranged([_escaped(story, content) for story in draft.material.stories], draft.material, extent)
+    return content.replace(mjml.compile(loader.render_to_string(f"digests/mail/{kind}.mjml", context)))
+
+
+def text(*, draft: Draft, extent: Extent) -> str:
+    """The issue's text part."""
+    words, kind = draft.words, draft.material.kind
+    context: dict[str, Any] = {
+        **{name: without_slots(value) for name, value in words.items()},
+        "masthead_line": _wrapped(" · ".join(dict.fromkeys([words["publication"], words["date"]]))),
+        "introduction": _readable(draft.introduction),
+        "body": _readable(extent.body),
+        "rule": RULE,
+        "because": _wrapped(f"You receive this because you subscribed to {words['newsletter']}."),
+        "imprint": _imprint(words),
+    }
+    context |= _arranged([_wrapped_story(story) for story in draft.material.stories], draft.material, extent)
+    written = loader.render_to_string(f"digests/mail/{kind}.txt", context)
+    return re.sub(r"\n{3,}", "\n\n", written).strip() + "\n"
+
+
+def inlined(fragment: str) -> str:
+    """Sanitised HTML with our styles on its elements: some mail programs read no style sheet."""
+    styled: str = css_inline.inline_fragment(fragment, PROSE)
+    return styled
+
+
+def without_slots(value: str) -> str:
+    """Text in which nothing is a slot any more; a reader sees no difference."""
+    return LOOKS_LIKE_SLOT.sub("%" + WORD_JOINER, value)
+
+
+def is_digest(material: Material) -> bool:
+    """Whether the issue shows several stories, of which some may be headlines."""
+    return material.kind == Issue.Kind.DIGEST
+
+
+def _arranged(stories: list[dict[str, Any]], material: Material, extent: Extent) -> dict[str, Any]:
+    """The stories as the templates want them: a lead, others in full, headlines, and how many more there are."""
+    shown = extent.full + extent.headlines
+    return {
+        "lead": stories[0] if stories else None,
+        "stories": stories[1 : extent.full],
+        "headlines": stories[extent.full : shown],
+        "more": material.total - shown if is_digest(material) else 0,
+        "is_cut": extent.is_cut,
+    }
+
+
+def _escaped(story: Story, content: Placeholders) -> dict[str, Any]:
+    escaped: dict[str, Any] = {
+        name: content.text(getattr(story, name)) for name in ("headline", "summary", "url", "section", "byline")
+    }
+    picture = story.picture
+    escaped["picture"] = picture and {
+        "width": picture.width,
+        **{name: content.text(getattr(picture, name)) for name in ("src", "thumbnail", "alt", "note")},
+    }
+    return escaped
+
+
+def _wrapped_story(story: Story) -> dict[str, str]:
+    colophon = " · ".join(filter(None, [story.section, f"By {story.byline}" if story.byline else ""]))
+    return {
+        "headline": _wrapped(story.headline),
+        "summary": _wrapped(story.summary),
+        "colophon": _wrapped(colophon),
+        "url": story.url,
+    }
+
+
+def _imprint(words: dict[str, str]) -> str:
+    published = f"{words['publication']} is published by {words['owner']}." if words["owner"] else words["publication"]
+    return _lines([published, *words["postal_address"].splitlines()])
+
+
+def _readable(fragment: str) -> str:
+    return without_slots(markup.to_text(fragment, width=WIDTH)) if fragment else ""
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n".join(_wrapped(line) for line in lines if line.strip())
+
+
+def _wrapped(value: str) -> str:
+    """Plain text in lines of at most 76 characters; an address on the web is never broken."""
+    return textwrap.fill(without_slots(value), WIDTH, break_long_words=False, break_on_hyphens=False)

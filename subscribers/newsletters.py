@@ -1,0 +1,116 @@
+"""What readers subscribe to: newsletters, and how often each of them comes."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from mailkit import message
+from publication.models import validate_time_zone
+
+
+class Cadence(models.TextChoices):
+    """How often a subscription is served."""
+
+    INSTANT = "instant", "Each story at once"
+    DAILY = "daily", "Daily"
+    WEEKLY = "weekly", "Weekly"
+
+
+class Weekday(models.IntegerChoices):
+    """ISO days less one, as `date.weekday()` counts them."""
+
+    MONDAY = 0, "Monday"
+    TUESDAY = 1, "Tuesday"
+    WEDNESDAY = 2, "Wednesday"
+    THURSDAY = 3, "Thursday"
+    FRIDAY = 4, "Friday"
+    SATURDAY = 5, "Saturday"
+    SUNDAY = 6, "Sunday"
+
+
+class Newsletter(models.Model):
+    """A named publication one subscribes to."""
+
+    name = models.CharField(
+        max_length=120,
+        unique=True,
+        validators=[message.validate_header_text],
+        help_text="Readers see it on the form, in the sender and in the subject.",
+    )
+    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /newsletters/<slug>/.")
+    description = models.CharField(max_length=300, help_text="One sentence: what comes, and for whom.")
+    sections = models.ManyToManyField(
+        "articles.Section",
+        blank=True,
+        related_name="+",
+        help_text="Stories of these sections go into its digests. None chosen: all sections.",
+    )
+    sender_name = models.CharField(
+        max_length=120, blank=True, validators=[message.validate_header_text], help_text="Empty: the newsletter's name."
+    )
+    sender_address = models.EmailField(blank=True, help_text="Empty: the publication's sender address.")
+    reply_to = models.EmailField(blank=True, help_text="Empty: the publication's reply-to address.")
+    time_zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[validate_time_zone],
+        help_text="The hours of its cadences are meant in this zone, such as Asia/Bishkek.",
+    )
+    auto_approve = models.BooleanField(
+        default=False, help_text="Send digests at their hour without waiting for a person to approve them."
+    )
+    stories_in_full = models.PositiveSmallIntegerField(
+        "stories in full",
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text="So many stories of a digest are shown with picture and standfirst, the next ones as headlines.",
+    )
+    is_open = models.BooleanField(default=True, help_text="Readers can sign up on the site.")
+    position = models.PositiveSmallIntegerField(default=0, help_text="Order on the form.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["position", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("newsletter", args=[self.slug])
+
+
+class CadenceOffer(models.Model):
+    """A cadence that a newsletter offers, with the hour (and weekday) of its digest."""
+
+    newsletter = models.ForeignKey(Newsletter, on_delete=models.CASCADE, related_name="offers")
+    cadence = models.CharField(max_length=8, choices=Cadence.choices)
+    send_at = models.TimeField(null=True, blank=True, help_text="Hour of the digest in the newsletter's time zone.")
+    weekday = models.PositiveSmallIntegerField(
+        null=True, blank=True, choices=Weekday.choices, help_text="Only for weekly digests."
+    )
+    is_active = models.BooleanField(default=True, help_text="Composes and sends; readers can choose it.")
+    active_since = models.DateTimeField(
+        default=timezone.now, help_text="Stories published before are not in the first digest."
+    )
+
+    class Meta:
+        ordering = ["newsletter", "cadence"]
+        constraints = [
+            models.UniqueConstraint(fields=["newsletter", "cadence"], name="offer_once_per_cadence"),
+            models.CheckConstraint(
+                condition=Q(cadence__in=["instant", "daily", "weekly"]), name="offer_cadence_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(cadence="instant") | Q(send_at__isnull=False), name="offer_digest_has_hour"
+            ),
+            models.CheckConstraint(
+                condition=~Q(cadence="weekly") | Q(weekday__isnull=False), name="offer_weekly_has_weekday"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.newsletter}, {self.get_cadence_display().lower()}"
