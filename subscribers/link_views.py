@@ -42,18 +42,24 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 @doors.opened_by_link
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """End one subscription by the button of the page, or by a mail program's one-click POST (RFC 8058)."""
-    subscription = links.read_unsubscribe(token)
+    """End one subscription by the button of the page, or by a mail program's one-click POST (RFC 8058).
+
+    What is gone already, as after an erasure, has ended: the answer is the same, and nothing changes.
+    """
+    one_click = request.POST.get("List-Unsubscribe") == "One-Click"
+    try:
+        subscription = links.read_unsubscribe(token)
+    except links.NothingLeft:
+        return _one_click_done() if one_click else render(request, "subscribers/unsubscribed.html")
     if request.method != "POST":
         context = _about(subscription) | {"has_ended": subscription.state == Subscription.State.UNSUBSCRIBED}
         return render(request, "subscribers/unsubscribe.html", context)
-    one_click = request.POST.get("List-Unsubscribe") == "One-Click"
     source = "one_click" if one_click else "unsubscribe_page"
     ended = signup.unsubscribe(
         subscription=subscription, evidence=doors.evidence(request, source=source), reason=source, now=timezone.now()
     )
     if one_click:
-        return HttpResponse("You are unsubscribed.\n", content_type="text/plain; charset=utf-8")
+        return _one_click_done()
     again = links.again_token(subscription=subscription) if ended else ""
     return render(request, "subscribers/unsubscribed.html", _about(subscription) | {"again_token": again})
 
@@ -69,6 +75,10 @@ def subscribe_again(request: HttpRequest, token: str) -> HttpResponse:
     evidence = doors.evidence(request, source="subscribe_again", form_text=AGREED_AGAIN)
     preferences.subscribe_again(subscription=subscription, evidence=evidence, now=timezone.now())
     return render(request, "subscribers/subscribed_again.html", context)
+
+
+def _one_click_done() -> HttpResponse:
+    return HttpResponse("You are unsubscribed.\n", content_type="text/plain; charset=utf-8")
 
 
 def _about(subscription: Subscription) -> dict[str, object]:

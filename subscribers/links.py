@@ -30,6 +30,13 @@ class LinkRefused(Exception):
         self.expired = expired
 
 
+class NothingLeft(LinkRefused):
+    """The link is genuine, and what it would end is gone: its reader was erased, or never confirmed."""
+
+    def __init__(self) -> None:
+        super().__init__(expired=True)
+
+
 @dataclass(frozen=True, slots=True)
 class ConfirmClaim:
     """What a confirm link says: newsletter id -> the request that it answers."""
@@ -97,13 +104,16 @@ def unsubscribe_url(*, subscription: Subscription) -> str:
 
 
 def read_unsubscribe(token: str) -> Subscription:
-    """The subscription that this token can end. On failure: LinkRefused.
+    """The subscription that this token can end. On failure: LinkRefused; NothingLeft for a genuine token.
 
     Its age and the subscriber's token version are not looked at: a way out must
     work for as long as the mail that offers it is kept.
     """
     payload = _read(token, purpose=UNSUBSCRIBE, max_age=None)
-    return _subscription(payload)
+    try:
+        return _subscription(payload)
+    except LinkRefused:
+        raise NothingLeft from None
 
 
 def preferences_token(*, subscriber: Subscriber) -> str:

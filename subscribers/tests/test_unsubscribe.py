@@ -7,9 +7,9 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from subscribers import links
+from subscribers import erasure, links
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
-from subscribers.tests.conftest import RITA, confirmed
+from subscribers.tests.conftest import RITA, confirmed, evidence
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +52,23 @@ def test_one_click_twice_is_fine(browser: Client, path: str) -> None:
 
     assert browser.post(path, ONE_CLICK, content_type="application/x-www-form-urlencoded").status_code == 200
     assert ConsentEvent.objects.count() == acts
+
+
+def test_one_click_of_somebody_erased_is_answered_alike_and_changes_nothing(
+    browser: Client, path: str, rita: Subscription
+) -> None:
+    erasure.erase(address_key=rita.subscriber.address_key, evidence=evidence(), now=timezone.now())
+    acts = ConsentEvent.objects.count()
+    response = browser.post(path, ONE_CLICK, content_type="application/x-www-form-urlencoded")
+
+    assert (response.status_code, response.content) == (200, b"You are unsubscribed.\n")
+    assert ConsentEvent.objects.count() == acts
+    assert not Subscriber.objects.exists()
+    assert browser.get(path).status_code == browser.post(path).status_code == 200
+    assert (
+        browser.post(path.replace("/unsubscribe/", "/unsubscribe/x"), {"List-Unsubscribe": "One-Click"}).status_code
+        == 400
+    )
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options", "put", "delete"])
