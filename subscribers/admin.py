@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from mailkit import html
 from publication.records import ReadOnlyAdmin
 from subscribers import consent, erasure, legal, signup, suppression
+from subscribers.admin_release import ReleasesLetters
 from subscribers.forms import AddressField
 from subscribers.models import (
     CadenceOffer,
@@ -39,10 +40,10 @@ class CadenceOfferInline(TabularInline):  # type: ignore[misc]  # django-unfold 
 
 
 @admin.register(Newsletter)
-class NewsletterAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class NewsletterAdmin(ReleasesLetters):
     """What readers can subscribe to."""
 
-    list_display = ("name", "slug", "is_open", "auto_approve", "time_zone", "position")
+    list_display = ("name", "slug", "is_open", "auto_approve", "time_zone", "waiting_letters", "position")
     list_filter = ("is_open", "auto_approve")
     search_fields = ("name", "slug", "description")
     prepopulated_fields = {"slug": ("name",)}

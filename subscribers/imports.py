@@ -1,35 +1,35 @@
-"""Brings a list of readers in: in chunks, with provenance, and without waking anybody who left.
+"""Brings a list of readers in: in chunks, with provenance, and without waking anybody who said no.
 
-A row that is there already is left as it is, so an import can be repeated or
-taken up again after a crash. With a basis (where and how these people agreed)
-they are confirmed and the basis stands in the consent record; without one they
-are pending, and a letter asks each of them.
+The file is read three times: to see that all of it is understood, for those who said no, and for the
+others. A row that is there already is left as it is, so an import can be repeated or taken up again
+after a crash. With a basis (where and how these people agreed) they are confirmed and the basis stands
+in the consent record; without one they are pending, and a letter that waits to be released asks each.
 """
 
-import csv
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TextIO
+from pathlib import Path
 
 from django.db import transaction
 
 from mailkit import addresses, message
-from subscribers import consent, letters, offers
+from subscribers import consent, import_columns, import_files, import_refusals, letters, offers, withdrawals
+from subscribers.import_columns import Answer, Columns, Verdict
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
 
 CHUNK = 2_000
-MAX_BYTES = 50_000_000
-MAX_CELL = 10_000  # characters; csv itself stops at 131,072
-ADDRESS_COLUMNS = frozenset({"address", "email", "e-mail", "email address", "e-mail address", "mail"})
-NAME_COLUMNS = frozenset({"name", "full name"})
+MAX_ROWS = 1_000_000
 
-LEFT = "This reader has unsubscribed from the newsletter; only they can come back."
+LEFT = "This reader has left; only they can come back."
 SUPPRESSED = "This address must not be mailed; it bounced, complained, was erased or was blocked by hand."
+SAID_NO_HERE = "Another line of this file says that this reader must not be mailed."
 BAD_NAME = "The name has an invisible character in it or is longer than 120 characters."
-BAD_ROW = "The line cannot be read as CSV; look for a quotation mark that is not closed."
 NO_CELL = "The line has fewer cells than the first line names."
+# Substack puts such an address in the place of people who asked to be forgotten.
+ASKED_TO_BE_DELETED = "The address stands for somebody who asked the old system to be deleted."
+DELETION_DOMAIN = "deletion-request.substack.com"
 
 
 class ImportRefused(ValueError):
@@ -38,16 +38,17 @@ class ImportRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One readable line of the file."""
+    """One readable record of the file."""
 
     line: int
     address: addresses.Address
     name: str
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """One line that was not imported, and why. The address is not repeated."""
+    """One record that was not imported, and why. The address is not repeated."""
 
     line: int
     reason: str
@@ -55,15 +56,17 @@ class RefusedRow:
 
 @dataclass(slots=True)
 class Report:
-    """What became of the lines."""
+    """What became of the records; each is in one of the three."""
 
     imported: int = 0
     already_there: int = 0
     refused: list[RefusedRow] = field(default_factory=list)
+    # How many of the refused must not be mailed according to the file; that is kept.
+    said_no: int = 0
 
     @property
     def lines(self) -> int:
-        """How many lines of the file were looked at."""
+        """How many records of the file were looked at."""
         return self.imported + self.already_there + len(self.refused)
 
 
@@ -82,6 +85,18 @@ class Plan:
         return bool(self.basis)
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, and how its columns are meant."""
+
+    table: import_files.Table
+    columns: Columns
+
+    def records(self) -> Iterator[import_files.Record]:
+        """The records of readers, without the one that names the columns."""
+        return itertools.islice(self.table.records(), int(self.columns.is_named), None)
+
+
 def plan(*, newsletter: Newsletter, cadence: str = "", basis: str = "") -> Plan:
     """What to do with each row. On failure: ImportRefused, for a cadence that is not offered."""
     offered = [value for value, _ in offers.cadences_of(newsletter)]
@@ -93,97 +108,100 @@ def plan(*, newsletter: Newsletter, cadence: str = "", basis: str = "") -> Plan:
     return Plan(newsletter=newsletter, cadence=chosen, basis=basis.strip())
 
 
+def open_source(*, path: Path, encoding: str = "", address: str = "", names: Sequence[str] = ()) -> Source:
+    """The columns of a file, and the certainty that every word of its status columns is understood.
+
+    Reads the whole file. `address` and `names` name columns, by their words or their numbers from 1.
+    On failure: ImportRefused with a sentence that names the line and the column; OSError.
+    """
+    try:
+        table = import_files.open_table(path, encoding=encoding)
+        first = next(table.records(), None)
+        if first is None or first.fault:
+            raise ImportRefused(f"The first line cannot be read. {first.fault}" if first else "The file is empty.")
+        columns = import_columns.recognise(first.cells, address=address, names=names)
+        columns = import_columns.with_statuses(columns, (record.cells for record in table.records()))
+        source = Source(table, columns)
+        _check(source)
+    except (import_files.Unreadable, import_columns.UnknownColumns) as fault:
+        raise ImportRefused(str(fault)) from None
+    return source
+
+
 def run(
     *,
-    file: TextIO,
+    source: Source,
     plan: Plan,
     now: datetime,
     dry_run: bool = False,
     on_progress: Callable[[Report], None] = lambda report: None,
 ) -> Report:
-    """Import every row of an open CSV file and say what became of each.
+    """Import every record of a source and say what became of each.
 
-    Each chunk is a transaction of its own, so a crash loses at most the chunk at
-    hand. `dry_run` looks at everything and keeps nothing.
-    On failure: ImportRefused for a file without a column of addresses.
+    Those who said no come first, so no order of the lines can make a reader of them. Each chunk is a
+    transaction of its own, so a crash loses at most the chunk at hand. `dry_run` keeps nothing.
     """
-    report = Report()
-    for chunk in _chunks(_rows(file, report)):
+    report, noes = Report(), set[str]()
+    for chunk in _chunks(row for row in _rows(source, report) if row.verdict.answer is not Answer.YES):
         with transaction.atomic():
-            _take(chunk, plan, report, now)
+            reasons = import_refusals.take(chunk, plan.newsletter, source=plan.source, now=now)
+            transaction.set_rollback(dry_run)
+        noes |= reasons.keys()
+        report.refused += [RefusedRow(row.line, reasons[row.address.key]) for row in chunk]
+        report.said_no += len(chunk)
+        on_progress(report)
+    for chunk in _chunks(row for row in _rows(source) if row.verdict.answer is Answer.YES):
+        with transaction.atomic():
+            _take(chunk, plan, report, noes, now)
             transaction.set_rollback(dry_run)
         on_progress(report)
     report.refused.sort(key=lambda refused: refused.line)
     return report
 
 
-def _rows(file: TextIO, report: Report) -> Iterator[Row]:
-    """The readable rows; every other line goes into the report."""
-    lines = _lines(file)
-    first = next((line for line in lines if line[1] != []), None)
-    if first is None or first[1] is None:
-        raise ImportRefused("The file is empty, or its first line cannot be read as CSV.")
-    columns = _columns(first[1])
-    body: Iterable[tuple[int, list[str] | None]] = itertools.chain([first], lines) if columns.is_body else lines
-    for line, cells in body:
-        if cells == []:
-            continue
+def _check(source: Source) -> None:
+    for number, record in enumerate(source.records(), start=1):
+        if number > MAX_ROWS:
+            raise ImportRefused(f"The file has more than {MAX_ROWS:,} rows. Divide it into parts.")
         try:
-            yield _row(line, cells, columns)
+            source.columns.verdict(record.cells)
+        except import_columns.UnknownValue as fault:
+            raise ImportRefused(f"Line {record.line}: {fault} Nothing was imported.") from None
+
+
+def _rows(source: Source, report: Report | None = None) -> Iterator[Row]:
+    """The readable records; every other one goes into the report, if there is one."""
+    for record in source.records():
+        try:
+            yield _row(record, source.columns)
         except (ValueError, addresses.InvalidAddress) as reason:
-            report.refused.append(RefusedRow(line, str(reason)))
+            if report is not None:
+                report.refused.append(RefusedRow(record.line, str(reason)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    address: int
-    name: int | None
-    is_body: bool  # the first line is a reader already, not the names of the columns
-
-
-def _columns(first: Sequence[str]) -> _Columns:
-    """Which cell is which. A file without names has the address in its first cell."""
-    names = [cell.strip().casefold() for cell in first]
-    found = next((place for place, name in enumerate(names) if name in ADDRESS_COLUMNS), None)
-    if found is not None:
-        return _Columns(found, next((place for place, name in enumerate(names) if name in NAME_COLUMNS), None), False)
-    if "@" in first[0]:
-        return _Columns(0, None, True)
-    raise ImportRefused('The first line must name the columns, and one of them must be "email".')
-
-
-def _lines(file: TextIO) -> Iterator[tuple[int, list[str] | None]]:
-    """Numbered lines; None for one that is not CSV. Commas, semicolons and tabs divide cells.
-
-    Each line is read by itself: a quotation mark that is not closed costs its own
-    line and does not swallow the readers that follow.
-    """
-    csv.field_size_limit(MAX_CELL)
-    delimiter = ""
-    for number, line in enumerate(file, start=1):
-        delimiter = delimiter or max(",;\t", key=line.count)
-        try:
-            cells = next(csv.reader([line], delimiter=delimiter, strict=True), [])
-        except csv.Error:
-            yield number, None
-            continue
-        yield number, cells if any(cell.strip() for cell in cells) else []
-
-
-def _row(line: int, cells: Sequence[str] | None, columns: _Columns) -> Row:
+def _row(record: import_files.Record, columns: Columns) -> Row:
     """One row. On failure: ValueError or InvalidAddress, whose text is the reason for the report."""
-    if cells is None:
-        raise ValueError(BAD_ROW)
-    if columns.address >= len(cells):
+    if record.fault:
+        raise ValueError(record.fault)
+    if columns.address >= len(record.cells):
         raise ValueError(NO_CELL)
-    name = cells[columns.name].strip() if columns.name is not None and columns.name < len(cells) else ""
+    address = addresses.normalise(record.cells[columns.address])
+    if address.domain == DELETION_DOMAIN:
+        raise ValueError(ASKED_TO_BE_DELETED)
+    verdict = columns.verdict(record.cells)
+    name = columns.name(record.cells)
+    if verdict.answer is Answer.YES:
+        _check_name(name)
+    return Row(record.line, address, name, verdict)
+
+
+def _check_name(name: str) -> None:
     if len(name) > 120:
         raise ValueError(BAD_NAME)
     try:
         message.check_header_text(name)
     except message.UnsafeHeaderText:
         raise ValueError(BAD_NAME) from None
-    return Row(line, addresses.normalise(cells[columns.address]), name)
 
 
 def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -191,14 +209,13 @@ def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _take(chunk: Sequence[Row], plan: Plan, report: Report, now: datetime) -> None:
+def _take(chunk: Sequence[Row], plan: Plan, report: Report, noes: set[str], now: datetime) -> None:
     """Import one chunk inside its transaction. Rows are locked in the order of their keys."""
-    rows = {row.address.key: row for row in sorted(chunk, key=lambda row: (row.address.key, row.line))}
+    rows = {row.address.key: row for row in sorted(chunk, key=lambda row: (row.address.key, row.line), reverse=True)}
     report.already_there += len(chunk) - len(rows)
-    hashes = {key: addresses.keyed_hash(key) for key in rows}
-    blocked = set(Suppression.objects.filter(address_hash__in=hashes.values()).values_list("address_hash", flat=True))
-    for key in [key for key in rows if hashes[key] in blocked]:
-        report.refused.append(RefusedRow(rows.pop(key).line, SUPPRESSED))
+    hashes = {key: addresses.keyed_hash(key) for key in sorted(rows)}
+    for key, reason in _kept_out(hashes, plan, noes).items():
+        report.refused.append(RefusedRow(rows.pop(key).line, reason))
     subscribers = _mailboxes(rows, hashes, now)
     present = Subscription.objects.filter(newsletter=plan.newsletter, subscriber__in=subscribers.values())
     for subscription in present.select_related("subscriber"):
@@ -207,8 +224,25 @@ def _take(chunk: Sequence[Row], plan: Plan, report: Report, now: datetime) -> No
             report.refused.append(RefusedRow(row.line, LEFT))
         else:
             report.already_there += 1
-    _subscribe([subscribers[key] for key in rows], plan, now)
+    _subscribe([subscribers[key] for key in sorted(rows)], plan, now)
     report.imported += len(rows)
+
+
+def _kept_out(hashes: dict[str, str], plan: Plan, noes: set[str]) -> dict[str, str]:
+    """key -> why that person cannot be imported, whatever the file says."""
+    # A reader who is leaving at this very moment is waited for, and seen.
+    list(Subscriber.objects.select_for_update().filter(address_key__in=hashes).order_by("address_key").values("pk"))
+    blocked = set(Suppression.objects.filter(address_hash__in=hashes.values()).values_list("address_hash", flat=True))
+    left = withdrawals.standing(address_hashes=list(hashes.values()), newsletter=plan.newsletter)
+    reasons: dict[str, str] = {}
+    for key, address_hash in hashes.items():
+        if key in noes:
+            reasons[key] = SAID_NO_HERE
+        elif address_hash in blocked:
+            reasons[key] = SUPPRESSED
+        elif address_hash in left:
+            reasons[key] = LEFT
+    return reasons
 
 
 def _has_left(subscription: Subscription) -> bool:
@@ -221,13 +255,13 @@ def _mailboxes(rows: dict[str, Row], hashes: dict[str, str], now: datetime) -> d
     Subscriber.objects.bulk_create(
         [
             Subscriber(
-                address=row.address.address,
+                address=rows[key].address.address,
                 address_key=key,
                 address_hash=hashes[key],
-                name=row.name,
+                name=rows[key].name,
                 created_at=now,
             )
-            for key, row in rows.items()
+            for key in sorted(rows)
         ],
         ignore_conflicts=True,
     )
@@ -236,7 +270,7 @@ def _mailboxes(rows: dict[str, Row], hashes: dict[str, str], now: datetime) -> d
 
 
 def _subscribe(subscribers: Sequence[Subscriber], plan: Plan, now: datetime) -> None:
-    """Seal one act per reader and give them their subscription; those who are asked get a letter."""
+    """Seal one act per reader and give them their subscription; those who are asked get a letter that waits."""
     acts = [
         consent.Act(
             kind=ConsentEvent.Kind.IMPORTED,
@@ -248,11 +282,11 @@ def _subscribe(subscribers: Sequence[Subscriber], plan: Plan, now: datetime) -> 
         for subscriber in subscribers
     ]
     events = consent.append(acts=acts, evidence=consent.Evidence(basis=plan.basis, source=plan.source), now=now)
-    made = Subscription.objects.bulk_create(
+    subscriptions = Subscription.objects.bulk_create(
         _subscription(subscriber, event, plan, now) for subscriber, event in zip(subscribers, events, strict=True)
     )
     if not plan.is_confirmed:
-        letters.queue_many(kind=Letter.Kind.PERMISSION, subscriptions=made, now=now)
+        letters.hold_many(kind=Letter.Kind.PERMISSION, subscriptions=subscriptions, now=now)
 
 
 def _subscription(subscriber: Subscriber, event: ConsentEvent, plan: Plan, now: datetime) -> Subscription:

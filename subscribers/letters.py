@@ -3,10 +3,27 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
 from subscribers import tasks
-from subscribers.models import Letter, Subscriber, Subscription
+from subscribers.models import Letter, Newsletter, Subscriber, Subscription
 
 BATCH = 2_000
+USUAL, FASTEST = 500, 100_000  # permission letters an hour; most of the complaints that an import earns come by them
+
+RELEASE = """
+UPDATE subscribers_letter AS letter
+   SET state = 'pending', due_at = turn.due_at, created_at = turn.due_at
+  FROM (SELECT id, %s::timestamptz + (row_number() OVER (ORDER BY id) - 1) * %s * interval '1 second' AS due_at
+          FROM unnest(%s::bigint[]) AS id) AS turn
+ WHERE letter.id = turn.id AND letter.state = 'held'
+"""
+
+
+class BadRate(ValueError):
+    """So many letters an hour cannot be sent; str() says which rates can."""
 
 
 def queue(
@@ -28,12 +45,40 @@ def wake(*, letter_id: int) -> None:
     tasks.send_letter.delay_on_commit(letter_id)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
 
 
-def queue_many(*, kind: Letter.Kind, subscriptions: Sequence[Subscription], now: datetime) -> list[Letter]:
-    """One letter per subscription, in bulk and without waking anybody: the clock sends them in turn."""
-    rows = [Letter(kind=kind, subscriber_id=row.subscriber_id, due_at=now, created_at=now) for row in subscriptions]
-    made = Letter.objects.bulk_create(rows, batch_size=BATCH)
-    _about(made, [[row] for row in subscriptions])
-    return made
+def hold_many(*, kind: Letter.Kind, subscriptions: Sequence[Subscription], now: datetime) -> list[Letter]:
+    """One letter per subscription, in bulk; none leaves before `release`."""
+    rows = [
+        Letter(kind=kind, subscriber_id=row.subscriber_id, state=Letter.State.HELD, due_at=now, created_at=now)
+        for row in subscriptions
+    ]
+    held = Letter.objects.bulk_create(rows, batch_size=BATCH)
+    _about(held, [[row] for row in subscriptions])
+    return held
+
+
+def held(*, newsletter: Newsletter) -> int:
+    """How many permission letters of this newsletter wait to be released."""
+    return _held(newsletter).count()
+
+
+def release(*, newsletter: Newsletter, per_hour: int, now: datetime) -> int:
+    """Let the held permission letters leave, evenly, `per_hour` of them in an hour; return how many that are.
+
+    The oldest leave first. The 72 hours within which a letter is tried begin at its own time.
+    On failure: BadRate.
+    """
+    if not 1 <= per_hour <= FASTEST:
+        raise BadRate(_("Choose a rate between 1 and %(fastest)s letters an hour.") % {"fastest": FASTEST})
+    with transaction.atomic():
+        waiting = list(_held(newsletter).select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+        with connection.cursor() as cursor:
+            cursor.execute(RELEASE, [now, 3600 / per_hour, waiting])
+    return len(waiting)
+
+
+def _held(newsletter: Newsletter) -> QuerySet[Letter]:
+    # One letter of an import is about one subscription, so the join doubles nothing.
+    return Letter.objects.filter(state=Letter.State.HELD, subscriptions__newsletter=newsletter)
 
 
 def _about(made: Sequence[Letter], subjects: Sequence[Sequence[Subscription]]) -> None:

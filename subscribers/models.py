@@ -265,6 +265,7 @@ class Letter(models.Model):
         PREFERENCES = "preferences", "Preferences link"
 
     class State(models.TextChoices):
+        HELD = "held", "Waits to be released"
         PENDING = "pending", "Pending"
         ATTEMPTING = "attempting", "Attempting"
         SENT = "sent", "Sent"
@@ -287,7 +288,7 @@ class Letter(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["pending", "attempting", "sent", "rejected", "expired"]),
+                condition=Q(state__in=["held", "pending", "attempting", "sent", "rejected", "expired"]),
                 name="letter_state_is_known",
             ),
         ]

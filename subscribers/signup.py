@@ -132,16 +132,20 @@ def subscribe_proven(
     return fresh
 
 
-def unsubscribe(*, subscription: Subscription, evidence: consent.Evidence, reason: str, now: datetime) -> bool:
+def unsubscribe(
+    *, subscription: Subscription, evidence: consent.Evidence, reason: str, now: datetime, goodbye: bool = True
+) -> bool:
     """End one subscription; False when it had ended before.
 
     After: state unsubscribed, consent withdrawn in the chain with `reason` as its
-    source, confirm links stale, a goodbye letter queued for somebody who was
+    source, confirm links stale, a `goodbye` letter queued for somebody who was
     confirmed. `subscription` shows the new state.
     """
     with transaction.atomic():
         subscriber = Subscriber.objects.select_for_update().get(pk=subscription.subscriber_id)
-        ended = _end(subscriber, subscriber.subscriptions.filter(pk=subscription.pk), evidence, reason, now)
+        ended = _end(
+            subscriber, subscriber.subscriptions.filter(pk=subscription.pk), evidence, reason, now, goodbye=goodbye
+        )
     subscription.refresh_from_db()
     return bool(ended)
 
@@ -223,7 +227,13 @@ def _confirm_rows(
 
 
 def _end(
-    subscriber: Subscriber, rows: QuerySet[Subscription], evidence: consent.Evidence, reason: str, now: datetime
+    subscriber: Subscriber,
+    rows: QuerySet[Subscription],
+    evidence: consent.Evidence,
+    reason: str,
+    now: datetime,
+    *,
+    goodbye: bool = True,
 ) -> list[Subscription]:
     """End those of the rows that have not ended; the subscriber is locked already."""
     ending = list(rows.exclude(state=Subscription.State.UNSUBSCRIBED).select_related("newsletter"))
@@ -237,7 +247,7 @@ def _end(
         paused_until=None,
     )
     were_confirmed = [row for row in ending if row.state == Subscription.State.CONFIRMED]
-    if were_confirmed:
+    if were_confirmed and goodbye:
         letters.queue(kind=Letter.Kind.GOODBYE, subscriber=subscriber, subscriptions=were_confirmed, now=now)
     return ending
 

@@ -1,5 +1,6 @@
 """Addresses that must not be mailed, kept as keyed hashes so that the list itself names nobody."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -28,6 +29,22 @@ def suppress_hash(*, address_hash: str, reason: Suppression.Reason, note: str = 
             Suppression.objects.filter(pk=row.pk, reason=WEAKEST).update(reason=reason, note=note[:300], created_at=now)
             row.refresh_from_db()
     return row
+
+
+def suppress_many(*, reasons: Mapping[str, Suppression.Reason], note: str = "", now: datetime) -> None:
+    """`suppress_hash` for many: keyed hash -> reason. The caller holds the rows of those who are readers here."""
+    Suppression.objects.bulk_create(
+        [
+            Suppression(address_hash=address_hash, reason=reasons[address_hash], note=note[:300], created_at=now)
+            for address_hash in sorted(reasons)
+        ],
+        ignore_conflicts=True,
+    )
+    for reason in sorted(set(reasons.values()) - {WEAKEST}):
+        hashes = [address_hash for address_hash, given in reasons.items() if given == reason]
+        Suppression.objects.filter(address_hash__in=hashes, reason=WEAKEST).update(
+            reason=reason, note=note[:300], created_at=now
+        )
 
 
 def lift(*, address_hash: str) -> bool:

@@ -1,7 +1,10 @@
 """The cast: one newsletter with its texts, Rita who reads, and Bob at another mailbox."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,7 +12,7 @@ from django.utils import timezone
 
 from mailkit import addresses
 from publication import redis_client
-from subscribers import consent, legal, links, signup, terms
+from subscribers import consent, imports, legal, links, signup, terms
 from subscribers.models import (
     Cadence,
     CadenceOffer,
@@ -95,6 +98,18 @@ def confirmed(address: str, newsletter: Newsletter, *, cadence: str = "daily") -
         subscriptions=subscriber.subscriptions.filter(newsletter=newsletter), now=timezone.now()
     )
     return signup.confirm(token=token, evidence=evidence(), now=timezone.now()).subscriptions[0]
+
+
+def import_text(
+    text: str | bytes, newsletter: Newsletter, *, basis: str = "A paper form", dry_run: bool = False, **columns: Any
+) -> imports.Report:
+    """Import a file with this content into a weekly subscription."""
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        file.write(text.encode() if isinstance(text, str) else text)
+        file.flush()
+        source = imports.open_source(path=Path(file.name), **columns)
+        plan = imports.plan(newsletter=newsletter, cadence="weekly", basis=basis)
+        return imports.run(source=source, plan=plan, now=timezone.now(), dry_run=dry_run)
 
 
 def evidence() -> consent.Evidence:

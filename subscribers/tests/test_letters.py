@@ -176,7 +176,8 @@ def test_people_who_wait_come_before_the_bulk_of_an_import(
     Letter.objects.all().delete()
     Subscription.objects.update(state="pending")
     rita.refresh_from_db()
-    letters.queue_many(kind=Letter.Kind.PERMISSION, subscriptions=[rita], now=timezone.now() - timedelta(hours=1))
+    letters.hold_many(kind=Letter.Kind.PERMISSION, subscriptions=[rita], now=timezone.now())
+    letters.release(newsletter=newsletter, per_hour=60, now=timezone.now() - timedelta(hours=1))
     ask(BOB, newsletter)
     posting.pump(clock=timezone.now)
 

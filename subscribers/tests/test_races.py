@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,14 +88,19 @@ def test_a_letter_claimed_by_many_is_sent_by_one(newsletter: Newsletter) -> None
     assert sum(claim is not None for claim in claims) == 1
 
 
-def test_imports_and_sign_ups_of_the_same_people_do_not_wait_for_each_other(newsletter: Newsletter) -> None:
+def test_imports_and_sign_ups_of_the_same_people_do_not_wait_for_each_other(
+    newsletter: Newsletter, tmp_path: Path
+) -> None:
     people = [f"r{number}@reader.org" for number in range(30)]
     plan = imports.plan(newsletter=newsletter, cadence="daily", basis="a list")
 
     def act(number: int) -> None:
         order = people if number % 4 else people[::-1]
         if number % 2:
-            imports.run(file=iter(f"{address}\n" for address in order), plan=plan, now=timezone.now())  # type: ignore[arg-type]  # any iterable of lines
+            file = tmp_path / f"{number}.csv"
+            file.write_text("\n".join(order), encoding="utf-8")
+            source = imports.open_source(path=file)
+            imports.run(source=source, plan=plan, now=timezone.now())
         else:
             for address in order:
                 request(newsletter, address)

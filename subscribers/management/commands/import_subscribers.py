@@ -12,23 +12,34 @@ from django.utils import timezone
 from subscribers import imports
 from subscribers.models import Newsletter
 
+FORMULA = tuple("=+-@\t\r")
+
 
 class Command(BaseCommand):
     """Exit code 0 when every line was read (refused ones are reported), 1 when nothing could be imported."""
 
     help = (
-        "Imports readers from a CSV file (UTF-8) with a column named email and optionally one named name. "
-        "With --basis they are confirmed and the basis stands in the consent record; without it they are "
-        "pending and a letter asks each of them. Nobody who left or must not be mailed is brought back."
+        "Imports readers from a CSV file, also as other systems export it. Columns that say who has left, bounced, "
+        "complained, was blocked or never confirmed are understood, and those people are not imported. With --basis "
+        "the others are confirmed and the basis stands in the consent record; without it they are pending, and "
+        "release_letters asks them. Nobody who left or must not be mailed is brought back."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The command line."""
         parser.add_argument("file", type=Path, help="the CSV file")
         parser.add_argument("--newsletter", required=True, metavar="SLUG")
-        parser.add_argument("--cadence", default="", help="instant, daily or weekly, as the newsletter offers it")
+        parser.add_argument("--cadence", default="", help="one that the newsletter offers")
         parser.add_argument("--basis", default="", metavar="TEXT", help="where and how these people consented")
-        parser.add_argument("--report", type=Path, metavar="FILE", help="write refused lines here, as CSV")
+        parser.add_argument(
+            "--address-column", default="", metavar="NAME", help="the column of addresses, or its number"
+        )
+        parser.add_argument("--name-column", action="append", default=[], metavar="NAME", help="may be given twice")
+        parser.add_argument("--encoding", default="", help="such as windows-1251, where the file is not in UTF-8")
+        parser.add_argument("--report", type=Path, metavar="FILE", help="write refused lines and reasons here, as CSV")
+        parser.add_argument(
+            "--refused", type=Path, metavar="FILE", help="write the refused records here, to send in again"
+        )
         parser.add_argument("--dry-run", action="store_true", help="look at every line and keep nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,21 +49,25 @@ class Command(BaseCommand):
             raise CommandError("There is no newsletter with that slug.")
         try:
             plan = imports.plan(newsletter=newsletter, cadence=options["cadence"], basis=options["basis"])
-            if options["file"].stat().st_size > imports.MAX_BYTES:
-                raise CommandError("The file is larger than 50 MB. Divide it into parts.")
-            with options["file"].open(encoding="utf-8-sig", errors="replace", newline="") as file:
-                report = imports.run(
-                    file=file,
-                    plan=plan,
-                    now=timezone.now(),
-                    dry_run=options["dry_run"],
-                    on_progress=self._show_progress,
-                )
+            source = imports.open_source(
+                path=options["file"],
+                encoding=options["encoding"],
+                address=options["address_column"],
+                names=options["name_column"],
+            )
+            report = imports.run(
+                source=source,
+                plan=plan,
+                now=timezone.now(),
+                dry_run=options["dry_run"],
+                on_progress=self._show_progress,
+            )
         except OSError as error:
             raise CommandError(f"The file cannot be read: {error.strerror}.") from error
         except imports.ImportRefused as error:
             raise CommandError(str(error)) from error
-        self._say(report, plan, options["report"], dry_run=options["dry_run"])
+        self._write(report, source, options)
+        self._say(report, plan, dry_run=options["dry_run"])
 
     def _show_progress(self, report: imports.Report) -> None:
         """One line that rewrites itself on a terminal; a plain line per chunk otherwise."""
@@ -61,18 +76,44 @@ class Command(BaseCommand):
         with contextlib.suppress(AttributeError):
             self.stderr.flush()
 
-    def _say(self, report: imports.Report, plan: imports.Plan, path: Path | None, *, dry_run: bool) -> None:
-        if path is None:
-            for refused in report.refused:
-                self.stdout.write(f"line {refused.line}: {refused.reason}")
-        else:
-            with path.open("w", encoding="utf-8", newline="") as file:
+    def _write(self, report: imports.Report, source: imports.Source, options: dict[str, Any]) -> None:
+        """The refused records: to the terminal, or to the files that were asked for."""
+        if options["report"]:
+            with options["report"].open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(["line", "reason"])
                 writer.writerows((refused.line, refused.reason) for refused in report.refused)
-        became = "confirmed" if plan.is_confirmed else "pending; a letter asks each of them"
+        else:
+            for refused in report.refused:
+                self.stdout.write(f"line {refused.line}: {refused.reason}")
+        if options["refused"]:
+            _write_refused(report, source, options["refused"])
+
+    def _say(self, report: imports.Report, plan: imports.Plan, *, dry_run: bool) -> None:
+        became = "confirmed" if plan.is_confirmed else "pending"
         would = "would be imported" if dry_run else "imported"
         self.stdout.write(
             f"{report.imported} {would} ({became}), {report.already_there} there already, "
             f"{len(report.refused)} refused."
         )
+        if report.said_no:
+            kept = "would be kept" if dry_run else "is kept"
+            self.stdout.write(f"{report.said_no} of those refused said no or must not be mailed; that {kept}.")
+        if report.imported and not plan.is_confirmed and not dry_run:
+            self.stdout.write(
+                "No letter has left. To ask these readers for their permission: "
+                f"manage.py release_letters {plan.newsletter.slug}"
+            )
+
+
+def _write_refused(report: imports.Report, source: imports.Source, path: Path) -> None:
+    """The records as they were, with a column that says why; a cell that looks like a formula is guarded."""
+    reasons = {refused.line: refused.reason for refused in report.refused}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        if source.columns.is_named:
+            writer.writerow([*source.columns.header, "Refused because"])
+        for record in source.records():
+            if record.line in reasons and record.cells:
+                cells = [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in record.cells]
+                writer.writerow([*cells, *[""] * (len(source.columns.header) - len(cells)), reasons[record.line]])

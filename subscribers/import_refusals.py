@@ -1,0 +1,101 @@
+"""What an import does with rows that say no: they end what there is, and stand in the way of every later import."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from mailkit import addresses
+from subscribers import consent, signup, suppression, withdrawals
+from subscribers.import_columns import Answer, Verdict
+from subscribers.models import ConsentEvent, Newsletter, Subscriber, Subscription, Suppression
+
+# What must never be mailed again, whoever asks; the others may come back by their own act.
+SUPPRESSED = {
+    Answer.BOUNCED: Suppression.Reason.HARD_BOUNCE,
+    Answer.COMPLAINED: Suppression.Reason.COMPLAINT,
+    Answer.BLOCKED: Suppression.Reason.MANUAL,
+    Answer.DELETED: Suppression.Reason.ERASED,
+}
+ENDS = frozenset({Answer.LEFT, Answer.NEVER, Answer.DELETED})
+SINCE = " They have confirmed here since, so nothing was changed."
+
+
+class Row(Protocol):
+    """A record of the file."""
+
+    @property
+    def line(self) -> int:
+        """Where it begins."""
+
+    @property
+    def address(self) -> addresses.Address:
+        """Whose it is."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it says."""
+
+
+def reason(verdict: Verdict) -> str:
+    """A sentence for the report, with the column that says it."""
+    value = f"“{verdict.value}”" if verdict.value else "empty"
+    return f"According to the column “{verdict.column}” ({value}) this reader {verdict.answer.value}."
+
+
+def take(rows: Sequence[Row], newsletter: Newsletter, *, source: str, now: datetime) -> dict[str, str]:
+    """Keep the "no" of each row; returns address key -> the sentence for the report.
+
+    Must run inside a transaction. Subscriptions to the newsletter end, without a letter; bounces,
+    complaints, blocks and deletions are suppressed; who is no reader here is kept by hash alone.
+    A reader who confirmed here after the time that the row names stays.
+    """
+    by_key = {row.address.key: row for row in sorted(rows, key=lambda row: row.line, reverse=True)}
+    subscribers = Subscriber.objects.select_for_update().filter(address_key__in=by_key).order_by("address_key")
+    readers = {subscriber.address_key: subscriber for subscriber in subscribers}
+    stay = _confirmed_since(by_key, readers, newsletter)
+    kept = {key: row.verdict for key, row in by_key.items() if key not in stay}
+    _end(kept, readers, newsletter, source, now)
+    _suppress(kept, now)
+    _remember(kept, newsletter, source, now)
+    return {key: reason(row.verdict) + (SINCE if key in stay else "") for key, row in by_key.items()}
+
+
+def _confirmed_since(rows: dict[str, Row], readers: dict[str, Subscriber], newsletter: Newsletter) -> set[str]:
+    dated = {readers[key].address_hash: key for key in readers if rows[key].verdict.since}
+    acts = ConsentEvent.objects.filter(
+        address_hash__in=dated, newsletter_slug=newsletter.slug, kind=ConsentEvent.Kind.CONFIRMED
+    )
+    stay = set()
+    for address_hash, occurred_at in acts.values_list("address_hash", "occurred_at"):
+        since = rows[dated[address_hash]].verdict.since
+        if since and occurred_at > since:
+            stay.add(dated[address_hash])
+    return stay
+
+
+def _end(
+    kept: dict[str, Verdict], readers: dict[str, Subscriber], newsletter: Newsletter, source: str, now: datetime
+) -> None:
+    leaving = [readers[key] for key in kept if key in readers and kept[key].answer in ENDS]
+    subscriptions = Subscription.objects.filter(newsletter=newsletter, subscriber__in=leaving)
+    for subscription in subscriptions.exclude(state=Subscription.State.UNSUBSCRIBED).select_related("subscriber"):
+        evidence = consent.Evidence(basis=reason(kept[subscription.subscriber.address_key]))
+        signup.unsubscribe(subscription=subscription, evidence=evidence, reason=source, now=now, goodbye=False)
+
+
+def _suppress(kept: dict[str, Verdict], now: datetime) -> None:
+    reasons = {
+        addresses.keyed_hash(key): SUPPRESSED[verdict.answer]
+        for key, verdict in kept.items()
+        if verdict.answer in SUPPRESSED
+    }
+    suppression.suppress_many(reasons=reasons, note="import", now=now)
+
+
+def _remember(kept: dict[str, Verdict], newsletter: Newsletter, source: str, now: datetime) -> None:
+    said = {
+        addresses.keyed_hash(key): reason(verdict) for key, verdict in kept.items() if verdict.answer not in SUPPRESSED
+    }
+    known = withdrawals.standing(address_hashes=list(said), newsletter=newsletter)
+    fresh = {address_hash: basis for address_hash, basis in said.items() if address_hash not in known}
+    withdrawals.record(said=fresh, newsletter=newsletter, source=source, now=now)

@@ -1,0 +1,46 @@
+"""manage.py release_letters: ask imported readers for their permission, at a rate."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from subscribers import letters
+from subscribers.models import Newsletter
+
+
+class Command(BaseCommand):
+    """Exit code 0, also when nothing was released; 1 for a newsletter or a rate that cannot be."""
+
+    help = (
+        "Says how many imported readers of a newsletter wait for the letter that asks for their permission, and how "
+        "long sending them would take. With --yes they leave, evenly spread."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The command line."""
+        parser.add_argument("newsletter", metavar="SLUG")
+        parser.add_argument(
+            "--per-hour", type=int, default=letters.USUAL, metavar="N", help=f"letters an hour ({letters.USUAL})"
+        )
+        parser.add_argument("--yes", action="store_true", help="release them")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Count, say, and release if told to."""
+        newsletter = Newsletter.objects.filter(slug=options["newsletter"]).first()
+        if newsletter is None:
+            raise CommandError("There is no newsletter with that slug.")
+        now, rate, count = timezone.now(), options["per_hour"], letters.held(newsletter=newsletter)
+        if options["yes"]:
+            try:
+                count = letters.release(newsletter=newsletter, per_hour=rate, now=now)
+            except letters.BadRate as fault:
+                raise CommandError(str(fault)) from fault
+        verb = "get" if options["yes"] else "would get"
+        self.stdout.write(f"{count} readers of {newsletter.name} {verb} a letter that asks for their permission.")
+        if count:
+            last = now + timedelta(hours=(count - 1) / max(rate, 1))
+            self.stdout.write(f"{rate} leave in an hour, the last at {last:%Y-%m-%d %H:%M} UTC.")
+        if count and not options["yes"]:
+            self.stdout.write("Add --yes to release them.")
