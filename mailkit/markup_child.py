@@ -10,10 +10,10 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 import markdown
-from markdown.extensions import Extension, abbr, def_list, fenced_code, footnotes, sane_lists, smarty, tables
+from markdown.extensions import Extension, abbr, def_list, footnotes, sane_lists, smarty, tables
 from markdown.treeprocessors import Treeprocessor
 
-from mailkit import confined, plaintext, sanitising
+from mailkit import as_written, confined, inline, plaintext, sanitising
 
 MAX_NESTING = 50
 # Parts of a list, table or paragraph: their parent is what counts as a level.
@@ -41,6 +41,7 @@ class House(Extension):
 
     def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802  # the library's name
         """Register them."""
+        md.preprocessors.register(as_written.AsWritten(md, deepest=MAX_NESTING), "as_written", 25)
         md.treeprocessors.register(DemoteHeadings(md), "demote_headings", 5)
 
 
@@ -71,7 +72,7 @@ def render(text: str, *, profile: str, place: sanitising.Place) -> str:
         House(),
         sane_lists.SaneListExtension(),
         smarty.SmartyExtension(),
-        fenced_code.FencedCodeExtension(),
+        inline.Inline(),
         tables.TableExtension(use_align_attribute=True),
         abbr.AbbrExtension(),
         def_list.DefListExtension(),
@@ -83,7 +84,7 @@ def render(text: str, *, profile: str, place: sanitising.Place) -> str:
     converter = markdown.Markdown(extensions=extensions, output_format="html")
     try:
         html = sanitising.clean(converter.convert(text), profile=profile, place=place)
-    except RecursionError:
+    except (RecursionError, as_written.TooDeep):
         raise Refused(TOO_DEEP) from None
     depth = Depth()
     depth.feed(html)

@@ -120,7 +120,7 @@ class Reader:
         for number, item in enumerate(node.of("li"), start=first):
             mark = f"{number}. " if node.tag == "ol" else "- "
             parts = self.blocks(item, width - len(mark))
-            tight = tight and len(parts) <= 2
+            tight = tight and _is_tight(item)
             items.append(_prefixed(_joined(parts, gap=not tight), mark, " " * len(mark)))
         return [[line for item in items for line in item]] if tight and items else items
 
@@ -158,6 +158,8 @@ class Reader:
             return self._link(part, text)
         if part.tag == "sup" and text.strip():
             return f"^{text.strip()}"
+        if part.tag in {"del", "s"} and text.strip():
+            return f"~~{text}~~"
         return f"“{text}”" if part.tag == "q" else text
 
     def _link(self, node: Node, text: str) -> str:
@@ -167,7 +169,7 @@ class Reader:
         if not href or href.startswith("#") or node.attributes.get("class") == "footnote-ref":
             return text
         shown = SPACES.sub(" ", text.replace("\x00", " ")).strip()
-        if shown in {"", href, href.removeprefix("mailto:")}:
+        if shown in {"", href, href.removeprefix("mailto:"), href.removeprefix("http://")}:
             return href.removeprefix("mailto:")
         return f"{text.rstrip()} [{self.links.setdefault(href, len(self.links) + 1)}]"
 
@@ -189,6 +191,13 @@ class Reader:
 
     def _cell(self, cell: Node) -> str:
         return SPACES.sub(" ", " ".join(line for block in self.blocks(cell, 10_000) for line in block)).strip()
+
+
+def _is_tight(item: Node) -> bool:
+    """True when an item has one paragraph, and lists below it, at most."""
+    has_words = any(part.strip() if isinstance(part, str) else part.tag not in BLOCKS for part in item.children)
+    blocks = [part for part in item.children if isinstance(part, Node) and part.tag in BLOCKS - {"ol", "ul"}]
+    return has_words + len(blocks) <= 1
 
 
 def _rows(table: Node) -> Iterator[Node]:

@@ -30,7 +30,7 @@ ATTRIBUTES = {
     "code": {"class"},
     "div": {"class"},
     "img": {"src", "srcset", "sizes", "alt", "title", "width", "height", "loading", "decoding"},
-    "li": {"id"},
+    "li": {"class", "id"},
     "ol": {"start"},
     "sup": {"id"},
     "td": {"align", "colspan", "rowspan"},
@@ -40,7 +40,7 @@ ATTRIBUTES = {
 # What an attribute's whole value must look like; `href`, `src`, `srcset` and `id` have functions below.
 VALUES = {
     "align": re.compile(r"left|right|center"),
-    "class": re.compile(r"footnote(-ref|-backref)?|language-[A-Za-z0-9+#_-]{1,30}"),
+    "class": re.compile(r"footnote(-ref|-backref)?|task|language-[A-Za-z0-9+#_-]{1,30}"),
     "colspan": re.compile(r"[1-9][0-9]?"),
     "datetime": re.compile(r"[0-9TZ:+. -]{4,40}"),
     "decoding": re.compile(r"async|sync|auto"),

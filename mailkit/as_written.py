@@ -1,0 +1,250 @@
+"""Lists and code as people write them, brought into the form that Python-Markdown reads.
+
+Python-Markdown wants four blanks for each level of a list, a blank line before it, and code that
+begins at the margin. GitHub, Ghost, Buttondown and what people know by heart follow CommonMark: what
+belongs to an item begins below the item's text, be that two, three or four blanks from the margin. A
+first pass over the lines finds out by CommonMark's rules (5.2 and 5.3) to which item a line belongs,
+and writes it with four blanks for each; code between fences is put aside. All other lines stay.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Final
+
+from markdown import Markdown
+from markdown.preprocessors import Preprocessor
+
+_TAB: Final = "    "
+_MARKER: Final = re.compile(r"(?:(?P<bullet>[-+*])|(?P<number>[0-9]{1,9})[.)])(?P<gap> +|$)(?P<text>.*)")
+_RULE: Final = re.compile(r"(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})$")
+_UNDERLINE: Final = re.compile(r"(?:=+|-+) *$")
+_FENCE: Final = re.compile(r"(?P<fence>`{3,}(?=[^`]*$)|~{3,}) *(?P<info>.*?) *$")
+_LANGUAGE: Final = re.compile(r"(?:\{ *)?\.?([A-Za-z0-9+#_-]{1,30})")
+_HEADING: Final = re.compile(r"#{1,6}(?: |$)")
+_TABLE: Final = re.compile(r" {0,3}\|? *:?-+:? *(?:\| *:?-+:? *)*\|? *$")
+# Between these, lines are the author's own to the letter.
+_VERBATIM: Final = re.compile(r"<(pre|script|style|textarea)\b(?!.*</\1>)", re.IGNORECASE)
+
+
+class TooDeep(Exception):
+    """More quotations inside one another than are shown."""
+
+
+class AsWritten(Preprocessor):
+    """Runs after blanks are normal and before raw HTML is taken out, so that code may hold HTML."""
+
+    def __init__(self, md: Markdown, *, deepest: int) -> None:
+        super().__init__(md)
+        self._deepest = deepest
+
+    def run(self, lines: list[str]) -> list[str]:
+        """The same text, with lists, quotations and code as the library expects them. Raises `TooDeep`."""
+        return _Lines(lines, store=self.md.htmlStash.store, levels=self._deepest).written()
+
+
+@dataclass(slots=True)
+class _Item:
+    """An open item: where its marker stands, where its text begins, and what sort of item it is."""
+
+    indent: int
+    content: int
+    numbered: bool
+    has_blank: bool = False
+
+
+class _Lines:
+    """One pass over the lines of a text, or of what a quotation holds."""
+
+    def __init__(self, lines: Sequence[str], *, store: Callable[[str], str], levels: int) -> None:
+        self._lines = lines
+        self._store = store
+        self._levels = levels
+        self._out: list[str] = []
+        self._items: list[_Item] = []
+        # What was before: "blank", "text" or a "quote" that the next line may go on, or a "block" of its own.
+        self._before = "blank"
+
+    def written(self) -> list[str]:
+        """All lines."""
+        if self._levels < 0:
+            raise TooDeep
+        at = 0
+        while at < len(self._lines):
+            at = self._take(at)
+        return self._out
+
+    def _take(self, at: int) -> int:
+        """Write the line at `at`, and those that belong to it; return where the next one is."""
+        line = self._lines[at]
+        text = line.lstrip(" ")
+        if not text:
+            self._blank()
+            return at + 1
+        indent = len(line) - len(text)
+        depth = self._depth(indent)
+        if indent - self._margin(depth) < len(_TAB):
+            if found := _VERBATIM.match(text):
+                return self._verbatim(at, found[1], depth)
+            if found := _FENCE.match(text):
+                return self._code(at, found, indent, depth)
+            if text.startswith(">"):
+                return self._quotation(at, depth)
+            if (found := _MARKER.match(text)) and not _RULE.match(text) and self._begins_item(found, indent):
+                return self._item(at, found, indent)
+        self._text(at, indent, depth)
+        return at + 1
+
+    def _blank(self) -> None:
+        self._out.append("")
+        self._before = "blank"
+        for item in self._items:
+            item.has_blank = True
+
+    def _separate(self) -> None:
+        """A blank line, if there is none."""
+        if self._before != "blank":
+            self._blank()
+
+    def _depth(self, indent: int) -> int:
+        """How many of the open items a line with this indent lies within."""
+        depth = 0
+        while depth < len(self._items) and self._items[depth].content <= indent:
+            depth += 1
+        return depth
+
+    def _depth_of_marker(self, indent: int, *, numbered: bool) -> int:
+        """As `_depth`; bullets two blanks within a numbered item are meant to be its own."""
+        depth = self._depth(indent)
+        if depth < len(self._items):
+            item = self._items[depth]
+            if item.numbered and not numbered and indent >= item.indent + 2:
+                return depth + 1
+        return depth
+
+    def _margin(self, depth: int) -> int:
+        return self._items[depth - 1].content if depth else 0
+
+    def _begins_item(self, found: re.Match[str], indent: int) -> bool:
+        """A list may follow a paragraph at once if it has a text, and if it is numbered, only from 1."""
+        depth = self._depth_of_marker(indent, numbered=not found["bullet"])
+        if self._before != "text" or depth < len(self._items):
+            return True
+        return bool(found["text"]) and (found["number"] or "1") == "1"
+
+    def _item(self, at: int, found: re.Match[str], indent: int) -> int:
+        numbered = not found["bullet"]
+        depth = self._depth_of_marker(indent, numbered=numbered)
+        if self._needs_blank(depth, numbered=numbered):
+            self._separate()
+        marker = f"{found['number']}." if numbered else str(found["bullet"])
+        gap = len(found["gap"]) if found["text"] and len(found["gap"]) <= len(_TAB) else 1
+        content = indent + found.start("gap") + gap
+        self._items[depth:] = [_Item(indent, content, numbered)]
+        head = f"{_TAB * depth}{marker} "
+        if fence := _FENCE.match(found["text"]):
+            return self._code(at, fence, content, depth + 1, head=head)
+        # Nothing at all would make a heading of the line above.
+        self._out.append(head + (found["text"] or self._store("")))
+        self._before = "text" if found["text"] else "block"
+        return at + 1
+
+    def _needs_blank(self, depth: int, *, numbered: bool) -> bool:
+        """Whether the library finds an item here only after a blank line."""
+        if self._before == "quote":
+            return True
+        if depth < len(self._items):
+            before = self._items[depth]
+            return before.numbered != numbered or before.has_blank
+        # The first list of an item whose text is one paragraph is found by itself.
+        return not depth or self._items[depth - 1].has_blank
+
+    def _text(self, at: int, indent: int, depth: int) -> None:
+        line = self._lines[at]
+        text = line.lstrip(" ")
+        before, closes = self._before, depth < len(self._items)
+        follows_text = before in {"text", "quote"}
+        is_underline = before == "text" and not closes and _UNDERLINE.match(text)
+        is_block = bool(_HEADING.match(text) or (_RULE.match(text) and not is_underline))
+        if follows_text and self._items and (found := _MARKER.match(text)):
+            # No item, but the library would take it for one.
+            text = f"{text[: found.start('gap') - 1]}\\{text[found.start('gap') - 1 :]}"
+        if follows_text and closes and not is_block:
+            # A paragraph's next line need not be indented.
+            self._out.append(_TAB * len(self._items) + text)
+            return
+        if (is_block and (self._items or before != "text")) or (closes and before == "block") or self._begins_table(at):
+            self._separate()
+        del self._items[depth:]
+        beyond = indent - self._margin(depth)
+        is_code = beyond >= len(_TAB)
+        self._out.append(line if not depth else _TAB * depth + " " * (beyond if is_code else 0) + text)
+        self._before = (
+            "block" if is_block or (is_code and not follows_text) else "quote" if before == "quote" else "text"
+        )
+
+    def _begins_table(self, at: int) -> bool:
+        below = self._lines[at + 1] if at + 1 < len(self._lines) else ""
+        return "|" in self._lines[at] and "|" in below and _TABLE.match(below.strip()) is not None
+
+    def _verbatim(self, at: int, tag: str, depth: int) -> int:
+        del self._items[depth:]
+        end = f"</{tag.lower()}>"
+        while at < len(self._lines):
+            line = self._lines[at]
+            self._out.append(_TAB * depth + line[min(self._margin(depth), len(line) - len(line.lstrip(" "))) :])
+            at += 1
+            if end in line.lower():
+                break
+        self._before = "block"
+        return at
+
+    def _quotation(self, at: int, depth: int) -> int:
+        """A quotation is a text of its own."""
+        quoted: list[str] = []
+        while at < len(self._lines):
+            line = self._lines[at]
+            text = line.lstrip(" ")
+            if not text.startswith(">") or len(line) - len(text) < self._margin(depth):
+                break
+            quoted.append(text[1:].removeprefix(" "))
+            at += 1
+        self._separate()
+        del self._items[depth:]
+        within = _Lines(quoted, store=self._store, levels=self._levels - 1).written()
+        self._out += [f"{_TAB * depth}> {line}".rstrip(" ") for line in within]
+        self._before = "quote"
+        return at
+
+    def _code(self, at: int, fence: re.Match[str], indent: int, depth: int, *, head: str = "") -> int:
+        """Put code between fences aside; without a second fence it ends with its item, or with the text."""
+        ends = re.compile(rf"{fence['fence'][0]}{{{len(fence['fence'])},}} *$").match
+        del self._items[depth:]
+        code: list[str] = []
+        at += 1
+        while at < len(self._lines):
+            line = self._lines[at]
+            text = line.lstrip(" ")
+            inside = len(line) - len(text)
+            if text and depth and inside < self._margin(depth):
+                break
+            at += 1
+            if inside - self._margin(depth) < len(_TAB) and ends(text):
+                break
+            code.append(line[min(indent, inside) :])
+        else:
+            while code and not code[-1]:
+                code.pop()
+        if not head:
+            self._separate()
+        self._out.append((head or _TAB * depth) + self._store(_code_html(code, fence["info"])))
+        self._blank()
+        return at
+
+
+def _code_html(lines: Sequence[str], info: str) -> str:
+    language = _LANGUAGE.match(info)
+    attribute = f' class="language-{language[1]}"' if language else ""
+    code = "".join(f"{line}\n" for line in lines)
+    return f"<pre><code{attribute}>{escape(code)}</code></pre>"
