@@ -11,17 +11,22 @@ from typing import Final
 
 from django.db.models import Q
 
+from digests import refusals
 from digests.events import CLOCK_SKEW
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.returns import soft
-from subscribers import consent, signup, suppression
-from subscribers.models import Letter, Subscription, Suppression
+from subscribers import consent, posting, signup, suppression
+from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
 
 Kind = DeliveryEvent.Kind
 State = Delivery.State
 
 # Kinds that say what a reader did rather than what became of the mail.
 PERSONAL: Final = (Kind.OPEN, Kind.CLICK)
+
+
+# Why a copy is accepted of which our own server's answer was lost.
+REPORTED: Final = "reported as delivered"
 
 
 class Effect(Enum):
@@ -49,10 +54,18 @@ def follow(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
 
 
 def follow_letter(row: DeliveryEvent, letter: Letter, now: datetime) -> Effect:
-    """A letter has no copy, but its mailbox may be gone or its reader angry."""
-    if row.kind == Kind.COMPLAINT or (row.kind == Kind.HARD_BOUNCE and row.about_mailbox):
-        reason = Suppression.Reason.COMPLAINT if row.kind == Kind.COMPLAINT else Suppression.Reason.HARD_BOUNCE
-        _suppress(row.address_hash or letter.subscriber.address_hash, reason, row, now)
+    """A letter has no copy, but its mailbox may be gone, or its reader angry or leaving.
+
+    A mailbox that nobody ever confirmed is not suppressed for a bounce (`subscribers.posting`).
+    """
+    reader = letter.subscriber
+    if row.kind == Kind.COMPLAINT:
+        _suppress(reader.address_hash, Suppression.Reason.COMPLAINT, row, now)
+    elif row.kind == Kind.HARD_BOUNCE and row.about_mailbox and posting.is_proven(subscriber_id=reader.pk):
+        _suppress(reader.address_hash, Suppression.Reason.HARD_BOUNCE, row, now)
+    if row.kind in {Kind.COMPLAINT, Kind.UNSUBSCRIBE}:
+        for subscription in letter.subscriptions.select_related("subscriber", "newsletter"):
+            _leave(subscription, row.occurred_at, row, "provider", now)
     return Effect.FORGOTTEN if row.kind in PERSONAL else Effect.SETTLED
 
 
@@ -69,7 +82,7 @@ def lift_exceptions(issue_id: int) -> None:
 
 
 def _delivered(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
-    return _settle_copy(delivery, State.ACCEPTED, "", Q(), now)
+    return _settle_copy(delivery, State.ACCEPTED, REPORTED, Q(), now)
 
 
 def _soft_bounce(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
@@ -87,23 +100,30 @@ def _soft_bounce(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effec
 
 def _hard_bounce(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
     reader = delivery.subscriber
-    if row.about_mailbox and reader is not None and not _proved_since(row, reader.pk):
+    if row.provider == refusals.PROVIDER and reader is not None:
+        belief = refusals.weigh(issue=delivery.issue, address_key=reader.address_key)
+        if belief is refusals.Belief.OPEN:
+            return Effect.WAITING
+        if belief is refusals.Belief.DOUBTED:
+            row.kind, row.about_mailbox, row.description = Kind.SOFT_BOUNCE, False, refusals.NOT_BELIEVED
+            return _soft_bounce(row, delivery, now)
+    if row.about_mailbox and reader is not None and not _proved_since(row, delivery):
         _hold(delivery)
-        _suppress(row.address_hash or reader.address_hash, Suppression.Reason.HARD_BOUNCE, row, now)
+        _suppress(_mailed(row, reader), Suppression.Reason.HARD_BOUNCE, row, now)
     return _settle_lost(row, delivery, now)
 
 
 def _complaint(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
     reader = delivery.subscriber
-    if reader is not None and not _proved_since(row, reader.pk):
+    if reader is not None and not _proved_since(row, delivery):
         subscription = _hold(delivery)
-        _suppress(row.address_hash or reader.address_hash, Suppression.Reason.COMPLAINT, row, now)
-        _leave(subscription, row, "complaint", now)
+        _suppress(_mailed(row, reader), Suppression.Reason.COMPLAINT, row, now)
+        _leave(subscription, _moment(row, delivery), row, "complaint", now)
     return Effect.SETTLED
 
 
 def _unsubscribe(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
-    _leave(_hold(delivery), row, "provider", now)
+    _leave(_hold(delivery), _moment(row, delivery), row, "provider", now)
     return Effect.SETTLED
 
 
@@ -138,7 +158,15 @@ def _settle_lost(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effec
 
 
 def _settle_copy(delivery: Delivery, state: State, reason: str, condition: Q, now: datetime) -> Effect:
-    """uncertain -> `state`; a copy that is still on its way may become uncertain, so its event waits."""
+    """uncertain -> `state`, and accepted on an event's word -> rejected.
+
+    A copy that is still on its way may become uncertain, so its event waits.
+    """
+    if delivery.state == State.ACCEPTED and state == State.REJECTED:
+        # What was first reported as delivered came back after all: the two may arrive in any order.
+        Delivery.objects.filter(condition, pk=delivery.pk, state=State.ACCEPTED, reason=REPORTED).update(
+            state=state, reason=reason, settled_at=now
+        )
     if delivery.state == State.UNCERTAIN:
         uncertain = Delivery.objects.filter(condition, pk=delivery.pk, state=State.UNCERTAIN)
         if uncertain.update(state=state, reason=reason, settled_at=now):
@@ -148,9 +176,27 @@ def _settle_copy(delivery: Delivery, state: State, reason: str, condition: Q, no
     return Effect.WAITING if delivery.state in (*Delivery.OPEN, State.UNCERTAIN) else Effect.SETTLED
 
 
-def _proved_since(row: DeliveryEvent, subscriber_id: int) -> bool:
+def _mailed(row: DeliveryEvent, reader: Subscriber) -> str:
+    """The keyed hash of the address to which the copy went.
+
+    A report may name the one that the reader has left since, as the consent record knows. Any other
+    that it names was not mailed, and nobody is suppressed on a report's word alone.
+    """
+    if row.address_hash in {"", reader.address_hash}:
+        return reader.address_hash
+    had = ConsentEvent.objects.filter(subscriber_uuid=reader.uuid, address_hash=row.address_hash)
+    return row.address_hash if had.exists() else reader.address_hash
+
+
+def _moment(row: DeliveryEvent, delivery: Delivery) -> datetime:
+    """When the event happened: nothing is said of a copy before it leaves, whatever a provider's clock says."""
+    return max(row.occurred_at, delivery.attempted_at or row.occurred_at)
+
+
+def _proved_since(row: DeliveryEvent, delivery: Delivery) -> bool:
     """Whether the reader has confirmed after the event: an old report does not undo a newer wish."""
-    return Subscription.objects.filter(subscriber_id=subscriber_id, confirmed_at__gt=row.occurred_at).exists()
+    newer = Q(subscriber_id=delivery.subscriber_id, confirmed_at__gt=_moment(row, delivery))
+    return Subscription.objects.filter(newer).exists()
 
 
 def _hold(delivery: Delivery) -> Subscription | None:
@@ -167,11 +213,13 @@ def _suppress(address_hash: str, reason: Suppression.Reason, row: DeliveryEvent,
     suppression.suppress_hash(address_hash=address_hash, reason=reason, note=f"reported by {row.provider}", now=now)
 
 
-def _leave(subscription: Subscription | None, row: DeliveryEvent, reason: str, now: datetime) -> None:
+def _leave(
+    subscription: Subscription | None, happened_at: datetime, row: DeliveryEvent, reason: str, now: datetime
+) -> None:
     """Unsubscribe, unless the reader is gone, has left already or has confirmed since."""
     if subscription is None or subscription.state == Subscription.State.UNSUBSCRIBED:
         return
-    if subscription.confirmed_at is not None and subscription.confirmed_at > row.occurred_at:
+    if subscription.confirmed_at is not None and subscription.confirmed_at > happened_at:
         return
     evidence = consent.Evidence(basis=f"reported by {row.provider}")
     signup.unsubscribe(subscription=subscription, evidence=evidence, reason=reason, now=now)

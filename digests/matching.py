@@ -43,7 +43,16 @@ def _copies() -> QuerySet[Delivery]:
     """What is read of a copy, its reader and its issue, for hundreds at a time; anything else costs a query."""
     copies = Delivery.objects.select_related("subscriber").prefetch_related("issue")
     return copies.only(
-        "uuid", "issue", "state", "remote_id", "subscriber__address_hash", "subscriber__tracking_consent"
+        "uuid",
+        "issue",
+        "state",
+        "reason",
+        "remote_id",
+        "attempted_at",
+        "subscriber__uuid",
+        "subscriber__address_hash",
+        "subscriber__address_key",
+        "subscriber__tracking_consent",
     )
 
 

@@ -19,7 +19,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from digests import effects, events, locks, matching
+from digests import effects, events, locks, matching, refusals
 from digests.effects import Effect
 from digests.models import Delivery, DeliveryEvent
 
@@ -30,6 +30,8 @@ PARKED_FOR: Final = timedelta(hours=24)
 SOONEST, LATEST = timedelta(minutes=1), timedelta(hours=1)
 # A task gives its place to others after this long, and comes back; the clock has more to do than this.
 TASK_SECONDS: Final = 20.0
+# An issue is closed this much later at most because its readers' refusals are acted on first.
+REFUSALS_SECONDS: Final = 5.0
 # One process works on events at a time, over all hosts: a flood of reports never takes every worker.
 SETTLE_LOCK: Final = 0x65766E74
 # A hint stands for everything that its process stores in this time.
@@ -78,6 +80,24 @@ def settle(*, now: datetime, seconds: float = TASK_SECONDS) -> int | None:
             if taken < BATCH or time.monotonic() > end:
                 break
     return settled if alone else None
+
+
+def settle_refusals(*, issue_id: int, now: datetime) -> None:
+    """Act on what our own wire was told of an issue whose last copy has its result, before the issue is closed.
+
+    What takes longer is due at once, and a worker goes on.
+    """
+    waiting = refusals.open_events(issue_id=issue_id)
+    if not waiting.exists() or Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.OPEN).exists():
+        return
+    refusals.count_anew(issue_id=issue_id)
+    end = time.monotonic() + REFUSALS_SECONDS
+    for pk in list(waiting.order_by("pk").values_list("pk", flat=True)):
+        if time.monotonic() > end:
+            waiting.update(due_at=now)
+            hint()
+            break
+        _settle_alone(pk, now)
 
 
 @shared_task
@@ -185,7 +205,7 @@ def _follow(row: DeliveryEvent, found: matching.Found, now: datetime) -> Effect:
         effect = effects.follow_letter(row, found.letters[row.pk], now)
     if effect is not Effect.WAITING or now < row.received_at + PARKED_FOR:
         return effect
-    log.warning("event %s waited a day for a copy that did not come", row.pk)
+    log.warning("event %s waited a day, and nothing follows from it", row.pk)
     return Effect.FORGOTTEN if row.kind in effects.PERSONAL else Effect.SETTLED
 
 

@@ -9,15 +9,18 @@ import smtplib
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from anymail.exceptions import AnymailRecipientsRefused
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
 from django.db.models import F, Q
 
-from subscribers import mails
-from subscribers.models import Letter
+from postal import verdicts
+from postal.verdicts import Verdict
+from subscribers import mails, suppression
+from subscribers.models import Letter, Subscription, Suppression
 
 logger = logging.getLogger(__name__)
 
@@ -101,38 +104,64 @@ def _settle(letter: Letter, state: Letter.State, reason: str, now: datetime, **c
 
 
 def _fail(letter: Letter, error: Exception, now: datetime) -> Letter.State:
-    permanent, reason = judge(error)
-    if permanent:
-        logger.warning("Letter %s was rejected: %s", letter.pk, reason)
-        return _settle(letter, Letter.State.REJECTED, reason, now)
+    refusal = judge(error)
+    if refusal.is_permanent:
+        logger.warning("Letter %s was rejected: %s", letter.pk, refusal.reason)
+        with transaction.atomic():
+            if refusal.is_gone and is_proven(subscriber_id=letter.subscriber_id):
+                suppression.suppress_hash(
+                    address_hash=letter.subscriber.address_hash,
+                    reason=Suppression.Reason.HARD_BOUNCE,
+                    note="refused a letter",
+                    now=now,
+                )
+            return _settle(letter, Letter.State.REJECTED, refusal.reason, now)
     pause = RETRY[min(letter.attempts, len(RETRY)) - 1]
-    logger.warning("Letter %s waits for %s after attempt %s: %s", letter.pk, pause, letter.attempts, reason)
-    return _settle(letter, WAITING, reason, now, due_at=now + pause)
+    logger.warning("Letter %s waits for %s after attempt %s: %s", letter.pk, pause, letter.attempts, refusal.reason)
+    return _settle(letter, WAITING, refusal.reason, now, due_at=now + pause)
 
 
-def judge(error: Exception) -> tuple[bool, str]:
-    """Whether trying again is pointless, and a reason without the address that the error may carry.
+def is_proven(*, subscriber_id: int) -> bool:
+    """Whether this reader ever confirmed anything at this address.
 
-    Only a 5xx about this recipient is permanent. 5.7.x and refusals of the sender
-    or of our login are about us, and the letter waits until we have mended that.
+    One that was only typed into the form is written to once and then left alone. Suppressed, it would be
+    locked out for good, since a mailbox that is suppressed gets no confirm link when its owner comes.
+    """
+    return Subscription.objects.filter(subscriber_id=subscriber_id, confirmed_at__isnull=False).exists()
+
+
+class Refusal(NamedTuple):
+    """Why a letter did not leave; `reason` holds no address."""
+
+    is_permanent: bool  # trying again is pointless
+    reason: str
+    is_gone: bool = False  # the reader's server says that the mailbox does not exist
+
+
+def judge(error: Exception) -> Refusal:
+    """What an error of sending means.
+
+    Only a 5xx about this recipient is permanent. Refusals of the sender, of our login or for any other
+    reason that is ours are about us, and the letter waits until we have mended that.
     """
     match error:
         case AnymailRecipientsRefused():
-            return True, "the mail provider refused the address"
+            return Refusal(True, "the mail provider refused the address")
         case smtplib.SMTPSenderRefused() | smtplib.SMTPAuthenticationError():
-            return False, f"the mail server refuses us ({error.smtp_code})"
+            return Refusal(False, f"the mail server refuses us ({error.smtp_code})")
         case smtplib.SMTPRecipientsRefused() if error.recipients:
             code, text = next(iter(error.recipients.values()))
-            return _is_about_them(code, text), f"the mail server refused the address ({code})"
+            return _answered(code, text, f"the mail server refused the address ({code})")
         case smtplib.SMTPResponseException():
-            return _is_about_them(error.smtp_code, error.smtp_error), f"the mail server answered {error.smtp_code}"
+            return _answered(error.smtp_code, error.smtp_error, f"the mail server answered {error.smtp_code}")
         case _:
-            return False, f"it could not be sent ({type(error).__name__})"
+            return Refusal(False, f"it could not be sent ({type(error).__name__})")
 
 
-def _is_about_them(code: int, text: bytes | str) -> bool:
+def _answered(code: int, text: bytes | str, reason: str) -> Refusal:
     said = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return 500 <= code < 600 and not said.lstrip().startswith("5.7.")
+    verdict = verdicts.judge(words=said, code=code).verdict
+    return Refusal(500 <= code < 600 and verdict is not Verdict.OURS, reason, is_gone=verdict is Verdict.GONE)
 
 
 def _fresh(connection: BaseEmailBackend) -> BaseEmailBackend:

@@ -1,19 +1,28 @@
 """Addresses that must not be mailed, kept as keyed hashes so that the list itself names nobody."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from mailkit import addresses
 from subscribers.models import Subscriber, Suppression
 
 # `erased` is the one reason that a person can lift by subscribing again, so every other one outranks it.
 WEAKEST = Suppression.Reason.ERASED
+# The stronger reason stays, in whichever order they come: what somebody said outweighs what a server said.
+STRONGEST_FIRST = (
+    Suppression.Reason.COMPLAINT,
+    Suppression.Reason.MANUAL,
+    Suppression.Reason.HARD_BOUNCE,
+    Suppression.Reason.SOFT_BOUNCE,
+    WEAKEST,
+)
 
 
 def suppress(*, address_key: str, reason: Suppression.Reason, note: str = "", now: datetime) -> Suppression:
-    """Stop all mail to this mailbox and return the row; the first reason stays unless it was `erased`."""
+    """Stop all mail to this mailbox and return the row; of several reasons the strongest stays."""
     return suppress_hash(address_hash=addresses.keyed_hash(address_key), reason=reason, note=note, now=now)
 
 
@@ -25,8 +34,10 @@ def suppress_hash(*, address_hash: str, reason: Suppression.Reason, note: str = 
         row, created = Suppression.objects.get_or_create(
             address_hash=address_hash, defaults={"reason": reason, "note": note[:300], "created_at": now}
         )
-        if not created and reason != WEAKEST:
-            Suppression.objects.filter(pk=row.pk, reason=WEAKEST).update(reason=reason, note=note[:300], created_at=now)
+        if not created and row.reason in _weaker_than(reason):
+            Suppression.objects.filter(pk=row.pk, reason__in=_weaker_than(reason)).update(
+                reason=reason, note=note[:300], created_at=now
+            )
             row.refresh_from_db()
     return row
 
@@ -42,9 +53,25 @@ def suppress_many(*, reasons: Mapping[str, Suppression.Reason], note: str = "", 
     )
     for reason in sorted(set(reasons.values()) - {WEAKEST}):
         hashes = [address_hash for address_hash, given in reasons.items() if given == reason]
-        Suppression.objects.filter(address_hash__in=hashes, reason=WEAKEST).update(
+        Suppression.objects.filter(address_hash__in=hashes, reason__in=_weaker_than(reason)).update(
             reason=reason, note=note[:300], created_at=now
         )
+
+
+def _weaker_than(reason: Suppression.Reason) -> tuple[Suppression.Reason, ...]:
+    return STRONGEST_FIRST[STRONGEST_FIRST.index(reason) + 1 :]
+
+
+def lift_bounces(*, address_hashes: Collection[str], since: datetime) -> int:
+    """Allow mail again to those of the mailboxes that were suppressed for bounces since then; returns how many."""
+    deleted, _ = bounced(address_hashes=address_hashes, since=since).delete()
+    return deleted
+
+
+def bounced(*, address_hashes: Collection[str], since: datetime) -> QuerySet[Suppression]:
+    """The suppressions of these mailboxes that bounces led to, since then."""
+    reasons = (Suppression.Reason.HARD_BOUNCE, Suppression.Reason.SOFT_BOUNCE)
+    return Suppression.objects.filter(address_hash__in=address_hashes, reason__in=reasons, created_at__gte=since)
 
 
 def lift(*, address_hash: str) -> bool:

@@ -6,12 +6,8 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
+from digests import refusals
 from digests.sending.transports.base import Outcome
-
-# Below this many results a share says nothing.
-LEAST_RESULTS = 100
-# Refusals of single mailboxes are normal; this many of them are an old or bought list.
-REJECTED_SHARE = 0.2
 
 
 class Breaker:
@@ -46,10 +42,11 @@ class Breaker:
     def _verdict(self) -> str | None:
         if self.streak >= settings.SENDING["BREAKER_CONSECUTIVE"]:
             return f"Paused after {self.streak} refusals in a row. The last one: {self.last_reason}"
-        if self.seen < LEAST_RESULTS:
+        if self.seen < refusals.LEAST:
             return None
         if self.about_us / self.seen > settings.SENDING["BREAKER_SHARE"]:
             return f"Paused: {self.about_us} of {self.seen} copies were refused because of us: {self.last_reason}"
-        if self.rejected / self.seen > REJECTED_SHARE:
+        # Refusals of single mailboxes are normal; this many of them are an old or bought list.
+        if self.rejected / self.seen > refusals.SHARE:
             return f"Paused: {self.rejected} of {self.seen} copies were refused. The last one: {self.last_reason}"
         return None

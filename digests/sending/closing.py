@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Count, Exists
 from django.db.models.functions import Now
 
+from digests import settling
 from digests.models import Delivery, Issue
 from digests.sending.pacing import windows
 
@@ -17,15 +18,21 @@ log = logging.getLogger(__name__)
 CANCELLED_AT_ONCE = 10_000
 
 
-@transaction.atomic
 def close(*, issue_id: int, now: datetime) -> Issue.State | None:
     """Close an issue whose audience is complete and has no open copy; return its state then, None before its end.
 
     One that was closed with exceptions is looked at again: a late answer may have settled the last of them.
 
     Conservation: the audience that was planned is the sum over the delivery states. An issue is
-    `sent` only when that holds and no reader may be without a copy.
+    `sent` only when that holds and no reader may be without a copy. Whoever was refused as gone is
+    suppressed by then, so that the next issue's audience is without them.
     """
+    settling.settle_refusals(issue_id=issue_id, now=now)
+    return _close(issue_id, now)
+
+
+@transaction.atomic
+def _close(issue_id: int, now: datetime) -> Issue.State | None:
     ending = [Issue.State.SENDING, Issue.State.SENT_WITH_EXCEPTIONS]
     planned = Issue.objects.filter(pk=issue_id, state__in=ending, readers_after__isnull=True)
     issue = planned.select_for_update().first()

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from digests import locks
+from digests import locks, refusals
 from digests.models import Issue
 from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, stages, transports, witness
 from digests.sending.pacing import gate
@@ -205,6 +205,7 @@ class _Lane:
 
     def _pause(self, reason: str) -> None:
         log.warning("issue %s was paused by the breaker", self.issue.pk)
+        refusals.doubt(issue_id=self.issue.pk)
         Issue.objects.under_way().filter(pk=self.issue.pk).update(state=Issue.State.PAUSED, state_reason=reason[:300])
 
     def _stop_for(self, story: intents.StoryWithdrawn, batch: claims.Batch) -> None:

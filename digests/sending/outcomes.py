@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests import statements
+from digests import refusals, statements
 from digests.sending import claims, closing, late
 from digests.sending.pacing import backoff, slowdown
 from digests.sending.transports.base import Outcome
@@ -43,11 +43,32 @@ SET state = CASE
 FROM digests_issue AS issue,
     jsonb_to_recordset(%(results)s::jsonb) AS result
         (id bigint, fence bigint, state text, reason text, remote_id text, wait float8, jitter float8, about_us bool,
-         unused int)
+         gone bool, unused int)
 WHERE delivery.id = result.id AND issue.id = delivery.issue_id
     AND delivery.fence = result.fence
     AND (delivery.state = 'attempting' OR (delivery.state = 'uncertain' AND result.state IN ('accepted', 'rejected')))
 """
+
+# A reader whose own server calls the mailbox gone: an event of ours, on record with the result and acted on by the
+# same handler as a provider's (`refusals`). It waits, so that a breaker that pauses the issue comes first; what
+# comes when it has is not believed.
+SETTLE_AND_TELL = f"""
+WITH settled AS (
+    {SETTLE}
+    RETURNING delivery.id, delivery.uuid, delivery.issue_id, delivery.fence, delivery.state, delivery.reason,
+        result.gone, NOT %(tripped)s AND issue.state <> 'paused' AS is_open
+), told AS (
+    INSERT INTO digests_deliveryevent (provider, event_id, kind, delivery_uuid, delivery_id, issue_id, remote_id,
+        address_hash, about_mailbox, gave_up, description, occurred_at, received_at, due_at)
+    SELECT '{refusals.PROVIDER}', uuid::text || ':' || fence,
+        CASE WHEN is_open THEN 'hard_bounce' ELSE 'soft_bounce' END, uuid, id, issue_id, '', '', is_open, true,
+        CASE WHEN is_open THEN reason ELSE '{refusals.NOT_BELIEVED}' END,
+        now(), now(), now() + %(wait)s * interval '1 second'
+    FROM settled WHERE gone AND state = 'rejected'
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM settled
+"""  # noqa: S608  # constants only
 
 
 def settle(
@@ -81,7 +102,9 @@ def settle(
 
 
 def _write(parameters: dict[str, Any]) -> int:
-    return statements.count(SETTLE, parameters)
+    if "wait" not in parameters:
+        return statements.count(SETTLE, parameters)
+    return int(statements.rows(SETTLE_AND_TELL, parameters)[0][0])
 
 
 def _write_late(parameters: dict[str, Any], issue_id: int) -> None:
@@ -93,7 +116,8 @@ def _write_late(parameters: dict[str, Any], issue_id: int) -> None:
 def _parameters(batches: Collection[claims.Batch], outcomes: Sequence[Outcome], tripped: bool) -> dict[str, Any]:
     steps = backoff.steps()
     fences = {one: batch.fence for batch in batches for one in batch.ids}
-    return {
+    told = {"wait": refusals.WAIT.total_seconds()} if any(one.is_gone for one in outcomes) else {}
+    return told | {
         "results": json.dumps([_result(one, fences[one.delivery_id]) for one in outcomes]),
         "steps": steps,
         "last": len(steps),
@@ -118,6 +142,7 @@ def _result(outcome: Outcome, fence: int) -> dict[str, Any]:
         "wait": outcome.retry_after,
         "jitter": backoff.jitter(),
         "about_us": outcome.about_us,
+        "gone": outcome.is_gone,
         # A server that says when to come back, or only that this is too fast, has not been tried in vain.
         "unused": int(outcome.retry_after is not None or slowdown.is_too_fast(outcome)),
     }

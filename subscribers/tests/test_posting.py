@@ -11,7 +11,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
 from subscribers import posting
-from subscribers.models import Letter, Newsletter
+from subscribers.models import Letter, Newsletter, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask
 
 pytestmark = pytest.mark.django_db
@@ -101,3 +101,41 @@ def test_one_whose_claim_another_has_taken_over_settles_nothing(letters: list[Le
     assert posting._claim(letters[0].pk, now + posting.LEASE) is not None
     posting._settle(stale, Letter.State.REJECTED, "too late", now + posting.LEASE)
     assert states()[0] == "attempting"
+
+
+# --- A mailbox that is not there -----------------------------------------------------------------
+
+GONE = (550, b"5.1.1 no such user")
+
+
+def refuse(letter: Letter, answer: tuple[int, bytes]) -> None:
+    Session.faults = [smtplib.SMTPRecipientsRefused({letter.subscriber.address: answer})]
+    posting.send(letter_id=letter.pk, now=timezone.now())
+
+
+def prove(letter: Letter) -> None:
+    letter.subscriber.subscriptions.update(confirmed_at=timezone.now())
+
+
+def test_a_reader_who_confirmed_once_and_is_gone_is_suppressed(letters: list[Letter]) -> None:
+    prove(letters[0])
+    refuse(letters[0], GONE)
+    assert states() == ["rejected", "pending"]
+    row = Suppression.objects.get()
+    assert (row.reason, row.address_hash) == ("hard_bounce", letters[0].subscriber.address_hash)
+
+
+def test_an_address_that_was_only_typed_is_left_alone_and_not_locked_out(letters: list[Letter]) -> None:
+    """Its owner may come tomorrow, and a suppressed mailbox gets no confirm link."""
+    refuse(letters[0], GONE)
+    assert states() == ["rejected", "pending"]
+    assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "answer", [(550, b"5.7.1 spam"), (550, b"on our block list"), (552, b"5.2.2 mailbox full"), (450, b"4.1.1 unknown")]
+)
+def test_any_other_refusal_suppresses_nobody(letters: list[Letter], answer: tuple[int, bytes]) -> None:
+    prove(letters[0])
+    refuse(letters[0], answer)
+    assert not Suppression.objects.exists()

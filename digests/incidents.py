@@ -1,0 +1,47 @@
+"""Taking back what a mad mail server, relay or provider did: suppressions for bounces that were none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from digests.models import DeliveryEvent, Issue
+from subscribers import suppression
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Bounces that called a mailbox gone, between two moments, of one issue and one reporter where these are given."""
+
+    since: datetime
+    until: datetime
+    issue: Issue | None = None
+    provider: str = ""
+
+
+def readers(*, incident: Incident) -> Sequence[str]:
+    """The keyed hashes of the readers whom the incident's bounces are about; erased ones are nobody's any more."""
+    told = DeliveryEvent.objects.filter(
+        kind=DeliveryEvent.Kind.HARD_BOUNCE,
+        about_mailbox=True,
+        delivery__subscriber__isnull=False,
+        received_at__gte=incident.since,
+        received_at__lte=incident.until,
+    )
+    if incident.issue is not None:
+        told = told.filter(issue=incident.issue)
+    if incident.provider:
+        told = told.filter(provider=incident.provider)
+    return sorted(set(told.values_list("delivery__subscriber__address_hash", flat=True)))
+
+
+def suppressed(*, incident: Incident) -> int:
+    """How many of the incident's readers are suppressed for bounces since it began."""
+    return suppression.bounced(address_hashes=readers(incident=incident), since=incident.since).count()
+
+
+@transaction.atomic
+def lift(*, incident: Incident) -> int:
+    """Mail the incident's readers again from the next issue on; returns how many. Complaints stay."""
+    return suppression.lift_bounces(address_hashes=readers(incident=incident), since=incident.since)
