@@ -294,8 +294,8 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(VAR_DIR / "media")))
-# Uploaded pictures are re-encoded by us; a proxy or bucket may serve them instead.
-SERVE_MEDIA = env.flag("SERVE_MEDIA", default=DEBUG)
+# A proxy may serve the uploaded pictures instead.
+SERVE_MEDIA = env.flag("SERVE_MEDIA", default=True)
 STORAGES = {
     "default": {"BACKEND": "publication.storage.WholeFileStorage"},
     "staticfiles": {

@@ -1,7 +1,6 @@
 """Puts every app's addresses together."""
 
 from django.conf import settings
-from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -19,6 +18,3 @@ urlpatterns: list[URLPattern | URLResolver] = [
 
 if settings.DEBUG and settings.EMAIL_TRANSPORT == "local":
     urlpatterns.insert(0, path("inbox/", include("mailkit.inbox.urls")))
-
-if settings.SERVE_MEDIA:
-    urlpatterns += static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT)

@@ -5,10 +5,11 @@ from urllib.parse import urljoin
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, path
 
-from publication import views
+from publication import media, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("colours.css", views.colours, name="colours"),
+    path("media/<path:name>", media.serve, name="media"),
     path("favicon.ico", views.favicon, name="favicon"),
 ]
 

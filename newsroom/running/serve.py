@@ -25,7 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command, get_commands
 from django.core.management.base import SystemCheckError
 
-from newsroom import env
+from newsroom import env, picture_check
 from newsroom.running import processes, servers
 from newsroom.running.servers import Refused
 
@@ -77,7 +77,7 @@ def serve(*, port: int, host: str) -> NoReturn:
         group.start("worker", processes.worker(), extra=processes.WORKER_ENVIRONMENT)
         group.start("clock", processes.beat())
         await_answer(f"http://{_local(host)}:{port}/healthz", group)
-        _announce(password)
+        _announce(password, picture_check.at_start(server=f"http://{_local(host)}:{port}"))
         watch(group)
 
 
@@ -168,12 +168,14 @@ def _administrator() -> str | None:
     return path.read_text(encoding="ascii").strip() if path.exists() else None
 
 
-def _announce(password: str | None) -> None:
+def _announce(password: str | None, picture_fault: str | None) -> None:
     site = settings.SITE_URL
     say(f"The site:   {site}/")
     say(f"The admin:  {site}/admin/" + (f"   user admin, password {password}" if password else ""))
     if settings.DEBUG and settings.EMAIL_TRANSPORT == "local":
         say(f"The inbox:  {site}/inbox/   every mail that would be sent")
+    if picture_fault:
+        say(picture_fault)
     say("Ctrl-C stops everything.")
 
 
