@@ -6,7 +6,8 @@ from typing import Protocol
 
 from mailkit import addresses
 from subscribers import consent, signup, suppression, withdrawals
-from subscribers.import_columns import Answer, Verdict
+from subscribers.import_columns import Verdict
+from subscribers.import_words import Answer
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Subscription, Suppression
 
 # What must never be mailed again, whoever asks; the others may come back by their own act.
@@ -16,8 +17,10 @@ SUPPRESSED = {
     Answer.BLOCKED: Suppression.Reason.MANUAL,
     Answer.DELETED: Suppression.Reason.ERASED,
 }
-ENDS = frozenset({Answer.LEFT, Answer.NEVER, Answer.DELETED})
-SINCE = " They have confirmed here since, so nothing was changed."
+ENDS = frozenset({Answer.LEFT, Answer.NEVER, Answer.UNREACHED, Answer.DELETED})
+# A yes that is missing elsewhere takes nothing away that a reader has asked for here.
+MISSING_YES = frozenset({Answer.NEVER, Answer.UNREACHED})
+OUTRANKED = " What this reader did here themselves counts more, so nothing was changed."
 
 
 class Row(Protocol):
@@ -38,6 +41,8 @@ class Row(Protocol):
 
 def reason(verdict: Verdict) -> str:
     """A sentence for the report, with the column that says it."""
+    if not verdict.column:
+        return f"It was said of everybody in this file: this reader {verdict.answer.value}."
     value = f"“{verdict.value}”" if verdict.value else "empty"
     return f"According to the column “{verdict.column}” ({value}) this reader {verdict.answer.value}."
 
@@ -47,17 +52,18 @@ def take(rows: Sequence[Row], newsletter: Newsletter, *, source: str, now: datet
 
     Must run inside a transaction. Subscriptions to the newsletter end, without a letter; bounces,
     complaints, blocks and deletions are suppressed; who is no reader here is kept by hash alone.
-    A reader who confirmed here after the time that the row names stays.
+    A reader who confirmed here after the time that the row names stays; so does one who asked or confirmed
+    here at any time, where the row only lacks a yes.
     """
     by_key = {row.address.key: row for row in sorted(rows, key=lambda row: row.line, reverse=True)}
     subscribers = Subscriber.objects.select_for_update().filter(address_key__in=by_key).order_by("address_key")
     readers = {subscriber.address_key: subscriber for subscriber in subscribers}
-    stay = _confirmed_since(by_key, readers, newsletter)
+    stay = _confirmed_since(by_key, readers, newsletter) | _asked_here(by_key, readers, newsletter)
     kept = {key: row.verdict for key, row in by_key.items() if key not in stay}
     _end(kept, readers, newsletter, source, now)
     _suppress(kept, now)
     _remember(kept, newsletter, source, now)
-    return {key: reason(row.verdict) + (SINCE if key in stay else "") for key, row in by_key.items()}
+    return {key: reason(row.verdict) + (OUTRANKED if key in stay else "") for key, row in by_key.items()}
 
 
 def _confirmed_since(rows: dict[str, Row], readers: dict[str, Subscriber], newsletter: Newsletter) -> set[str]:
@@ -71,6 +77,14 @@ def _confirmed_since(rows: dict[str, Row], readers: dict[str, Subscriber], newsl
         if since and occurred_at > since:
             stay.add(dated[address_hash])
     return stay
+
+
+def _asked_here(rows: dict[str, Row], readers: dict[str, Subscriber], newsletter: Newsletter) -> set[str]:
+    lacking = [readers[key] for key in readers if rows[key].verdict.answer in MISSING_YES]
+    present = Subscription.objects.filter(newsletter=newsletter, subscriber__in=lacking)
+    present = present.exclude(state=Subscription.State.UNSUBSCRIBED)
+    theirs = present.exclude(consent_event__kind=ConsentEvent.Kind.IMPORTED)
+    return set(theirs.values_list("subscriber__address_key", flat=True))
 
 
 def _end(

@@ -8,15 +8,25 @@ in the consent record; without one they are pending, and a letter that waits to 
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from django.db import transaction
 
 from mailkit import addresses, message
-from subscribers import consent, import_columns, import_files, import_refusals, letters, offers, withdrawals
-from subscribers.import_columns import Answer, Columns, Verdict
+from subscribers import (
+    consent,
+    import_columns,
+    import_files,
+    import_refusals,
+    import_words,
+    letters,
+    offers,
+    withdrawals,
+)
+from subscribers.import_columns import Columns, Verdict
+from subscribers.import_words import Answer
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
 
 CHUNK = 2_000
@@ -27,6 +37,10 @@ SUPPRESSED = "This address must not be mailed; it bounced, complained, was erase
 SAID_NO_HERE = "Another line of this file says that this reader must not be mailed."
 BAD_NAME = "The name has an invisible character in it or is longer than 120 characters."
 NO_CELL = "The line has fewer cells than the first line names."
+LOOKS_LIKE_A_NO = (
+    "By its name this is a list of people who must not be mailed, and no column of it says so or otherwise. "
+    "Say what holds for them: --everybody left, bounced, complained, blocked, deleted, never or subscribed."
+)
 # Substack puts such an address in the place of people who asked to be forgotten.
 ASKED_TO_BE_DELETED = "The address stands for somebody who asked the old system to be deleted."
 DELETION_DOMAIN = "deletion-request.substack.com"
@@ -108,10 +122,19 @@ def plan(*, newsletter: Newsletter, cadence: str = "", basis: str = "") -> Plan:
     return Plan(newsletter=newsletter, cadence=chosen, basis=basis.strip())
 
 
-def open_source(*, path: Path, encoding: str = "", address: str = "", names: Sequence[str] = ()) -> Source:
+def open_source(
+    *,
+    path: Path,
+    encoding: str = "",
+    address: str = "",
+    names: Sequence[str] = (),
+    ignored: Sequence[str] = (),
+    everybody: Answer | None = None,
+) -> Source:
     """The columns of a file, and the certainty that every word of its status columns is understood.
 
-    Reads the whole file. `address` and `names` name columns, by their words or their numbers from 1.
+    Reads the whole file. `address`, `names` and `ignored` name columns, by their words or their numbers from 1.
+    `everybody` is what holds for all people in the file, as for a list of those who left.
     On failure: ImportRefused with a sentence that names the line and the column; OSError.
     """
     try:
@@ -119,9 +142,11 @@ def open_source(*, path: Path, encoding: str = "", address: str = "", names: Seq
         first = next(table.records(), None)
         if first is None or first.fault:
             raise ImportRefused(f"The first line cannot be read. {first.fault}" if first else "The file is empty.")
-        columns = import_columns.recognise(first.cells, address=address, names=names)
+        columns = import_columns.recognise(first.cells, address=address, names=names, ignored=ignored)
         columns = import_columns.with_statuses(columns, (record.cells for record in table.records()))
-        source = Source(table, columns)
+        if everybody is None and not columns.statuses and import_words.NO_FILES.match(import_words.fold(path.stem)):
+            raise ImportRefused(LOOKS_LIKE_A_NO)
+        source = Source(table, replace(columns, everybody=everybody or Answer.YES))
         _check(source)
     except (import_files.Unreadable, import_columns.UnknownColumns) as fault:
         raise ImportRefused(str(fault)) from None

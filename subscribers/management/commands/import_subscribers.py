@@ -10,9 +10,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from subscribers import imports
+from subscribers.import_words import Answer
 from subscribers.models import Newsletter
 
 FORMULA = tuple("=+-@\t\r")
+EVERYBODY = {"subscribed": Answer.YES} | {
+    answer.name.lower(): answer for answer in Answer if answer not in {Answer.YES, Answer.UNREACHED}
+}
 
 
 class Command(BaseCommand):
@@ -35,6 +39,14 @@ class Command(BaseCommand):
             "--address-column", default="", metavar="NAME", help="the column of addresses, or its number"
         )
         parser.add_argument("--name-column", action="append", default=[], metavar="NAME", help="may be given twice")
+        parser.add_argument(
+            "--ignore-column", action="append", default=[], metavar="NAME", help="a column that is no status after all"
+        )
+        parser.add_argument(
+            "--everybody",
+            choices=EVERYBODY,
+            help="what holds for all people in the file",
+        )
         parser.add_argument("--encoding", default="", help="such as windows-1251, where the file is not in UTF-8")
         parser.add_argument("--report", type=Path, metavar="FILE", help="write refused lines and reasons here, as CSV")
         parser.add_argument(
@@ -54,6 +66,8 @@ class Command(BaseCommand):
                 encoding=options["encoding"],
                 address=options["address_column"],
                 names=options["name_column"],
+                ignored=options["ignore_column"],
+                everybody=EVERYBODY[options["everybody"]] if options["everybody"] else None,
             )
             report = imports.run(
                 source=source,
