@@ -1,7 +1,5 @@
 """The pages behind the links in our mails. GET shows a button; only POST acts."""
 
-from datetime import timedelta
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -11,8 +9,6 @@ from mailkit import addresses
 from subscribers import doors, links, preferences, signup, throttle
 from subscribers.models import Subscription
 
-# Scanners open links within moments of delivery; a person who comes later need not press twice.
-AUTO_SUBMIT_AFTER = timedelta(minutes=5)
 AGREED_BY_LINK = "Confirm my subscription"
 AGREED_AGAIN = "Subscribe again"
 
@@ -20,23 +16,17 @@ AGREED_AGAIN = "Subscribe again"
 @doors.opened_by_link
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """Ask for the press of a button; the press confirms."""
-    now = timezone.now()
+    """Ask for the press of a button; nothing but the press confirms, since scanners run scripts too."""
     if request.method == "POST":
         evidence = doors.evidence(request, source="confirm_link", form_text=AGREED_BY_LINK)
-        found = signup.confirm(token=token, evidence=evidence, now=now)
+        found = signup.confirm(token=token, evidence=evidence, now=timezone.now())
         if not found.already:
             throttle.answered(address_key=found.subscriber.address_key)
         return render(request, "subscribers/confirmed.html", {"found": found})
     found = signup.look(token=token)
     if found.already:
         return render(request, "subscribers/confirmed.html", {"found": found})
-    auto_submit = links.age_of_confirm(token, now=now) > AUTO_SUBMIT_AFTER
-    return render(
-        request,
-        "subscribers/confirm.html",
-        {"found": found, "auto_submit": auto_submit, "button": AGREED_BY_LINK},
-    )
+    return render(request, "subscribers/confirm.html", {"found": found, "button": AGREED_BY_LINK})
 
 
 @doors.opened_by_link

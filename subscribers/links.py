@@ -70,12 +70,6 @@ def read_confirm(token: str) -> ConfirmClaim:
     return ConfirmClaim(_uuid(payload), int(payload["v"]), requests)
 
 
-def age_of_confirm(token: str, *, now: datetime) -> timedelta:
-    """How long ago the mail with this confirm link was written."""
-    payload = _read(token, purpose=CONFIRM, max_age=CONFIRM_AGE)
-    return timedelta(seconds=now.timestamp() - int(payload["t"]))
-
-
 def token_pairs(*, newsletter_id: int) -> Callable[[str, int], tuple[str, str]]:
     """A function of a reader's uuid (its 32 digits) and token version, for bulk mail; it asks no database.
 
