@@ -18,7 +18,7 @@ from digests import freezing  # noqa: E402  # as above
 from digests.models import Issue, Snapshot  # noqa: E402  # as above
 from digests.sending import preparing  # noqa: E402  # as above
 from mailkit import segments  # noqa: E402  # as above
-from subscribers.models import ConsentEvent, Newsletter  # noqa: E402  # as above
+from subscribers.models import Newsletter  # noqa: E402  # as above
 
 HEADERS = [
     ("From", "Block News <news@bench.example.com>"),
@@ -35,16 +35,23 @@ KILOBYTES = 24
 
 READERS = """
 TRUNCATE digests_delivery, digests_snapshot, digests_issue, subscribers_subscription, subscribers_subscriber,
-    subscribers_suppression CASCADE;
+    subscribers_suppression, subscribers_consentevent CASCADE;
 INSERT INTO subscribers_subscriber
     (uuid, address, address_key, address_hash, name, locale, token_version, tracking_consent, created_at)
 SELECT gen_random_uuid(), 'reader' || n || '@bench.example.com', 'reader' || n || '@bench.example.com',
     md5('a' || n) || md5('b' || n), 'Reader ' || n, 'en', 1, false, now()
 FROM generate_series(1, {count}) AS n;
+INSERT INTO subscribers_consentevent
+    (kind, subscriber_uuid, address_hash, newsletter_slug, cadence, documents, form_text, form_text_sha256, form_url,
+     locale, source, basis, user_agent_sha256, occurred_at, format, key_id, previous_hash, hash)
+SELECT 'confirmed', uuid, address_hash, '{slug}', 'daily', '[]', '', '', '', 'en', 'form', '', '', now(), 2, '',
+    md5('p' || id) || md5('q' || id), md5('h' || id) || md5('i' || id)
+FROM subscribers_subscriber;
 INSERT INTO subscribers_subscription
     (uuid, subscriber_id, newsletter_id, cadence, state, consent_event_id, request_number, requested_at, confirmed_at)
-SELECT gen_random_uuid(), id, {newsletter}, 'daily', 'confirmed', {event}, 1, now(), now()
-FROM subscribers_subscriber;
+SELECT gen_random_uuid(), reader.id, {newsletter}, 'daily', 'confirmed', event.id, 1, now(), now()
+FROM subscribers_subscriber AS reader JOIN subscribers_consentevent AS event ON event.subscriber_uuid = reader.uuid
+ORDER BY reader.id;
 """
 
 
@@ -52,23 +59,12 @@ def furnish(*, readers: int) -> Newsletter:
     """An empty house with one newsletter and that many confirmed daily readers."""
     call_command("migrate", verbosity=0)
     newsletter, _ = Newsletter.objects.get_or_create(name="Bench", slug="bench", description="For measuring.")
-    event = ConsentEvent.objects.first() or ConsentEvent.objects.create(
-        kind="imported",
-        subscriber_uuid=newsletter_uuid(),
-        address_hash="0" * 64,
-        occurred_at=timezone.now(),
-        previous_hash="0" * 64,
-        hash="1" * 64,
-    )
     with connection.cursor() as cursor:
-        cursor.execute(READERS.format(count=int(readers), newsletter=newsletter.pk, event=event.pk))
-        cursor.execute("VACUUM ANALYZE subscribers_subscriber, subscribers_subscription, digests_delivery")
+        cursor.execute("SET newsroom.allow_truncate = on")
+        cursor.execute(READERS.format(count=int(readers), newsletter=newsletter.pk, slug=newsletter.slug))
+        cursor.execute("VACUUM ANALYZE subscribers_subscriber, subscribers_subscription, subscribers_consentevent")
+        cursor.execute("VACUUM ANALYZE digests_delivery")
     return newsletter
-
-
-def newsletter_uuid() -> str:
-    """A uuid that belongs to nobody."""
-    return "00000000-0000-4000-8000-000000000000"
 
 
 def approved(newsletter: Newsletter) -> Issue:

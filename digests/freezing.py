@@ -24,6 +24,10 @@ from publication.models import Publication
 from subscribers.models import Newsletter
 
 EDITABLE = (Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING)
+PARTS: Final = ("issue_id", "subject", "preheader", "html", "text", "headers", "compiled", "audience_rule")
+# Format -> the parts that the hash covers. A format that was in use never changes: a new part is a new format.
+FORMATS: Final[dict[int, tuple[str, ...]]] = {1: PARTS, 2: (*PARTS, "format")}
+FORMAT: Final = 2
 # An issue that is edited during each of so many tries is left to its editors.
 TRIES: Final = 5
 BUSY = "Somebody is changing this issue or one of its stories at this moment. Try again in a minute."
@@ -131,11 +135,8 @@ def verify(*, snapshot: Snapshot) -> bool:
 
 
 def fingerprint(*, snapshot: Snapshot) -> str:
-    """SHA-256 (64 hex digits) over the canonical JSON of every part that readers or the engine use."""
-    parts = {
-        name: getattr(snapshot, name)
-        for name in ("issue_id", "subject", "preheader", "html", "text", "headers", "compiled", "audience_rule")
-    }
+    """SHA-256 (64 hex digits) over the canonical JSON of the parts of its format: what readers or the engine use."""
+    parts = {name: getattr(snapshot, name) for name in FORMATS[snapshot.format]}
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -179,6 +180,7 @@ def _complete(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
         raise NotFrozen(str(refusal)) from refusal
     snapshot.compiled = compiled.dump()
     snapshot.audience_rule = _audience_rule(issue)
+    snapshot.format = FORMAT
     snapshot.sha256 = fingerprint(snapshot=snapshot)
     return snapshot
 

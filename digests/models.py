@@ -224,6 +224,8 @@ class Snapshot(models.Model):
     headers = models.JSONField()
     compiled = models.JSONField()
     audience_rule = models.JSONField()
+    # Which parts the hash covers (`freezing.FORMATS`).
+    format = models.PositiveSmallIntegerField(default=1)
     sha256 = models.CharField(max_length=64)
     frozen_at = models.DateTimeField(default=timezone.now)
 

@@ -31,6 +31,11 @@ SECRET_KEY = env.text("SECRET_KEY", DEVELOPMENT_KEY)
 SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS", [])
 # Separate from SECRET_KEY: suppressions must outlive a rotation of the signing key.
 ADDRESS_HASH_KEY = env.text("ADDRESS_HASH_KEY", DEVELOPMENT_KEY)
+# Seals the consent record; each event names the key, so another one can follow it.
+CONSENT_KEY = env.text("CONSENT_KEY", ADDRESS_HASH_KEY)
+CONSENT_KEY_FALLBACKS = [*env.names("CONSENT_KEY_FALLBACKS", []), ADDRESS_HASH_KEY]
+# Where the heads of the consent record are kept outside of the database; tests name a place of their own.
+CONSENT_HEADS = None if TESTING else Path(env.text("CONSENT_HEADS", str(VAR_DIR / "consent-heads")))
 SITE_URL = env.text("SITE_URL", f"http://127.0.0.1:{env.number('PORT', 8000)}").rstrip("/")
 HTTPS = SITE_URL.startswith("https://")
 SITE_HOST = urlsplit(SITE_URL).hostname or ""

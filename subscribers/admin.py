@@ -46,13 +46,19 @@ class NewsletterAdmin(ReleasesLetters):
     list_display = ("name", "slug", "is_open", "auto_approve", "time_zone", "waiting_letters", "position")
     list_filter = ("is_open", "auto_approve")
     search_fields = ("name", "slug", "description")
-    prepopulated_fields = {"slug": ("name",)}
     filter_horizontal = ("sections",)
     inlines = (CadenceOfferInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Newsletter | None = None) -> tuple[str, ...]:
-        """Whether issues leave without anybody's approval is decided by those who may found a newsletter."""
-        return () if request.user.has_perm("subscribers.add_newsletter") else ("auto_approve",)
+        """Approval is for those who may found a newsletter to waive; a slug that the proof names stays."""
+        founded = () if request.user.has_perm("subscribers.add_newsletter") else ("auto_approve",)
+        return (*founded, "slug") if obj and obj.subscriptions.exists() else founded
+
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Newsletter | None = None
+    ) -> dict[str, tuple[str, ...]]:
+        """Only where it is still free."""
+        return {} if obj and obj.subscriptions.exists() else {"slug": ("name",)}
 
     def has_delete_permission(self, request: HttpRequest, obj: Newsletter | None = None) -> bool:
         """One that somebody subscribed to stays; close it instead."""

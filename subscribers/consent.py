@@ -1,8 +1,10 @@
 """The proof of consent: an append-only chain of acts, each sealed over the one before.
 
 A link's hash is an HMAC-SHA256 over the canonical JSON of its row and the hash of
-its predecessor. Triggers refuse UPDATE and DELETE; `verify` finds out whoever got
-around them. The chain names people by uuid and keyed hash, so it outlives their row.
+its predecessor. Each row names the format of that JSON and the key, so that one more fact
+or another key leaves every earlier link as it is. Triggers refuse UPDATE and DELETE;
+`subscribers.verification` finds out whoever got around them. The chain names people by
+uuid and keyed hash, so it outlives their row.
 """
 
 import functools
@@ -10,7 +12,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,16 +21,27 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from mailkit import addresses
-from subscribers import suppression
+from subscribers import legal, suppression
 from subscribers.models import ConsentEvent, ConsentOrigin, LegalVersion, Newsletter, Subscriber, Subscription
 
 GENESIS = "0" * 64
+WRONG_KEY = (
+    "it was sealed with the key {name}, and CONSENT_KEY is another one: add the former key to CONSENT_KEY_FALLBACKS"
+)
+# The first event of a chain from before keys had names.
+WRONG_OR_CHANGED = (
+    "no key that is configured has sealed it: add the key of that time to CONSENT_KEY_FALLBACKS. "
+    "If that key is there, its content was changed after it was recorded"
+)
 # One writer at a time extends the chain; any fixed number that no other lock of ours uses.
 CHAIN_LOCK = 0x6E657773_01
 SEALED = (
     "kind", "subscriber_uuid", "address_hash", "newsletter_slug", "cadence", "documents", "form_text",
     "form_text_sha256", "form_url", "locale", "source", "basis", "user_agent_sha256", "occurred_at", "previous_hash",
 )  # fmt: skip
+# Format -> the facts that its hash covers. A published format never changes: a new fact is a new format.
+FORMATS = {1: SEALED, 2: (*SEALED, "format", "key_id")}
+FORMAT = 2
 BATCH = 2_000
 
 
@@ -70,6 +83,14 @@ class BrokenLink:
     reason: str
 
 
+class ChainBroken(Exception):
+    """The chain does not hold at `link`."""
+
+    def __init__(self, event_id: int, reason: str) -> None:
+        super().__init__(reason)
+        self.link = BrokenLink(event_id, reason)
+
+
 def record(
     *,
     subscriber: Subscriber,
@@ -106,7 +127,9 @@ def append(*, acts: Sequence[Act], evidence: Evidence, now: datetime) -> list[Co
     previous = _lock_and_read_head()
     events = []
     for act in acts:
-        event = ConsentEvent(**(shown | _named(act)), previous_hash=previous)
+        event = ConsentEvent(
+            **(shown | _named(act)), format=FORMAT, key_id=key_id(settings.CONSENT_KEY), previous_hash=previous
+        )
         event.hash = previous = seal(event)
         events.append(event)
     ConsentEvent.objects.bulk_create(events, batch_size=BATCH)
@@ -115,33 +138,65 @@ def append(*, acts: Sequence[Act], evidence: Evidence, now: datetime) -> list[Co
     return events
 
 
-def seal(event: ConsentEvent) -> str:
-    """The 64 hex digits that belong to this row; they cover every fact in it and the link before."""
-    return hmac.digest(_key(settings.ADDRESS_HASH_KEY), canonical(event), "sha256").hex()
+def seal(event: ConsentEvent, *, key: str | None = None) -> str:
+    """The 64 hex digits that belong to this row; they cover every fact of its format and the link before."""
+    return hmac.digest(_key(settings.CONSENT_KEY if key is None else key), canonical(event), "sha256").hex()
 
 
 def canonical(event: ConsentEvent) -> bytes:
     """The bytes that are sealed: JSON with sorted keys, no spaces, ASCII only, times in UTC."""
-    facts: dict[str, Any] = {name: getattr(event, name) for name in SEALED}
+    facts: dict[str, Any] = {name: getattr(event, name) for name in FORMATS[event.format]}
     facts["subscriber_uuid"] = str(facts["subscriber_uuid"])
     facts["occurred_at"] = facts["occurred_at"].astimezone(UTC).isoformat(timespec="microseconds")
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-def verify() -> BrokenLink | None:
-    """Walk the whole chain; return its first broken link, or None when all of it holds.
+def key_id(key: str) -> str:
+    """The name of a key, in 8 hex digits that do not tell it."""
+    return hashlib.sha256(b"newsroom.subscribers.consent.key:" + key.encode()).hexdigest()[:8]
 
-    A chain cut off at its end looks whole from inside: compare `head()` with a
-    copy kept elsewhere to find that too.
-    """
-    previous = GENESIS
+
+def links() -> Iterator[ConsentEvent]:
+    """Walk the whole chain and yield each event that holds. On failure: ChainBroken, at the first that does not."""
+    keys, previous = keyring(), GENESIS
     for event in ConsentEvent.objects.order_by("pk").iterator(chunk_size=BATCH):
         if event.previous_hash != previous:
-            return BrokenLink(event.pk, "the record before it is missing, or was put in later")
-        if not hmac.compare_digest(event.hash, seal(event)):
-            return BrokenLink(event.pk, "its content was changed after it was recorded")
+            raise ChainBroken(event.pk, "the record before it is missing, or was put in later")
+        _check_seal(event, keys)
         previous = event.hash
+        yield event
+
+
+def verify() -> BrokenLink | None:
+    """The first broken link of the chain, or None when all of it holds.
+
+    A chain cut off at its end looks whole from inside; `subscribers.verification` compares its heads too.
+    """
+    try:
+        for _ in links():
+            pass
+    except ChainBroken as broken:
+        return broken.link
     return None
+
+
+def keyring() -> dict[str, str]:
+    """Name -> key, of the key in use and of those before it."""
+    return {key_id(key): key for key in (settings.CONSENT_KEY, *settings.CONSENT_KEY_FALLBACKS)}
+
+
+def _check_seal(event: ConsentEvent, keys: dict[str, str]) -> None:
+    """On failure: ChainBroken. Events of format 1 do not name their key, so any may have sealed them."""
+    if event.format not in FORMATS:
+        raise ChainBroken(event.pk, f"its format {event.format} is not known to this version of the software")
+    if event.key_id and event.key_id not in keys:
+        raise ChainBroken(event.pk, WRONG_KEY.format(name=event.key_id))
+    candidates = [keys[event.key_id]] if event.key_id else list(keys.values())
+    if any(hmac.compare_digest(event.hash, seal(event, key=key)) for key in candidates):
+        return
+    if not event.key_id and event.previous_hash == GENESIS:
+        raise ChainBroken(event.pk, WRONG_OR_CHANGED)
+    raise ChainBroken(event.pk, "its content was changed after it was recorded")
 
 
 def head() -> tuple[int, str]:
@@ -164,7 +219,11 @@ def evidence(address: str) -> dict[str, Any]:
     return {
         "address": addresses.mask(key),
         "address_hash": address_hash,
-        "chain": {"intact": broken is None, "first_broken_event": broken.event_id if broken else None},
+        "chain": {
+            "intact": broken is None,
+            "first_broken_event": broken.event_id if broken else None,
+            "reason": broken.reason if broken else None,
+        },
         "suppressed": suppressed.reason if suppressed else None,
         "subscriptions": [_subscription_facts(row) for row in _subscriptions_of(key)],
         "events": [_event_facts(event) for event in events],
@@ -246,17 +305,22 @@ def _subscription_facts(row: Subscription) -> dict[str, Any]:
 
 def _event_facts(event: ConsentEvent) -> dict[str, Any]:
     origin = getattr(event, "origin", None)
-    facts = {name: getattr(event, name) for name in SEALED if name != "address_hash"}
+    facts = {name: getattr(event, name) for name in FORMATS[FORMAT] if name != "address_hash"}
     facts |= {"subscriber_uuid": str(event.subscriber_uuid), "occurred_at": _iso(event.occurred_at)}
     return {"id": event.pk, **facts, "hash": event.hash, "ip": origin.ip if origin else None}
 
 
 def _texts(events: Iterable[ConsentEvent]) -> list[dict[str, Any]]:
-    """The legal texts that these acts name, in full, each once."""
-    named = {(shown["document"], shown["version"]) for event in events for shown in event.documents}
+    """The legal texts that these acts name, in full, each once, and whether they are as they were shown."""
+    named = {(shown["document"], shown["version"]): shown["sha256"] for event in events for shown in event.documents}
     versions = LegalVersion.objects.filter(document__slug__in={slug for slug, _ in named}).select_related("document")
     return [
-        {**document_facts(version), "title": version.document.title, "html": version.body_html}
+        {
+            **document_facts(version),
+            "title": version.document.title,
+            "is_as_shown": legal.text_hash(version=version) == named[version.document.slug, version.number],
+            "html": version.body_html,
+        }
         for version in versions.order_by("document__slug", "number")
         if (version.document.slug, version.number) in named
     ]

@@ -1,5 +1,6 @@
 """Terms of use and privacy policy: texts in versions, of which a published one never changes."""
 
+import hashlib
 from datetime import datetime
 
 from django.db import transaction
@@ -50,6 +51,11 @@ def publish_version(*, version: LegalVersion, now: datetime) -> LegalVersion:
         raise AlreadyPublished("This version is public already. Make a new version to change the text.")
     version.refresh_from_db()
     return version
+
+
+def text_hash(*, version: LegalVersion) -> str:
+    """The SHA-256 of the text as it is stored now, which a published version's `sha256` was when it was published."""
+    return hashlib.sha256(version.body_html.encode()).hexdigest()
 
 
 def current_versions() -> list[LegalVersion]:

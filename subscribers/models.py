@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -124,6 +124,9 @@ class ConsentEvent(models.Model):
     basis = models.CharField(max_length=500, blank=True, help_text="For imports: where they consented.")
     user_agent_sha256 = models.CharField(max_length=64, blank=True)
     occurred_at = models.DateTimeField()
+    # Which facts the hash covers, and with which key (`consent.FORMATS`, `consent.key_id`).
+    format = models.PositiveSmallIntegerField(default=1)
+    key_id = models.CharField(max_length=16, blank=True)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64, unique=True)
 
@@ -184,13 +187,25 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         return self.filter(state=Subscription.State.CONFIRMED)
 
     def mailable(self, *, now: datetime) -> SubscriptionQuerySet:
-        """The only definition of "may be mailed": confirmed with a consent event, not paused, not suppressed.
+        """The only definition of "may be mailed": confirmed and proved, not paused, not suppressed.
 
         The audience of an issue is planned over it, and eligibility is asked of it again before each copy.
         """
         suppressed = Suppression.objects.filter(address_hash=OuterRef("subscriber__address_hash"))
-        return self.confirmed().filter(
-            Q(paused_until__isnull=True) | Q(paused_until__lte=now), ~Exists(suppressed), consent_event__isnull=False
+        return (
+            self.confirmed()
+            .proved()
+            .filter(Q(paused_until__isnull=True) | Q(paused_until__lte=now), ~Exists(suppressed))
+        )
+
+    def proved(self) -> SubscriptionQuerySet:
+        """Their consent event is this reader's own yes to this newsletter: confirmed, or imported with a basis."""
+        kind = ConsentEvent.Kind
+        yes = Q(consent_event__kind=kind.CONFIRMED) | Q(consent_event__kind=kind.IMPORTED, consent_event__basis__gt="")
+        return self.filter(
+            yes,
+            consent_event__subscriber_uuid=F("subscriber__uuid"),
+            consent_event__newsletter_slug=F("newsletter__slug"),
         )
 
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from subscribers import erasure, posting, privacy
+from subscribers import erasure, heads, posting, privacy
 
 HOUSEKEEPING_MINUTE = 17
 
@@ -25,6 +25,7 @@ def tick() -> None:
     """The minute's work for readers; once an hour it also forgets what may not be kept."""
     pump_letters()
     now = timezone.now()
+    heads.anchor(now=now)
     if now.minute == HOUSEKEEPING_MINUTE:
         privacy.truncate_origins(now=now)
         erasure.forget_unconfirmed(now=now)

@@ -118,6 +118,7 @@ def mailable(newsletter: Newsletter) -> Callable[[int], None]:
             )
             event = ConsentEvent.objects.create(
                 kind=ConsentEvent.Kind.CONFIRMED,
+                newsletter_slug=newsletter.slug,
                 subscriber_uuid=reader.uuid,
                 address_hash=reader.address_hash,
                 occurred_at=SINCE,

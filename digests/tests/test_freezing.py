@@ -220,3 +220,23 @@ def test_nobody_who_signs_up_waits_for_a_freeze(newsletter: Newsletter, now: dat
             cursor.execute("SELECT FROM subscribers_newsletter FOR KEY SHARE NOWAIT")
 
     while_somebody_freezes(letter(newsletter), now, refer_to_the_newsletter).result()
+
+
+def test_a_snapshot_of_each_format_keeps_its_hash_for_ever() -> None:
+    parts = {"subject": "Today", "preheader": "", "html": "<p>ü</p>", "text": "ü", "headers": [["To", "%%to%%"]]}
+    first = Snapshot(issue_id=7, compiled={"a": 1}, audience_rule={"rule": "mailable"}, format=1, **parts)
+    second = Snapshot(issue_id=7, compiled={"a": 1}, audience_rule={"rule": "mailable"}, format=2, **parts)
+
+    assert freezing.fingerprint(snapshot=first) == "4a7143b3001d588f440f887a56ea5473a2a41ec065932007961d4eac650947e4"
+    assert freezing.fingerprint(snapshot=second) == "e09b10f95d56126816c2cca44afb067f2ebf060a06b05df58e8efd24394752d6"
+
+
+def test_one_more_part_leaves_earlier_snapshots_true(
+    digest: Issue, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = freezing.freeze(issue=digest, now=now)
+    monkeypatch.setitem(freezing.FORMATS, 3, (*freezing.FORMATS[2], "frozen_at"))
+    monkeypatch.setattr(freezing, "FORMAT", 3)
+
+    assert snapshot.format == 2
+    assert freezing.verify(snapshot=snapshot)

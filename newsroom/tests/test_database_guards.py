@@ -75,6 +75,7 @@ STATEMENTS = {
     "snapshot_is_frozen": becomes("digests_snapshot", "subject = 'Another'"),
     "publication_is_one_row": twice("publication_publication"),
     "consent_chain_does_not_fork": twice("subscribers_consentevent", hash="3"),
+    "newsletter_keeps_its_slug": becomes("subscribers_newsletter", "slug = 'another'"),
     "consent_event_is_append_only": becomes("subscribers_consentevent", "source = 'forged'"),
     "consent_event_is_not_emptied": "TRUNCATE subscribers_consentevent CASCADE",
     "legal_one_document_per_kind": twice("subscribers_legaldocument", slug="other"),
@@ -104,6 +105,7 @@ STATEMENTS = {
 WORDS = {
     "copies_keep_issue": "has copies",
     "snapshot_is_frozen": "A frozen issue cannot change",
+    "newsletter_keeps_its_slug": "keeps its slug",
     "consent_event_is_append_only": "Consent events are append-only",
     "consent_event_is_not_emptied": "subscribers_consentevent must not be emptied",
     "legal_version_is_not_emptied": "subscribers_legalversion must not be emptied",

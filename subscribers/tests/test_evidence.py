@@ -30,7 +30,7 @@ def test_it_holds_every_act_and_the_words_that_were_shown(newsletter: Newsletter
     assert [event["kind"] for event in found["events"]] == ["requested", "confirmed"]  # type: ignore[attr-defined]  # JSON holds objects
     assert found["events"][0]["ip"] == "198.51.100.77"  # type: ignore[index]  # JSON holds objects
     assert {text["sha256"] for text in found["texts"]} == {version.sha256 for version in texts}  # type: ignore[attr-defined]  # JSON holds objects
-    assert found["chain"] == {"intact": True, "first_broken_event": None}
+    assert found["chain"] == {"intact": True, "first_broken_event": None, "reason": None}
     assert RITA not in json.dumps(found)
 
 

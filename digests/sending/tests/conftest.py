@@ -20,11 +20,12 @@ HEADERS = [("From", "news@example.com"), ("To", "%%to%%"), ("Subject", "Today"),
 counter = itertools.count(1)
 
 
-def _consent(subscriber: Subscriber) -> ConsentEvent:
+def _consent(subscriber: Subscriber, newsletter: Newsletter) -> ConsentEvent:
     number = next(counter)
     return ConsentEvent.objects.create(
         kind="confirmed",
         subscriber_uuid=subscriber.uuid,
+        newsletter_slug=newsletter.slug,
         address_hash=subscriber.address_hash,
         occurred_at=timezone.now(),
         previous_hash=f"{number:064}",
@@ -46,7 +47,7 @@ def subscribe(newsletter: Newsletter, count: int, *, cadence: str = Cadence.DAIL
                 newsletter=newsletter,
                 cadence=cadence,
                 state=Subscription.State.CONFIRMED,
-                consent_event=_consent(subscriber),
+                consent_event=_consent(subscriber, newsletter),
             )
         )
     return made

@@ -2,20 +2,44 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from subscribers import consent
+from subscribers import heads, verification
 
 
 class Command(BaseCommand):
-    """Exit code 0 when the chain holds, 1 with its first broken link when it does not."""
+    """Exit code 0 when the record holds, 1 with every fault in a sentence when it does not."""
 
-    help = "Walks the whole chain of consent events and checks each link."
+    help = (
+        "Walks the whole record of consent: each link of the chain, the heads that were kept outside of the database, "
+        "and the legal texts that it names. Prints the head, which may be kept elsewhere for --expect-head."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The command line."""
+        parser.add_argument(
+            "--expect-head",
+            action="append",
+            default=[],
+            metavar="[COUNT:]HASH",
+            help="a head that was printed earlier and must still be in the record; may be repeated",
+        )
+        parser.add_argument(
+            "--accept-loss",
+            default="",
+            metavar="WHY",
+            help="keep the present head from now on, with the reason why events are gone, as a restored backup",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Verify, and print the head so that a copy kept elsewhere can prove that nothing was cut off."""
-        broken = consent.verify()
-        if broken is not None:
-            raise CommandError(f"Broken at consent event {broken.event_id}: {broken.reason}.")
-        count, head = consent.head()
-        self.stdout.write(f"{count} consent events, the chain is intact. Head: {head}")
+        """Verify, say every fault, print the head."""
+        if options["accept_loss"]:
+            accepted = heads.accept_loss(note=options["accept_loss"], now=timezone.now())
+            self.stdout.write(f"Accepted: the record is asked for its first {accepted.count} events from now on.")
+        report = verification.verify(expected=options["expect_head"])
+        for remark in report.remarks:
+            self.stdout.write(remark)
+        if report.faults:
+            raise CommandError("\n".join(report.faults))
+        self.stdout.write(f"{report.count} consent events, the record is intact. Head: {report.count}:{report.head}")

@@ -1,0 +1,166 @@
+"""Heads of the consent record, kept outside of the database: what makes the loss of its end visible.
+
+A chain that is cut off at its end looks whole from inside. So each minute in which it grew, one line with
+its length and its last hash is added to a file in CONSENT_HEADS, one file per host. A line is sealed with
+the key of the record, over the line before: somebody who holds the database alone can neither take the
+file's word back nor write a line of their own. Lines are JSON:
+
+    {"at": "...", "count": 1200, "event": 1207, "head": "<64 hex>", "key": "<8 hex>", "note": "", "seal": "<64 hex>"}
+
+The first `count` events ended with the event of that id and hash. A line with a `note` was written by a
+person who accepts that what stood before it may be gone, as after a restored backup.
+"""
+
+import contextlib
+import fcntl
+import hmac
+import json
+import logging
+import os
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+
+from subscribers import consent
+from subscribers.models import ConsentEvent
+
+logger = logging.getLogger(__name__)
+
+PURPOSE = "newsroom.subscribers.heads:"
+LONGEST_LINE = 4_096  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What one line says."""
+
+    at: str
+    count: int
+    event: int
+    head: str
+    note: str = ""
+
+
+class Damaged(ValueError):
+    """A file of heads is not as it was written; str() is a sentence that names the file and the line."""
+
+
+def anchor(*, now: datetime) -> Head | None:
+    """Add the head to this host's file if the chain grew; None if it did not, or if no heads are kept.
+
+    It never follows a chain that has lost events: that is logged, and the file stays as it is.
+    """
+    if settings.CONSENT_HEADS is None:
+        return None
+    with _own_file() as file:
+        last = _parse(_last_line(file))
+        head = _current(last, now)
+        if head is None or (last is not None and head.event == last.event):
+            return None
+        _append(file, head)
+    logger.info("Consent record: %s events, head %s.", head.count, head.head)
+    return head
+
+
+def accept_loss(*, note: str, now: datetime) -> Head:
+    """Write the present head with a note: what was claimed before is not asked for any more."""
+    count, head = consent.head()
+    event = ConsentEvent.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    accepted = Head(at=_stamp(now), count=count, event=event, head=head, note=note[:300])
+    with _own_file() as file:
+        _append(file, accepted)
+    return accepted
+
+
+def read() -> list[Head]:
+    """The heads that the chain must still have, of all hosts, oldest first. On failure: Damaged.
+
+    The end of a line that a crash cut off is left out.
+    """
+    if settings.CONSENT_HEADS is None:
+        return []
+    heads = [head for path in sorted(settings.CONSENT_HEADS.glob("*.jsonl")) for head in _all(path)]
+    accepted = max((head.at for head in heads if head.note), default="")
+    return sorted((head for head in heads if head.at >= accepted), key=lambda head: (head.at, head.count))
+
+
+def _current(last: Head | None, now: datetime) -> Head | None:
+    """The head of the chain, counted on from the last line; None when there is nothing to say."""
+    event, head = ConsentEvent.objects.order_by("-pk").values_list("pk", "hash").first() or (0, consent.GENESIS)
+    if last is None:
+        return Head(_stamp(now), ConsentEvent.objects.count(), event, head) if event else None
+    if last.event and not ConsentEvent.objects.filter(pk=last.event, hash=last.head).exists():
+        logger.error("The consent record has lost events that it had at %s: run manage.py verify_consent.", last.at)
+        return None
+    return Head(_stamp(now), last.count + ConsentEvent.objects.filter(pk__gt=last.event).count(), event, head)
+
+
+@contextlib.contextmanager
+def _own_file() -> Iterator[BinaryIO]:
+    """This host's file, held alone, with nothing behind its last whole line."""
+    folder = Path(str(settings.CONSENT_HEADS))
+    folder.mkdir(parents=True, exist_ok=True)
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", platform.node()) or "host"
+    with (folder / f"{host}.jsonl").open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(0, end - LONGEST_LINE))
+        broken = file.read().rpartition(b"\n")[2]
+        file.truncate(end - len(broken))
+        yield file
+
+
+def _last_line(file: BinaryIO) -> bytes:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - LONGEST_LINE))
+    return file.read().removesuffix(b"\n").rpartition(b"\n")[2]
+
+
+def _append(file: BinaryIO, head: Head) -> None:
+    facts = {**asdict(head), "key": consent.key_id(settings.CONSENT_KEY)}
+    seal = _seal(facts, _last_line(file), settings.CONSENT_KEY)
+    file.write(json.dumps({**facts, "seal": seal}, sort_keys=True).encode() + b"\n")
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _all(path: Path) -> Iterator[Head]:
+    keys, previous = consent.keyring(), b""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            head = _parse(line)
+            if head is None or not _is_sealed(line, previous, keys):
+                raise Damaged(f"Line {number} of {path.name} in CONSENT_HEADS was changed, or sealed with another key.")
+            previous = line.removesuffix(b"\n")
+            yield head
+
+
+def _parse(line: bytes) -> Head | None:
+    try:
+        facts = json.loads(line)
+        return Head(str(facts["at"]), int(facts["count"]), int(facts["event"]), str(facts["head"]), str(facts["note"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_sealed(line: bytes, previous: bytes, keys: dict[str, str]) -> bool:
+    facts = json.loads(line)
+    seal, key = str(facts.pop("seal", "")), keys.get(str(facts.get("key", "")))
+    return key is not None and hmac.compare_digest(seal, _seal(facts, previous, key))
+
+
+def _seal(facts: dict[str, object], previous: bytes, key: str) -> str:
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hmac.digest((PURPOSE + key).encode(), previous + b"\n" + canonical.encode(), "sha256").hex()
+
+
+def _stamp(now: datetime) -> str:
+    return now.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,177 @@
+"""The end of the record cannot vanish unseen: its heads are kept where the database cannot reach."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from subscribers import consent, heads, tasks, verification
+from subscribers.models import ConsentEvent, ConsentOrigin, Newsletter, Subscription
+from subscribers.tests.conftest import BOB, RITA, ask, confirmed
+from subscribers.tests.test_consent_chain import an_intruder
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def kept(settings: Settings, tmp_path: Path) -> Path:
+    """Where heads are kept."""
+    settings.CONSENT_HEADS = tmp_path / "heads"
+    return tmp_path / "heads"
+
+
+@pytest.fixture
+def anchored(newsletter: Newsletter, kept: Path) -> list[ConsentEvent]:
+    """Four acts, with a head after the second and one after the fourth."""
+    for address in (RITA, BOB):
+        confirmed(address, newsletter)
+        heads.anchor(now=timezone.now())
+    return list(ConsentEvent.objects.order_by("pk"))
+
+
+def cut(*, after: int) -> None:
+    """Remove the events behind the first `after`, as somebody who owns the database may."""
+    gone = list(ConsentEvent.objects.order_by("pk").values_list("pk", flat=True)[after:])
+    with an_intruder():
+        Subscription.objects.update(state="unsubscribed", consent_event=None)
+        ConsentOrigin.objects.filter(event__in=gone).delete()
+        ConsentEvent.objects.filter(pk__in=gone).order_by("pk")._raw_delete("default")
+
+
+def lines(kept: Path) -> list[bytes]:
+    return next(kept.glob("*.jsonl")).read_bytes().splitlines(keepends=True)
+
+
+def test_a_head_is_kept_when_the_record_grew_and_only_then(newsletter: Newsletter, kept: Path) -> None:
+    assert heads.anchor(now=timezone.now()) is None
+    confirmed(RITA, newsletter)
+    tasks.tick()
+    tasks.tick()
+    ask(BOB, newsletter)
+    tasks.tick()
+
+    assert [json.loads(line)["count"] for line in lines(kept)] == [2, 3]
+    assert json.loads(lines(kept)[-1])["head"] == consent.head()[1]
+    assert verification.verify().faults == []
+
+
+@pytest.mark.parametrize(
+    ("after", "lost"), [(3, "at least the last 1"), (1, "at least the last 3"), (0, "all of them")]
+)
+def test_the_loss_of_the_end_is_named(anchored: list[ConsentEvent], after: int, lost: str) -> None:
+    cut(after=after)
+
+    (fault,) = verification.verify().faults
+    assert f"had 4 events; it has {after} now: {lost} are gone" in fault
+    with pytest.raises(CommandError, match=lost):
+        call_command("verify_consent", stdout=StringIO())
+
+
+def test_the_clock_does_not_write_over_a_loss(
+    anchored: list[ConsentEvent], kept: Path, newsletter: Newsletter, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = lines(kept)
+    cut(after=2)
+    ask("dora@fourth.org", newsletter)
+
+    assert heads.anchor(now=timezone.now()) is None
+    assert lines(kept) == before
+    assert "has lost events" in caplog.text
+    assert verification.verify().faults
+
+
+def test_an_end_that_was_written_anew_is_found(anchored: list[ConsentEvent], newsletter: Newsletter) -> None:
+    cut(after=2)
+    for address in ("dora@fourth.org", "eve@fifth.org", "fay@sixth.org"):
+        ask(address, newsletter)
+
+    (fault,) = verification.verify().faults
+    assert "had another event 4: it was written anew since" in fault
+
+
+def test_an_expected_head_is_looked_for(newsletter: Newsletter, kept: Path) -> None:
+    confirmed(RITA, newsletter)
+    count, head = consent.head()
+    ask(BOB, newsletter)
+    out = StringIO()
+    call_command("verify_consent", expect_head=[f"{count}:{head}", head], stdout=out)
+    assert f"Head: 3:{consent.head()[1]}" in out.getvalue()
+
+    for wrong in (f"{count + 1}:{head}", "f" * 64, f"500:{'f' * 64}"):
+        with pytest.raises(CommandError, match="According to the expected head"):
+            call_command("verify_consent", expect_head=[wrong], stdout=StringIO())
+
+
+def test_without_any_head_nobody_says_that_the_end_is_there(newsletter: Newsletter, kept: Path) -> None:
+    confirmed(RITA, newsletter)
+    out = StringIO()
+    call_command("verify_consent", stdout=out)
+
+    assert "nobody can tell whether events are missing from its end" in out.getvalue()
+
+
+@pytest.mark.parametrize("change", ['"count": 4', '"head": "'])
+def test_a_changed_line_is_found(anchored: list[ConsentEvent], kept: Path, change: str) -> None:
+    path = next(kept.glob("*.jsonl"))
+    path.write_text(path.read_text().replace(change, change.replace("4", "2").replace('"head": "', '"head": "0')))
+
+    (fault, *_) = verification.verify().faults
+    assert "Line 2" in fault or "Line 1" in fault
+    assert "was changed" in fault
+
+
+def test_a_removed_line_is_found(anchored: list[ConsentEvent], kept: Path) -> None:
+    next(kept.glob("*.jsonl")).write_bytes(lines(kept)[1])
+
+    assert "was changed" in verification.verify().faults[0]
+
+
+def test_a_line_that_a_crash_cut_off_is_left_out_and_written_over(
+    anchored: list[ConsentEvent], kept: Path, newsletter: Newsletter
+) -> None:
+    path = next(kept.glob("*.jsonl"))
+    path.write_bytes(path.read_bytes() + b'{"at": "2026-')
+    assert verification.verify().faults == []
+
+    ask("dora@fourth.org", newsletter)
+    heads.anchor(now=timezone.now())
+    assert [json.loads(line)["count"] for line in lines(kept)] == [2, 4, 5]
+    assert verification.verify().faults == []
+
+
+def test_heads_of_every_host_count(anchored: list[ConsentEvent], kept: Path) -> None:
+    next(kept.glob("*.jsonl")).rename(kept / "another-host.jsonl")
+    cut(after=1)
+
+    assert verification.verify().faults
+
+
+def test_the_key_of_a_head_can_be_changed(
+    anchored: list[ConsentEvent], settings: Settings, newsletter: Newsletter
+) -> None:
+    settings.CONSENT_KEY_FALLBACKS = [settings.CONSENT_KEY]
+    settings.CONSENT_KEY = "the next key of forty characters or more"
+    ask("dora@fourth.org", newsletter)
+    heads.anchor(now=timezone.now())
+
+    assert verification.verify().faults == []
+
+
+def test_a_restored_backup_is_accepted_by_a_person_with_a_reason(
+    anchored: list[ConsentEvent], newsletter: Newsletter
+) -> None:
+    cut(after=2)
+    out = StringIO()
+    call_command("verify_consent", accept_loss="the backup of Tuesday", stdout=out)
+    assert "asked for its first 2 events" in out.getvalue()
+    assert "somebody accepted a loss: the backup of Tuesday" in out.getvalue()
+
+    ask("dora@fourth.org", newsletter)
+    assert heads.anchor(now=timezone.now()) is not None
+    assert verification.verify().faults == []
+    cut(after=2)
+    assert verification.verify().faults
