@@ -48,7 +48,7 @@ def web(environment: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
 @contextlib.contextmanager
 def worker(environment: dict[str, str], *, queues: str, concurrency: int) -> Iterator[psutil.Process]:
     """A worker for these queues."""
-    command = [*processes.worker(), "-Q", queues, "-c", str(concurrency)]
+    command = processes.worker(name="measured", queues=[queues], processes=concurrency)
     with _program(command, environment) as process:
         time.sleep(5)
         yield process

@@ -16,15 +16,16 @@ from django.db.models import Max, Min
 from digests.models import Delivery, Issue
 from digests.sending import tasks
 from newsroom.celery import app
+from newsroom.running import processes
 
 SAMPLE_SECONDS = 0.5
 
 
 @contextlib.contextmanager
 def worker(environment: Mapping[str, str], concurrency: str) -> Iterator[psutil.Process]:
-    """A real Celery worker for the engine's queue, ready for tasks."""
-    command = [sys.executable, "-m", "celery", "-A", "newsroom.celery:app", "worker", "-c", concurrency, "-Q", "digest"]
-    with subprocess.Popen([*command, "-l", "WARNING"], env=os.environ | environment, stdout=sys.stderr) as process:
+    """A real Celery worker for the engine's tasks, ready for them."""
+    command = processes.worker(name="measured", queues=["ticks", "digest"], processes=int(concurrency))
+    with subprocess.Popen([sys.executable, "-m", *command], env=os.environ | environment, stdout=sys.stderr) as process:
         try:
             while not app.control.ping(timeout=1.0):
                 if process.poll() is not None:

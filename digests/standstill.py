@@ -22,7 +22,9 @@ SOON: Final = timedelta(minutes=3)
 QUIET_SECONDS: Final = 20.0
 NOTHING: Final = "Nothing is to be done."
 SEE_SERVER: Final = "See that the server runs, and that EMAIL_URL names it."
-SEE_WORKERS: Final = "See that a Celery worker for the queue “digest” and one beat run, and what their logs say."
+SEE_WORKERS: Final = (
+    "See that Celery workers for the queues “ticks” and “digest” and one beat run, and what their logs say."
+)
 
 
 @dataclass(frozen=True, slots=True)

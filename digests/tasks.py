@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from typing import Final
 
 from celery import shared_task
 from django.utils import timezone
 
-from digests import composing, pulse, settling
+from digests import composing, locks, pulse, settling
 from digests.returns import mailbox
 from digests.sending import pump, tasks
 
 log = logging.getLogger(__name__)
 
+COMPOSE_LOCK: Final = locks.number("compose what is due")
+
 
 @shared_task
 def tick() -> None:
-    """Compose what is due, wake the engine, settle events, read returned mail, and say that it was done.
+    """Wake the engine, compose what is due, settle events, read returned mail, and say that it was done.
 
-    Harmless when late, early or doubled.
+    Harmless when late, early or doubled. Composing may take longer than the minute until the next tick, which then
+    does the rest; so what is being sent comes first, and no tick waits for another.
     """
     now = timezone.now()
-    for step in (composing.compose_due, _wake_engine, settling.settle, mailbox.read_configured, _beat):
+    for step in (_wake_engine, _compose, settling.settle, mailbox.read_configured, _beat):
         try:
             step(now=now)
         except Exception:
@@ -33,6 +37,12 @@ def tick() -> None:
 def _wake_engine(*, now: datetime) -> None:
     for issue_id in pump.pump(now=now):
         tasks.hint_wake(issue_id)
+
+
+def _compose(*, now: datetime) -> None:
+    with locks.alone(COMPOSE_LOCK) as held:
+        if held:
+            composing.compose_due(now=now)
 
 
 def _beat(*, now: datetime) -> None:

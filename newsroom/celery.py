@@ -9,10 +9,11 @@ from typing import Any
 
 from celery import Celery
 from celery.contrib.django.task import DjangoTask
+from celery.signals import celeryd_after_setup
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from newsroom import broker, consuming
+from newsroom import broker, consuming, workers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
@@ -37,6 +38,19 @@ class HintTask(DjangoTask):  # type: ignore[type-arg]  # generic only in the stu
             self.apply_async(args, kwargs, retry=False, **options)
         except (OperationalError, OSError):
             log.warning("the broker is away: %s waits for the clock", self.name)
+
+
+@celeryd_after_setup.connect
+def choose_queues(**_signal: Any) -> None:
+    """Let a worker that is started as before there was the queue `ticks` take it too, and say what that costs."""
+    queues = workers.completed(list(app.amqp.queues.consume_from))
+    app.amqp.queues.select(queues)
+    if workers.is_mixed(queues):
+        log.warning(
+            "This worker takes %s with the same processes: letters and ticks may wait a minute for an issue. "
+            "Start three workers instead, as in README.md.",
+            ", ".join(queues),
+        )
 
 
 # Importing it listens to every task that ends.

@@ -14,7 +14,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from kombu import Queue
 
-from newsroom import email_url, embedded, engine, env, logs, pace, returns_url
+from newsroom import email_url, embedded, engine, env, logs, pace, returns_url, workers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
@@ -158,7 +158,9 @@ CELERY_TASK_SOFT_TIME_LIMIT = engine.TASK_SECONDS
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CONCURRENCY = env.number("WORKER_CONCURRENCY", 4, least=1, most=1_000)
+WORKERS = workers.read()
+# Of a worker that is started without --concurrency.
+CELERY_WORKER_CONCURRENCY = WORKERS[-1].processes
 # On a stop, running tasks have this long to finish before they are cut off and handed back.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
@@ -171,7 +173,7 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_VISIBILITY_TIMEOUT = 660
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": CELERY_VISIBILITY_TIMEOUT,
-    # Queues are emptied in the order below: a letter never waits behind a digest.
+    # A worker empties its queues in their order.
     "queue_order_strategy": "priority",
     "global_keyprefix": f"test-{TEST_NAME}-" if TESTING else "",
     # A web page that queues a task gives up on a broker that is away; the row is there anyway.
@@ -184,14 +186,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT}
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
-CELERY_TASK_DEFAULT_QUEUE = "transactional"
-CELERY_TASK_QUEUES = [Queue("transactional"), Queue("webhooks"), Queue("digest")]
+CELERY_TASK_DEFAULT_QUEUE = "ticks"
+CELERY_TASK_QUEUES = [Queue(name) for name in workers.QUEUES]
+# What is not named here is done beside the ticks, and never where a letter or a lane would have to wait for it.
 CELERY_TASK_ROUTES = {
-    "subscribers.*": {"queue": "transactional"},
-    "articles.*": {"queue": "transactional"},
-    # The first pattern that fits decides.
+    "subscribers.tasks.send_letter": {"queue": "transactional"},
     "digests.settling.*": {"queue": "webhooks"},
-    "digests.*": {"queue": "digest"},
+    "digests.sending.tasks.run_lane": {"queue": "digest"},
+    "digests.sending.tasks.plan_readers": {"queue": "digest"},
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"

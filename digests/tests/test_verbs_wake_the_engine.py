@@ -30,7 +30,7 @@ VERBS: dict[str, tuple[State, Callable[[Issue], object]]] = {
 @pytest.fixture
 def hints(settings: Any) -> Callable[[], list[tuple[str, str]]]:
     """Name and arguments of the tasks that wait for a worker of the engine."""
-    key = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] + "digest"
+    key = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] + "ticks"
     broker = redis.Redis.from_url(settings.REDIS_URL)
     broker.delete(key)
 

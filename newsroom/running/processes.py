@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -98,10 +98,11 @@ def web(port: int, *, host: str, workers: int) -> list[str]:
     return ["granian", *flags, "--no-ws", "newsroom.wsgi:application"]
 
 
-def worker() -> list[str]:
-    """The command line of the Celery worker, after `python -m`."""
-    celery = ["celery", "--quiet", "-A", "newsroom.celery:app", "worker"]
-    return [*celery, "-Q", "transactional,webhooks,digest", "--without-gossip", "--without-mingle", "-l", "WARNING"]
+def worker(*, name: str, queues: Sequence[str], processes: int) -> list[str]:
+    """The command line of a Celery worker, after `python -m`."""
+    celery = ["celery", "--quiet", "-A", "newsroom.celery:app", "worker", "--hostname", f"{name}@%h"]
+    options = ["-Q", ",".join(queues), "--concurrency", str(processes), "-l", "WARNING"]
+    return [*celery, *options, "--without-gossip", "--without-mingle"]
 
 
 def beat() -> list[str]:

@@ -1,7 +1,7 @@
 """`bin/run`: the whole site on one machine, until it is told to stop.
 
 In order: the port, the two servers, the tables, the demonstration, an administrator,
-then web, worker and clock. Whatever this run started, it stops.
+then web, workers and clock. Whatever this run started, it stops.
 """
 
 import argparse
@@ -74,11 +74,18 @@ def serve(*, port: int, host: str) -> NoReturn:
         wanted = env.number("WEB_WORKERS", os.cpu_count() or 1, least=1, most=1_000)
         workers = 1 if settings.DEBUG else wanted
         group.start("web server", processes.web(port, host=host, workers=workers))
-        group.start("worker", processes.worker(), extra=processes.WORKER_ENVIRONMENT)
+        start_workers(group)
         group.start("clock", processes.beat())
         await_answer(f"http://{_local(host)}:{port}/healthz", group)
         _announce(password, picture_check.at_start(server=f"http://{_local(host)}:{port}"))
         watch(group)
+
+
+def start_workers(group: processes.Group, *, log: Path | None = None) -> None:
+    """Every worker of settings.WORKERS."""
+    for worker in settings.WORKERS:
+        command = processes.worker(name=worker.name, queues=worker.queues, processes=worker.processes)
+        group.start(f"worker for {worker.name}", command, log=log, extra=processes.WORKER_ENVIRONMENT)
 
 
 def require_free(port: int, *, host: str) -> None:

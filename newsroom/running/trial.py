@@ -1,6 +1,6 @@
 """`bin/run --check`: the main job once, end to end, on servers and data of its own.
 
-Web server and worker are the real ones; the clock's work is asked for by command, so that
+Web server and workers are the real ones; the clock's work is asked for by command, so that
 the trial need not wait for the hour of a digest.
 """
 
@@ -47,7 +47,7 @@ def trial(*, port: int) -> None:
         log = var / "programs.log"
         try:
             group.start("web server", processes.web(port, host="127.0.0.1", workers=1), log=log)
-            group.start("worker", processes.worker(), log=log, extra=processes.WORKER_ENVIRONMENT)
+            serve.start_workers(group, log=log)
             serve.await_answer(f"http://127.0.0.1:{port}/healthz", group)
             call_command("journey")
         except (Refused, CommandError):

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -23,7 +23,8 @@ from django.utils import timezone
 
 from digests import approval
 from digests.models import Issue
-from newsroom import embedded, env
+from newsroom import embedded, env, workers
+from newsroom.celery import app
 from newsroom.running import processes
 from tests.faults import smtp_server
 
@@ -79,9 +80,11 @@ class Stage:
         os.kill(pid, signal.SIGKILL)
         wait(lambda: not embedded._listens(embedded.place(self.var).redis_socket), "Redis to be gone", 5)
 
-    def worker(self, *, concurrency: int = 2) -> "subprocess.Popen[bytes]":
-        """A real Celery worker in a process group of its own."""
-        return self.spawn("worker", [*processes.worker(), "--concurrency", str(concurrency)])
+    def worker(
+        self, *, concurrency: int = 2, queues: Sequence[str] = tuple(workers.QUEUES), name: str = "all"
+    ) -> "subprocess.Popen[bytes]":
+        """A real Celery worker in a process group of its own; for every queue unless told otherwise."""
+        return self.spawn(name, processes.worker(name=name, queues=queues, processes=concurrency))
 
     def web(self) -> None:
         """The real web server; returns when it answers."""
@@ -131,7 +134,7 @@ class Stage:
         """Put a task into the broker, as the product or its clock does."""
         producer = Celery(broker=env.broker(self.broker), set_as_current=False)
         producer.conf.task_create_missing_queues = True
-        queue = "digest" if task.startswith("digests.") else "transactional"
+        queue = app.amqp.router.route({}, task)["queue"].name
         producer.send_task(task, args=list(arguments), queue=queue, ignore_result=True)
         producer.close()
 

@@ -66,7 +66,7 @@ def test_of_an_issue_that_goes_on_nothing_is_said(issue: Issue) -> None:
 def test_nobody_works(issue: Issue) -> None:
     fill(issue, State.PENDING)
     pulse.beat(work="clock", now=timezone.now() - LONG_AGO)
-    assert told(issue).startswith("No worker has done the clock's work for 10 min. See that a Celery worker")
+    assert told(issue).startswith("No worker has done the clock's work for 10 min. See that Celery workers")
     pulse.beat(work="clock", now=timezone.now())
     assert "No worker" not in told(issue)
 
@@ -74,7 +74,7 @@ def test_nobody_works(issue: Issue) -> None:
 def test_nothing_moves_and_nothing_is_known_to_hold_it(issue: Issue) -> None:
     fill(issue, State.PENDING)
     fill(issue, State.ACCEPTED, settled_at=timezone.now() - timedelta(minutes=4))
-    assert told(issue).startswith("Nothing has moved for 4 min, and nothing is known to hold it. See that a Celery")
+    assert told(issue).startswith("Nothing has moved for 4 min, and nothing is known to hold it. See that Celery")
 
 
 def test_outside_the_hours(issue: Issue, pace: Pace) -> None:
@@ -204,7 +204,7 @@ def test_a_stale_issue_says_so(newsletter: Newsletter) -> None:
     [
         (-timedelta(hours=2), "It leaves "),
         (timedelta(seconds=5), "Its hour has come; it begins within a minute."),
-        (timedelta(minutes=10), "Its hour came 10 min ago, and it has not begun. See that a Celery worker"),
+        (timedelta(minutes=10), "Its hour came 10 min ago, and it has not begun. See that Celery workers"),
     ],
 )
 def test_an_approved_issue_says_when_it_leaves(newsletter: Newsletter, late: timedelta, sentence: str) -> None:
