@@ -13,7 +13,7 @@ from xdist.remote import Producer
 
 from mailkit import confined
 from publication import database_clock
-from tests import sharing
+from tests import ownership, sharing
 from tests.clearing import Clearing
 from tests.remembering import Remembering
 
@@ -33,15 +33,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> sharing
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """The owner makes the database."""
+    ownership.prepare()
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The migrated database, which each committing test leaves as it found it."""
+    """The migrated database, used as the application's role, which each committing test leaves as it found it."""
     with django_db_blocker.unblock():
         clearing = Clearing()
 
     def teardown(case: TransactionTestCase) -> None:
         clearing.clear(case)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ownership.lent():
         patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
         yield
 

@@ -18,6 +18,7 @@ from digests import freezing  # noqa: E402  # as above
 from digests.models import Issue, Snapshot  # noqa: E402  # as above
 from digests.sending import preparing  # noqa: E402  # as above
 from mailkit import segments  # noqa: E402  # as above
+from newsroom import owner  # noqa: E402  # as above
 from subscribers.models import Newsletter  # noqa: E402  # as above
 
 HEADERS = [
@@ -59,7 +60,7 @@ def furnish(*, readers: int) -> Newsletter:
     """An empty house with one newsletter and that many confirmed daily readers."""
     call_command("migrate", verbosity=0)
     newsletter, _ = Newsletter.objects.get_or_create(name="Bench", slug="bench", description="For measuring.")
-    with connection.cursor() as cursor:
+    with owner.rights(), connection.cursor() as cursor:
         cursor.execute("SET newsroom.allow_truncate = on")
         cursor.execute(READERS.format(count=int(readers), newsletter=newsletter.pk, slug=newsletter.slug))
         cursor.execute("VACUUM ANALYZE subscribers_subscriber, subscribers_subscription, subscribers_consentevent")

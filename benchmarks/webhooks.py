@@ -27,6 +27,7 @@ from django.db import connection  # isort: skip  # _house sets Django up
 from django.db.models import Max  # isort: skip  # as above
 
 from digests.models import Delivery, DeliveryEvent  # isort: skip  # as above
+from newsroom import owner  # isort: skip  # as above
 
 RATE = int(os.environ.get("RATE", "500"))
 SECONDS = int(os.environ.get("SECONDS", "20"))
@@ -63,6 +64,7 @@ def sent() -> list[_hooks.Copy]:
     issue = _house.planned(_house.furnish(readers=READERS))
     with connection.cursor() as cursor:
         cursor.execute(SEND)
+    with owner.rights(), connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE digests_delivery")
     rows = Delivery.objects.filter(issue=issue).values_list("uuid", "subscriber__address")
     return [_hooks.Copy(str(uuid), str(address)) for uuid, address in rows]

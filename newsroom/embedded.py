@@ -32,6 +32,8 @@ from urllib.parse import quote
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 
+from newsroom import cluster
+
 # Accounts that root's servers may run as; the first that exists. Only the first is dedicated.
 ACCOUNTS = ("newsroom", "nobody")
 # sockaddr_un holds 104 bytes on macOS and 108 on Linux; some room is kept for the file's name.
@@ -98,15 +100,20 @@ def place(var: Path) -> Place:
 
 
 def database_url(var: Path) -> str:
-    """After: PostgreSQL runs, the database exists, and this is its URL. On failure: Unavailable."""
+    """After: PostgreSQL runs, the database exists, and this is its URL for the application. On failure: Unavailable."""
     here = place(var)
     start_postgres(here)
-    with psycopg.connect(host=str(here.sockets), user="newsroom", dbname="postgres", autocommit=True) as connection:
-        exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'newsroom'").fetchone()
-        if not exists:
-            with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                connection.execute("CREATE DATABASE newsroom")
-    return f"postgresql://newsroom@/newsroom?host={quote(str(here.sockets), safe='')}"
+    cluster.make_ready(here.sockets)
+    return _url(here, cluster.APPLICATION)
+
+
+def owner_url(var: Path) -> str:
+    """The same database for the owner of its tables. Before: `database_url` was called."""
+    return _url(place(var), cluster.OWNER)
+
+
+def _url(here: Place, role: str) -> str:
+    return f"postgresql://{role}@/{cluster.DATABASE}?host={quote(str(here.sockets), safe='')}"
 
 
 def redis_url(var: Path) -> str:
@@ -230,7 +237,7 @@ def _initialise(here: Place, programs: Path) -> None:
     """Makes the cluster beside its final place, so that an interrupted attempt leaves nothing half done."""
     unfinished = here.home / "postgres.new"
     shutil.rmtree(unfinished, ignore_errors=True)
-    command = [str(programs / "initdb"), "-D", str(unfinished), "-U", "newsroom", "-A", "trust", "-E", "UTF8"]
+    command = [str(programs / "initdb"), "-D", str(unfinished), "-U", cluster.SUPERUSER, "-A", "trust", "-E", "UTF8"]
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     process = _spawn(here, command, here.home / "postgres.log")
     if process.wait() != 0:
@@ -350,7 +357,7 @@ def _listens(address: Path) -> bool:
 
 def _accepts(here: Place) -> bool:
     try:
-        psycopg.connect(host=str(here.sockets), user="newsroom", dbname="postgres", connect_timeout=2).close()
+        psycopg.connect(host=str(here.sockets), user=cluster.SUPERUSER, dbname="postgres", connect_timeout=2).close()
     except psycopg.OperationalError:
         return False
     return True

@@ -8,6 +8,7 @@ repeats the value, which may be a secret.
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -64,16 +65,16 @@ def split_url(name: str, value: str) -> SplitResult:
     return parts
 
 
-def database(url: str) -> dict[str, object]:
+def database(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
     """Django's database settings for postgresql://user:password@host:port/name?option=value.
 
     Every query option is handed to libpq by its own name (host, sslmode, ...).
     """
-    parts = split_url("DATABASE_URL", url)
+    parts = split_url(name, url)
     if parts.scheme not in {"postgresql", "postgres"}:
-        raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://; no other database is supported.")
+        raise ImproperlyConfigured(f"{name} must begin with postgresql://; no other database is supported.")
     if not parts.path.strip("/"):
-        raise ImproperlyConfigured("DATABASE_URL must name a database, as in postgresql://user@host/newsroom.")
+        raise ImproperlyConfigured(f"{name} must name a database, as in postgresql://user@host/newsroom.")
     options = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",

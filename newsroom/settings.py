@@ -14,7 +14,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from kombu import Queue
 
-from newsroom import email_url, embedded, engine, env, logs, pace, returns_url, workers
+from newsroom import database_url, email_url, embedded, engine, env, logs, pace, returns_url, workers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
@@ -113,23 +113,11 @@ LOGGING = logs.config(debug=DEBUG)
 
 # --- PostgreSQL ------------------------------------------------------------------------------
 
-DATABASE_URL = env.text("DATABASE_URL") or embedded.database_url(VAR_DIR)
-DATABASES = {"default": env.database(DATABASE_URL)}
-DATABASES["default"] |= {
-    "CONN_MAX_AGE": 60,
-    "CONN_HEALTH_CHECKS": True,
-    "OPTIONS": {
-        "connect_timeout": "5",
-        **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]  # env.database returns a dict of text here
-        # A lock that is not had in 10 s and a transaction left open for 60 s are faults, not waits.
-        # Tests alone may TRUNCATE the consent record, which a trigger otherwise forbids.
-        # A host that vanished holds its lanes until the server notices: within a minute, not two hours.
-        "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
-        " -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-        + (" -c newsroom.allow_truncate=on" if TESTING else ""),
-    },
-    "TEST": {"NAME": "_".join(part for part in ("test_newsroom", env.text("TEST_DB_SUFFIX")) if part)},
-}
+# Two roles: the application's, and the owner's of the tables, which `manage.py migrate` alone uses (newsroom/owner.py).
+DATABASE_URL, DATABASE_OWNER_URL = database_url.both(VAR_DIR)
+DATABASE_OWNER = database_url.owner(DATABASE_OWNER_URL, application_url=DATABASE_URL, testing=TESTING)
+DATABASES = {"default": database_url.application(DATABASE_URL, testing=TESTING)}
+DATABASES["default"]["TEST"] = {"NAME": "_".join(filter(None, ("test_newsroom", env.text("TEST_DB_SUFFIX"))))}
 
 # --- Redis: broker, cache, limits ------------------------------------------------------------
 

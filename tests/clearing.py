@@ -7,8 +7,10 @@ or where the database user may not set triggers aside (they guard the consent re
 
 from collections.abc import Callable
 
-from django.db import ProgrammingError, connection, transaction
+from django.db import ProgrammingError, connection
 from django.test import TransactionTestCase
+
+from tests import ownership
 
 # What migrations and their signals fill; not a test's to keep changed.
 STANDING = frozenset({"auth_group", "auth_group_permissions", "auth_permission", "django_content_type"})
@@ -34,7 +36,8 @@ class Clearing:
     def clear(self, case: TransactionTestCase) -> None:
         """After: as in `__init__`, but for the sequences, which Django leaves alone too."""
         if not self._delete():
-            truncate_all(case)
+            with ownership.owner():
+                truncate_all(case)
             self._standing = self._fingerprints()
 
     def _delete(self) -> bool:
@@ -43,7 +46,7 @@ class Clearing:
             return False
         written = [name for (name,) in _rows(self._written)]
         try:
-            with transaction.atomic(), connection.cursor() as cursor:
+            with ownership.owner(), connection.cursor() as cursor:
                 cursor.execute(SET_TRIGGERS_ASIDE)
                 for name in written:
                     cursor.execute(f'DELETE FROM "{name}"')  # noqa: S608  # as above

@@ -140,6 +140,7 @@ def test_a_connection_that_breaks_in_the_middle_leaves_all_of_it_due(
             cursor.execute("SELECT pg_backend_pid()")
             mine = cursor.fetchone()
         with elsewhere.cursor() as cursor:
+            cursor.execute("SET ROLE NONE")
             cursor.execute("SELECT pg_terminate_backend(%s, 5000)", mine)
         return write(*arguments)
 

@@ -14,6 +14,7 @@ from digests import events, settling
 from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
 from subscribers.models import Newsletter
+from tests import ownership
 
 Kind = DeliveryEvent.Kind
 
@@ -193,6 +194,7 @@ def test_a_connection_that_broke_since_the_last_report_costs_nothing(
         mine = cursor.fetchone()
     other = connections.create_connection("default")
     with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute("SET ROLE NONE")
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", mine)
 
     assert len(events.store(events=[copies.said("delivered", sent)], provider="x", now=now)) == 1
@@ -216,7 +218,7 @@ def test_two_requests_with_the_same_events_do_not_wait_for_each_other_crosswise(
         thread = threading.Thread(target=store)
         thread.start()
         blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid' AND datname = current_database()"
-        with connection.cursor() as mine:
+        with ownership.owner(), connection.cursor() as mine:
             mine.execute(blocked)
             while not mine.fetchall():
                 time.sleep(0.01)

@@ -47,7 +47,7 @@ class Group:
             self.children[name] = subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=self.directory,
-                env={**self.environment, **(extra or {})},
+                env={**_lesser(self.environment), **(extra or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -76,6 +76,11 @@ class Group:
             finally:
                 _kill_session(child)
         self.children.clear()
+
+
+def _lesser(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without the URL of the tables' owner, whom no program needs once the tables are there."""
+    return {name: value for name, value in environment.items() if not name.startswith("DATABASE_OWNER_URL")}
 
 
 def _kill_session(child: "subprocess.Popen[bytes]") -> None:

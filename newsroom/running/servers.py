@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from newsroom import embedded, env
+from newsroom import database_url, embedded, env
 
 EMBEDDED_OWNER = "started-by-run"
 
@@ -34,7 +34,10 @@ def alone(var: Path, *, name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def running(var: Path) -> Iterator[None]:
-    """Inside: DATABASE_URL and REDIS_URL are set and both servers answer. After: what this started has stopped."""
+    """Inside: both servers answer, and DATABASE_URL, REDIS_URL and, if there is one, DATABASE_OWNER_URL are set.
+
+    After: what this started has stopped.
+    """
     here, mark = embedded.place(var), var / EMBEDDED_OWNER
     # A run that was killed outright left its mark: its servers are now this run's to stop.
     ours = set(mark.read_text(encoding="ascii").split()) if mark.exists() else set()
@@ -44,9 +47,14 @@ def running(var: Path) -> Iterator[None]:
         if not env.text("REDIS_URL") and embedded.start_redis(here):
             ours.add("redis")
         mark.write_text(" ".join(sorted(ours)), encoding="ascii")
-        _export("DATABASE_URL", env.text("DATABASE_URL") or embedded.database_url(var))
+        url, owner_url = database_url.both(var)
+        _export("DATABASE_URL", url)
+        if owner_url:
+            _export("DATABASE_OWNER_URL", owner_url)
         _export("REDIS_URL", env.text("REDIS_URL") or embedded.redis_url(var))
-        require_database(os.environ["DATABASE_URL"])
+        require_database(url)
+        if owner_url:
+            require_database(owner_url, name="DATABASE_OWNER_URL")
         require_redis(os.environ["REDIS_URL"])
         yield
     finally:
@@ -57,16 +65,16 @@ def running(var: Path) -> Iterator[None]:
         mark.unlink(missing_ok=True)
 
 
-def require_database(url: str) -> None:
+def require_database(url: str, *, name: str = "DATABASE_URL") -> None:
     """Refuses if PostgreSQL does not answer; the sentence names no password."""
-    where = env.database(url)
+    where = env.database(url, name=name)
     address = f"{where['HOST'] or 'this machine'}{':' if where['PORT'] else ''}{where['PORT']}"
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.Error as error:
         # The first line is the fault, further ones are libpq's guesses; no part of it holds the password.
         reason = (str(error).strip().splitlines() or ["no answer"])[0].split("failed: ")[-1].strip().rstrip(".")
-        raise Refused(f"DATABASE_URL cannot be used: PostgreSQL at {address} says: {reason}.") from error
+        raise Refused(f"{name} cannot be used: PostgreSQL at {address} says: {reason}.") from error
 
 
 def require_redis(url: str) -> None:

@@ -45,16 +45,19 @@ def _database() -> Iterator[None]:
         yield
         return
     servers.require_database(url)
+    owner = "DATABASE_OWNER_URL" if env.text("DATABASE_OWNER_URL") else "DATABASE_URL"
     name = f"newsroom_check_{secrets.token_hex(4)}"
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(env.text(owner), autocommit=True) as connection:
         try:
             connection.execute(f'CREATE DATABASE "{name}"'.encode())
         except psycopg.Error as error:
-            sentence = "The check needs a database of its own: grant CREATEDB to the user of DATABASE_URL, or unset it."
+            sentence = f"The check needs a database of its own: grant CREATEDB to the user of {owner}, or unset it."
             raise Refused(sentence) from error
         try:
-            os.environ["DATABASE_URL"] = urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
-            os.environ.pop("DATABASE_URL_FILE", None)
+            for variable in {owner, "DATABASE_URL"}:
+                elsewhere = urlunsplit(urlsplit(env.text(variable))._replace(path=f"/{name}"))
+                os.environ.pop(f"{variable}_FILE", None)
+                os.environ[variable] = elsewhere
             yield
         finally:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())

@@ -1,4 +1,4 @@
-"""What the database refuses whatever the code does: each of its keys, checks and triggers is broken once.
+"""What the database refuses even to the owner of its tables: each of its keys, checks and triggers is broken once.
 
 A guard that goes missing lets its statement pass; one that is new has to be broken here too.
 """
@@ -8,7 +8,7 @@ from datetime import time
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import Error, connection, transaction
+from django.db import Error, connection
 from django.utils import timezone
 
 from articles.models import Article, Author, Byline, ReleaseHorizon, Revision, Section, SlugRedirect, Tag
@@ -26,6 +26,7 @@ from subscribers.models import (
     Subscription,
     Suppression,
 )
+from tests import ownership
 
 pytestmark = pytest.mark.django_db
 
@@ -179,7 +180,7 @@ def test_each_guard_refuses_what_it_is_for(rows: None) -> None:
 def said_by(statement: str, guard: str) -> tuple[bool, str]:
     """Whether this guard refused the statement, and what was said."""
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
+        with ownership.owner(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL newsroom.allow_truncate = 'off'")
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute(statement)

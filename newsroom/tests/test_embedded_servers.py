@@ -38,12 +38,14 @@ def test_two_starters_at_once_get_one_server(var: Path) -> None:
 
 
 def test_the_data_outlives_a_stop(var: Path) -> None:
-    with psycopg.connect(embedded.database_url(var)) as connection:
+    embedded.database_url(var)
+    with psycopg.connect(embedded.owner_url(var)) as connection:
         connection.execute("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('é')")
     embedded.stop(var)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(host=str(embedded.place(var).sockets), user="newsroom", dbname="newsroom")
-    with psycopg.connect(embedded.database_url(var)) as connection:
+    embedded.database_url(var)
+    with psycopg.connect(embedded.owner_url(var)) as connection:
         assert connection.execute("SELECT upper(word) FROM kept").fetchone() == ("É",)
 
 

@@ -18,6 +18,7 @@ from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending.pacing import limits
 from newsroom import metrics
 from subscribers.models import Letter, Newsletter, Subscriber
+from tests import ownership
 
 pytestmark = pytest.mark.django_db
 
@@ -180,7 +181,7 @@ def test_no_finished_issue_is_walked_over(newsletter: Newsletter) -> None:
     make(newsletter, "sent", accepted=6_000)
     make(newsletter, "sending", pending=20, deferred=5, uncertain=5, accepted=20)
     make(newsletter, "sent_with_exceptions", uncertain=5, accepted=20)
-    with connection.cursor() as cursor:
+    with ownership.owner(), connection.cursor() as cursor:
         cursor.execute("ANALYZE digests_delivery, digests_issue, digests_deliveryevent")
     with CaptureQueriesContext(
         connection,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from newsroom import outages
 from subscribers import consent
 from subscribers.models import ConsentEvent, Subscriber
+from tests import ownership
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,7 +24,7 @@ def cut_off() -> None:
         pid = cursor.fetchone()[0]
 
     def cut() -> None:
-        with connection.cursor() as cursor:
+        with ownership.owner(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
         connection.close()
 

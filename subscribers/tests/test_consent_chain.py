@@ -14,6 +14,7 @@ from django.utils import timezone
 from subscribers import consent, signup
 from subscribers.models import ConsentEvent, Newsletter, Subscription
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence
+from tests import ownership
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 @contextmanager
 def an_intruder(table: str = "subscribers_consentevent") -> Iterator[None]:
     """Somebody with the rights of the database's owner, who switches the triggers off."""
-    with connection.cursor() as cursor:
+    with ownership.owner(), connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         yield
@@ -45,12 +46,12 @@ def test_each_link_names_the_one_before(chain: list[ConsentEvent]) -> None:
 
 
 def test_an_update_is_refused_by_the_database(chain: list[ConsentEvent]) -> None:
-    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="append-only"), ownership.owner():
         ConsentEvent.objects.filter(pk=chain[0].pk).update(basis="rewritten")
 
 
 def test_a_delete_is_refused_by_the_database(chain: list[ConsentEvent]) -> None:
-    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="append-only"), ownership.owner():
         ConsentEvent.objects.filter(kind="withdrawn")._raw_delete("default")
 
 
@@ -58,7 +59,7 @@ def test_a_truncate_is_refused_unless_a_test_database_allows_it(chain: list[Cons
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET LOCAL newsroom.allow_truncate = off")
-        with pytest.raises(IntegrityError, match="holds proof"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="holds proof"), ownership.owner():
             cursor.execute("TRUNCATE subscribers_consentevent CASCADE")
     assert ConsentEvent.objects.count() == len(chain)
 

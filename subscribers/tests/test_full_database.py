@@ -7,6 +7,7 @@ from django.test import Client
 from subscribers import links
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription
 from subscribers.tests.conftest import Fill
+from tests import ownership
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +17,7 @@ FAULTS = {"disk full": "53100", "out of memory": "53200", "too many connections"
 
 def break_at(table: str, fault: str) -> None:
     """From here to the end of the test's transaction the table takes no row."""
-    with connection.cursor() as cursor:
+    with ownership.owner(), connection.cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION pg_temp.refuse() RETURNS trigger LANGUAGE plpgsql AS "
             f"$$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '{FAULTS[fault]}'; END $$;"

@@ -13,6 +13,7 @@ from django.utils import timezone
 from subscribers import erasure, signup
 from subscribers.models import Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, ask, confirmed, evidence
+from tests import ownership
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,7 +58,7 @@ def erase(subscription: Subscription) -> threading.Thread:
 
 def someone_asks() -> bool:
     """Whether another connection looks for its turn."""
-    with connection.cursor() as cursor:
+    with ownership.owner(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
             " AND pid <> pg_backend_pid() AND query LIKE '%pg_try_advisory_xact_lock%')"

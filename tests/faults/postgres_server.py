@@ -17,13 +17,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from newsroom import embedded, env
+from newsroom import database_url, embedded, env
 
 FAST, IMMEDIATE, KILLED = signal.SIGINT, signal.SIGQUIT, signal.SIGKILL
 # What tells one server from another; the other settings of the connection stay as they are.
@@ -37,7 +36,7 @@ class Server:
         self._place = embedded.place(var)
         self._backup = self._place.home / "backup"
         known = len(embedded.STARTED)
-        self.url = embedded.database_url(var)
+        self.url, self.owner_url = embedded.database_url(var), embedded.owner_url(var)
         self._started = embedded.STARTED[known:]
 
     def stop(self, how: signal.Signals) -> None:
@@ -72,11 +71,6 @@ class Server:
         shutil.rmtree(self._place.data)
         self._backup.rename(self._place.data)
 
-    def administer(self, statement: str) -> None:
-        """Run a statement as its owner, outside of transactions."""
-        with psycopg.connect(self.url, autocommit=True) as session:
-            session.execute(statement.encode())
-
 
 @contextlib.contextmanager
 def running(var: Path) -> Iterator[Server]:
@@ -90,11 +84,13 @@ def running(var: Path) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def instead(server: Server) -> Iterator[None]:
-    """Inside, Django's connections of this process go to that server, whose tables are there."""
-    here, other = connection.settings_dict, env.database(server.url)
+    """Inside, Django's connections of this process go to that server, whose tables are there, with the same roles."""
+    here, other = connection.settings_dict, env.database(server.owner_url)
     with pytest.MonkeyPatch.context() as patch:
         connection.close()
         patch.setattr(settings, "DATABASE_URL", server.url)
+        owner = database_url.owner(server.owner_url, application_url=server.url, testing=True)
+        patch.setattr(settings, "DATABASE_OWNER", owner)
         for name in WHERE:
             patch.setitem(here, name, other[name])
         try:

@@ -13,6 +13,7 @@ from digests import stats
 from digests.models import Issue
 from publication.models import Publication
 from subscribers.models import Newsletter
+from tests import ownership
 from tests.journeys import stage as stages
 from tests.journeys.conftest import People, Story
 
@@ -49,7 +50,7 @@ def check_one_each(stage: stages.Stage, issue: Issue) -> None:
 
 
 def cut_everybody_else_off() -> None:
-    with connection.cursor() as cursor:
+    with ownership.owner(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"

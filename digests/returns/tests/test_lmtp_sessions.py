@@ -17,6 +17,7 @@ from digests.models import Delivery, DeliveryEvent
 from digests.returns import arrivals, lmtp, notices
 from digests.returns.tests import mails
 from digests.returns.tests.test_lmtp import domain
+from tests import ownership
 
 pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["domain"]
@@ -53,7 +54,7 @@ def hand_over(client: smtplib.LMTP, raw: bytes, *recipients: str) -> int:
 
 def backends() -> list[int]:
     """The other connections to this database."""
-    with connection.cursor() as cursor:
+    with ownership.owner(), connection.cursor() as cursor:
         mine = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         cursor.execute(f"{mine} AND backend_type = 'client backend'")
         return [pid for (pid,) in cursor.fetchall()]
@@ -158,7 +159,7 @@ def test_a_session_that_breaks_off_is_a_line_in_the_log(
 def test_a_session_lives_through_a_database_that_went_away(client: smtplib.LMTP, copy: Delivery) -> None:
     """The connection that it holds is dead, and a new one is made for the next mail."""
     assert hand_over(client, mails.mail("postfix_gone", copy), mails.return_path(copy)) == 250
-    with connection.cursor() as cursor:
+    with ownership.owner(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) AS pid", [backends()])
     told = [hand_over(client, mails.mail("yahoo_arf", copy), mails.return_path(copy)) for _ in range(3)]
     assert told[-1] == 250

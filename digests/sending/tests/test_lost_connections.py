@@ -15,6 +15,7 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import claims
 from digests.sending.tests.conftest import expire_leases, states
+from tests import ownership
 from tests.faults import lane_processes, postgres_proxy, smtp_server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -45,11 +46,11 @@ def proxy() -> Iterator[postgres_proxy.Proxy]:
 def nursery(
     mail: smtp_server.Server, proxy: postgres_proxy.Proxy, django_db_setup: None
 ) -> Iterator[lane_processes.Nursery]:
-    known = connection.settings_dict
+    known, name = ownership.application_settings(), connection.settings_dict["NAME"]
     password = {"password": known["PASSWORD"]} if known["PASSWORD"] else {}
     query = urlencode({"host": proxy.host, **password})
     with lane_processes.nursery(
-        database=f"postgresql://{known['USER']}@/{known['NAME']}?{query}",
+        database=f"postgresql://{known['USER']}@/{name}?{query}",
         mail_port=mail.port,
         COPIES_IN_FLIGHT=str(IN_FLIGHT),
         LEASE_SECONDS="60",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from articles.models import Article, Section
@@ -17,6 +17,7 @@ from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, 
 from digests.sending.transports.base import Copy
 from publication.models import Publication
 from subscribers.models import Newsletter
+from tests import ownership
 
 pytestmark = pytest.mark.django_db
 
@@ -155,7 +156,7 @@ def test_a_long_reason_against_freezing_it_anew_stops_it_too(
 
 def test_a_damaged_snapshot_is_not_sent(newsletter: Newsletter) -> None:
     issue = frozen_issue(newsletter)
-    with connection.cursor() as cursor:
+    with ownership.owner(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("UPDATE digests_snapshot SET text = 'Something else.'")
         cursor.execute("SET LOCAL session_replication_role = origin")
@@ -165,7 +166,7 @@ def test_a_damaged_snapshot_is_not_sent(newsletter: Newsletter) -> None:
 
 def test_the_database_keeps_a_snapshot_as_it_is(newsletter: Newsletter) -> None:
     frozen_issue(newsletter)
-    with pytest.raises(DatabaseError), transaction.atomic():
+    with pytest.raises(DatabaseError, match="cannot change"), ownership.owner():
         Snapshot.objects.update(text="Something else.")
 
 

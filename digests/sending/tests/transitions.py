@@ -10,6 +10,8 @@ from typing import Final
 
 from django.db import connection
 
+from tests import ownership
+
 Move = tuple[str, str]
 
 ISSUE: Final[frozenset[Move]] = frozenset({
@@ -44,6 +46,7 @@ AFTER_A_RESTORE: Final[frozenset[Move]] = frozenset({
 
 WATCH = """
 CREATE TABLE moves_seen (what text, old text, new text);
+GRANT ALL ON moves_seen TO PUBLIC;
 CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN INSERT INTO moves_seen VALUES (TG_ARGV[0], OLD.state, NEW.state); RETURN NULL; END $$;
 CREATE TRIGGER note_issue AFTER UPDATE ON digests_issue FOR EACH ROW
@@ -55,7 +58,7 @@ CREATE TRIGGER note_delivery AFTER UPDATE ON digests_delivery FOR EACH ROW
 
 def watch() -> None:
     """From here to the end of the transaction every change of a state is noted by the database itself."""
-    with connection.cursor() as cursor:
+    with ownership.owner(), connection.cursor() as cursor:
         cursor.execute(WATCH)
 
 
