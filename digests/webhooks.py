@@ -1,9 +1,9 @@
 """/webhooks/<provider>/: Anymail's views behind our own address, never open without a proof.
 
 Anymail verifies (WEBHOOK_SECRET as basic auth, and a provider's signature where it has one) and
-translates; `events` stores, and a worker acts on what is stored soon after. The answers: 200 stored,
-400 not verified or not readable, 401 no credentials, 403 not set up here, 404 no such provider,
-503 not stored, so that it is sent again.
+translates; `events` stores, and a worker acts on what is stored soon after. A signature that carries
+its time is good for 15 minutes. The answers: 200 stored, 400 not verified, too old or not readable,
+401 no credentials, 403 not set up here, 404 no such provider, 503 not stored, so that it is sent again.
 """
 
 import logging
@@ -31,7 +31,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from digests import events, settling
+from digests import events, payload_times, settling, signatures
 
 log = logging.getLogger(__name__)
 
@@ -116,18 +116,40 @@ class _Careful:
         """Raises AnymailWebhookValidationFailure, or NotReadable where a validator stumbles."""
         try:
             super().run_validators(request)  # type: ignore[misc]  # the next class is one of Anymail's, which are untyped
+            signatures.check_time(provider=events.provider_name(self.esp_name), request=request, now=timezone.now())
         except (AnymailWebhookValidationFailure, ImproperlyConfigured):
             raise
+        except signatures.OutOfTime as error:
+            raise AnymailWebhookValidationFailure(str(error)) from None
         except Exception as error:  # noqa: BLE001  # whatever a stranger's bytes make Anymail raise, it is their fault
             raise NotReadable(type(error).__name__) from None
 
     def parse_events(self, request: HttpRequest) -> list[Any]:
-        """Anymail's events; NotReadable for whatever its parser trips over, a wrong kind of webhook included."""
+        """Anymail's events; NotReadable for whatever its parser trips over, a wrong kind of webhook included.
+
+        A time that cannot be read costs no event, and an event that cannot be read costs no other.
+        """
+        provider = events.provider_name(self.esp_name)
+        found, fault = self._parsed(request)
+        if fault:
+            mended = payload_times.mended(provider=provider, request=request)
+            found, fault = self._parsed(mended) if mended is not None else ([], fault)
+        if fault and mended is not None:
+            parsed = [self._parsed(one) for one in payload_times.alone(provider=provider, request=mended)]
+            found = [event for some, _ in parsed for event in some]
+            if found:
+                log.warning("%s events of %s could not be read", sum(bool(failed) for _, failed in parsed), provider)
+                fault = ""
+        if fault:
+            raise NotReadable(fault)
+        return payload_times.forget_unreadable(found)
+
+    def _parsed(self, request: HttpRequest) -> tuple[list[Any], str]:
+        """Anymail's events, or the name of what went wrong."""
         try:
-            found: list[Any] = super().parse_events(request)  # type: ignore[misc]  # as above
+            return super().parse_events(request), ""  # type: ignore[misc]  # as above
         except Exception as error:  # noqa: BLE001  # as above
-            raise NotReadable(type(error).__name__) from None
-        return found
+            return [], type(error).__name__
 
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         """Store, and no more: 503 if any event could not be stored, and a repeat costs the others nothing."""

@@ -195,8 +195,8 @@ def test_a_body_that_makes_no_sense_is_refused(mailgun: Post, live_server: LiveS
 
 
 def test_a_signed_event_that_makes_no_sense_is_refused(mailgun: Post) -> None:
-    events_of_nothing: list[dict[str, Any]] = [{}, {"event": []}, {"event": "failed", "timestamp": "soon"}]
-    for event in [*events_of_nothing, {"event": {"a": 1}}]:
+    events_of_nothing: list[dict[str, Any]] = [{}, {"event": []}, {"event": {"a": 1}}]
+    for event in events_of_nothing:
         assert (event, mailgun(signed(event)).status_code) == (event, 400)
     assert DeliveryEvent.objects.count() == 0
 

@@ -1,0 +1,127 @@
+"""Events whose time cannot be read: they are kept, with the time of their arrival.
+
+Anymail's parsers give up a whole request over one of them. A request that they refuse is mended, where a
+time is to blame, and parsed again; where one of many events is to blame, the others are parsed alone.
+"""
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.http import HttpRequest, QueryDict
+from django.utils import dateparse
+
+# Stands in for a time that cannot be read until the event is parsed. No provider is as old.
+_UNREADABLE: Final = datetime(1990, 1, 1, tzinfo=UTC)
+_DEEPEST: Final = 8
+
+# provider -> the names of its times, and how they are written: seconds or milliseconds since 1970, or ISO 8601.
+TIMES: Final[Mapping[str, tuple[frozenset[str], str]]] = {
+    "amazon_ses": (frozenset({"Timestamp"}), "iso"),
+    "brevo": (frozenset({"ts_epoch"}), "milliseconds"),
+    "mailersend": (frozenset({"created_at"}), "iso"),
+    "mailgun": (frozenset({"timestamp"}), "seconds"),
+    "mailjet": (frozenset({"time"}), "seconds"),
+    "mailtrap": (frozenset({"timestamp"}), "seconds"),
+    "mandrill": (frozenset({"ts"}), "seconds"),
+    "postal": (frozenset({"timestamp"}), "seconds"),
+    "postmark": (frozenset({"DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt"}), "iso"),
+    "resend": (frozenset({"created_at"}), "iso"),
+    "sendgrid": (frozenset({"timestamp"}), "seconds"),
+    "sparkpost": (frozenset({"timestamp"}), "seconds"),
+    "unisender_go": (frozenset({"event_time"}), "iso"),
+}
+# What is ours, or signed, in a payload is left as it is.
+_NOT_THEIRS: Final = frozenset(
+    {
+        "signature",
+        "user-variables",
+        "Metadata",
+        "metadata",
+        "custom_variables",
+        "rcpt_meta",
+        "Payload",
+        "X-Mailin-custom",
+    }
+)
+
+
+def mended(*, provider: str, request: HttpRequest) -> HttpRequest | None:
+    """The request with every time of its events readable; None where there is nothing of the kind to mend."""
+    names, form = TIMES[provider]
+    payload = _payload(provider, request)
+    if not isinstance(payload, dict | list):
+        return None
+    return _with(provider, request, _mend(payload, names, form, 0))
+
+
+def alone(*, provider: str, request: HttpRequest) -> Iterator[HttpRequest]:
+    """The request once for each of its events, where it holds a list of them; nothing otherwise."""
+    payload = _payload(provider, request)
+    if provider == "mailtrap" and isinstance(payload, dict) and isinstance(payload.get("events"), list):
+        yield from (_with(provider, request, {**payload, "events": [event]}) for event in payload["events"])
+    elif isinstance(payload, list):
+        yield from (_with(provider, request, [event]) for event in payload)
+
+
+def forget_unreadable(events: list[Any]) -> list[Any]:
+    """The events, those whose time could not be read without one."""
+    for event in events:
+        if event.timestamp == _UNREADABLE:
+            event.timestamp = None
+    return events
+
+
+def _payload(provider: str, request: HttpRequest) -> object:
+    try:
+        return json.loads(request.POST["mandrill_events"] if provider == "mandrill" else request.body)
+    except (ValueError, KeyError, RecursionError):
+        return None
+
+
+def _with(provider: str, request: HttpRequest, payload: object) -> HttpRequest:
+    """A copy of the verified request that holds another payload."""
+    other = copy.copy(request)
+    written = json.dumps(payload)
+    if provider == "mandrill":
+        form = QueryDict(mutable=True)
+        form["mandrill_events"] = written
+        other.POST = form  # type: ignore[assignment]  # a form of our own is as immutable as we leave it
+    else:
+        other._body = written.encode()  # noqa: SLF001  # where Django keeps what it has read
+    return other
+
+
+def _mend(value: object, names: frozenset[str], form: str, depth: int) -> object:
+    if depth > _DEEPEST:
+        return value
+    if isinstance(value, list):
+        return [_mend(one, names, form, depth + 1) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: one if key in _NOT_THEIRS else _time(one, form) if key in names else _mend(one, names, form, depth + 1)
+        for key, one in value.items()
+    }
+
+
+def _time(written: object, form: str) -> object:
+    """The time as it is written, or one that stands for "unreadable"."""
+    if form == "iso":
+        return written if _is_iso(written) else _UNREADABLE.isoformat()
+    factor = 1_000 if form == "milliseconds" else 1
+    try:
+        number = float(written)  # type: ignore[arg-type]  # whatever a stranger wrote; the errors are what is asked for
+        datetime.fromtimestamp(number / factor, tz=UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return int(_UNREADABLE.timestamp() * factor)
+    return int(number)
+
+
+def _is_iso(written: object) -> bool:
+    try:
+        return isinstance(written, str) and dateparse.parse_datetime(written) is not None
+    except ValueError:
+        return False

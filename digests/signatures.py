@@ -1,0 +1,57 @@
+"""How old a provider's signature may be: whoever saw one request could otherwise repeat it for ever.
+
+Providers that sign the time along are Mailgun, SendGrid and Resend; the others sign the body alone, and
+the same event is stored once however often it comes (`events`).
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest
+
+# Before and after: clocks differ, and a request may have waited on its way.
+GOOD_FOR: Final = timedelta(minutes=15)
+
+
+class OutOfTime(Exception):
+    """The signature was made too long ago, or in the future, or does not say when."""
+
+
+def check_time(*, provider: str, request: HttpRequest, now: datetime) -> None:
+    """Look at the time in a request whose signature was found genuine. On failure: OutOfTime."""
+    key, signed_at = _SIGNED_AT.get(provider, ("", None))
+    # Without the provider's key there is no signature to speak of: the shared secret is the proof.
+    if signed_at is None or not any(settings.ANYMAIL.get(name) for name in key.split()):
+        return
+    moment = _moment(signed_at(request))
+    if moment is None or abs(now - moment) > GOOD_FOR:
+        raise OutOfTime("The signature's time is not within 15 minutes of now.")
+
+
+def _mailgun(request: HttpRequest) -> object:
+    if request.content_type == "application/json":
+        return json.loads(request.body)["signature"]["timestamp"]
+    return request.POST.get("timestamp")
+
+
+_SIGNED_AT: Final[Mapping[str, tuple[str, Callable[[HttpRequest], object]]]] = {
+    "mailgun": ("MAILGUN_WEBHOOK_SIGNING_KEY MAILGUN_API_KEY", _mailgun),
+    "resend": ("RESEND_SIGNING_SECRET", lambda request: request.headers.get("svix-timestamp")),
+    "sendgrid": (
+        "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",
+        lambda request: request.headers.get("X-Twilio-Email-Event-Webhook-Timestamp"),
+    ),
+}
+
+
+def _moment(seconds: object) -> datetime | None:
+    """Seconds since 1970, as a number or its digits; None for anything else."""
+    try:
+        number = float(seconds)  # type: ignore[arg-type]  # whatever a stranger wrote; the errors are what is asked for
+        return datetime.fromtimestamp(number, tz=UTC) if math.isfinite(number) else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
