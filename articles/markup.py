@@ -39,7 +39,7 @@ def render(markdown: str) -> Rendered:
     On failure: MarkupRefused with a sentence for the author, among other things
     for a picture that does not exist or that does not stand on its own line.
     """
-    return _convert(_with_figures(markdown))
+    return _convert(_with_figures(markdown), markdown)
 
 
 def shown(article: Article) -> SafeString:
@@ -60,8 +60,8 @@ def pictures_in(markdown: str) -> list[int]:
 
 # A form checks the text that the verb stores a moment later, and each conversion starts a process.
 @functools.lru_cache(maxsize=4)
-def _convert(markdown: str) -> Rendered:
-    return mailkit_html.render(markdown, profile="article")
+def _convert(expanded: str, markdown: str) -> Rendered:
+    return mailkit_html.render(expanded, profile="article", typed=markdown)
 
 
 def _with_figures(markdown: str) -> str:

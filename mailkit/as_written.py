@@ -7,6 +7,7 @@ first pass over the lines finds out by CommonMark's rules (5.2 and 5.3) to which
 and writes it with four blanks for each; code between fences is put aside. All other lines stay.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,12 +25,26 @@ _FENCE: Final = re.compile(r"(?P<fence>`{3,}(?=[^`]*$)|~{3,}) *(?P<info>.*?) *$"
 _LANGUAGE: Final = re.compile(r"(?:\{ *)?\.?([A-Za-z0-9+#_-]{1,30})")
 _HEADING: Final = re.compile(r"#{1,6}(?: |$)")
 _TABLE: Final = re.compile(r" {0,3}\|? *:?-+:? *(?:\| *:?-+:? *)*\|? *$")
+_DASHES: Final = re.compile("-+")
 # Between these, lines are the author's own to the letter.
 _VERBATIM: Final = re.compile(r"<(pre|script|style|textarea)\b(?!.*</\1>)", re.IGNORECASE)
 
 
-class TooDeep(Exception):
-    """More quotations inside one another than are shown."""
+MAX_ROWS: Final = 1_000
+MAX_CELLS: Final = 10_000
+MAX_ITEMS: Final = 3_000
+# Lines of a table by which it is told from another one with the same head.
+_ENOUGH: Final = 8
+
+
+class TooMuch(Exception):
+    """More than is shown of something: "depth", "rows", "cells" or "items"; `begins` are its first lines, if known."""
+
+    def __init__(self, limit: str, most: int, begins: Sequence[str] = ()) -> None:
+        super().__init__(limit)
+        self.limit = limit
+        self.most = most
+        self.begins = begins
 
 
 class AsWritten(Preprocessor):
@@ -40,8 +55,8 @@ class AsWritten(Preprocessor):
         self._deepest = deepest
 
     def run(self, lines: list[str]) -> list[str]:
-        """The same text, with lists, quotations and code as the library expects them. Raises `TooDeep`."""
-        return _Lines(lines, store=self.md.htmlStash.store, levels=self._deepest).written()
+        """The same text, with lists, quotations and code as the library expects them. Raises `TooMuch`."""
+        return _Lines(lines, _Shared(self.md.htmlStash.store, self._deepest), level=0).written()
 
 
 @dataclass(slots=True)
@@ -54,13 +69,22 @@ class _Item:
     has_blank: bool = False
 
 
+@dataclass(slots=True)
+class _Shared:
+    """What a text and the quotations in it have together: where code is put aside, and how much there is."""
+
+    store: Callable[[str], str]
+    deepest: int
+    items: int = 0
+
+
 class _Lines:
     """One pass over the lines of a text, or of what a quotation holds."""
 
-    def __init__(self, lines: Sequence[str], *, store: Callable[[str], str], levels: int) -> None:
+    def __init__(self, lines: Sequence[str], shared: _Shared, *, level: int) -> None:
         self._lines = lines
-        self._store = store
-        self._levels = levels
+        self._shared = shared
+        self._level = level
         self._out: list[str] = []
         self._items: list[_Item] = []
         # What was before: "blank", "text" or a "quote" that the next line may go on, or a "block" of its own.
@@ -68,8 +92,8 @@ class _Lines:
 
     def written(self) -> list[str]:
         """All lines."""
-        if self._levels < 0:
-            raise TooDeep
+        if self._level > self._shared.deepest:
+            raise TooMuch("depth", self._shared.deepest)
         at = 0
         while at < len(self._lines):
             at = self._take(at)
@@ -136,6 +160,7 @@ class _Lines:
     def _item(self, at: int, found: re.Match[str], indent: int) -> int:
         numbered = not found["bullet"]
         depth = self._depth_of_marker(indent, numbered=numbered)
+        self._count(at, depth + self._markers(found["text"]))
         if self._needs_blank(depth, numbered=numbered):
             self._separate()
         marker = f"{found['number']}." if numbered else str(found["bullet"])
@@ -146,9 +171,24 @@ class _Lines:
         if fence := _FENCE.match(found["text"]):
             return self._code(at, fence, content, depth + 1, head=head)
         # Nothing at all would make a heading of the line above.
-        self._out.append(head + (found["text"] or self._store("")))
+        self._out.append(head + (found["text"] or self._shared.store("")))
         self._before = "text" if found["text"] else "block"
         return at + 1
+
+    def _markers(self, text: str) -> int:
+        """How many more items begin in an item's first line, as in "- - 1. text"; not beyond what matters."""
+        count = at = 0
+        while count <= self._shared.deepest and (found := _MARKER.match(text, at)) and found["gap"]:
+            count, at = count + 1, found.start("text")
+        return count
+
+    def _count(self, at: int, depth: int) -> None:
+        """Refuse what takes the library longer than a text may, with the reason: it reads each level anew."""
+        self._shared.items += 1
+        if self._shared.items > MAX_ITEMS:
+            raise TooMuch("items", MAX_ITEMS)
+        if self._level + depth >= self._shared.deepest:
+            raise TooMuch("depth", self._shared.deepest, [self._lines[at]])
 
     def _needs_blank(self, depth: int, *, numbered: bool) -> bool:
         """Whether the library finds an item here only after a blank line."""
@@ -186,7 +226,19 @@ class _Lines:
 
     def _begins_table(self, at: int) -> bool:
         below = self._lines[at + 1] if at + 1 < len(self._lines) else ""
-        return "|" in self._lines[at] and "|" in below and _TABLE.match(below.strip()) is not None
+        if "|" not in self._lines[at] or "|" not in below or _TABLE.match(below.strip()) is None:
+            return False
+        self._check_size(at, columns=len(_DASHES.findall(below)))
+        return True
+
+    def _check_size(self, at: int, *, columns: int) -> None:
+        """Refuse a table that takes longer than a text may, with the reason."""
+        table = itertools.takewhile(str.strip, itertools.islice(self._lines, at, at + MAX_ROWS + 3))
+        rows = sum(1 for _ in table) - 1  # the head counts, the line below it does not
+        if rows > MAX_ROWS:
+            raise TooMuch("rows", MAX_ROWS, self._lines[at : at + _ENOUGH])
+        if rows * columns > MAX_CELLS:
+            raise TooMuch("cells", MAX_CELLS, self._lines[at : at + _ENOUGH])
 
     def _verbatim(self, at: int, tag: str, depth: int) -> int:
         del self._items[depth:]
@@ -212,7 +264,7 @@ class _Lines:
             at += 1
         self._separate()
         del self._items[depth:]
-        within = _Lines(quoted, store=self._store, levels=self._levels - 1).written()
+        within = _Lines(quoted, self._shared, level=self._level + 1).written()
         self._out += [f"{_TAB * depth}> {line}".rstrip(" ") for line in within]
         self._before = "quote"
         return at
@@ -238,7 +290,7 @@ class _Lines:
                 code.pop()
         if not head:
             self._separate()
-        self._out.append((head or _TAB * depth) + self._store(_code_html(code, fence["info"])))
+        self._out.append((head or _TAB * depth) + self._shared.store(_code_html(code, fence["info"])))
         self._blank()
         return at
 

@@ -1,13 +1,12 @@
 """Markdown in, safe HTML and readable text out."""
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
 from django.conf import settings
 
-from mailkit import confined, plaintext
+from mailkit import characters, confined, plaintext, remarks
 
 Profile = Literal["article", "letter", "legal"]
 
@@ -15,15 +14,15 @@ MAX_BYTES = 1_000_000
 MEGABYTES = 768  # address space of the child; a text at the size limit needs about half
 WIDTH = 76
 
-# Python-Markdown marks its own place-holders with U+0002 and U+0003: a text that brings them could forge one.
-CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-
 TOO_LONG = "The text is too long: at most one megabyte is possible. Please divide it into parts."
 TOO_SLOW = (
-    "The text took too long to convert. Please look for very many brackets, asterisks or angle brackets "
-    "in a row, or divide the text into parts."
+    "The text took too long to convert. Please divide it into parts, or look for very many brackets, asterisks or "
+    "angle brackets in a row."
 )
-TOO_HEAVY = "The text could not be converted. Please look for unusually deep lists or very large tables."
+TOO_HEAVY = (
+    "The text could not be converted: it takes more memory than there is for one. Please divide it into parts, or look "
+    "for unusually deep lists."
+)
 
 
 class MarkupRefused(ValueError):
@@ -32,20 +31,26 @@ class MarkupRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Sanitised HTML, the same as text for reading, and the SHA-256 of the HTML in UTF-8."""
+    """Sanitised HTML, the same as text for reading, and the SHA-256 of the HTML in UTF-8.
+
+    `left_out` says to the author, a sentence each, what of the text is not shown.
+    """
 
     html: str
     text: str
     sha256: str
+    left_out: tuple[str, ...] = ()
 
 
-def render(markdown: str, *, profile: Profile) -> Rendered:
+def render(markdown: str, *, profile: Profile, typed: str | None = None) -> Rendered:
     """Render an author's Markdown within limits of size, depth, memory and time.
 
     After: `html` has only what the profile's allow-list names (`mailkit.sanitising`)
     and may be shown as it is. On failure: MarkupRefused, within settings.MARKUP_SECONDS.
+    `typed` is what the author has on the screen, if that is something else: lines are counted in it.
     """
     source = _tidy(markdown)
+    seen = (source if typed is None else _tidy(typed)).decode()
     if len(source) > MAX_BYTES:
         raise MarkupRefused(TOO_LONG)
     request = {"profile": profile, "site_url": settings.SITE_URL, "media_url": settings.MEDIA_URL, "width": WIDTH}
@@ -62,8 +67,9 @@ def render(markdown: str, *, profile: Profile) -> Rendered:
     except confined.Failed:
         raise MarkupRefused(TOO_HEAVY) from None
     if "refused" in head:
-        raise MarkupRefused(head["refused"])
-    return Rendered(html=html.decode(), text=head["text"], sha256=head["sha256"])
+        raise MarkupRefused(remarks.refusal(head["refused"], source=seen))
+    left_out = remarks.left_out(head["left_out"], source=seen)
+    return Rendered(html=html.decode(), text=head["text"], sha256=head["sha256"], left_out=left_out)
 
 
 def to_text(html: str, *, width: int = WIDTH) -> str:
@@ -72,6 +78,5 @@ def to_text(html: str, *, width: int = WIDTH) -> str:
 
 
 def _tidy(markdown: str) -> bytes:
-    """NFC, line feeds only, and no control character but tab and line feed."""
-    lines = markdown.replace("\r\n", "\n").replace("\r", "\n")
-    return unicodedata.normalize("NFC", CONTROLS.sub("", lines)).encode()
+    """NFC, line feeds only, and no control character but tab and line feed: the library has two for itself."""
+    return unicodedata.normalize("NFC", characters.text(markdown)).encode()

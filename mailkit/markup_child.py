@@ -6,25 +6,29 @@ HTML parser behind nh3 are quadratic for some inputs. It reads no settings.
 
 import hashlib
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
 import markdown
 from markdown.extensions import Extension, abbr, def_list, footnotes, sane_lists, smarty, tables
 from markdown.treeprocessors import Treeprocessor
 
-from mailkit import as_written, confined, inline, plaintext, sanitising
+from mailkit import anchors, as_written, confined, inline, losses, plaintext, sanitising
 
 MAX_NESTING = 50
 # Parts of a list, table or paragraph: their parent is what counts as a level.
 NOT_A_LEVEL = frozenset({"dd", "dt", "li", "p", "summary", "figcaption", "tbody", "td", "tfoot", "th", "thead", "tr"})
 VOID = frozenset({"br", "hr", "img"})
 
-TOO_DEEP = f"The text is nested too deeply: at most {MAX_NESTING} lists, quotations or emphases inside one another."
+# In these, a link may lead to a heading of the same page; a letter has no page of its own.
+WITH_ANCHORS = frozenset({"article", "legal"})
 
 
-class Refused(Exception):
-    """The text is not rendered; str() is the sentence for its author."""
+class Converted(NamedTuple):
+    """Sanitised HTML, and what was left out of what the author wrote."""
+
+    html: str
+    losses: list[losses.Loss]
 
 
 class DemoteHeadings(Treeprocessor):
@@ -65,8 +69,8 @@ class Depth(HTMLParser):
             self.depth -= 1
 
 
-def render(text: str, *, profile: str, place: sanitising.Place) -> str:
-    """Sanitised HTML of `text`. On failure: Refused."""
+def render(text: str, *, profile: str, place: sanitising.Place) -> Converted:
+    """Sanitised HTML of `text`, and what is not in it. On failure: as_written.TooMuch."""
     # Objects, not names: to look a name up, the library reads what every installed package says about itself.
     extensions: list[Extension] = [
         House(),
@@ -83,25 +87,34 @@ def render(text: str, *, profile: str, place: sanitising.Place) -> str:
         )
     converter = markdown.Markdown(extensions=extensions, output_format="html")
     try:
-        html = sanitising.clean(converter.convert(text), profile=profile, place=place)
-    except (RecursionError, as_written.TooDeep):
-        raise Refused(TOO_DEEP) from None
+        converted = converter.convert(text)
+        html = sanitising.clean(converted, profile=profile, place=place)
+    except RecursionError:
+        raise as_written.TooMuch("depth", MAX_NESTING) from None
     depth = Depth()
     depth.feed(html)
     if depth.deepest > MAX_NESTING:
-        raise Refused(TOO_DEEP)
-    return html
+        raise as_written.TooMuch("depth", MAX_NESTING)
+    left_out = losses.find(converted, profile=profile, place=place)
+    if profile in WITH_ANCHORS:
+        html, dead = anchors.connect(html)
+        left_out += [losses.Loss("anchor", "a", href, (f"({href}", f'"{href}', href)) for href in dead]
+    return Converted(html, left_out)
 
 
 def answer(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-    """Render the request, or say in one sentence why not."""
+    """Render the request, or say which limit it goes over and where."""
     place = sanitising.Place(site_url=request["site_url"], media_url=request["media_url"])
     try:
-        html = render(payload.decode(), profile=request["profile"], place=place)
-    except Refused as error:
-        return {"refused": str(error)}, b""
-    text = plaintext.read(html, width=request["width"])
-    return {"text": text, "sha256": hashlib.sha256(html.encode()).hexdigest()}, html.encode()
+        html, left_out = render(payload.decode(), profile=request["profile"], place=place)
+    except as_written.TooMuch as reason:
+        places = ["\n".join(reason.begins), *reason.begins[:1]] if reason.begins else []
+        return {"refused": {"limit": reason.limit, "most": reason.most, "places": places}}, b""
+    return {
+        "text": plaintext.read(html, width=request["width"]),
+        "sha256": hashlib.sha256(html.encode()).hexdigest(),
+        "left_out": [loss.as_json() for loss in left_out],
+    }, html.encode()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from urllib.parse import urljoin, urlsplit
 
 import nh3
 
+from mailkit import anchors, characters
+
 TEXT_TAGS = frozenset(
     "a abbr b blockquote br cite code dd del dl dt em h2 h3 h4 h5 h6 hr i ins kbd li mark ol p pre q s small strong "
     "sub sup table tbody td tfoot th thead tr ul caption".split()
@@ -29,6 +31,7 @@ ATTRIBUTES = {
     "abbr": {"title"},
     "code": {"class"},
     "div": {"class"},
+    **{heading: {"id"} for heading in anchors.HEADINGS},
     "img": {"src", "srcset", "sizes", "alt", "title", "width", "height", "loading", "decoding"},
     "li": {"class", "id"},
     "ol": {"start"},
@@ -76,20 +79,21 @@ def clean(html: str, *, profile: str, place: Place) -> str:
     """Return only what the profile allows; links lead to http, https, mailto or this site.
 
     In a letter, links to this site are absolute. Pictures stay only in articles
-    and only from our own media. Footnote ids are kept, with a prefix.
+    and only from our own media. Ids of footnotes and headings are kept, with a prefix.
     """
     cleaned = nh3.clean(
         html,
         tags=set(TAGS[profile]),
         clean_content_tags=set(DROPPED_WITH_CONTENT),
         attributes=ATTRIBUTES,
-        attribute_filter=_attribute_filter(profile, place),
+        attribute_filter=attribute_filter(profile, place),
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener",
         strip_comments=True,
     )
     pictured = IMG.sub(lambda found: found[0] if ' src="' in found[1] else "", cleaned)
-    return EMPTY_PARAGRAPH.sub("", pictured).strip()
+    # An author's "&#11;" is a character by now.
+    return characters.text(EMPTY_PARAGRAPH.sub("", pictured)).strip()
 
 
 def safe_link(value: str, *, base: str = "") -> str | None:
@@ -147,21 +151,25 @@ def _note_id(value: str) -> str | None:
     return f"{found[1]}{NOTE_PREFIX}{re.sub(r'[^A-Za-z0-9-]+', '_', found[2])}"
 
 
-def _attribute_filter(profile: str, place: Place) -> Callable[[str, str, str], str | None]:
+def attribute_filter(profile: str, place: Place) -> Callable[[str, str, str], str | None]:
+    """What stays of an attribute that is allowed at all: `keep(tag, name, value)` is its new value, or None."""
     base = f"{place.site_url}/" if profile == "letter" else ""
 
-    def keep(_tag: str, name: str, value: str) -> str | None:
+    def keep(tag: str, name: str, value: str) -> str | None:
         if name == "href":
             return _note_id(value) if NOTE_ID.fullmatch(value) else safe_link(value, base=base)
         if name == "src":
             return own_picture(value, place=place)
         if name == "srcset":
             return _own_pictures(value, place=place)
+        if name == "id" and tag in anchors.HEADINGS:
+            return None if profile == "letter" else anchors.identifier(value)
         if name == "id":
             return _note_id(value)
         if name in FREE_TEXT or name == "rel":  # nh3 asks about the rel that it adds itself, too
             return value
-        return value if VALUES[name].fullmatch(value) else None
+        pattern = VALUES.get(name)
+        return value if pattern and pattern.fullmatch(value) else None
 
     return keep
 

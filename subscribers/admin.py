@@ -11,6 +11,7 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
 
 from mailkit import html
+from publication import texts
 from publication.records import ReadOnlyAdmin
 from subscribers import consent, erasure, legal, signup, suppression
 from subscribers.admin_release import ReleasesLetters
@@ -76,6 +77,18 @@ class LegalDocumentAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold pub
     prepopulated_fields = {"slug": ("title",)}
 
 
+class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelForm is not generic at run time
+    """The words of a version."""
+
+    class Meta:
+        model = LegalVersion
+        fields = ["document", "body_markdown", "change_note"]
+
+    def clean_body_markdown(self) -> str:
+        """A text that can be shown."""
+        return texts.check(form=self, field="body_markdown", render=lambda text: html.render(text, profile="legal"))
+
+
 @admin.register(LegalVersion)
 class LegalVersionAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
     """Drafts can be edited; a published text is kept as it is."""
@@ -84,6 +97,7 @@ class LegalVersionAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publ
     list_filter = ("document", "published_at")
     search_fields = ("document__title", "change_note", "sha256")
     list_select_related = ("document",)
+    form = LegalText
     fields = ("document", "body_markdown", "change_note", "number", "published_at", "sha256")
     readonly_fields = ("number", "published_at", "sha256")
     actions = ("publish",)
@@ -111,6 +125,7 @@ class LegalVersionAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publ
         if not change:
             obj.number = legal.next_number(obj.document)
         super().save_model(request, obj, form, change)
+        texts.tell(request=request, form=form)
 
     @admin.action(description="Publish: readers agree to this text from now on", permissions=["publish"])
     def publish(self, request: HttpRequest, queryset: QuerySet[LegalVersion]) -> None:

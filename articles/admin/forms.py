@@ -13,7 +13,7 @@ from unfold.widgets import (
 
 from articles import images, markup, slugs
 from articles.models import Article, Image, Revision
-from publication import pictures
+from publication import pictures, texts
 
 WRITING = (
     "Markdown: **bold**, *italic*, [words](https://link), ## Heading, - list, > quotation. A picture stands on a "
@@ -62,12 +62,7 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
 
     def clean_body_markdown(self) -> str:
         """A text that can be shown."""
-        text: str = self.cleaned_data["body_markdown"]
-        try:
-            markup.render(text)
-        except markup.MarkupRefused as error:
-            raise forms.ValidationError(str(error)) from error
-        return text
+        return texts.check(form=self, field="body_markdown", render=markup.render)
 
     def clean_published_at(self) -> datetime | None:
         """A date that readers can believe; public stories have one."""

@@ -22,6 +22,7 @@ from articles.admin import doors
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.models import Article, Byline, Correction
 from articles.refusals import PublishingError
+from publication import texts
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
 GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
@@ -146,6 +147,7 @@ class ArticleAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes
         """After tags and bylines: store the HTML and keep a version, in the transaction of the form."""
         super().save_related(request, form, formsets, change)
         publishing.save_revision(article=form.instance, actor=_user(request), now=timezone.now())
+        texts.tell(request=request, form=form)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """Above the form: what can be done to this story, by this person, now."""

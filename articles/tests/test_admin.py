@@ -359,3 +359,18 @@ def test_new_words_of_a_picture_reach_the_stories_that_show_it(
     seat(edda).post(f"/admin/articles/image/{picture.pk}/change/", {"alt": "A glacier", "caption": "", "credit": "X"})
     made.refresh_from_db()
     assert "A glacier" in made.body_html
+
+
+def test_what_readers_will_not_see_is_told_at_saving(seat: Seat, edda: User, story: StoryMaker, picture: Image) -> None:
+    made = story()
+    client = seat(edda)
+    theirs = "![Theirs](https://x.test/a.jpg)\n\n<iframe src='https://v.test/'></iframe>"
+    text = f"One.\n\n![Ours](image:{picture.pk})\n\n{theirs}"
+    path = f"{ARTICLES}{made.pk}/change/"
+    answer = client.post(path, filled_in(client, path) | {"body_markdown": text}, follow=True)
+    seen = answer.content.decode()
+    assert "Line 5: The picture “https://x.test/a.jpg” is not one of ours and is left out." in seen
+    assert "Line 7: An embedded page (iframe) cannot be shown and is left out." in seen
+    made.refresh_from_db()
+    assert made.body_markdown.replace("\r\n", "\n") == text
+    assert errors(client.get(path)).count("is left out") == 0

@@ -16,7 +16,8 @@ from unfold.widgets import (
 
 from digests import composing
 from digests.models import Issue, IssueItem
-from mailkit import message
+from mailkit import html, message
+from publication import texts
 from subscribers.models import CadenceOffer
 
 FARTHEST = timedelta(days=3_650)
@@ -29,6 +30,10 @@ class Words(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run t
     class Meta:
         model = Issue
         fields = ["newsletter", "subject", "preheader", "introduction", "scheduled_for"]
+
+    def clean_introduction(self) -> str:
+        """A text that can be shown."""
+        return texts.check(form=self, field="introduction", render=lambda text: html.render(text, profile="letter"))
 
     def clean_scheduled_for(self) -> datetime | None:
         """An hour that is still to come, unless it stood there before."""

@@ -21,6 +21,7 @@ from unfold.enums import ActionVariant
 from digests import archive, composing, links, proofs, rendering, stats, views
 from digests.admin import doors, forms, panel, places
 from digests.models import Issue
+from publication import texts
 
 STATE_LABELS = {
     Issue.State.DRAFT.label: "info",
@@ -145,6 +146,7 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
 
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
         """Write the words alone: a state that changed meanwhile stays changed, and an approved issue as it is."""
+        texts.tell(request=request, form=form)
         if not change:
             obj.save()
             return

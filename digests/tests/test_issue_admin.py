@@ -283,3 +283,15 @@ def test_a_draft_has_no_page_on_the_site_yet(digest: Issue, as_: People, now: da
 
 def test_a_run_by_hand_is_called_so(digest: Issue, as_: People) -> None:
     assert "Digest, daily, 2025-05-06 09:30 UTC, by hand" in page(as_("Author"), "/admin/digests/issue/")
+
+
+def test_what_readers_will_not_see_of_a_letter_is_told_at_saving(newsletter: Newsletter, as_: People) -> None:
+    words = {"subject": "Hello", "preheader": "", "newsletter": str(newsletter.pk)}
+    data = words | {"items-TOTAL_FORMS": "0", "items-INITIAL_FORMS": "0", "scheduled_for_0": "", "scheduled_for_1": ""}
+    editor = as_("Editor")
+    path = "/admin/digests/issue/add/"
+    saved = editor.post(path, data | {"introduction": "A word.\n\n<iframe src='x'></iframe>"}, follow=True)
+    assert "Line 3: An embedded page (iframe) cannot be shown and is left out." in saved.content.decode()
+    refused = editor.post(path, data | {"introduction": "- a\n" * 3_001})
+    assert "The text has more than 3,000 list items, which is the limit." in refused.content.decode()
+    assert Issue.objects.count() == 1

@@ -34,7 +34,7 @@ We looked at three banks:
 
 
 def rendered(markdown: str) -> str:
-    return markup_child.render(markdown, profile="article", place=PLACE)
+    return markup_child.render(markdown, profile="article", place=PLACE).html
 
 
 def shape(markup: str) -> list[Any]:
@@ -191,7 +191,7 @@ headings = words.map(lambda word: [f"# {word}"])
 texts = st.lists(st.one_of(lists(), paragraphs, headings, st.just([""])), min_size=1, max_size=5)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(texts)
 def test_it_is_what_commonmark_makes_of_it(blocks: list[list[str]]) -> None:
     markdown = "\n".join(line for block in blocks for line in block) + "\n"

@@ -152,6 +152,29 @@ def test_footnotes_keep_their_ids_with_a_prefix() -> None:
         assert soup.find(id=link[1:]) is not None
 
 
+def test_headings_have_ids_and_links_lead_to_them() -> None:
+    soup = BeautifulSoup(
+        html.render(
+            "## Prices in May\n\n[a](#prices-in-may) [b](#Prices-in-May) [c](#%D0%B3%D0%BE%D0%B4) [d](#own) [e](#top)"
+            "\n\n### Prices in *May*\n\n## Год!\n\n<h3 id='own'>x</h3>\n\n# !\n\n# ?",
+            profile="article",
+        ).html,
+        "html5lib",
+    )
+    assert [heading["id"] for heading in soup.find_all(["h2", "h3"])] == [
+        "part-prices-in-may", "part-prices-in-may-1", "part-год", "part-own", "part-untitled", "part-untitled-1",
+    ]  # fmt: skip
+    assert [link["href"] for link in soup.find_all("a")] == [
+        "#part-prices-in-may", "#part-prices-in-may", "#part-год", "#part-own", "#top",
+    ]  # fmt: skip
+
+
+def test_entities_bring_no_control_characters() -> None:
+    rendered = html.render("a&#11;b&#27;c&#x2028;d&#xFFFF;e&#10;f", profile="article")
+    assert rendered.html == "<p>a\nbc\nde\nf</p>"
+    assert html.render('<a href="https://x.test/" title="a&#11;b">c</a>', profile="article").html.count("\x0b") == 0
+
+
 def test_an_authors_own_ids_cannot_shadow_the_page() -> None:
     rendered = html.render('<li id="login">x</li><sup id="fn-1">y</sup><p id="fn-2">z</p>', profile="article").html
     assert 'id="login"' not in rendered
@@ -166,7 +189,7 @@ def test_markdown_that_a_newspaper_uses() -> None:
     )
     rendered = html.render(markdown, profile="article").html
     for part in (
-        "<h2>Head</h2>",
+        '<h2 id="part-head">Head</h2>',
         "“Quoted” – and <em>so</em> on…",
         '<td align="right">2</td>',
         '<code class="language-python">',
@@ -179,6 +202,6 @@ def test_markdown_that_a_newspaper_uses() -> None:
 def test_same_text_same_html_same_hash() -> None:
     """Composed or not, with whichever line ends: the stored HTML and its hash are the same."""
     one = html.render("Zürich\r\nzwei", profile="article")
-    other = html.render("Zu\u0308rich\nzw\x00e\x0bi", profile="article")
+    other = html.render("Zu\u0308rich\nzw\x00e\x1bi", profile="article")
     assert one == other
     assert one.sha256 == hashlib.sha256(one.html.encode()).hexdigest()

@@ -14,7 +14,6 @@ QUADRATIC = {
     "links": "[a](" * 10_000,
     "cdata": "<![CDATA[" * 2_000,
     "tags": "<a " * 20_000,
-    "table": "|a" * 20_000 + "\n" + "|-" * 20_000,
     "elements": "<div>" * 100_000,
     "long": PARAGRAPH * 15_000,
 }
@@ -66,6 +65,40 @@ def test_fifty_levels_are_possible_and_no_more(deepest: str, too_deep: str) -> N
     assert html.render(deepest, profile="article").text.strip(" >-\n")
     with pytest.raises(html.MarkupRefused, match="nested too deeply"):
         html.render(too_deep, profile="article")
+
+
+CELL = "| a | b |\n"
+HEAD = CELL + "|---|---|\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            HEAD + "| first |\n\nOne.\n\n" + HEAD + CELL * 1_000,
+            "Line 7: The table has more than 1,000 rows, which is the limit. Divide it, or offer it as a file",
+        ),
+        (
+            "> " + "|a" * 100 + "\n> " + "|-" * 100 + "\n" + ("> " + "|a" * 100 + "\n") * 100,
+            "Line 1: The table has more than 10,000 cells, which is the limit.",
+        ),
+        ("|a" * 20_000 + "\n" + "|-" * 20_000, "Line 1: The table has more than 10,000 cells"),
+        (
+            "- a\n" * 3_001,
+            "The text has more than 3,000 list items, which is the limit. Divide it",
+        ),
+        (">" * 100_000 + "a", "nested too deeply: at most 50 lists"),
+    ],
+    ids=["rows", "cells", "columns", "items", "quotations"],
+)
+def test_a_limit_is_named_with_its_line_and_what_to_do(text: str, sentence: str) -> None:
+    with pytest.raises(html.MarkupRefused, match=sentence):
+        html.render(text, profile="article")
+
+
+@pytest.mark.parametrize("text", [HEAD + CELL * 999, "- a\n" * 3_000], ids=["rows", "items"])
+def test_as_much_as_the_limit_is_shown(text: str) -> None:
+    assert html.render(text, profile="article").html.count("a") > 900
 
 
 def test_one_megabyte_is_possible_and_no_more() -> None:

@@ -117,6 +117,17 @@ def test_a_version_is_drafted_published_and_then_kept(publisher: Client, texts: 
     assert publisher.post(f"/admin/subscribers/legalversion/{draft.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
+def test_what_readers_will_not_see_of_a_version_is_told_at_saving(publisher: Client, texts: list[LegalVersion]) -> None:
+    path = "/admin/subscribers/legalversion/add/"
+    words = {"document": texts[0].document_id, "change_note": "kinder"}
+    saved = publisher.post(path, words | {"body_markdown": "Be kind.\n\n![x](/media/x.jpg)"}, follow=True)
+    assert b"Line 3: Pictures cannot be shown in this text, and this one is left out." in saved.content
+    assert LegalVersion.objects.filter(published_at=None).count() == 1
+    refused = publisher.post(path, words | {"body_markdown": "- a\n" * 3_001})
+    assert b"The text has more than 3,000 list items" in refused.content
+    assert LegalVersion.objects.filter(published_at=None).count() == 1
+
+
 @pytest.mark.parametrize("group", [groups.AUTHOR, groups.EDITOR])
 def test_readers_are_not_shown_to_those_who_write(rita: Subscription, group: str) -> None:
     client = member(group)
