@@ -4,10 +4,10 @@ from django.apps import AppConfig
 
 # Importing the checks registers them; importing the app makes it Celery's default, so that a web process that queues
 # a shared task uses our broker and not Celery's own default.
-from newsroom import checks, picture_check, role_check
+from newsroom import address_checks, checks, picture_check, role_check
 from newsroom.celery import app as celery_app
 
-__all__ = ["NewsroomConfig", "celery_app", "checks", "picture_check", "role_check"]
+__all__ = ["NewsroomConfig", "address_checks", "celery_app", "checks", "picture_check", "role_check"]
 
 
 class NewsroomConfig(AppConfig):

@@ -117,10 +117,17 @@ def _relay(parts: SplitResult) -> dict[str, object]:
     return {**_smtp(parts), "weight": int(weight), "rate": int(rate)}
 
 
+def _require_no_path(parts: SplitResult) -> None:
+    """A password with a / that happens to look like a port leaves the rest of itself as a path."""
+    if parts.path.strip("/"):
+        raise ImproperlyConfigured(f"EMAIL_URL names a host and no path behind it. {env.ESCAPES}")
+
+
 def _smtp(parts: SplitResult) -> dict[str, object]:
     """TLS is one of none, starttls (?tls=1) and implicit (smtps://)."""
     starttls = dict(parse_qsl(parts.query)).get("tls", "0") in env.YES
     implicit = parts.scheme == "smtps"
+    _require_no_path(parts)
     if not parts.hostname:
         raise ImproperlyConfigured("EMAIL_URL must name a mail server, as in smtp://127.0.0.1:2525.")
     return {
@@ -134,6 +141,7 @@ def _smtp(parts: SplitResult) -> dict[str, object]:
 
 def _anymail(provider: str, parts: SplitResult) -> dict[str, object]:
     prefix = provider.upper()
+    _require_no_path(parts)
     values = (parts.username, parts.password, parts.hostname)
     named = {
         f"{prefix}_{name}": unquote(value)

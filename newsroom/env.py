@@ -9,12 +9,13 @@ repeats the value, which may be a secret.
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 YES = frozenset({"1", "true", "yes", "on"})
 NO = frozenset({"0", "false", "no", "off", ""})
+ESCAPES = "In a user name and a password, characters such as / and @ are written %2F and %40."
 LONGEST_NUMBER = 15  # digits; more are a slip, and no database column would hold them
 
 
@@ -56,13 +57,20 @@ def names(name: str, default: list[str]) -> list[str]:
 
 
 def split_url(name: str, value: str) -> SplitResult:
-    """The parts of a URL; a port that is not a number is refused here, not later."""
+    """The parts of a URL; a port that is not a number, and a password that ends too early, are refused here."""
     try:
         parts = urlsplit(value.strip())
         _ = parts.port
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is not a valid URL.") from error
+        raise ImproperlyConfigured(f"{name} is not a valid URL. {ESCAPES}") from error
+    if parts.fragment or (parts.netloc and _has_late_at(parts)):
+        raise ImproperlyConfigured(f"{name} is not a valid URL. {ESCAPES}")
     return parts
+
+
+def _has_late_at(parts: SplitResult) -> bool:
+    """Whether an @ comes behind the host: what was meant as a password had a / or a ? in it."""
+    return "@" in parts.path or "@" in parts.query.partition("=")[0]
 
 
 def database(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
@@ -73,6 +81,8 @@ def database(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
     parts = split_url(name, url)
     if parts.scheme not in {"postgresql", "postgres"}:
         raise ImproperlyConfigured(f"{name} must begin with postgresql://; no other database is supported.")
+    if "/" in parts.path.strip("/"):
+        raise ImproperlyConfigured(f"{name} names a database with a / in it. {ESCAPES}")
     if not parts.path.strip("/"):
         raise ImproperlyConfigured(f"{name} must name a database, as in postgresql://user@host/newsroom.")
     options = dict(parse_qsl(parts.query))
@@ -87,15 +97,23 @@ def database(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
     }
 
 
-def redis_number(url: str) -> int:
+def host(url: str) -> str:
+    """The host that a URL names; empty for what is no URL, of which a system check says more."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def redis_number(url: str, *, name: str = "REDIS_URL") -> int:
     """The database number that a Redis URL names: ?db=N, or the path of a TCP URL."""
-    parts = split_url("REDIS_URL", url)
+    parts = split_url(name, url)
     if parts.scheme not in {"redis", "rediss", "unix"}:
-        raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+        raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix://.")
     path = "" if parts.scheme == "unix" else parts.path.strip("/")
     value = dict(parse_qsl(parts.query)).get("db", path) or "0"
-    if not value.isdigit():
-        raise ImproperlyConfigured("REDIS_URL must name its database by number, as in redis://host:6379/0.")
+    if not (value.isascii() and value.isdigit() and len(value) <= LONGEST_NUMBER):
+        raise ImproperlyConfigured(f"{name} must name its database by number, as in redis://host:6379/0. {ESCAPES}")
     return int(value)
 
 
@@ -104,7 +122,7 @@ def redis_with_number(url: str, number: int) -> str:
     parts = split_url("REDIS_URL", url)
     query = [(key, value) for key, value in parse_qsl(parts.query) if key != "db"]
     path = parts.path if parts.scheme == "unix" else ""
-    pairs = "&".join(f"{key}={value}" for key, value in [*query, ("db", str(number))])
+    pairs = urlencode([*query, ("db", str(number))], quote_via=quote)
     return f"{parts.scheme}://{parts.netloc}{path}?{pairs}"
 
 

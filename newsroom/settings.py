@@ -8,7 +8,6 @@ import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -36,9 +35,9 @@ CONSENT_KEY = env.text("CONSENT_KEY", ADDRESS_HASH_KEY)
 CONSENT_KEY_FALLBACKS = [*env.names("CONSENT_KEY_FALLBACKS", []), ADDRESS_HASH_KEY]
 # Where the heads of the consent record are kept outside of the database; tests name a place of their own.
 CONSENT_HEADS = None if TESTING else Path(env.text("CONSENT_HEADS", str(VAR_DIR / "consent-heads")))
-SITE_URL = env.text("SITE_URL", f"http://127.0.0.1:{env.number('PORT', 8000)}").rstrip("/")
+SITE_URL = env.text("SITE_URL", f"http://127.0.0.1:{env.number('PORT', 8000)}").strip().rstrip("/")
 HTTPS = SITE_URL.startswith("https://")
-SITE_HOST = urlsplit(SITE_URL).hostname or ""
+SITE_HOST = env.host(SITE_URL)
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", [SITE_HOST, *(["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])])
 # How many proxies of ours stand in front; that many entries at the end of the header are believed.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", 0)
@@ -125,6 +124,7 @@ DATABASES["default"]["TEST"] = {"NAME": "_".join(filter(None, ("test_newsroom", 
 REDIS_URL = env.text("REDIS_URL") or embedded.redis_url(VAR_DIR)
 # The cache has its own database number, eight further unless CACHE_URL says otherwise.
 CACHE_URL = env.text("CACHE_URL") or env.redis_with_number(REDIS_URL, (env.redis_number(REDIS_URL) + 8) % 16)
+env.redis_number(CACHE_URL, name="CACHE_URL")  # refuses what is no address of a Redis
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

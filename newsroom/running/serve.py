@@ -23,7 +23,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command, get_commands
-from django.core.management.base import SystemCheckError
+from django.core.management.base import CommandError, SystemCheckError
 
 from newsroom import env, picture_check
 from newsroom.running import processes, servers
@@ -59,6 +59,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{fault}\n")
     except SystemCheckError as fault:
         sys.stderr.write(f"{fault}\nThe configuration is not fit for production: see above.\n")
+    except CommandError as fault:
+        sys.stderr.write(f"{fault}\n")
     return 1
 
 

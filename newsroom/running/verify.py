@@ -74,8 +74,6 @@ def verify(arguments: list[str]) -> int:
 
 def checks() -> list[tuple[str, list[str], dict[str, str]]]:
     """(name, command after `python`, environment) of what needs no running product, in order."""
-    # A server that is lent for tests may well have one role for everything, of which a deployment is warned.
-    tags = [] if env.text("DATABASE_OWNER_URL") else ["--tag", "security"]
     return [
         ("lint", ["-m", "ruff", "check", "."], {}),
         ("format", ["-m", "ruff", "format", "--check", "."], {}),
@@ -83,8 +81,16 @@ def checks() -> list[tuple[str, list[str], dict[str, str]]]:
         ("import contracts", ["-c", LINT_IMPORTS, "--no-cache", "--no-logo"], {}),
         ("types", ["-m", "mypy", "."], {}),
         ("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"], {}),
-        ("production settings", ["manage.py", "check", "--deploy", "--fail-level", "WARNING", *tags], production()),
+        ("production settings", ["manage.py", "check", "--deploy", "--fail-level", "WARNING", *asked()], production()),
     ]
+
+
+def asked() -> list[str]:
+    """Options that leave the servers of this run out, unless they are as safe as a deployment's should be.
+
+    Those that are lent for tests may well have one role for everything, and no password.
+    """
+    return [] if env.text("DATABASE_OWNER_URL") and env.text("REDIS_URL").startswith("unix:") else ["--tag", "security"]
 
 
 def tests(arguments: list[str]) -> list[str]:
@@ -102,6 +108,7 @@ def production() -> dict[str, str]:
         "SITE_URL": "https://news.example.org",
         "ALLOWED_HOSTS": "news.example.org",
         "EMAIL_URL": "anymail+mailgun://key@mg.example.org?webhook_signing_key=secret",
+        **({"REDIS_URL": "rediss://:secret@redis.example.org/0", "CACHE_URL": ""} if asked() else {}),
     }
 
 
