@@ -15,7 +15,7 @@ from django.utils.xmlutils import SimplerXMLGenerator
 
 from articles import elsewhere, images
 from articles.models import Article
-from publication import caching, urls
+from publication import caching, times, urls
 from publication.models import Publication
 
 LENGTH = 30
@@ -142,8 +142,8 @@ def _xml(kind: Callable[..., SyndicationFeed], request: HttpRequest, content_typ
             description=escape(entry.summary),
             unique_id=_identity(entry.article),
             unique_id_is_permalink=False,
-            pubdate=entry.published_at,
-            updateddate=entry.article.updated_at,
+            pubdate=times.whole_seconds(entry.published_at),
+            updateddate=times.whole_seconds(entry.article.updated_at),
             categories=entry.categories,
             names=entry.authors,
             html=entry.html,
@@ -191,8 +191,8 @@ def _json_item(entry: Entry) -> dict[str, object]:
         "content_html": entry.html,
         "authors": [{"name": name} for name in entry.authors],
         "tags": entry.categories,
-        "date_published": entry.published_at.isoformat() if entry.published_at else None,
-        "date_modified": entry.article.updated_at.isoformat(),
+        "date_published": times.machine_readable(entry.published_at),
+        "date_modified": times.machine_readable(entry.article.updated_at),
         "image": entry.image.url if entry.image else None,
     }
     return {name: value for name, value in item.items() if value or name == "content_html"}

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from articles.models import Article
-from publication import urls
+from publication import times, urls
 from publication.models import Publication
 
 CARD_WIDTH = 1600
@@ -71,8 +71,8 @@ def news_article(*, article: Article, publication: Publication) -> dict[str, Any
         "description": article.summary,
         "articleSection": article.section.name,
         "keywords": [tag.name for tag in article.tags.all()],
-        "datePublished": article.published_at.isoformat() if article.published_at else None,
-        "dateModified": article.updated_at.isoformat(),
+        "datePublished": times.machine_readable(article.published_at) or None,
+        "dateModified": times.machine_readable(article.updated_at),
         "inLanguage": publication.language,
         "author": authors or house,
         "publisher": house,

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from articles import feeds
 from articles.models import Article, Author, Section, Tag
-from publication import caching, urls
+from publication import caching, times, urls
 from publication.models import Publication
 
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
@@ -94,7 +94,7 @@ def _news(article: Article, house: Publication) -> list[str]:
     about = [_element("news:name", house.name), _element("news:language", house.language)]
     news = [
         _element("news:publication", about),
-        _element("news:publication_date", _w3c(article.published_at)),
+        _element("news:publication_date", times.machine_readable(article.published_at)),
         _element("news:title", article.headline),
     ]
     return [_element("loc", urls.absolute(article.get_absolute_url())), _element("news:news", news)]
@@ -108,7 +108,7 @@ def _located(name: str, location: Location) -> str:
     address, changed_at = location
     parts = [_element("loc", address)]
     if changed_at:
-        parts.append(_element("lastmod", _w3c(changed_at)))
+        parts.append(_element("lastmod", times.machine_readable(changed_at)))
     return _element(name, parts)
 
 
@@ -121,7 +121,3 @@ def _element(name: str, content: str | list[str]) -> str:
     """An element around text, which is escaped, or around elements."""
     inside = escape(feeds.plain(content)) if isinstance(content, str) else "".join(content)
     return f"<{name}>{inside}</{name}>"
-
-
-def _w3c(moment: datetime | None) -> str:
-    return moment.isoformat(timespec="seconds") if moment else ""

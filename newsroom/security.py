@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
 ADMIN: Final = "/admin/"
+PERMISSIONS: Final = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "geolocation", "gyroscope", "hid",
+        "idle-detection", "magnetometer", "microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking",
+    )
+)  # fmt: skip
 NO_TEXT: Final = "This address asks for a character that no text has (%00). Please remove it and try again.\n"
 
 
@@ -26,6 +33,19 @@ def refuse_nul(
         if asked and ("\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", "")):
             return HttpResponseBadRequest(NO_TEXT, content_type="text/plain; charset=utf-8")
         return get_response(request)
+
+    return answer
+
+
+def permissions(
+    get_response: "Callable[[HttpRequest], HttpResponseBase]",
+) -> "Callable[[HttpRequest], HttpResponseBase]":
+    """Every answer takes from its page, and from what stands in a frame of it, what no page of ours asks for."""
+
+    def answer(request: "HttpRequest") -> "HttpResponseBase":
+        response = get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        return response
 
     return answer
 

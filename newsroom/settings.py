@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "digests.apps.DigestsConfig",
 ]
 MIDDLEWARE = [
+    "newsroom.security.permissions",
     "newsroom.health.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -56,6 +56,16 @@ def test_the_admin_may_not_be_framed_by_others_nor_load_from_them(client: Client
     assert "'unsafe-inline'" not in found["script-src"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/admin/login/", "/no/such/page/", "/healthz", "/media/none.jpg", "/feed.rss", "/admin/?q=%00"]
+)
+def test_no_page_may_use_the_camera_or_ask_where_somebody_is(client: Client, path: str) -> None:
+    header = client.get(path).headers["Permissions-Policy"]
+    denied = dict(part.split("=") for part in header.split(", "))
+    assert set(denied.values()) == {"()"}
+    assert {"camera", "microphone", "geolocation", "payment", "usb"} <= set(denied)
+
+
 @pytest.mark.parametrize("path", ["/", "/admin/login/"])
 def test_browsers_are_told_not_to_guess(client: Client, path: str) -> None:
     headers = client.get(path).headers
