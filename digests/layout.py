@@ -29,6 +29,7 @@ SLOTS: Mapping[str, str] = {
     "message_id": "the delivery's Message-ID with its angle brackets",
     "unsubscribe_url": "one-click address that ends this subscription",
     "unsubscribe_token": "the token alone, for the subject of a mail that asks to be removed",
+    "unsubscribe_code": "what stands in the address to which a mail that asks to be removed goes",
     "preferences_url": "the reader's preference page",
 }
 LOOKS_LIKE_SLOT = re.compile(r"%(?=%(?:" + "|".join(SLOTS) + r")%%)")

@@ -20,6 +20,7 @@ from digests import fitting, layout, material
 from digests.layout import SLOTS
 from digests.material import Material
 from digests.models import Issue
+from digests.returns import wishes
 from mailkit import addresses, message, mjml
 from mailkit import html as markup
 from publication.models import Publication
@@ -96,9 +97,10 @@ def headers(*, issue: Issue, subject: str) -> list[tuple[str, str]]:
     answers = _mailbox(newsletter.reply_to or house.reply_to)
     owner = _mailbox(house.contact_address) or answers or author.addr_spec
     host = urlsplit(settings.SITE_URL).hostname or "localhost"
-    # Where returned mail is read, so is this; otherwise a person reads it.
-    reader = f"unsubscribe@{settings.RETURN_DOMAIN}" if settings.RETURN_DOMAIN else answers or author.addr_spec
-    leave = f"mailto:{quote(reader, safe='@')}?subject=unsubscribe-%%unsubscribe_token%%"
+    # Where returned mail is read, so is this, and the address alone says whose it is; otherwise a person reads it.
+    leave = f"mailto:{quote(answers or author.addr_spec, safe='@')}?subject=unsubscribe-%%unsubscribe_token%%"
+    if settings.RETURN_DOMAIN:
+        leave = f"mailto:{wishes.PREFIX}%%unsubscribe_code%%@{settings.RETURN_DOMAIN}?subject=unsubscribe"
     found = [
         ("From", str(author)),
         ("To", "%%to%%"),

@@ -19,12 +19,13 @@ from anymail.signals import AnymailTrackingEvent, EventType
 
 from digests import bounces, events, settling
 from digests.models import Delivery, DeliveryEvent
-from digests.returns import notices, verp
+from digests.returns import notices, verp, wishes
 from digests.returns.notices import Notice
 from digests.returns.reports import Fate, Kind
+from digests.returns.wishes import Wish
 from mailkit import addresses
 from subscribers import consent, links, signup
-from subscribers.models import Letter, Subscriber
+from subscribers.models import Letter, Subscriber, Subscription
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +73,12 @@ def take(*, raw: bytes, envelope_to: str = "", now: datetime) -> Arrival:
     `envelope_to` is the address it was delivered to, where the door knows it. Whatever the mail
     holds, nothing is raised; a database that is away raises, and then nothing has changed.
     """
+    wish = _wish(raw, envelope_to)
+    if wish is not None:
+        return _leave(wish, now)
     notice = notices.read(raw, is_addressed=_is_addressed(raw, envelope_to))
     if notice is None:
         return Arrival.IGNORED
-    if notice.kind is Kind.ASKED_TO_LEAVE:
-        return _leave(notice, now)
     named = _identify(notice, envelope_to)
     subject = _find(named) if named else None
     if subject is None:
@@ -85,18 +87,45 @@ def take(*, raw: bytes, envelope_to: str = "", now: datetime) -> Arrival:
     return _record(notice, subject, now)
 
 
-def _leave(notice: Notice, now: datetime) -> Arrival:
-    """As the button would. A mail that is read twice, or older than a new confirmation, ends nothing."""
+def _wish(raw: bytes, envelope_to: str) -> Wish | None:
     try:
-        subscription = links.read_unsubscribe(notice.token)
-    except links.LinkRefused:
-        return Arrival.IGNORED
-    written = _moment(notice.date)
-    if written and subscription.confirmed_at and written < subscription.confirmed_at - events.CLOCK_SKEW:
-        return Arrival.IGNORED
-    evidence = consent.Evidence(basis="asked for by mail")
-    signup.unsubscribe(subscription=subscription, evidence=evidence, reason="mail", now=now)
-    return Arrival.LEFT
+        return wishes.read(raw[: notices.LOOKED_AT], envelope_to=envelope_to)
+    except Exception as error:  # noqa: BLE001  # a stranger's bytes may make the parsers raise anything
+        log.info("a mail could not be read (%s)", type(error).__name__)
+        return None
+
+
+def _leave(wish: Wish, now: datetime) -> Arrival:
+    """As the button would. A mail that is read twice, or older than a new confirmation, ends nothing."""
+    written = _moment(wish.taken_at)
+    left = Arrival.IGNORED
+    for subscription in _meant(wish):
+        confirmed_at = subscription.confirmed_at
+        if written and confirmed_at and written < confirmed_at - events.CLOCK_SKEW:
+            continue
+        evidence = consent.Evidence(basis="asked for by mail")
+        signup.unsubscribe(subscription=subscription, evidence=evidence, reason="mail", now=now)
+        left = Arrival.LEFT
+    return left
+
+
+def _meant(wish: Wish) -> list[Subscription]:
+    """The subscriptions that the wish would end."""
+    rows = Subscription.objects.select_related("subscriber", "newsletter")
+    if wish.token:
+        try:
+            return [links.read_unsubscribe(wish.token)]
+        except links.LinkRefused:
+            return []
+    if wish.reader is not None:
+        return list(rows.filter(subscriber__uuid=wish.reader, newsletter_id=wish.newsletter_id))
+    copy = Delivery.objects.filter(uuid__in=wish.answered).select_related("issue").first()
+    if copy is not None:
+        return list(rows.filter(subscriber__deliveries=copy, newsletter_id=copy.issue.newsletter_id))
+    if letters := list(Letter.objects.filter(uuid__in=wish.answered)):
+        return list(rows.filter(letters__in=letters).distinct())
+    mailbox = _hash(wish.sender)
+    return list(rows.filter(subscriber__address_hash=mailbox)) if mailbox else []
 
 
 def _is_addressed(raw: bytes, envelope_to: str) -> bool:

@@ -124,3 +124,8 @@ def text(value: Any) -> str:
 def address(value: str) -> str:
     """The bare address in a header's value, or an empty string."""
     return utils.parseaddr(value)[1][:320]
+
+
+def taken_at(mail: Message) -> str:
+    """When our own mail server took the mail: readers' clocks are not to be relied on (RFC 5321 4.4)."""
+    return str(mail["Received"] or "").rpartition(";")[2].strip()

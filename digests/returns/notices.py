@@ -26,7 +26,6 @@ logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 # Octets that are looked at. A report stands before the mail that it returns.
 LOOKED_AT: Final = 256 * 1024
 _FEEDBACK: Final = frozenset({"message/feedback-report"})
-_UNSUBSCRIBE = re.compile(r"unsubscribe-([A-Za-z0-9_.-]{20,1024})")
 _MESSAGE_ID = re.compile(r"^\s*Message-ID:\s*(<[^<>\s]{3,300}>)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -36,7 +35,7 @@ class Notice:
 
     `fates` holds what became of the mail for each recipient that a delivery report names. `traces` is
     where return paths are looked for, the most reliable first; `returned_id` is the Message-ID of the
-    mail that came back; `token` that of a reader who leaves.
+    mail that came back.
     """
 
     kind: Kind
@@ -45,7 +44,6 @@ class Notice:
     message_id: str = ""
     returned_id: str = ""
     date: str = ""
-    token: str = ""
 
     def fate_of(self, is_reader: Callable[[str], bool]) -> Fate:
         """What became of the mail for this reader; where the report names nobody of that name, the mildest."""
@@ -78,9 +76,6 @@ def _read(raw: bytes, *, is_addressed: bool) -> Notice | None:
     # Outlook.com's programme reports with the mail alone, into which it has written for whom it was.
     if returned.get("X-HmXmrOriginalRecipient"):
         return _notice(mail, Kind.COMPLAINT, returned)
-    asked = _UNSUBSCRIBE.search("".join(mime.text(mail["Subject"]).split()))
-    if asked:
-        return _notice(mail, Kind.ASKED_TO_LEAVE, Message(), token=asked[1], date=_taken_at(mail))
     return _bounce(mail, parts, raw, is_addressed=is_addressed)
 
 
@@ -94,11 +89,6 @@ def _notice(mail: Message, kind: Kind, returned: Message, **facts: Any) -> Notic
         date=facts.pop("date", "") or str(mail["Date"] or ""),
         **facts,
     )
-
-
-def _taken_at(mail: Message) -> str:
-    """When our own mail server took the mail: readers' clocks are not to be relied on (RFC 5321 4.4)."""
-    return str(mail["Received"] or "").rpartition(";")[2].strip()
 
 
 # --- Complaints (RFC 5965) -------------------------------------------------------------------

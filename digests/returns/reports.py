@@ -39,7 +39,6 @@ class Kind(Enum):
     DELIVERED = auto()
     COMPLAINT = auto()
     UNSUBSCRIBE = auto()  # a provider's report that its user wants no more
-    ASKED_TO_LEAVE = auto()  # a reader's own mail, as List-Unsubscribe offers it
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.returns import verp
+from digests.returns import verp, wishes
 from digests.sending.transports.base import Copy, Needs
 from mailkit import segments
 from subscribers import links
@@ -106,6 +106,7 @@ class Merger:
             "unsubscribe_url": f"{self.unsubscribe_page}/{unsubscribe}/",
             "preferences_url": f"{self.preferences_page}/{preferences}/",
             "unsubscribe_token": unsubscribe,
+            "unsubscribe_code": wishes.code(reader=uuid.UUID(reader), newsletter_id=self.issue.newsletter_id),
         }
 
 

@@ -19,6 +19,8 @@ from subscribers.models import Newsletter
 from tests import threads
 
 EDITABLE = (Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING)
+# Without a RETURN_DOMAIN a mail that asks to be removed has its code in the subject.
+SLOTS = rendering.SLOTS.keys() - {"unsubscribe_code"}
 PARTS = ["subject", "preheader", "html", "text", "headers", "compiled", "audience_rule", "sha256"]
 
 
@@ -39,7 +41,7 @@ def test_the_snapshot_holds_what_is_sent(digest: Issue, now: datetime) -> None:
     compiled = segments.CompiledMessage.load(Snapshot.objects.get(issue=digest).compiled)
     assert (compiled.html, compiled.text) == (snapshot.html, snapshot.text)
     assert [list(pair) for pair in compiled.headers] == snapshot.headers
-    assert compiled.slots == set(rendering.SLOTS)
+    assert compiled.slots == SLOTS
 
 
 def test_the_frozen_issue_knows_its_own_address(digest: Issue, now: datetime) -> None:
@@ -85,7 +87,7 @@ def test_slots_that_an_editor_typed_stay_words(digest: Issue, now: datetime) -> 
     Article.objects.filter(headline="Third").update(headline="Write %%unsubscribe_url%% or %%anything%%")
     snapshot = freezing.freeze(issue=digest, now=now)
     copy = segments.CompiledMessage.load(snapshot.compiled)
-    assert copy.slots == set(rendering.SLOTS)
+    assert copy.slots == SLOTS
     values = dict.fromkeys(copy.slots, "x") | {"to": "reader@blocknews.example"}
     assert b"unsubscribe_url" in copy.render(values)
 

@@ -1,16 +1,21 @@
 """The mail that List-Unsubscribe offers: it ends one subscription, as the button does."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from django.conf import LazySettings
+from hypothesis import given
+from hypothesis import strategies as st
 
+from digests import rendering
 from digests.models import Delivery
-from digests.returns import arrivals
+from digests.returns import arrivals, wishes
 from digests.returns.arrivals import Arrival
 from digests.tests import copies
 from subscribers import links
-from subscribers.models import ConsentEvent, Subscriber, Subscription
+from subscribers.models import ConsentEvent, Newsletter, Subscriber, Subscription
 
 
 def wish(subject: str, *, sent_at: datetime = copies.LEFT_AT, taken_at: datetime | None = None) -> bytes:
@@ -58,7 +63,7 @@ def test_a_subject_that_was_folded_within_the_token_is_read(token: str, now: dat
 
 def test_a_forged_token_ends_nothing(token: str, now: datetime) -> None:
     forged = token[:-1] + ("A" if token[-1] != "A" else "B")
-    for subject in (f"unsubscribe-{forged}", "unsubscribe-", "unsubscribe me please", "unsubscribe-" + "x" * 900):
+    for subject in (f"unsubscribe-{forged}", "unsubscribe-", "how do I unsubscribe?", "unsubscribe-" + "x" * 900):
         assert arrivals.take(raw=wish(subject), now=now) is Arrival.IGNORED
     assert state() == "confirmed"
 
@@ -89,3 +94,150 @@ def test_it_names_no_copy_and_changes_none(token: str, copy: Delivery, now: date
     arrivals.take(raw=wish(f"unsubscribe-{token}"), now=now)
     copy.refresh_from_db()
     assert copy.state == "uncertain"
+
+
+# --- The address alone ---------------------------------------------------------------------------
+
+RETURN_DOMAIN = "bounces.blocknews.example"
+
+
+def asked(*lines: str, text: str = "") -> bytes:
+    """A mail of Anna's with these headers."""
+    return "\r\n".join([*lines, "", text]).encode()
+
+
+@pytest.fixture
+def way_out(reader: Subscriber) -> str:
+    """The address that her copies name in List-Unsubscribe."""
+    subscription = Subscription.objects.get(subscriber=reader)
+    code = wishes.code(reader=reader.uuid, newsletter_id=subscription.newsletter_id)
+    return f"unsubscribe+{code}@{RETURN_DOMAIN}"
+
+
+ANNA = "From: Anna <anna@readers.example>"
+
+
+@pytest.mark.parametrize("subject", ["unsubscribe", "Re: unsubscribe", "", "Bitte nicht mehr", "(no subject)"])
+def test_the_address_says_whose_wish_it_is_whatever_the_subject_says(way_out: str, now: datetime, subject: str) -> None:
+    assert arrivals.take(raw=asked(ANNA, f"Subject: {subject}"), envelope_to=way_out, now=now) is Arrival.LEFT
+    assert state() == "unsubscribed"
+
+
+@pytest.mark.parametrize("fold", [str, str.upper, str.title])
+@pytest.mark.parametrize("header", ["To: {}", "Delivered-To: {}", "X-Original-To: {}", "Received: by mx for <{}>"])
+def test_the_address_may_stand_in_a_header_and_in_any_case(
+    way_out: str, now: datetime, header: str, fold: Callable[[str], str]
+) -> None:
+    """As a mailbox that is fetched has it. Who wrote the mail does not matter: mail is forwarded and renamed."""
+    raw = asked("From: A. N. Other <other@elsewhere.example>", header.format(fold(way_out)), "Subject: unsubscribe")
+    assert arrivals.take(raw=raw, now=now) is Arrival.LEFT
+
+
+def test_an_address_is_short_enough_for_every_server(way_out: str) -> None:
+    assert len(way_out.partition("@")[0]) <= 64
+
+
+def test_a_forged_address_ends_nothing(way_out: str, now: datetime) -> None:
+    at = len("unsubscribe+")
+    forged = way_out[:at] + ("a" if way_out[at] != "a" else "b") + way_out[at + 1 :]
+    for address in (forged, "unsubscribe+@x.example", "unsubscribe+" + "7" * 48 + "@x.example"):
+        assert arrivals.take(raw=asked("From: x@y.example"), envelope_to=address, now=now) is Arrival.IGNORED
+    assert state() == "confirmed"
+
+
+def test_an_address_under_a_former_key_still_works(way_out: str, now: datetime, settings: LazySettings) -> None:
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key, long enough to be one", [settings.SECRET_KEY]
+    assert arrivals.take(raw=asked(ANNA), envelope_to=way_out, now=now) is Arrival.LEFT
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Auto-Submitted: auto-replied",
+        "Precedence: auto_reply",
+        "X-Autoreply: yes",
+        "From: MAILER-DAEMON@readers.example",
+    ],
+)
+def test_a_machine_that_answers_there_asks_for_nothing(way_out: str, now: datetime, line: str) -> None:
+    raw = asked(*([] if line.startswith("From") else [ANNA]), line, "Subject: unsubscribe")
+    assert arrivals.take(raw=raw, envelope_to=way_out, now=now) is Arrival.IGNORED
+    assert state() == "confirmed"
+
+
+def test_the_copy_that_leaves_names_the_address_that_works(
+    newsletter: Newsletter, reader: Subscriber, copy: Delivery, now: datetime, settings: LazySettings
+) -> None:
+    settings.RETURN_DOMAIN = RETURN_DOMAIN
+    offered = dict(rendering.headers(issue=copy.issue, subject="Today"))["List-Unsubscribe"]
+    code = wishes.code(reader=reader.uuid, newsletter_id=newsletter.pk)
+    mailto = offered.replace("%%unsubscribe_code%%", code).partition("<mailto:")[2].rstrip(">")
+    address, _, query = mailto.partition("?")
+    assert query == "subject=unsubscribe"
+    assert arrivals.take(raw=asked(ANNA, "Subject: unsubscribe"), envelope_to=address, now=now) is Arrival.LEFT
+
+
+# --- A bare word ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "unsubscribe", "Unsubscribe.", "UNSUBSCRIBE", "Re: unsubscribe", "Fwd: Re: Unsubscribe", "AW: Abmelden",
+        "please unsubscribe", "unsubscribe me please", "unsubscribe from Tech News", "<unsubscribe>",
+        "Désinscription", "Darse de baja", "Отписаться", "退订", "=?utf-8?b?0J7RgtC/0LjRgdCw0YLRjNGB0Y8=?=",
+    ],
+)  # fmt: skip
+def test_a_bare_word_is_a_wish_of_its_sender(reader: Subscriber, now: datetime, subject: str) -> None:
+    raw = asked(ANNA, f"To: unsubscribe@{RETURN_DOMAIN}", f"Subject: {subject}")
+    assert arrivals.take(raw=raw, now=now) is Arrival.LEFT
+    assert state() == "unsubscribed"
+
+
+def test_without_a_subject_the_first_line_counts(reader: Subscriber, now: datetime) -> None:
+    assert arrivals.take(raw=asked(ANNA, text="\r\nUnsubscribe\r\n-- \r\nAnna"), now=now) is Arrival.LEFT
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "How do I unsubscribe?",
+        "unsubscribe or not",
+        "Your story about people who unsubscribe",
+        "Re: What happened",
+        "stopped",
+    ],
+)
+def test_a_mail_about_it_is_no_wish(reader: Subscriber, now: datetime, subject: str) -> None:
+    assert arrivals.take(raw=asked(ANNA, f"Subject: {subject}"), now=now) is Arrival.IGNORED
+    assert state() == "confirmed"
+
+
+def test_an_answer_to_a_copy_is_about_its_newsletter_whoever_writes(
+    copy: Delivery, reader: Subscriber, now: datetime
+) -> None:
+    """The copy's Message-ID is known to nobody who does not have it."""
+    other = Newsletter.objects.create(name="Other", slug="other", description="Other.")
+    mine = Subscription.objects.get()
+    Subscription.objects.create(
+        subscriber=reader, newsletter=other, cadence="daily", state="confirmed", consent_event=mine.consent_event
+    )
+    raw = asked("From: anna@elsewhere.example", f"In-Reply-To: <{copy.uuid}@blocknews.example>", "Subject: unsubscribe")
+    assert arrivals.take(raw=raw, now=now) is Arrival.LEFT
+    assert list(Subscription.objects.order_by("pk").values_list("state", flat=True)) == ["unsubscribed", "confirmed"]
+
+
+def test_a_bare_word_of_a_stranger_ends_nothing(reader: Subscriber, now: datetime) -> None:
+    for sender in ("other@readers.example", "anna@", "", "@"):
+        assert arrivals.take(raw=asked(f"From: {sender}", "Subject: unsubscribe"), now=now) is Arrival.IGNORED
+    assert state() == "confirmed"
+
+
+def test_a_sender_that_our_own_server_found_forged_ends_nothing(reader: Subscriber, now: datetime) -> None:
+    found = "Authentication-Results: mx.blocknews.example; dmarc=fail header.from=readers.example"
+    assert arrivals.take(raw=asked(found, ANNA, "Subject: unsubscribe"), now=now) is Arrival.IGNORED
+
+
+@given(st.binary(max_size=400))
+def test_no_mail_breaks_the_reading_of_wishes(raw: bytes) -> None:
+    wishes.read(b"Subject: unsubscribe\r\n" + raw, envelope_to=raw.decode("latin-1"))

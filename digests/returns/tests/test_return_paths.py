@@ -70,7 +70,7 @@ def test_the_way_out_by_mail_leads_to_where_returned_mail_is_read(newsletter: Ne
     settings.RETURN_DOMAIN = mails.DOMAIN
     headers = dict(rendering.headers(issue=copies.issue(newsletter), subject="x"))
     assert (
-        f"<mailto:unsubscribe@{mails.DOMAIN}?subject=unsubscribe-%%unsubscribe_token%%>" in headers["List-Unsubscribe"]
+        f"<mailto:unsubscribe+%%unsubscribe_code%%@{mails.DOMAIN}?subject=unsubscribe>" in headers["List-Unsubscribe"]
     )
 
 
