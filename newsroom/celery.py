@@ -7,13 +7,14 @@ import logging
 import os
 from typing import Any
 
+import redis
 from celery import Celery
 from celery.contrib.django.task import DjangoTask
 from celery.signals import celeryd_after_setup
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from newsroom import broker, consuming, workers
+from newsroom import consuming, kombu_fix, workers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
@@ -36,7 +37,7 @@ class HintTask(DjangoTask):  # type: ignore[type-arg]  # generic only in the stu
     def _hint(self, args: tuple[Any, ...], kwargs: dict[str, Any], **options: Any) -> None:
         try:
             self.apply_async(args, kwargs, retry=False, **options)
-        except (OperationalError, OSError):
+        except (OperationalError, OSError, redis.RedisError):
             log.warning("the broker is away: %s waits for the clock", self.name)
 
 
@@ -56,7 +57,7 @@ def choose_queues(**_signal: Any) -> None:
 # Importing it listens to every task that ends.
 __all__ = ["HintTask", "app", "consuming"]
 
-broker.use()
+kombu_fix.use()
 app = Celery("newsroom", task_cls=HintTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -18,7 +18,7 @@ from django.utils import timezone
 from digests import pulse, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending.pacing import report
-from newsroom import consuming
+from newsroom import consuming, dead_entries
 from subscribers.models import Letter
 
 WAITING: Final = ("pending", "claimed", "attempting", "deferred", "uncertain")
@@ -58,6 +58,11 @@ def _overall(now: datetime) -> Iterator[Family]:
     )
     silent = [({"worker": name}, age) for name, age in consuming.ages().items()]
     yield Family("newsroom_worker_age_seconds", "Since each worker of the last day finished a task.", silent)
+    yield _one(
+        "newsroom_dead_entries", "Entries of queues that were no tasks, put aside and kept.", dead_entries.count()
+    )
+    meaning = "Entries of queues that were ever put aside."
+    yield _one("newsroom_dead_entries_ever", meaning, dead_entries.ever())
     bound = settings.SENDING["LANES"] * settings.SENDING["COPIES_IN_FLIGHT"]
     yield _one("newsroom_in_flight_bound", "Copies of one issue that may be in flight at once, over its lanes.", bound)
 

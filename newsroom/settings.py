@@ -158,6 +158,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A worker waits for its broker for ever; Celery's own would give up, and end, after three quarters of an hour.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Redis refuses a command on a key of the wrong type: the worker connects again, which sets the key aside (kombu_fix).
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 # At least twice the time limit, or a running task would be handed out a second time.
 CELERY_VISIBILITY_TIMEOUT = 660
 CELERY_BROKER_TRANSPORT_OPTIONS = {

@@ -12,7 +12,7 @@ from celery.signals import task_postrun
 from django.conf import settings
 from kombu import transport
 
-from newsroom import broker, consuming, metrics
+from newsroom import consuming, kombu_fix, metrics
 from newsroom.celery import app
 from publication import redis_client
 
@@ -95,11 +95,11 @@ def test_a_worker_never_gives_its_broker_up() -> None:
 
 def test_celery_reaches_redis_by_the_mended_way() -> None:
     with app.connection_for_read() as connection:
-        assert isinstance(connection.transport, broker.Transport)
-        assert isinstance(connection.default_channel, broker.Channel)
+        assert isinstance(connection.transport, kombu_fix.Transport)
+        assert isinstance(connection.default_channel, kombu_fix.Channel)
     for scheme in ("redis", "rediss"):
         found: object = transport.resolve_transport(scheme)
-        assert found is broker.Transport
+        assert found is kombu_fix.Transport
 
 
 def test_an_acknowledgement_on_a_connection_that_was_closed_is_a_lost_connection_and_ends_no_worker() -> None:
