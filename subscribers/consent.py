@@ -64,7 +64,8 @@ class Act:
     """Who did what about which newsletter; `newsletter_slug` is empty for acts about the whole person.
 
     `agreed` is the earlier act whose texts this one answers: they are repeated
-    in it, because no text was shown again.
+    in it, because no text was shown again. `basis` is where and how this one was
+    said, where the acts of one moment differ in it.
     """
 
     kind: ConsentEvent.Kind
@@ -73,6 +74,7 @@ class Act:
     newsletter_slug: str = ""
     cadence: str = ""
     agreed: ConsentEvent | None = None
+    basis: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +262,8 @@ def _named(act: Act) -> dict[str, Any]:
         "newsletter_slug": act.newsletter_slug,
         "cadence": str(act.cadence),
     }
+    if act.basis:
+        facts["basis"] = _clean(act.basis)[:500]
     if act.agreed is not None:
         facts |= {name: getattr(act.agreed, name) for name in ("documents", "form_text", "form_text_sha256")}
     return facts

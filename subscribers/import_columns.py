@@ -88,7 +88,7 @@ class Columns:
         return replace(gravest, since=max((verdict.since for verdict in given if verdict.since), default=None))
 
     def _one(self, place: int, value: str) -> Verdict:
-        column, value = self.header[place], value.strip()
+        column, value = self.header[place], " ".join(value.split())
         answer = self.statuses[place].of(value)
         if answer is None:
             shown = "an address" if "@" in value else f"“{value[:40]}”"

@@ -1,44 +1,27 @@
 """Reads the CSV files of other systems, record by record and as often as asked (RFC 4180).
 
-A quoted cell may hold line ends. The encoding is known or the file is refused: a name
-that is stored wrongly is worse than a question.
+A quoted cell may hold line ends.
 """
 
-import codecs
 import csv
+import io
 import re
-import unicodedata
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TextIO
 
-import charset_normalizer
+from subscribers import import_encodings
+from subscribers.import_encodings import Unreadable
 
 LONGEST_RECORD = 1_000  # lines; a quoted cell that goes on for longer was never closed
 LONGEST_CELL = 131_072  # characters
-BLOCK = 1 << 20
-SAMPLE = 1 << 16
+LONGEST_LINE = 1 << 20  # characters; no record is as long
+LOOKED_AT = 3  # lines, to find the delimiter
 DELIMITERS = ",;\t|"
-SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE | re.DOTALL)
+SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE)
 QUOTED = re.compile(r'"[^"]*"')
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-# What spreadsheets and old systems write, with the names under which people know them.
-LEGACY = {
-    "cp1252": "windows-1252", "cp1251": "windows-1251", "cp1250": "windows-1250", "cp1253": "windows-1253",
-    "cp1254": "windows-1254", "cp1255": "windows-1255", "cp1256": "windows-1256", "cp1257": "windows-1257",
-    "koi8_r": "koi8-r", "cp866": "ibm866", "mac_roman": "macintosh", "cp932": "shift_jis", "gb18030": "gb18030",
-    "big5": "big5", "cp949": "euc-kr",
-}  # fmt: skip
-WESTERN = ("windows-1252", "windows-1250", "windows-1254", "windows-1257")
-NOT_ASCII = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
 # Excel and our own exports put one before a cell that a spreadsheet would take for a formula.
 GUARD = re.compile(r"'(?=[=+\-@\t\r])")
 
@@ -46,17 +29,14 @@ NOT_CLOSED = "A quotation mark that begins here is not closed."
 NOT_CSV = "The line cannot be read as CSV; look for a quotation mark that is not closed or not doubled."
 
 
-class Unreadable(ValueError):
-    """The file cannot be read as it is; str() is one sentence that says what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: the number of its first line, and its cells, or the reason why there are none."""
+    """One record: the number of its first line and its cells, or the reason why there are none and its text."""
 
     line: int
     cells: tuple[str, ...] = ()
     fault: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,121 +58,46 @@ class Table:
 
 def open_table(path: Path, *, encoding: str = "") -> Table:
     """Find out how a file is written. On failure: Unreadable, OSError."""
-    encoding = _checked(path, encoding) if encoding else _found(path)
+    encoding = import_encodings.check(path, encoding=encoding) if encoding else import_encodings.find(path)
     with path.open(encoding=encoding, newline="") as file:
-        first, named = _first_line(file)
-    if not first:
+        beginning, named = _beginning(file)
+    if not beginning:
         raise Unreadable("The file is empty.")
-    unquoted = QUOTED.sub("", first)
-    return Table(path, encoding, named or max(DELIMITERS, key=unquoted.count))
+    return Table(path, encoding, named or _delimiter(beginning))
 
 
-def _checked(path: Path, encoding: str) -> str:
-    """The encoding that somebody named, if the whole file is written in it."""
-    try:
-        codecs.lookup(encoding)
-        with path.open("rb") as file:
-            _decode(file, encoding)
-    except LookupError:
-        raise Unreadable(f"There is no encoding named {encoding}. Try utf-8 or windows-1252.") from None
-    except UnicodeError:
-        raise Unreadable(f"The file is not written in {encoding}. Try another encoding.") from None
-    return encoding
+def _beginning(file: TextIO) -> tuple[list[str], str]:
+    """The first lines that are not blank, without quoted cells, and the delimiter if a line names one (`sep=;`)."""
+    named, lines = "", list[str]()
+    while len(lines) < LOOKED_AT and (line := file.readline(LONGEST_LINE)):
+        if not lines and (match := SEPARATOR_LINE.fullmatch(line)):
+            named = match[1]
+        elif line.strip():
+            lines.append(QUOTED.sub("", line))
+    return lines, named
 
 
-def _found(path: Path) -> str:
-    """UTF-8 or UTF-16; anything older is not told from its neighbours by looking, so it must be named."""
-    with path.open("rb") as file:
-        start = file.read(SAMPLE)
-    marked = next((encoding for mark, encoding in MARKS if start.startswith(mark)), "")
-    if marked:
-        return _checked(path, marked)
-    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise Unreadable("This is a spreadsheet or an archive. Save it as CSV, or unpack it first.")
-    if b"\0" in start:
-        # Latin letters of UTF-16 have a zero in every second place.
-        return _checked(path, "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be")
-    with path.open("rb") as file:
-        try:
-            _decode(file, "utf-8")
-        except UnicodeError:
-            file.seek(0)
-            raise Unreadable(_guess(file)) from None
-    return "utf-8"
-
-
-def _decode(file: BinaryIO, encoding: str) -> None:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    while block := file.read(BLOCK):
-        decoder.decode(block)
-    decoder.decode(b"", final=True)
-
-
-def _guess(file: BinaryIO) -> str:
-    """A sentence that names the likeliest encodings, with a word by which a person can tell which is right."""
-    sample = b""
-    for line in file:
-        if not line.isascii():
-            sample += line
-        if len(sample) > SAMPLE:
-            break
-    names = _likely(sample)
-    words = [word for word in NOT_ASCII.findall(sample) if all(_reads(word, name) for name in names)]
-    telling = max(words, key=lambda word: len({word.decode(name) for name in names}), default=b"")
-    readings = [f"{name} (“{telling.decode(name)}”)" for name in names]
-    return (
-        f"The file is not written in UTF-8. It looks like {' or '.join(readings)}. "
-        f"Name the right one, as in: --encoding {names[0]}."
+def _delimiter(lines: Sequence[str]) -> str:
+    """What divides the cells: a mark that the next lines have too, and rather one without a blank behind it."""
+    return max(
+        DELIMITERS,
+        key=lambda mark: (
+            all(mark in line for line in lines),
+            lines[0].count(mark) - lines[0].count(f"{mark} "),
+            lines[0].count(mark),
+        ),
     )
 
 
-def _likely(sample: bytes) -> list[str]:
-    """At most three encodings in which the sample can be read, the likeliest first.
-
-    Statistics know nothing of a single name, so they only divide those whose words look alike.
-    """
-    matches = charset_normalizer.from_bytes(sample, cp_isolation=list(LEGACY), threshold=1.0)
-    ranked = [LEGACY[match.encoding] for match in matches if match.encoding in LEGACY]
-    readable = [name for name in dict.fromkeys([*WESTERN, *ranked, *LEGACY.values()]) if _reads(sample, name)]
-    words = NOT_ASCII.findall(sample)
-    return sorted(readable, key=lambda name: -sum(_is_word(word, name) for word in words))[:3]
-
-
-def _reads(sample: bytes, encoding: str) -> bool:
-    try:
-        sample.decode(encoding)
-    except UnicodeError:
-        return False
-    return True
-
-
-def _is_word(word: bytes, encoding: str) -> bool:
-    """Whether it reads as a word: letters of one script, a capital at its beginning only, some plain Latin ones."""
-    text = word.decode(encoding, errors="replace")
-    scripts = {unicodedata.name(character, "").split(" ")[0] for character in text}
-    if not text.isalpha() or len(scripts) != 1 or text not in {text.title(), text.lower(), text.upper()}:
-        return False
-    return "LATIN" not in scripts or 2 * sum(character.isascii() for character in text) >= len(text)
-
-
-def _first_line(file: Iterator[str]) -> tuple[str, str]:
-    """The first line that is not blank, and the delimiter if a line before it names one (`sep=;`)."""
-    named = ""
-    for line in file:
-        if match := SEPARATOR_LINE.fullmatch(line):
-            named = match[1]
-        elif line.strip():
-            return line, named
-    return "", named
-
-
-def _lines(file: Iterator[str]) -> Iterator[tuple[int, str]]:
-    began = False
-    for number, line in enumerate(file, start=1):
-        if not began and SEPARATOR_LINE.fullmatch(line):
-            continue
+def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
+    """Numbered lines. One that is longer than any record comes in pieces of the same number."""
+    number, began, is_whole = 0, False, True
+    while line := file.readline(LONGEST_LINE):
+        number += is_whole
+        is_whole = line.endswith(("\n", "\r"))
+        if began or not SEPARATOR_LINE.fullmatch(line):
+            yield number, line
         began = began or bool(line.strip())
-        yield number, line
 
 
 def _records(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[Record]:
@@ -206,7 +111,8 @@ def _records(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[Recor
         if cells is None:
             behind, left_out = _resume(taken, delimiter, width)
             doubtful.extendleft(reversed(behind))
-            yield Record(number, fault=_named(taken, left_out))
+            whole = text + "".join(line for _, line in left_out)
+            yield Record(number, fault=_not_closed(taken, left_out), text=whole.rstrip("\r\n"))
         elif any(cell.strip() for cell in cells):
             width = width or len(cells)
             yield Record(number, tuple(GUARD.sub("", cell, count=1) for cell in cells))
@@ -231,9 +137,8 @@ def _take(
 
 def _parse(text: str, delimiter: str) -> tuple[list[str] | None, bool]:
     """The cells of one record, or None; and whether a quoted cell of it goes on in the next line."""
-    reader = csv.reader(
-        text.splitlines(keepends=True) if "\n" in text[:-1] else [text], delimiter=delimiter, strict=True
-    )
+    # Not `splitlines`, which takes a line separator inside a cell for the end of the record.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         cells = next(reader, [])
         return (cells, False) if next(reader, None) is None else (None, False)
@@ -256,7 +161,7 @@ def _resume(
     return [], lines
 
 
-def _named(taken: Sequence[object], left_out: Sequence[tuple[int, str]]) -> str:
+def _not_closed(taken: Sequence[object], left_out: Sequence[tuple[int, str]]) -> str:
     if not taken:
         return NOT_CSV
     if not left_out:

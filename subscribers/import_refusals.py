@@ -18,6 +18,7 @@ SUPPRESSED = {
     Answer.DELETED: Suppression.Reason.ERASED,
 }
 ENDS = frozenset({Answer.LEFT, Answer.NEVER, Answer.UNREACHED, Answer.DELETED})
+LONGEST_SHOWN = 30  # characters
 # A yes that is missing elsewhere takes nothing away that a reader has asked for here.
 MISSING_YES = frozenset({Answer.NEVER, Answer.UNREACHED})
 OUTRANKED = " What this reader did here themselves counts more, so nothing was changed."
@@ -40,10 +41,19 @@ class Row(Protocol):
 
 
 def reason(verdict: Verdict) -> str:
-    """A sentence for the report, with the column that says it."""
+    """A sentence for the report, with the column that says it. Times are left out, so that few sentences differ."""
+    shown = "" if len(verdict.value) > LONGEST_SHOWN or any(map(str.isdigit, verdict.value[1:])) else verdict.value
+    return _sentence(verdict, f"“{shown}”" if shown else "filled" if verdict.value else "empty")
+
+
+def _basis(verdict: Verdict) -> str:
+    """The same with all that the cell says, for the consent record."""
+    return _sentence(verdict, f"“{verdict.value}”" if verdict.value else "empty")
+
+
+def _sentence(verdict: Verdict, value: str) -> str:
     if not verdict.column:
         return f"It was said of everybody in this file: this reader {verdict.answer.value}."
-    value = f"“{verdict.value}”" if verdict.value else "empty"
     return f"According to the column “{verdict.column}” ({value}) this reader {verdict.answer.value}."
 
 
@@ -93,7 +103,7 @@ def _end(
     leaving = [readers[key] for key in kept if key in readers and kept[key].answer in ENDS]
     subscriptions = Subscription.objects.filter(newsletter=newsletter, subscriber__in=leaving)
     for subscription in subscriptions.exclude(state=Subscription.State.UNSUBSCRIBED).select_related("subscriber"):
-        evidence = consent.Evidence(basis=reason(kept[subscription.subscriber.address_key]))
+        evidence = consent.Evidence(basis=_basis(kept[subscription.subscriber.address_key]))
         signup.unsubscribe(subscription=subscription, evidence=evidence, reason=source, now=now, goodbye=False)
 
 
@@ -108,7 +118,7 @@ def _suppress(kept: dict[str, Verdict], now: datetime) -> None:
 
 def _remember(kept: dict[str, Verdict], newsletter: Newsletter, source: str, now: datetime) -> None:
     said = {
-        addresses.keyed_hash(key): reason(verdict) for key, verdict in kept.items() if verdict.answer not in SUPPRESSED
+        addresses.keyed_hash(key): _basis(verdict) for key, verdict in kept.items() if verdict.answer not in SUPPRESSED
     }
     known = withdrawals.standing(address_hashes=list(said), newsletter=newsletter)
     fresh = {address_hash: basis for address_hash, basis in said.items() if address_hash not in known}

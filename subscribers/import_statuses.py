@@ -31,6 +31,7 @@ from subscribers.import_words import (
 )
 
 LONGEST_BEGINNING = 4  # words
+LONGEST_VALUE = 200  # characters; what is longer begins with no word of a table
 LOOKS_LIKE_TIME = re.compile(r".*\b(?:19|20)\d\d(?!\d).*|\d{1,2} \d{1,2} \d\d(?!\d).*|\d{10}|\d{13}")
 # RFC 3463, as exports of bounces have it: 5.1.x is about the mailbox, the others may be about us.
 SMTP_REFUSAL = re.compile(r"(?:[45]\d\d )?[45] \d{1,3} \d{1,3}\b.*")
@@ -69,7 +70,7 @@ class Meaning:
 
     def of(self, cell: str) -> Answer | None:
         """What a cell says; None when nobody here knows."""
-        value = fold(cell)
+        value = fold(cell[:LONGEST_VALUE])
         if self.kind is Kind.NO_AT_ALL:
             return self.no
         if self.kind is Kind.YES_IF_FILLED:

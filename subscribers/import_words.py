@@ -5,6 +5,7 @@ marks between words do not matter. To teach the import a new tool, add its words
 """
 
 import enum
+import functools
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ class Answer(enum.Enum):
     DELETED = "was deleted, or asked to be"
 
 
+@functools.lru_cache(maxsize=10_000)  # the cells of a status column repeat
 def fold(text: str) -> str:
     """A name or value as it is compared: lower case, no accents, words divided by one blank (`unsubscribedAt` too)."""
     plain = unicodedata.normalize("NFKD", text.translate(MARKS))

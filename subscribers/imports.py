@@ -8,17 +8,18 @@ in the consent record; without one they are pending, and a letter that waits to 
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from django.db import transaction
 
-from mailkit import addresses, message
+from mailkit import addresses
 from subscribers import (
     consent,
     import_columns,
     import_files,
+    import_names,
     import_refusals,
     import_words,
     letters,
@@ -26,6 +27,8 @@ from subscribers import (
     withdrawals,
 )
 from subscribers.import_columns import Columns, Verdict
+from subscribers.import_encodings import Unreadable
+from subscribers.import_report import Report
 from subscribers.import_words import Answer
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
 
@@ -35,7 +38,6 @@ MAX_ROWS = 1_000_000
 LEFT = "This reader has left; only they can come back."
 SUPPRESSED = "This address must not be mailed; it bounced, complained, was erased or was blocked by hand."
 SAID_NO_HERE = "Another line of this file says that this reader must not be mailed."
-BAD_NAME = "The name has an invisible character in it or is longer than 120 characters."
 NO_CELL = "The line has fewer cells than the first line names."
 LOOKS_LIKE_A_NO = (
     "By its name this is a list of people who must not be mailed, and no column of it says so or otherwise. "
@@ -58,30 +60,6 @@ class Row:
     address: addresses.Address
     name: str
     verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedRow:
-    """One record that was not imported, and why. The address is not repeated."""
-
-    line: int
-    reason: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What became of the records; each is in one of the three."""
-
-    imported: int = 0
-    already_there: int = 0
-    refused: list[RefusedRow] = field(default_factory=list)
-    # How many of the refused must not be mailed according to the file; that is kept.
-    said_no: int = 0
-
-    @property
-    def lines(self) -> int:
-        """How many records of the file were looked at."""
-        return self.imported + self.already_there + len(self.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +126,7 @@ def open_source(
             raise ImportRefused(LOOKS_LIKE_A_NO)
         source = Source(table, replace(columns, everybody=everybody or Answer.YES))
         _check(source)
-    except (import_files.Unreadable, import_columns.UnknownColumns) as fault:
+    except (Unreadable, import_columns.UnknownColumns) as fault:
         raise ImportRefused(str(fault)) from None
     return source
 
@@ -166,13 +144,13 @@ def run(
     Those who said no come first, so no order of the lines can make a reader of them. Each chunk is a
     transaction of its own, so a crash loses at most the chunk at hand. `dry_run` keeps nothing.
     """
-    report, noes = Report(), set[str]()
+    report, noes = Report(), set[int]()
     for chunk in _chunks(row for row in _rows(source, report) if row.verdict.answer is not Answer.YES):
         with transaction.atomic():
             reasons = import_refusals.take(chunk, plan.newsletter, source=plan.source, now=now)
             transaction.set_rollback(dry_run)
-        noes |= reasons.keys()
-        report.refused += [RefusedRow(row.line, reasons[row.address.key]) for row in chunk]
+        noes.update(map(hash, reasons))
+        report.refusals.add_all((row.line, reasons[row.address.key]) for row in chunk)
         report.said_no += len(chunk)
         on_progress(report)
     for chunk in _chunks(row for row in _rows(source) if row.verdict.answer is Answer.YES):
@@ -180,7 +158,6 @@ def run(
             _take(chunk, plan, report, noes, now)
             transaction.set_rollback(dry_run)
         on_progress(report)
-    report.refused.sort(key=lambda refused: refused.line)
     return report
 
 
@@ -201,32 +178,26 @@ def _rows(source: Source, report: Report | None = None) -> Iterator[Row]:
             yield _row(record, source.columns)
         except (ValueError, addresses.InvalidAddress) as reason:
             if report is not None:
-                report.refused.append(RefusedRow(record.line, str(reason)))
+                report.refusals.add(record.line, str(reason))
 
 
 def _row(record: import_files.Record, columns: Columns) -> Row:
-    """One row. On failure: ValueError or InvalidAddress, whose text is the reason for the report."""
+    """One row. On failure: ValueError, whose text is the reason for the report."""
     if record.fault:
         raise ValueError(record.fault)
     if columns.address >= len(record.cells):
         raise ValueError(NO_CELL)
-    address = addresses.normalise(record.cells[columns.address])
+    try:
+        address = addresses.normalise(record.cells[columns.address])
+    except addresses.InvalidAddress as fault:
+        raise ValueError(f"Column “{columns.header[columns.address]}”: {fault}") from None
     if address.domain == DELETION_DOMAIN:
         raise ValueError(ASKED_TO_BE_DELETED)
     verdict = columns.verdict(record.cells)
     name = columns.name(record.cells)
-    if verdict.answer is Answer.YES:
-        _check_name(name)
+    if verdict.answer is Answer.YES and (wrong := import_names.fault(name)):
+        raise ValueError(f"Column “{columns.header[columns.names[0]]}”: {wrong}")
     return Row(record.line, address, name, verdict)
-
-
-def _check_name(name: str) -> None:
-    if len(name) > 120:
-        raise ValueError(BAD_NAME)
-    try:
-        message.check_header_text(name)
-    except message.UnsafeHeaderText:
-        raise ValueError(BAD_NAME) from None
 
 
 def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -234,26 +205,25 @@ def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _take(chunk: Sequence[Row], plan: Plan, report: Report, noes: set[str], now: datetime) -> None:
+def _take(chunk: Sequence[Row], plan: Plan, report: Report, noes: set[int], now: datetime) -> None:
     """Import one chunk inside its transaction. Rows are locked in the order of their keys."""
-    rows = {row.address.key: row for row in sorted(chunk, key=lambda row: (row.address.key, row.line), reverse=True)}
-    report.already_there += len(chunk) - len(rows)
+    rows = {row.address.key: row for row in reversed(chunk)}
     hashes = {key: addresses.keyed_hash(key) for key in sorted(rows)}
-    for key, reason in _kept_out(hashes, plan, noes).items():
-        report.refused.append(RefusedRow(rows.pop(key).line, reason))
-    subscribers = _mailboxes(rows, hashes, now)
+    reasons = _kept_out(hashes, plan, noes)
+    subscribers = _mailboxes({key: rows[key] for key in rows.keys() - reasons.keys()}, hashes, now)
     present = Subscription.objects.filter(newsletter=plan.newsletter, subscriber__in=subscribers.values())
-    for subscription in present.select_related("subscriber"):
-        row = rows.pop(subscription.subscriber.address_key)
-        if _has_left(subscription):
-            report.refused.append(RefusedRow(row.line, LEFT))
-        else:
-            report.already_there += 1
-    _subscribe([subscribers[key] for key in sorted(rows)], plan, now)
-    report.imported += len(rows)
+    states = {
+        subscription.subscriber.address_key: subscription for subscription in present.select_related("subscriber")
+    }
+    reasons |= {key: LEFT for key, subscription in states.items() if _has_left(subscription)}
+    fresh = sorted(subscribers.keys() - states.keys())
+    _subscribe([subscribers[key] for key in fresh], plan, now)
+    report.imported += len(fresh)
+    report.refusals.add_all((row.line, reasons[row.address.key]) for row in chunk if row.address.key in reasons)
+    report.already_there += sum(row.address.key not in reasons for row in chunk) - len(fresh)
 
 
-def _kept_out(hashes: dict[str, str], plan: Plan, noes: set[str]) -> dict[str, str]:
+def _kept_out(hashes: dict[str, str], plan: Plan, noes: set[int]) -> dict[str, str]:
     """key -> why that person cannot be imported, whatever the file says."""
     # A reader who is leaving at this very moment is waited for, and seen.
     list(Subscriber.objects.select_for_update().filter(address_key__in=hashes).order_by("address_key").values("pk"))
@@ -261,7 +231,7 @@ def _kept_out(hashes: dict[str, str], plan: Plan, noes: set[str]) -> dict[str, s
     left = withdrawals.standing(address_hashes=list(hashes.values()), newsletter=plan.newsletter)
     reasons: dict[str, str] = {}
     for key, address_hash in hashes.items():
-        if key in noes:
+        if hash(key) in noes:
             reasons[key] = SAID_NO_HERE
         elif address_hash in blocked:
             reasons[key] = SUPPRESSED

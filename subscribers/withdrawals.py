@@ -37,15 +37,14 @@ def record(*, said: Mapping[str, str], newsletter: Newsletter, source: str, now:
 
     Must run inside a transaction. It makes no subscriber; their own sign-up works as for anybody.
     """
-    for basis in sorted(set(said.values())):
-        acts = [
-            consent.Act(
-                kind=ConsentEvent.Kind.WITHDRAWN,
-                subscriber_uuid=uuid.uuid4(),
-                address_hash=address_hash,
-                newsletter_slug=newsletter.slug,
-            )
-            for address_hash in sorted(said)
-            if said[address_hash] == basis
-        ]
-        consent.append(acts=acts, evidence=consent.Evidence(basis=basis, source=source), now=now)
+    acts = [
+        consent.Act(
+            kind=ConsentEvent.Kind.WITHDRAWN,
+            subscriber_uuid=uuid.uuid4(),
+            address_hash=address_hash,
+            newsletter_slug=newsletter.slug,
+            basis=said[address_hash],
+        )
+        for address_hash in sorted(said)
+    ]
+    consent.append(acts=acts, evidence=consent.Evidence(source=source), now=now)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from mailkit import addresses
 from publication import redis_client
 from subscribers import consent, imports, legal, links, signup, terms
+from subscribers.import_report import Report
 from subscribers.models import (
     Cadence,
     CadenceOffer,
@@ -102,7 +103,7 @@ def confirmed(address: str, newsletter: Newsletter, *, cadence: str = "daily") -
 
 def import_text(
     text: str | bytes, newsletter: Newsletter, *, basis: str = "A paper form", dry_run: bool = False, **columns: Any
-) -> imports.Report:
+) -> Report:
     """Import a file with this content into a weekly subscription."""
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
         file.write(text.encode() if isinstance(text, str) else text)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from mailkit import addresses
 from subscribers import consent, erasure, imports, signup, suppression
+from subscribers.import_report import Report
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence
 from subscribers.tests.conftest import import_text as run
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db
 BASIS = "A paper form"
 
 
-def reasons(report: imports.Report) -> list[tuple[int, str]]:
+def reasons(report: Report) -> list[tuple[int, str]]:
     return [(refused.line, refused.reason) for refused in report.refused]
 
 

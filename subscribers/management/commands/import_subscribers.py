@@ -10,10 +10,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from subscribers import imports
+from subscribers.import_report import Report
 from subscribers.import_words import Answer
 from subscribers.models import Newsletter
 
 FORMULA = tuple("=+-@\t\r")
+REFUSED_BECAUSE = "Refused because"
 EVERYBODY = {"subscribed": Answer.YES} | {
     answer.name.lower(): answer for answer in Answer if answer not in {Answer.YES, Answer.UNREACHED}
 }
@@ -83,32 +85,32 @@ class Command(BaseCommand):
         self._write(report, source, options)
         self._say(report, plan, dry_run=options["dry_run"])
 
-    def _show_progress(self, report: imports.Report) -> None:
+    def _show_progress(self, report: Report) -> None:
         """One line that rewrites itself on a terminal; a plain line per chunk otherwise."""
         end = "\r" if sys.stderr.isatty() else "\n"
         self.stderr.write(f"{report.lines} lines read, {report.imported} imported", ending=end, style_func=str)
         with contextlib.suppress(AttributeError):
             self.stderr.flush()
 
-    def _write(self, report: imports.Report, source: imports.Source, options: dict[str, Any]) -> None:
+    def _write(self, report: Report, source: imports.Source, options: dict[str, Any]) -> None:
         """The refused records: to the terminal, or to the files that were asked for."""
         if options["report"]:
             with options["report"].open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file)
                 writer.writerow(["line", "reason"])
-                writer.writerows((refused.line, refused.reason) for refused in report.refused)
+                writer.writerows((refused.line, refused.reason) for refused in report.refusals)
         else:
-            for refused in report.refused:
+            for refused in report.refusals:
                 self.stdout.write(f"line {refused.line}: {refused.reason}")
         if options["refused"]:
             _write_refused(report, source, options["refused"])
 
-    def _say(self, report: imports.Report, plan: imports.Plan, *, dry_run: bool) -> None:
+    def _say(self, report: Report, plan: imports.Plan, *, dry_run: bool) -> None:
         became = "confirmed" if plan.is_confirmed else "pending"
         would = "would be imported" if dry_run else "imported"
         self.stdout.write(
             f"{report.imported} {would} ({became}), {report.already_there} there already, "
-            f"{len(report.refused)} refused."
+            f"{len(report.refusals)} refused."
         )
         if report.said_no:
             kept = "would be kept" if dry_run else "is kept"
@@ -120,14 +122,22 @@ class Command(BaseCommand):
             )
 
 
-def _write_refused(report: imports.Report, source: imports.Source, path: Path) -> None:
-    """The records as they were, with a column that says why; a cell that looks like a formula is guarded."""
-    reasons = {refused.line: refused.reason for refused in report.refused}
+def _write_refused(report: Report, source: imports.Source, path: Path) -> None:
+    """The records as they were, with a column that says why; a cell that looks like a formula is guarded.
+
+    A record that could not be divided into cells stands whole in the cell of the address.
+    """
+    columns, refusals = source.columns, iter(report.refusals)
+    width = columns.header.index(REFUSED_BECAUSE) if REFUSED_BECAUSE in columns.header else len(columns.header)
+    refused = next(refusals, None)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        if source.columns.is_named:
-            writer.writerow([*source.columns.header, "Refused because"])
+        if columns.is_named:
+            writer.writerow([*columns.header[:width], REFUSED_BECAUSE])
         for record in source.records():
-            if record.line in reasons and record.cells:
-                cells = [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in record.cells]
-                writer.writerow([*cells, *[""] * (len(source.columns.header) - len(cells)), reasons[record.line]])
+            if refused is None or record.line != refused.line:
+                continue
+            cells = record.cells or (*[""] * columns.address, record.text)
+            guarded = [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells[:width]]
+            writer.writerow([*guarded, *[""] * (width - len(guarded)), refused.reason])
+            refused = next(refusals, None)

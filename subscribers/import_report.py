@@ -1,0 +1,63 @@
+"""What became of the records of a list, in a few bytes for each."""
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """One record that was not imported, and why. The address is not repeated."""
+
+    line: int
+    reason: str
+
+
+class Refusals:
+    """Refused records by line. A million of them are 16 MB, because few reasons are told apart."""
+
+    def __init__(self) -> None:
+        self._lines = array("Q")
+        self._numbers = array("Q")
+        self._reasons: dict[str, int] = {}
+
+    def add(self, line: int, reason: str) -> None:
+        """Refuse one record."""
+        self._lines.append(line)
+        self._numbers.append(self._reasons.setdefault(reason, len(self._reasons)))
+
+    def add_all(self, rows: Iterable[tuple[int, str]]) -> None:
+        """Refuse several."""
+        for line, reason in rows:
+            self.add(line, reason)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[RefusedRow]:
+        """All of them in the order of the file."""
+        reasons = list(self._reasons)
+        for place in sorted(range(len(self)), key=self._lines.__getitem__):
+            yield RefusedRow(self._lines[place], reasons[self._numbers[place]])
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of the records; each is in one of the three."""
+
+    imported: int = 0
+    already_there: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
+    # How many of the refused must not be mailed according to the file; that is kept.
+    said_no: int = 0
+
+    @property
+    def refused(self) -> list[RefusedRow]:
+        """The refused records in the order of the file, all at once: for a report of moderate length."""
+        return list(self.refusals)
+
+    @property
+    def lines(self) -> int:
+        """How many records of the file were looked at."""
+        return self.imported + self.already_there + len(self.refusals)
