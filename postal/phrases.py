@@ -32,7 +32,11 @@ OURS: Final[Patterns] = {
         r"(?: \w+)? (?:blocked|banned|blackholed|listed|blocklisted)",
         r"(?<!not )\blisted (?:at|in|by|on|as)\b|complaints?\b",
         r"block(?:ed|ing) (?:by|using|due|because|for|from|your|mail)",
-        r"\breputation\b",
+        r"\breputation\b|\bbad ip\b|\binvalid ip\b|(?:forbidden|denied|refused|rejected|blocked|access|mail) (?:by|"
+        r"for|from) your ip|"
+        r"your (?:access )?(?:ip|network|isp)\b.{0,30}(?:reject|den(?:y|ied)|block|refus|forbid)|go away|"
+        r"smtp server of your isp|"
+        r"no access from|your access .{0,60}rejected",
         r"(?:access|service|connection|host|mail|network)(?: \w+)? (?:was |is |has been )?(?:denied|refused|blocked|"
         r"not allowed)"
         r".{0,40}(?:\bip\b|\bhost\b|network|client|dynamic|reputation|abuse)",
@@ -73,7 +77,13 @@ OURS: Final[Patterns] = {
         r"banned|bad|does|must|address|domain|ip\b)",
         r"(?:invalid|unknown|bad|unresolvable|forged|illegal|unverified|rejected|blocked|denied)(?: \w+){0,2} sender\b",
         r"\bmail from\b(?:(?!rcpt|\b250\b|\bok\b).){0,60}(?:reject|den(?:y|ied)|invalid|not |refus|unavailable|"
-        r"unknown|must)|badmailfrom",
+        r"unknown|must)|badmailfrom|"
+        r"in reply to (?:the )?(?:mail from|helo|ehlo|initial|connect)|bogus (?:mail|sender)|purported responsible|"
+        r"\bbatv\b|backscatter|bounce (?:tag|address tag)|third-party dsns|bouncedeny|returned mail not accepted|"
+        r"gateway user|"
+        r"(?:émetteur|emetteur|expéditeur|remitente|remetente|mittente|absender|отправител)\w* .{0,40}(?:inval|refus|"
+        r"rechaz|rejeit|rifiut|"
+        r"abgelehnt|ungültig|gesperrt|inconnu|desconocid|отклон|заблокир)",
         r"envelope (?:sender|from)|(?:return|reverse)[- ]path|\bfrom:? (?:address|header|domain|field)|"
         r"domain of sender",
         r"(?:your|originating) (?:e-?mail )?(?:domain|envelope sender|sender|from)\b.{0,40}"
@@ -94,7 +104,8 @@ OURS: Final[Patterns] = {
         r"connexions)",
     ),
     "content": _any(
-        r"\bspam|\banti-?spam|\bjunk\b|unsolicited|\buce\b|bulk (?:e-?mail|mail|sender)|\bspammy",
+        r"mail score|message score|\bspam|\banti-?spam|\bjunk\b|unsolicited|\buce\b|bulk (?:e-?mail|mail|sender)|"
+        r"\bspammy",
         r"\bvirus|malware|phish|infected|trojan|suspicious|dangerous",
         r"content (?:was |is |has been )?(?:reject|filter|polic|block|not|restrict|scan|denied)|blocked content|"
         r"message content|content-based",
@@ -146,7 +157,7 @@ FULL: Final[Patterns] = {
         rf"full)|has grown|"
         r"size limit|limit exceeded)|(?:is|was|are) full\b|\bfull (?:mail ?box|inbox)",
         r"(?:insufficient|not enough|no|low on|lack of)(?: \w+){0,2} (?:disk|storage|space)\b|no space left|"
-        r"space not enough|"
+        r"space not enough|space has been used up|mail system (?:is )?full|"
         r"disk (?:quota|full|space)|file ?system full|storage (?:limit|full|exceed)|allocated storage|out ?of ?storage|"
         r"too much mail (?:data|in)|mailbox_?full|message box .{0,20}full",
         r"\b(?:postfach|mailbox|speicher\w*|account)\b.{0,40}\b(?:voll|überfüllt|ausgeschöpft|überschritten)\b",
@@ -188,7 +199,8 @@ UNWANTED: Final[Patterns] = {
         r"block list|safe list)",
         r"(?:refused|rejected|declined|blocked|filtered) by (?:the )?(?:recipient|user|addressee|owner|"
         r"recipient's \w+)(?! (?:server|domain|mail))",
-        r"(?:recipient|user|addressee) (?:has |have )?(?:refuse[sd]?|declined|blocked|blacklisted|unsubscribed)\b|"
+        r"\buser reject(?! list)|(?:recipient|user|addressee)(?: id)? (?:has |have )?(?:refuse[sd]?|declined|blocked|"
+        r"blacklisted|unsubscribed)\b|"
         r"preferences of the person",
         r"not (?:in|on) (?:the |their |your |my )?(?:[\w']+ )?(?:white ?list|allow ?list|safe ?list|allowed senders|"
         r"contacts)|"
@@ -219,16 +231,17 @@ _RU = r"(?:пользовател|адрес|ящик|получател|акк�
 
 GONE: Final[Patterns] = {
     "no such mailbox": _any(
-        rf"(?:unknown|no such|invalid|non-?existent|in-?existent|bad|illegal|wrong|undefined|unrecogni[sz]ed|dead|"
+        rf"(?:unknown|no such|invalid|non[- ]?existent|in-?existent|bad|illegal|wrong|undefined|unrecogni[sz]ed|dead|"
         rf"deactivated|disabled|closed|expired|"
         rf"inactive|"
-        rf"no (?:local|valid|known|active)|not a (?:valid|known|local|registered)|not (?:our|an? (?:known|active|"
+        rf"no (?:local|known|active)|no valid (?!recipient)|not a (?:valid|known|local|registered)|not (?:our|"
+        rf"an? (?:known|active|"
         rf"valid)))"
         rf" (?:(?!sender|from|host|domain|ip|header|helo|client|sequence|command)[\w'-]+ ){{0,3}}?{_WHO}\b",
         rf"\b(?<!sender )(?<!sender's )(?<!ip )(?<!client )(?<!host )(?<!from )(?<!domain ){_WHO}\b[:,]?"
         rf" (?:(?!but |however|because|sender|host|domain|if )\S+ ){{0,6}}?\b{_ABSENT}\b",
         r"(?:doesn't|does not|do not|don't|didn't) have an? .{0,40}\b(?:account|mailbox|address)|"
-        r"no (?:mail ?)?box (?:here|by|with|found|for)",
+        r"no (?:mail ?)?box (?:here|by|with|found|for|available)",
         r"no (?:one|body|user|person|account|mailbox)s? (?:\S+ ){0,2}(?:by|with|of) (?:that|this|such) (?:name|"
         r"address)|"
         r"no one (?:at|by)|there is no one",
@@ -237,7 +250,7 @@ GONE: Final[Patterns] = {
         r"monitor\w*|used|employed|belongs?|reachable|a customer)|has (?:left|moved|been (?:deleted|closed))|is gone\b",
         r"(?:not|n't) (?:\S+ ){0,2}(?:present|listed|found|exist|known) in (?:\S+ ){0,5}?(?:director|list|table|book|"
         r"database|ldap|file)",
-        r"no match(?:es)? (?:found in|to|for)|not in (?:the |our )?(?:\S+ )?(?:director|ldap|database|address book)|"
+        r"no match(?:es)? (?:found in|for)|not in (?:the |our )?(?:\S+ )?(?:director|ldap|database|address book)|"
         r"recip(?:ient)?[ -]?not[ -]?found",
         r"(?:unable|failed|cannot|can't|could not|couldn't|could n't|not able) (?:to )?(?:be )?(?:find|found|locate|"
         r"located|"
@@ -246,12 +259,15 @@ GONE: Final[Patterns] = {
         r"address (?:could ?n[o']t|could not|cannot|can't) be found|email address you entered couldn't|"
         r"wasn't found (?:at|in)|"
         r"user doesn't exist|\buserunknown\b|\bno_?such_?user\b|unknown[_-]user|invalid[_-](?:mailbox|recipient|user)|"
-        r"address not found|adr not found|badrcptto|bad recipient ?to|validrcptto|valid rcpt ?to",
+        r"^(?:said: )?5\d\d[- ,:]*(?:does ?n[o']t exist|doesn't exist|not found|unknown\W*$)|"
+        r"\brcpt (?:to )?(?:does not exist|not found)|"
+        r"can(?:not|'t) accept user|no (?:\S+ )?in (?:the )?(?:name )?directory|"
+        r"address not found|adr not found|bad ?rcpt ?to|bad ?recipient ?to|validrcptto|valid rcpt ?to",
         r"envelope recipient has been denied|recipient (?:is |was )?not (?:accepted|local|ok|allowed here)|"
         r"not (?:a )?local (?:address|user)|"
         r"user not local|missing home directory|unknown local|not our (?:customer|user)|mailbox (?:not available|"
         r"unavailable|invalid)|"
-        r"mailbox (?:is )?(?:currently )?unavail\w+|account (?:is )?(?:not available|unavailable)|"
+        r"mailbox (?:\S+ ){0,2}?unava\w+|account (?:is )?(?:not available|unavailable)|"
         r"no (?:such )?(?:mailbox|account) (?:available|here)",
         r"has been (?:permanently )?(?:disabled|deactivated|closed|deleted|discontinued|terminated)|(?:disabled|"
         r"discontinued) or "
@@ -302,7 +318,9 @@ GONE: Final[Patterns] = {
     ),
 }
 # Names of errors and links of help pages, which would be taken out with the host names.
-GONE_NAMES: Final = re.compile(r"recip(?:ient)?notfound|\?p=nosuchuser|unknownrecipient|useridnotfound", re.IGNORECASE)
+GONE_NAMES: Final = re.compile(
+    r"recip(?:ient)?[ .-]?notfound|\?p=nosuchuser|unknownrecipient|useridnotfound", re.IGNORECASE
+)
 OURS_NAMES: Final = re.compile(_LIST_NAMES, re.IGNORECASE)
 
 # The name service was asked in vain, which may pass.
@@ -310,7 +328,7 @@ NAME_SERVICE: Final = re.compile(r"name (?:service|server)|\bdns\b|try again|loo
 
 NO_DOMAIN: Final[Patterns] = {
     "no such domain": _any(
-        r"(?:unknown|no such|non-?existent|invalid|bad|illegal) (?:\w+ )?(?:domain|host|mail host)\b(?! name)|"
+        r"(?:unknown|no such|non-?existent) (?:\w+ )?(?:domain|host|mail host)\b(?! name)|"
         r"\bhost unknown|\bnxdomain\b",
         r"(?<!host or )domain (?:name )?(?:\S+ ){0,4}?(?:does ?n[o']t exist|does not exist|doesn't exist|not found|"
         r"unknown|no longer|invalid|not valid|"
