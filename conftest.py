@@ -1,18 +1,15 @@
 """Fixtures that every app's tests share."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-import time_machine
 from django.core.cache import cache
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from xdist.remote import Producer
 
 from mailkit import confined
-from publication import database_clock
 from tests import ownership, sharing
 from tests.clearing import Clearing
 from tests.remembering import Remembering
@@ -65,19 +62,7 @@ def same_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_pulse_of_before(request: pytest.FixtureRequest) -> None:
     """When the clock last ticked is kept in Redis, which outlives a test and a whole run."""
     if "digests" in request.path.parts:
-        cache.delete_many(["pulse:clock", "pulse:returns"])
-
-
-@pytest.fixture
-def everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[datetime], None]]:
-    """Set the clocks of this host and of the database to an instant, at which they stop."""
-    with contextlib.ExitStack() as stack:
-
-        def set_clocks(moment: datetime) -> None:
-            stack.enter_context(time_machine.travel(moment, tick=False))
-            monkeypatch.setattr(database_clock, "now", lambda: moment)
-
-        yield set_clocks
+        cache.delete_many(["pulse:clock", "pulse:returns", "pulse:refused"])
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ conditional UPDATE whose row count decides, and the object is refreshed after it
 On failure each raises a PublishingError, or MarkupRefused, and nothing has changed.
 """
 
+import logging
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,9 +27,11 @@ from publication import database_clock
 
 __all__ = [
     "WINDOW_LOCK", "MarkupRefused", "NotAllowed", "NotReady", "PublishingError", "SlugTaken", "WrongState",
-    "close_window", "correct", "publish", "publish_due", "render_again", "restore", "return_to_draft",
+    "close_window", "correct", "lock_window", "publish", "publish_due", "render_again", "restore", "return_to_draft",
     "save_revision", "schedule", "submit", "withdraw",
 ]  # fmt: skip
+
+log = logging.getLogger(__name__)
 
 # Number of the advisory lock between releasing stories (shared) and composing a window of them (exclusive).
 WINDOW_LOCK = 7_310_587_204
@@ -104,14 +107,17 @@ def publish(*, article: Article, actor: User | None, now: datetime) -> None:
     After: its HTML is stored with its hash; `published_at` is the date that was
     set or `now`; `first_published_at` is set once and lies after every window
     that was composed, so that exactly one later window has the story. So does
-    `republished_at` of one that comes back.
+    `republished_at` of one that comes back. A `now` ahead of the database's
+    clock counts as that clock's time.
     """
     rights.require(rights.PUBLISH, user=actor)
+    now = database_clock.not_ahead(moment=now)
     _release(article, Q(state__in=UNPUBLISHED), actor, now, shown_from=now)
 
 
 def publish_due(*, article: Article, now: datetime) -> None:
     """Publish a scheduled story whose hour has come; raises WrongState when it is not one (any more)."""
+    now = database_clock.not_ahead(moment=now)
     _release(article, Q(state=SCHEDULED, publish_at__lte=now), None, now, shown_from=F("publish_at"))
 
 
@@ -153,13 +159,21 @@ def close_window(*, end: datetime) -> datetime:
     ahead of it would keep the stories of the time between out of every digest. It waits for releases
     that are under way; a story published later is stamped after the window.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WINDOW_LOCK])
-    end = database_clock.not_ahead(moment=end)
-    _row, created = ReleaseHorizon.objects.get_or_create(pk=HORIZON, defaults={"closed_until": end})
+    lock_window()
+    now = database_clock.now()
+    end = min(end, now)
+    horizon, created = ReleaseHorizon.objects.get_or_create(pk=HORIZON, defaults={"closed_until": end})
     if not created:
         ReleaseHorizon.objects.filter(pk=HORIZON).update(closed_until=Greatest(F("closed_until"), end))
+    if horizon.closed_until > now + database_clock.TOLERANCE:
+        log.error("The release horizon is ahead of the database's clock. See manage.py repair_clock.")
     return end
+
+
+def lock_window() -> None:
+    """Until the transaction ends, nothing is released and no window is closed; waits for what is under way."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WINDOW_LOCK])
 
 
 def _enter_window(now: datetime) -> datetime:

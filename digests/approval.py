@@ -15,6 +15,7 @@ from django.db import transaction
 from digests import freezing
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import tasks
+from publication import database_clock
 
 State = Issue.State
 STOPPABLE = (State.DRAFT, State.SCHEDULED, State.PREPARING, State.SENDING, State.PAUSED)
@@ -31,6 +32,7 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
     the newsletter approves by itself, and stories that were withdrawn meanwhile are left out. A person
     is told of them. Raises NotAllowed for anything but a draft, and freezing's own errors.
     """
+    now = database_clock.not_ahead(moment=now)
     current = Issue.objects.get(pk=issue.pk)
     _check_draft(current)
     if actor is not None:

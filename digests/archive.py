@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.db.models import QuerySet
 from django.utils.html import escape
@@ -24,9 +24,14 @@ def issues(*, newsletter: Newsletter) -> QuerySet[Issue]:
     )
 
 
-def stories(*, issue: Issue) -> QuerySet[IssueItem]:
-    """The stories of the issue that are public, in its order."""
-    places = IssueItem.objects.filter(issue=issue).public()
+def stories(*, issue: Issue) -> QuerySet[IssueItem, int]:
+    """The numbers of the issue's stories that are public, in its order; `listed` has the stories of some of them."""
+    return IssueItem.objects.filter(issue=issue).public().values_list("pk", flat=True)
+
+
+def listed(*, numbers: Iterable[int]) -> QuerySet[IssueItem]:
+    """Stories of an issue, in its order, without their texts."""
+    places = IssueItem.objects.filter(pk__in=list(numbers))
     return places.select_related("article__section").defer(*material.BODIES)
 
 

@@ -150,7 +150,7 @@ def compose_article_issue(*, newsletter: Newsletter, article: Article, now: date
     if article.state != Article.State.PUBLISHED or released is None or released <= offer.active_since:
         raise Mismatch("Only a public story that came after the cadence was offered is sent at once.")
     now = database_clock.not_ahead(moment=now)
-    return _approved(_gather_article(newsletter, article, released), now)
+    return _approved(_gather_article(newsletter, article, released, now), now)
 
 
 def compose_instant(*, now: datetime) -> list[Issue]:
@@ -213,7 +213,7 @@ def _gather(
         # Digests of one line are composed one after the other: each has to see what the others have.
         CadenceOffer.objects.select_for_update(no_key=True).get(pk=offer.pk)
         issue, created = _insert(
-            newsletter=newsletter, kind=Issue.Kind.DIGEST, cadence=cadence, period_key=key, window_end=end
+            newsletter=newsletter, kind=Issue.Kind.DIGEST, cadence=cadence, period_key=key, window_end=end, now=now
         )
         if created:
             _fill(issue, offer=offer, now=now, stale=stale)
@@ -223,7 +223,7 @@ def _gather(
     return issue
 
 
-def _gather_article(newsletter: Newsletter, article: Article, released: datetime) -> Issue:
+def _gather_article(newsletter: Newsletter, article: Article, released: datetime, now: datetime) -> Issue:
     with transaction.atomic():
         issue, created = _insert(
             newsletter=newsletter,
@@ -231,6 +231,7 @@ def _gather_article(newsletter: Newsletter, article: Article, released: datetime
             cadence=Cadence.INSTANT,
             period_key=f"article-{article.pk}",
             window_end=released,
+            now=now,
         )
         if created:
             IssueItem.objects.create(issue=issue, article=article)
@@ -249,7 +250,7 @@ def _gather_instant(now: datetime) -> list[Issue]:
         known = set(issues.values_list("period_key", flat=True))
         for story in [story for key, story in keys.items() if key not in known]:
             with _others_go_on(offer.newsletter):
-                composed.append(_gather_article(offer.newsletter, story, story.first_published_at or now))
+                composed.append(_gather_article(offer.newsletter, story, story.first_published_at or now, now))
     return composed
 
 
@@ -263,10 +264,12 @@ def _others_go_on(newsletter: Newsletter) -> Iterator[None]:
 
 
 def _insert(
-    *, newsletter: Newsletter, kind: Issue.Kind, cadence: str, period_key: str, window_end: datetime
+    *, newsletter: Newsletter, kind: Issue.Kind, cadence: str, period_key: str, window_end: datetime, now: datetime
 ) -> tuple[Issue, bool]:
     """INSERT ... ON CONFLICT DO NOTHING: the issue of this key, and whether it was made here."""
-    new = Issue(newsletter=newsletter, kind=kind, cadence=cadence, period_key=period_key, window_end=window_end)
+    new = Issue(
+        newsletter=newsletter, kind=kind, cadence=cadence, period_key=period_key, window_end=window_end, created_at=now
+    )
     Issue.objects.bulk_create([new], ignore_conflicts=True)
     issue = Issue.objects.select_related("newsletter").get(
         newsletter=newsletter, kind=kind, cadence=cadence, period_key=period_key

@@ -74,7 +74,9 @@ def load(*, issue: Issue, now: datetime) -> Material:
     """Read the issue as it is now, not its snapshot. However many stories it has, queries and rows are bounded."""
     in_full = issue.newsletter.stories_in_full
     places = IssueItem.objects.filter(issue=issue).public()
-    shown = places.select_related("article__section", "article__lead_image")
+    # Two steps: sorted are ten thousand numbers, and not as many stories.
+    first = list(places.values_list("pk", flat=True)[: in_full + HEADLINES])
+    shown = IssueItem.objects.filter(pk__in=first).select_related("article__section", "article__lead_image")
     shown = shown.prefetch_related("article__bylines__author")
     if issue.kind != Issue.Kind.ARTICLE:
         shown = shown.defer(*BODIES)
@@ -84,7 +86,7 @@ def load(*, issue: Issue, now: datetime) -> Material:
         preheader=issue.preheader,
         introduction=issue.introduction,
         words=_words(issue, Publication.objects.current(), now),
-        stories=tuple(_story(item, whole=issue.kind == Issue.Kind.ARTICLE) for item in shown[: in_full + HEADLINES]),
+        stories=tuple(_story(item, whole=issue.kind == Issue.Kind.ARTICLE) for item in shown),
         in_full=in_full,
         total=places.count(),
     )

@@ -14,11 +14,17 @@ from typing import Final, Literal
 import redis
 from django.core.cache import cache
 
+from publication import database_clock
+
 log = logging.getLogger(__name__)
 
 Work = Literal["clock", "returns"]
 # The clock ticks once a minute, and a tick may take a minute itself.
 LATE_SECONDS: Final = 180.0
+# A host that differs by less than this from the database's clock works.
+AHEAD_SECONDS: Final = database_clock.TOLERANCE.total_seconds()
+# It refuses once a minute until its clock is right.
+REFUSED_SECONDS: Final = 300
 
 
 def beat(*, work: Work, now: datetime) -> None:
@@ -29,13 +35,31 @@ def beat(*, work: Work, now: datetime) -> None:
         log.warning("Redis is away: the pulse of the %s is not noted", work)
 
 
+def refuse(*, reason: str) -> None:
+    """Note why this host does not do the clock's work, for some minutes. Never raises."""
+    try:
+        cache.set("pulse:refused", reason, timeout=REFUSED_SECONDS)
+    except redis.RedisError:
+        log.warning("Redis is away: it is not noted that this host's clock is wrong")
+
+
+def refused() -> str:
+    """Why a host did not do the clock's work within the last minutes; empty when none is known to have refused."""
+    try:
+        return str(cache.get("pulse:refused") or "")
+    except redis.RedisError:
+        return ""
+
+
 def age(*, work: Work, now: datetime) -> float | None:
-    """Seconds since the work was done; None when Redis does not know."""
+    """Seconds since the work was done; None when Redis does not know, or has an hour that is still to come."""
     try:
         noted = cache.get(f"pulse:{work}")
     except redis.RedisError:
         return None
-    return None if noted is None else max(0.0, now.timestamp() - float(noted))
+    if noted is None or float(noted) > now.timestamp() + AHEAD_SECONDS:
+        return None
+    return max(0.0, now.timestamp() - float(noted))
 
 
 def clock_is_late(*, now: datetime) -> bool:

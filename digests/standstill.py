@@ -21,6 +21,7 @@ State = Issue.State
 SOON: Final = timedelta(minutes=3)
 QUIET_SECONDS: Final = 20.0
 NOTHING: Final = "Nothing is to be done."
+NOTHING_ELSE: Final = "Other hosts go on; nothing else is to be done."
 SEE_SERVER: Final = "See that the server runs, and that EMAIL_URL names it."
 SEE_WORKERS: Final = (
     "See that Celery workers for the queues “ticks” and “digest” and one beat run, and what their logs say."
@@ -116,7 +117,9 @@ def _cancelled(issue: Issue, _progress: Progress, _now: datetime) -> Iterator[Re
 
 
 def _clock(now: datetime) -> Iterator[Reason]:
-    """Nobody works."""
+    """Nobody works, or not every host."""
+    if refusal := pulse.refused():
+        yield Reason(refusal, NOTHING_ELSE)
     seconds = pulse.age(work="clock", now=now)
     if seconds is not None and seconds > pulse.LATE_SECONDS:
         yield Reason(f"No worker has done the clock's work for {spoken(seconds=seconds)}.", SEE_WORKERS)

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Final
 
 from celery import shared_task
-from django.utils import timezone
 
 from digests import composing, locks, pulse, settling
 from digests.returns import mailbox
 from digests.sending import pump, tasks
+from publication import database_clock
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +22,16 @@ COMPOSE_LOCK: Final = locks.number("compose what is due")
 def tick() -> None:
     """Wake the engine, compose what is due, settle events, read returned mail, and say that it was done.
 
-    Harmless when late, early or doubled. Composing may take longer than the minute until the next tick, which then
-    does the rest; so what is being sent comes first, and no tick waits for another.
+    Harmless when late, early or doubled. A host whose own clock is wrong does none of it, and says why. Composing
+    may take longer than the minute until the next tick, which then does the rest; so what is being sent comes first,
+    and no tick waits for another.
     """
-    now = timezone.now()
+    try:
+        now = database_clock.for_tick()
+    except database_clock.HostClockWrong as refusal:
+        log.error("%s", refusal)
+        pulse.refuse(reason=str(refusal))
+        return
     for step in (_wake_engine, _compose, settling.settle, mailbox.read_configured, _beat):
         try:
             step(now=now)

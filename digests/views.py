@@ -64,7 +64,9 @@ def issue_stories(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     if found.state == Issue.State.CANCELLED:
         return _cancelled(request, found)
     page = Paginator(archive.stories(issue=found), STORIES_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "digests/stories.html", {"issue": found, "newsletter": found.newsletter, "page": page})
+    stories = archive.listed(numbers=page.object_list)
+    context = {"issue": found, "newsletter": found.newsletter, "page": page, "stories": stories}
+    return render(request, "digests/stories.html", context)
 
 
 def _public_issue(slug: str, number: int) -> Issue:

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.utils.crypto import constant_time_compare
 
 from newsroom import metrics
+from publication import database_clock
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -21,10 +22,16 @@ def alive(_request: HttpRequest) -> HttpResponse:
 
 
 def ready(_request: HttpRequest) -> HttpResponse:
-    """200 if PostgreSQL and Redis answer and every migration is applied, else 503; says which is not."""
+    """200 if PostgreSQL and Redis answer, every migration is applied and this host's clock is right, else 503.
+
+    Says which is not, and of the clock by how much it is wrong.
+    """
     parts = {"database": _database(), "redis": _redis()}
     parts["migrations"] = parts["database"] and _migrations()
-    response = JsonResponse({name: "ok" if good else "failed" for name, good in parts.items()})
+    wrong_clock = _wrong_clock() if parts["database"] else ""
+    parts["clock"] = parts["database"] and not wrong_clock
+    answers = {name: "ok" if good else "failed" for name, good in parts.items()}
+    response = JsonResponse(answers | ({"clock": wrong_clock} if wrong_clock else {}))
     response.status_code = 200 if all(parts.values()) else 503
     response["Cache-Control"] = "no-store"
     return response
@@ -61,6 +68,15 @@ def _database() -> bool:
     except DatabaseError:
         return False
     return True
+
+
+def _wrong_clock() -> str:
+    """What is wrong with this host's clock; empty when nothing is."""
+    try:
+        database_clock.for_tick()
+    except database_clock.HostClockWrong as refusal:
+        return str(refusal)
+    return ""
 
 
 def _redis() -> bool:

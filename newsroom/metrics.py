@@ -13,12 +13,12 @@ from typing import Final
 
 from django.conf import settings
 from django.db.models import Count, Min, QuerySet
-from django.utils import timezone
 
 from digests import pulse, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending.pacing import report
 from newsroom import consuming, dead_entries
+from publication import database_clock
 from subscribers.models import Letter
 
 WAITING: Final = ("pending", "claimed", "attempting", "deferred", "uncertain")
@@ -42,7 +42,7 @@ class Family:
 
 def text() -> str:
     """Prometheus' text exposition format 0.0.4."""
-    now = timezone.now()
+    now = database_clock.now()
     families = [*_overall(now), *_issues(now), *_letters(now), *_returns(now), *_pace()]
     return "".join(line for family in families for line in _lines(family))
 

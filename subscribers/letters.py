@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from publication import database_clock
 from subscribers import tasks
 from subscribers.models import Letter, Newsletter, Subscriber, Subscription
 
@@ -34,6 +35,7 @@ def queue(
     The row alone guarantees the letter: a worker that is not woken, because the
     broker is away or forgets, finds it within a minute.
     """
+    now = database_clock.not_ahead(moment=now)
     letter = Letter.objects.create(kind=kind, subscriber=subscriber, due_at=now, created_at=now)
     _about([letter], [list(subscriptions)])
     wake(letter_id=letter.pk)
@@ -47,6 +49,7 @@ def wake(*, letter_id: int) -> None:
 
 def hold_many(*, kind: Letter.Kind, subscriptions: Sequence[Subscription], now: datetime) -> list[Letter]:
     """One letter per subscription, in bulk; none leaves before `release`."""
+    now = database_clock.not_ahead(moment=now)
     rows = [
         Letter(kind=kind, subscriber_id=row.subscriber_id, state=Letter.State.HELD, due_at=now, created_at=now)
         for row in subscriptions
@@ -69,6 +72,7 @@ def release(*, newsletter: Newsletter, per_hour: int, now: datetime) -> int:
     """
     if not 1 <= per_hour <= FASTEST:
         raise BadRate(_("Choose a rate between 1 and %(fastest)s letters an hour.") % {"fastest": FASTEST})
+    now = database_clock.not_ahead(moment=now)
     with transaction.atomic():
         waiting = list(_held(newsletter).select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
         with connection.cursor() as cursor:

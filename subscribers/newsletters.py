@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -9,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mailkit import message
+from publication import database_clock
 from publication.models import validate_time_zone
 
 
@@ -114,3 +117,8 @@ class CadenceOffer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.newsletter}, {self.get_cadence_display().lower()}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """No run is due before `active_since`, so it is not written ahead of the database's clock."""
+        self.active_since = database_clock.not_ahead(moment=self.active_since)
+        super().save(*args, **kwargs)

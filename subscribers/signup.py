@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Case, CharField, F, QuerySet, Value, When
 
 from mailkit import addresses
+from publication import database_clock
 from subscribers import consent, letters, links, suppression
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
@@ -212,6 +213,7 @@ def _confirm_rows(
     now: datetime,
 ) -> None:
     """Seal one confirmed act per row and let the row point at it; the subscriber is locked already."""
+    confirmed_at = database_clock.not_ahead(moment=now)
     acts = [
         replace(
             _act(subscriber, row.newsletter, ConsentEvent.Kind.CONFIRMED, cadence=row.cadence),
@@ -222,7 +224,8 @@ def _confirm_rows(
     for row, event in zip(rows, consent.append(acts=acts, evidence=evidence, now=now), strict=True):
         row.state = Subscription.State.CONFIRMED
         row.consent_event = event
-        row.confirmed_at = now
+        # Reports of bounces and complaints from before it no longer count.
+        row.confirmed_at = confirmed_at
         row.save(update_fields=["state", "consent_event", "confirmed_at"])
 
 

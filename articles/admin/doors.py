@@ -13,6 +13,7 @@ from django.utils import timezone
 from articles import publishing, rights
 from articles.admin.forms import Confirm, CorrectionText, Hour, Reason
 from articles.models import Article
+from publication import database_clock
 from publication.models import Publication
 
 State = Article.State
@@ -118,7 +119,7 @@ def act(*, verb: Verb, article: Article, actor: User, data: Any) -> forms.Form:
         form = verb.form(data)
         if form.is_valid():
             try:
-                verb.run(article, actor, form.cleaned_data, timezone.now())
+                verb.run(article, actor, form.cleaned_data, database_clock.now())
             except (publishing.PublishingError, publishing.MarkupRefused) as error:
                 form.add_error(None, str(error))
     return form

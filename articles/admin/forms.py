@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextareaWidget,
@@ -13,7 +12,7 @@ from unfold.widgets import (
 
 from articles import images, markup, slugs
 from articles.models import Article, Image, Revision
-from publication import pictures, texts
+from publication import database_clock, pictures, texts
 
 WRITING = (
     "Markdown: **bold**, *italic*, [words](https://link), ## Heading, - list, > quotation. A picture stands on a "
@@ -67,7 +66,7 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
     def clean_published_at(self) -> datetime | None:
         """A date that readers can believe; public stories have one."""
         shown: datetime | None = self.cleaned_data["published_at"]
-        if shown is not None and shown > timezone.now():
+        if shown is not None and shown > database_clock.now():
             raise forms.ValidationError("This date is still to come. To publish later, use the action Schedule.")
         if shown is None and self.instance.state == Article.State.PUBLISHED:
             raise forms.ValidationError("A published story needs the date that readers see.")

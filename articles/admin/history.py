@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from unfold.enums import ActionVariant
 
 from articles import markup, publishing, rights
 from articles.models import Article, Correction, Revision, SlugRedirect
+from publication import database_clock
 from publication.records import ReadOnlyAdmin
 
 
@@ -70,7 +70,7 @@ class RevisionAdmin(StoryRecordAdmin):
         back = reverse("admin:articles_article_change", args=[story.pk])
         if request.method == "POST":
             try:
-                publishing.restore(revision=revision, actor=request.user, now=timezone.now())  # type: ignore[arg-type]  # get_queryset let only accounts in
+                publishing.restore(revision=revision, actor=request.user, now=database_clock.now())  # type: ignore[arg-type]  # get_queryset let only accounts in
             except (publishing.PublishingError, markup.MarkupRefused) as error:
                 messages.error(request, str(error))
             else:

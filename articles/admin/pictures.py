@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -13,6 +12,7 @@ from unfold.admin import ModelAdmin
 from articles import images, publishing
 from articles.admin.forms import PictureForm
 from articles.models import Image
+from publication import database_clock
 
 
 @admin.register(Image)
@@ -35,7 +35,7 @@ class ImageAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
             images.store(image=obj, upload=form.cleaned_data["file"], actor=actor)
         else:
             obj.save(update_fields=["alt", "caption", "credit"])
-        if change and (done := publishing.render_again(stories=images.naming(obj), now=timezone.now())):
+        if change and (done := publishing.render_again(stories=images.naming(obj), now=database_clock.now())):
             messages.info(request, f"{done} {'story shows' if done == 1 else 'stories show'} the picture as it is now.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Image | None = None) -> bool:

@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.decorators import method_decorator
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
@@ -22,7 +21,7 @@ from articles.admin import doors
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.models import Article, Byline, Correction
 from articles.refusals import PublishingError
-from publication import texts
+from publication import database_clock, texts
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
 GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
@@ -146,7 +145,7 @@ class ArticleAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """After tags and bylines: store the HTML and keep a version, in the transaction of the form."""
         super().save_related(request, form, formsets, change)
-        publishing.save_revision(article=form.instance, actor=_user(request), now=timezone.now())
+        publishing.save_revision(article=form.instance, actor=_user(request), now=database_clock.now())
         texts.tell(request=request, form=form)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
@@ -244,7 +243,7 @@ class ArticleAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes
         done = 0
         for story in queryset:
             try:
-                verb.run(story, _user(request), {}, timezone.now())
+                verb.run(story, _user(request), {}, database_clock.now())
             except (PublishingError, markup.MarkupRefused) as error:
                 messages.error(request, f"{story.headline}: {error}")
             else:

@@ -4,19 +4,15 @@ import logging
 from datetime import datetime, timedelta
 
 import pytest
-import time_machine
 from django.utils import timezone
 
 from articles import publishing, tasks
 from articles.models import Article
 from articles.tests.conftest import StoryMaker
+from tests import clocks
 
 State = Article.State
 MINUTE = timedelta(minutes=1)
-
-
-def at(moment: datetime) -> time_machine.travel:
-    return time_machine.travel(moment, tick=False)
 
 
 def scheduled(story: StoryMaker, hour: datetime, now: datetime, **fields: object) -> Article:
@@ -28,11 +24,11 @@ def scheduled(story: StoryMaker, hour: datetime, now: datetime, **fields: object
 def test_a_story_is_published_at_its_hour_and_not_before(story: StoryMaker, now: datetime) -> None:
     hour = now + timedelta(hours=2)
     made = scheduled(story, hour, now)
-    with at(hour - MINUTE):
+    with clocks.at(hour - MINUTE):
         tasks.tick()
     made.refresh_from_db()
     assert made.state == State.SCHEDULED
-    with at(hour + MINUTE):
+    with clocks.at(hour + MINUTE):
         tasks.tick()
     made.refresh_from_db()
     assert made.state == State.PUBLISHED
@@ -44,7 +40,7 @@ def test_a_story_is_published_at_its_hour_and_not_before(story: StoryMaker, now:
 def test_ticking_again_changes_nothing(story: StoryMaker, now: datetime) -> None:
     made = scheduled(story, now + MINUTE, now)
     for _ in range(5):
-        with at(now + 2 * MINUTE):
+        with clocks.at(now + 2 * MINUTE):
             tasks.tick()
     made.refresh_from_db()
     assert made.revisions.filter(note="Published").count() == 1
@@ -56,7 +52,7 @@ def test_a_bad_story_stays_scheduled_and_the_others_go_out(
     bad = scheduled(story, now + MINUTE, now, headline="Bad")
     good = scheduled(story, now + 2 * MINUTE, now)
     Article.objects.filter(pk=bad.pk).update(body_markdown="![x](image:999)")
-    with at(now + 3 * MINUTE), caplog.at_level(logging.INFO):
+    with clocks.at(now + 3 * MINUTE), caplog.at_level(logging.INFO):
         tasks.tick()
     bad.refresh_from_db()
     good.refresh_from_db()
@@ -76,7 +72,7 @@ def test_an_unforeseen_fault_holds_up_no_other_story(
         real(article=article, now=now)
 
     monkeypatch.setattr(publishing, "publish_due", flaky)
-    with at(now + 2 * MINUTE):
+    with clocks.at(now + 2 * MINUTE):
         tasks.tick()
     good.refresh_from_db()
     assert good.state == State.PUBLISHED
@@ -96,7 +92,7 @@ def test_a_story_taken_off_the_clock_in_the_last_second_is_not_published(story: 
 def test_a_story_moved_to_a_later_hour_waits_for_it(story: StoryMaker, now: datetime) -> None:
     made = scheduled(story, now + MINUTE, now)
     publishing.schedule(article=made, publish_at=now + timedelta(hours=5), actor=None, now=now)
-    with at(now + 2 * MINUTE):
+    with clocks.at(now + 2 * MINUTE):
         tasks.tick()
     made.refresh_from_db()
     assert made.state == State.SCHEDULED

@@ -7,12 +7,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from unfold.decorators import display
 
 from digests import freezing, uncertain
 from digests.admin import doors
 from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
+from publication import database_clock
 from publication.records import ReadOnlyAdmin
 
 STATE_LABELS = {
@@ -70,7 +70,7 @@ class DeliveryAdmin(EngineAdmin):
         count = 0
         for issue in Issue.objects.filter(pk__in=chosen):
             try:
-                count += verb(issue=issue, deliveries=chosen[issue.pk], now=timezone.now())
+                count += verb(issue=issue, deliveries=chosen[issue.pk], now=database_clock.now())
             except uncertain.NotAllowed as refusal:
                 messages.error(request, f"{issue}: {refusal}")
         messages.info(request, f"{count} uncertain {'copy' if count == 1 else 'copies'} {done}.")

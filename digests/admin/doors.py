@@ -14,6 +14,7 @@ from django.utils import timezone
 from digests import approval, freezing, proofs, uncertain
 from digests.admin import forms
 from digests.models import Issue
+from publication import database_clock
 
 State = Issue.State
 SEND = "digests.send_issue"
@@ -178,7 +179,7 @@ def act(*, door: Door, issue: Issue, actor: AbstractUser, data: Any) -> forms.Co
 
     Hours are read in the newsletter's time zone.
     """
-    now = timezone.now()
+    now = database_clock.now()
     with timezone.override(ZoneInfo(issue.newsletter.time_zone)):
         filled = form(door=door, issue=issue, data=data, now=now)
         if filled.is_valid():

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminSplitDateTimeWidget,
@@ -17,7 +16,7 @@ from unfold.widgets import (
 from digests import composing
 from digests.models import Issue, IssueItem
 from mailkit import html, message
-from publication import texts
+from publication import database_clock, texts
 from subscribers.models import CadenceOffer
 
 FARTHEST = timedelta(days=3_650)
@@ -146,7 +145,7 @@ class Compose(forms.Form):
 
 def _to_come(hour: datetime | None) -> datetime | None:
     """The hour, if an issue may be planned for it. On failure: ValidationError."""
-    now = timezone.now()
+    now = database_clock.now()
     if hour is not None and not now < hour <= now + FARTHEST:
         raise forms.ValidationError("Choose an hour that is still to come, within ten years; or leave it empty.")
     return hour

@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_safe
 from unfold.admin import ModelAdmin, TabularInline
@@ -21,7 +20,7 @@ from unfold.enums import ActionVariant
 from digests import archive, composing, links, proofs, rendering, stats, views
 from digests.admin import doors, forms, panel, places
 from digests.models import Issue
-from publication import texts
+from publication import database_clock, texts
 
 STATE_LABELS = {
     Issue.State.DRAFT.label: "info",
@@ -188,7 +187,7 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
                 messages.success(request, door.done)
                 return HttpResponseRedirect(back)
         else:
-            form = doors.form(door=door, issue=issue, data=None, now=timezone.now())
+            form = doors.form(door=door, issue=issue, data=None, now=database_clock.now())
             if name == "proof":
                 form.initial["to"] = _user(request).email
         return render(
@@ -208,7 +207,7 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
         issue = self._seen(request, pk)
         context: dict[str, Any] = {"issue": issue, "title": "Preview", "opts": self.opts}
         try:
-            context["snapshot"] = snapshot = proofs.as_it_stands(issue=issue, now=timezone.now())
+            context["snapshot"] = snapshot = proofs.as_it_stands(issue=issue, now=database_clock.now())
             context["text"] = archive.neutral_text(text=snapshot.text, issue=issue)
         except rendering.RenderingError as refusal:
             context["refusal"] = str(refusal)
@@ -220,7 +219,7 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
             raise Http404("There is no such part.")
         issue = self._seen(request, pk)
         try:
-            snapshot = proofs.as_it_stands(issue=issue, now=timezone.now())
+            snapshot = proofs.as_it_stands(issue=issue, now=database_clock.now())
         except rendering.RenderingError as refusal:
             raise Http404(str(refusal)) from refusal
         return views.framed(archive.web_html(snapshot=snapshot))
@@ -233,7 +232,9 @@ class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes n
         if request.method == "POST" and form.is_valid():
             offer = form.cleaned_data["offer"]
             try:
-                issue = composing.compose_new(newsletter=offer.newsletter, cadence=offer.cadence, now=timezone.now())
+                issue = composing.compose_new(
+                    newsletter=offer.newsletter, cadence=offer.cadence, now=database_clock.now()
+                )
             except composing.NothingNew as refusal:
                 form.add_error(None, str(refusal))
             else:

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from django.contrib.auth.models import AbstractUser
 from django.urls import reverse
-from django.utils import timezone
 
 from digests import standstill, stats
 from digests.admin import doors
 from digests.models import Issue
+from publication import database_clock
 
 State = Issue.State
 
@@ -21,7 +21,7 @@ FRESH: Final = {State.SENDING: SOON, State.PREPARING: SOON, State.SCHEDULED: LAT
 
 def context(*, issue: Issue, user: AbstractUser) -> dict[str, Any]:
     """The variables of templates/admin/digests/issue/progress.html; nothing for an issue of which nothing is to say."""
-    found, now = stats.watched(issue), timezone.now()
+    found, now = stats.watched(issue), database_clock.now()
     reasons = standstill.reasons(issue=issue, progress=found, now=now)
     if not (issue.planned_at or reasons):
         return {}

@@ -28,8 +28,10 @@ class FirstPlaces(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfo
     def get_queryset(self) -> QuerySet[IssueItem]:
         """At most IN_FORM rows, whatever the issue has; of a form that was sent, the rows that it showed."""
         if not hasattr(self, "_shown"):
-            places = super().get_queryset().select_related("issue__newsletter", "article").defer(*material.BODIES)
-            self._shown: QuerySet[IssueItem] = places.filter(pk__in=self._sent()) if self.is_bound else places[:IN_FORM]
+            places = super().get_queryset()
+            chosen = self._sent() if self.is_bound else list(places.values_list("pk", flat=True)[:IN_FORM])
+            shown = places.filter(pk__in=chosen).select_related("issue__newsletter", "article")
+            self._shown: QuerySet[IssueItem] = shown.defer(*material.BODIES)
         return self._shown
 
     def _sent(self) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 from django.conf import settings
-from django.utils import timezone
 
 from digests.sending import draining, lanes, preparing, pump
+from publication import database_clock
 
 
 def hint_wake(issue_id: int) -> None:
@@ -32,7 +32,7 @@ def hint_readers(issue_id: int) -> None:
 @shared_task
 def wake_issue(issue_id: int) -> None:
     """Plan, close or sweep an issue, and queue its lanes when it is being sent."""
-    if pump.wake(issue_id=issue_id, now=timezone.now()):
+    if pump.wake(issue_id=issue_id, now=database_clock.now()):
         _hint_lanes(issue_id)
         # Behind the lanes, so that copies leave first even where one process does everything.
         if preparing.is_half_planned(issue_id=issue_id):
@@ -42,7 +42,7 @@ def wake_issue(issue_id: int) -> None:
 @shared_task
 def plan_readers(issue_id: int) -> None:
     """Plan the rest of an issue's audience. After each portion its lanes are queued: they may have come to the end."""
-    if preparing.complete(issue_id=issue_id, now=timezone.now(), planned=lambda: _hint_lanes(issue_id)):
+    if preparing.complete(issue_id=issue_id, now=database_clock.now(), planned=lambda: _hint_lanes(issue_id)):
         hint_wake(issue_id)
 
 

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
 
 from digests import composing, tasks
 from digests.models import Issue
@@ -12,12 +11,12 @@ from digests.sending import pump
 from digests.sending import tasks as engine
 from digests.tests.conftest import Release
 from subscribers.models import Newsletter
-from tests import threads
+from tests import clocks, threads
 
 
 def test_what_is_due_is_composed(newsletter: Newsletter, release: Release, now: datetime) -> None:
     release("One", now - timedelta(hours=8))
-    with time_machine.travel(now):
+    with clocks.at(now):
         tasks.tick()
     assert Issue.objects.filter(kind=Issue.Kind.DIGEST).exists()
 

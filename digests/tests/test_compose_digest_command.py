@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import StringIO
 
@@ -14,6 +13,7 @@ from digests import composing
 from digests.models import Issue
 from digests.tests.conftest import Release
 from subscribers.models import CadenceOffer, Newsletter
+from tests import clocks
 
 
 def run(*arguments: str) -> tuple[Issue, str]:
@@ -93,16 +93,14 @@ def test_what_cannot_be_approved_stays_a_draft_and_says_why(newsletter: Newslett
     assert Issue.objects.get().state == Issue.State.DRAFT
 
 
-def test_the_clock_goes_on_where_it_ended(
-    newsletter: Newsletter, release: Release, everywhere: Callable[[datetime], None]
-) -> None:
+def test_the_clock_goes_on_where_it_ended(newsletter: Newsletter, release: Release) -> None:
     CadenceOffer.objects.exclude(cadence="daily").delete()
     release("One", timezone.now() - timedelta(minutes=1))
     by_hand, _ = run("tech-news", "--cadence", "daily")
     tomorrow = timezone.now() + timedelta(days=1)
     release("Two", timezone.now())
-    everywhere(tomorrow)
-    (by_clock,) = composing.compose_due(now=tomorrow)
+    with clocks.at(tomorrow):
+        (by_clock,) = composing.compose_due(now=tomorrow)
     assert by_clock.window_start == by_hand.window_end
     assert headlines(by_clock) == ["Two"]
 

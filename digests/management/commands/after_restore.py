@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from digests import restored
+from publication import database_clock
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            held = restored.hold(now=timezone.now())
+            held = restored.hold(now=database_clock.now())
         except restored.RedisAway:
             raise CommandError("Redis does not answer. Start it, with its data if there is any; then again.") from None
         for issue in held.paused:

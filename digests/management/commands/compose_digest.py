@@ -8,10 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from digests import approval, composing, freezing
 from digests.models import Issue
+from publication import database_clock
 from subscribers.models import Newsletter
 
 YEARS = range(2000, 2101)  # a calendar's arithmetic ends somewhere; a slip of the finger lies beyond it
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Compose, approve if asked, and say what came of it."""
-        now = timezone.now()
+        now = database_clock.now()
         newsletter = _newsletter(options["slug"])
         try:
             issue = _compose(newsletter, options["cadence"], _instant(options["at"], newsletter), now)

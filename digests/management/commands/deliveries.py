@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from digests import uncertain
 from digests.models import Delivery, Issue
 from mailkit import addresses
+from publication import database_clock
 
 COLUMNS = ("address", "state", "reason", "time")
 AT_ONCE = 2_000
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         chosen = _chosen(issue, accept or resend)
         verb, done = (uncertain.accept, "called accepted") if accept else (uncertain.resend, "to be sent again")
         try:
-            count = verb(issue=issue, deliveries=chosen, now=timezone.now())
+            count = verb(issue=issue, deliveries=chosen, now=database_clock.now())
         except uncertain.NotAllowed as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"{count} uncertain {'copy' if count == 1 else 'copies'} of issue {issue.pk} {done}.")

@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from digests import approval, freezing, standstill, stats
 from digests.models import Issue
+from publication import database_clock
 
 State = Issue.State
 
@@ -54,11 +54,11 @@ class Command(BaseCommand):
 
     def _approve(self, issue: Issue) -> None:
         try:
-            approval.approve(issue=issue, actor=None, now=timezone.now())
+            approval.approve(issue=issue, actor=None, now=database_clock.now())
         except (approval.NotAllowed, freezing.NotFrozen) as refusal:
             raise CommandError(str(refusal)) from refusal
         leaves_at = issue.scheduled_for
-        later = leaves_at is not None and leaves_at > timezone.now()
+        later = leaves_at is not None and leaves_at > database_clock.now()
         when = f"leaves at {leaves_at:%Y-%m-%d %H:%M} UTC" if later else "is on its way"
         self.stdout.write(f"Issue {issue.pk} is approved and {when}.")
 
@@ -71,7 +71,7 @@ class Command(BaseCommand):
             # Its state is read each time; a count that is dear is not, unless the state has changed.
             found = stats.watched(issue)
             is_last = issue.state not in UNDER_WAY
-            reasons = standstill.reasons(issue=issue, progress=found, now=timezone.now())
+            reasons = standstill.reasons(issue=issue, progress=found, now=database_clock.now())
             screen.show(_line(issue, found), reasons=[] if is_last else reasons, last=is_last)
             if is_last:
                 self._account(found, reasons)

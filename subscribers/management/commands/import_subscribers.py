@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
+from publication import database_clock
 from subscribers import imports
 from subscribers.import_report import Report
 from subscribers.import_words import Answer
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             report = imports.run(
                 source=source,
                 plan=plan,
-                now=timezone.now(),
+                now=database_clock.now(),
                 dry_run=options["dry_run"],
                 on_progress=self._show_progress,
             )

@@ -1,0 +1,177 @@
+"""Brings back to the present what a host whose clock was ahead has written.
+
+Today such a host is stopped, and nothing that decides is written ahead of the database's clock. An
+installation to which it happened earlier has a release horizon in the future, so that its stories are in
+no digest; digests of periods to come; and rows that wait for a time that is far away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import F, Max, Q, QuerySet
+from django.db.models.functions import Least
+
+from articles import publishing
+from articles.models import Article, ReleaseHorizon
+from digests.models import DeliveryEvent, Issue, IssueItem
+from publication import database_clock
+from subscribers.models import CadenceOffer, Letter, Subscription
+
+State = Issue.State
+LOOK_AGAIN = "Composed by a host whose clock was ahead. Look at its stories, then approve or cancel it."
+MICROSECOND: Final = timedelta(microseconds=1)
+# A report that cannot be matched to its copy is looked at again within this time.
+LONGEST_WAIT: Final = timedelta(days=2)
+FACTS: Final = ("created_at", "approved_at", "planned_at", "started_at", "finished_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One kind of thing that was ahead of the clock, and what is done about it; whole sentences."""
+
+    found: str
+    remedy: str
+
+
+def repair(*, apply: bool) -> list[Finding]:
+    """Set right all that is ahead of the database's clock; without `apply`, only say what that would be.
+
+    After: stories that were published since are in the next digest of each line, in their order; windows
+    end at the last story that was in their digest; a digest that was composed for a period to come does
+    not take the place of that period's own, and one that has not begun to leave is a draft; whatever
+    waited for a time that was never meant is due. May be repeated.
+
+    While it runs nothing can be published or composed. On failure: database_clock.HostClockWrong when
+    this host's clock is wrong itself: nobody can say then which of the two clocks is right.
+    """
+    database_clock.for_tick()
+    with transaction.atomic():
+        publishing.lock_window()
+        findings = list(_repair(database_clock.now()))
+        if not apply:
+            transaction.set_rollback(True)
+    return findings
+
+
+def _repair(now: datetime) -> Iterator[Finding]:
+    yield from _horizon(now)
+    yield from _stories(now)
+    yield from _digests(now)
+    yield from _facts(now)
+    yield from _times(
+        CadenceOffer.objects.all(), "active_since", now, "{count} cadences are offered only from a time to come.",
+        "They are offered from now on.",
+    )  # fmt: skip
+    yield from _times(
+        Subscription.objects.all(), "confirmed_at", now, "{count} subscriptions were confirmed at a time to come.",
+        "They count as confirmed now, so bounces and complaints about them are heard again.",
+    )  # fmt: skip
+    yield from _letters(now)
+    yield from _times(
+        DeliveryEvent.objects.filter(settled_at=None, due_at__gt=now + LONGEST_WAIT), "due_at", now,
+        "{count} reports of bounces, complaints and the like wait for a time to come.", "They are looked at now.",
+    )  # fmt: skip
+
+
+def _horizon(now: datetime) -> Iterator[Finding]:
+    horizon = ReleaseHorizon.objects.filter(closed_until__gt=now).first()
+    if horizon is None:
+        return
+    found = f"The release horizon is {_spelled(horizon.closed_until)}: stories that are published now are in no digest."
+    ReleaseHorizon.objects.update(closed_until=now)
+    yield Finding(found, "It becomes the present.")
+
+
+def _stories(now: datetime) -> Iterator[Finding]:
+    ahead = Article.objects.filter(Q(first_published_at__gt=now) | Q(republished_at__gt=now))
+    stories = list(ahead.order_by("first_published_at", "pk").only("pk", "first_published_at", "republished_at"))
+    for number, story in enumerate(stories, start=1):
+        # After every window that has been closed, one after the other as before.
+        moment = now + number * MICROSECOND
+        for name in ("first_published_at", "republished_at"):
+            if (value := getattr(story, name)) is not None and value > now:
+                setattr(story, name, moment)
+    Article.objects.bulk_update(stories, ["first_published_at", "republished_at"], batch_size=1_000)
+    if stories:
+        yield Finding(f"{len(stories)} stories were released at a time to come.", "They are in the next digests.")
+    dated = Article.objects.filter(state=Article.State.PUBLISHED)
+    yield from _times(
+        dated, "published_at", now, "{count} stories show a date to come.", "They show the present one; correct it."
+    )
+    for name in ("withdrawn_at", "updated_at"):
+        Article.objects.filter(**{f"{name}__gt": now}).update(**{name: now})
+
+
+def _digests(now: datetime) -> Iterator[Finding]:
+    """Issues whose window ends in the future."""
+    for issue in Issue.objects.select_for_update().filter(window_end__gt=now).order_by("window_end", "pk"):
+        name = f"Issue {issue.pk} ({issue}, {issue.get_state_display().lower()})"
+        found = f"{name} is of a period to come: its window ends {_spelled(issue.window_end or now)}."
+        issue.window_end = _last_release(issue) or min(issue.window_start or now, now)
+        issue.window_start = min(issue.window_start or issue.window_end, issue.window_end)
+        if issue.kind == Issue.Kind.DIGEST:
+            issue.period_key = f"moved-{issue.pk}"
+        remedy = "Its window ends at its last story, and it does not take the place of that period's own digest."
+        if issue.state == State.DRAFT or (issue.state == State.SCHEDULED and (issue.approved_at or now) > now):
+            _to_draft(issue)
+            remedy += " It is a draft: look at it, then approve or cancel it."
+        issue.save()
+        yield Finding(found, remedy)
+
+
+def _last_release(issue: Issue) -> datetime | None:
+    """When the last of its stories was released, after the stories have been repaired."""
+    released: datetime | None = IssueItem.objects.filter(issue=issue).aggregate(
+        last=Max("article__first_published_at")
+    )["last"]
+    return released
+
+
+def _to_draft(issue: Issue) -> None:
+    """As `approval.reopen`, inside this transaction."""
+    if (snapshot := getattr(issue, "snapshot", None)) is not None:
+        snapshot.delete()
+    issue.state, issue.state_reason, issue.approves_itself = State.DRAFT, LOOK_AGAIN, False
+    issue.approved_by = issue.approved_at = issue.scheduled_for = None
+
+
+def _facts(now: datetime) -> Iterator[Finding]:
+    """What issues keep of their own past, by which they are given up or called late."""
+    ahead: set[int] = set()
+    for name in FACTS:
+        ahead |= _brought_back(Issue.objects.all(), name, now)
+    # When a person let it leave later, `scheduled_for` is meant to be ahead.
+    ahead |= _brought_back(Issue.objects.exclude(state__in=[State.DRAFT, State.SCHEDULED]), "scheduled_for", now)
+    if ahead:
+        yield Finding(f"{len(ahead)} issues have a past that is still to come.", "It becomes the present.")
+
+
+def _brought_back(issues: QuerySet[Issue], name: str, now: datetime) -> set[int]:
+    found = issues.filter(**{f"{name}__gt": now})
+    numbers = set(found.values_list("pk", flat=True))
+    found.update(**{name: now})
+    return numbers
+
+
+def _letters(now: datetime) -> Iterator[Finding]:
+    """Letters that were written ahead: their next try would be far away. Those of an import leave one by one."""
+    ahead = Letter.objects.filter(created_at__gt=now).exclude(kind=Letter.Kind.PERMISSION)
+    count = ahead.update(created_at=now, due_at=Least(F("due_at"), now))
+    if count:
+        yield Finding(f"{count} letters to readers wait for a time to come.", "They leave now.")
+
+
+def _times(rows: QuerySet[Any], name: str, now: datetime, found: str, remedy: str) -> Iterator[Finding]:
+    """Bring one column back to the present."""
+    count = rows.filter(**{f"{name}__gt": now}).update(**{name: now})
+    if count:
+        yield Finding(found.format(count=count), remedy)
+
+
+def _spelled(moment: datetime) -> str:
+    return f"on {moment:%d %B %Y at %H:%M} UTC"
