@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.forms import PaginationInlineFormSet
 
+from articles.models import Article
 from digests import arranging, composing, material
 from digests.admin import forms
 from digests.models import Issue, IssueItem
@@ -90,12 +91,11 @@ class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold pub
 class IssueItemAdmin(ReadOnlyAdmin):
     """All stories of an issue, page by page; reached from the issue's form."""
 
-    list_display = ("shown_headline", "issue", "position", "included")
+    list_display = ("shown_headline", "shown_issue", "position", "included")
     list_display_links = None
-    list_filter = ("included", ("issue", admin.RelatedOnlyFieldListFilter))
-    list_select_related = ("article", "issue__newsletter")
+    list_filter = ("included",)
     list_per_page = 100
-    ordering = ("issue", "position", "pk")
+    ordering = ("issue_id", "position", "pk")
     search_fields = ("headline", "article__headline")
     search_help_text = _("Words of a headline")
     actions = ("leave_out", "take_back", "move_to_top")
@@ -105,9 +105,10 @@ class IssueItemAdmin(ReadOnlyAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IssueItem]:
-        """Without the texts of the stories."""
+        """Stories without their texts, read for the rows of one page: a join would read and sort all of them."""
         places: QuerySet[IssueItem] = super().get_queryset(request)
-        return places.defer(*material.BODIES)
+        stories = Prefetch("article", Article.objects.defer("body_markdown", "body_html", "body_text"))
+        return places.prefetch_related(stories, "issue__newsletter")
 
     def has_arrange_permission(self, request: HttpRequest) -> bool:
         """Who may change what is in a draft."""
@@ -117,6 +118,12 @@ class IssueItemAdmin(ReadOnlyAdmin):
     def shown_headline(self, place: IssueItem) -> str:
         """The headline in this issue."""
         return str(place)
+
+    # A foreign key as a column would make the admin join all of its tables.
+    @admin.display(description=_("Issue"))
+    def shown_issue(self, place: IssueItem) -> str:
+        """The issue by its subject, or its newsletter and period."""
+        return str(place.issue)
 
     @admin.action(description=_("Leave out of the issue"), permissions=["arrange"])
     def leave_out(self, request: HttpRequest, queryset: QuerySet[IssueItem]) -> None:
