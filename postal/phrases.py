@@ -231,7 +231,7 @@ _RU = r"(?:пользовател|адрес|ящик|получател|акк�
 
 GONE: Final[Patterns] = {
     "no such mailbox": _any(
-        rf"(?:unknown|no such|invalid|non[- ]?existent|in-?existent|bad|illegal|wrong|undefined|unrecogni[sz]ed|dead|"
+        rf"\b(?:unknown|no such|invalid|non[- ]?existent|in-?existent|bad|illegal|wrong|undefined|unrecogni[sz]ed|dead|"
         rf"deactivated|disabled|closed|expired|"
         rf"inactive|"
         rf"no (?:local|known|active)|no valid (?!recipient)|not a (?:valid|known|local|registered)|not (?:our|"
@@ -328,7 +328,7 @@ NAME_SERVICE: Final = re.compile(r"name (?:service|server)|\bdns\b|try again|loo
 
 NO_DOMAIN: Final[Patterns] = {
     "no such domain": _any(
-        r"(?:unknown|no such|non-?existent) (?:\w+ )?(?:domain|host|mail host)\b(?! name)|"
+        r"\b(?:unknown|no such|non-?existent) (?:\w+ )?(?:domain|host|mail host)\b(?! name)|"
         r"\bhost unknown|\bnxdomain\b",
         r"(?<!host or )domain (?:name )?(?:\S+ ){0,4}?(?:does ?n[o']t exist|does not exist|doesn't exist|not found|"
         r"unknown|no longer|invalid|not valid|"

@@ -7,6 +7,7 @@ is such a guess. Words about us outrank everything, since the reader's mailbox m
 """
 
 import enum
+import functools
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -88,7 +89,7 @@ REPLY_CODES: Final[Mapping[int, Verdict]] = {
 _REJECTED_ADDRESS: Final = re.compile(r"(?:recipient|address|recipient address)\b.{0,20}\brejected")
 _ADDRESS_CODES: Final = frozenset({"1.0", "4.1"})
 
-_LONGEST: Final = 4_000
+_LONGEST: Final = 2_000
 _ENHANCED = re.compile(r"(?<![\d.])([45])\.(\d{1,3}\.\d{1,3})(?!\.?\d)")
 _REPLY = re.compile(
     r"(?<![\d.:/#-])([45][0-5]\d)(?=[ \-\t]|$)(?! ?(?:kb|mb|bytes|seconds|messages|minutes|hours|days))"
@@ -123,32 +124,36 @@ def judge(*, words: str, code: int | None = None, status: str = "", names_reader
     )
 
 
+# Ids of queues and sessions make every answer another one.
+_IDS = re.compile(r"\b(?=[\w-]*\d)[\w-]{8,}\b")
+
+
 def normalised(text: str) -> str:
-    """Lower case, blanks as single ones, straight quotes, and without addresses, host names and links."""
+    """Lower case, blanks as single ones, straight quotes, and without addresses, host names, links and ids."""
     plain = text.lower().replace("\u2019", "'").replace("`", "'")
-    return " ".join(_NAMES.sub(" ", plain).replace("<", " ").replace(">", " ").split())
+    return " ".join(_IDS.sub(" ", _NAMES.sub(" ", plain)).replace("<", " ").replace(">", " ").split())
 
 
 def _by_clear_words(words: str, text: str, detail: str, reply: int, *, is_passing: bool) -> Judgement | None:
-    ours = _match(phrases.OURS, text) or ("block list" if phrases.OURS_NAMES.search(words) else "")
-    full = _match(phrases.FULL, text)
+    ours = _match("OURS", text) or ("block list" if phrases.OURS_NAMES.search(words) else "")
+    full = _match("FULL", text)
     # A mailbox over its quota and a sender over theirs are told of in much the same words.
     is_theirs = ours in {"", "content", "policy"} or (ours == "pace" and phrases.THEIR_SPACE.search(text))
     if full and (is_theirs or CODES.get(detail) is Verdict.FULL):
         return Judgement(Verdict.FULL, full)
     if ours:
         return Judgement(Verdict.OURS, ours)
-    if unwanted := _match(phrases.UNWANTED, text):
+    if unwanted := _match("UNWANTED", text):
         return Judgement(Verdict.UNWANTED, unwanted)
-    if passing := _match(phrases.PASSING, text):
+    if passing := _match("PASSING", text):
         return Judgement(Verdict.PASSING, passing)
     if CODES.get(detail) is Verdict.FULL:
         return Judgement(Verdict.FULL, detail)
-    gone = _match(phrases.GONE, text) or ("no such mailbox" if phrases.GONE_NAMES.search(words) else "")
+    gone = _match("GONE", text) or ("no such mailbox" if phrases.GONE_NAMES.search(words) else "")
     if not gone and detail in _ADDRESS_CODES and _REJECTED_ADDRESS.search(text):
         gone = detail
     if not gone and not phrases.NAME_SERVICE.search(text):
-        gone = _match(phrases.NO_DOMAIN, text)
+        gone = _match("NO_DOMAIN", text)
     if not gone:
         return None
     # A server that says "unknown" and "try again" in one is not sure, and 552 is about space.
@@ -170,9 +175,9 @@ def _by_code(code: re.Match[str] | None) -> Judgement | None:
 
 def _by_other_words(text: str) -> Judgement | None:
     tables = (
-        (Verdict.GIVEN_UP, phrases.GIVEN_UP),
-        (Verdict.OURS, phrases.WEAKLY_OURS),
-        (Verdict.PASSING, phrases.LATER),
+        (Verdict.GIVEN_UP, "GIVEN_UP"),
+        (Verdict.OURS, "WEAKLY_OURS"),
+        (Verdict.PASSING, "LATER"),
     )
     return next((Judgement(verdict, found) for verdict, table in tables if (found := _match(table, text))), None)
 
@@ -187,6 +192,11 @@ def _reply_code(words: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _match(table: phrases.Patterns, text: str) -> str:
-    """The name of the first line of the table that the text matches, or an empty string."""
-    return next((name for name, pattern in table.items() if pattern.search(text)), "")
+@functools.lru_cache(maxsize=8_192)
+def _match(table: str, text: str) -> str:
+    """The name of the first line of the table of that name that the text matches, or an empty string.
+
+    A server says the same to all whom it refuses, and asking costs a lane more than sending a copy.
+    """
+    patterns: phrases.Patterns = getattr(phrases, table)
+    return next((name for name, pattern in patterns.items() if pattern.search(text)), "")
