@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -60,8 +61,10 @@ class ReleasesLetters(ModelAdmin):  # type: ignore[misc]  # django-unfold publis
             raise PermissionDenied
         form = Rate(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            count = letters.release(newsletter=newsletter, per_hour=form.cleaned_data["per_hour"], now=timezone.now())
-            self.message_user(request, _said(count), messages.SUCCESS)
+            released = letters.release(
+                newsletter=newsletter, per_hour=form.cleaned_data["per_hour"], now=timezone.now()
+            )
+            self.message_user(request, _said(released), messages.SUCCESS)
             return HttpResponseRedirect(reverse("admin:subscribers_newsletter_changelist"))
         count = letters.held(newsletter=newsletter)
         context = {
@@ -76,10 +79,11 @@ class ReleasesLetters(ModelAdmin):  # type: ignore[misc]  # django-unfold publis
         return render(request, page, {**self.admin_site.each_context(request), **context})
 
 
-def _said(count: int) -> str:
+def _said(released: letters.Schedule) -> str:
     sentence = ngettext(
-        "%(count)s letter leaves at the rate that you chose.",
-        "%(count)s letters leave at the rate that you chose.",
-        count,
+        "%(count)s letter leaves, at %(last)s.",
+        "%(count)s letters leave at the rate that you chose, the last of them at %(last)s.",
+        released.count,
     )
-    return sentence % {"count": count}
+    last = date_format(timezone.localtime(released.last_at), "DATETIME_FORMAT")
+    return sentence % {"count": released.count, "last": last}

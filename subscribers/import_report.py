@@ -48,6 +48,8 @@ class Report:
 
     imported: int = 0
     already_there: int = 0
+    # How many of those there already have not confirmed; an import does not do that for them.
+    unconfirmed: int = 0
     refusals: Refusals = field(default_factory=Refusals)
     # How many of the refused must not be mailed according to the file; that is kept.
     said_no: int = 0

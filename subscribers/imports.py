@@ -115,6 +115,8 @@ def open_source(
     `everybody` is what holds for all people in the file, as for a list of those who left.
     On failure: ImportRefused with a sentence that names the line and the column; OSError.
     """
+    if path.exists() and not path.is_file():
+        raise ImportRefused("The list must be a plain file, because it is read more than once.")
     try:
         table = import_files.open_table(path, encoding=encoding)
         first = next(table.records(), None)
@@ -219,6 +221,8 @@ def _take(chunk: Sequence[Row], plan: Plan, report: Report, noes: set[int], now:
     fresh = sorted(subscribers.keys() - states.keys())
     _subscribe([subscribers[key] for key in fresh], plan, now)
     report.imported += len(fresh)
+    pending = {key for key in states.keys() - reasons.keys() if states[key].state == Subscription.State.PENDING}
+    report.unconfirmed += sum(row.address.key in pending for row in chunk)
     report.refusals.add_all((row.line, reasons[row.address.key]) for row in chunk if row.address.key in reasons)
     report.already_there += sum(row.address.key not in reasons for row in chunk) - len(fresh)
 

@@ -1,10 +1,11 @@
 """Queues letters: a row in the transaction of the act that it reports, then a hint to the workers."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
 from publication import database_clock
@@ -21,6 +22,15 @@ UPDATE subscribers_letter AS letter
           FROM unnest(%s::bigint[]) AS id) AS turn
  WHERE letter.id = turn.id AND letter.state = 'held'
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How many letters leave, evenly, and when the first and the last do."""
+
+    count: int
+    first_at: datetime
+    last_at: datetime
 
 
 class BadRate(ValueError):
@@ -64,20 +74,34 @@ def held(*, newsletter: Newsletter) -> int:
     return _held(newsletter).count()
 
 
-def release(*, newsletter: Newsletter, per_hour: int, now: datetime) -> int:
-    """Let the held permission letters leave, evenly, `per_hour` of them in an hour; return how many that are.
+def schedule(*, newsletter: Newsletter, per_hour: int, now: datetime) -> Schedule:
+    """When the held permission letters would leave, `per_hour` of them in an hour. On failure: BadRate.
 
-    The oldest leave first. The 72 hours within which a letter is tried begin at its own time.
-    On failure: BadRate.
+    They come behind those that were released before and still wait, so that two releases are no faster than one.
     """
     if not 1 <= per_hour <= FASTEST:
         raise BadRate(_("Choose a rate between 1 and %(fastest)s letters an hour.") % {"fastest": FASTEST})
     now = database_clock.not_ahead(moment=now)
+    apart = timedelta(hours=1) / per_hour
+    before = Letter.objects.filter(
+        kind=Letter.Kind.PERMISSION, state=Letter.State.PENDING, attempts=0, subscriptions__newsletter=newsletter
+    ).aggregate(last=Max("due_at"))["last"]
+    first_at = max(now, before + apart) if before else now
+    count = held(newsletter=newsletter)
+    return Schedule(count=count, first_at=first_at, last_at=first_at + apart * max(count - 1, 0))
+
+
+def release(*, newsletter: Newsletter, per_hour: int, now: datetime) -> Schedule:
+    """Let the held permission letters leave, evenly; return when. The oldest leave first.
+
+    The 72 hours within which a letter is tried begin at its own time. On failure: BadRate.
+    """
     with transaction.atomic():
         waiting = list(_held(newsletter).select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+        released = schedule(newsletter=newsletter, per_hour=per_hour, now=now)
         with connection.cursor() as cursor:
-            cursor.execute(RELEASE, [now, 3600 / per_hour, waiting])
-    return len(waiting)
+            cursor.execute(RELEASE, [released.first_at, 3600 / per_hour, waiting])
+    return released
 
 
 def _held(newsletter: Newsletter) -> QuerySet[Letter]:

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(minutes=5)
 MAX_AGE = timedelta(hours=72)
 RETRY = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
+LATE = timedelta(minutes=10)  # how far the letters of a rate may lag behind before all of them are put off
 BATCH = 100
 PUMP_SECONDS = 45.0
 WAITING, ATTEMPTING = Letter.State.PENDING, Letter.State.ATTEMPTING
@@ -60,6 +61,7 @@ def pump(*, clock: Callable[[], datetime]) -> int:
     it would fail every later letter too.
     """
     deadline = time.monotonic() + PUMP_SECONDS
+    _keep_pace(clock())
     connection, tried = get_connection(), 0
     try:
         while due := _due(clock()):
@@ -84,6 +86,14 @@ def _due(now: datetime) -> list[int]:
     """Letters that people wait for come before the bulk of an import's permission letters."""
     rows = Letter.objects.filter(due_condition(now)).alias(is_bulk=Q(kind=Letter.Kind.PERMISSION))
     return list(rows.order_by("is_bulk", "due_at", "pk").values_list("pk", flat=True)[:BATCH])
+
+
+def _keep_pace(now: datetime) -> None:
+    """Put off permission letters that nobody sent in time, all by the same: they leave evenly, never as a heap."""
+    waiting = Letter.objects.filter(kind=Letter.Kind.PERMISSION, state=WAITING, attempts=0)
+    first = waiting.order_by("due_at").values_list("due_at", flat=True).first()
+    if first is not None and now - first > LATE:
+        waiting.update(due_at=F("due_at") + (now - first), created_at=F("created_at") + (now - first))
 
 
 def _claim(letter_id: int, now: datetime) -> Letter | None:

@@ -1,11 +1,12 @@
 """Every record ends in one place, with its line and its column; what was refused can be mended and sent in again."""
 
 import csv
+import os
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -13,7 +14,7 @@ from django.utils import timezone
 from mailkit import addresses
 from subscribers import imports, suppression
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Suppression
-from subscribers.tests.conftest import BOB, RITA, import_text
+from subscribers.tests.conftest import BOB, RITA, ask, import_text
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +53,25 @@ def test_the_same_reader_twice_is_in_one_place_each_time(newsletter: Newsletter)
         (4, imports.SUPPRESSED),
     ]
     assert report.lines == 4
+
+
+def test_who_is_there_without_having_confirmed_is_counted_and_not_confirmed(
+    newsletter: Newsletter, tmp_path: Path
+) -> None:
+    ask(RITA, newsletter)
+    path = tmp_path / "readers.csv"
+    path.write_text(f"email\n{RITA}\n{BOB}\n", encoding="utf-8")
+    said = run_command(newsletter, path)
+
+    assert "1 imported (confirmed), 1 there already, 0 refused." in said
+    assert "1 of those there already have not confirmed yet" in said
+
+
+def test_a_list_from_a_pipe_is_refused_because_it_can_be_read_once_only(newsletter: Newsletter, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(CommandError, match="must be a plain file"):
+        run_command(newsletter, pipe)
 
 
 def test_what_could_not_be_divided_into_cells_is_handed_back_too(newsletter: Newsletter, tmp_path: Path) -> None:

@@ -29,10 +29,37 @@ def test_nothing_leaves_before_it_is_released(imported: Newsletter) -> None:
 
 
 def test_letters_leave_evenly_at_the_rate_that_was_chosen(imported: Newsletter, now: datetime) -> None:
-    assert letters.release(newsletter=imported, per_hour=60, now=now) == 12
+    assert letters.release(newsletter=imported, per_hour=60, now=now).count == 12
 
     due = list(Letter.objects.order_by("pk").values_list("state", "due_at"))
     assert due == [("pending", now + timedelta(minutes=number)) for number in range(12)]
+
+
+def test_a_second_release_comes_behind_the_first(imported: Newsletter, now: datetime) -> None:
+    letters.release(newsletter=imported, per_hour=60, now=now)
+    import_text("email\nlate1@reader.org\nlate2@reader.org\n", imported, basis="")
+    released = letters.release(newsletter=imported, per_hour=30, now=now)
+
+    assert (released.first_at, released.last_at) == (now + timedelta(minutes=13), now + timedelta(minutes=15))
+    assert Letter.objects.filter(due_at__lte=now + timedelta(minutes=5)).count() == 6
+
+
+def test_after_a_pause_of_the_workers_the_letters_leave_no_faster(imported: Newsletter, now: datetime) -> None:
+    letters.release(newsletter=imported, per_hour=60, now=now)
+    later = now + timedelta(hours=5)
+
+    assert posting.pump(clock=lambda: later) == 1
+    assert posting.pump(clock=lambda: later + timedelta(minutes=2)) == 2
+    last = Letter.objects.order_by("pk").last()
+    assert last is not None
+    assert last.due_at - last.created_at == timedelta(0)
+    assert last.due_at == later + timedelta(minutes=11)
+
+
+def test_a_small_delay_is_made_up_for(imported: Newsletter, now: datetime) -> None:
+    letters.release(newsletter=imported, per_hour=60, now=now)
+
+    assert posting.pump(clock=lambda: now + timedelta(minutes=3)) == 4
 
 
 def test_the_last_of_many_days_is_still_tried(imported: Newsletter, now: datetime) -> None:

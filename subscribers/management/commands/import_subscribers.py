@@ -112,6 +112,10 @@ class Command(BaseCommand):
             f"{report.imported} {would} ({became}), {report.already_there} there already, "
             f"{len(report.refusals)} refused."
         )
+        if report.unconfirmed:
+            self.stdout.write(
+                f"{report.unconfirmed} of those there already have not confirmed yet; an import leaves that to them."
+            )
         if report.said_no:
             kept = "would be kept" if dry_run else "is kept"
             self.stdout.write(f"{report.said_no} of those refused said no or must not be mailed; that {kept}.")

@@ -1,6 +1,5 @@
 """manage.py release_letters: ask imported readers for their permission, at a rate."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -31,16 +30,17 @@ class Command(BaseCommand):
         newsletter = Newsletter.objects.filter(slug=options["newsletter"]).first()
         if newsletter is None:
             raise CommandError("There is no newsletter with that slug.")
-        now, rate, count = timezone.now(), options["per_hour"], letters.held(newsletter=newsletter)
-        if options["yes"]:
-            try:
-                count = letters.release(newsletter=newsletter, per_hour=rate, now=now)
-            except letters.BadRate as fault:
-                raise CommandError(str(fault)) from fault
+        act, rate = letters.release if options["yes"] else letters.schedule, options["per_hour"]
+        try:
+            planned = act(newsletter=newsletter, per_hour=rate, now=timezone.now())
+        except letters.BadRate as fault:
+            raise CommandError(str(fault)) from fault
         verb = "get" if options["yes"] else "would get"
-        self.stdout.write(f"{count} readers of {newsletter.name} {verb} a letter that asks for their permission.")
-        if count:
-            last = now + timedelta(hours=(count - 1) / max(rate, 1))
-            self.stdout.write(f"{rate} leave in an hour, the last at {last:%Y-%m-%d %H:%M} UTC.")
-        if count and not options["yes"]:
+        self.stdout.write(
+            f"{planned.count} readers of {newsletter.name} {verb} a letter that asks for their permission."
+        )
+        if planned.count:
+            first, last = (f"{moment:%Y-%m-%d %H:%M} UTC" for moment in (planned.first_at, planned.last_at))
+            self.stdout.write(f"{rate} leave in an hour, the first at {first} and the last at {last}.")
+        if planned.count and not options["yes"]:
             self.stdout.write("Add --yes to release them.")
