@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django import forms
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -71,6 +72,7 @@ class ReleasesLetters(ModelAdmin):  # type: ignore[misc]  # django-unfold publis
             "title": _("Ask for permission: %(newsletter)s") % {"newsletter": newsletter.name},
             "form": form,
             "count": count,
+            "newsletter": newsletter,
             "hours": round(timedelta(hours=count / letters.USUAL).total_seconds() / 3600),
             "usual": letters.USUAL,
             "opts": self.opts,
@@ -81,9 +83,10 @@ class ReleasesLetters(ModelAdmin):  # type: ignore[misc]  # django-unfold publis
 
 def _said(released: letters.Schedule) -> str:
     sentence = ngettext(
-        "%(count)s letter leaves, at %(last)s.",
-        "%(count)s letters leave at the rate that you chose, the last of them at %(last)s.",
+        "%(count)s letter leaves. Time: %(last)s",
+        "%(count)s letters leave at the rate that you chose. Time of the last one: %(last)s",
         released.count,
     )
-    last = date_format(timezone.localtime(released.last_at), "DATETIME_FORMAT")
-    return sentence % {"count": released.count, "last": last}
+    last = timezone.localtime(released.last_at)
+    shown = f"{date_format(last, 'DATETIME_FORMAT')} {last.tzname()}"
+    return sentence % {"count": intcomma(released.count), "last": shown}

@@ -76,6 +76,12 @@ class Columns:
         """The reader's name, from one column or from several."""
         return " ".join(filter(None, (cells[place].strip() for place in self.names if place < len(cells))))
 
+    def check(self, cells: Sequence[str]) -> None:
+        """Whether every status of the row is understood. On failure: UnknownValue."""
+        for place, meaning in self.statuses.items():
+            if meaning.of(cells[place] if place < len(cells) else "") is None:
+                raise self._unknown(place, cells[place])
+
     def verdict(self, cells: Sequence[str]) -> Verdict:
         """The gravest answer of the row's columns, since the last time that one of them names.
 
@@ -88,16 +94,20 @@ class Columns:
         return replace(gravest, since=max((verdict.since for verdict in given if verdict.since), default=None))
 
     def _one(self, place: int, value: str) -> Verdict:
-        column, value = self.header[place], " ".join(value.split())
+        value = " ".join(value.split())
         answer = self.statuses[place].of(value)
         if answer is None:
-            shown = "an address" if "@" in value else f"“{value[:40]}”"
-            raise UnknownValue(
-                f"The column “{column}” holds {shown}, which is not known to mean subscribed or not. "
-                "Replace it by a word such as subscribed or unsubscribed, or remove those rows; "
-                f'if the column speaks of something else: --ignore-column "{column}".'
-            )
-        return Verdict(answer, column, value[:40], _time(value) if answer is not Answer.YES else None)
+            raise self._unknown(place, value)
+        return Verdict(answer, self.header[place], value[:40], _time(value) if answer is not Answer.YES else None)
+
+    def _unknown(self, place: int, value: str) -> UnknownValue:
+        column = self.header[place]
+        shown = "an address" if "@" in value else f"“{' '.join(value.split())[:40]}”"
+        return UnknownValue(
+            f"The column “{column}” holds {shown}, which is not known to mean subscribed or not. "
+            "Replace it by a word such as subscribed or unsubscribed, or remove those rows; "
+            f'if the column speaks of something else: --ignore-column "{column}".'
+        )
 
 
 def recognise(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from django.db import transaction
+from django.db import reset_queries, transaction
 
 from mailkit import addresses
 from subscribers import (
@@ -147,7 +147,7 @@ def run(
     transaction of its own, so a crash loses at most the chunk at hand. `dry_run` keeps nothing.
     """
     report, noes = Report(), set[int]()
-    for chunk in _chunks(row for row in _rows(source, report) if row.verdict.answer is not Answer.YES):
+    for chunk in _chunks(_rows(source, report, yes=False)):
         with transaction.atomic():
             reasons = import_refusals.take(chunk, plan.newsletter, source=plan.source, now=now)
             transaction.set_rollback(dry_run)
@@ -155,7 +155,7 @@ def run(
         report.refusals.add_all((row.line, reasons[row.address.key]) for row in chunk)
         report.said_no += len(chunk)
         on_progress(report)
-    for chunk in _chunks(row for row in _rows(source) if row.verdict.answer is Answer.YES):
+    for chunk in _chunks(_rows(source, report, yes=True)):
         with transaction.atomic():
             _take(chunk, plan, report, noes, now)
             transaction.set_rollback(dry_run)
@@ -168,22 +168,23 @@ def _check(source: Source) -> None:
         if number > MAX_ROWS:
             raise ImportRefused(f"The file has more than {MAX_ROWS:,} rows. Divide it into parts.")
         try:
-            source.columns.verdict(record.cells)
+            source.columns.check(record.cells)
         except import_columns.UnknownValue as fault:
             raise ImportRefused(f"Line {record.line}: {fault} Nothing was imported.") from None
 
 
-def _rows(source: Source, report: Report | None = None) -> Iterator[Row]:
-    """The readable records; every other one goes into the report, if there is one."""
+def _rows(source: Source, report: Report, *, yes: bool) -> Iterator[Row]:
+    """The rows that say yes, or all others; those of them that cannot be read go into the report."""
     for record in source.records():
         try:
-            yield _row(record, source.columns)
-        except (ValueError, addresses.InvalidAddress) as reason:
-            if report is not None:
-                report.refusals.add(record.line, str(reason))
+            verdict = source.columns.verdict(record.cells)
+            if (verdict.answer is Answer.YES and not record.fault) == yes:
+                yield _row(record, source.columns, verdict)
+        except ValueError as reason:
+            report.refusals.add(record.line, str(reason))
 
 
-def _row(record: import_files.Record, columns: Columns) -> Row:
+def _row(record: import_files.Record, columns: Columns, verdict: Verdict) -> Row:
     """One row. On failure: ValueError, whose text is the reason for the report."""
     if record.fault:
         raise ValueError(record.fault)
@@ -195,7 +196,6 @@ def _row(record: import_files.Record, columns: Columns) -> Row:
         raise ValueError(f"Column “{columns.header[columns.address]}”: {fault}") from None
     if address.domain == DELETION_DOMAIN:
         raise ValueError(ASKED_TO_BE_DELETED)
-    verdict = columns.verdict(record.cells)
     name = columns.name(record.cells)
     if verdict.answer is Answer.YES and (wrong := import_names.fault(name)):
         raise ValueError(f"Column “{columns.header[columns.names[0]]}”: {wrong}")
@@ -205,6 +205,8 @@ def _row(record: import_files.Record, columns: Columns) -> Row:
 def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
     while chunk := list(itertools.islice(rows, CHUNK)):
         yield chunk
+        # With DEBUG, Django would keep every statement of a million rows in memory.
+        reset_queries()
 
 
 def _take(chunk: Sequence[Row], plan: Plan, report: Report, noes: set[int], now: datetime) -> None:

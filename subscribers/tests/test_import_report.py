@@ -4,6 +4,7 @@ import csv
 import os
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -134,6 +135,16 @@ def test_a_line_without_end_costs_itself_and_little_memory(newsletter: Newslette
 
     assert {refused.line for refused in report.refused} == {2}
     assert Subscriber.objects.get().address == BOB
+
+
+def test_a_long_list_leaves_no_statements_behind_in_development(
+    newsletter: Newsletter, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DEBUG = True
+    monkeypatch.setattr(imports, "CHUNK", 5)
+    import_text("email\n" + "".join(f"r{number}@reader.org\n" for number in range(50)), newsletter)
+
+    assert len(connection.queries) < 5
 
 
 def test_several_addresses_in_one_line_are_not_lost(newsletter: Newsletter) -> None:

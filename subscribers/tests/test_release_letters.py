@@ -106,7 +106,7 @@ def test_an_editor_sees_the_count_and_the_rate_and_releases_by_a_button(imported
     address = f"/admin/subscribers/newsletter/{imported.pk}/release/"
     assert "12 readers to ask" in client.get("/admin/subscribers/newsletter/").content.decode()
     page = client.get(address).content.decode()
-    assert "12 imported readers" in page
+    assert "12 imported readers of Tech News" in page
     assert 'value="500"' in page
     assert letters.held(newsletter=imported) == 12
 
