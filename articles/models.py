@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from articles.picture_model import Picture
 from mailkit import message
+from publication import fields
 
 # PostgreSQL refuses a search vector above 1 MB; this much of a text stays below it in any script.
 SEARCHED_CHARACTERS = 200_000
@@ -25,9 +26,9 @@ SEARCH_LANGUAGE = "english"
 class Section(models.Model):
     """A desk, such as News: the part of the paper a story stands in."""
 
-    name = models.CharField(max_length=80, unique=True, help_text="Shown in the navigation.")
-    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /sections/…/.")
-    description = models.CharField(max_length=300, blank=True, help_text="One sentence for readers and search engines.")
+    name = fields.CharField(max_length=80, unique=True, help_text="Shown in the navigation.")
+    slug = fields.SlugField(max_length=80, unique=True, help_text="The address: /sections/…/.")
+    description = fields.CharField(max_length=300, blank=True, help_text="One sentence for readers and search engines.")
     position = models.PositiveSmallIntegerField(default=0, help_text="Order in the navigation, smallest first.")
 
     class Meta:
@@ -43,8 +44,8 @@ class Section(models.Model):
 class Tag(models.Model):
     """A free label that joins stories across sections."""
 
-    name = models.CharField(max_length=80, unique=True)
-    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /tags/…/.")
+    name = fields.CharField(max_length=80, unique=True)
+    slug = fields.SlugField(max_length=80, unique=True, help_text="The address: /tags/…/.")
 
     class Meta:
         ordering = ["name"]
@@ -59,10 +60,10 @@ class Tag(models.Model):
 class Author(models.Model):
     """A byline."""
 
-    name = models.CharField(max_length=120, help_text="As it stands under the headline.")
-    slug = models.SlugField(max_length=120, unique=True, help_text="The address: /authors/…/.")
-    role = models.CharField(max_length=120, blank=True, help_text="Such as “Markets editor”.")
-    biography = models.TextField(max_length=2000, blank=True, help_text="Two or three sentences. Plain text.")
+    name = fields.CharField(max_length=120, help_text="As it stands under the headline.")
+    slug = fields.SlugField(max_length=120, unique=True, help_text="The address: /authors/…/.")
+    role = fields.CharField(max_length=120, blank=True, help_text="Such as “Markets editor”.")
+    biography = fields.TextField(max_length=2000, blank=True, help_text="Two or three sentences. Plain text.")
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         null=True,
@@ -162,27 +163,27 @@ class Article(models.Model):
         PUBLISHED = "published", "Published"
         WITHDRAWN = "withdrawn", "Withdrawn"
 
-    headline = models.CharField(
+    headline = fields.CharField(
         max_length=200,
         validators=[message.validate_header_text],
         help_text="What happened, in one line. It may become the subject of a mail.",
     )
-    slug = models.SlugField(
+    slug = fields.SlugField(
         max_length=200,
         unique=True,
         help_text="The address: /articles/…/. When you change it, the old one leads here.",
     )
-    standfirst = models.TextField(
+    standfirst = fields.TextField(
         max_length=500,
         blank=True,
         help_text="One or two sentences under the headline. Digests and search results show them.",
     )
-    body_markdown = models.TextField(
+    body_markdown = fields.TextField(
         "text", blank=True, help_text="Markdown: **bold**, *italic*, [words](https://link), ## Heading."
     )
-    body_html = models.TextField(blank=True, editable=False)
-    body_text = models.TextField(blank=True, editable=False)
-    body_sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    body_html = fields.TextField(blank=True, editable=False)
+    body_text = fields.TextField(blank=True, editable=False)
+    body_sha256 = fields.CharField(max_length=64, blank=True, editable=False)
     section = models.ForeignKey(Section, on_delete=models.PROTECT, related_name="articles")
     tags = models.ManyToManyField(Tag, blank=True, related_name="articles")
     authors = models.ManyToManyField(Author, through="Byline", related_name="articles")
@@ -194,7 +195,7 @@ class Article(models.Model):
         related_name="articles",
         help_text="Stands above the text and on cards.",
     )
-    state = models.CharField(max_length=12, choices=State.choices, default=State.DRAFT, editable=False)
+    state = fields.CharField(max_length=12, choices=State.choices, default=State.DRAFT, editable=False)
     publish_at = models.DateTimeField(
         null=True, blank=True, help_text="For scheduling: the hour at which the clock publishes it."
     )
@@ -208,7 +209,7 @@ class Article(models.Model):
     # When a story that was withdrawn came back; a digest that missed it meanwhile is made up for.
     republished_at = models.DateTimeField(null=True, blank=True, editable=False)
     withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
-    withdrawal_reason = models.CharField(max_length=300, blank=True, editable=False)
+    withdrawal_reason = fields.CharField(max_length=300, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
     search_vector = models.GeneratedField(
@@ -297,7 +298,7 @@ class Revision(models.Model):
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
     snapshot = models.JSONField()
-    note = models.CharField(max_length=200, blank=True)
+    note = fields.CharField(max_length=200, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -315,7 +316,7 @@ class Correction(models.Model):
     """A dated note of what was corrected, shown with the story."""
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="corrections")
-    text = models.TextField(max_length=1000, help_text="What was wrong, and what is right.")
+    text = fields.TextField(max_length=1000, help_text="What was wrong, and what is right.")
     corrected_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
@@ -331,7 +332,7 @@ class Correction(models.Model):
 class SlugRedirect(models.Model):
     """An address that a story once had."""
 
-    slug = models.SlugField(max_length=200, unique=True)
+    slug = fields.SlugField(max_length=200, unique=True)
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="redirects")
     created_at = models.DateTimeField(default=timezone.now)
 

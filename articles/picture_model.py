@@ -4,6 +4,7 @@ from django.core.files.storage import default_storage
 from django.db import models
 
 from articles import captions
+from publication import fields
 
 
 class Picture(models.Model):
@@ -13,13 +14,13 @@ class Picture(models.Model):
     file = models.FileField(
         "picture", upload_to="images/", help_text="JPEG, PNG, WebP or GIF, at most 10 MB and 40 megapixels."
     )
-    alt = models.CharField(
+    alt = fields.CharField(
         "alternative text",
         max_length=300,
         help_text="Say what the picture shows, for readers who cannot see it.",
     )
-    caption = models.CharField(max_length=400, blank=True, help_text="The line under the picture.")
-    credit = models.CharField(
+    caption = fields.CharField(max_length=400, blank=True, help_text="The line under the picture.")
+    credit = fields.CharField(
         max_length=200, blank=True, help_text="Photographer and agency, such as “Jane Roe/Agency”."
     )
     width = models.PositiveIntegerField(default=0, editable=False)

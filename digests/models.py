@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from articles.models import Article
 from mailkit import message
+from publication import fields
 from subscribers.models import Cadence, Newsletter, Subscriber, Subscription, SubscriptionQuerySet
 
 PUBLIC = Article.State.PUBLISHED
@@ -61,31 +62,31 @@ class Issue(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="issues")
-    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.LETTER, editable=False)
-    cadence = models.CharField(max_length=8, choices=Cadence.choices, blank=True, editable=False)
+    kind = fields.CharField(max_length=8, choices=Kind.choices, default=Kind.LETTER, editable=False)
+    cadence = fields.CharField(max_length=8, choices=Cadence.choices, blank=True, editable=False)
     # Which run of the clock this is: 2026-11-22, 2026-W47, article-17; empty for letters.
-    period_key = models.CharField(max_length=40, blank=True, editable=False)
+    period_key = fields.CharField(max_length=40, blank=True, editable=False)
     # Its place in the archive, given when it is frozen.
     number = models.PositiveIntegerField(null=True, blank=True, editable=False)
     window_start = models.DateTimeField(null=True, blank=True, editable=False)
     window_end = models.DateTimeField(null=True, blank=True, editable=False)
-    subject = models.CharField(
+    subject = fields.CharField(
         max_length=200,
         blank=True,
         validators=[message.validate_header_text],
         help_text="Empty: the headline of the first story.",
     )
-    preheader = models.CharField(
+    preheader = fields.CharField(
         max_length=200,
         blank=True,
         validators=[message.validate_header_text],
         help_text="The line that inboxes show after the subject. Empty: the next headlines.",
     )
-    introduction = models.TextField(
+    introduction = fields.TextField(
         blank=True, help_text="Markdown. Stands above the stories; in a letter it is the whole text."
     )
-    state = models.CharField(max_length=20, choices=State.choices, default=State.DRAFT, editable=False)
-    state_reason = models.CharField(max_length=300, blank=True, editable=False)
+    state = fields.CharField(max_length=20, choices=State.choices, default=State.DRAFT, editable=False)
+    state_reason = fields.CharField(max_length=300, blank=True, editable=False)
     scheduled_for = models.DateTimeField(
         null=True, blank=True, help_text="When it leaves once approved. Empty: at once."
     )
@@ -190,10 +191,10 @@ class IssueItem(models.Model):
     article = models.ForeignKey(Article, on_delete=models.PROTECT, related_name="issue_items")
     position = models.PositiveIntegerField(default=0)
     included = models.BooleanField(default=True, help_text="Untick to leave this story out.")
-    headline = models.CharField(
+    headline = fields.CharField(
         max_length=200, blank=True, help_text="Only for this issue. Empty: the story's headline."
     )
-    summary = models.TextField(
+    summary = fields.TextField(
         max_length=500, blank=True, help_text="Only for this issue. Empty: the story's standfirst."
     )
 
@@ -217,16 +218,16 @@ class Snapshot(models.Model):
     """
 
     issue = models.OneToOneField(Issue, on_delete=models.CASCADE, related_name="snapshot")
-    subject = models.CharField(max_length=200)
-    preheader = models.CharField(max_length=200, blank=True)
-    html = models.TextField()
-    text = models.TextField()
+    subject = fields.CharField(max_length=200)
+    preheader = fields.CharField(max_length=200, blank=True)
+    html = fields.TextField()
+    text = fields.TextField()
     headers = models.JSONField()
     compiled = models.JSONField()
     audience_rule = models.JSONField()
     # Which parts the hash covers (`freezing.FORMATS`).
     format = models.PositiveSmallIntegerField(default=1)
-    sha256 = models.CharField(max_length=64)
+    sha256 = fields.CharField(max_length=64)
     frozen_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:
@@ -266,8 +267,8 @@ class Delivery(models.Model):
     subscriber = models.ForeignKey(
         Subscriber, null=True, on_delete=models.SET_NULL, related_name="deliveries", db_constraint=False
     )
-    state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)
-    reason = models.CharField(max_length=200, blank=True)
+    state = fields.CharField(max_length=16, choices=State.choices, default=State.PENDING)
+    reason = fields.CharField(max_length=200, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     render_failures = models.PositiveSmallIntegerField(default=0)
     # Drawn from the sequence digests_fence at each claim: who holds an older one can settle nothing.
@@ -276,7 +277,7 @@ class Delivery(models.Model):
     due_at = models.DateTimeField(null=True, blank=True)
     attempted_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
-    remote_id = models.CharField(max_length=200, blank=True)
+    remote_id = fields.CharField(max_length=200, blank=True)
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -336,22 +337,22 @@ class DeliveryEvent(models.Model):
         OPEN = "open", "Open"
         CLICK = "click", "Click"
 
-    provider = models.CharField(max_length=40)
-    event_id = models.CharField(max_length=200)
-    kind = models.CharField(max_length=12, choices=Kind.choices)
+    provider = fields.CharField(max_length=40)
+    event_id = fields.CharField(max_length=200)
+    kind = fields.CharField(max_length=12, choices=Kind.choices)
     delivery_uuid = models.UUIDField(null=True, blank=True)
     delivery = models.ForeignKey(Delivery, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
     # Set once the copy is known. A click of a reader who did not agree to tracking has only this.
     issue = models.ForeignKey(Issue, null=True, blank=True, on_delete=models.CASCADE, related_name="events")
     # What finds the copy later, while the event is parked: the provider's message id and the
     # keyed hash of the mailbox, which is emptied when the event is settled.
-    remote_id = models.CharField(max_length=200, blank=True)
-    address_hash = models.CharField(max_length=64, blank=True)
+    remote_id = fields.CharField(max_length=200, blank=True)
+    address_hash = fields.CharField(max_length=64, blank=True)
     # A bounce that says the mailbox is not there, rather than something about us or our mail.
     about_mailbox = models.BooleanField(default=False)
     # A bounce after which nobody tries this copy again; a mere delay is not one.
     gave_up = models.BooleanField(default=False)
-    description = models.CharField(max_length=300, blank=True)
+    description = fields.CharField(max_length=300, blank=True)
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField(default=timezone.now)
     # When it is looked at (again), until it is settled.

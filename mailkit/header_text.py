@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 
 FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 BIDI_CONTROLS = frozenset(map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
+# Embeddings (LRE, RLE) end with PDF, isolates (LRI, RLI, FSI) with PDI.
+_CLOSED_BY = {"\u202a": "\u202c", "\u202b": "\u202c", "\u2066": "\u2069", "\u2067": "\u2069", "\u2068": "\u2069"}
 
 
 class UnsafeHeaderText(ValueError):
@@ -20,21 +22,22 @@ class UnsafeHeaderText(ValueError):
 def check_header_text(value: str) -> None:
     """Return when `value` may stand in a mail header; otherwise raise UnsafeHeaderText.
 
-    Refused: every control character (Cc), line and paragraph separators (Zl, Zp),
-    lone surrogates (Cs) and the controls that reorder text (U+202A-202E, U+2066-2069).
-    The sentence names the character and its place, and never repeats the text.
+    Refused: every control character (Cc), line and paragraph separators (Zl, Zp), lone surrogates (Cs),
+    and of the controls that reorder text (U+202A-202E, U+2066-2069) the overrides, which turn words round,
+    and those that are not closed within the text, or close nothing. A Latin name within an Arabic headline
+    has them in pairs. The sentence names the character and its place, and never repeats the text.
     """
-    for position, character in enumerate(value, start=1):
-        if _is_unsafe(character):
-            raise UnsafeHeaderText(
-                f"Character {position} is invisible (U+{ord(character):04X}) and cannot be part of a mail's header. "
-                "Delete it; if the text was pasted, type that spot again."
-            )
+    if unsafe := _unsafe(value):
+        raise UnsafeHeaderText(
+            f"Character {unsafe[0] + 1} is invisible (U+{ord(value[unsafe[0]]):04X}) and cannot be part of a mail's "
+            "header. Delete it; if the text was pasted, type that spot again."
+        )
 
 
 def without_unsafe(value: str) -> str:
     """The text without the characters that `check_header_text` refuses, for a line that nobody typed as one."""
-    return "".join(character for character in value if not _is_unsafe(character))
+    unsafe = set(_unsafe(value))
+    return "".join(character for index, character in enumerate(value) if index not in unsafe)
 
 
 def validate_header_text(value: str) -> None:
@@ -45,5 +48,24 @@ def validate_header_text(value: str) -> None:
         raise ValidationError(str(error), code="unsafe_header_text") from error
 
 
-def _is_unsafe(character: str) -> bool:
-    return unicodedata.category(character) in FORBIDDEN_CATEGORIES or character in BIDI_CONTROLS
+def _unsafe(value: str) -> list[int]:
+    """Where the characters stand that are refused."""
+    if value.isascii() and value.isprintable():
+        return []
+    found = [index for index, character in enumerate(value) if unicodedata.category(character) in FORBIDDEN_CATEGORIES]
+    return sorted(found + _unpaired(value))
+
+
+def _unpaired(value: str) -> list[int]:
+    """Where controls of direction stand that would reach beyond the text, or beyond their place in it."""
+    found: list[int] = []
+    unclosed: list[tuple[int, str]] = []
+    for index, character in enumerate(value):
+        if character in _CLOSED_BY:
+            unclosed.append((index, _CLOSED_BY[character]))
+        elif character in BIDI_CONTROLS:
+            if unclosed and unclosed[-1][1] == character:
+                unclosed.pop()
+            else:
+                found.append(index)
+    return found + [index for index, _ in unclosed]

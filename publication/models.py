@@ -10,6 +10,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from mailkit import message
+from publication import fields
 
 THE_ROW = 1
 
@@ -35,21 +36,21 @@ class PublicationManager(models.Manager["Publication"]):
 class Publication(models.Model):
     """The house itself: its name, owner, address and look."""
 
-    name = models.CharField(
+    name = fields.CharField(
         max_length=120,
         default="Our publication",
         validators=[message.validate_header_text],
         help_text="Stands in the masthead of every page and every mail.",
     )
-    owner = models.CharField(
+    owner = fields.CharField(
         max_length=120,
         blank=True,
         help_text="The company or person who publishes, as readers should see it.",
     )
-    strapline = models.CharField(
+    strapline = fields.CharField(
         max_length=200, blank=True, help_text="One line under the name. Say what readers get here."
     )
-    postal_address = models.TextField(
+    postal_address = fields.TextField(
         max_length=500,
         default="Postal address not set",
         help_text="The law asks for it at the foot of every newsletter. One line per line.",
@@ -59,31 +60,31 @@ class Publication(models.Model):
         blank=True,
         help_text="PNG, JPEG or WebP, at least 400 pixels wide. Shown beside the name.",
     )
-    accent_colour = models.CharField(
+    accent_colour = fields.CharField(
         max_length=7,
         default="#9b1c1c",
         validators=[validate_colour],
         help_text="Links and buttons. Choose a colour that is readable on white.",
     )
-    ink_colour = models.CharField(
+    ink_colour = fields.CharField(
         max_length=7, default="#1c1917", validators=[validate_colour], help_text="Headlines and text."
     )
-    sender_name = models.CharField(
+    sender_name = fields.CharField(
         max_length=120,
         blank=True,
         validators=[message.validate_header_text],
         help_text="Who a mail comes from. Empty: the publication's name.",
     )
-    sender_address = models.EmailField(
+    sender_address = fields.EmailField(
         default="news@localhost.localdomain",
         help_text="The From address of every mail. Its domain needs SPF, DKIM and DMARC.",
     )
-    reply_to = models.EmailField(blank=True, help_text="Where answers go. Empty: answers go to the sender's address.")
-    contact_address = models.EmailField(blank=True, help_text="Shown to readers who want to reach a person.")
-    language = models.CharField(
+    reply_to = fields.EmailField(blank=True, help_text="Where answers go. Empty: answers go to the sender's address.")
+    contact_address = fields.EmailField(blank=True, help_text="Shown to readers who want to reach a person.")
+    language = fields.CharField(
         max_length=12, default="en", help_text="Language of the pages and mails, such as en or ky."
     )
-    time_zone = models.CharField(
+    time_zone = fields.CharField(
         max_length=64,
         default="UTC",
         validators=[validate_time_zone],

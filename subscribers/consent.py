@@ -20,7 +20,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from mailkit import addresses
+from mailkit import addresses, characters
 from subscribers import legal, suppression
 from subscribers.models import ConsentEvent, ConsentOrigin, LegalVersion, Newsletter, Subscriber, Subscription
 
@@ -235,15 +235,16 @@ def evidence(address: str) -> dict[str, Any]:
 
 def _shown(evidence: Evidence, now: datetime) -> dict[str, Any]:
     """The facts that all acts of one moment share, cut to what the columns hold."""
-    form_text = _clean(evidence.form_text)
+    # As the columns store it: what is sealed is what will be read.
+    form_text = characters.text(evidence.form_text)
     return {
         "documents": [document_facts(version) for version in evidence.versions],
         "form_text": form_text,
         "form_text_sha256": _sha256(form_text),
-        "form_url": _clean(evidence.form_url)[:500],
-        "locale": _clean(evidence.locale)[:12],
-        "source": evidence.source[:40],
-        "basis": _clean(evidence.basis)[:500],
+        "form_url": characters.line(evidence.form_url)[:500],
+        "locale": characters.line(evidence.locale)[:12],
+        "source": characters.line(evidence.source)[:40],
+        "basis": characters.line(evidence.basis)[:500],
         "user_agent_sha256": _sha256(evidence.user_agent),
         "occurred_at": now,
     }
@@ -263,7 +264,7 @@ def _named(act: Act) -> dict[str, Any]:
         "cadence": str(act.cadence),
     }
     if act.basis:
-        facts["basis"] = _clean(act.basis)[:500]
+        facts["basis"] = characters.line(act.basis)[:500]
     if act.agreed is not None:
         facts |= {name: getattr(act.agreed, name) for name in ("documents", "form_text", "form_text_sha256")}
     return facts
@@ -281,11 +282,6 @@ def _lock_and_read_head() -> str:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
     # A second statement: under READ COMMITTED it sees what the holder before us committed.
     return ConsentEvent.objects.order_by("-pk").values_list("hash", flat=True).first() or GENESIS
-
-
-def _clean(text: str) -> str:
-    """PostgreSQL keeps no NUL, and a lone surrogate has no bytes."""
-    return text.replace("\x00", "").encode(errors="replace").decode()
 
 
 def _sha256(text: str) -> str:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mailkit import message
+from publication import fields
 from subscribers.newsletters import Cadence as Cadence
 from subscribers.newsletters import CadenceOffer as CadenceOffer
 from subscribers.newsletters import Newsletter as Newsletter
@@ -26,9 +27,9 @@ class LegalDocument(models.Model):
         PRIVACY = "privacy", "Privacy policy"
         OTHER = "other", "Other"
 
-    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.OTHER)
-    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /legal/<slug>/.")
-    title = models.CharField(max_length=120)
+    kind = fields.CharField(max_length=8, choices=Kind.choices, default=Kind.OTHER)
+    slug = fields.SlugField(max_length=80, unique=True, help_text="The address: /legal/<slug>/.")
+    title = fields.CharField(max_length=120)
     position = models.PositiveSmallIntegerField(default=0, help_text="Order at the foot of the pages.")
 
     class Meta:
@@ -49,10 +50,10 @@ class LegalVersion(models.Model):
 
     document = models.ForeignKey(LegalDocument, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField(editable=False)
-    body_markdown = models.TextField("text", help_text="Markdown.")
-    body_html = models.TextField(editable=False, blank=True)
-    sha256 = models.CharField(max_length=64, editable=False, blank=True)
-    change_note = models.CharField(
+    body_markdown = fields.TextField("text", help_text="Markdown.")
+    body_html = fields.TextField(editable=False, blank=True)
+    sha256 = fields.CharField(max_length=64, editable=False, blank=True)
+    change_note = fields.CharField(
         max_length=300, blank=True, help_text="What changed since the version before, for readers."
     )
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -79,11 +80,11 @@ class Subscriber(models.Model):
     """One mailbox. Erasing a person deletes the row; what must stay is keyed by `address_hash`."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    address = models.CharField(max_length=254)
-    address_key = models.CharField(max_length=254, unique=True, editable=False)
-    address_hash = models.CharField(max_length=64, db_index=True, editable=False)
-    name = models.CharField(max_length=120, blank=True, validators=[message.validate_header_text])
-    locale = models.CharField(max_length=12, blank=True)
+    address = fields.CharField(max_length=254)
+    address_key = fields.CharField(max_length=254, unique=True, editable=False)
+    address_hash = fields.CharField(max_length=64, db_index=True, editable=False)
+    name = fields.CharField(max_length=120, blank=True, validators=[message.validate_header_text])
+    locale = fields.CharField(max_length=12, blank=True)
     token_version = models.PositiveIntegerField(default=1, editable=False)
     tracking_consent = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -110,25 +111,25 @@ class ConsentEvent(models.Model):
         TRACKING_WITHDRAWN = "tracking_withdrawn", "Tracking withdrawn"
         ERASED = "erased", "Erased"
 
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = fields.CharField(max_length=20, choices=Kind.choices)
     subscriber_uuid = models.UUIDField(db_index=True)
-    address_hash = models.CharField(max_length=64, db_index=True)
-    newsletter_slug = models.CharField(max_length=80, blank=True)
-    cadence = models.CharField(max_length=8, blank=True)
+    address_hash = fields.CharField(max_length=64, db_index=True)
+    newsletter_slug = fields.CharField(max_length=80, blank=True)
+    cadence = fields.CharField(max_length=8, blank=True)
     documents = models.JSONField(default=list, help_text="[{document, version, sha256}]: the texts that were shown.")
-    form_text = models.TextField(blank=True, help_text="The words beside the box, as they were shown.")
-    form_text_sha256 = models.CharField(max_length=64, blank=True)
-    form_url = models.CharField(max_length=500, blank=True)
-    locale = models.CharField(max_length=12, blank=True)
-    source = models.CharField(max_length=40, blank=True, help_text="Which door: form, one_click, import...")
-    basis = models.CharField(max_length=500, blank=True, help_text="For imports: where they consented.")
-    user_agent_sha256 = models.CharField(max_length=64, blank=True)
+    form_text = fields.TextField(blank=True, help_text="The words beside the box, as they were shown.")
+    form_text_sha256 = fields.CharField(max_length=64, blank=True)
+    form_url = fields.CharField(max_length=500, blank=True)
+    locale = fields.CharField(max_length=12, blank=True)
+    source = fields.CharField(max_length=40, blank=True, help_text="Which door: form, one_click, import...")
+    basis = fields.CharField(max_length=500, blank=True, help_text="For imports: where they consented.")
+    user_agent_sha256 = fields.CharField(max_length=64, blank=True)
     occurred_at = models.DateTimeField()
     # Which facts the hash covers, and with which key (`consent.FORMATS`, `consent.key_id`).
     format = models.PositiveSmallIntegerField(default=1)
-    key_id = models.CharField(max_length=16, blank=True)
-    previous_hash = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64, unique=True)
+    key_id = fields.CharField(max_length=16, blank=True)
+    previous_hash = fields.CharField(max_length=64)
+    hash = fields.CharField(max_length=64, unique=True)
 
     class Meta:
         ordering = ["pk"]
@@ -162,9 +163,9 @@ class Suppression(models.Model):
         MANUAL = "manual", "By hand"
         ERASED = "erased", "Erased"
 
-    address_hash = models.CharField(max_length=64, unique=True, editable=False)
-    reason = models.CharField(max_length=12, choices=Reason.choices)
-    note = models.CharField(max_length=300, blank=True, help_text="For the team. No address here.")
+    address_hash = fields.CharField(max_length=64, unique=True, editable=False)
+    reason = fields.CharField(max_length=12, choices=Reason.choices)
+    note = fields.CharField(max_length=300, blank=True, help_text="For the team. No address here.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -220,8 +221,8 @@ class Subscription(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="subscriptions")
     newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="subscriptions")
-    cadence = models.CharField(max_length=8, choices=Cadence.choices)
-    state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING, editable=False)
+    cadence = fields.CharField(max_length=8, choices=Cadence.choices)
+    state = fields.CharField(max_length=12, choices=State.choices, default=State.PENDING, editable=False)
     consent_event = models.ForeignKey(
         ConsentEvent,
         null=True,
@@ -288,11 +289,11 @@ class Letter(models.Model):
         EXPIRED = "expired", "Expired"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = fields.CharField(max_length=20, choices=Kind.choices)
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="letters")
     subscriptions = models.ManyToManyField(Subscription, related_name="letters")
-    state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
-    reason = models.CharField(max_length=200, blank=True)
+    state = fields.CharField(max_length=12, choices=State.choices, default=State.PENDING)
+    reason = fields.CharField(max_length=200, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now)
     lease_until = models.DateTimeField(null=True, blank=True)

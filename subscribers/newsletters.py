@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mailkit import message
-from publication import database_clock
+from publication import database_clock, fields
 from publication.models import validate_time_zone
 
 
@@ -38,26 +38,26 @@ class Weekday(models.IntegerChoices):
 class Newsletter(models.Model):
     """A named publication one subscribes to."""
 
-    name = models.CharField(
+    name = fields.CharField(
         max_length=120,
         unique=True,
         validators=[message.validate_header_text],
         help_text="Readers see it on the form, in the sender and in the subject.",
     )
-    slug = models.SlugField(max_length=80, unique=True, help_text="The address: /newsletters/<slug>/.")
-    description = models.CharField(max_length=300, help_text="One sentence: what comes, and for whom.")
+    slug = fields.SlugField(max_length=80, unique=True, help_text="The address: /newsletters/<slug>/.")
+    description = fields.CharField(max_length=300, help_text="One sentence: what comes, and for whom.")
     sections = models.ManyToManyField(
         "articles.Section",
         blank=True,
         related_name="+",
         help_text="Stories of these sections go into its digests. None chosen: all sections.",
     )
-    sender_name = models.CharField(
+    sender_name = fields.CharField(
         max_length=120, blank=True, validators=[message.validate_header_text], help_text="Empty: the newsletter's name."
     )
-    sender_address = models.EmailField(blank=True, help_text="Empty: the publication's sender address.")
-    reply_to = models.EmailField(blank=True, help_text="Empty: the publication's reply-to address.")
-    time_zone = models.CharField(
+    sender_address = fields.EmailField(blank=True, help_text="Empty: the publication's sender address.")
+    reply_to = fields.EmailField(blank=True, help_text="Empty: the publication's reply-to address.")
+    time_zone = fields.CharField(
         max_length=64,
         default="UTC",
         validators=[validate_time_zone],
@@ -90,7 +90,7 @@ class CadenceOffer(models.Model):
     """A cadence that a newsletter offers, with the hour (and weekday) of its digest."""
 
     newsletter = models.ForeignKey(Newsletter, on_delete=models.CASCADE, related_name="offers")
-    cadence = models.CharField(max_length=8, choices=Cadence.choices)
+    cadence = fields.CharField(max_length=8, choices=Cadence.choices)
     send_at = models.TimeField(null=True, blank=True, help_text="Hour of the digest in the newsletter's time zone.")
     weekday = models.PositiveSmallIntegerField(
         null=True, blank=True, choices=Weekday.choices, help_text="Only for weekly digests."

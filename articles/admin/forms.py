@@ -12,7 +12,7 @@ from unfold.widgets import (
 
 from articles import images, markup, slugs
 from articles.models import Article, Image, Revision
-from publication import database_clock, pictures, texts
+from publication import database_clock, fields, pictures, texts
 
 WRITING = (
     "Markdown: **bold**, *italic*, [words](https://link), ## Heading, - list, > quotation. A picture stands on a "
@@ -121,7 +121,7 @@ class Confirm(forms.Form):
 class Reason(forms.Form):
     """Why a story is taken back."""
 
-    reason = forms.CharField(
+    reason = fields.LineInput(
         max_length=300,
         widget=UnfoldAdminTextInputWidget,
         help_text="One or two sentences. Readers who come to the story's address see them.",
@@ -131,7 +131,7 @@ class Reason(forms.Form):
 class CorrectionText(forms.Form):
     """What was wrong, and what is right."""
 
-    text = forms.CharField(
+    text = fields.TextInput(
         max_length=1000,
         widget=UnfoldAdminTextareaWidget,
         help_text="Shown under the story with today's date. Say what was wrong, and what is right.",

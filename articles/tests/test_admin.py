@@ -237,7 +237,7 @@ def test_two_editors_do_not_write_over_each_other(seat: Seat, edda: User, paul: 
     ("change", "sentence"),
     [
         ({"body_markdown": "![x](image:999)"}, "There is no picture number 999"),
-        ({"headline": "Bit\u2028coin"}, "Character 4 is invisible (U+2028)"),
+        ({"headline": "Bit\u202ecoin"}, "Character 4 is invisible (U+202E)"),
         ({"slug": "taken"}, "Another story lives at this address"),
         ({"slug": "once-taken"}, "This address once belonged to another story"),
         ({"published_at_0": "2999-01-01", "published_at_1": "00:00"}, "To publish later, use the action Schedule"),

@@ -16,7 +16,7 @@ from unfold.widgets import (
 from digests import composing
 from digests.models import Issue, IssueItem
 from mailkit import html, message
-from publication import database_clock, texts
+from publication import database_clock, fields, texts
 from subscribers.models import CadenceOffer
 
 FARTHEST = timedelta(days=3_650)
@@ -112,7 +112,7 @@ class Approve(Confirm):
 class Reason(Confirm):
     """Why, for the colleagues who find the issue like this."""
 
-    reason = forms.CharField(max_length=300, label="Reason", widget=UnfoldAdminTextInputWidget)
+    reason = fields.LineInput(max_length=300, label="Reason", widget=UnfoldAdminTextInputWidget)
 
 
 class Proof(Confirm):

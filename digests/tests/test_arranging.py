@@ -41,8 +41,15 @@ def test_an_issue_approved_meanwhile_is_not_changed_by_an_old_form(digest: Issue
 
 
 def test_a_hostile_subject_is_sent_back(digest: Issue, as_: People) -> None:
-    response = as_("Editor").post(change(digest), items(digest, subject="Bank\x0bBcc: x@y.example"))
+    response = as_("Editor").post(change(digest), items(digest, subject="Bank\u202eBcc: x@y.example"))
     assert "is invisible" in response.content.decode()
+
+
+def test_a_line_break_in_a_subject_is_a_blank(digest: Issue, as_: People) -> None:
+    response = as_("Editor").post(change(digest), items(digest, subject="Bank\x0bBcc: x@y.example"))
+    assert response.status_code == 302
+    digest.refresh_from_db()
+    assert digest.subject == "Bank Bcc: x@y.example"
 
 
 def test_a_hostile_headline_of_a_story_is_sent_back(digest: Issue, as_: People) -> None:

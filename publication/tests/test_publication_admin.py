@@ -73,11 +73,16 @@ def test_saving(editor: Client) -> None:
     assert row.sender().name == "Block News"
 
 
+@pytest.mark.parametrize("character", ["\x0b", "\u2028", "\r\n", "\t"])
+def test_a_line_break_in_a_name_is_a_blank(editor: Client, character: str) -> None:
+    assert save(editor, name=f"Block{character}News") == ""
+    assert Publication.objects.get().name == "Block News"
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"name": "Block\x0bNews"}, "is invisible"),
-        ({"name": "Block\u2028News"}, "is invisible"),
+        ({"name": "Block\u2066News"}, "is invisible"),
         ({"sender_name": "News\u202e"}, "is invisible"),
         ({"accent_colour": "red"}, "Use a colour such as"),
         ({"accent_colour": "#fff2a8"}, "too light to be read on white. Try #"),
