@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
@@ -102,6 +102,10 @@ class Image(Picture):
         return self.alt
 
 
+# How far back a story may be dated that is mailed by itself.
+NEWS_FOR = timedelta(days=7)
+
+
 class ArticleQuerySet(models.QuerySet["Article"]):
     """What may be said of stories, as adjectives that chain."""
 
@@ -123,6 +127,10 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         if start is not None:
             found = found.filter(first_published_at__gt=start)
         return found.order_by("first_published_at", "pk")
+
+    def news(self) -> ArticleQuerySet:
+        """Stories dated at most NEWS_FOR before they came out; older ones are an archive that moved in."""
+        return self.filter(published_at__gt=F("first_published_at") - NEWS_FOR)
 
     def back_between(self, start: datetime, end: datetime) -> ArticleQuerySet:
         """Public stories that came back in (start, end] after they had been withdrawn."""

@@ -165,8 +165,11 @@ def compose_instant(*, now: datetime) -> list[Issue]:
 
 
 def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime) -> ArticleQuerySet:
-    """Public stories of the newsletter's sections, first published in (start, end], oldest first."""
-    stories = Article.objects.all().released_between(start, end)
+    """Public news of the newsletter's sections, first published in (start, end], oldest first.
+
+    An archive that moves in is none: its stories are mailed when an editor adds them to an issue.
+    """
+    stories = Article.objects.all().released_between(start, end).news()
     sections = list(newsletter.sections.values_list("pk", flat=True))
     return stories.filter(section__in=sections) if sections else stories
 
