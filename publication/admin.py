@@ -5,14 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from unfold.admin import ModelAdmin
 
 from publication.forms import PublicationForm
+from publication.listing import ModelAdmin
 from publication.models import Publication
 
 
 @admin.register(Publication)
-class PublicationAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class PublicationAdmin(ModelAdmin):
     """Who we are, in four tabs."""
 
     form = PublicationForm

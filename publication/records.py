@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
+
+from publication.listing import ModelAdmin
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class ReadOnlyAdmin(ModelAdmin):
     """Shows what the verbs write; nobody adds, changes or deletes it by hand."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

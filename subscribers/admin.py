@@ -8,10 +8,11 @@ from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from mailkit import html
 from publication import texts
+from publication.listing import ModelAdmin
 from publication.records import ReadOnlyAdmin
 from subscribers import consent, erasure, legal, signup, suppression
 from subscribers.admin_release import ReleasesLetters
@@ -68,7 +69,7 @@ class NewsletterAdmin(ReleasesLetters):
 
 
 @admin.register(LegalDocument)
-class LegalDocumentAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class LegalDocumentAdmin(ModelAdmin):
     """Terms of use, privacy policy; their texts are versions."""
 
     list_display = ("title", "kind", "slug", "position")
@@ -90,7 +91,7 @@ class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelFor
 
 
 @admin.register(LegalVersion)
-class LegalVersionAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class LegalVersionAdmin(ModelAdmin):
     """Drafts can be edited; a published text is kept as it is."""
 
     list_display = ("document", "number", "change_note", "published_at", "sha256")
@@ -258,7 +259,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's Mo
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class SuppressionAdmin(ModelAdmin):
     """Addresses that get no mail, by hash. Type an address to add one; lift by the action."""
 
     form = SuppressionForm

@@ -14,9 +14,9 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
+from publication.listing import ModelAdmin
 from subscribers import letters
 from subscribers.models import Newsletter
 
@@ -34,7 +34,7 @@ class Rate(forms.Form):
     )
 
 
-class ReleasesLetters(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class ReleasesLetters(ModelAdmin):
     """A newsletter's admin with a page that releases its permission letters."""
 
     def get_urls(self) -> list[URLPattern]:

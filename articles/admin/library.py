@@ -3,12 +3,12 @@
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from articles.models import Author, Section, Tag
+from publication.listing import ModelAdmin
 
 
-class Counted(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class Counted(ModelAdmin):
     """A list that tells how many stories each entry has."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Section | Tag | Author]:

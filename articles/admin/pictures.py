@@ -7,16 +7,16 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 
 from articles import images, publishing
 from articles.admin.forms import PictureForm
 from articles.models import Image
 from publication import database_clock
+from publication.listing import ModelAdmin
 
 
 @admin.register(Image)
-class ImageAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class ImageAdmin(ModelAdmin):
     """Every picture with its words; the number is what a story's text calls it by."""
 
     form = PictureForm

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
@@ -22,6 +22,7 @@ from articles.admin.forms import COLUMNS, StoryForm
 from articles.models import Article, Byline, Correction
 from articles.refusals import PublishingError
 from publication import database_clock, texts
+from publication.listing import ModelAdmin
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
 GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
@@ -69,7 +70,7 @@ class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold pu
 
 
 @admin.register(Article)
-class ArticleAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class ArticleAdmin(ModelAdmin):
     """Stories. The state is shown everywhere and edited nowhere."""
 
     form = StoryForm

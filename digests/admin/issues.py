@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_safe
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
@@ -21,6 +21,7 @@ from digests import archive, composing, links, proofs, rendering, stats, views
 from digests.admin import doors, forms, panel, places
 from digests.models import Issue
 from publication import database_clock, texts
+from publication.listing import ModelAdmin
 
 STATE_LABELS = {
     Issue.State.DRAFT.label: "info",
@@ -42,7 +43,7 @@ OF_A_LETTER = {
 
 
 @admin.register(Issue)
-class IssueAdmin(ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+class IssueAdmin(ModelAdmin):
     """Issues. The state is shown everywhere and edited nowhere."""
 
     form = forms.Words

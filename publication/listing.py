@@ -1,0 +1,80 @@
+"""Lists in the admin whose address asks for what no list can have: a year 99999, half a range, an odd pattern.
+
+Django hands what stands in the address to the database as it is, and most of it fails only when the
+rows are fetched. So it is tried first, once, and the answer to what cannot be asked is 400.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import SuspiciousOperation, ValidationError
+from django.db import DataError, ProgrammingError, transaction
+from django.db.models import Field, QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from unfold import admin, views
+
+# What a value that does not fit makes of a query, from its compilation to its end.
+UNASKABLE = (IncorrectLookupParameters, ValueError, OverflowError, IndexError, TypeError, DataError, ProgrammingError)
+# What a field says to a text that it cannot read.
+UNREADABLE = (ValidationError, ValueError, OverflowError)
+
+
+class Unaskable(SuspiciousOperation):
+    """The filters in the address do not make a query. Django answers 400."""
+
+
+class Listing(views.ChangeList):  # type: ignore[misc]  # django-unfold publishes no types
+    """A list of the admin that asks for rows only once it knows that they can be asked for."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: list[str | None] | None = None) -> QuerySet[Any]:
+        """The rows of these filters; Unaskable if they make no query."""
+        try:
+            rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+            if exclude_parameters is None and self.get_filters_params():
+                with transaction.atomic():
+                    rows.exists()
+        except UNASKABLE as error:
+            raise Unaskable("The filters in the address of this list do not make a query.") from error
+        return rows
+
+
+class ModelAdmin(admin.ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
+    """What every class of the admin is built on: whatever an address or a form names may be absurd."""
+
+    def get_changelist(self, request: HttpRequest, **_: Any) -> type[Listing]:
+        """Our own list."""
+        return Listing
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the address of a new row suggests for its fields, but for what they could not have."""
+        given: dict[str, Any] = super().get_changeform_initial_data(request)
+        fields = {field.name: field for field in self.opts.get_fields() if isinstance(field, Field)}
+        for name in fields.keys() & given.keys():
+            try:
+                given[name] = _initial(fields[name], given[name])
+            except UNREADABLE:
+                del given[name]
+        return given
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseBase | None:
+        """What an action answers; Unaskable if it is to be done to what is no row of any list."""
+        try:
+            for text in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(text)
+        except UNREADABLE as error:
+            raise Unaskable("An action names rows that no list has.") from error
+        response: HttpResponseBase | None = super().response_action(request, queryset)
+        return response
+
+
+def _initial(field: Field[Any, Any], given: Any) -> Any:
+    """What a form shows for the text of an address: of a field its value, of a relation the keys as they are."""
+    if field.related_model is None:
+        return field.to_python(given)
+    for key in given if isinstance(given, list) else [given]:
+        field.related_model._meta.pk.to_python(key)  # noqa: SLF001  # Django documents _meta as public
+    return given
