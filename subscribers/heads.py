@@ -54,10 +54,17 @@ class Damaged(ValueError):
 def anchor(*, now: datetime) -> Head | None:
     """Add the head to this host's file if the chain grew; None if it did not, or if no heads are kept.
 
-    It never follows a chain that has lost events: that is logged, and the file stays as it is.
+    It never follows a chain that has lost events: that is logged, and the file stays as it is. A file
+    that cannot be written is logged too: the rest of the clock's work goes on.
     """
-    if settings.CONSENT_HEADS is None:
+    try:
+        return _anchor(now) if settings.CONSENT_HEADS is not None else None
+    except OSError as error:
+        logger.error("The head of the consent record cannot be kept in CONSENT_HEADS: %s.", error.strerror)
         return None
+
+
+def _anchor(now: datetime) -> Head | None:
     with _own_file() as file:
         last = _parse(_last_line(file))
         head = _current(last, now)
@@ -112,7 +119,9 @@ def _own_file() -> Iterator[BinaryIO]:
         end = file.seek(0, os.SEEK_END)
         file.seek(max(0, end - LONGEST_LINE))
         broken = file.read().rpartition(b"\n")[2]
-        file.truncate(end - len(broken))
+        # Storage that can only be appended to refuses this, also where nothing would change.
+        if broken:
+            file.truncate(end - len(broken))
         yield file
 
 

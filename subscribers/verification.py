@@ -57,8 +57,11 @@ class Claims:
         self.misplaced: list[str] = []
 
     def add(self, head: str, count: int | None, source: str) -> None:
-        """One more; of equal ones the first stays."""
-        if head != consent.GENESIS:
+        """One more; of equal ones the first stays, and another place for the same hash is a fault at once."""
+        known = self.open.get(head)
+        if known and None not in (count, known[0]) and count != known[0]:
+            self.misplaced.append(f"{source}, event {count} has a hash that was kept as that of event {known[0]}.")
+        elif head != consent.GENESIS:
             self.open.setdefault(head, (count, source))
 
     def see(self, position: int, head: str) -> None:

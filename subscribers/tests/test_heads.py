@@ -175,3 +175,19 @@ def test_a_restored_backup_is_accepted_by_a_person_with_a_reason(
     assert verification.verify().faults == []
     cut(after=2)
     assert verification.verify().faults
+
+
+def test_a_place_that_cannot_be_written_stops_nothing_else(
+    newsletter: Newsletter, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no directory")
+    settings.CONSENT_HEADS = tmp_path / "file"
+    confirmed(RITA, newsletter)
+    tasks.tick()
+
+    assert "cannot be kept in CONSENT_HEADS" in caplog.text
+
+
+def test_a_head_at_the_wrong_place_is_found_also_where_it_is_kept(anchored: list[ConsentEvent]) -> None:
+    assert verification.verify(expected=[f"3:{anchored[-1].hash}"]).faults
+    assert not verification.verify(expected=[f"4:{anchored[-1].hash}"]).faults
