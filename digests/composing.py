@@ -165,11 +165,8 @@ def compose_instant(*, now: datetime) -> list[Issue]:
 
 
 def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime) -> ArticleQuerySet:
-    """Public news of the newsletter's sections, first published in (start, end], oldest first.
-
-    An archive that moves in is none: its stories are mailed when an editor adds them to an issue.
-    """
-    stories = Article.objects.all().released_between(start, end).news()
+    """Public stories of the newsletter's sections, first published in (start, end], oldest first."""
+    stories = Article.objects.all().released_between(start, end)
     sections = list(newsletter.sections.values_list("pk", flat=True))
     return stories.filter(section__in=sections) if sections else stories
 
@@ -219,7 +216,7 @@ def _gather(
             newsletter=newsletter, kind=Issue.Kind.DIGEST, cadence=cadence, period_key=key, window_end=end, now=now
         )
         if created:
-            _fill(issue, offer=offer, now=now, stale=stale)
+            _fill(issue, offer=offer, now=now, stale=stale, by_hand=by_hand)
             if refuse is not None and issue.state == Issue.State.CANCELLED:
                 raise refuse(issue)
             _let_approve(issue, by_hand=by_hand)
@@ -247,7 +244,7 @@ def _gather_instant(now: datetime) -> list[Issue]:
     oldest = now - calendar.max_staleness(cadence=Cadence.INSTANT)
     for offer in CadenceOffer.objects.filter(is_active=True, cadence=Cadence.INSTANT).select_related("newsletter"):
         start = max(oldest, offer.active_since)
-        stories = stories_of(newsletter=offer.newsletter, start=start, end=now).only("pk", "first_published_at")
+        stories = stories_of(newsletter=offer.newsletter, start=start, end=now).news().only("pk", "first_published_at")
         keys = {f"article-{story.pk}": story for story in stories}
         issues = Issue.objects.filter(newsletter=offer.newsletter, kind=Issue.Kind.ARTICLE, period_key__in=keys)
         known = set(issues.values_list("period_key", flat=True))
@@ -280,12 +277,16 @@ def _insert(
     return issue, issue.uuid == new.uuid
 
 
-def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool) -> None:
-    """Give a new digest its window and stories, or record why there is nothing to send."""
+def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool, by_hand: bool) -> None:
+    """Give a new digest its window and stories, or record why there is nothing to send.
+
+    The clock takes news only; an editor who composes by hand is shown the archive that moved in as well.
+    """
     end = issue.window_end or now
     issue.window_start = min(_line_end(issue) or offer.active_since, end)
     taken = IssueItem.objects.filter(included=True, issue__in=_line(issue)).values("article")
     fresh = stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end).exclude(pk__in=taken)
+    fresh = fresh if by_hand else fresh.news()
     stories = [*_owed(issue, offer=offer, now=now), *fresh.values_list("pk", flat=True)]
     if stale or not stories:
         issue.state, issue.state_reason = Issue.State.CANCELLED, STALE if stale else EMPTY

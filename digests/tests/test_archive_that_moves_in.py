@@ -37,7 +37,7 @@ def test_an_archive_is_mailed_neither_at_once_nor_with_the_next_digest(
     assert composing.compose_instant(now=now) == []
 
     release("Today", now - timedelta(hours=1))
-    issue = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=now)
+    issue = composing.compose_as_of(newsletter=newsletter, cadence=Cadence.DAILY, at=now, now=now)
     assert [item.article.headline for item in issue.items.all()] == ["Today"]
     assert client.get(archive[0].get_absolute_url()).status_code == 200
     assert list(Article.objects.published().filter(pk__in=[story.pk for story in archive]).order_by("pk")) == archive
@@ -50,6 +50,16 @@ def test_news_that_is_dated_a_little_back_is_mailed(
     story = move_in(news, now, days=days)
 
     assert [issue.items.get().article for issue in composing.compose_instant(now=now)] == [story]
+
+
+def test_an_editor_who_composes_by_hand_is_shown_the_archive(
+    newsletter: Newsletter, news: Section, now: datetime
+) -> None:
+    story = move_in(news, now, days=730)
+    issue = composing.compose_new(newsletter=newsletter, cadence=Cadence.DAILY, now=now)
+
+    assert issue.state == Issue.State.DRAFT
+    assert [item.article for item in issue.items.all()] == [story]
 
 
 def test_an_editor_may_mail_an_old_story_all_the_same(digest: Issue, news: Section, now: datetime) -> None:
