@@ -21,6 +21,7 @@ START_SECONDS = 180.0
 NOT_OURS = (
     "PYTEST_",
     "DATABASE_URL",
+    "DATABASE_OWNER_URL",
     "REDIS_URL",
     "CACHE_URL",
     "EMAIL_URL",

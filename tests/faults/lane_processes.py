@@ -81,10 +81,14 @@ class Nursery:
         self._process.communicate()
 
 
+# The owner of the surrounding database is not the test database's.
+NOT_OURS = ("PYTEST_", "TEST_DB_SUFFIX", "DATABASE_OWNER_URL")
+
+
 @contextlib.contextmanager
 def nursery(*, database: str, mail_port: int, **extra: str) -> Iterator[Nursery]:
     """A nursery whose lanes use that database and mail server; `extra` are variables of the environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "TEST_DB_SUFFIX"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
     ours = {"DATABASE_URL": database, "EMAIL_URL": f"smtp://127.0.0.1:{mail_port}", "DEBUG": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.lane_child"],

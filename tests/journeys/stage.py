@@ -30,7 +30,10 @@ from tests.faults import smtp_server
 
 ROOT = Path(__file__).resolve().parents[2]
 # What pytest or the shell says is not meant for processes that must be like those of a deployment.
-NOT_OURS = ("PYTEST_", "CACHE_URL", "EMAIL_URL", "SITE_URL", "LOCAL_MAIL_DIR", "TEST_DB_SUFFIX", "REDIS_URL_FILE")
+NOT_OURS = (
+    "PYTEST_", "CACHE_URL", "EMAIL_URL", "SITE_URL", "LOCAL_MAIL_DIR", "TEST_DB_SUFFIX", "REDIS_URL_FILE",
+    "DATABASE_OWNER_URL",
+)  # fmt: skip
 # Waiting ends with what is waited for, so a limit costs nothing until it is one; machines may be slow.
 PATIENCE = 4
 DOORS = {"tick": "digests.tasks.tick", "letters": "subscribers.tasks.tick"}
