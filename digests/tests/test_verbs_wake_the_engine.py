@@ -29,14 +29,15 @@ VERBS: dict[str, tuple[State, Callable[[Issue], object]]] = {
 
 @pytest.fixture
 def hints(settings: Any) -> Callable[[], list[tuple[str, str]]]:
-    """Name and arguments of the tasks that wait for a worker of the engine."""
-    key = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] + "ticks"
+    """Name and arguments of the tasks that wait for a worker of the engine, in whichever queue."""
+    prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
+    keys = [f"{prefix}{queue}" for queue in ("ticks", "digest")]
     broker = redis.Redis.from_url(settings.REDIS_URL)
-    broker.delete(key)
+    broker.delete(*keys)
 
     def waiting() -> list[tuple[str, str]]:
-        found: Any = broker.lrange(key, 0, -1)
-        heads = [json.loads(one)["headers"] for one in found]
+        entries: list[Any] = [entry for key in keys for entry in broker.lrange(key, 0, -1)]
+        heads = [json.loads(entry)["headers"] for entry in entries]
         return [(head["task"], head["argsrepr"]) for head in heads]
 
     return waiting
