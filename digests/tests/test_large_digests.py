@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -26,7 +27,7 @@ FROM generate_series(1, %s) AS n
 
 
 @pytest.fixture
-def huge(newsletter: Newsletter, news: Section, now: datetime) -> Newsletter:
+def huge(newsletter: Newsletter, news: Section, now: datetime) -> Iterator[Newsletter]:
     newsletter.offers.exclude(cadence=Cadence.DAILY).delete()
     Newsletter.objects.update(auto_approve=True)
     with connection.cursor() as cursor:
@@ -37,7 +38,10 @@ def huge(newsletter: Newsletter, news: Section, now: datetime) -> Newsletter:
         cursor.execute("DELETE FROM articles_article")
         cursor.execute(INSERT, [news.pk, now.replace(hour=4), now.replace(hour=4), STORIES])
         cursor.execute("SET LOCAL statement_timeout = '5s'")
-    return Newsletter.objects.get()
+    yield Newsletter.objects.get()
+    # The constraints of all these rows are checked when the test's transaction ends.
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
 
 
 def test_it_is_composed_approved_and_covered(huge: Newsletter, now: datetime) -> None:

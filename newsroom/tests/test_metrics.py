@@ -45,7 +45,7 @@ def make(newsletter: Newsletter, state: str, **counts: int) -> Issue:
         newsletter=newsletter, state=state, number=Issue.objects.count() + 1, audience_count=sum(counts.values()),
         started_at=now, planned_at=now,
     )  # fmt: skip
-    due = {"due_at": now - timedelta(seconds=90), "reason": 'back\\slash "quoted"\nsecond line, 4bXyZ12abc'}
+    due = {"due_at": now - timedelta(seconds=90), "reason": 'back\\slash "quoted" second line, 4bXyZ12abc'}
     for name, count in counts.items():
         extra = due if name == "deferred" else {}
         Delivery.objects.bulk_create([Delivery(issue=issue, state=name, **extra) for _ in range(count)])
@@ -81,7 +81,7 @@ def test_they_are_the_numbers_of_the_issues_page(newsletter: Newsletter) -> None
     assert (found["newsroom_issue_audience", name], found["newsroom_issue_conserved", name]) == (9, 0)
     assert found["newsroom_issue_rate", name] == shown.rate
     assert ("newsroom_issue_seconds_left", name) not in found
-    assert found["newsroom_issue_put_off", name, 'back\\slash "quoted"\nsecond line, …'] == 2
+    assert found["newsroom_issue_put_off", name, 'back\\slash "quoted" second line, …'] == 2
     assert 90 <= found["newsroom_deliveries_late_seconds",] < 100
     assert found["newsroom_deliveries", "deferred"] == 2
 
