@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from django.db import reset_queries, transaction
+from django.db import connection, reset_queries, transaction
 
 from mailkit import addresses
 from subscribers import (
@@ -34,6 +34,8 @@ from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Sub
 
 CHUNK = 2_000
 MAX_ROWS = 1_000_000
+# One import at a time writes; any fixed number that no other lock of ours uses.
+IMPORT_LOCK = 0x6E657773_04
 
 LEFT = "This reader has left; only they can come back."
 SUPPRESSED = "This address must not be mailed; it bounced, complained, was erased or was blocked by hand."
@@ -144,11 +146,13 @@ def run(
     """Import every record of a source and say what became of each.
 
     Those who said no come first, so no order of the lines can make a reader of them. Each chunk is a
-    transaction of its own, so a crash loses at most the chunk at hand. `dry_run` keeps nothing.
+    transaction of its own, so a crash loses at most the chunk at hand; the chunks of two imports take
+    turns, so that the no of one is seen by the other. `dry_run` keeps nothing.
     """
     report, noes = Report(), set[int]()
     for chunk in _chunks(_rows(source, report, yes=False)):
         with transaction.atomic():
+            _take_turns()
             reasons = import_refusals.take(chunk, plan.newsletter, source=plan.source, now=now)
             transaction.set_rollback(dry_run)
         noes.update(map(hash, reasons))
@@ -157,10 +161,17 @@ def run(
         on_progress(report)
     for chunk in _chunks(_rows(source, report, yes=True)):
         with transaction.atomic():
+            _take_turns()
             _take(chunk, plan, report, noes, now)
             transaction.set_rollback(dry_run)
         on_progress(report)
     return report
+
+
+def _take_turns() -> None:
+    """One import at a time from here to the end of the transaction. Taken before any row is locked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
 
 
 def _check(source: Source) -> None:

@@ -1,6 +1,7 @@
 """Simultaneous acts on real connections: one subscriber, one confirmation, one unbroken chain."""
 
 import functools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from mailkit import addresses
-from subscribers import consent, imports, links, posting, signup
+from subscribers import consent, imports, links, posting, signup, withdrawals
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 from subscribers.tests.conftest import RITA, ask, evidence, make_newsletter, make_texts
 from tests import threads
@@ -108,3 +109,35 @@ def test_imports_and_sign_ups_of_the_same_people_do_not_wait_for_each_other(
     assert at_once(act, runners=4) == [None] * 4
     assert Subscriber.objects.count() == len(people)
     assert consent.verify() is None
+
+
+def test_a_list_of_noes_and_a_list_of_yeses_at_once_confirm_nobody_who_said_no(
+    newsletter: Newsletter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The yes asks who left; the no comes in just then, if it can; the yes goes on."""
+    plan = imports.plan(newsletter=newsletter, cadence="daily", basis="a list")
+    asked, is_kept = threading.Event(), threading.Event()
+    standing = withdrawals.standing
+
+    def ask_slowly(**arguments: Any) -> set[str]:
+        left = standing(**arguments)
+        if threading.current_thread().name == "yes":
+            asked.set()
+            is_kept.wait(1)
+        return left
+
+    def bring_in(word: str) -> None:
+        threading.current_thread().name = word
+        file = tmp_path / f"{word}.csv"
+        file.write_text(f"email,subscribed\n{RITA},{word}\n", encoding="utf-8")
+        source = imports.open_source(path=file)
+        if word == "no":
+            asked.wait(5)
+        imports.run(source=source, plan=plan, now=timezone.now())
+        if word == "no":
+            is_kept.set()
+
+    monkeypatch.setattr(withdrawals, "standing", ask_slowly)
+    assert at_once(lambda number: bring_in(["yes", "no"][number]), runners=2) == [None, None]
+    assert not Subscription.objects.mailable(now=timezone.now()).exists()
+    assert ConsentEvent.objects.filter(kind="withdrawn").exists()
