@@ -79,7 +79,8 @@ _OF_ANSWER = {
         pending, unconfirmed, not confirmed, unactivated, not activated, activation requested, nonsubscribed,
         non subscribed, not subscribed, never subscribed, unverified, not verified, awaiting confirmation, waiting,
         waiting for confirmation, confirmation sent, invited, new, implied, transactional, not set, temp hold,
-        temporary hold, on hold, no opt in, not opted in, non marketing, non marketing contact, prospect, lead,
+        temporary hold, on hold, validating, needs attention, no opt in, not opted in,
+        non marketing, non marketing contact, prospect, lead,
         unbestätigt, ausstehend, wartend, nicht bestätigt, nicht angemeldet, nicht abonniert, offen,
         ожидает, ожидает подтверждения, ожидание, не подтверждён, не подтверждена, неподтверждён, не подписан,
         не подписана, новый,
@@ -96,7 +97,7 @@ _OF_ANSWER = {
         недоставлено, недоставляем, недоступен, недействителен, не существует,
         nettoyé, nettoyée, non distribuable, rejeté, invalide, rebotado, rebotada, inválido, rimbalzato, non valido""",
     Answer.COMPLAINED: """
-        complained, complaint, complaints, complainer, spam, spammy, spammer, junk, abuse, spam complaint,
+        complained, complaint, complaints, complainer, spam, spammed, spammy, spammer, junk, abuse, spam complaint,
         spam report, marked as spam, marked spam, reported spam, reported as spam, abuse complaint,
         beschwerde, spambeschwerde, жалоба, пожаловался, пожаловалась, спам, plainte, signalé comme spam,
         queja, denuncia, segnalato come spam""",
