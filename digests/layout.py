@@ -42,7 +42,7 @@ PADDING = "&#847;&zwnj;&nbsp;&#8199;&#65279;" * 40
 
 PROSE = """
 p { margin: 0 0 16px; } ul, ol { margin: 0 0 16px; padding-left: 24px; } li { margin: 0 0 6px; }
-li.task { list-style: none; }
+li ul, li ol { margin-bottom: 0; } li.task { list-style: none; }
 h1, h2, h3, h4 { font-family: Georgia, 'Times New Roman', serif; line-height: 1.25; margin: 28px 0 10px; }
 h1 { font-size: 24px; } h2 { font-size: 21px; } h3, h4 { font-size: 18px; }
 blockquote { margin: 0 0 16px; padding: 2px 0 2px 16px; border-left: 3px solid #ded8ce; font-style: italic; }

@@ -9,6 +9,7 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 MOST: Final = 10
 
 _FORM = gettext_lazy("A form cannot be shown and is left out. Link to the page that has it.")
+_WITH_ALL = gettext_lazy("The tag <%(name)s> is left out, with all that is in it.")
 _ELEMENTS: Mapping[str, str | Promise] = {
     "iframe": gettext_lazy("An embedded page (iframe) cannot be shown and is left out. Link to it instead."),
     "embed": gettext_lazy("Embedded content (embed) cannot be shown and is left out. Link to it instead."),
@@ -22,6 +23,7 @@ _ELEMENTS: Mapping[str, str | Promise] = {
         "A formula (math) cannot be shown and is left out. Write it as text, or upload a picture of it."
     ),
     "img": gettext_lazy("Pictures cannot be shown in this text, and this one is left out."),
+    **dict.fromkeys(("noscript", "template", "title"), _WITH_ALL),
     **dict.fromkeys(("form", "input", "button", "select", "textarea"), _FORM),
 }
 _TAG = gettext_lazy(
@@ -30,8 +32,7 @@ _TAG = gettext_lazy(
 )
 _KINDS: Mapping[str, str | Promise] = {
     "picture": gettext_lazy(
-        "The picture “%(shown)s” is not one of ours and is left out. Upload it under Pictures, and name it by its "
-        "number."
+        "The picture “%(shown)s” is not one of ours and is left out. Upload it under Images, and name it by its number."
     ),
     "link": gettext_lazy(
         "The link “%(shown)s” is left out; its words stay. A link begins with https://, http://, mailto: or /."

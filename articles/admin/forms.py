@@ -15,8 +15,8 @@ from articles.models import Article, Image, Revision
 from publication import database_clock, fields, pictures, texts
 
 WRITING = (
-    "Markdown: **bold**, *italic*, [words](https://link), ## Heading, - list, > quotation. A picture stands on a "
-    f"line of its own, by its number in the list of pictures: {markup.HOW}"
+    "Markdown, as on GitHub: **bold**, *italic*, ~~struck~~, [words](https://link), ## Heading, - list, - [ ] task, "
+    f"> quotation. A picture stands on a line of its own, by its number in the list of pictures: {markup.HOW}"
 )
 CONFLICT = (
     "{who} saved this story at {when} UTC, while you were writing. Nothing of yours is lost: copy it from the fields "

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailkit import html, markup_child, remarks
+from mailkit import html, markup_child, remarks, sanitising
 
 
 def told(markdown: str, profile: html.Profile = "article") -> tuple[str, ...]:
@@ -34,6 +34,7 @@ def test_a_rendered_text_brings_the_sentences() -> None:
         ("<form><input name=a><button>b</button></form>", "A form cannot be shown"),
         ("<svg><path d=''/></svg>", "A drawing (svg) cannot be shown"),
         ("<center>Hello</center>", "The tag <center> is left out; the words in it stay."),
+        ("<template>x</template>", "The tag <template> is left out, with all that is in it."),
         ("Write <name> here", "The tag <name> is left out; the words in it stay. To show the tag itself"),
         ('<p style="color: red">x</p>', "The attribute style of <p> has no effect here"),
         ('<p onclick="x()">x</p>', "The attribute onclick of <p> has no effect here"),
@@ -101,3 +102,9 @@ def test_a_letter_has_no_page_for_a_link_to_its_headings() -> None:
     assert told("# Head\n\n[to it](#head)", "letter") == (
         "Line 3: The link “#head” leads to no heading and no note of this text.",
     )
+
+
+@pytest.mark.parametrize("tag", sorted(sanitising.DROPPED_WITH_CONTENT))
+def test_no_sentence_says_that_words_stay_which_go(tag: str) -> None:
+    [sentence] = told(f"<{tag}>")
+    assert "the words in it stay" not in sentence
