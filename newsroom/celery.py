@@ -14,7 +14,7 @@ from celery.signals import celeryd_after_setup
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from newsroom import consuming, kombu_fix, workers
+from newsroom import kombu_fix, worker_heartbeat, workers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
@@ -54,8 +54,8 @@ def choose_queues(**_signal: Any) -> None:
         )
 
 
-# Importing it listens to every task that ends.
-__all__ = ["HintTask", "app", "consuming"]
+# Importing it lets every worker say that it lives.
+__all__ = ["HintTask", "app", "worker_heartbeat"]
 
 kombu_fix.use()
 app = Celery("newsroom", task_cls=HintTask)

@@ -157,8 +157,13 @@ def stop(var: Path) -> None:
     here = place(var)
     stop_redis(here)
     stop_postgres(here)
+    reap()
+
+
+def reap() -> None:
+    """Take leave of servers that were our own children and have ended; as zombies they would seem to run."""
     for process in STARTED:
-        process.poll()  # reaps those that were our own children
+        process.poll()
 
 
 def remove(var: Path) -> None:

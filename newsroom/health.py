@@ -1,6 +1,8 @@
 """What machines ask: is it alive, is it ready, how is it doing."""
 
+import time
 from collections.abc import Callable
+from typing import Final
 
 import redis
 from django.conf import settings
@@ -8,10 +10,18 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from newsroom import metrics
+from digests import pulse
+from newsroom import dead_entries, metrics, readiness, worker_heartbeat
 from publication import database_clock
+
+# What was started together with this process is not missed sooner.
+STARTING_SECONDS: Final = 60.0
+GOOD: Final = {"ok", "starting", "unknown"}
+
+_started_at = time.monotonic()
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -22,17 +32,21 @@ def alive(_request: HttpRequest) -> HttpResponse:
 
 
 def ready(_request: HttpRequest) -> HttpResponse:
-    """200 if PostgreSQL and Redis answer, every migration is applied and this host's clock is right, else 503.
+    """200 if PostgreSQL and Redis answer, every migration is applied, this host's clock is right, and workers and beat
+    do their work, else 503.
 
-    Says which is not, and of the clock by how much it is wrong.
+    Each part is "ok", "starting", "unknown" (while what knows it is away), "failed", or a sentence that says why not.
     """
-    parts = {"database": _database(), "redis": _redis()}
-    parts["migrations"] = parts["database"] and _migrations()
-    wrong_clock = _wrong_clock() if parts["database"] else ""
-    parts["clock"] = parts["database"] and not wrong_clock
-    answers = {name: "ok" if good else "failed" for name, good in parts.items()}
-    response = JsonResponse(answers | ({"clock": wrong_clock} if wrong_clock else {}))
-    response.status_code = 200 if all(parts.values()) else 503
+    database, broker = _database(), _redis()
+    parts = {
+        "database": _word(database),
+        "redis": _word(broker),
+        "migrations": _word(database and _migrations()),
+        "clock": (_wrong_clock() or "ok") if database else "failed",
+        **_processes(),
+    }
+    response = JsonResponse({**parts, "dead_entries": dead_entries.count()})
+    response.status_code = 200 if set(parts.values()) <= GOOD else 503
     response["Cache-Control"] = "no-store"
     return response
 
@@ -59,6 +73,23 @@ def probes(following: Handler) -> Handler:
         return probe(request) if probe and request.method in {"GET", "HEAD"} else following(request)
 
     return handle
+
+
+def _word(good: bool) -> str:
+    return "ok" if good else "failed"
+
+
+def _processes() -> dict[str, str]:
+    """Beat and each worker. Those that were not heard of since this process or Redis started have a minute for it."""
+    signs = worker_heartbeat.read()
+    if signs is None:
+        return dict.fromkeys(readiness.PARTS, "unknown")
+    uptime = min(time.monotonic() - _started_at, signs.since)
+    done = pulse.age(work="clock", now=timezone.now())
+    return {
+        part: "ok" if fault is None else "starting" if uptime < min(STARTING_SECONDS, fault.heard) else fault.why
+        for part, fault in readiness.faults(signs=signs, done=done).items()
+    }
 
 
 def _database() -> bool:

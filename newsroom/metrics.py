@@ -17,7 +17,7 @@ from django.db.models import Count, Min, QuerySet
 from digests import pulse, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending.pacing import report
-from newsroom import consuming, dead_entries
+from newsroom import dead_entries, readiness, worker_heartbeat, workers
 from publication import database_clock
 from subscribers.models import Letter
 
@@ -56,8 +56,9 @@ def _overall(now: datetime) -> Iterator[Family]:
     yield _one(
         "newsroom_clock_age_seconds", "Since a worker last did the clock's work, which it does each minute.", clock
     )
-    silent = [({"worker": name}, age) for name, age in consuming.ages().items()]
+    silent = [({"worker": name}, age) for name, age in worker_heartbeat.finished_by().items()]
     yield Family("newsroom_worker_age_seconds", "Since each worker of the last day finished a task.", silent)
+    yield from _queues()
     yield _one(
         "newsroom_dead_entries", "Entries of queues that were no tasks, put aside and kept.", dead_entries.count()
     )
@@ -65,6 +66,20 @@ def _overall(now: datetime) -> Iterator[Family]:
     yield _one("newsroom_dead_entries_ever", meaning, dead_entries.ever())
     bound = settings.SENDING["LANES"] * settings.SENDING["COPIES_IN_FLIGHT"]
     yield _one("newsroom_in_flight_bound", "Copies of one issue that may be in flight at once, over its lanes.", bound)
+
+
+def _queues() -> Iterator[Family]:
+    """Who takes what; absent while Redis is away."""
+    signs = worker_heartbeat.read()
+    if signs is None:
+        return
+    beats = [beat.idle for beat in signs.beats]
+    meaning = "Since Celery beat last sent something, which it does each minute."
+    yield _one("newsroom_beat_age_seconds", meaning, min(beats, default=None))
+    takers = [({"queue": queue}, len(readiness.takers(queue, signs))) for queue in workers.QUEUES]
+    yield Family("newsroom_queue_workers", "Workers that take each queue and live.", takers)
+    finished = [({"queue": queue}, age) for queue, age in signs.finished.items() if queue in workers.QUEUES]
+    yield Family("newsroom_queue_age_seconds", "Since a task of each queue was finished.", finished)
 
 
 def _issues(now: datetime) -> Iterator[Family]:

@@ -187,11 +187,21 @@ CELERY_TASK_ROUTES = {
     "digests.sending.tasks.plan_readers": {"queue": "digest"},
 }
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "newsroom.beat:Scheduler"
+# How often workers and beat say that they live (newsroom/readiness.py).
+HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 5, least=1, most=60)
+CELERY_BEAT_MAX_LOOP_INTERVAL = HEARTBEAT_SECONDS
 # Once a minute; what is due is computed from rows. A tick nobody took within the minute is dropped.
 CELERY_BEAT_SCHEDULE = {
     task: {"task": task, "schedule": crontab(), "options": {"expires": 55}}
     for task in ("articles.tasks.tick", "subscribers.tasks.tick", "digests.tasks.tick")
+} | {
+    f"newsroom.tasks.ping {queue}": {
+        "task": "newsroom.tasks.ping",
+        "schedule": crontab(),
+        "options": {"queue": queue, "expires": 55},
+    }
+    for queue in workers.QUEUES
 }
 
 # --- Mail ------------------------------------------------------------------------------------

@@ -23,12 +23,24 @@ WORKER_ENVIRONMENT = {
 
 
 @dataclass
+class Program:
+    """One program of a run, whether it runs or not; `name` is as a sentence says it."""
+
+    name: str
+    command: Sequence[str]
+    log: Path | None
+    extra: Mapping[str, str]
+    process: "subprocess.Popen[bytes]"
+    started_at: float
+
+
+@dataclass
 class Group:
     """The programs of one run; leaving the `with` block stops them, whatever happened inside."""
 
     directory: Path
     environment: Mapping[str, str]
-    children: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    programs: dict[str, Program] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         """Nothing runs yet."""
@@ -39,15 +51,25 @@ class Group:
         self.stop()
 
     def start(
-        self, name: str, command: list[str], *, log: Path | None = None, extra: Mapping[str, str] | None = None
+        self, name: str, command: Sequence[str], *, log: Path | None = None, extra: Mapping[str, str] | None = None
     ) -> None:
-        """Starts one program, in a session of its own so that a signal reaches it only through us."""
+        """Starts one program."""
+        process = self._launch(command, log, extra or {})
+        self.programs[name] = Program(name, command, log, extra or {}, process, time.monotonic())
+
+    def start_again(self, program: Program) -> None:
+        """Before: it has ended. After: it runs."""
+        program.process = self._launch(program.command, program.log, program.extra)
+        program.started_at = time.monotonic()
+
+    def _launch(self, command: Sequence[str], log: Path | None, extra: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+        """In a session of its own, so that a signal reaches it only through us."""
         output = log.open("ab") if log else None
         try:
-            self.children[name] = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", *command],
                 cwd=self.directory,
-                env={**_lesser(self.environment), **(extra or {})},
+                env={**_lesser(self.environment), **extra},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -60,34 +82,41 @@ class Group:
 
     def ended(self) -> str | None:
         """The name of a program that has ended by itself, if any has."""
-        return next((name for name, child in self.children.items() if child.poll() is not None), None)
+        return next((name for name, program in self.programs.items() if program.process.poll() is not None), None)
 
     def stop(self) -> None:
         """After: none of the programs, nor anything in their sessions, runs."""
-        for child in reversed(self.children.values()):
-            if child.poll() is None:
-                child.terminate()
+        for program in reversed(self.programs.values()):
+            if program.process.poll() is None:
+                ask_to_end(program.process)
         end = time.monotonic() + STOP_SECONDS
-        for child in self.children.values():
+        for program in self.programs.values():
             try:
-                child.wait(timeout=max(0.1, end - time.monotonic()))
+                program.process.wait(timeout=max(0.1, end - time.monotonic()))
             except subprocess.TimeoutExpired:
                 pass
             finally:
-                _kill_session(child)
-        self.children.clear()
+                kill_session(program.process.pid)
+                program.process.wait()
+        self.programs.clear()
+
+
+def ask_to_end(process: "subprocess.Popen[bytes]") -> None:
+    """SIGTERM, which also a process hears that was stopped (SIGSTOP)."""
+    process.terminate()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGCONT)
+
+
+def kill_session(leader: int) -> None:
+    """Ends what is left of a process group, its leader included."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _lesser(environment: Mapping[str, str]) -> dict[str, str]:
     """Without the URL of the tables' owner, whom no program needs once the tables are there."""
     return {name: value for name, value in environment.items() if not name.startswith("DATABASE_OWNER_URL")}
-
-
-def _kill_session(child: "subprocess.Popen[bytes]") -> None:
-    """Ends what is left of the child's process group, the child included."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
 
 
 def _die_with_parent() -> None:

@@ -26,7 +26,7 @@ from django.core.management import call_command, get_commands
 from django.core.management.base import CommandError, SystemCheckError
 
 from newsroom import env, picture_check
-from newsroom.running import processes, servers
+from newsroom.running import processes, servers, supervisor
 from newsroom.running.servers import Refused
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,18 +69,18 @@ def serve(*, port: int, host: str) -> NoReturn:
     require_free(port, host=host)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
     os.environ.setdefault("PORT", str(port))
-    with servers.alone(VAR, name="run"), servers.running(VAR), processes.Group(ROOT, os.environ) as group:
+    with servers.alone(VAR, name="run"), servers.running(VAR) as used, processes.Group(ROOT, os.environ) as group:
         django.setup()
         call_command("check", fail_level="ERROR", deploy=not settings.DEBUG, stdout=io.StringIO())
         password = _fill()
         wanted = env.number("WEB_WORKERS", os.cpu_count() or 1, least=1, most=1_000)
         workers = 1 if settings.DEBUG else wanted
-        group.start("web server", processes.web(port, host=host, workers=workers))
+        group.start(supervisor.WEB, processes.web(port, host=host, workers=workers))
         start_workers(group)
         group.start("clock", processes.beat())
         await_answer(f"http://{_local(host)}:{port}/healthz", group)
         _announce(password, picture_check.at_start(server=f"http://{_local(host)}:{port}"))
-        watch(group)
+        watch(supervisor.Supervisor(group, running=used, url=f"http://{_local(host)}:{port}/healthz", say=say))
 
 
 def start_workers(group: processes.Group, *, log: Path | None = None) -> None:
@@ -118,10 +118,10 @@ def await_answer(url: str, group: processes.Group) -> None:
     raise Refused(f"The web server did not answer within {ANSWER_SECONDS:.0f} seconds; its messages are above.")
 
 
-def watch(group: processes.Group) -> NoReturn:
-    """Waits for a signal, or for a program to end by itself, which is a fault."""
+def watch(supervising: supervisor.Supervisor) -> NoReturn:
+    """Has everything looked after until a signal comes."""
     while True:
-        _require_alive(group)
+        supervising.look()
         time.sleep(0.3)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ import redis
 from newsroom import database_url, embedded, env
 
 EMBEDDED_OWNER = "started-by-run"
+# A server that could not be started is tried again so much later.
+AGAIN_SECONDS = 30.0
+VARIABLES = {"postgres": "DATABASE_URL", "redis": "REDIS_URL"}
+NAMES = {"postgres": "PostgreSQL", "redis": "Redis"}
+WITHOUT = {"postgres": "pages answer 503", "redis": "workers hear of no work"}
 
 
 class Refused(Exception):
@@ -32,21 +38,80 @@ def alone(var: Path, *, name: str) -> Iterator[None]:
         raise Refused(f"{error.filename} is not writable for this user: run as its owner, or set VAR_DIR.") from error
 
 
+class Servers:
+    """The two servers of a run, which of them it has started and will stop, and which do not answer (`silent`)."""
+
+    def __init__(self, var: Path) -> None:
+        self._here, self._mark = embedded.place(var), var / EMBEDDED_OWNER
+        self._embedded = [name for name, variable in VARIABLES.items() if not env.text(variable)]
+        # A run that was killed outright left its mark: its servers are now this run's to stop.
+        self._ours = set(self._mark.read_text(encoding="ascii").split()) if self._mark.exists() else set()
+        self.silent: set[str] = set()
+        self._again_at = 0.0
+
+    def start(self) -> None:
+        """After: the embedded ones run. On failure: embedded.Unavailable."""
+        for name in self._embedded:
+            self._start(name)
+        self._mark.write_text(" ".join(sorted(self._ours)), encoding="ascii")
+
+    def mend(self) -> Iterator[str]:
+        """Start embedded servers again that have died; a sentence for each server that went away or came back."""
+        embedded.reap()
+        for name in VARIABLES:
+            if name in self._embedded and time.monotonic() >= self._again_at:
+                try:
+                    if self._start(name):
+                        yield f"The embedded {NAMES[name]} had ended: it was started again."
+                except embedded.Unavailable as fault:
+                    self._again_at = time.monotonic() + AGAIN_SECONDS
+                    yield str(fault)
+            yield from self._change(name)
+
+    def stop(self) -> None:
+        """After: what this run has started has stopped."""
+        for name in ("redis", "postgres"):
+            if name in self._ours:
+                (embedded.stop_redis if name == "redis" else embedded.stop_postgres)(self._here)
+        self._mark.unlink(missing_ok=True)
+
+    def _start(self, name: str) -> bool:
+        started = (embedded.start_redis if name == "redis" else embedded.start_postgres)(self._here)
+        if started:
+            self._ours.add(name)
+        return started
+
+    def _change(self, name: str) -> Iterator[str]:
+        answers = _answers(name)
+        if not answers and name not in self.silent:
+            self.silent.add(name)
+            yield f"{NAMES[name]} does not answer: {WITHOUT[name]} until it does."
+        elif answers and name in self.silent:
+            self.silent.remove(name)
+            yield f"{NAMES[name]} answers again."
+
+
+def _answers(name: str) -> bool:
+    url = os.environ[VARIABLES[name]]
+    try:
+        if name == "postgres":
+            psycopg.connect(url, connect_timeout=2).close()
+            return True
+        with redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2) as client:
+            return bool(client.ping())
+    except (psycopg.Error, redis.RedisError):
+        return False
+
+
 @contextlib.contextmanager
-def running(var: Path) -> Iterator[None]:
+def running(var: Path) -> Iterator[Servers]:
     """Inside: both servers answer, and DATABASE_URL, REDIS_URL and, if there is one, DATABASE_OWNER_URL are set.
 
     After: what this started has stopped.
     """
-    here, mark = embedded.place(var), var / EMBEDDED_OWNER
-    # A run that was killed outright left its mark: its servers are now this run's to stop.
-    ours = set(mark.read_text(encoding="ascii").split()) if mark.exists() else set()
+    both = Servers(var)
     try:
-        if not env.text("DATABASE_URL") and embedded.start_postgres(here):
-            ours.add("postgres")
-        if not env.text("REDIS_URL") and embedded.start_redis(here):
-            ours.add("redis")
-        mark.write_text(" ".join(sorted(ours)), encoding="ascii")
+        both.start()
         url, owner_url = database_url.both(var)
         _export("DATABASE_URL", url)
         if owner_url:
@@ -56,13 +121,9 @@ def running(var: Path) -> Iterator[None]:
         if owner_url:
             require_database(owner_url, name="DATABASE_OWNER_URL")
         require_redis(os.environ["REDIS_URL"])
-        yield
+        yield both
     finally:
-        if "redis" in ours:
-            embedded.stop_redis(here)
-        if "postgres" in ours:
-            embedded.stop_postgres(here)
-        mark.unlink(missing_ok=True)
+        both.stop()
 
 
 def require_database(url: str, *, name: str = "DATABASE_URL") -> None:

@@ -177,7 +177,7 @@ def test_programs_that_bin_run_starts_do_not_know_the_owner(tmp_path: Path) -> N
     log = tmp_path / "log"
     with processes.Group(tmp_path, environment) as group:
         group.start("program", ["timeit", "-n1", "-r1", "import os; print(sorted(os.environ))"], log=log)
-        group.children["program"].wait(60)
+        group.programs["program"].process.wait(60)
     assert "'PATH'" in log.read_text(encoding="utf-8")
     assert "DATABASE_OWNER" not in log.read_text(encoding="utf-8")
 

@@ -12,6 +12,8 @@ import redis
 from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
 from kombu import Consumer, Message, Queue
 
 from newsroom import dead_entries, metrics, task_messages
@@ -53,6 +55,39 @@ def test_every_task_that_the_product_queues_is_one(task: str, options: dict[str,
     message = json.loads(entry)
     message["headers"]["redelivered"] = message["properties"]["delivery_info"]["redelivered"] = True
     task_messages.check_unacked(entry=json.dumps([message, "", queue]).encode())
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+FIELDS = [
+    ("body",), ("content-type",), ("content-encoding",), ("headers",), ("properties",),
+    *(("headers", name) for name in garbage.real()["headers"]),
+    *(("properties", name) for name in garbage.real()["properties"]),
+    ("properties", "delivery_info", "exchange"), ("properties", "delivery_info", "routing_key"),
+]  # fmt: skip
+
+
+@given(path=st.sampled_from(FIELDS), value=JSON)
+def test_whatever_stands_in_a_field_it_is_judged_and_nothing_else_is_raised(path: tuple[str, ...], value: Any) -> None:
+    message = garbage.real()
+    place = message
+    for parent in path[:-1]:
+        place = place[parent]
+    place[path[-1]] = value
+    for entry in (message, value):
+        with suppress(task_messages.NotATask):
+            task_messages.check(entry=json.dumps(entry).encode())
+        with suppress(task_messages.NotATask):
+            task_messages.check_unacked(entry=json.dumps([entry, "", "digest"]).encode())
+
+
+@given(st.binary())
+def test_whatever_bytes_there_are_they_are_no_task(entry: bytes) -> None:
+    with pytest.raises(task_messages.NotATask):
+        task_messages.check(entry=entry)
 
 
 def argument_count(task: str) -> int:
