@@ -87,6 +87,7 @@ def test_a_line_break_in_a_name_is_a_blank(editor: Client, character: str) -> No
         ({"accent_colour": "red"}, "Use a colour such as"),
         ({"accent_colour": "#fff2a8"}, "too light to be read on white. Try #"),
         ({"time_zone": "Berlin"}, "Europe/Berlin"),
+        ({"time_zone": "localtime"}, "Europe/Berlin"),
         ({"sender_address": "news@localhost"}, "dot in it|valid email"),
         ({"sender_address": ""}, "required"),
     ],
