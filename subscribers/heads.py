@@ -102,10 +102,26 @@ def _current(last: Head | None, now: datetime) -> Head | None:
     event, head = ConsentEvent.objects.order_by("-pk").values_list("pk", "hash").first() or (0, consent.GENESIS)
     if last is None:
         return Head(_stamp(now), ConsentEvent.objects.count(), event, head) if event else None
-    if last.event and not ConsentEvent.objects.filter(pk=last.event, hash=last.head).exists():
-        logger.error("The consent record has lost events that it had at %s: run manage.py verify_consent.", last.at)
-        return None
+    if not _is_there(last):
+        # On another host somebody may have accepted that; this file goes on from there.
+        accepted = _accepted(since=last.at)
+        if accepted is None or not _is_there(accepted):
+            logger.error("The consent record has lost events that it had at %s: run manage.py verify_consent.", last.at)
+            return None
+        last = accepted
     return Head(_stamp(now), last.count + ConsentEvent.objects.filter(pk__gt=last.event).count(), event, head)
+
+
+def _is_there(head: Head) -> bool:
+    return not head.event or ConsentEvent.objects.filter(pk=head.event, hash=head.head).exists()
+
+
+def _accepted(*, since: str) -> Head | None:
+    """The newest line with a note of any host, if it is newer."""
+    folder = Path(str(settings.CONSENT_HEADS))
+    heads = (_parse(line) for path in folder.glob("*.jsonl") for line in path.read_bytes().splitlines())
+    noted = [head for head in heads if head is not None and head.note and head.at > since]
+    return max(noted, key=lambda head: head.at, default=None)
 
 
 @contextlib.contextmanager

@@ -90,7 +90,7 @@ def test_an_end_that_was_written_anew_is_found(anchored: list[ConsentEvent], new
         ask(address, newsletter)
 
     (fault,) = verification.verify().faults
-    assert "had another event 4: it was written anew since" in fault
+    assert "had another event 4: it was written again since" in fault
 
 
 def test_an_expected_head_is_looked_for(newsletter: Newsletter, kept: Path) -> None:
@@ -191,3 +191,20 @@ def test_a_place_that_cannot_be_written_stops_nothing_else(
 def test_a_head_at_the_wrong_place_is_found_also_where_it_is_kept(anchored: list[ConsentEvent]) -> None:
     assert verification.verify(expected=[f"3:{anchored[-1].hash}"]).faults
     assert not verification.verify(expected=[f"4:{anchored[-1].hash}"]).faults
+
+
+def test_a_loss_that_was_accepted_on_one_host_is_accepted_on_all(
+    anchored: list[ConsentEvent], kept: Path, newsletter: Newsletter
+) -> None:
+    own = next(kept.glob("*.jsonl"))
+    before = own.read_bytes()
+    cut(after=2)
+    heads.accept_loss(note="the backup of Tuesday", now=timezone.now())
+    own.rename(kept / "another-host.jsonl")
+    own.write_bytes(before)
+    ask("dora@fourth.org", newsletter)
+
+    head = heads.anchor(now=timezone.now())
+    assert head is not None
+    assert head.count == 3
+    assert verification.verify().faults == []
