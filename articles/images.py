@@ -37,7 +37,7 @@ class Enclosure(NamedTuple):
 def store(*, image: Image, upload: IO[Any] | bytes, actor: User | None) -> Image:
     """Take `upload` in as the picture of `image`, whose words are set, and save the row.
 
-    After: a file encoded anew under a name that tells nothing, and JPEG and WebP renditions of
+    After: a file re-encoded under a name that tells nothing, and JPEG and WebP renditions of
     those WIDTHS that the picture has, and of its own where that is below the largest. Files that the row had
     before are removed on commit. On failure: PictureRefused, and no file is left.
     """

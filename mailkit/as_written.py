@@ -183,7 +183,7 @@ class _Lines:
         return count
 
     def _count(self, at: int, depth: int) -> None:
-        """Refuse what takes the library longer than a text may, with the reason: it reads each level anew."""
+        """Refuse what takes the library longer than a text may, with the reason: it reads each level again."""
         self._shared.items += 1
         if self._shared.items > MAX_ITEMS:
             raise TooMuch("items", MAX_ITEMS)

@@ -10,7 +10,7 @@ _WORD: Final = 75
 _FRAME: Final = len("=?utf-8?b??=")
 # What stands for itself in Q wherever an encoded word may stand, a display name included (RFC 2047 5 (3)).
 _Q_AS_IT_IS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
-# The longest character is four octets, which are twelve characters in Q.
+# The longest character is four bytes, which are twelve characters in Q.
 _LEAST_ROOM: Final = 12
 
 
@@ -48,5 +48,5 @@ def _in_b(text: str) -> str:
 
 
 def _in_q(text: str) -> str:
-    octets = ((chr(octet) if octet in _Q_AS_IT_IS else f"={octet:02X}") for octet in text.encode())
-    return "".join(octets).replace("=20", "_")
+    encoded = ((chr(byte) if byte in _Q_AS_IT_IS else f"={byte:02X}") for byte in text.encode())
+    return "".join(encoded).replace("=20", "_")

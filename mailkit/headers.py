@@ -105,7 +105,7 @@ def mailbox(*, name: str, address: str) -> str:
 def encode(name: str, value: str) -> bytes:
     """A whole field, folded, with its line end. Raises `UnsafeValue`.
 
-    No line is longer than 78 octets, or than 76 with an encoded word in it, unless a single word is.
+    No line is longer than 78 bytes, or than 76 with an encoded word in it, unless a single word is.
     """
     _check_name(name)
     _check_text(name, value)

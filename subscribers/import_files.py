@@ -41,7 +41,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A CSV file whose encoding, delimiter and first record are known. `records` begins anew at each call."""
+    """A CSV file whose encoding, delimiter and first record are known. `records` begins again at each call."""
 
     path: Path
     encoding: str

@@ -7,7 +7,7 @@ is good for one purpose. Possession of a mail is the only proof that readers giv
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
@@ -46,20 +46,20 @@ class ConfirmClaim:
     requests: Mapping[int, int]
 
 
-def confirm_token(*, subscriptions: Iterable[Subscription], now: datetime) -> str:
+def confirm_token(*, subscriptions: Iterable[Subscription]) -> str:
     """A token that confirms exactly these requests of one subscriber; good for 72 hours."""
     rows = list(subscriptions)
     requests = "-".join(f"{row.newsletter_id}.{row.request_number}" for row in rows)
     subscriber = rows[0].subscriber
     return tokens.sign(
         purpose=CONFIRM,
-        payload={"s": subscriber.uuid.hex, "v": subscriber.token_version, "r": requests, "t": int(now.timestamp())},
+        payload={"s": subscriber.uuid.hex, "v": subscriber.token_version, "r": requests},
     )
 
 
-def confirm_url(*, subscriptions: Iterable[Subscription], now: datetime) -> str:
+def confirm_url(*, subscriptions: Iterable[Subscription]) -> str:
     """The whole address of the confirm page."""
-    return site.absolute(reverse("confirm", args=[confirm_token(subscriptions=subscriptions, now=now)]))
+    return site.absolute(reverse("confirm", args=[confirm_token(subscriptions=subscriptions)]))
 
 
 def read_confirm(token: str) -> ConfirmClaim:

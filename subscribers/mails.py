@@ -108,7 +108,7 @@ def _frame(letter: Letter, publication: Publication) -> Facts:
 def _to_confirm(_letter: Letter, subscriptions: list[Subscription], now: datetime) -> Facts:
     return {
         "choices": [_choice(row) for row in subscriptions],
-        "confirm_url": links.confirm_url(subscriptions=subscriptions, now=now),
+        "confirm_url": links.confirm_url(subscriptions=subscriptions),
         "hours": int(links.CONFIRM_AGE.total_seconds() // 3600),
     }
 

@@ -81,7 +81,7 @@ class Claims:
         if count > total:
             lost = "all of them" if not total else f"at least the last {count - total}"
             return [f"{source}, the record had {count} events; it has {total} now: {lost} are gone.", *self.misplaced]
-        return [f"{source}, the record had another event {count or ''}: it was written anew since.", *self.misplaced]
+        return [f"{source}, the record had another event {count or ''}: it was written again since.", *self.misplaced]
 
 
 def _claims(expected: Sequence[str], report: Report) -> Claims:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 # What is said of one copy more often than this is noise, or somebody filling our tables.
 MOST_EVENTS_PER_COPY: Final = 20
-# Octets in which the headers of a mail are looked for.
+# Bytes in which the headers of a mail are looked for.
 _HEAD: Final = 32 * 1024
 
 _WORDS: Final[Mapping[Kind, str]] = {

@@ -22,7 +22,7 @@ from digests.returns.mime import Flat
 
 PREFIX: Final = "unsubscribe+"
 _MAC_OCTETS: Final = 10  # 80 bits
-# 16 octets of the reader, 4 of the newsletter and the code: with the prefix 60 of a local part's 64 characters.
+# 16 bytes of the reader, 4 of the newsletter and the code: with the prefix 60 of a local part's 64 characters.
 _CODE: Final = re.compile(r"unsubscribe\+([a-z2-7]{48})(?![a-z0-9])", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"unsubscribe-([A-Za-z0-9_.-]{20,1024})")
 _WORDS: Final = (

@@ -95,9 +95,7 @@ def ask(address: str, newsletter: Newsletter, *, cadence: str = "daily", now: da
 def confirmed(address: str, newsletter: Newsletter, *, cadence: str = "daily") -> Subscription:
     """`address` has asked for the newsletter and confirmed."""
     subscriber = ask(address, newsletter, cadence=cadence)
-    token = links.confirm_token(
-        subscriptions=subscriber.subscriptions.filter(newsletter=newsletter), now=timezone.now()
-    )
+    token = links.confirm_token(subscriptions=subscriber.subscriptions.filter(newsletter=newsletter))
     return signup.confirm(token=token, evidence=evidence(), now=timezone.now()).subscriptions[0]
 
 

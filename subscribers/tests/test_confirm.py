@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def link(subscriber: Subscriber) -> str:
-    token = links.confirm_token(subscriptions=subscriber.subscriptions.all(), now=timezone.now())
+    token = links.confirm_token(subscriptions=subscriber.subscriptions.all())
     return f"/confirm/{token}/"
 
 
