@@ -15,7 +15,8 @@ from django.utils.xmlutils import SimplerXMLGenerator
 
 from articles import elsewhere, images
 from articles.models import Article
-from publication import caching, times, urls
+from core import caching
+from publication import times, urls
 from publication.models import Publication
 
 LENGTH = 30

@@ -13,8 +13,9 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from articles.models import Article, ArticleQuerySet, Image
-from publication import pictures, urls
-from publication.pictures import PictureRefused
+from core import pictures
+from core.pictures import PictureRefused
+from publication import urls
 
 __all__ = ["Enclosure", "PictureRefused", "enclosure", "files_of", "in_use", "remove_files", "store"]
 

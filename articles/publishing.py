@@ -11,16 +11,17 @@ On failure each raises a PublishingError, or MarkupRefused, and nothing has chan
 import logging
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Greatest
 
 from articles import markup, revisions, rights, slugs
 from articles.models import Article, Correction, ReleaseHorizon, Revision
 from articles.refusals import NotAllowed, NotReady, PublishingError, SlugTaken, WrongState
+from core import locks
 from mailkit import message
 from mailkit.html import MarkupRefused, Rendered
 from publication import database_clock
@@ -33,8 +34,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# Number of the advisory lock between releasing stories (shared) and composing a window of them (exclusive).
-WINDOW_LOCK = 7_310_587_204
+# The lock between releasing stories (shared) and composing a window of them (exclusive).
+WINDOW_LOCK: Final = "release window"
 HORIZON = 1
 INSTANT = timedelta(microseconds=1)
 
@@ -172,14 +173,12 @@ def close_window(*, end: datetime) -> datetime:
 
 def lock_window() -> None:
     """Until the transaction ends, nothing is released and no window is closed; waits for what is under way."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WINDOW_LOCK])
+    locks.wait_until_commit(WINDOW_LOCK)
 
 
 def _enter_window(now: datetime) -> datetime:
     """Wait while a window is closed; return the instant at which a story may be released."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [WINDOW_LOCK])
+    locks.share_until_commit(WINDOW_LOCK)
     horizon = ReleaseHorizon.objects.filter(pk=HORIZON).first()
     return max(now, horizon.closed_until + INSTANT) if horizon else now
 

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from articles import feeds
 from articles.models import Article, Author, Section, Tag
-from publication import caching, times, urls
+from core import caching
+from publication import times, urls
 from publication.models import Publication
 
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from articles import markup, seo
 from articles import search as searching
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
-from publication import caching
+from core import caching
 from publication.models import Publication
 
 PAGE_SIZE = 12

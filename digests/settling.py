@@ -19,7 +19,8 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from digests import effects, events, locks, matching, refusals
+from core import locks
+from digests import effects, events, matching, refusals
 from digests.effects import Effect
 from digests.models import Delivery, DeliveryEvent
 
@@ -33,7 +34,7 @@ TASK_SECONDS: Final = 20.0
 # An issue is closed this much later at most because its readers' refusals are acted on first.
 REFUSALS_SECONDS: Final = 5.0
 # One process works on events at a time, over all hosts: a flood of reports never takes every worker.
-SETTLE_LOCK: Final = 0x65766E74
+SETTLE_LOCK: Final = "settle events"
 # A hint stands for everything that its process stores in this time.
 HINT_SECONDS: Final = 1.0
 
@@ -73,7 +74,7 @@ def settle(*, now: datetime, seconds: float = TASK_SECONDS) -> int | None:
     and what was under way is still due.
     """
     settled, end = 0, time.monotonic() + seconds
-    with locks.alone(SETTLE_LOCK) as alone:
+    with locks.advisory_lock(SETTLE_LOCK) as alone:
         while alone:
             taken, done = _settle_batch(now)
             settled += done

@@ -8,14 +8,15 @@ from typing import Final
 
 from celery import shared_task
 
-from digests import composing, locks, pulse, settling
+from core import locks
+from digests import composing, pulse, settling
 from digests.returns import mailbox
 from digests.sending import pump, tasks
 from publication import database_clock
 
 log = logging.getLogger(__name__)
 
-COMPOSE_LOCK: Final = locks.number("compose what is due")
+COMPOSE_LOCK: Final = "compose what is due"
 
 
 @shared_task
@@ -46,7 +47,7 @@ def _wake_engine(*, now: datetime) -> None:
 
 
 def _compose(*, now: datetime) -> None:
-    with locks.alone(COMPOSE_LOCK) as held:
+    with locks.advisory_lock(COMPOSE_LOCK) as held:
         if held:
             composing.compose_due(now=now)
 

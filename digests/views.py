@@ -12,9 +12,9 @@ from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from core import caching
 from digests import archive
 from digests.models import Issue
-from publication import caching
 from subscribers.models import CadenceOffer, Newsletter
 
 ISSUES_PER_PAGE = 20

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import psycopg
 
+from core import locks
 from newsroom import grants
 
 SUPERUSER, OWNER, APPLICATION, DATABASE = "newsroom", "newsroom_owner", "newsroom_app", "newsroom"
 # Starters at the same time make and move things one after the other.
-READY_LOCK = 0x6E657773_03
+READY_LOCK = "embedded cluster"
 # The owner of the database is changed last, so that whatever was interrupted is done again.
 IS_READY = f"""
 SELECT EXISTS (SELECT FROM pg_database WHERE datname = '{DATABASE}' AND pg_get_userbyid(datdba) = '{OWNER}')
@@ -59,7 +60,7 @@ def make_ready(sockets: Path) -> None:
     with _session(sockets, "postgres") as session:
         if _is_ready(session):
             return
-        session.execute("SELECT pg_advisory_lock(%s)", [READY_LOCK])
+        session.execute(locks.UNTIL_DISCONNECT, [locks.key(READY_LOCK)])
         if _is_ready(session):
             return
         for role, statements in ROLES.items():

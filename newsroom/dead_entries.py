@@ -14,7 +14,7 @@ from typing import Any, Final
 import redis
 from django.conf import settings
 
-from publication import redis_client
+from core import redis_client
 
 log = logging.getLogger(__name__)
 

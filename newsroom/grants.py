@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from core import locks
+
 Session = psycopg.Connection[Any]
 
 TABLES = "SELECT, INSERT, UPDATE, DELETE"
@@ -23,7 +25,7 @@ PARTICULAR = {
     "digests_fence": "USAGE, SELECT, UPDATE",
 }
 # Two migrations at once would change the same rows of PostgreSQL's catalogue.
-GRANT_LOCK = 0x6E657773_02
+GRANT_LOCK = "grants"
 OWNED = """
 SELECT relname, relkind = 'S' FROM pg_class
 WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
@@ -49,7 +51,7 @@ def apply(session: Session, *, application: str) -> None:
     """
     role = sql.Identifier(application)
     with session.transaction():
-        session.execute("SELECT pg_advisory_xact_lock(%s)", [GRANT_LOCK])
+        session.execute(locks.UNTIL_COMMIT, [locks.key(GRANT_LOCK)])
         schema, is_ours = session.execute(SCHEMA).fetchone() or ("", False)
         for name, is_sequence in session.execute(OWNED).fetchall():
             kind = sql.SQL("SEQUENCE" if is_sequence else "TABLE")

@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "newsroom.apps.NewsroomConfig",
     "publication.apps.PublicationConfig",
     "mailkit.apps.MailkitConfig",
+    "core.apps.CoreConfig",
     "postal.apps.PostalConfig",
     "articles.apps.ArticlesConfig",
     "subscribers.apps.SubscribersConfig",
@@ -305,7 +306,7 @@ MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(VAR_DIR / "media")))
 # A proxy may serve the uploaded pictures instead.
 SERVE_MEDIA = env.flag("SERVE_MEDIA", default=True)
 STORAGES = {
-    "default": {"BACKEND": "publication.storage.WholeFileStorage"},
+    "default": {"BACKEND": "core.storage.WholeFileStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

@@ -23,7 +23,7 @@ import redis
 from celery.signals import task_postrun, worker_ready, worker_shutdown
 from django.conf import settings
 
-from publication import redis_client
+from core import redis_client
 
 log = logging.getLogger(__name__)
 

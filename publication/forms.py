@@ -10,8 +10,9 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminImageFieldWidget
 
+from core import pictures
 from mailkit import addresses
-from publication import colours, pictures
+from publication import colours
 from publication.models import Publication, validate_colour
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection, transaction
 
+from core import locks
 from mailkit import addresses, characters
 from subscribers import legal, suppression
 from subscribers.models import ConsentEvent, ConsentOrigin, LegalVersion, Newsletter, Subscriber, Subscription
@@ -34,7 +35,7 @@ WRONG_OR_CHANGED = (
     "If that key is there, its content was changed after it was recorded"
 )
 # One writer at a time extends the chain; any fixed number that no other lock of ours uses.
-CHAIN_LOCK = 0x6E657773_01
+CHAIN_LOCK: Final = "consent chain"
 SEALED = (
     "kind", "subscriber_uuid", "address_hash", "newsletter_slug", "cadence", "documents", "form_text",
     "form_text_sha256", "form_url", "locale", "source", "basis", "user_agent_sha256", "occurred_at", "previous_hash",
@@ -278,8 +279,7 @@ def agreed(*, subscriber: Subscriber) -> dict[str, ConsentEvent]:
 
 
 def _lock_and_read_head() -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
+    locks.wait_until_commit(CHAIN_LOCK)
     # A second statement: under READ COMMITTED it sees what the holder before us committed.
     return ConsentEvent.objects.order_by("-pk").values_list("hash", flat=True).first() or GENESIS
 

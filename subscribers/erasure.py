@@ -3,10 +3,12 @@
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.db.models import Exists, F, OuterRef
 
+from core import locks
 from mailkit import addresses
 from subscribers import consent, privacy, suppression
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
@@ -15,7 +17,7 @@ KEEP_UNCONFIRMED = timedelta(days=7)
 BATCH = 500
 
 # Held shared by whoever refers to readers without a foreign key, and alone by whoever deletes one.
-READERS_LOCK = 727301
+READERS_LOCK: Final = "readers are kept"
 # A portion of a large audience may take half of this to plan.
 PATIENCE_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 0.1
@@ -59,8 +61,7 @@ def erase(*, address_key: str, evidence: consent.Evidence, now: datetime) -> Era
 
 def keep_readers() -> None:
     """From here to the end of the transaction no reader is deleted."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [READERS_LOCK])
+    locks.share_until_commit(READERS_LOCK)
 
 
 def _wait_for_keepers() -> None:
@@ -76,9 +77,7 @@ def _wait_for_keepers() -> None:
 
 
 def _nobody_keeps_readers() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [READERS_LOCK])
-        return bool(cursor.fetchone()[0])
+    return locks.try_until_commit(READERS_LOCK)
 
 
 def forget_unconfirmed(*, now: datetime) -> int:

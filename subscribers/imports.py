@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from django.db import connection, reset_queries, transaction
+from django.db import reset_queries, transaction
 
+from core import locks
 from mailkit import addresses
 from subscribers import (
     consent,
@@ -35,7 +37,7 @@ from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Sub
 CHUNK = 2_000
 MAX_ROWS = 1_000_000
 # One import at a time writes; any fixed number that no other lock of ours uses.
-IMPORT_LOCK = 0x6E657773_04
+IMPORT_LOCK: Final = "import"
 
 LEFT = "This reader has left; only they can come back."
 SUPPRESSED = "This address must not be mailed; it bounced, complained, was erased or was blocked by hand."
@@ -170,8 +172,7 @@ def run(
 
 def _take_turns() -> None:
     """One import at a time from here to the end of the transaction. Taken before any row is locked."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
+    locks.wait_until_commit(IMPORT_LOCK)
 
 
 def _check(source: Source) -> None:

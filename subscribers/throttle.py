@@ -14,8 +14,8 @@ from datetime import datetime
 import redis
 from django.conf import settings
 
+from core import redis_client
 from mailkit import addresses
-from publication import redis_client
 from subscribers import privacy
 
 logger = logging.getLogger(__name__)

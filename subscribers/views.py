@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from publication import caching
+from core import caching
 from subscribers import doors, forms, legal, preferences, privacy, signup, throttle
 from subscribers.models import LegalDocument
 

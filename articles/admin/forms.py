@@ -12,7 +12,8 @@ from unfold.widgets import (
 
 from articles import images, markup, slugs
 from articles.models import Article, Image, Revision
-from publication import database_clock, fields, pictures, texts
+from core import pictures
+from publication import database_clock, fields, texts
 
 WRITING = (
     "Markdown, as on GitHub: **bold**, *italic*, ~~struck~~, [words](https://link), ## Heading, - list, - [ ] task, "

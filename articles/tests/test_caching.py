@@ -9,7 +9,7 @@ from django.test import Client
 from articles import publishing
 from articles.models import Section
 from articles.tests.conftest import StoryMaker
-from publication import caching
+from core import caching
 from publication.models import Publication
 
 

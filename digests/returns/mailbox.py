@@ -18,7 +18,8 @@ from typing import Any, Final, Protocol
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from digests import locks, pulse
+from core import locks
+from digests import pulse
 from digests.returns import arrivals
 from digests.returns.imap import ImapBox
 from digests.returns.pop3 import PopBox
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 PASS_SECONDS: Final = 50.0
 MAILS_PER_PASS: Final = 500
 # One process at a time, over all hosts: POP3 demands it, and two would do each other's work.
-MAILBOX_LOCK: Final = 0x72657475
+MAILBOX_LOCK: Final = "read the mailbox"
 _FAULTS: Final[tuple[type[Exception], ...]] = (*ImapBox.FAULTS, *PopBox.FAULTS, OSError)
 
 
@@ -100,7 +101,7 @@ def read(*, account: dict[str, Any], now: datetime, seconds: float = PASS_SECOND
     (`pulse`), but not by whoever finds somebody else at it.
     """
     found = Pass()
-    with locks.alone(MAILBOX_LOCK) as alone:
+    with locks.advisory_lock(MAILBOX_LOCK) as alone:
         found.busy = not alone
         if alone:
             with _opened(account, seconds) as box:

@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from digests import locks, refusals
+from core import locks
+from digests import refusals
 from digests.models import Issue
 from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, stages, transports, witness
 from digests.sending.pacing import gate
@@ -47,7 +48,7 @@ def run(*, issue_id: int, lane: int) -> Ending:
     At most COPIES_IN_FLIGHT copies are promised and not yet settled. Two tasks for one lane never
     run at the same time: the second finds the lane held and ends.
     """
-    with locks.alone(locks.number(f"lane {issue_id} {lane}")) as held:
+    with locks.advisory_lock(f"lane {issue_id} {lane}") as held:
         if not held:
             return Ending.BUSY
         issue = Issue.objects.under_way().select_related("newsletter", "snapshot").filter(pk=issue_id).first()

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from digests import freezing, locks
+from core import locks
+from digests import freezing
 from digests.models import Issue
 from digests.sending import audience, draining, intents, witness
 from digests.sending.pacing import windows
@@ -56,7 +57,7 @@ def complete(*, issue_id: int, now: datetime, planned: Callable[[], object] = la
     if not is_half_planned(issue_id=issue_id):
         return False
     ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
-    with locks.alone(locks.number(f"plan {issue_id}")) as held:
+    with locks.advisory_lock(f"plan {issue_id}") as held:
         if not held:
             return False
         while not witness.is_behind(issue_id=issue_id) and _plan_more(issue_id, now):

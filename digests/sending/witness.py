@@ -23,8 +23,8 @@ import redis
 from django.db import connection
 from django.utils import timezone
 
+from core import redis_client
 from digests.models import Issue
-from publication import redis_client
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from django.db import OperationalError, connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from core import locks
 from digests import effects, events, settling, tasks
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
@@ -167,16 +168,16 @@ def test_a_connection_that_breaks_in_the_middle_leaves_all_of_it_due(
 def test_one_process_works_on_events_at_a_time(elsewhere: Any, tell: Tell, now: datetime) -> None:
     tell("delivered")
     with elsewhere.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [settling.SETTLE_LOCK])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [locks.key(settling.SETTLE_LOCK)])
     assert settling.settle(now=now) is None
     assert unsettled() == 1
 
     with elsewhere.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [settling.SETTLE_LOCK])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [locks.key(settling.SETTLE_LOCK)])
     assert settling.settle(now=now) == 1
     # And it was given back.
     with elsewhere.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [settling.SETTLE_LOCK])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks.key(settling.SETTLE_LOCK)])
         assert cursor.fetchone() == (True,)
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 
 from articles import publishing
 from articles.models import Article
+from core import locks
 from digests import composing, freezing, rendering
 from digests.material import Material
 from digests.models import Issue, Snapshot
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # What publishing, composing, editing and signing up take; none of them waits.
 TAKEN = [
-    f"SELECT pg_advisory_xact_lock_shared({publishing.WINDOW_LOCK})",
+    f"SELECT pg_advisory_xact_lock_shared({locks.key(publishing.WINDOW_LOCK)})",
     "SELECT FROM articles_article FOR UPDATE NOWAIT",
     "SELECT FROM digests_issue FOR UPDATE NOWAIT",
     "SELECT FROM digests_issueitem FOR UPDATE NOWAIT",

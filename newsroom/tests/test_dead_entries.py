@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu import Consumer, Message, Queue
 
+from core import redis_client
 from newsroom import dead_entries, metrics, task_messages
 from newsroom.celery import app
-from publication import redis_client
 from tests.faults import garbage
 
 

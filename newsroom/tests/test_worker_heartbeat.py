@@ -13,9 +13,9 @@ from celery.signals import task_postrun
 from django.conf import settings
 from kombu import transport
 
+from core import redis_client
 from newsroom import beat, kombu_fix, metrics, worker_heartbeat
 from newsroom.celery import app
-from publication import redis_client
 
 KINDS = ("workers", "beats", "finished", "finished-by")
 

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from core import redis_client
 from mailkit import addresses
-from publication import redis_client
 from subscribers import consent, imports, legal, links, signup, terms
 from subscribers.import_report import Report
 from subscribers.models import (

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from core import redis_client
 from mailkit import addresses
-from publication import redis_client
 from subscribers import links, throttle
 from subscribers.models import Letter, Newsletter, Subscription
 from subscribers.tests.conftest import BOB, RITA, Fill

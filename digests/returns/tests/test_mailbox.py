@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connections
 
+from core import locks
 from digests import events, pulse
 from digests.models import Delivery, DeliveryEvent
 from digests.returns import mailbox, notices
@@ -192,7 +193,7 @@ def somebody_else() -> Iterator[None]:
     """Somebody else, with a connection of their own, is reading."""
     other = connections.create_connection("default")
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [mailbox.MAILBOX_LOCK])
+        cursor.execute(locks.UNTIL_DISCONNECT, [locks.key(mailbox.MAILBOX_LOCK)])
     yield
     other.close()
 

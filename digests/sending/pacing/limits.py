@@ -22,8 +22,8 @@ from typing import Any, Final
 import redis
 from django.conf import settings
 
+from core import redis_client
 from digests.sending.pacing import scripts
-from publication import redis_client
 
 log = logging.getLogger(__name__)
 

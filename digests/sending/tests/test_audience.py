@@ -9,9 +9,11 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from core import locks
 from digests.models import Delivery
 from digests.sending import audience
 from digests.sending.tests.conftest import frozen_issue, subscribe
+from subscribers import erasure
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +127,17 @@ def test_a_reader_erased_during_the_planning_is_nobodys_reader_afterwards(newsle
         assert not erased.wait(0.3)
     thread.join(10)
     assert list(issue.deliveries.values_list("subscriber_id", flat=True)) == [None]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_plain_delete_of_a_reader_takes_the_lock_of_planning(newsletter: Newsletter) -> None:
+    """By its name: the trigger in the database and the code compute the same key."""
+    (reader,) = subscribe(newsletter, 1)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM subscribers_subscription")
+        cursor.execute("DELETE FROM subscribers_subscriber WHERE id = %s", [reader.subscriber_id])
+        cursor.execute(
+            "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks"
+            " WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        )
+        assert cursor.fetchall() == [(locks.key(erasure.READERS_LOCK),)]

@@ -15,10 +15,10 @@ import redis
 from django.conf import settings
 from django.utils import timezone
 
+from core import redis_client
 from digests.models import Issue
 from digests.sending import stages, witness
 from digests.sending.tests.conftest import frozen_issue
-from publication import redis_client
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db

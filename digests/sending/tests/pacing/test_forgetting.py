@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import redis
 
+from core import redis_client
 from digests.sending.pacing import limits, slowdown
 from digests.sending.tests.pacing.conftest import Clock, Server
 from digests.sending.tests.pacing.test_slowdown import WAY, outcome, rate
 from digests.sending.transports.base import Phase
-from publication import redis_client
 
 Pace = Callable[..., None]
 RULE = limits.Rule("all", 100, 1)

@@ -86,7 +86,7 @@ def _work(content: bytes, *, width: int, widths: Sequence[int], formats: Sequenc
     request = {"width": width, "widths": list(widths), "formats": list(formats)}
     try:
         head, body = confined.run(
-            module="publication.picture_child",
+            module="core.picture_child",
             request=request | {"max_pixels": MAX_PIXELS, "max_frames": MAX_FRAMES},
             payload=content,
             seconds=SECONDS,

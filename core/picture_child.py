@@ -1,4 +1,4 @@
-"""The confined half of `publication.pictures`: decode, turn upright, shrink, encode. Reads no settings."""
+"""The confined half of `core.pictures`: decode, turn upright, shrink, encode. Reads no settings."""
 
 import contextlib
 import io

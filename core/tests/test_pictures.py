@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 
-from publication import pictures
+from core import pictures
 
 SIZE = (60, 40)
 

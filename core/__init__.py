@@ -1,0 +1,8 @@
+"""What all apps stand on: no models, no requests of an app.
+
+locks           advisory locks of PostgreSQL, by name
+redis_client    this process's connection to Redis
+caching         how public pages are cached, and their ETag
+storage         where uploaded files are stored
+pictures        uploaded pictures re-encoded in a confined process (picture_child)
+"""
