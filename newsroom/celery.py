@@ -49,7 +49,7 @@ def choose_queues(**_signal: Any) -> None:
     if workers.is_mixed(queues):
         log.warning(
             "This worker takes %s with the same processes: letters and ticks may wait a minute for an issue. "
-            "Start three workers instead, as in README.md.",
+            "Start three workers instead, as in docs/operations.md.",
             ", ".join(queues),
         )
 

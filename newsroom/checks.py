@@ -67,7 +67,7 @@ PRODUCTION: list[Rule] = [
         "newsroom.E005",
         lambda: settings.EMAIL_TRANSPORT == "local",
         "Mail would be written to files and reach nobody.",
-        "Set EMAIL_URL to a mail server or a provider; README.md lists the forms.",
+        "Set EMAIL_URL to a mail server or a provider; docs/configuration.md lists the forms.",
     ),
     (
         "newsroom.E006",

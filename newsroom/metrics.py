@@ -17,7 +17,7 @@ from django.db.models import Count, Min, QuerySet
 from digests import pulse, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending.pacing import report
-from newsroom import dead_entries, readiness, worker_heartbeat, workers
+from newsroom import dead_entries, readiness, version, worker_heartbeat, workers
 from publication import database_clock
 from subscribers.models import Letter
 
@@ -48,6 +48,8 @@ def text() -> str:
 
 
 def _overall(now: datetime) -> Iterator[Family]:
+    release = [({"version": version.VERSION}, 1)]
+    yield Family("newsroom_build_info", "Always 1; the label is the version of this release.", release)
     yield Family("newsroom_issues", "Issues by state.", _by_state(Issue.objects.all()))
     due = Issue.objects.filter(state__in=["scheduled", "preparing"], scheduled_for__lte=now)
     late = due.aggregate(since=Min("scheduled_for"))["since"]

@@ -1,7 +1,7 @@
 """Every setting, in one file. What a deployment may change comes from the environment.
 
 The development values below are refused in production (DEBUG=0) by the system
-checks in newsroom/checks.py. README.md lists the variables.
+checks in newsroom/checks.py. docs/configuration.md lists the variables.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Which worker takes which queue, so that what has to be quick waits for nothing that is slow.
 
 A process that has a lane is busy for a minute, and one that composes may be for longer. So letters, ticks and
-lanes have processes of their own. `bin/run` starts the three workers; README.md has their commands.
+lanes have processes of their own. `bin/run` starts the three workers; docs/operations.md has their commands.
 """
 
 from dataclasses import dataclass

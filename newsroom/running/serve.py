@@ -25,7 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command, get_commands
 from django.core.management.base import CommandError, SystemCheckError
 
-from newsroom import env, picture_check
+from newsroom import env, picture_check, version
 from newsroom.running import processes, servers, supervisor
 from newsroom.running.servers import Refused
 
@@ -48,6 +48,7 @@ def main(arguments: list[str]) -> int:
     """0 after a stop that was asked for; 1 and one sentence otherwise."""
     parser = argparse.ArgumentParser(prog="bin/run", description=__doc__)
     parser.add_argument("--check", action="store_true", help="do the main job once on a throwaway database, then exit")
+    parser.add_argument("--version", action="version", version=version.VERSION)
     parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)

@@ -1,7 +1,5 @@
 """Each number of the engine is read from the environment within its bounds, and a mistake is told in one sentence."""
 
-from pathlib import Path
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -59,8 +57,3 @@ def test_a_lane_must_fit_into_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANE_SECONDS", "200")
     with pytest.raises(ImproperlyConfigured, match="must together be 270 or less"):
         engine.sending()
-
-
-def test_the_readme_names_every_one_of_them() -> None:
-    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
-    assert [name for name in (*NUMBERS, *OTHERS) if f"`{name}`" not in readme] == []
