@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -21,9 +21,8 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from core import locks
-from mailkit import addresses, characters
-from subscribers import legal, suppression
-from subscribers.models import ConsentEvent, ConsentOrigin, LegalVersion, Newsletter, Subscriber, Subscription
+from mailkit import characters
+from subscribers.models import ConsentEvent, ConsentOrigin, LegalVersion, Newsletter, Subscriber
 
 GENESIS = "0" * 64
 WRONG_KEY = (
@@ -208,32 +207,6 @@ def head() -> tuple[int, str]:
     return ConsentEvent.objects.count(), last or GENESIS
 
 
-def evidence(address: str) -> dict[str, Any]:
-    """Everything that proves one person's consent, ready for JSON. `address` is text as a person types it.
-
-    Works after the person was erased, because the chain keeps the keyed hash.
-    On failure: InvalidAddress.
-    """
-    key = addresses.normalise(address).key
-    address_hash = addresses.keyed_hash(key)
-    events = list(ConsentEvent.objects.filter(address_hash=address_hash).select_related("origin").order_by("pk"))
-    broken = verify()
-    suppressed = suppression.find(address_hash)
-    return {
-        "address": addresses.mask(key),
-        "address_hash": address_hash,
-        "chain": {
-            "intact": broken is None,
-            "first_broken_event": broken.event_id if broken else None,
-            "reason": broken.reason if broken else None,
-        },
-        "suppressed": suppressed.reason if suppressed else None,
-        "subscriptions": [_subscription_facts(row) for row in _subscriptions_of(key)],
-        "events": [_event_facts(event) for event in events],
-        "texts": _texts(events),
-    }
-
-
 def _shown(evidence: Evidence, now: datetime) -> dict[str, Any]:
     """The facts that all acts of one moment share, cut to what the columns hold."""
     # As the columns store it: what is sealed is what will be read.
@@ -241,12 +214,12 @@ def _shown(evidence: Evidence, now: datetime) -> dict[str, Any]:
     return {
         "documents": [document_facts(version) for version in evidence.versions],
         "form_text": form_text,
-        "form_text_sha256": _sha256(form_text),
+        "form_text_sha256": text_hash(form_text),
         "form_url": characters.line(evidence.form_url)[:500],
         "locale": characters.line(evidence.locale)[:12],
         "source": characters.line(evidence.source)[:40],
         "basis": characters.line(evidence.basis)[:500],
-        "user_agent_sha256": _sha256(evidence.user_agent),
+        "user_agent_sha256": text_hash(evidence.user_agent),
         "occurred_at": now,
     }
 
@@ -284,50 +257,9 @@ def _lock_and_read_head() -> str:
     return ConsentEvent.objects.order_by("-pk").values_list("hash", flat=True).first() or GENESIS
 
 
-def _sha256(text: str) -> str:
+def text_hash(text: str) -> str:
+    """The SHA-256 of words that were shown or sent, as the record keeps it; nothing for no words."""
     return hashlib.sha256(text.encode(errors="replace")).hexdigest() if text else ""
-
-
-def _subscriptions_of(key: str) -> Iterable[Subscription]:
-    return Subscription.objects.filter(subscriber__address_key=key).select_related("newsletter").order_by("pk")
-
-
-def _subscription_facts(row: Subscription) -> dict[str, Any]:
-    return {
-        "newsletter": row.newsletter.slug,
-        "cadence": row.cadence,
-        "state": row.state,
-        "confirmed_at": _iso(row.confirmed_at),
-        "unsubscribed_at": _iso(row.unsubscribed_at),
-        "proved_by_event": row.consent_event_id,
-    }
-
-
-def _event_facts(event: ConsentEvent) -> dict[str, Any]:
-    origin = getattr(event, "origin", None)
-    facts = {name: getattr(event, name) for name in FORMATS[FORMAT] if name != "address_hash"}
-    facts |= {"subscriber_uuid": str(event.subscriber_uuid), "occurred_at": _iso(event.occurred_at)}
-    return {"id": event.pk, **facts, "hash": event.hash, "ip": origin.ip if origin else None}
-
-
-def _texts(events: Iterable[ConsentEvent]) -> list[dict[str, Any]]:
-    """The legal texts that these acts name, in full, each once, and whether they are as they were shown."""
-    named = {(shown["document"], shown["version"]): shown["sha256"] for event in events for shown in event.documents}
-    versions = LegalVersion.objects.filter(document__slug__in={slug for slug, _ in named}).select_related("document")
-    return [
-        {
-            **document_facts(version),
-            "title": version.document.title,
-            "is_as_shown": legal.text_hash(version=version) == named[version.document.slug, version.number],
-            "html": version.body_html,
-        }
-        for version in versions.order_by("document__slug", "number")
-        if (version.document.slug, version.number) in named
-    ]
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.astimezone(UTC).isoformat() if moment else None
 
 
 @functools.lru_cache(maxsize=8)

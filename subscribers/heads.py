@@ -9,6 +9,9 @@ file's word back nor write a line of their own. Lines are JSON:
 
 The first `count` events ended with the event of that id and hash. A line with a `note` was written by a
 person who accepts that what stood before it may be gone, as after a restored backup.
+
+The database remembers when the newest line was written (KeptHead), so that a directory that was emptied is
+no fresh one. All hosts share the directory.
 """
 
 import contextlib
@@ -28,12 +31,25 @@ from typing import BinaryIO
 from django.conf import settings
 
 from subscribers import consent
-from subscribers.models import ConsentEvent
+from subscribers.models import ConsentEvent, KeptHead
 
 logger = logging.getLogger(__name__)
 
 PURPOSE = "newsroom.subscribers.heads:"
 LONGEST_LINE = 4_096  # bytes
+EMPTIED = (
+    "On {at} UTC a head of the record ({count} events) was written into CONSENT_HEADS, and {folder} does not have it: "
+    "files were deleted or cut off, or this host has another directory than the one that wrote it. Until it is back, "
+    "nobody can tell whether events are missing from the end of the record. Put the directory back from its backup, "
+    "or set CONSENT_HEADS to the one that all hosts share. If it is lost for good, look for a head elsewhere (in the "
+    "log, in a mail) and ask for it with --expect-head. Then accept the loss once, with the reason: "
+    'manage.py verify_consent --accept-loss "..."'
+)
+DAMAGED = (
+    "Line {number} of {name} in CONSENT_HEADS is not as it was written, or its key is missing. If the key was changed, "
+    "add the former one to CONSENT_KEY_FALLBACKS. Otherwise somebody wrote into the file: keep a copy, and put it back "
+    "from its backup"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +70,9 @@ class Damaged(ValueError):
 def anchor(*, now: datetime) -> Head | None:
     """Add the head to this host's file if the chain grew; None if it did not, or if no heads are kept.
 
-    It never follows a chain that has lost events: that is logged, and the file stays as it is. A file
-    that cannot be written is logged too: the rest of the clock's work goes on.
+    It never follows a chain that has lost events, nor begins again in a directory that has lost heads:
+    that is logged, and the file stays as it is. A file that cannot be written is logged too: the rest of
+    the clock's work goes on.
     """
     try:
         return _anchor(now) if settings.CONSENT_HEADS is not None else None
@@ -66,6 +83,9 @@ def anchor(*, now: datetime) -> Head | None:
 
 def _anchor(now: datetime) -> Head | None:
     with _own_file() as file:
+        if fault := missing():
+            logger.error("%s", fault)
+            return None
         last = _parse(_last_line(file))
         head = _current(last, now)
         if head is None or (last is not None and head.event == last.event):
@@ -83,6 +103,14 @@ def accept_loss(*, note: str, now: datetime) -> Head:
     with _own_file() as file:
         _append(file, accepted)
     return accepted
+
+
+def missing() -> str:
+    """A sentence if the newest head that was ever written is not in the directory any more, else nothing."""
+    kept = KeptHead.objects.first()
+    if kept is None or settings.CONSENT_HEADS is None or any(head.at >= kept.at for head in _newest_of_each_file()):
+        return ""
+    return EMPTIED.format(at=kept.at[:19].replace("T", " "), count=kept.count, folder=settings.CONSENT_HEADS)
 
 
 def read() -> list[Head]:
@@ -110,6 +138,15 @@ def _current(last: Head | None, now: datetime) -> Head | None:
             return None
         last = accepted
     return Head(_stamp(now), last.count + ConsentEvent.objects.filter(pk__gt=last.event).count(), event, head)
+
+
+def _newest_of_each_file() -> Iterator[Head]:
+    """The last whole line of each host's file; what a crash cut off was never counted."""
+    for path in Path(str(settings.CONSENT_HEADS)).glob("*.jsonl"):
+        with path.open("rb") as file:
+            head = _parse(_last_line(file))
+        if head is not None:
+            yield head
 
 
 def _is_there(head: Head) -> bool:
@@ -142,9 +179,10 @@ def _own_file() -> Iterator[BinaryIO]:
 
 
 def _last_line(file: BinaryIO) -> bytes:
+    """The last line that was written whole."""
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - LONGEST_LINE))
-    return file.read().removesuffix(b"\n").rpartition(b"\n")[2]
+    return file.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
 
 
 def _append(file: BinaryIO, head: Head) -> None:
@@ -153,6 +191,7 @@ def _append(file: BinaryIO, head: Head) -> None:
     file.write(json.dumps({**facts, "seal": seal}, sort_keys=True).encode() + b"\n")
     file.flush()
     os.fsync(file.fileno())
+    KeptHead.objects.update_or_create(pk=1, defaults={"at": head.at, "count": head.count})
 
 
 def _all(path: Path) -> Iterator[Head]:
@@ -163,7 +202,7 @@ def _all(path: Path) -> Iterator[Head]:
                 return
             head = _parse(line)
             if head is None or not _is_sealed(line, previous, keys):
-                raise Damaged(f"Line {number} of {path.name} in CONSENT_HEADS was changed, or sealed with another key.")
+                raise Damaged(DAMAGED.format(number=number, name=path.name))
             previous = line.removesuffix(b"\n")
             yield head
 

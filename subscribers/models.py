@@ -153,6 +153,19 @@ class ConsentOrigin(models.Model):
         return f"Origin of consent event {self.event_id}"
 
 
+class KeptHead(models.Model):
+    """The newest head that was written outside of the database (`subscribers.heads`): it must be there. One row."""
+
+    at = fields.CharField(max_length=40)
+    count = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="kept_head_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"{self.count} events at {self.at}"
+
+
 class Suppression(models.Model):
     """A keyed hash of an address that must not be mailed, and why."""
 

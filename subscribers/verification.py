@@ -1,27 +1,44 @@
 """Is the proof of consent what it was? The chain, its heads outside of the database, and the texts it names."""
 
-import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.db import connection
 
 from subscribers import consent, heads, legal
-from subscribers.models import ConsentEvent, LegalVersion
+from subscribers.models import LegalVersion
 
 NO_HEADS = (
     "No head of the record was kept outside of the database so far, so nobody can tell whether events are missing "
     "from its end. The clock keeps one from now on; see docs/operations.md."
 )
+# The texts are looked at apart from the chain: behind its first broken link nothing is walked any more.
+NAMED_TEXTS = """
+SELECT shown ->> 'document', shown ->> 'version', shown ->> 'sha256', count(*)
+FROM subscribers_consentevent AS event, jsonb_array_elements(
+    CASE jsonb_typeof(event.documents) WHEN 'array' THEN event.documents ELSE '[]' END
+) AS shown
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+# As `consent.text_hash`.
+CHANGED_SENTENCES = """
+SELECT count(*), min(id) FROM subscribers_consentevent WHERE form_text_sha256 <>
+    CASE form_text WHEN '' THEN '' ELSE encode(sha256(convert_to(form_text, 'UTF8')), 'hex') END
+"""
 
 
 @dataclass(slots=True)
 class Report:
-    """How many events hold, the last hash, every fault as a sentence, and what could not be looked at."""
+    """How many events hold, the last hash, every fault as a sentence, and what could not be looked at.
+
+    `broken` is the first link that does not hold; `is_whole`: none is, and nothing is missing from the end.
+    """
 
     count: int = 0
     head: str = consent.GENESIS
+    broken: consent.BrokenLink | None = None
+    is_whole: bool = False
     faults: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -30,22 +47,17 @@ def verify(*, expected: Sequence[str] = ()) -> Report:
     """Walk the whole record once. `expected` are heads that somebody kept, as "HASH" or "COUNT:HASH"."""
     report = Report()
     claims = _claims(expected, report)
-    missing, texts = Counter[tuple[str, int]](), _texts(report)
     try:
         for event in consent.links():
             report.count, report.head = report.count + 1, event.hash
             claims.see(report.count, event.hash)
-            if event.form_text and event.form_text_sha256 != _sha256(event.form_text):
-                report.faults.append(f"The words beside the box of event {event.pk} do not have the hash in it.")
-            missing.update(_unknown(event, texts))
     except consent.ChainBroken as broken:
+        report.broken = broken.link
         report.faults.append(f"Broken at consent event {broken.link.event_id}: {broken.link.reason}.")
     else:
         report.faults += claims.unkept(report.count)
-    report.faults += [
-        f"Version {number} of “{slug}”, which {times} events name, is not stored as it was shown."
-        for (slug, number), times in sorted(missing.items())
-    ]
+    report.is_whole = not report.faults
+    report.faults += _changed_sentences() + _changed_texts()
     return report
 
 
@@ -92,7 +104,9 @@ def _claims(expected: Sequence[str], report: Report) -> Claims:
         report.faults.append(str(damage))
         kept = []
     else:
-        if not kept and settings.CONSENT_HEADS is not None:
+        if fault := heads.missing():
+            report.faults.append(fault)
+        elif not kept and settings.CONSENT_HEADS is not None:
             report.remarks.append(NO_HEADS)
     for head in kept:
         claims.add(head.head, head.count, f"According to the head of {head.at[:19]} UTC")
@@ -106,20 +120,30 @@ def _claims(expected: Sequence[str], report: Report) -> Claims:
     return claims
 
 
-def _texts(report: Report) -> set[str]:
-    """The hashes of all published texts as they are stored now; a text that was overwritten is a fault."""
-    hashes = set()
+def _changed_sentences() -> list[str]:
+    """A fault if a sentence beside the box is not the one that was hashed when it was shown."""
+    with connection.cursor() as cursor:
+        cursor.execute(CHANGED_SENTENCES)
+        count, first = cursor.fetchone()
+    if not count:
+        return []
+    events = f"event {first}" if count == 1 else f"{count} events, the first of them event {first},"
+    return [f"The consent sentence of {events} was overwritten: it does not have the hash recorded beside it."]
+
+
+def _changed_texts() -> list[str]:
+    """A fault for each published text that was overwritten, and for each that events name and nobody has any more."""
+    faults, stored = [], set[str]()
     for version in LegalVersion.objects.filter(published_at__isnull=False).select_related("document"):
         digest = legal.text_hash(version=version)
         if digest != version.sha256:
-            report.faults.append(f"The text of {version} was changed after it was published.")
-        hashes.add(digest)
-    return hashes
-
-
-def _unknown(event: ConsentEvent, texts: set[str]) -> list[tuple[str, int]]:
-    return [(shown["document"], shown["version"]) for shown in event.documents if shown["sha256"] not in texts]
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+            faults.append(f"The text of {version} was changed after it was published.")
+        stored.add(digest)
+    with connection.cursor() as cursor:
+        cursor.execute(NAMED_TEXTS)
+        named = cursor.fetchall()
+    return faults + [
+        f"Version {number} of “{slug}”, which {times} events name, is not stored as it was shown."
+        for slug, number, digest, times in named
+        if digest not in stored
+    ]

@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -9,17 +10,18 @@ from django.utils import timezone
 
 from mailkit import addresses
 from subscribers import erasure
-from subscribers.models import LegalVersion, Newsletter
+from subscribers.models import ConsentEvent, LegalVersion, Newsletter
 from subscribers.tests.conftest import BOB, RITA, confirmed, evidence
+from subscribers.tests.test_consent_chain import an_intruder
 
 pytestmark = pytest.mark.django_db
 
 
-def told(address: str) -> dict[str, object]:
+def told(address: str) -> dict[str, Any]:
     out = StringIO()
     call_command("evidence", address, stdout=out)
-    found: dict[str, object] = json.loads(out.getvalue())
-    return found
+    proof: dict[str, Any] = json.loads(out.getvalue())
+    return proof
 
 
 def test_it_holds_every_act_and_the_words_that_were_shown(newsletter: Newsletter, texts: list[LegalVersion]) -> None:
@@ -27,9 +29,9 @@ def test_it_holds_every_act_and_the_words_that_were_shown(newsletter: Newsletter
     confirmed(BOB, newsletter)
     found = told("Rita@Reader.org")
 
-    assert [event["kind"] for event in found["events"]] == ["requested", "confirmed"]  # type: ignore[attr-defined]  # JSON holds objects
-    assert found["events"][0]["ip"] == "198.51.100.77"  # type: ignore[index]  # JSON holds objects
-    assert {text["sha256"] for text in found["texts"]} == {version.sha256 for version in texts}  # type: ignore[attr-defined]  # JSON holds objects
+    assert [event["kind"] for event in found["events"]] == ["requested", "confirmed"]
+    assert found["events"][0]["ip"] == "198.51.100.77"
+    assert {text["sha256"] for text in found["texts"]} == {version.sha256 for version in texts}
     assert found["chain"] == {"intact": True, "first_broken_event": None, "reason": None}
     assert RITA not in json.dumps(found)
 
@@ -39,10 +41,37 @@ def test_it_outlives_the_person(newsletter: Newsletter) -> None:
     erasure.erase(address_key=addresses.normalise(RITA).key, evidence=evidence(), now=timezone.now())
     found = told(RITA)
 
-    assert [event["kind"] for event in found["events"]] == ["requested", "confirmed", "erased"]  # type: ignore[attr-defined]  # JSON holds objects
-    assert {event["ip"] for event in found["events"]} == {None}  # type: ignore[attr-defined]  # JSON holds objects
+    assert [event["kind"] for event in found["events"]] == ["requested", "confirmed", "erased"]
+    assert {event["ip"] for event in found["events"]} == {None}
     assert found["suppressed"] == "erased"
     assert found["subscriptions"] == []
+
+
+def test_whatever_was_overwritten_is_named(newsletter: Newsletter, capsys: pytest.CaptureFixture[str]) -> None:
+    confirmed(BOB, newsletter)
+    confirmed(RITA, newsletter)
+    first, last = ConsentEvent.objects.order_by("pk")[0], ConsentEvent.objects.order_by("pk")[3]
+    with an_intruder():
+        ConsentEvent.objects.filter(pk=last.pk).update(form_text="I agree to everything.")
+        ConsentEvent.objects.filter(pk=first.pk).update(basis="rewritten")
+    with an_intruder("subscribers_legalversion"):
+        LegalVersion.objects.filter(document__slug="privacy")._raw_delete("default")
+    proof = told(RITA)
+
+    assert proof["chain"]["intact"] is False
+    assert [event["form_text_is_as_shown"] for event in proof["events"]] == [True, False]
+    assert {text["document"]: text["is_as_shown"] for text in proof["texts"]} == {
+        "terms-of-use": True,
+        "privacy": False,
+    }
+    assert proof["faults_of_the_record"] == [
+        f"Broken at consent event {first.pk}: its content was changed after it was recorded.",
+        f"The consent sentence of event {last.pk} was overwritten: it does not have the hash recorded beside it.",
+        "Version 1 of “privacy”, which 4 events name, is not stored as it was shown.",
+    ]
+    assert "\n".join(proof["faults_of_the_record"]) in capsys.readouterr().err
+    with pytest.raises(CommandError, match=f"The consent sentence of event {last.pk} was overwritten"):
+        call_command("verify_consent", stdout=StringIO())
 
 
 def test_nobody_we_know_is_exit_code_1(db: None) -> None:

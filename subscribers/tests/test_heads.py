@@ -1,6 +1,7 @@
 """The end of the record cannot vanish unseen: its heads are kept where the database cannot reach."""
 
 import json
+import shutil
 from io import StringIO
 from pathlib import Path
 
@@ -121,13 +122,13 @@ def test_a_changed_line_is_found(anchored: list[ConsentEvent], kept: Path, chang
 
     (fault, *_) = verification.verify().faults
     assert "Line 2" in fault or "Line 1" in fault
-    assert "was changed" in fault
+    assert "is not as it was written" in fault
 
 
 def test_a_removed_line_is_found(anchored: list[ConsentEvent], kept: Path) -> None:
     next(kept.glob("*.jsonl")).write_bytes(lines(kept)[1])
 
-    assert "was changed" in verification.verify().faults[0]
+    assert "is not as it was written" in verification.verify().faults[0]
 
 
 def test_a_line_that_a_crash_cut_off_is_left_out_and_written_over(
@@ -141,6 +142,31 @@ def test_a_line_that_a_crash_cut_off_is_left_out_and_written_over(
     heads.anchor(now=timezone.now())
     assert [json.loads(line)["count"] for line in lines(kept)] == [2, 4, 5]
     assert verification.verify().faults == []
+
+
+def test_heads_that_were_deleted_are_missed_until_they_are_back_or_a_person_accepts_it(
+    anchored: list[ConsentEvent], kept: Path, newsletter: Newsletter, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, whole = next(kept.glob("*.jsonl")), lines(kept)
+    cut_off = path.parent / "cut-off"
+    for damage in (path.unlink, lambda: path.rename(cut_off), lambda: path.write_bytes(whole[0])):
+        damage()
+        ask(f"reader-{ConsentEvent.objects.count()}@fourth.org", newsletter)
+        tasks.tick()
+
+        with pytest.raises(CommandError, match=r"(?s)4 events\) was written.*Put the directory back.*--accept-loss"):
+            call_command("verify_consent", stdout=StringIO())
+        assert "does not have it" in caplog.text
+        path.write_bytes(b"".join(whole))
+        assert verification.verify().faults == []
+    shutil.rmtree(kept)
+    call_command("verify_consent", accept_loss="the disk of the heads broke", stdout=StringIO())
+
+    ask("dora@fourth.org", newsletter)
+    assert heads.anchor(now=timezone.now()) is not None
+    report = verification.verify()
+    assert report.faults == []
+    assert "the disk of the heads broke" in report.remarks[0]
 
 
 def test_heads_of_every_host_count(anchored: list[ConsentEvent], kept: Path) -> None:

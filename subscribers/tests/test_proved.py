@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from subscribers import consent, signup, verification
+from subscribers import evidence as proofs
 from subscribers.models import ConsentEvent, LegalVersion, Newsletter, Subscription
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, import_text
 from subscribers.tests.test_consent_chain import an_intruder
@@ -93,7 +94,7 @@ def test_an_overwritten_text_is_found(newsletter: Newsletter, texts: list[LegalV
     ]
     with pytest.raises(CommandError, match="was changed after it was published"):
         call_command("verify_consent", stdout=StringIO())
-    told = {text["document"]: text["is_as_shown"] for text in consent.evidence(RITA)["texts"]}
+    told = {text["document"]: text["is_as_shown"] for text in proofs.of(RITA)["texts"]}
     assert told == {"terms-of-use": False, "privacy": True}
 
 
@@ -108,7 +109,7 @@ def test_a_text_and_its_hash_overwritten_together_are_found(newsletter: Newslett
     assert verification.verify().faults == [
         "Version 1 of “terms-of-use”, which 2 events name, is not stored as it was shown."
     ]
-    assert not all(text["is_as_shown"] for text in consent.evidence(RITA)["texts"])
+    assert not all(text["is_as_shown"] for text in proofs.of(RITA)["texts"])
 
 
 def test_an_unconfirmed_reader_is_not_mailed(newsletter: Newsletter) -> None:

@@ -6,13 +6,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from mailkit import addresses
-from subscribers import consent
+from subscribers import evidence
 
 
 class Command(BaseCommand):
     """Exit code 0 with JSON on standard output, 1 when nothing is recorded for this address."""
 
-    help = "Prints every recorded act of consent of one address, with the texts that were shown, as JSON."
+    help = (
+        "Prints every recorded act of consent of one address as JSON, with the texts that were shown. The whole record "
+        "is verified for it, as verify_consent does; what does not hold is in the JSON and on standard error."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The command line."""
@@ -21,9 +24,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the evidence."""
         try:
-            found = consent.evidence(options["address"])
+            proof = evidence.of(options["address"])
         except addresses.InvalidAddress as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
-        if not found["events"]:
+        self.stdout.write(json.dumps(proof, indent=2, ensure_ascii=False))
+        for fault in proof["faults_of_the_record"]:
+            self.stderr.write(fault)
+        if not proof["events"]:
             raise CommandError("No consent is recorded for this address.")

@@ -1,0 +1,90 @@
+"""The proof of one person's consent: every act, the words that were shown, and whether all of it still holds."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from mailkit import addresses
+from subscribers import consent, legal, suppression, verification
+from subscribers.models import ConsentEvent, LegalVersion, Subscription
+
+
+def of(address: str) -> dict[str, Any]:
+    """Everything that proves one person's consent, ready for JSON. `address` is text as a person types it.
+
+    The whole record is verified for it, its heads and texts included: a proof is worth what the record is.
+    Works after the person was erased, because the chain keeps the keyed hash.
+    On failure: InvalidAddress.
+    """
+    key = addresses.normalise(address).key
+    address_hash = addresses.keyed_hash(key)
+    events = list(ConsentEvent.objects.filter(address_hash=address_hash).select_related("origin").order_by("pk"))
+    report = verification.verify()
+    suppressed = suppression.find(address_hash)
+    return {
+        "address": addresses.mask(key),
+        "address_hash": address_hash,
+        "chain": {
+            "intact": report.is_whole,
+            "first_broken_event": report.broken.event_id if report.broken else None,
+            "reason": report.broken.reason if report.broken else None,
+        },
+        "faults_of_the_record": report.faults,
+        "remarks_on_the_record": report.remarks,
+        "suppressed": suppressed.reason if suppressed else None,
+        "subscriptions": [_subscription_facts(row) for row in _subscriptions_of(key)],
+        "events": [_event_facts(event) for event in events],
+        "texts": _texts(events),
+    }
+
+
+def _subscriptions_of(key: str) -> Iterable[Subscription]:
+    return Subscription.objects.filter(subscriber__address_key=key).select_related("newsletter").order_by("pk")
+
+
+def _subscription_facts(row: Subscription) -> dict[str, Any]:
+    return {
+        "newsletter": row.newsletter.slug,
+        "cadence": row.cadence,
+        "state": row.state,
+        "confirmed_at": _iso(row.confirmed_at),
+        "unsubscribed_at": _iso(row.unsubscribed_at),
+        "proved_by_event": row.consent_event_id,
+    }
+
+
+def _event_facts(event: ConsentEvent) -> dict[str, Any]:
+    origin = getattr(event, "origin", None)
+    facts = {name: getattr(event, name) for name in consent.FORMATS[consent.FORMAT] if name != "address_hash"}
+    facts |= {"subscriber_uuid": str(event.subscriber_uuid), "occurred_at": _iso(event.occurred_at)}
+    return {
+        "id": event.pk,
+        **facts,
+        "form_text_is_as_shown": event.form_text_sha256 == consent.text_hash(event.form_text),
+        "hash": event.hash,
+        "ip": origin.ip if origin else None,
+    }
+
+
+def _texts(events: Iterable[ConsentEvent]) -> list[dict[str, Any]]:
+    """The legal texts that these acts name, in full, each once, and whether they are as they were shown."""
+    named = {(shown["document"], shown["version"], shown["sha256"]) for event in events for shown in event.documents}
+    versions = LegalVersion.objects.filter(document__slug__in={slug for slug, _, _ in named})
+    stored = {(version.document.slug, version.number): version for version in versions.select_related("document")}
+    return [_text_facts(*shown, stored.get(shown[:2])) for shown in sorted(named)]
+
+
+def _text_facts(slug: str, number: int, sha256: str, version: LegalVersion | None) -> dict[str, Any]:
+    """`sha256` is what was shown; `version` is what is stored under that name today, None when it is gone."""
+    return {
+        "document": slug,
+        "version": number,
+        "sha256": sha256,
+        "title": version.document.title if version else "",
+        "is_as_shown": version is not None and legal.text_hash(version=version) == sha256,
+        "html": version.body_html if version else "",
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None
