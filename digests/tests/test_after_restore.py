@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -118,6 +119,15 @@ def test_letters_that_left_on_the_other_side_are_given_up(newsletter: Newsletter
     given_up = Letter.objects.filter(reason=restored.MAY_HAVE_LEFT)
     assert set(given_up.values_list("state", "settled_at", "lease_until")) == {(Letter.State.EXPIRED, now, None)}
     assert not Letter.objects.filter(state__in=waited).exists()
+
+
+@pytest.mark.usefixtures("nothing_noted")
+def test_the_operator_is_told_to_verify_the_record_of_consent(
+    newsletter: Newsletter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("after_restore")
+
+    assert "verify_consent before you resume anything" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("nothing_noted")

@@ -7,6 +7,12 @@ from django.core.management.base import BaseCommand, CommandError
 from digests import restored
 from publication import database_clock
 
+THEN = (
+    "Run manage.py verify_consent before you resume anything, if you have not: it says whether the record of consent "
+    "has lost events with the restore, such as readers who left since the backup. With a head that you kept elsewhere "
+    "(printed, in a mail, in the log) use --expect-head COUNT:HASH, which does not rely on what is on this host."
+)
+
 
 class Command(BaseCommand):
     """Exit code 0: everything that may have left is held; 1: Redis does not answer, so run it again."""
@@ -27,3 +33,4 @@ class Command(BaseCommand):
         for issue in held.drafts:
             self.stdout.write(f"Issue {issue.pk} is a draft. {issue.state_reason}")
         self.stdout.write(f"{held.uncertain} copies are uncertain, {held.letters} letters were given up.")
+        self.stdout.write(THEN)
