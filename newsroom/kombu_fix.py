@@ -24,20 +24,25 @@ log = logging.getLogger(__name__)
 
 # Not about the message: kombu and Celery connect again.
 OF_THE_CONNECTION = (redis.RedisError, OSError, InconsistencyError)
+# Where `celery inspect` and `celery status` read what the workers answer: replies, never tasks.
+REPLIES = ".reply.celery.pidbox"
 
 
 class _Client(redis.Redis):
-    """A client whose BRPOP returns nothing in place of an entry that is no task."""
+    """A client whose BRPOP returns nothing in place of a queue's entry that is no task."""
 
     def parse_response(self, connection: Any, command_name: str | bytes, **options: Any) -> Any:
         reply: Any = super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]  # redis-py has no types here
         if command_name != "BRPOP" or not reply:
             return reply
         key, entry = reply
+        queue = _queue(key)
+        if queue.endswith(REPLIES):
+            return reply
         try:
             task_messages.check(entry=entry)
         except task_messages.NotATask as fault:
-            dead_entries.put_aside(queue=_queue(key), entry=entry, reason=str(fault))
+            dead_entries.put_aside(queue=queue, entry=entry, reason=str(fault))
             return None
         return reply
 

@@ -141,6 +141,13 @@ class Stage:
         producer.send_task(task, args=list(arguments), queue=queue, ignore_result=True)
         producer.close()
 
+    def workers_that_answer(self) -> int:
+        """How many workers `celery status` would list."""
+        asking = Celery(broker=env.broker(self.broker), set_as_current=False)
+        replies = asking.control.ping(timeout=5, limit=1) or []
+        asking.close()
+        return len(replies)
+
     def tick(self, times: int = 1) -> None:
         """What beat queues once a minute, or what several beats queue at once."""
         for _ in range(times):

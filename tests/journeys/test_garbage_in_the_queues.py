@@ -79,6 +79,7 @@ def test_garbage_of_every_kind_in_every_queue_while_a_task_is_running(
     stages.wait(lambda: dead_entries.ever() >= expected, "the garbage to be put aside", 60, stage.logs)
 
     assert worker.poll() is None
+    assert stage.workers_that_answer() == 1
     assert dead_entries.ever() == expected
     kept = Counter(entry.content for entry in dead_entries.newest() if entry.queue in workers.QUEUES)
     assert kept == Counter({entry[: dead_entries.KEPT_BYTES]: 8 for entry in garbage.ENTRIES.values()})
