@@ -10,9 +10,15 @@ from pytest_django import DjangoDbBlocker
 from xdist.remote import Producer
 
 from mailkit import confined
+from newsroom import embedded, env
 from tests import ownership, sharing
 from tests.clearing import Clearing
 from tests.remembering import Remembering
+
+
+def pytest_configure() -> None:
+    """PostgreSQL and Redis run, in every process of the tests."""
+    embedded.start_missing(env.var_dir())
 
 
 @pytest.hookimpl(trylast=True)

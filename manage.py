@@ -7,11 +7,17 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from newsroom import embedded, env
+
 
 def main() -> None:
-    """Hands the command line to Django; a mistake in the configuration is one sentence, not a traceback."""
+    """Starts the servers that are not configured, and hands the command line to Django.
+
+    A mistake in the configuration is one sentence, not a traceback.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
     try:
+        embedded.start_missing(env.var_dir())
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"{error}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from newsroom import embedded, env
+from newsroom import embedded_place, env
 
 # A lock that is not had in 10 s and a transaction left open for 60 s are faults, not waits.
 # A host that vanished holds its lanes until the server notices: within a minute, not two hours.
@@ -20,13 +20,17 @@ TEST_SESSION = f"{SESSION} -c newsroom.allow_truncate=on"
 
 
 def both(var: Path) -> tuple[str, str]:
-    """The application's URL and the owner's, which may be empty; the embedded server's if neither is set."""
+    """The application's URL and the owner's, which may be empty; the embedded server's if neither is set.
+
+    Whether that one runs is not looked at.
+    """
     url, owner_url = env.text("DATABASE_URL"), env.text("DATABASE_OWNER_URL")
     if url:
         return url, owner_url
     if owner_url:
         raise ImproperlyConfigured("DATABASE_OWNER_URL is set without DATABASE_URL: set both, or none of them.")
-    return embedded.database_url(var), embedded.owner_url(var)
+    here = embedded_place.place(var)
+    return here.database_url, here.owner_url
 
 
 def application(url: str, *, testing: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The PostgreSQL and the Redis that come with the project, for a laptop.
 
-Settings call `database_url` and `redis_url` when DATABASE_URL or REDIS_URL is unset.
+`bin/*`, manage.py and the tests start them when DATABASE_URL or REDIS_URL is unset; where
+they listen is said by newsroom/embedded_place.py, which settings read without starting anything.
 A server that already runs is found again by its socket; otherwise it is started, and
 keeps running until `stop`. A file lock makes two starters one. Nothing listens on TCP.
 
@@ -16,32 +17,24 @@ import hashlib
 import importlib.util
 import os
 import pwd
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
-from django.core.exceptions import ImproperlyConfigured
 
-from newsroom import cluster
+from newsroom import cluster, env
+from newsroom.embedded_place import POSTGRES_SOCKET, Place, Unavailable, place
 
-# Accounts that root's servers may run as; the first that exists. Only the first is dedicated.
-ACCOUNTS = ("newsroom", "nobody")
-# sockaddr_un holds 104 bytes on macOS and 108 on Linux; some room is kept for the file's name.
-SOCKET_PATH_BYTES = 100
-POSTGRES_SOCKET = ".s.PGSQL.5432"
+__all__ = ["STARTED", "Place", "Unavailable", "place"]
+
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
-PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")
 POSTGRES_SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -57,70 +50,20 @@ POSTGRES_SETTINGS = {
 STARTED: list[subprocess.Popen[bytes]] = []
 
 
-class Unavailable(ImproperlyConfigured):
-    """The embedded servers cannot run here; the text says what to do instead."""
+def start_missing(var: Path) -> None:
+    """After: of PostgreSQL and Redis those run to which the environment gives no URL. On failure: Unavailable."""
+    if not (env.text("DATABASE_URL") or env.text("DATABASE_OWNER_URL")):
+        start_database(var)
+    if not env.text("REDIS_URL"):
+        start_redis(place(var))
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where one checkout's servers keep their things, and who runs them."""
-
-    var: Path
-    home: Path
-    sockets: Path
-    account: str | None
-
-    @property
-    def data(self) -> Path:
-        """The PostgreSQL cluster."""
-        return self.home / "postgres"
-
-    @property
-    def redis_socket(self) -> Path:
-        """Where Redis listens."""
-        return self.sockets / "redis.sock"
-
-    @property
-    def postgres_socket(self) -> Path:
-        """Where PostgreSQL listens."""
-        return self.sockets / POSTGRES_SOCKET
-
-
-def place(var: Path) -> Place:
-    """The place that belongs to this var directory; nothing is created."""
-    var = var.resolve()
-    digest = hashlib.sha256(os.fsencode(var)).hexdigest()[:12]
-    account = _account() if os.geteuid() == 0 else None
-    home = Path("/var/lib") / f"newsroom-{digest}" if account else var
-    sockets = home / "run"
-    # libpq splits a host at commas and some clients trip over spaces: only plain, short paths.
-    if len(os.fsencode(sockets / POSTGRES_SOCKET)) >= SOCKET_PATH_BYTES or not PLAIN_PATH.fullmatch(str(sockets)):
-        sockets = Path(tempfile.gettempdir()) / f"newsroom-{os.geteuid()}-{digest}"
-    return Place(var=var, home=home, sockets=sockets, account=account)
-
-
-def database_url(var: Path) -> str:
+def start_database(var: Path) -> str:
     """After: PostgreSQL runs, the database exists, and this is its URL for the application. On failure: Unavailable."""
     here = place(var)
     start_postgres(here)
     cluster.make_ready(here.sockets)
-    return _url(here, cluster.APPLICATION)
-
-
-def owner_url(var: Path) -> str:
-    """The same database for the owner of its tables. Before: `database_url` was called."""
-    return _url(place(var), cluster.OWNER)
-
-
-def _url(here: Place, role: str) -> str:
-    return f"postgresql://{role}@/{cluster.DATABASE}?host={quote(str(here.sockets), safe='')}"
-
-
-def redis_url(var: Path) -> str:
-    """After: Redis runs and this is its URL. On failure: Unavailable."""
-    here = place(var)
-    start_redis(here)
-    return f"unix://{here.redis_socket}?db=0"
+    return here.database_url
 
 
 def start_postgres(here: Place) -> bool:
@@ -192,14 +135,6 @@ def _locked(here: Place, name: str, kind: int) -> Iterator[None]:
     with (here.var / f"{name}.lock").open("a") as handle:
         fcntl.flock(handle, kind)
         yield
-
-
-def _account() -> str:
-    for name in ACCOUNTS:
-        with contextlib.suppress(KeyError):
-            if pwd.getpwnam(name).pw_uid != 0:
-                return name
-    raise Unavailable("As root, PostgreSQL needs an account named newsroom or nobody: create one or set DATABASE_URL.")
 
 
 def _prepare(here: Place) -> None:
@@ -391,7 +326,7 @@ def main(arguments: list[str]) -> int:
     if arguments != ["stop"]:
         sys.stderr.write("usage: python -m newsroom.embedded stop\n")
         return 2
-    stop(Path(os.environ.get("VAR_DIR") or Path(__file__).resolve().parent.parent / "var"))
+    stop(env.var_dir())
     return 0
 
 

@@ -32,6 +32,11 @@ def text(name: str, default: str = "") -> str:
         raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {file_name}.") from error
 
 
+def var_dir() -> Path:
+    """Where this checkout keeps its data: VAR_DIR, or var/."""
+    return Path(text("VAR_DIR") or Path(__file__).resolve().parent.parent / "var")
+
+
 def flag(name: str, default: bool) -> bool:
     """True for 1, true, yes, on; False for 0, false, no, off and the empty text."""
     value = text(name, "1" if default else "0").strip().lower()

@@ -1,5 +1,8 @@
 """Every setting, in one file. What a deployment may change comes from the environment.
 
+Reading it starts and writes nothing: where DATABASE_URL and REDIS_URL are unset it names the places of the
+embedded servers, which `bin/*` and manage.py start.
+
 The development values below are refused in production (DEBUG=0) by the system
 checks in newsroom/checks.py. docs/configuration.md lists the variables.
 """
@@ -13,10 +16,10 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from kombu import Queue
 
-from newsroom import database_url, email_url, embedded, engine, env, logs, pace, returns_url, workers
+from newsroom import database_url, email_url, embedded_place, engine, env, logs, pace, returns_url, workers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
+VAR_DIR = env.var_dir()
 
 # pytest announces itself; its values are safe ones whatever the shell's environment says.
 TESTING = "PYTEST_VERSION" in os.environ
@@ -123,7 +126,7 @@ DATABASES["default"]["TEST"] = {"NAME": "_".join(filter(None, ("test_newsroom", 
 # --- Redis: broker, cache, limits ------------------------------------------------------------
 
 # `noeviction` on the server: nothing here may vanish because memory is short.
-REDIS_URL = env.text("REDIS_URL") or embedded.redis_url(VAR_DIR)
+REDIS_URL = env.text("REDIS_URL") or embedded_place.place(VAR_DIR).redis_url
 # The cache has its own database number, eight further unless CACHE_URL says otherwise.
 CACHE_URL = env.text("CACHE_URL") or env.redis_with_number(REDIS_URL, (env.redis_number(REDIS_URL) + 8) % 16)
 env.redis_number(CACHE_URL, name="CACHE_URL")  # refuses what is no address of a Redis

@@ -30,7 +30,7 @@ from newsroom.running import processes, servers, supervisor
 from newsroom.running.servers import Refused
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-VAR = Path(os.environ.get("VAR_DIR") or ROOT / "var")
+VAR = env.var_dir()
 ANSWER_SECONDS = 60.0
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from newsroom import database_url, embedded, env
+from newsroom import cluster, database_url, embedded, env
 
 EMBEDDED_OWNER = "started-by-run"
 # A server that could not be started is tried again so much later.
@@ -53,6 +53,8 @@ class Servers:
         """After: the embedded ones run. On failure: embedded.Unavailable."""
         for name in self._embedded:
             self._start(name)
+        if "postgres" in self._embedded:
+            cluster.make_ready(self._here.sockets)
         self._mark.write_text(" ".join(sorted(self._ours)), encoding="ascii")
 
     def mend(self) -> Iterator[str]:
@@ -116,7 +118,7 @@ def running(var: Path) -> Iterator[Servers]:
         _export("DATABASE_URL", url)
         if owner_url:
             _export("DATABASE_OWNER_URL", owner_url)
-        _export("REDIS_URL", env.text("REDIS_URL") or embedded.redis_url(var))
+        _export("REDIS_URL", env.text("REDIS_URL") or embedded.place(var).redis_url)
         require_database(url)
         if owner_url:
             require_database(owner_url, name="DATABASE_OWNER_URL")

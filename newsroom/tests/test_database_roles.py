@@ -192,7 +192,7 @@ def test_a_cluster_of_before_is_handed_to_its_owner(tmp_path: Path) -> None:
             old.execute("CREATE DATABASE test_left_behind")
         with psycopg.connect(host=str(here.sockets), user=cluster.SUPERUSER, dbname="newsroom") as old:
             old.execute(OLD_TABLES)
-        url = embedded.database_url(tmp_path / "var")
+        url = embedded.start_database(tmp_path / "var")
         with psycopg.connect(url) as application:
             assert application.execute("INSERT INTO story (word) VALUES ('b') RETURNING word").fetchone() == ("b",)
             assert application.execute("SELECT nextval('number'), last_value FROM story_id_seq").fetchone() == (1, 2)
@@ -200,10 +200,10 @@ def test_a_cluster_of_before_is_handed_to_its_owner(tmp_path: Path) -> None:
         for statement in ("DELETE FROM subscribers_consentevent", "DROP TABLE story", "DROP FUNCTION one()"):
             with psycopg.connect(url) as application, pytest.raises(psycopg.errors.InsufficientPrivilege):
                 application.execute(statement.encode())
-        with psycopg.connect(embedded.owner_url(tmp_path / "var"), autocommit=True) as owner_session:
+        with psycopg.connect(embedded.place(tmp_path / "var").owner_url, autocommit=True) as owner_session:
             owner_session.execute("DROP TABLE story; DROP SEQUENCE number; DROP FUNCTION one()")
             owner_session.execute("DROP DATABASE test_left_behind")
-        assert embedded.database_url(tmp_path / "var") == url
+        assert embedded.start_database(tmp_path / "var") == url
     finally:
         embedded.remove(tmp_path / "var")
 

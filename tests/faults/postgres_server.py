@@ -36,7 +36,7 @@ class Server:
         self._place = embedded.place(var)
         self._backup = self._place.home / "backup"
         known = len(embedded.STARTED)
-        self.url, self.owner_url = embedded.database_url(var), embedded.owner_url(var)
+        self.url, self.owner_url = embedded.start_database(var), self._place.owner_url
         self._started = embedded.STARTED[known:]
 
     def stop(self, how: signal.Signals) -> None:

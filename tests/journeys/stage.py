@@ -66,7 +66,7 @@ class Stage:
 
     @property
     def broker(self) -> str:
-        return f"unix://{embedded.place(self.var).redis_socket}?db=0"
+        return embedded.place(self.var).redis_url
 
     def redis(self) -> "redis.Redis":
         """A client of this stage's own Redis, which may be flushed and stopped."""
