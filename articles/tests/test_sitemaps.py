@@ -13,7 +13,10 @@ from articles.models import Article, Author, Section, Tag
 from articles.tests.conftest import StoryMaker
 
 SITE = "http://127.0.0.1:8000"
-NAMES = {"s": sitemaps.SITEMAP, "n": sitemaps.NEWS}
+NAMES = {
+    "s": "http://www.sitemaps.org/schemas/sitemap/0.9",
+    "n": "http://www.google.com/schemas/sitemap-news/0.9",
+}
 
 
 def locations(client: Client, path: str) -> list[str]:
