@@ -57,7 +57,7 @@ def figures(request: HttpRequest) -> HttpResponse:
     wanted = f"Bearer {settings.METRICS_TOKEN}".encode()
     if not settings.DEBUG and not (settings.METRICS_TOKEN and constant_time_compare(given, wanted)):
         raise Http404
-    response = HttpResponse(metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    response = HttpResponse(metrics.text(), content_type=metrics.CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
     return response
 

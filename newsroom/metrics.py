@@ -7,12 +7,15 @@ person; all the others are never walked over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
 from django.db.models import Count, Min, QuerySet
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+from prometheus_client.registry import Collector
 
 from digests import pulse, stats
 from digests.models import Delivery, DeliveryEvent, Issue
@@ -27,30 +30,30 @@ UNDER_WAY: Final = (Issue.State.SENDING, Issue.State.PAUSED)
 REMEMBERED: Final = timedelta(days=14)
 REST: Final = 600
 LONGEST_LABEL: Final = 100
+__all__ = ["CONTENT_TYPE", "text"]
 
 Sample = tuple[Mapping[str, object], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """One metric: its name, what it means, and a value for each set of labels. All are gauges."""
+class _Figures(Collector):
+    """All metrics, read anew at each scrape."""
 
-    name: str
-    meaning: str
-    samples: Iterable[Sample]
+    def collect(self) -> Iterator[Metric]:
+        now = database_clock.now()
+        yield from (*_overall(now), *_issues(now), *_letters(now), *_returns(now), *_pace())
 
 
 def text() -> str:
-    """Prometheus' text exposition format 0.0.4."""
-    now = database_clock.now()
-    families = [*_overall(now), *_issues(now), *_letters(now), *_returns(now), *_pace()]
-    return "".join(line for family in families for line in _lines(family))
+    """Prometheus' text exposition format, as `CONTENT_TYPE` names it."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Figures())
+    return generate_latest(registry).decode()
 
 
-def _overall(now: datetime) -> Iterator[Family]:
+def _overall(now: datetime) -> Iterator[Metric]:
     release = [({"version": version.VERSION}, 1)]
-    yield Family("newsroom_build_info", "Always 1; the label is the version of this release.", release)
-    yield Family("newsroom_issues", "Issues by state.", _by_state(Issue.objects.all()))
+    yield _gauge("newsroom_build_info", "Always 1; the label is the version of this release.", release)
+    yield _gauge("newsroom_issues", "Issues by state.", _by_state(Issue.objects.all()))
     due = Issue.objects.filter(state__in=["scheduled", "preparing"], scheduled_for__lte=now)
     late = due.aggregate(since=Min("scheduled_for"))["since"]
     yield _one("newsroom_issues_late_seconds", "How long the oldest approved issue waits to begin.", _age(late, now))
@@ -59,7 +62,7 @@ def _overall(now: datetime) -> Iterator[Family]:
         "newsroom_clock_age_seconds", "Since a worker last did the clock's work, which it does each minute.", clock
     )
     silent = [({"worker": name}, age) for name, age in worker_heartbeat.finished_by().items()]
-    yield Family("newsroom_worker_age_seconds", "Since each worker of the last day finished a task.", silent)
+    yield _gauge("newsroom_worker_age_seconds", "Since each worker of the last day finished a task.", silent)
     yield from _queues()
     yield _one(
         "newsroom_dead_entries", "Entries of queues that were no tasks, put aside and kept.", dead_entries.count()
@@ -70,7 +73,7 @@ def _overall(now: datetime) -> Iterator[Family]:
     yield _one("newsroom_in_flight_bound", "Copies of one issue that may be in flight at once, over its lanes.", bound)
 
 
-def _queues() -> Iterator[Family]:
+def _queues() -> Iterator[Metric]:
     """Who takes what; absent while Redis is away."""
     signs = worker_heartbeat.read()
     if signs is None:
@@ -79,27 +82,27 @@ def _queues() -> Iterator[Family]:
     meaning = "Since Celery beat last sent something, which it does each minute."
     yield _one("newsroom_beat_age_seconds", meaning, min(beats, default=None))
     takers = [({"queue": queue}, len(readiness.takers(queue, signs))) for queue in workers.QUEUES]
-    yield Family("newsroom_queue_workers", "Workers that take each queue and live.", takers)
+    yield _gauge("newsroom_queue_workers", "Workers that take each queue and live.", takers)
     finished = [({"queue": queue}, age) for queue, age in signs.finished.items() if queue in workers.QUEUES]
-    yield Family("newsroom_queue_age_seconds", "Since a task of each queue was finished.", finished)
+    yield _gauge("newsroom_queue_age_seconds", "Since a task of each queue was finished.", finished)
 
 
-def _issues(now: datetime) -> Iterator[Family]:
+def _issues(now: datetime) -> Iterator[Metric]:
     """The numbers of stats.progress for each issue under way, with the issue's id; and what waits in all of them."""
     found = [(issue, stats.watched(issue)) for issue in Issue.objects.filter(state__in=UNDER_WAY).order_by("pk")]
     ended = Issue.objects.filter(state=Issue.State.SENT_WITH_EXCEPTIONS, finished_at__gt=now - REMEMBERED)
     counts = [it.by_state for _, it in found] + [stats.watched(issue, rest=REST).by_state for issue in ended]
     waiting = [({"state": state}, sum(each[state] for each in counts)) for state in WAITING]
-    yield Family("newsroom_deliveries", "Copies that wait, are under way or need a person, by state.", waiting)
+    yield _gauge("newsroom_deliveries", "Copies that wait, are under way or need a person, by state.", waiting)
     ids = [issue.pk for issue, _ in found]
     overdue = Delivery.objects.filter(issue_id__in=ids, state="deferred", due_at__lt=now)
     since = overdue.aggregate(since=Min("due_at"))["since"] if ids else None
     meaning = "How long the oldest copy waits whose next try is due."
     yield _one("newsroom_deliveries_late_seconds", meaning, _age(since, now))
 
-    def family(name: str, meaning: str, values: Iterable[tuple[Issue, float | None]]) -> Family:
+    def family(name: str, meaning: str, values: Iterable[tuple[Issue, float | None]]) -> Metric:
         samples = [({"issue": issue.pk}, float(value)) for issue, value in values if value is not None]
-        return Family(f"newsroom_issue_{name}", f"{meaning} Of issues that are being sent or paused.", samples)
+        return _gauge(f"newsroom_issue_{name}", f"{meaning} Of issues that are being sent or paused.", samples)
 
     yield family("audience", "Readers for whom a copy was planned.", ((one, it.audience) for one, it in found))
     yield family("conserved", "1 if the copies add up to the audience.", ((one, it.conserved) for one, it in found))
@@ -110,24 +113,24 @@ def _issues(now: datetime) -> Iterator[Family]:
     quiet = ((one, _age(it.moved_at or one.started_at, now)) for one, it in found)
     yield family("quiet_seconds", "Since a copy last moved.", quiet)
     copies = [({"issue": one.pk, "state": state}, n) for one, it in found for state, n in it.by_state.items()]
-    yield Family("newsroom_issue_copies", "Copies by state. Of issues that are being sent or paused.", copies)
+    yield _gauge("newsroom_issue_copies", "Copies by state. Of issues that are being sent or paused.", copies)
     retries: dict[tuple[int, str], int] = {}
     for key, count in (
         ((one.pk, retry.reason[:LONGEST_LABEL]), retry.copies) for one, it in found for retry in it.retries
     ):
         retries[key] = retries.get(key, 0) + count
     put_off = [({"issue": issue, "reason": reason}, count) for (issue, reason), count in retries.items()]
-    yield Family("newsroom_issue_put_off", "Copies to be tried again, by the most frequent reasons.", put_off)
+    yield _gauge("newsroom_issue_put_off", "Copies to be tried again, by the most frequent reasons.", put_off)
 
 
-def _letters(now: datetime) -> Iterator[Family]:
+def _letters(now: datetime) -> Iterator[Metric]:
     waiting = Letter.objects.filter(state__in=["pending", "attempting"])
-    yield Family("newsroom_letters", "Letters that wait or are under way, by state.", _by_state(waiting))
+    yield _gauge("newsroom_letters", "Letters that wait or are under way, by state.", _by_state(waiting))
     since = waiting.filter(due_at__lte=now).aggregate(since=Min("due_at"))["since"]
     yield _one("newsroom_letters_oldest_seconds", "Age of the oldest letter that is due.", _age(since, now))
 
 
-def _returns(now: datetime) -> Iterator[Family]:
+def _returns(now: datetime) -> Iterator[Metric]:
     """What providers and mailboxes say."""
     waiting = DeliveryEvent.objects.filter(settled_at__isnull=True)
     found = waiting.aggregate(count=Count("pk"), since=Min("received_at"))
@@ -140,17 +143,17 @@ def _returns(now: datetime) -> Iterator[Family]:
     )
 
 
-def _pace() -> Iterator[Family]:
+def _pace() -> Iterator[Metric]:
     pace = report.pace()
     yield _one("newsroom_redis_up", "1 if Redis answers.", pace.is_known)
     resting = [({"way": way}, way in pace.resting) for way in pace.ways]
-    yield Family("newsroom_way_resting", "1 if this mail server could not be reached and rests.", resting)
+    yield _gauge("newsroom_way_resting", "1 if this mail server could not be reached and rests.", resting)
     slowed = [({"subject": brake.subject}, brake.per_second) for brake in pace.brakes]
-    yield Family("newsroom_slowed_rate", "Copies per second of whom asked for a slower pace.", slowed)
+    yield _gauge("newsroom_slowed_rate", "Copies per second of whom asked for a slower pace.", slowed)
     held = [({"subject": brake.subject}, brake.held) for brake in pace.brakes]
-    yield Family("newsroom_slowed_held_seconds", "How long it gets nothing at all.", held)
+    yield _gauge("newsroom_slowed_held_seconds", "How long it gets nothing at all.", held)
     full = [({"copies": rule.limit, "seconds": rule.seconds}, 1) for rule in pace.full]
-    yield Family("newsroom_limit_full", "1 for each limit over all workers that is used up.", full)
+    yield _gauge("newsroom_limit_full", "1 for each limit over all workers that is used up.", full)
 
 
 def _by_state(rows: QuerySet[Issue] | QuerySet[Letter]) -> Iterable[Sample]:
@@ -162,19 +165,14 @@ def _age(since: datetime | None, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds()) if since else 0.0
 
 
-def _one(name: str, meaning: str, value: float | None) -> Family:
+def _one(name: str, meaning: str, value: float | None) -> Metric:
     """A metric without labels; absent when nothing is known."""
-    return Family(name, meaning, [] if value is None else [({}, value)])
+    return _gauge(name, meaning, [] if value is None else [({}, value)])
 
 
-def _lines(family: Family) -> Iterator[str]:
-    yield f"# HELP {family.name} {family.meaning}\n"
-    yield f"# TYPE {family.name} gauge\n"
-    for labels, value in family.samples:
-        inside = ",".join(f'{name}="{_label(label)}"' for name, label in labels.items())
-        yield f"{family.name}{f'{{{inside}}}' if inside else ''} {float(value)!r}\n"
-
-
-def _label(value: object) -> str:
-    """As the format wants it: reasons are other people's words."""
-    return str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+def _gauge(name: str, meaning: str, samples: Iterable[Sample]) -> Metric:
+    """One metric: its name, what it means, and a value for each set of labels."""
+    metric = GaugeMetricFamily(name, meaning)
+    for labels, value in samples:
+        metric.add_sample(name, {label: str(content) for label, content in labels.items()}, float(value))
+    return metric
