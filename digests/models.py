@@ -159,8 +159,12 @@ class Issue(models.Model):
         A letter has no cadence and is for every cadence. A subscriber has one subscription per
         newsletter, so nobody stands in it twice.
         """
-        found = Subscription.objects.all().mailable(now=now).filter(newsletter_id=self.newsletter_id)
-        return found.filter(cadence=self.cadence) if self.cadence else found
+        return self.subscriptions().mailable(now=now)
+
+    def subscriptions(self) -> SubscriptionQuerySet:
+        """All subscriptions to its newsletter at its cadence, in whatever state."""
+        subscriptions = Subscription.objects.filter(newsletter_id=self.newsletter_id)
+        return subscriptions.filter(cadence=self.cadence) if self.cadence else subscriptions
 
 
 class IssueItemQuerySet(models.QuerySet["IssueItem"]):

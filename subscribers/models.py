@@ -205,22 +205,28 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 
         The audience of an issue is planned over it, and eligibility is asked of it again before each copy.
         """
+        awake = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
+        return self.confirmed().proved().unsuppressed().filter(awake)
+
+    def unsuppressed(self) -> SubscriptionQuerySet:
         suppressed = Suppression.objects.filter(address_hash=OuterRef("subscriber__address_hash"))
-        return (
-            self.confirmed()
-            .proved()
-            .filter(Q(paused_until__isnull=True) | Q(paused_until__lte=now), ~Exists(suppressed))
-        )
+        return self.filter(~Exists(suppressed))
 
     def proved(self) -> SubscriptionQuerySet:
         """Their consent event is this reader's own yes to this newsletter: confirmed, or imported with a basis."""
+        slug = F("consent_event__newsletter_slug")
+        return self.agreed().filter(Q(newsletter__slug=slug) | Q(newsletter__former_slugs__contains=[slug]))
+
+    def agreed(self) -> SubscriptionQuerySet:
+        """Their consent event is this reader's own yes, to whichever newsletter it names."""
         kind = ConsentEvent.Kind
         yes = Q(consent_event__kind=kind.CONFIRMED) | Q(consent_event__kind=kind.IMPORTED, consent_event__basis__gt="")
-        return self.filter(
-            yes,
-            consent_event__subscriber_uuid=F("subscriber__uuid"),
-            consent_event__newsletter_slug=F("newsletter__slug"),
-        )
+        return self.filter(yes, consent_event__subscriber_uuid=F("subscriber__uuid"))
+
+    def unproved(self) -> SubscriptionQuerySet:
+        """Confirmed, and not mailed because their consent event does not prove it."""
+        proved = Subscription.objects.all().proved().filter(pk=OuterRef("pk"))
+        return self.confirmed().filter(~Exists(proved))
 
 
 class Subscription(models.Model):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -45,6 +47,8 @@ class Newsletter(models.Model):
         help_text="Readers see it on the form, in the sender and in the subject.",
     )
     slug = fields.SlugField(max_length=80, unique=True, help_text="The address: /newsletters/<slug>/.")
+    # From before slugs were fixed: consent that names one of these is consent to this newsletter.
+    former_slugs = ArrayField(fields.SlugField(max_length=80), default=list, blank=True, editable=False)
     description = fields.CharField(max_length=300, help_text="One sentence: what comes, and for whom.")
     sections = models.ManyToManyField(
         "articles.Section",
@@ -84,6 +88,13 @@ class Newsletter(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("newsletter", args=[self.slug])
+
+    def clean(self) -> None:
+        """A slug by which consent names another newsletter would turn that consent into one to this."""
+        if Newsletter.objects.filter(former_slugs__contains=[self.slug]).exclude(pk=self.pk).exists():
+            raise ValidationError(
+                {"slug": "Another newsletter was called so, and readers consented to it by this name."}
+            )
 
 
 class CadenceOffer(models.Model):

@@ -15,6 +15,7 @@ from digests import approval, freezing, proofs, uncertain
 from digests.admin import forms
 from digests.models import Issue
 from publication import database_clock
+from subscribers import unmailed
 
 State = Issue.State
 SEND = "digests.send_issue"
@@ -164,9 +165,13 @@ BY_NAME = {door.name: door for door in DOORS}
 OF_UNCERTAIN = ("accept", "resend")
 
 
-def facts(*, issue: Issue, now: datetime) -> dict[str, int | None]:
-    """How many readers the issue would have now, and how many the one before had."""
-    return {"audience": issue.readers(now=now).count(), "last_audience": _last_audience(issue)}
+def facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
+    """How many readers the issue would have now, who is left out and why, and how many the one before had."""
+    return {
+        "audience": issue.readers(now=now).count(),
+        "unmailed": str(unmailed.among(issue.subscriptions(), now=now)),
+        "last_audience": _last_audience(issue),
+    }
 
 
 def form(*, door: Door, issue: Issue, data: Any, now: datetime) -> forms.Confirm:

@@ -17,11 +17,12 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from digests import archive, composing, links, proofs, rendering, stats, views
+from digests import approval, archive, composing, links, proofs, rendering, stats, views
 from digests.admin import doors, forms, panel, places
 from digests.models import Issue
 from publication import database_clock, texts
 from publication.listing import ModelAdmin
+from subscribers import unmailed
 
 STATE_LABELS = {
     Issue.State.DRAFT.label: "info",
@@ -79,7 +80,7 @@ class IssueAdmin(ModelAdmin):
         "shown_state", "state_reason", "shown_kind", "number", "window_start", "window_end", "approved_by",
         "approved_at", "planned_at", "started_at", "finished_at", "audience_count",
     )  # fmt: skip
-    readonly_fields = facts
+    readonly_fields = (*facts, "left_out")
 
     class Media:
         js = ("digests/progress.js",)
@@ -109,8 +110,9 @@ class IssueAdmin(ModelAdmin):
         if obj is None:
             note = "You write a letter of your own. Digests are composed by the clock, or by “Compose a digest”."
             return [(None, {"fields": self.words, "description": note})]
+        left_out = ("left_out",) if obj.state in approval.STOPPABLE else ()
         return [
-            (None, {"fields": ("shown_state", "state_reason", *self.words)}),
+            (None, {"fields": ("shown_state", "state_reason", *left_out, *self.words)}),
             ("How it came and went", {"fields": self.facts[2:], "classes": ["collapse"]}),
         ]
 
@@ -127,7 +129,8 @@ class IssueAdmin(ModelAdmin):
         """The newsletter of an issue stays; after approval everything does."""
         if obj is None:
             return self.facts
-        return (*self.facts, "newsletter") if composing.is_editable(issue=obj) else (*self.facts, *self.words)
+        words = ("newsletter",) if composing.is_editable(issue=obj) else self.words
+        return (*self.readonly_fields, *words)
 
     def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
         """An issue that is approved can be looked at, not changed."""
@@ -258,6 +261,12 @@ class IssueAdmin(ModelAdmin):
     def shown_kind(self, issue: Issue) -> str:
         """Kind, cadence and period in one line."""
         return ", ".join(filter(None, [issue.get_kind_display(), issue.cadence, _period(issue)]))
+
+    @display(description="Not mailed")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def left_out(self, issue: Issue) -> str:
+        """Confirmed readers who do not get it, and why."""
+        sentence = str(unmailed.among(issue.subscriptions(), now=database_clock.now()))
+        return sentence or "Nobody is left out: every confirmed reader gets it."
 
     def view_on_site(self, issue: Issue) -> str | None:
         """Its page in the archive, once readers can see it."""

@@ -15,7 +15,7 @@ from digests import freezing
 from digests.models import Delivery, Issue
 from digests.tests.conftest import People, Release
 from digests.tests.editing import change, items
-from subscribers.models import Newsletter
+from subscribers.models import Newsletter, Subscription
 
 
 def do(issue: Issue, name: str) -> str:
@@ -169,6 +169,16 @@ class TestDoors:
         Issue.objects.filter(pk=before.pk).update(audience_count=2, planned_at=now)
         mailable(4)
         assert "Type the number" not in page(as_("Publisher"), do(digest, "approve"))
+
+    def test_readers_who_are_left_out_are_named(
+        self, digest: Issue, as_: People, mailable: Callable[[int], None]
+    ) -> None:
+        mailable(3)
+        first, second, _ = Subscription.objects.order_by("pk")
+        Subscription.objects.filter(pk=first.pk).update(consent_event=second.consent_event)
+        publisher = as_("Publisher")
+        for address in (do(digest, "approve"), change(digest)):
+            assert "1 confirmed reader is not mailed: 1 because no consent" in page(publisher, address), address
 
     def test_what_cannot_be_frozen_says_why(self, digest: Issue, as_: People) -> None:
         digest.items.update(included=False)

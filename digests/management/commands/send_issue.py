@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from digests import approval, freezing, standstill, stats
 from digests.models import Issue
 from publication import database_clock
+from subscribers import unmailed
 
 State = Issue.State
 
@@ -61,6 +62,8 @@ class Command(BaseCommand):
         later = leaves_at is not None and leaves_at > database_clock.now()
         when = f"leaves at {leaves_at:%Y-%m-%d %H:%M} UTC" if later else "is on its way"
         self.stdout.write(f"Issue {issue.pk} is approved and {when}.")
+        if left_out := str(unmailed.among(issue.subscriptions(), now=database_clock.now())):
+            self.stdout.write(left_out)
 
     def _watch(self, issue: Issue) -> None:
         """Return when the issue is no longer under way; `issue` then shows how it ended."""
