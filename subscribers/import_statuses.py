@@ -14,9 +14,11 @@ from subscribers.import_words import (
     EMPTY,
     FALSE,
     FREE_TEXT,
+    HOW_OFTEN,
     LAST,
     NO_AT_ALL,
     NO_BEGINNINGS,
+    NOT_AT_ALL,
     PERHAPS_STATUS,
     STATUS,
     STATUS_WORDS,
@@ -58,6 +60,7 @@ class Kind(enum.Enum):
     YES_IF_FILLED = enum.auto()
     NO_IF_TRUE = enum.auto()
     NO_IF_FILLED = enum.auto()
+    NO_IF_NEVER = enum.auto()
     NO_AT_ALL = enum.auto()
 
 
@@ -73,6 +76,8 @@ class Meaning:
         value = fold(cell[:LONGEST_VALUE])
         if self.kind is Kind.NO_AT_ALL:
             return self.no
+        if self.kind is Kind.NO_IF_NEVER:
+            return self.no if value in NOT_AT_ALL else Answer.YES
         if self.kind is Kind.YES_IF_FILLED:
             return Answer.NEVER if value in EMPTY | FALSE else Answer.YES
         if self.kind in {Kind.NO_IF_TRUE, Kind.NO_IF_FILLED}:
@@ -81,7 +86,7 @@ class Meaning:
             return Answer.NEVER
         if value in TRUE or (self.kind is Kind.YES_IF_TRUE and LOOKS_LIKE_TIME.fullmatch(value)):
             return Answer.YES
-        return self.no if value in FALSE else _of_word(value)
+        return self.no if value in FALSE else _of_word(value) or _no_and_more(value)
 
     def _of_no(self, value: str) -> Answer | None:
         if value in EMPTY | FALSE:
@@ -114,7 +119,11 @@ def by_values(column: str, values: Iterable[str]) -> Meaning | None:
     """What a column says whose folded name leaves it open, by the folded values that it holds."""
     if ANOTHER_MATTER.match(column):
         return None
+    if HOW_OFTEN.match(column):
+        return Meaning(Kind.NO_IF_NEVER) if NOT_AT_ALL.intersection(values) else None
     given = set(values) - EMPTY
+    if not column and any(_of_word(value) or _no_and_more(value) for value in given):
+        return Meaning(Kind.STATUS)
     sounds_like_yes = YES_BEGINNINGS.match(column) and not LAST.match(column)
     if sounds_like_yes and any(value in TRUE | FALSE or _of_word(value) for value in given):
         return Meaning(Kind.YES_IF_TRUE, _unless_true(column))
@@ -123,6 +132,14 @@ def by_values(column: str, values: Iterable[str]) -> Meaning | None:
     if not FREE_TEXT.match(column) and any(value in TELLING or SMTP_REFUSAL.fullmatch(value) for value in given):
         return Meaning(Kind.STATUS)
     return None
+
+
+def _no_and_more(value: str) -> Answer | None:
+    """In a column that is a status: a no with more words behind it, as in "pending since May"."""
+    parts = value.split(" ")
+    beginnings = (" ".join(parts[:length]) for length in range(min(len(parts) - 1, LONGEST_BEGINNING), 0, -1))
+    answers = (STATUS_WORDS[beginning] for beginning in beginnings if beginning in STATUS_WORDS)
+    return next((answer for answer in answers if answer is not Answer.YES), None)
 
 
 def _unless_true(column: str) -> Answer:

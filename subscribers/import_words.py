@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 CAMEL = re.compile(r"(?<=[a-z\u0430-\u044f])(?=[A-Z\u0410-\u042f])|(?<=[A-Z])(?=[A-Z][a-z])")  # Latin, Cyrillic
 BETWEEN_WORDS = re.compile(r"[\W_]+")
+# "UnSubscribed", "un-subscribed": one word, however it is written.
+DIVIDED = re.compile(r"\bun (?=subscri|confirm|verif|activ|deliver|reach|opted)")
 MARKS = str.maketrans({**dict.fromkeys("✓✔☑", " x "), **dict.fromkeys("✗✘☐", " no ")})
 
 
@@ -33,7 +35,7 @@ def fold(text: str) -> str:
     """A name or value as it is compared: lower case, no accents, words divided by one blank (`unsubscribedAt` too)."""
     plain = unicodedata.normalize("NFKD", text.translate(MARKS))
     plain = "".join(character for character in plain if not unicodedata.combining(character))
-    return BETWEEN_WORDS.sub(" ", CAMEL.sub(" ", plain)).strip().casefold()
+    return DIVIDED.sub("un", BETWEEN_WORDS.sub(" ", CAMEL.sub(" ", plain)).strip().casefold())
 
 
 def words(text: str) -> frozenset[str]:
@@ -51,17 +53,22 @@ def beginnings(text: str) -> re.Pattern[str]:
 # --- What stands in the cells ---
 
 EMPTY = {""} | words("null, none, nil, nan, n/a, 0000-00-00, 0000-00-00 00:00:00, keine, нет данных")
-TRUE = words("true, yes, y, 1, on, x, t, ok, ja, wahr, да, д, истина, oui, vrai, sí, verdadero, sì, sim, tak")
+TRUE = words(
+    "true, yes, y, 1, on, x, t, ok, ja, wahr, да, д, истина, так, \u043e\u043e\u0431\u0430, иә, evet, "
+    "oui, vrai, sí, verdadero, sì, sim, tak"
+)
 FALSE = words(
-    "false, no, n, 0, off, f, never, nein, falsch, nie, нет, н, ложь, никогда, non, faux, jamais, falso, nunca, não"
+    "false, no, n, 0, off, f, never, nein, falsch, nie, нет, н, ложь, ні, жок, жоқ, hay\u0131r, никогда, "
+    "non, faux, jamais, falso, nunca, não"
 )
 _OF_ANSWER = {
     Answer.YES: """
         subscribed, subscriber, active, enabled, confirmed, regular, premium, gifted, trialed, churning, past due,
         free, paid, comp, gift, ios app, founding, opted in, opt in, optin, express, explicit, single opt in,
-        double opt in, verified, registered, available, reachable, marketing contact, cold subscriber,
+        double opt in, double, verified, valid, registered, available, reachable, marketing contact, cold subscriber,
         abonniert, aktiv, aktiviert, angemeldet, eingetragen, bestätigt,
-        подписан, подписана, подписчик, активен, активна, активный, действует, подтверждён, подтверждена,
+        подписан, подписана, подписчик, активен, активна, активный, действует, активний, підписаний, підписана,
+        жазылган, aktywny, aktywna, zapisany, abone, подтверждён, подтверждена,
         abonné, abonnée, actif, inscrit, inscrite, confirmé, confirmée,
         suscrito, suscrita, activo, activa, confirmado, confirmada,
         iscritto, attivo, inscrito, ativo, ingeschreven, actief""",
@@ -74,12 +81,15 @@ _OF_ANSWER = {
         неактивный, отключён,
         désabonné, désabonnée, désinscrit, désinscrite, inactif, résilié,
         baja, dado de baja, dada de baja, de baja, desuscrito, desuscrita, cancelado, cancelada, inactivo, inactiva,
-        no activo, disiscritto, cancellato, inattivo, descadastrado, inativo, uitgeschreven, afgemeld, inactief""",
+        no activo, cancelada la suscripción, отменена, отменён, wypisany, wypisana, відписаний, відписана,
+        abonelikten \u00e7\u0131kt\u0131, жазылбаган, cancellata, disiscritto,
+        cancellato, inattivo, descadastrado, inativo, uitgeschreven, afgemeld, inactief""",
     Answer.NEVER: """
         pending, unconfirmed, not confirmed, unactivated, not activated, activation requested, nonsubscribed,
         non subscribed, not subscribed, never subscribed, unverified, not verified, awaiting confirmation, waiting,
         waiting for confirmation, confirmation sent, invited, new, implied, transactional, not set, temp hold,
         temporary hold, on hold, validating, needs attention, no opt in, not opted in,
+        no permission, no permission set, no consent, neu,
         non marketing, non marketing contact, prospect, lead,
         unbestätigt, ausstehend, wartend, nicht bestätigt, nicht angemeldet, nicht abonniert, offen,
         ожидает, ожидает подтверждения, ожидание, не подтверждён, не подтверждена, неподтверждён, не подписан,
@@ -94,7 +104,8 @@ _OF_ANSWER = {
         permanent, undeliverable, undelivered, not deliverable, unreachable, invalid, invalid email,
         invalid address, dead, dropped, non existent, nonexistent,
         bereinigt, unzustellbar, ungültig, nicht zustellbar,
-        недоставлено, недоставляем, недоступен, недействителен, не существует,
+        недоставлено, недоставляем, недоступен, недействителен, недействительный, не существует,
+        gebounced, gebounct, fehlerhaft,
         nettoyé, nettoyée, non distribuable, rejeté, invalide, rebotado, rebotada, inválido, rimbalzato, non valido""",
     Answer.COMPLAINED: """
         complained, complaint, complaints, complainer, spam, spammed, spammy, spammer, junk, abuse, spam complaint,
@@ -103,7 +114,7 @@ _OF_ANSWER = {
         queja, denuncia, segnalato come spam""",
     Answer.BLOCKED: """
         blocked, blocklisted, blocklist, blacklisted, blacklist, banned, suppressed, suppression,
-        manual suppression, user suppressed, suspended, upstream blocked,
+        quarantined, manual suppression, user suppressed, suspended, upstream blocked,
         gesperrt, blockiert, заблокирован, заблокирована, в чёрном списке, чёрный список,
         bloqué, bloquée, liste noire, bloqueado, bloqueada, bloccato""",
     Answer.DELETED: """
@@ -123,7 +134,9 @@ TELLING = words("""
 # --- What the columns are called ---
 
 # Columns with a word of STATUS_WORDS, and names that are one in some tools only.
-STATUS = re.compile(r"(?:.* )?(?:\w*status|statut|статус|situacao|состояние)(?: .*)?|(?:estado|etat|stato) d\w* .*")
+STATUS = re.compile(
+    r"(?:.* )?(?:\w*status|statut|статус|situacao|состояние|абалы?|durum)(?: .*)?|(?:estado|etat|stato) d\w* .*"
+)
 PERHAPS_STATUS = words("""
     type, kind, state, estado, état, stato, subscription, subscriptions, subscriber, subscriber type, subscriber state,
     member state, contact state, membership, abo, reason, error, suppressions""")
@@ -139,7 +152,8 @@ YES_IF_TRUE = words("""
 YES_BEGINNINGS = beginnings("""
     subscri, abonn, angemeldet, eingetragen, bestätigt, newsletter, infolettre, boletin, opt in, optin, opted in,
     consent, einwillig, zustimm, einverst, permission, marketable, marketing, mailing, accept, confirm, verifi, aktiv,
-    activ, enabled, receives, подпис, рассыл, соглас, подтвержд, актив, inscri, suscri, iscri, actif, attiv, ativo""")
+    activ, enabled, receives, empfängt, erhält, gdpr, dsgvo, rgpd, подпис, рассыл, соглас, подтвержд, актив, inscri,
+    suscri, iscri, actif, attiv, ativo""")
 # Columns with the time at which somebody confirmed.
 YES_IF_FILLED = re.compile(
     r"(?:confirm(?:ed|ation)?|verified|verification|doi|double opt ?in|bestatigt|aktiviert)"
@@ -153,12 +167,14 @@ NO_BEGINNINGS = (
     (
         beginnings("""
             hard bounc, hardbounc, bounce=, bounced=, undeliver, clean time, clean date, clean campaign, cleaned,
-            invalid, unzustellbar, bereinigt, недостав, nettoye, rebot"""),
+            invalid, npai=, unzustellbar, bereinigt, недостав, nettoye, rebot"""),
         Answer.BOUNCED,
     ),
     (
         beginnings("""
-            blocked, blocklist, block list, blacklist, black list, banned, suppress, gesperrt, blockiert, заблокир,
+            robinson, sperr, werbesperr, mailsperr, emailsperr, kontaktsperr, versandsperr, newslettersperr,
+            stop list, stoplist, стоп лист, стоплист, lista negra, blocked, blocklist, block list, blacklist,
+            black list, banned, suppress, gesperrt, blockiert, заблокир,
             чёрный спис, bloqué, liste noire"""),
         Answer.BLOCKED,
     ),
@@ -169,19 +185,26 @@ NO_BEGINNINGS = (
     ),
     (
         beginnings("""
+            ne plus, ne pas, opposition, refuse=, refusée=, widerspr, ablehn, abgelehnt, nicht kontakt,
+            nicht anschreib, nicht mail, kein newsletter, keine newsletter, keine mail,
+            keine e mail, keine werbung, kein kontakt,
+            no enviar, no contactar, no molestar, no escribir, não enviar, não contatar, non inviare, non contattare,
+            не писать, не беспокоить, не присылать, не отправлять, не слать, не рассылать, не контакт,
             unsub, opt out, optout, opted out, has left, date left, left at=, left on=, do not, dnc=, no email=,
             no emails=, excluded, cancelled, canceled, cancellation, removed, revoked, withdrawn, withdrawal,
             deactivat, disabled, inactive, stop time, stop date, stop status, not subscribed, nonsubscribed,
             non subscribed, abgemeldet, abmeld, abbestell, austrag, ausgetragen, deaktiv, inaktiv, gekündigt, kündigung,
             widerruf, отпис, отказ, неактив, отключ, désabonn, désinscri, inactif, résili, baja=, desuscri, inactivo,
-            disiscri, cancellat, descadastr, uitgeschreven, afgemeld"""),
+            wypis, відпис, abonelikten, жазылуудан, жазылымнан, cancellaz, disattiv, баш тарт,
+            disiscri, cancellat, descadastr, uitgeschreven,
+            afgemeld"""),
         Answer.LEFT,
     ),
     (re.compile(r"left|quit"), Answer.LEFT),
 )
 # A name with one of these says when or why somebody left, so whatever stands in its cells is a no.
 WHEN_OR_WHY = re.compile(
-    r".*\b(?:at|on|am|le|el|date|time|timestamp|\w*datum|дата|когда|fecha|reason|\w*grund|motif|motivo|причина|campaign|"
+    r".*\b(?:at|on|am|le|el|date|data|time|timestamp|\w*datum|дата|когда|fecha|reason|\w*grund|motif|motivo|причина|campaign|"
     r"kampagne|title|source|by|from|id|ids|ip|list|lists|message|comment|other)\b"
 )
 # Columns that only a file of people who must not be mailed has (Mailchimp): every row of it is one.
@@ -196,6 +219,11 @@ ANOTHER_MATTER = re.compile(
     r"tiers?|counts?|number|days|anzahl|provinc\w*|track\w*|terms|cookies?|calls?|fax|unsubscribe group|"
     r"active subscription|complimentary plan|html|format)\b"
 )
+# Columns of how often or by which way somebody wants mail: "never" is a no, everything else is none.
+HOW_OFTEN = beginnings("""
+    frequency, preference, häufigkeit, frequenz, turnus, частота, предпочт, fréquence, préférence, frecuencia,
+    preferencia""")
+NOT_AT_ALL = FALSE | words("none, not at all, no emails, no email, keine, gar nicht, не присылать, aucun, ninguno")
 LAST = beginnings("last=, letzte, последн, derni, ultim")
 # Where people write what they like.
 FREE_TEXT = beginnings("""
@@ -203,5 +231,12 @@ FREE_TEXT = beginnings("""
     notiz, kommentar, anmerkung, schlagwort, замет, коммент, примечан, remarque, nota=, notas=, etiqueta""")
 # A file whose name has one of these is a list of people who must not be mailed, unless its columns say more.
 NO_FILES = beginnings("""
-    unsub, nonsubscribed, non subscribed, opt out, optout, bounce, hardbounce, suppress, blocklist, blacklist,
-    complain, spam, do not, cleaned members, abgemeldet, abmeld, отпис, désabonn, desinscri, bajas=""")
+    unsub, nonsubscribed, non subscribed, not subscribed, opt out, optout, opted out, bounce, hardbounce, softbounce,
+    suppress, blocked, blocklist, block list, blacklist, banned, complain, spam, do not, dnc=, inactive, unconfirmed,
+    unverified, pending,
+    deleted, erased, cancelled, canceled, undeliver, invalid, cleaned members, cleaned email, cleaned contacts,
+    cleaned segment, cleaned audience, stop list, stoplist, robinson,
+    abgemeldet, abmeld, abbestell, unzustellbar, gesperrt, sperr, inaktiv, unbestätigt, gelöscht, gekündigt, widerspr,
+    отпис, отказ, удал, заблокир, неактив, жалоб, чёрный спис, стоп лист, недостав, неподтвержд,
+    désabo, désinscri, rejet, plainte, supprim, liste noire, inactif, npai=, non confirm,
+    bajas=, baja=, cancelad, rebot, queja, eliminad, lista negra, inactivo, sin confirmar, disiscri, cancellat""")

@@ -6,7 +6,9 @@ after a crash. With a basis (where and how these people agreed) they are confirm
 in the consent record; without one they are pending, and a letter that waits to be released asks each.
 """
 
+import contextlib
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -41,7 +43,12 @@ IMPORT_LOCK: Final = "import"
 
 LEFT = "This reader has left; only they can come back."
 SUPPRESSED = "This address must not be mailed; it bounced, complained, was erased or was blocked by hand."
-SAID_NO_HERE = "Another line of this file says that this reader must not be mailed."
+MORE_CELLS = (
+    "The line has more cells than the first line, so one cannot tell which column says what. Look for a comma, or "
+    "whatever divides the cells, in a text without quotation marks."
+)
+ANY_ADDRESS = re.compile(r"[^\s,;|\"'<>()]+@[^\s,;|\"'<>()]+")
+SAID_NO_HERE = "Another line of this file says that this reader must not be mailed, or cannot be read and may say so."
 NO_CELL = "The line has fewer cells than the first line names."
 LOOKS_LIKE_A_NO = (
     "By its name this is a list of people who must not be mailed, and no column of it says so or otherwise. "
@@ -152,7 +159,7 @@ def run(
     turns, so that the no of one is seen by the other. `dry_run` keeps nothing.
     """
     report, noes = Report(), set[int]()
-    for chunk in _chunks(_rows(source, report, yes=False)):
+    for chunk in _chunks(_rows(source, report, noes, yes=False)):
         with transaction.atomic():
             _take_turns()
             reasons = import_refusals.take(chunk, plan.newsletter, source=plan.source, now=now)
@@ -161,7 +168,7 @@ def run(
         report.refusals.add_all((row.line, reasons[row.address.key]) for row in chunk)
         report.said_no += len(chunk)
         on_progress(report)
-    for chunk in _chunks(_rows(source, report, yes=True)):
+    for chunk in _chunks(_rows(source, report, noes, yes=True)):
         with transaction.atomic():
             _take_turns()
             _take(chunk, plan, report, noes, now)
@@ -185,21 +192,39 @@ def _check(source: Source) -> None:
             raise ImportRefused(f"Line {record.line}: {fault} Nothing was imported.") from None
 
 
-def _rows(source: Source, report: Report, *, yes: bool) -> Iterator[Row]:
-    """The rows that say yes, or all others; those of them that cannot be read go into the report."""
+def _rows(source: Source, report: Report, doubtful: set[int], *, yes: bool) -> Iterator[Row]:
+    """The rows that say yes, or all others; those of them that cannot be read go into the report.
+
+    Their addresses go into `doubtful`, as hashes: they may have said no.
+    """
     for record in source.records():
         try:
             verdict = source.columns.verdict(record.cells)
-            if (verdict.answer is Answer.YES and not record.fault) == yes:
+            if (verdict.answer is Answer.YES and not is_doubtful(record, source.columns)) == yes:
                 yield _row(record, source.columns, verdict)
         except ValueError as reason:
             report.refusals.add(record.line, str(reason))
+            doubtful.update(_addresses(record) if is_doubtful(record, source.columns) else ())
+
+
+def is_doubtful(record: import_files.Record, columns: Columns) -> bool:
+    """Whether one cannot tell what the record says: it has no cells, or some that no column has."""
+    return bool(record.fault) or any(cell.strip() for cell in record.cells[len(columns.header) :])
+
+
+def _addresses(record: import_files.Record) -> Iterator[int]:
+    """The hashes of all addresses that stand in a record which cannot be read."""
+    for text in ANY_ADDRESS.findall(record.text or " ".join(record.cells)):
+        with contextlib.suppress(addresses.InvalidAddress):
+            yield hash(addresses.normalise(text).key)
 
 
 def _row(record: import_files.Record, columns: Columns, verdict: Verdict) -> Row:
     """One row. On failure: ValueError, whose text is the reason for the report."""
     if record.fault:
         raise ValueError(record.fault)
+    if verdict.answer is Answer.YES and is_doubtful(record, columns):
+        raise ValueError(MORE_CELLS)
     if columns.address >= len(record.cells):
         raise ValueError(NO_CELL)
     try:

@@ -62,6 +62,29 @@ EXPORTS = {
 }
 
 
+# The same by other words and in other shapes: again one reader is subscribed.
+OTHER_WORDS = {
+    "one word in two": "Email,Status\nyes@a.net,subscribed\nno1@a.net,un-subscribed\nno2@a.net,UnSubscribed\n",
+    "more words behind": "Email;Статус\nyes@a.net;Активен\nno1@a.net;Пожаловался на нас\nno2@a.net;Ожидает ответа\n",
+    "German": "E-Mail;Werbesperre;Robinsonliste\nyes@a.net;Nein;\nno1@a.net;Ja;\nno2@a.net;;x\n",
+    "French": "Courriel;Ne plus contacter;NPAI\nyes@a.net;;non\nno1@a.net;oui;\nno2@a.net;;oui\n",
+    "Spanish": "Correo;No enviar;Lista negra\nyes@a.net;;\nno1@a.net;sí;\nno2@a.net;;sí\n",
+    "Russian": "E-mail;Не беспокоить;Стоп-лист\nyes@a.net;нет;\nno1@a.net;да;\nno2@a.net;;да\n",
+    "consent by its law": "Email,GDPR\nyes@a.net,yes\nno1@a.net,no\n",
+    "how often": "Email,Email frequency\nyes@a.net,daily\nno1@a.net,never\n",
+    "no name above": "Email,\nyes@a.net,active\nno1@a.net,Unsubscribed 2024-05-01\n",
+    "a comma too many": "Email,Name,Unsubscribed at\nyes@a.net,Ann,\nno1@a.net,Ben, Dr.,,2024-05-01\n",
+    "a cell that no column has": "Email,Name\nyes@a.net,Ann\nno1@a.net,Ben,unsubscribed\n",
+    "read by halves": 'Email,Note,Status\nno1@a.net,"a,unsubscribed\nyes@a.net,,active\nno1@a.net,,active\n',
+}
+
+
+def test_a_no_is_seen_in_other_words_and_shapes(newsletter: Newsletter) -> None:
+    for words, text in OTHER_WORDS.items():
+        report = import_text(text, newsletter, dry_run=True)
+        assert (report.imported, len(report.refused)) == (1, text.count("\n") - 2), words
+
+
 @pytest.mark.parametrize("tool", EXPORTS)
 def test_who_said_no_is_refused_by_line_and_column_and_never_comes_in(newsletter: Newsletter, tool: str) -> None:
     report = import_text(EXPORTS[tool], newsletter)

@@ -129,7 +129,7 @@ class Command(BaseCommand):
 def _write_refused(report: Report, source: imports.Source, path: Path) -> None:
     """The records as they were, with a column that says why; a cell that looks like a formula is guarded.
 
-    A record that could not be divided into cells stands whole in the cell of the address.
+    A record that could not be read, or has more cells than there are columns, stands whole in the cell of the address.
     """
     columns, refusals = source.columns, iter(report.refusals)
     width = columns.header.index(REFUSED_BECAUSE) if REFUSED_BECAUSE in columns.header else len(columns.header)
@@ -141,7 +141,9 @@ def _write_refused(report: Report, source: imports.Source, path: Path) -> None:
         for record in source.records():
             if refused is None or record.line != refused.line:
                 continue
-            cells = record.cells or (*[""] * columns.address, record.text)
+            cells = record.cells
+            if imports.is_doubtful(record, columns):
+                cells = (*[""] * columns.address, record.text or source.table.delimiter.join(cells))
             guarded = [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells[:width]]
             writer.writerow([*guarded, *[""] * (width - len(guarded)), refused.reason])
             refused = next(refusals, None)
