@@ -38,7 +38,7 @@ READERS = """
 TRUNCATE digests_delivery, digests_snapshot, digests_issue, subscribers_subscription, subscribers_subscriber,
     subscribers_suppression, subscribers_consentevent CASCADE;
 INSERT INTO subscribers_subscriber
-    (uuid, address, address_key, address_hash, name, locale, token_version, tracking_consent, created_at)
+    (uuid, address, address_key, address_hash, name, language, token_version, tracking_consent, created_at)
 SELECT gen_random_uuid(), 'reader' || n || '@bench.example.com', 'reader' || n || '@bench.example.com',
     md5('a' || n) || md5('b' || n), 'Reader ' || n, 'en', 1, false, now()
 FROM generate_series(1, {count}) AS n;

@@ -10,17 +10,20 @@ import re
 import secrets
 import textwrap
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 import css_inline
 from django.template import loader
+from django.utils import translation
 from django.utils.html import escape
 
 from digests.material import Material, Story
 from digests.models import Issue
 from mailkit import html as markup
 from mailkit import mjml
+from publication import languages
 
 # Slot -> what `digests.sending.merge` puts there for one reader.
 SLOTS: Mapping[str, str] = {
@@ -105,6 +108,11 @@ class Placeholders:
 
 def html(*, draft: Draft, extent: Extent) -> str:
     """The issue's HTML part. On failure: mjml.MjmlError."""
+    with _language(draft):
+        return _html(draft, extent)
+
+
+def _html(draft: Draft, extent: Extent) -> str:
     content, words, kind = Placeholders(), draft.words, draft.material.kind
     context: dict[str, Any] = {name: content.text(value) for name, value in words.items()}
     # Colours are validated, and in the style sheet nothing may be escaped; MJML calculates with the width.
@@ -119,6 +127,11 @@ def html(*, draft: Draft, extent: Extent) -> str:
 
 def text(*, draft: Draft, extent: Extent) -> str:
     """The issue's text part."""
+    with _language(draft):
+        return _text(draft, extent)
+
+
+def _text(draft: Draft, extent: Extent) -> str:
     words, kind = draft.words, draft.material.kind
     context: dict[str, Any] = {
         **{name: without_slots(value) for name, value in words.items()},
@@ -148,6 +161,11 @@ def without_slots(value: str) -> str:
 def is_digest(material: Material) -> bool:
     """Whether the issue shows several stories, of which some may be headlines."""
     return material.kind == Issue.Kind.DIGEST
+
+
+def _language(draft: Draft) -> AbstractContextManager[None]:
+    """What the templates say is said in the newsletter's language, whatever the thread speaks."""
+    return translation.override(languages.catalogue(draft.material.words["language"]))
 
 
 def _arranged(stories: list[dict[str, Any]], material: Material, extent: Extent) -> dict[str, Any]:

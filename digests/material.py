@@ -11,13 +11,11 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from django.utils import dateformat
-
 from articles import captions, elsewhere
 from articles.models import Image
 from digests import links
 from digests.models import Issue, IssueItem
-from publication import urls
+from publication import languages, times, urls
 from publication.models import Publication
 from subscribers import links as readers_links
 
@@ -71,7 +69,16 @@ class Material:
 
 
 def load(*, issue: Issue, now: datetime) -> Material:
-    """Read the issue as it is now, not its snapshot. However many stories it has, queries and rows are bounded."""
+    """Read the issue as it is now, not its snapshot; its dates and addresses are in the newsletter's language.
+
+    However many stories it has, queries and rows are bounded.
+    """
+    publication = Publication.objects.current()
+    with languages.override(issue.newsletter.language, publication=publication):
+        return _load(issue, publication, now)
+
+
+def _load(issue: Issue, publication: Publication, now: datetime) -> Material:
     in_full = issue.newsletter.stories_in_full
     places = IssueItem.objects.filter(issue=issue).public()
     # Two steps: sorted are ten thousand numbers, and not as many stories.
@@ -85,7 +92,7 @@ def load(*, issue: Issue, now: datetime) -> Material:
         subject=issue.subject,
         preheader=issue.preheader,
         introduction=issue.introduction,
-        words=_words(issue, Publication.objects.current(), now),
+        words=_words(issue, publication, now),
         stories=tuple(_story(item, whole=issue.kind == Issue.Kind.ARTICLE) for item in shown),
         in_full=in_full,
         total=places.count(),
@@ -125,7 +132,7 @@ def _words(issue: Issue, publication: Publication, now: datetime) -> dict[str, s
     """What masthead and footer say, as plain text."""
     local = (issue.scheduled_for or issue.window_end or now).astimezone(ZoneInfo(issue.newsletter.time_zone))
     return {
-        "language": publication.language,
+        "language": issue.newsletter.language or publication.language,
         "accent": publication.accent_colour,
         "ink": publication.ink_colour,
         "newsletter": issue.newsletter.name,
@@ -136,7 +143,7 @@ def _words(issue: Issue, publication: Publication, now: datetime) -> dict[str, s
         "postal_address": publication.postal_address,
         "logo": _whole(publication.logo.url) if publication.logo else "",
         "logo_width": str(publication.mail_logo_width),
-        "date": dateformat.format(local, "j F Y"),
+        "date": times.day(local),
         "web_url": links.web_url(issue=issue),
         "stories_url": links.stories_url(issue=issue),
     }

@@ -27,13 +27,18 @@ class AwayMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """The answer when the view could not reach the database, or found it or the disk full; not for other faults."""
-        if not _is_passing(exception):
-            return None
-        log.error("the database or the disk does not serve: %s", type(exception).__name__)
-        response = HttpResponse(SENTENCE, status=503, content_type="text/plain; charset=utf-8")
-        response["Retry-After"] = str(RETRY_SECONDS)
-        response["Cache-Control"] = "no-store"
-        return response
+        return response_to(exception)
+
+
+def response_to(exception: Exception) -> HttpResponse | None:
+    """The answer to a fault that passes; None for other faults."""
+    if not _is_passing(exception):
+        return None
+    log.error("the database or the disk does not serve: %s", type(exception).__name__)
+    response = HttpResponse(SENTENCE, status=503, content_type="text/plain; charset=utf-8")
+    response["Retry-After"] = str(RETRY_SECONDS)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _is_passing(exception: Exception) -> bool:

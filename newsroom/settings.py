@@ -16,7 +16,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from kombu import Queue
 
-from newsroom import database_url, email_url, embedded_place, engine, env, logs, pace, returns_url, workers
+from newsroom import catalogues, database_url, email_url, embedded_place, engine, env, logs, pace, returns_url, workers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = env.var_dir()
@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "newsroom.security.ContentSecurityPolicy",
     "newsroom.security.refuse_nul",
+    "newsroom.languages.by_path",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -265,7 +266,12 @@ THROTTLES = {
 SIGNUP_FORM_AGE = (timedelta(seconds=2), timedelta(hours=24))
 MARKUP_SECONDS = 5
 
+# English is what the source says; each folder in locale/ is one more language (docs/languages.md).
 LANGUAGE_CODE = "en"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGES = catalogues.languages(LOCALE_PATHS[0])
+# Those whose catalogue has the editors' side as well; the others have what readers see.
+EDITORS_LANGUAGES = {"en"}
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

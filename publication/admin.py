@@ -48,7 +48,7 @@ class PublicationAdmin(ModelAdmin):
             {
                 "classes": ["tab"],
                 "description": "Stands at the foot of every page and every mail.",
-                "fields": ("postal_address", "contact_address", "language", "time_zone"),
+                "fields": ("postal_address", "contact_address", "language", "further_languages", "time_zone"),
             },
         ),
     )

@@ -4,11 +4,12 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminImageFieldWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminImageFieldWidget
 
 from core import pictures
 from mailkit import addresses
@@ -73,9 +74,22 @@ class PublicationForm(RowForm):
         widget=UnfoldAdminImageFieldWidget,
     )
 
+    further_languages = forms.MultipleChoiceField(
+        required=False,
+        label=_("Further languages"),
+        help_text=_("Readers find the pages in these languages too, each under its own address, such as /ru/."),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
     class Meta:
         model = Publication
         fields = "__all__"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        languages = self.fields["further_languages"]
+        assert isinstance(languages, forms.MultipleChoiceField)  # noqa: S101  # tells mypy what stands above
+        languages.choices = settings.LANGUAGES
 
     def clean_sender_address(self) -> str:
         """An address that mail can be sent from, its domain in the form that DNS knows."""

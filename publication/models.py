@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import ClassVar, Final
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -27,6 +28,9 @@ def validate_time_zone(value: str) -> None:
         raise ValidationError(_("Use the name of a time zone, such as Europe/Berlin or Asia/Bishkek."))
 
 
+validate_language = RegexValidator(
+    r"^[a-z]{2,3}(-[a-zA-Z0-9]{2,8})*$", _("Use the code of a language, such as en, ky or pt-br.")
+)
 validate_colour = RegexValidator(r"^#[0-9a-fA-F]{6}$", "Use a colour such as #1a4d8f.")
 
 
@@ -88,7 +92,16 @@ class Publication(models.Model):
     reply_to = fields.EmailField(blank=True, help_text="Where answers go. Empty: answers go to the sender's address.")
     contact_address = fields.EmailField(blank=True, help_text="Shown to readers who want to reach a person.")
     language = fields.CharField(
-        max_length=12, default="en", help_text="Language of the pages and mails, such as en or ky."
+        max_length=12,
+        default="en",
+        validators=[validate_language],
+        help_text=_("Language of the pages and mails, such as en or ky."),
+    )
+    further_languages = ArrayField(
+        models.CharField(max_length=12),
+        default=list,
+        blank=True,
+        help_text=_("Readers find the pages in these languages too, each under its own address, such as /ru/."),
     )
     time_zone = fields.CharField(
         max_length=64,
@@ -108,6 +121,11 @@ class Publication(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages of its pages: the first is served without a prefix, each further one under its own."""
+        return list(dict.fromkeys([self.language, *self.further_languages]))
 
     @property
     def mail_logo_width(self) -> int:

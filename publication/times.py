@@ -1,6 +1,9 @@
-"""Times as machines read them."""
+"""Times as machines read them, and days as people do."""
 
 from datetime import datetime
+
+from django.utils import dateformat
+from django.utils.translation import pgettext
 
 
 def machine_readable(moment: datetime | None) -> str:
@@ -11,3 +14,9 @@ def machine_readable(moment: datetime | None) -> str:
 def whole_seconds(moment: datetime | None) -> datetime | None:
     """The moment without its fraction, for whoever else writes it."""
     return moment.replace(microsecond=0) if moment else None
+
+
+def day(moment: datetime | None) -> str:
+    """“28 November 2026”, as the language of the page or mail writes it; in the moment's own time zone."""
+    # Translators: letters as of Django's date filter; E is the month as it stands beside a day.
+    return dateformat.format(moment, pgettext("a day, for Django's date filter", "j E Y")) if moment else ""

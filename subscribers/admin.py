@@ -162,7 +162,7 @@ class SubscriberAdmin(ReadOnlyAdmin):
     list_filter = ("subscriptions__newsletter", "subscriptions__state", "created_at")
     search_fields = ("address", "address_key", "name")
     search_help_text = "Part of an address or a name."
-    fields = ("address", "name", "locale", "tracking_consent", "created_at", "uuid")
+    fields = ("address", "name", "language", "tracking_consent", "created_at", "uuid")
     inlines = (SubscriptionInline,)
     actions = ("block",)
 

@@ -42,6 +42,8 @@ SEALED = (
 # Format -> the facts that its hash covers. A published format never changes: a new fact is a new format.
 FORMATS = {1: SEALED, 2: (*SEALED, "format", "key_id")}
 FORMAT = 2
+# What an act repeats of the one that it answers. The language belongs to the sentence that was shown.
+AGREED_TO = ("documents", "form_text", "form_text_sha256", "locale")
 BATCH = 2_000
 
 
@@ -240,7 +242,7 @@ def _named(act: Act) -> dict[str, Any]:
     if act.basis:
         facts["basis"] = characters.line(act.basis)[:500]
     if act.agreed is not None:
-        facts |= {name: getattr(act.agreed, name) for name in ("documents", "form_text", "form_text_sha256")}
+        facts |= {name: getattr(act.agreed, name) for name in AGREED_TO}
     return facts
 
 

@@ -3,30 +3,33 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from mailkit import addresses
+from publication import languages
 from subscribers import doors, links, preferences, signup, throttle
 from subscribers.models import Subscription
 
-AGREED_BY_LINK = "Confirm my subscription"
-AGREED_AGAIN = "Subscribe again"
+AGREED_BY_LINK = _("Confirm my subscription")
+AGREED_AGAIN = _("Subscribe again")
 
 
 @doors.opened_by_link
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Ask for the press of a button; nothing but the press confirms, since scanners run scripts too."""
-    if request.method == "POST":
-        evidence = doors.evidence(request, source="confirm_link", form_text=AGREED_BY_LINK)
-        found = signup.confirm(token=token, evidence=evidence, now=timezone.now())
-        if not found.already:
-            throttle.answered(address_key=found.subscriber.address_key)
-        return render(request, "subscribers/confirmed.html", {"found": found})
     found = signup.look(token=token)
-    if found.already:
+    with languages.override(found.subscriber.language):
+        if request.method == "POST":
+            evidence = doors.evidence(request, source="confirm_link", form_text=str(AGREED_BY_LINK))
+            found = signup.confirm(token=token, evidence=evidence, now=timezone.now())
+            if not found.already:
+                throttle.answered(address_key=found.subscriber.address_key)
+        elif not found.already:
+            return render(request, "subscribers/confirm.html", {"found": found, "button": AGREED_BY_LINK})
         return render(request, "subscribers/confirmed.html", {"found": found})
-    return render(request, "subscribers/confirm.html", {"found": found, "button": AGREED_BY_LINK})
 
 
 @doors.opened_by_link
@@ -41,6 +44,11 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         subscription = links.read_unsubscribe(token)
     except links.NothingLeft:
         return _one_click_done() if one_click else render(request, "subscribers/unsubscribed.html")
+    with languages.override(subscription.subscriber.language):
+        return _unsubscribe(request, subscription, one_click=one_click)
+
+
+def _unsubscribe(request: HttpRequest, subscription: Subscription, *, one_click: bool) -> HttpResponse:
     if request.method != "POST":
         context = _about(subscription) | {"has_ended": subscription.state == Subscription.State.UNSUBSCRIBED}
         return render(request, "subscribers/unsubscribe.html", context)
@@ -60,15 +68,16 @@ def subscribe_again(request: HttpRequest, token: str) -> HttpResponse:
     """Take back an unsubscribe of the last hour."""
     subscription = links.read_again(token)
     context = _about(subscription) | {"token": token, "button": AGREED_AGAIN}
-    if request.method != "POST":
-        return render(request, "subscribers/subscribe_again.html", context)
-    evidence = doors.evidence(request, source="subscribe_again", form_text=AGREED_AGAIN)
-    preferences.subscribe_again(subscription=subscription, evidence=evidence, now=timezone.now())
-    return render(request, "subscribers/subscribed_again.html", context)
+    with languages.override(subscription.subscriber.language):
+        if request.method != "POST":
+            return render(request, "subscribers/subscribe_again.html", context)
+        evidence = doors.evidence(request, source="subscribe_again", form_text=str(AGREED_AGAIN))
+        preferences.subscribe_again(subscription=subscription, evidence=evidence, now=timezone.now())
+        return render(request, "subscribers/subscribed_again.html", context)
 
 
 def _one_click_done() -> HttpResponse:
-    return HttpResponse("You are unsubscribed.\n", content_type="text/plain; charset=utf-8")
+    return HttpResponse(gettext("You are unsubscribed.") + "\n", content_type="text/plain; charset=utf-8")
 
 
 def _about(subscription: Subscription) -> dict[str, object]:

@@ -10,6 +10,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.urls import reverse
 
 from mailkit import addresses, message
+from publication import languages
 from publication import urls as site
 from publication.models import Publication
 from subscribers import legal, links, suppression
@@ -27,7 +28,7 @@ class NotNeeded(Exception):
 
 
 def build(*, letter: Letter, now: datetime) -> EmailMultiAlternatives:
-    """Write the letter as of now. Its Message-ID is the same however often it is written.
+    """Write the letter as of now, in its reader's language. Its Message-ID is the same however often it is written.
 
     On failure: NotNeeded when its subscriptions have moved on or the address is
     suppressed; whatever `message.letter` raises when it cannot be written.
@@ -36,14 +37,16 @@ def build(*, letter: Letter, now: datetime) -> EmailMultiAlternatives:
     subscriptions = _still_meant(letter)
     publication = Publication.objects.current()
     sender = publication.sender()
-    return message.letter(
-        name=letter.kind,
-        context={**_frame(letter, publication), **FACTS[Letter.Kind(letter.kind)](letter, subscriptions, now)},
-        to=letter.subscriber.address,
-        sender=sender,
-        headers=_headers(letter, subscriptions),
-        message_id=f"<letter.{letter.uuid.hex}@{_domain(sender.address)}>",
-    )
+    # Whatever the worker spoke for the letter before, this one is in its reader's language.
+    with languages.override(letter.subscriber.language, publication=publication):
+        return message.letter(
+            name=letter.kind,
+            context={**_frame(letter, publication), **FACTS[Letter.Kind(letter.kind)](letter, subscriptions, now)},
+            to=letter.subscriber.address,
+            sender=sender,
+            headers=_headers(letter, subscriptions),
+            message_id=f"<letter.{letter.uuid.hex}@{_domain(sender.address)}>",
+        )
 
 
 # Which state its subscriptions must still be in for a letter to make sense.
@@ -98,6 +101,7 @@ def _frame(letter: Letter, publication: Publication) -> Facts:
     ]
     return {
         "publication": publication,
+        "language": languages.declared(publication=publication),
         "site_url": settings.SITE_URL,
         "footer_links": [("Your preferences", site.absolute(reverse("preferences_link"))), *documents],
         "reason": REASONS[Letter.Kind(letter.kind)],

@@ -84,7 +84,8 @@ class Subscriber(models.Model):
     address_key = fields.CharField(max_length=254, unique=True, editable=False)
     address_hash = fields.CharField(max_length=64, db_index=True, editable=False)
     name = fields.CharField(max_length=120, blank=True, validators=[message.validate_header_text])
-    locale = fields.CharField(max_length=12, blank=True)
+    # Of the page on which they signed up; empty: the publication's. Letters and their pages are in it.
+    language = fields.CharField(max_length=12, blank=True)
     token_version = models.PositiveIntegerField(default=1, editable=False)
     tracking_consent = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

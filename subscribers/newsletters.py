@@ -11,10 +11,11 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from mailkit import message
 from publication import database_clock, fields
-from publication.models import validate_time_zone
+from publication.models import validate_language, validate_time_zone
 
 
 class Cadence(models.TextChoices):
@@ -66,6 +67,12 @@ class Newsletter(models.Model):
         default="UTC",
         validators=[validate_time_zone],
         help_text="The hours of its cadences are meant in this zone, such as Asia/Bishkek.",
+    )
+    language = fields.CharField(
+        max_length=12,
+        blank=True,
+        validators=[validate_language],
+        help_text=_("Language of its digests, such as en or ru. Empty: the publication's."),
     )
     auto_approve = models.BooleanField(
         default=False, help_text="Send digests at their hour without waiting for a person to approve them."

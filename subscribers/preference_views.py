@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from mailkit import addresses
+from publication import context, languages
 from subscribers import doors, links, offers, preferences, signup, terms, throttle
 from subscribers.models import Newsletter, Subscriber, Subscription
 
@@ -30,6 +31,16 @@ DONE = {
 
 class Fault(Exception):
     """What the reader sent cannot be done; str() is one sentence that says what to do."""
+
+
+REFUSALS = (
+    Fault,
+    preferences.BadPause,
+    preferences.NotOffered,
+    preferences.NotSpoken,
+    preferences.NotSubscribed,
+    terms.FormRefused,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +67,41 @@ def preferences_page(request: HttpRequest, token: str) -> HttpResponse:
     except links.LinkRefused as refusal:
         if not refusal.expired:
             raise
-        return _too_old(request, links.read_preferences(token, even_if_old=True))
-    if request.method != "POST":
-        return _page(request, subscriber)
+        subscriber = links.read_preferences(token, even_if_old=True)
+        with languages.override(subscriber.language):
+            return _too_old(request, subscriber)
+    with languages.override(subscriber.language):
+        return _page(request, subscriber) if request.method != "POST" else _done(request, subscriber, token)
+
+
+def _done(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     try:
         done = ACTIONS.get(request.POST.get("action", ""), _unknown)(request, subscriber, timezone.now())
-    except (Fault, preferences.NotOffered, preferences.BadPause, preferences.NotSubscribed, terms.FormRefused) as fault:
+    except REFUSALS as fault:
         return _page(request, subscriber, fault=str(fault), status=422)
     return doors.SeeOther(f"{reverse('preferences', args=[token])}?done={done}")
 
 
 def _page(request: HttpRequest, subscriber: Subscriber, *, fault: str = "", status: int = 200) -> HttpResponse:
     agreed = terms.current()
-    context = {
+    shown = {
         "masked": addresses.mask(subscriber.address),
         "rows": _rows(subscriber),
+        "languages": _languages(request),
         "terms": agreed,
         "form_token": terms.seal(terms=agreed, page="", now=timezone.now()),
         "tomorrow": timezone.now().date().isoformat(),
         "done": DONE.get(request.GET.get("done", ""), "") if not fault else "",
         "fault": fault,
     }
-    return render(request, "subscribers/preferences.html", context, status=status)
+    return render(request, "subscribers/preferences.html", shown, status=status)
+
+
+def _languages(request: HttpRequest) -> list[tuple[str, str]]:
+    """What the reader can choose from, as (code, own name); nothing where there is one language."""
+    offered = context.of(request).languages
+    own_names = dict(languages.names())
+    return [(code, own_names.get(code, code)) for code in offered] if len(offered) > 1 else []
 
 
 def _too_old(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
@@ -122,6 +146,11 @@ def _save(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
     return "saved"
 
 
+def _language(request: HttpRequest, subscriber: Subscriber, _now: datetime) -> str:
+    preferences.choose_language(subscriber=subscriber, language=request.POST.get("language", ""))
+    return "saved"
+
+
 def _unsubscribe(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
     evidence = doors.evidence(request, source="preferences")
     signup.unsubscribe(subscription=_chosen(request, subscriber), evidence=evidence, reason="preferences", now=now)
@@ -156,6 +185,7 @@ def _unknown(_request: HttpRequest, _subscriber: Subscriber, _now: datetime) -> 
 
 ACTIONS: Mapping[str, Callable[[HttpRequest, Subscriber, datetime], str]] = {
     "save": _save,
+    "language": _language,
     "unsubscribe": _unsubscribe,
     "unsubscribe_all": _unsubscribe_all,
     "subscribe": _subscribe,

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from mailkit import addresses
+from publication.models import Publication
 from subscribers import consent, letters, offers, signup
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
@@ -17,6 +18,10 @@ class NotOffered(ValueError):
 
 class NotSubscribed(Exception):
     """The subscription is not confirmed, so there is nothing to change about it."""
+
+
+class NotSpoken(ValueError):
+    """The publication has no pages in this language."""
 
 
 class BadPause(ValueError):
@@ -80,6 +85,14 @@ def subscribe_again(*, subscription: Subscription, evidence: consent.Evidence, n
     )
 
 
+def choose_language(*, subscriber: Subscriber, language: str) -> None:
+    """Write letters and show pages to this reader in one of the publication's languages. On failure: NotSpoken."""
+    if language not in Publication.objects.current().languages:
+        raise NotSpoken("Please choose one of the languages of this page.")
+    subscriber.language = language
+    subscriber.save(update_fields=["language"])
+
+
 def mail_link(*, subscriber: Subscriber, now: datetime) -> Letter:
     """Mail a fresh preferences link to its owner."""
     with transaction.atomic():
@@ -95,7 +108,7 @@ def request_link(*, address: addresses.Address, now: datetime, dry_run: bool = F
     with transaction.atomic():
         with transaction.atomic():
             is_known = Subscriber.objects.filter(address_key=address.key).exists()
-            letter = mail_link(subscriber=signup.mailbox(address=address, locale="", now=now), now=now)
+            letter = mail_link(subscriber=signup.mailbox(address=address, language="", now=now), now=now)
             transaction.set_rollback(dry_run or not is_known)
         if dry_run or not is_known:
             letters.wake(letter_id=letter.pk)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Case, CharField, F, QuerySet, Value, When
+from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
 
 from mailkit import addresses
 from publication import database_clock
@@ -63,7 +63,8 @@ def request(
 
 
 def _request(address: addresses.Address, wishes: Wishes, evidence: consent.Evidence, now: datetime) -> Letter:
-    subscriber = mailbox(address=address, locale=evidence.locale, now=now)
+    subscriber = mailbox(address=address, language=evidence.locale, now=now)
+    _mark_language(subscriber, evidence.locale)
     subscriptions = _mark_requested(subscriber, wishes, now)
     acts = [
         _act(subscriber, newsletter, ConsentEvent.Kind.REQUESTED, cadence=cadence) for newsletter, cadence in wishes
@@ -74,17 +75,23 @@ def _request(address: addresses.Address, wishes: Wishes, evidence: consent.Evide
     return letters.queue(kind=kind, subscriber=subscriber, subscriptions=waiting or subscriptions, now=now)
 
 
-def mailbox(*, address: addresses.Address, locale: str, now: datetime) -> Subscriber:
+def mailbox(*, address: addresses.Address, language: str, now: datetime) -> Subscriber:
     """The one row of this mailbox, made if there was none, locked until the caller's transaction ends."""
     row = Subscriber(
         address=address.address,
         address_key=address.key,
         address_hash=addresses.keyed_hash(address.key),
-        locale=locale[:12],
+        language=language[:12],
         created_at=now,
     )
     Subscriber.objects.bulk_create([row], ignore_conflicts=True)
     return Subscriber.objects.select_for_update().get(address_key=address.key)
+
+
+def _mark_language(subscriber: Subscriber, language: str) -> None:
+    """Write to them in the language of the page they used last, until they confirmed: then only they change it."""
+    confirmed = Subscription.objects.confirmed().filter(subscriber=OuterRef("pk"))
+    Subscriber.objects.filter(~Exists(confirmed), pk=subscriber.pk).update(language=language[:12])
 
 
 def look(*, token: str) -> Confirmation:

@@ -1,10 +1,11 @@
 """The consent box: which words stand beside it, and the seal that binds a form to them.
 
 Public pages are cached and set no cookie, so the form itself carries what it
-showed: a signed token with the ids and hashes of the legal texts, the time it was
-made and the page it stood on.
+showed: a signed token with the ids and hashes of the legal texts, the hash of the sentence
+as it was shown, the time it was made and the page it stood on.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -94,8 +95,12 @@ def check(*, token: str, terms: Terms, now: datetime) -> Shown:
 
 
 def _fingerprint(terms: Terms) -> str:
-    """Ids and hashes: of the texts' content there is no doubt even if a row were forged."""
-    return "-".join(f"{version.pk}.{version.sha256[:32]}" for version in terms.versions)
+    """Ids and hashes: of the texts' content there is no doubt even if a row were forged.
+
+    The sentence is in it too: the same texts are agreed to in other words in each language.
+    """
+    texts = (f"{version.pk}.{version.sha256[:32]}" for version in terms.versions)
+    return "-".join([*texts, hashlib.sha256(terms.text.encode()).hexdigest()[:32]])
 
 
 def _sentence(versions: Sequence[LegalVersion]) -> tuple[Words, ...]:

@@ -1,4 +1,4 @@
-"""`<time datetime="{{ moment|machine_readable }}">`."""
+"""`<time datetime="{{ moment|machine_readable }}">{{ moment|day }}</time>`."""
 
 from django import template
 
@@ -6,3 +6,4 @@ from publication import times
 
 register = template.Library()
 register.filter("machine_readable", times.machine_readable)
+register.filter("day", times.day, expects_localtime=True)
