@@ -9,9 +9,9 @@ A script is JSON (or the same as Python dicts)::
 
 `at` is a moment (`MOMENTS`). `match` is a regular expression searched in the recipient (at MAIL and
 before: in the sender, or in nothing). `share` picks that part of the recipients, always the same ones.
-`skip` lets the first so many matches pass, `times` ends the rule after so many, `each` ends it
-for one recipient after so many (0: never). `do` is a deed
-(`DEEDS`). The first rule that applies is carried out; after a delay the server goes on as usual.
+`on` picks the message of that number on its connection (0: all). `skip` is how many matches pass first,
+`times` after how many the rule ends, `each` after how many it ends for one recipient (0: never).
+`do` is a deed (`DEEDS`). The first rule that applies is carried out; after a delay the server goes on as usual.
 """
 
 import json
@@ -57,6 +57,7 @@ class Rule:
     reply: str = "451 4.3.0 Try again later"
     seconds: float = 0.0
     share: float = 1.0
+    on: int = 0
     skip: int = 0
     times: int = 1_000_000_000
     each: int = 0
@@ -67,9 +68,11 @@ class Rule:
         if self.at not in MOMENTS or self.do not in DEEDS:
             raise ValueError(f"A rule has at in {MOMENTS} and do in {DEEDS}.")
 
-    def applies(self, moment: str, subject: str) -> bool:
+    def applies(self, moment: str, subject: str, number: int) -> bool:
         """True when this rule is to be carried out now; counts its matches."""
         if moment != self.at or not re.search(self.match, subject) or not self._is_in_share(subject):
+            return False
+        if self.on not in {0, number}:
             return False
         if self.each:
             self.seen_of[subject] += 1
@@ -101,7 +104,7 @@ class Script:
         rules = [Rule(**rule) for rule in given.pop("rules", [])]
         return cls(rules=rules, **given)
 
-    def rule(self, moment: str, subject: str = "") -> Rule | None:
-        """The rule to carry out at this moment, or None."""
+    def rule(self, moment: str, subject: str = "", *, number: int = 0) -> Rule | None:
+        """The rule to carry out at this moment of the connection's message of that number, or None."""
         with self._lock:
-            return next((rule for rule in self.rules if rule.applies(moment, subject)), None)
+            return next((rule for rule in self.rules if rule.applies(moment, subject, number)), None)

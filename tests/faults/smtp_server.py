@@ -61,6 +61,8 @@ class Server:
         self.accepted: list[Accepted] = []
         self.messages: list[bytes] = []
         self.commands: list[str] = []
+        # The commands of each session that is over.
+        self.sessions: list[list[str]] = []
         self.connections = 0
         # Whom the deed `kill` kills.
         self.victim: int | None = None
@@ -154,6 +156,7 @@ class Server:
             session.run()
         with self._lock:
             self._open.discard(sock)
+            self.sessions.append(session.verbs)
         with contextlib.suppress(OSError):
             session.sock.close()
 

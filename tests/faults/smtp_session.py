@@ -34,6 +34,7 @@ class Session:
         self.pending = b""
         self.sender: str | None = None
         self.recipients: list[str] = []
+        self.verbs: list[str] = []
 
     def run(self) -> None:
         if self.server.implicit_tls and self.server.tls:
@@ -44,6 +45,7 @@ class Session:
             line = self.read_line()
             verb = line[:4].upper()
             self.server.commands.append(line)
+            self.verbs.append(verb)
             handler = getattr(self, f"do_{verb.lower()}", None)
             if handler is None:
                 self.say("500 5.5.2 Unknown command")
@@ -141,7 +143,7 @@ class Session:
 
     def at(self, moment: str, subject: str = "") -> bool:
         """Carry out the rule for this moment; True when the usual answer is not to be given."""
-        rule = self.server.script.rule(moment, subject)
+        rule = self.server.script.rule(moment, subject, number=self.verbs.count("MAIL"))
         if rule is None:
             return False
         return _DEEDS[rule.do](self, rule)

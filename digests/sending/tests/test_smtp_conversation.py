@@ -2,8 +2,8 @@
 
 import pytest
 
-from digests.sending.transports.base import Copy
-from digests.sending.transports.conversation import Attempt, Conversation
+from digests.sending.transports.base import Copy, Outcome
+from digests.sending.transports.conversation import _MOST_MOVES, Attempt, Conversation
 from postal.replies import Reply
 
 PAYLOAD = b"Subject: x\r\n\r\nText\r\n"
@@ -40,18 +40,74 @@ def test_a_copy_is_uncertain_from_the_first_octet_of_its_end(missing: int, encry
     assert outcome.state == ("uncertain" if missing <= 4 else "deferred")
 
 
-def test_a_copy_announced_behind_a_lost_one_is_tried_once_more_and_only_once() -> None:
+def test_a_copy_announced_behind_a_lost_one_goes_to_another_session() -> None:
     talk = with_body_written(behind=True)
     talk.left(len(talk.outgoing))
     [first], [again] = talk.lose("gone")
     assert (first.delivery_id, first.state) == (1, "uncertain")
     assert again.copy.delivery_id == 2
-    second = Conversation({"PIPELINING": ""})
-    second.is_stale = True
-    second.begin(again)
-    [outcome], none = second.lose("gone again")
-    assert (outcome.delivery_id, outcome.state) == (2, "deferred")
-    assert not none
+
+
+def test_a_server_that_begins_with_no_message_at_all_is_asked_twice() -> None:
+    copy, sessions = attempt(1), 0
+    outcomes: list[Outcome] = []
+    while not outcomes:
+        talk = Conversation({"PIPELINING": ""})
+        talk.begin(copy)
+        outcomes, _ = talk.lose("gone")
+        sessions += 1
+    assert (outcomes[0].state, sessions) == ("deferred", 2)
+
+
+def after_one_message() -> Conversation:
+    """A session on which copy 1 was accepted."""
+    talk = with_body_written()
+    talk.left(len(talk.outgoing))
+    assert talk.receive(Reply(250, "")) is not None
+    return talk
+
+
+def test_a_copy_that_ends_every_session_is_put_off_in_the_end() -> None:
+    copy, sessions = attempt(2), 0
+    outcomes: list[Outcome] = []
+    while not outcomes:
+        talk = after_one_message()
+        talk.begin(copy)
+        talk.receive(Reply(421, "4.7.0 Too many messages in this session"))
+        outcomes, _ = talk.lose("gone")
+        sessions += 1
+    assert (outcomes[0].state, outcomes[0].code, sessions) == ("deferred", "421 4.7.0", _MOST_MOVES + 1)
+
+
+def test_421_to_the_first_message_of_a_session_is_an_answer_to_the_copy() -> None:
+    """It is not about how many messages a session may have."""
+    talk = Conversation({"PIPELINING": ""})
+    talk.begin(attempt(1))
+    talk.receive(Reply(421, "4.7.0 Too fast"))
+    [outcome], again = talk.lose("gone")
+    assert (outcome.state, outcome.code, again) == ("deferred", "421 4.7.0", [])
+
+
+@pytest.mark.parametrize(
+    ("answers", "was_full"),
+    [((), True), ((421,), True), ((250,), False), ((250, 421), False), ((250, 250, 421), False)],
+)
+def test_a_session_is_full_when_the_server_ends_it_between_two_messages(
+    answers: tuple[int, ...], was_full: bool
+) -> None:
+    talk = after_one_message()
+    talk.begin(attempt(2))
+    for code in answers:
+        talk.receive(Reply(code, ""))
+    talk.lose("gone")
+    assert talk.was_full is was_full
+
+
+def test_a_session_that_ended_before_its_first_message_was_not_full() -> None:
+    talk = Conversation({"PIPELINING": ""})
+    talk.begin(attempt(1))
+    talk.lose("gone")
+    assert not talk.was_full
 
 
 def test_the_next_envelope_leaves_with_the_body() -> None:
@@ -138,21 +194,9 @@ def test_a_copy_that_was_refused_is_rejected_even_if_the_session_ends_then() -> 
 def test_a_copy_whose_end_may_have_left_is_never_tried_again_whatever_the_session_was() -> None:
     talk = with_body_written(behind=True)
     talk.left(len(talk.outgoing))
-    talk.is_stale = True
     outcomes, again = talk.lose("gone")
     assert [(one.delivery_id, one.state) for one in outcomes] == [(1, "uncertain")]
     assert [one.copy.delivery_id for one in again] == [2]
-
-
-def test_a_session_that_has_answered_is_as_good_as_new() -> None:
-    """Only on one that had died in its idle time is a copy tried twice."""
-    talk = with_body_written()
-    talk.is_stale = True
-    talk.left(len(talk.outgoing))
-    talk.receive(Reply(250, ""))
-    talk.begin(attempt(2))
-    [outcome], again = talk.lose("gone")
-    assert (outcome.delivery_id, outcome.state, again) == (2, "deferred", [])
 
 
 def test_a_copy_that_ended_the_session_itself_is_not_tried_again_there_and_then() -> None:

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from mailkit.segments import CompiledMessage
 
@@ -74,13 +74,28 @@ class Outcome(NamedTuple):
         return self.state == "deferred" and self.phase in {Phase.CONNECT, Phase.SESSION}
 
 
+ASLEEP: Final = "The process slept for longer than it may hold a copy."
+
 # Gives further copies whose intent is committed, possibly none now.
 More = Callable[[], Sequence[Copy]]
+
+# Whether the rows of all copies at hand are certainly still the lane's own.
+Held = Callable[[], bool]
 
 
 def nothing_more() -> Sequence[Copy]:
     """These copies only."""
     return ()
+
+
+def always() -> bool:
+    """Nobody else can have them."""
+    return True
+
+
+def asleep(copy: Copy) -> Outcome:
+    """The outcome of a copy that was kept back because it was no longer held."""
+    return Outcome(copy.delivery_id, "deferred", Phase.LOCAL, ASLEEP)
 
 
 class Transport(Protocol):
@@ -92,12 +107,17 @@ class Transport(Protocol):
     def open(self) -> None:
         """Get ready. Contacts nobody: the first `hand_over` does. May be called again."""
 
-    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(
+        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
+    ) -> Iterator[Outcome]:
         """Hand over up to COPIES_IN_FLIGHT copies and yield one outcome for each.
 
         `more` may be asked at any time for copies that may leave too, so that no session waits while the
         next ones are prepared; their outcomes are yielded as well. Who asks does so every second or more
         often; a transport that works in portions need not ask at all.
+
+        `is_held` is asked before anything is written: once it says no, as after a long sleep of the process,
+        nothing of any copy may leave any more. What has not left is `deferred`, what may have `uncertain`.
 
         Outcomes come as they become known, in any order, so that the lane can settle them while
         others are under way; exactly one for every copy, whatever happens. Nothing about one

@@ -16,7 +16,9 @@ from mailkit import segments
 from postal.replies import Reply
 
 SERVICE_CLOSING = 421
-
+# A copy whose MAIL nobody took goes to another session at most this many times: sessions that reach the server's
+# limit one after the other pass it on, but one that makes a server fall over must not do so for ever.
+_MOST_MOVES = 20
 
 # An enumeration looks its members up by a function each time.
 _MAIL, _RCPT, _DATA, _FINAL = Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.FINAL
@@ -26,7 +28,7 @@ _END = b".\r\n"
 class Attempt:
     """One copy on its way through a session."""
 
-    __slots__ = ("answered", "body", "copy", "end_at", "is_ascii", "size", "tries", "verdict")
+    __slots__ = ("answered", "body", "copy", "end_at", "is_ascii", "moves", "size", "verdict")
 
     def __init__(self, copy: Copy) -> None:
         self.copy = copy
@@ -36,7 +38,7 @@ class Attempt:
             self.body = [segments.stuff(wire.canonical(copy.payload))]
             self.is_ascii = copy.payload.isascii()
         self.size = sum(map(len, self.body))
-        self.tries = 0
+        self.moves = 0
         self.verdict: Outcome | None = None
         self.answered = False
         # Offset in the session's stream of the first octet of the final CRLF.CRLF, once written.
@@ -53,16 +55,16 @@ class Conversation:
     def __init__(self, extensions: dict[str, str]) -> None:
         self.outgoing = wire.Outgoing()
         self.is_over = False
-        # Set when the session was kept from an earlier batch: the server may have left meanwhile.
-        self.is_stale = False
+        # Messages that were taken or refused.
+        self.finished = 0
         self._extensions = extensions
         self._pipelining = "PIPELINING" in extensions
         self._waiting: deque[_Expected] = deque()
         self._steps: deque[tuple[Phase, bytes]] = deque()
         self._envelope: Attempt | None = None
         self._body: Attempt | None = None
-        # Set when a copy's answer ended the session, as 421 does.
-        self._was_ended = False
+        # Set when the answer to a copy that had begun ended the session, as 421 does.
+        self._was_cut = False
         self._needs_reset = False
         self._written = 0
         self._left = 0
@@ -87,6 +89,7 @@ class Conversation:
     def begin(self, attempt: Attempt) -> None:
         """Write the envelope of the next copy, or its first command without PIPELINING."""
         self._envelope = attempt
+        attempt.verdict = None
         if self._needs_reset:
             # The last transaction ended without a message: it is still open on the other side.
             self._needs_reset = False
@@ -110,7 +113,6 @@ class Conversation:
 
     def receive(self, reply: Reply) -> Outcome | None:
         """Take the next reply; return the outcome of the copy that it decides, if it does."""
-        self.is_stale = False
         if reply.code == SERVICE_CLOSING or not self._waiting:
             self.is_over = True
         if not self._waiting:
@@ -119,40 +121,48 @@ class Conversation:
         if attempt is None:
             self._continue()
             return None
-        attempt.answered = True
-        self._was_ended = self.is_over
+        # A session that is closed at MAIL is about itself: nothing is known of the copy yet (RFC 5321 3.8).
+        attempt.answered = phase is not _MAIL or reply.code != SERVICE_CLOSING
+        self._was_cut = self.is_over and attempt.answered
         if phase is _FINAL:
             self._body = None
-            self.is_over = self.is_over or reply.code // 100 == 3
+            self.is_over = self._was_cut = self.is_over or reply.code // 100 == 3
+            self.finished += 1
             return replies.outcome(attempt.copy, reply, phase=phase)
-        return self._envelope_reply(phase, attempt, reply)
+        outcome = self._envelope_reply(phase, attempt, reply)
+        self.finished += outcome is not None
+        return outcome
 
     def lose(self, reason: str) -> tuple[list[Outcome], list[Attempt]]:
         """The session is gone: the outcomes of its copies, and the copies to try on another session.
 
         Nothing more may be asked of it.
         A copy is uncertain once the first octet of its final CRLF.CRLF may have left, otherwise
-        deferred. One that was only announced behind another, or on a session that had died in
-        its idle time, has not been refused by anybody: it is tried once more, on a new session.
+        deferred. One whose MAIL the server did not take has not been refused: it goes to another session.
         """
         self.is_over = True
         outcomes, again = [], []
         for attempt in (self._body, self._envelope):
             if attempt is None:
                 continue
-            if self._may_try_again(attempt):
-                attempt.tries += 1
+            if self._may_move(attempt):
+                attempt.moves += 1
                 again.append(attempt)
             else:
                 outcomes.append(attempt.verdict or replies.lost(attempt.copy, reason, phase=self._phase(attempt)))
         return outcomes, again
 
-    def _may_try_again(self, attempt: Attempt) -> bool:
-        # Without any answer it has no verdict either, and its message has not been asked for.
-        if attempt.answered or attempt.tries:
+    @property
+    def was_full(self) -> bool:
+        """True when the server ended the session between two messages, as one that limits their number does."""
+        between = self._body is None and (self._envelope is None or not self._envelope.answered)
+        return between and not self._was_cut and self.finished > 0
+
+    def _may_move(self, attempt: Attempt) -> bool:
+        """Whether the server has said nothing of the copy. One that takes nothing at all is asked twice."""
+        if attempt is self._body or attempt.answered or attempt.moves >= _MOST_MOVES:
             return False
-        is_behind = self._body is not None or self._was_ended
-        return self.is_stale or is_behind
+        return self.finished > 0 or (attempt.verdict is None and not attempt.moves)
 
     def _phase(self, attempt: Attempt) -> Phase:
         """How far the copy came at most."""

@@ -16,7 +16,7 @@ from anymail.message import AnymailRecipientStatus
 from django.conf import settings
 
 from digests.sending.transports import esp_message
-from digests.sending.transports.base import Copy, More, Needs, Outcome, Phase, State, nothing_more
+from digests.sending.transports.base import Copy, Held, More, Needs, Outcome, Phase, State, always, asleep, nothing_more
 from digests.sending.transports.esp_line import Failure, Line
 from mailkit import headers, segments
 from postal import replies
@@ -49,16 +49,18 @@ class EspTransport:
     def open(self) -> None:
         """Nothing to prepare: a line connects when it first sends."""
 
-    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(
+        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
+    ) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`."""
         give_up_at = time.monotonic() + settings.SENDING["LEASE_SECONDS"] / 3
         good, refused = _sifted(copies)
         yield from refused
         groups = deque(self._groups(good))
         if len(self._lines) == 1 or len(groups) == 1:
-            yield from _take(self._lines[0], groups, give_up_at)
+            yield from _take(self._lines[0], groups, give_up_at, is_held)
         else:
-            yield from self._together(groups, give_up_at)
+            yield from self._together(groups, give_up_at, is_held)
 
     def close(self) -> None:
         """See `base.Transport.close`."""
@@ -82,13 +84,13 @@ class EspTransport:
                 groups.append((letter, {address}, [copy]))
         return [group for _, _, group in groups]
 
-    def _together(self, groups: deque[list[Copy]], give_up_at: float) -> Iterator[Outcome]:
+    def _together(self, groups: deque[list[Copy]], give_up_at: float, is_held: Held) -> Iterator[Outcome]:
         """All lines at work on the same groups; outcomes as they come."""
         known: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
 
         def work(line: Line) -> None:
             try:
-                for outcome in _take(line, groups, give_up_at):
+                for outcome in _take(line, groups, give_up_at, is_held):
                     known.put(outcome)
             finally:
                 known.put(None)
@@ -105,7 +107,7 @@ class EspTransport:
             one.result()
 
 
-def _take(line: Line, groups: deque[list[Copy]], give_up_at: float) -> Iterator[Outcome]:
+def _take(line: Line, groups: deque[list[Copy]], give_up_at: float, is_held: Held) -> Iterator[Outcome]:
     """Send group after group; once the provider fails, or is too slow for the lease, none of the rest."""
     failure: Failure | None = None
     while groups:
@@ -113,6 +115,9 @@ def _take(line: Line, groups: deque[list[Copy]], give_up_at: float) -> Iterator[
             group = groups.popleft()
         except IndexError:  # another line was quicker
             return
+        if not is_held():
+            yield from map(asleep, group)
+            continue
         if failure is not None:
             yield from map(failure.not_handed, group)
             continue

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from django.utils import timezone
 
-from digests.sending.transports.base import Copy, More, Needs, Outcome, Phase, nothing_more
+from digests.sending.transports.base import Copy, Held, More, Needs, Outcome, Phase, always, asleep, nothing_more
 from mailkit import local, message
 
 
@@ -16,9 +16,14 @@ class LocalTransport:
     def open(self) -> None:
         """Nothing to prepare."""
 
-    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(
+        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
+    ) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`. A disk that refuses is about us: the copy is deferred."""
         for copy in copies:
+            if not is_held():
+                yield asleep(copy)
+                continue
             try:
                 path = local.write(
                     copy.payload or b"",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from digests.sending.pacing import limits
-from digests.sending.transports.base import Copy, More, Needs, Outcome, nothing_more
+from digests.sending.transports.base import Copy, Held, More, Needs, Outcome, always, nothing_more
 from digests.sending.transports.smtp import SmtpTransport
 
 # A server that could not be reached is not tried again for so long.
@@ -79,13 +79,17 @@ class RelayTransport:
         """Have these copies go to the relay that their permit is for."""
         self._preferred |= dict.fromkeys(delivery_ids, relay)
 
-    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(
+        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
+    ) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`."""
         later: list[Sequence[Copy]] = [copies]
         while later:
-            yield from self._hand_over(later.pop(0), more, later)
+            yield from self._hand_over(later.pop(0), more, is_held, later)
 
-    def _hand_over(self, copies: Sequence[Copy], more: More, later: list[Sequence[Copy]]) -> Iterator[Outcome]:
+    def _hand_over(
+        self, copies: Sequence[Copy], more: More, is_held: Held, later: list[Sequence[Copy]]
+    ) -> Iterator[Outcome]:
         waiting = {copy.delivery_id: copy for copy in copies}
         failed: dict[int, Outcome] = {}
         order = self._order(self._preferred_by(copies))
@@ -97,7 +101,7 @@ class RelayTransport:
                 batch = batch[: self._permits(name, len(batch))]
             further = functools.partial(self._further, "" if place else name, more, waiting, later)
             has_failed = False
-            for outcome in self._open[name].hand_over(batch, more=further) if batch else ():
+            for outcome in self._open[name].hand_over(batch, more=further, is_held=is_held) if batch else ():
                 if outcome.unreachable:
                     has_failed = True
                     failed[outcome.delivery_id] = outcome

@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from digests.sending.transports import porter, session, wire
-from digests.sending.transports.base import Copy, More, Needs, Outcome, Phase, nothing_more
+from digests.sending.transports import base, porter, session, wire
+from digests.sending.transports.base import Copy, Held, More, Needs, Outcome, Phase, always, nothing_more
 from digests.sending.transports.conversation import Attempt, Conversation
 from postal import replies
 
@@ -27,10 +27,11 @@ _PIECES = 1024
 _RECEIVE = 8192
 # However quiet it is, the lane is asked for more so often: it keeps its leases then.
 _LOOK_UP_SECONDS = 1.0
-# A session that had nothing to do for so long may have been ended by the server without our knowing.
-_FRESH_SECONDS = 1.0
-# A server that refuses one session more while others go on is not asked for another one for so long.
-_ENOUGH_SECONDS = 30.0
+# A server that allows fewer sessions than we want is asked for one more after this long.
+_ENOUGH_SECONDS = 5.0
+# A session refused once is chance. Refused twice in a row while others are open, it is one too many; refused three
+# times with none open, the server is away.
+_TOO_MANY_REFUSALS, _AWAY_REFUSALS = 2, 3
 _NOT_NOW = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -43,25 +44,34 @@ class SmtpTransport:
         self._server = session.Server.read(smtp, sending["TIMEOUTS"])
         self._command_seconds = float(sending["TIMEOUTS"]["command"])
         self._final_seconds = float(sending["TIMEOUTS"]["final"])
-        self._connections = int(sending["CONNECTIONS"])
-        self._per_connection = int(sending["MESSAGES_PER_CONNECTION"])
+        self._connections = self._room = int(sending["CONNECTIONS"])
+        self._per_connection = self._most_per_connection = int(sending["MESSAGES_PER_CONNECTION"])
+        # After how many messages, and when, the server last ended a session of its own accord.
+        self._ended_after, self._ended_at = 0, 0.0
         self._porter: porter.Porter | None = None
         self._lines: dict[int, _Line] = {}
         self._poll = select.poll()
         self._queue: deque[Attempt] = deque()
         self._down: session.SessionFailed | None = None
-        self._look_at = self._ask_at = self._enough_until = 0.0
+        self._refusals = 0
+        self._look_at = self._ask_at = self._room_grows_at = 0.0
+        self._is_held: Held = always
 
     def open(self) -> None:
         """Nothing to prepare: sessions are opened when the first copy needs them."""
 
-    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(
+        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
+    ) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`. Takes at most one command and one final timeout after the last copy."""
-        self._down = None
+        self._down, self._refusals, self._is_held = None, 0, is_held
         self._drop_dead_lines()
         try:
             yield from self._take_in(copies)
             while self._queue or self._is_busy:
+                if not is_held():
+                    yield from self._let_go()
+                    return
                 yield from self._take_in(self._ask(more))
                 yield from self._turn()
         finally:
@@ -114,12 +124,19 @@ class SmtpTransport:
         doors = self._doors()
         if self._down is not None and not self._is_busy and not doors.opening:
             return self._give_up(self._down)
-        if self._down is None and not (self._lines and time.monotonic() < self._enough_until):
-            free = self._connections - len(self._lines) - doors.opening
+        if self._down is None:
+            free = self._room_now() - len(self._lines) - doors.opening
             # A session that is being opened will take one copy; those that are open go on with the others.
             for _ in range(min(free, len(self._queue) - doors.opening)):
                 doors.open_one()
         return self._serve()
+
+    def _room_now(self) -> int:
+        """How many sessions the server seems to allow; one more from time to time."""
+        if self._room < self._connections and time.monotonic() >= self._room_grows_at:
+            self._room += 1
+            self._room_grows_at = time.monotonic() + _ENOUGH_SECONDS
+        return self._room
 
     def _doors(self) -> porter.Porter:
         if self._porter is None:
@@ -131,16 +148,23 @@ class SmtpTransport:
         outcomes: list[Outcome] = []
         for found in self._doors().arrived():
             if isinstance(found, session.Session):
-                # Whoever refused the others while this one began has had enough of us, and is not away.
-                self._down = None
+                # A server that refused the others while this one began has had enough of us, and is not away.
+                self._down, self._refusals = None, 0
                 line = _Line(found)
                 self._lines[line.fileno] = line
                 outcomes += self._advance(line)
-            elif self._lines:
-                self._enough_until = time.monotonic() + _ENOUGH_SECONDS
             else:
-                self._down = found
+                self._note_refusal(found)
         return outcomes
+
+    def _note_refusal(self, failure: session.SessionFailed) -> None:
+        self._refusals += 1
+        if self._lines:
+            if self._refusals >= _TOO_MANY_REFUSALS:
+                self._room = len(self._lines) + self._doors().opening
+                self._room_grows_at = time.monotonic() + _ENOUGH_SECONDS
+        elif self._refusals >= _AWAY_REFUSALS or not failure.code.startswith("4"):
+            self._down = failure
 
     def _give_up(self, failure: session.SessionFailed) -> list[Outcome]:
         """Defer every copy that no session has taken yet."""
@@ -185,10 +209,12 @@ class SmtpTransport:
         """Begin what the session can take, write, and clear up when it is over."""
         while self._queue and line.begun < self._per_connection and line.talk.takes_next:
             line.begin(self._queue.popleft())
-        outcomes = line.write()
+        outcomes = line.write(self._is_held)
         if line.failure:
             lost, again = line.talk.lose(line.failure)
             self._queue.extendleft(reversed(again))
+            if line.ended_by_server and line.talk.was_full:
+                self._learn(line)
             self._close(line, politely=False)
             return outcomes + lost
         if line.begun >= self._per_connection and line.is_idle:
@@ -197,11 +223,34 @@ class SmtpTransport:
             line.watch(self._poll)
         return outcomes
 
+    def _learn(self, line: "_Line") -> None:
+        """A server that ends two sessions in a row after the same number of messages takes no more: we part first.
+
+        Sessions that were open at the same time say it once. If one ends sooner, the count was chance.
+        """
+        if line.opened_at < self._ended_at:
+            return
+        count = line.talk.finished
+        self._per_connection = count if count == self._ended_after else self._most_per_connection
+        self._ended_after, self._ended_at = count, time.monotonic()
+
+    def _let_go(self) -> list[Outcome]:
+        """Our copies may belong to another lane by now: read what was answered, and write nothing more."""
+        outcomes: list[Outcome] = []
+        for line in list(self._lines.values()):
+            outcomes += line.read()
+            lost, again = line.talk.lose(base.ASLEEP)
+            outcomes += lost
+            self._queue.extend(again)
+            self._close(line, politely=False)
+        outcomes += [base.asleep(one.copy) for one in self._queue]
+        self._queue.clear()
+        return outcomes
+
     def _drop_dead_lines(self) -> None:
         """Sessions kept from the last batch may have been ended by the server meanwhile."""
         for line in list(self._lines.values()):
             line.read()
-            line.talk.is_stale = True
             if line.failure:
                 self._close(line, politely=False)
 
@@ -225,8 +274,9 @@ class _Line:
         self.talk = Conversation(opened.extensions)
         self.begun = 0
         self.failure = ""
+        self.ended_by_server = False
         self._parser = wire.ReplyParser()
-        self._moved_at = time.monotonic()
+        self._moved_at = self.opened_at = time.monotonic()
         self._is_encrypted = isinstance(opened.sock, ssl.SSLSocket)
         self._watched = 0
 
@@ -247,12 +297,11 @@ class _Line:
 
     def begin(self, attempt: Attempt) -> None:
         self.begun += 1
-        if self.talk.is_idle and time.monotonic() > self._moved_at + _FRESH_SECONDS:
-            self.talk.is_stale = True
         self.talk.begin(attempt)
 
-    def fail(self, reason: str) -> None:
-        self.failure = self.failure or reason
+    def fail(self, reason: str, *, by_server: bool = False) -> None:
+        if not self.failure:
+            self.failure, self.ended_by_server = reason, by_server
 
     def read(self) -> list[Outcome]:
         """Everything that has arrived, as outcomes. The end of the stream is a failure."""
@@ -265,7 +314,7 @@ class _Line:
             except OSError:
                 data = b""
             if not data:
-                self.fail("The mail server closed the connection.")
+                self.fail("The mail server closed the connection.", by_server=True)
                 break
             self._moved_at = time.monotonic()
             outcomes += self._take(data)
@@ -273,10 +322,13 @@ class _Line:
                 break
         return outcomes
 
-    def write(self) -> list[Outcome]:
+    def write(self, is_held: Held = always) -> list[Outcome]:
         """As much of what is to be said as the kernel takes, and what was said meanwhile."""
         outgoing = self.talk.outgoing
         while outgoing and not self.failure:
+            if not is_held():
+                self.fail(base.ASLEEP)
+                break
             # What is encrypted is offered as one record.
             record = outgoing.first(_RECORD) if self._is_encrypted else b""
             try:
@@ -291,7 +343,7 @@ class _Line:
                     self.talk.may_have_left(len(record))
                 # Answers that came before the end are still to be read: they decide.
                 outcomes = self.read()
-                self.fail("The mail server closed the connection.")
+                self.fail("The mail server closed the connection.", by_server=True)
                 return outcomes
             self.talk.left(sent)
             self._moved_at = time.monotonic()
@@ -305,7 +357,8 @@ class _Line:
                 if outcome is not None:
                     outcomes.append(outcome)
                 if self.talk.is_over:
-                    self.fail(replies.clean(f"The mail server ended the session: {reply.code} {reply.text}"))
+                    reason = replies.clean(f"The mail server ended the session: {reply.code} {reply.text}")
+                    self.fail(reason, by_server=True)
                     break
         except wire.ProtocolBroken:
             self.fail("The mail server answered with something that is not SMTP.")
