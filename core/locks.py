@@ -5,10 +5,14 @@ A lock is known by its name: words, as "lane 7 0". Constants hold the names that
 
 import contextlib
 import hashlib
+import logging
 from collections.abc import Iterator
 from typing import Final
 
+from django.conf import settings
 from django.db import connection
+
+log = logging.getLogger(__name__)
 
 # For sessions that are not Django's. Each waits, and takes one parameter: `key(name)`.
 UNTIL_DISCONNECT: Final = "SELECT pg_advisory_lock(%s)"
@@ -19,6 +23,19 @@ _TRY_UNTIL_COMMIT: Final = "SELECT pg_try_advisory_xact_lock(%s)"
 _TRY: Final = "SELECT pg_try_advisory_lock(%s)"
 _RELEASE: Final = "SELECT pg_advisory_unlock(%s)"
 
+# A process that is stopped or frozen keeps its connection, and with it its lock, for as long as it sleeps.
+# The server waits for such a client; one that waits for the server may be slow, and is left alone. The second
+# argument of pg_terminate_backend waits, in ms, until the session is gone.
+_END_SLEEPER: Final = """
+SELECT pg_terminate_backend(session.pid, 5000)
+FROM pg_locks AS held JOIN pg_stat_activity AS session ON session.pid = held.pid
+WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+    AND (held.classid::bigint << 32 | held.objid::bigint) = %s
+    AND session.datname = current_database() AND session.usename = current_user
+    AND (session.state <> 'active' OR session.wait_event_type = 'Client')
+    AND session.state_change < now() - %s * interval '1 second'
+"""
+
 
 def key(name: str) -> int:
     """The signed 64-bit number by which PostgreSQL knows the lock of this name."""
@@ -26,12 +43,15 @@ def key(name: str) -> int:
 
 
 @contextlib.contextmanager
-def advisory_lock(name: str) -> Iterator[bool]:
+def advisory_lock(name: str, *, asleep_after: float | None = None) -> Iterator[bool]:
     """Whether nobody else holds the lock; never waits. A killed process loses it with its connection.
 
-    It is released even by a connection that breaks.
+    So does one that sleeps: the connection of a holder that has sent its database nothing for `asleep_after`
+    seconds is ended, and its next statement fails. Unless it is given, that is how long a task may take.
+    The lock is released even by a connection that breaks.
     """
-    held = _ask(_TRY, name)
+    seconds = settings.CELERY_TASK_TIME_LIMIT if asleep_after is None else asleep_after
+    held = _ask(_TRY, name) or (_end_sleeper(name, seconds) and _ask(_TRY, name))
     try:
         yield held
     finally:
@@ -52,6 +72,15 @@ def share_until_commit(name: str) -> None:
 def try_until_commit(name: str) -> bool:
     """Hold the lock alone to the end of the transaction, unless somebody holds or shares it; never waits."""
     return _ask(_TRY_UNTIL_COMMIT, name)
+
+
+def _end_sleeper(name: str, seconds: float) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_END_SLEEPER, [key(name), seconds])
+        is_ended = bool(cursor.fetchall())
+    if is_ended:
+        log.warning("a process that slept for more than %.0f s lost its lock and its connection", seconds)
+    return is_ended
 
 
 def _ask(statement: str, name: str) -> bool:

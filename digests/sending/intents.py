@@ -117,10 +117,9 @@ def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> l
     return [copy for copy in copies if copy.delivery_id in kept]
 
 
-def renew(*, batches: Collection[claims.Batch], lease_seconds: int) -> None:
-    """Hold for another while what is promised and not yet settled."""
-    for batch in batches:
-        statements.count(RENEW, [lease_seconds, statements.array(batch.ids), batch.fence])
+def renew(*, batches: Collection[claims.Batch], lease_seconds: int) -> int:
+    """Hold for another while what is promised and not yet settled; return how many copies that is."""
+    return sum(statements.count(RENEW, [lease_seconds, statements.array(one.ids), one.fence]) for one in batches)
 
 
 def withdrawn_story(*, issue_id: int) -> str | None:

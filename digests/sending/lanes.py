@@ -6,7 +6,7 @@ import contextlib
 import enum
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from django.conf import settings
@@ -16,7 +16,19 @@ from django.utils import timezone
 from core import locks
 from digests import refusals
 from digests.models import Issue
-from digests.sending import breaker, claims, closing, draining, intents, merge, outcomes, stages, transports, witness
+from digests.sending import (
+    breaker,
+    claims,
+    closing,
+    draining,
+    intents,
+    leases,
+    merge,
+    outcomes,
+    stages,
+    transports,
+    witness,
+)
 from digests.sending.pacing import gate
 from digests.sending.transports.base import Copy, Outcome, Transport
 
@@ -38,6 +50,7 @@ class Ending(enum.Enum):
     TIME = "its minute is over"
     STOPPED = "the issue is not being sent, or the worker stops"
     AWAY = "the server cannot be reached"
+    ASLEEP = "its process slept for longer than a lease"
     UNHELD = "the database was away, and the lane's lock went with the connection"
     PACED = "nothing may leave within the next seconds; the pump looks again"
 
@@ -48,7 +61,8 @@ def run(*, issue_id: int, lane: int) -> Ending:
     At most COPIES_IN_FLIGHT copies are promised and not yet settled. Two tasks for one lane never
     run at the same time: the second finds the lane held and ends.
     """
-    with locks.advisory_lock(f"lane {issue_id} {lane}") as held:
+    lease = settings.SENDING["LEASE_SECONDS"]
+    with locks.advisory_lock(f"lane {issue_id} {lane}", asleep_after=lease) as held:
         if not held:
             return Ending.BUSY
         issue = Issue.objects.under_way().select_related("newsletter", "snapshot").filter(pk=issue_id).first()
@@ -84,12 +98,14 @@ class _Lane:
         self.in_flight: dict[int, tuple[claims.Batch, Copy]] = {}
         self.results: list[Outcome] = []
         self.settled_at = self.renewed_at = self.wants_at = time.monotonic()
+        # By `leases.clock`: until then nobody else can have what is in flight.
+        self.held_until = 0.0
 
     def run(self) -> Ending:
         while self.ending is None:
             copies = self._take(self.bound, patience=gate.PATIENCE_SECONDS)
             try:
-                for result in self.transport.hand_over(copies, more=self._more) if copies else ():
+                for result in self._hand_over(copies) if copies else ():
                     self.results.append(result)
                     stages.reached("answered")
             finally:
@@ -97,6 +113,16 @@ class _Lane:
                 self._settle()
                 self.in_flight.clear()
         return self.ending
+
+    def _hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
+        return self.transport.hand_over(copies, more=self._more, is_held=self._is_held)
+
+    def _is_held(self) -> bool:
+        """Whether what is in flight is still ours; once it may not be, the lane is to end."""
+        if leases.clock() < self.held_until:
+            return True
+        self.ending = self.ending or Ending.ASLEEP
+        return False
 
     def _more(self) -> Sequence[Copy]:
         """Between two events on the wire: write results, keep the leases, and fill up what is in flight.
@@ -107,9 +133,11 @@ class _Lane:
         now = time.monotonic()
         try:
             self._keep_leases(now)
-            return () if self.is_away else self._refill(now)
+            return () if self.is_away or not self._is_held() else self._refill(now)
         except (DatabaseError, InterfaceError) as error:
             log.warning("the database failed while copies were on the wire (%s)", type(error).__name__)
+            if not self.is_away:
+                self._look_at_leases()
             self.is_away = True
             self.ending = Ending.UNHELD
             connection.close()
@@ -118,8 +146,15 @@ class _Lane:
     def _keep_leases(self, now: float) -> None:
         if now > self.renewed_at + self.lease / 3:
             self.renewed_at = now
+            began = leases.clock()
             batches = {batch.fence: batch for batch, _ in self.in_flight.values()}
-            intents.renew(batches=batches.values(), lease_seconds=self.lease)
+            held = intents.renew(batches=batches.values(), lease_seconds=self.lease)
+            # A row that is no longer ours: the lease was over by the database's clock, whatever ours says.
+            self.held_until = began + self.lease if held >= len(self.in_flight) else 0.0
+
+    def _look_at_leases(self) -> None:
+        """Ask at once whether our rows are still ours: the machine may have been paused without our notice."""
+        self.renewed_at = float("-inf")
 
     def _refill(self, now: float) -> Sequence[Copy]:
         room = self.bound - len(self.in_flight) + len(self.results)
@@ -170,6 +205,8 @@ class _Lane:
         return self.gate.admit(batch=batch, permit=permit)
 
     def _promise(self, batch: claims.Batch) -> Sequence[Copy]:
+        if not self.in_flight:
+            self.renewed_at, self.held_until = time.monotonic(), leases.clock() + self.lease
         try:
             copies = intents.intend(batch=batch, merger=self.merger, lease_seconds=self.lease)
         except intents.StoryWithdrawn as story:
@@ -194,7 +231,11 @@ class _Lane:
         stages.reached("settling")
         settled = [self.in_flight.pop(result.delivery_id) for result in results]
         batches = {batch.fence: batch for batch, _ in settled}
-        outcomes.settle(batches=batches.values(), outcomes=results, tripped=tripped is not None, patience=patience)
+        written = outcomes.settle(
+            batches=batches.values(), outcomes=results, tripped=tripped is not None, patience=patience
+        )
+        if written < len(results) or connection.connection is not self.session:
+            self._look_at_leases()
         stages.reached("settled")
         # What it learns for the next batch must never stand between an outcome and its row.
         self.gate.learn(copies=[copy for _, copy in settled], results=results)

@@ -50,5 +50,5 @@ def plan_readers(issue_id: int) -> None:
 def run_lane(issue_id: int, lane: int) -> None:
     """Run one lane of an issue, and queue it anew when its minute is over before its work is."""
     ending = lanes.run(issue_id=issue_id, lane=lane)
-    if ending in {lanes.Ending.TIME, lanes.Ending.UNHELD} or draining.asked():
+    if ending in {lanes.Ending.TIME, lanes.Ending.UNHELD, lanes.Ending.ASLEEP} or draining.asked():
         hint_lane(issue_id, lane)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from digests import freezing
 from digests.models import Delivery, Issue, Snapshot
 from digests.sending import preparing, transports
-from digests.sending.transports.base import Copy, More, Outcome, Phase, nothing_more
+from digests.sending.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
 from mailkit import addresses, segments
 from subscribers.models import Cadence, ConsentEvent, Newsletter, Subscriber, Subscription
 
@@ -132,7 +132,9 @@ class ToldTransport:
     def close(self) -> None:
         pass
 
-    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(
+        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
+    ) -> Iterator[Outcome]:
         self.before(copies)
         for copy in copies:
             outcome = self.verdict(copy)

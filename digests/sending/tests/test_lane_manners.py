@@ -15,7 +15,7 @@ from digests.models import Issue
 from digests.sending import claims, intents, lanes, outcomes, transports
 from digests.sending.pacing import gate, limits
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
-from digests.sending.transports.base import Copy, More, Outcome, Phase, nothing_more
+from digests.sending.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
 
 pytestmark = pytest.mark.django_db
 
@@ -77,11 +77,11 @@ def test_leases_are_kept_as_long_as_was_set_and_not_more_often_than_needed(
     kept: list[float] = []
     renew = intents.renew
 
-    def renewed(*, batches: Collection[claims.Batch], lease_seconds: int) -> None:
+    def renewed(*, batches: Collection[claims.Batch], lease_seconds: int) -> int:
         kept.append(lease_seconds)
-        renew(batches=batches, lease_seconds=lease_seconds)
+        return renew(batches=batches, lease_seconds=lease_seconds)
 
-    def slowly(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def slowly(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
         lease = issue.deliveries.get().lease_until
         assert lease is not None
         assert 500 < (lease - timezone.now()).total_seconds() <= 600
@@ -122,7 +122,7 @@ def test_the_rows_are_asked_for_a_quarter_of_what_may_be_in_flight_not_for_each_
     monkeypatch.setattr(gate.Gate, "permit", permitted)
     told = ToldTransport()
 
-    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
         # Nothing was answered yet: there is room for none.
         waiting = [*copies, *more()]
         while waiting:
@@ -162,7 +162,7 @@ def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
 
     told = ToldTransport()
 
-    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
         for copy in copies:
             yield accepted(copy)
             more()
@@ -242,7 +242,7 @@ def test_a_database_that_goes_away_does_not_hold_up_what_is_on_the_wire(
 
     told = ToldTransport()
 
-    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
         for copy in copies:
             yield accepted(copy)
             assert not more()
@@ -261,7 +261,9 @@ class Forgetful(ToldTransport):
 
     forgot: Copy | None = None
 
-    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(
+        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
+    ) -> Iterator[Outcome]:
         if self.forgot is None:
             self.forgot, copies = copies[0], copies[1:]
         else:
@@ -279,7 +281,7 @@ def test_a_copy_of_which_nothing_was_heard_is_held_no_longer_than_its_lease(
     monkeypatch.setattr(transports, "for_settings", lambda: forgetful)
     ends = forgetful.hand_over
 
-    def slowly(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def slowly(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
         expire_leases(issue, timezone.now() - timedelta(hours=1))
         monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 50)
         yield from ends(copies, more=more)

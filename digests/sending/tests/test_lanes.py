@@ -15,7 +15,7 @@ from digests import approval
 from digests.models import Delivery, Issue
 from digests.sending import claims, draining, lanes, merge, tasks, transports
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
-from digests.sending.transports.base import Copy, More, Outcome, Phase, nothing_more
+from digests.sending.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
 from mailkit import addresses
 from subscribers import suppression
 from subscribers.models import Subscription
@@ -58,7 +58,9 @@ class Greedy(ToldTransport):
         self.in_flight: list[int] = []
         self.asked_with: list[int] = []
 
-    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(
+        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
+    ) -> Iterator[Outcome]:
         waiting = deque(copies)
         while waiting:
             yield accepted(waiting.popleft())
@@ -89,7 +91,7 @@ def test_results_are_written_while_others_are_on_the_wire(sending: Start, monkey
     monkeypatch.setattr(greedy, "verdict", accepted)
     ends = greedy.hand_over
 
-    def stumble(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def stumble(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
         for number, outcome in enumerate(ends(copies, more=more)):
             yield outcome
             if number == 120:
@@ -110,7 +112,7 @@ def test_leases_are_kept_while_a_server_thinks(sending: Start, monkeypatch: pyte
     monkeypatch.setattr(transports, "for_settings", lambda: greedy)
     ends = greedy.hand_over
 
-    def slowly(copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def slowly(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
         expire_leases(issue, timezone.now() - timedelta(hours=1))
         monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 60)
         more()
@@ -329,7 +331,7 @@ def test_a_lane_that_was_cut_short_is_queued_anew(
     monkeypatch.setattr(lanes, "run", lambda **_lane: ending)
     monkeypatch.setattr(draining, "asked", lambda: worker_stops)
     tasks.run_lane(7, 1)
-    cut_short = worker_stops or ending in {lanes.Ending.TIME, lanes.Ending.UNHELD}
+    cut_short = worker_stops or ending in {lanes.Ending.TIME, lanes.Ending.UNHELD, lanes.Ending.ASLEEP}
     assert queued == ([(7, 1)] if cut_short else [])
 
 

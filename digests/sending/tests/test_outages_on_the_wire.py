@@ -12,9 +12,9 @@ from django.db import connection
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import claims, lanes, late, outcomes, transports
+from digests.sending import claims, lanes, late, leases, outcomes, transports
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, states
-from digests.sending.transports.base import Copy, More, Outcome, nothing_more
+from digests.sending.transports.base import Copy, Held, More, Outcome, always, nothing_more
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,9 +26,13 @@ class Wire(ToldTransport):
     """Answers one copy after the other and asks for more in between; `between` happens after the fifth."""
 
     between: Callable[[More], None]
+    is_held: Held
     after: Callable[[], None] = staticmethod(lambda: None)
 
-    def hand_over(self, copies: Sequence[Copy], *, more: More = nothing_more) -> Iterator[Outcome]:
+    def hand_over(
+        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
+    ) -> Iterator[Outcome]:
+        self.is_held = is_held
         for number, copy in enumerate(copies):
             if number == 5:
                 self.between(more)
@@ -72,6 +76,31 @@ def test_nobody_on_the_wire_waits_for_a_database_that_is_away(
     assert late.wait(10)
     assert len(wire.taken) == READERS
     assert len([moment for moment in tried if 5 < moment < READERS]) == 1, "only who finds out tries"
+    assert states(issue) == {"accepted": READERS}
+
+
+def test_a_lane_whose_machine_was_paused_learns_it_from_its_rows(
+    sending: Start, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No clock of a virtual machine goes on meanwhile. Its lane was taken over, and its connection ended."""
+    issue = sending(READERS)
+    monkeypatch.setattr(leases, "clock", lambda: 1_000.0)
+    held: list[bool] = []
+
+    def pause(more: More) -> None:
+        expire_leases(issue, timezone.now() - timedelta(hours=1))
+        assert claims.recover() == READERS
+        connection.connection.close()
+        held.append(wire.is_held())
+        monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 2)
+        more()  # writes its results over a new connection
+        more()
+        held.append(wire.is_held())
+
+    wire.between = pause
+    assert lanes.run(issue_id=issue.pk, lane=0) == lanes.Ending.ASLEEP
+    assert held == [True, False]
+    # What had been answered by then, and what the test's wire goes on to answer, is settled all the same.
     assert states(issue) == {"accepted": READERS}
 
 
