@@ -36,7 +36,7 @@ SHELVES: dict[str, dict[str, str]] = {
         "subscribers.Suppression": "block",
         "subscribers.Letter": "drafts",
     },
-    "The house": {
+    "Publication": {
         "publication.Publication": "storefront",
         "subscribers.LegalDocument": "gavel",
         "subscribers.LegalVersion": "history_edu",

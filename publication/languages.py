@@ -1,4 +1,4 @@
-"""Which language a page, a letter or a digest speaks: docs/decisions/0014-the-language-comes-from-the-address.md.
+"""Which language a page, a letter or a digest speaks: docs/decisions/0014-language-comes-from-the-address.md.
 
 The sentences are in the catalogues of `locale/`; English is what the source says. A language without a
 catalogue of ours is declared on the page and spoken in English.

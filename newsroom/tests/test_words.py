@@ -1,0 +1,199 @@
+"""One word for each idea, the one that the field uses: docs/glossary.md. Words of former times do not come back.
+
+`STILL` lists, for each directory, the words that it still uses. It can only shrink: a word that is new in a
+directory fails here, and so does an entry whose word is gone.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+# In documentation, comments and docstrings: what is not written, and what is written instead.
+PROSE = {
+    "anew": "again",
+    "askers": "clients",
+    "borne": "carried",
+    "crumbs": "partial grants",
+    "furniture": "related objects",
+    "(?<!publishing )house": "publication, provider",
+    "nobody waits long": "returns quickly",
+    "octets?": "bytes",
+    "of concern": "relevant",
+    "permits?": "grant",
+    "porter": "connection pool",
+    "pump": "sweeper",
+    "rehearse": "constant-time dry run",
+    "so many": "N, how many",
+    "stands": "is",
+    "standstill": "stall diagnosis",
+    "told": "reported, passed",
+    "went backwards": "was rolled back",
+    "whoever": "anyone who",
+    "whose hour has come": "due",
+    "witness": "send journal",
+}
+# Of variables, functions, classes and modules: a name says what the value is.
+NAMES = {
+    "answer": "response, reply",
+    "askers": "clients",
+    "brake": "throttle",
+    "crumbs": "partial_grant",
+    "doors": "actions, request_context",
+    "found": "what was found: article, rows",
+    "gate": "rate_limiter",
+    "kept": "what was kept: html, events",
+    "made": "what was made: issue, new_rows",
+    "permit": "grant",
+    "porter": "connection_pool",
+    "pulse": "heartbeat",
+    "pump": "sweeper",
+    "said": "what was said: message, reply",
+    "standstill": "stall",
+    "told": "what was told: outcomes, report",
+    "witness": "journal",
+}
+
+
+def words(*lines: str) -> set[str]:
+    return {word for line in lines for word in line.split(", ")}
+
+
+STILL: dict[str, set[str]] = {
+    "articles": words(
+        "(?<!publishing )house, anew, answer=, doors=, found=, furniture, kept=, made=, stands, told, told=",
+        "whose hour has come",
+    ),
+    "articles tests": words(
+        "answer=, found=, kept=, made=, stands, told=",
+    ),
+    "benchmarks": words(
+        "(?<!publishing )house, answer=, found=, kept=, permit=, permits?, said=, so many, told=",
+    ),
+    "core": words(
+        "(?<!publishing )house, anew, answer=, kept=, made=, nobody waits long, said=, whoever",
+    ),
+    "core tests": words(
+        "anew, found=",
+    ),
+    "digests": words(
+        "(?<!publishing )house, anew, answer=, askers, borne, brake=, crumbs=, doors=, found=, gate=, kept=",
+        "made=, octets?, of concern, permit=, permits?, porter=, pulse=, pump, pump=, said=, so many, stands",
+        "standstill=, told, told=, went backwards, whoever, whose hour has come, witness=",
+    ),
+    "digests tests": words(
+        "(?<!publishing )house, anew, answer=, askers=, brake=, crumbs=, doors=, found=, kept=, made=",
+        "octets?, permit=, permits?, porter, pump, said=, so many, stands, told, told=, whoever",
+    ),
+    "docs": words(
+        "stands",
+    ),
+    "mailkit": words(
+        "anew, answer=, found=, kept=, octets?, stands, told, whoever",
+    ),
+    "mailkit tests": words(
+        "(?<!publishing )house, anew, found=, kept=, said=, stands, told, told=, whoever",
+    ),
+    "newsroom": words(
+        "(?<!publishing )house, answer=, brake=, found=, kept=, made=, octets?, said=, so many, stands, told",
+        "whoever",
+    ),
+    "newsroom tests": words(
+        "(?<!publishing )house, answer=, found=, kept=, said=, stands, told, told=",
+    ),
+    "postal": words(
+        "found=, said=, stands, told, whoever",
+    ),
+    "postal tests": words(
+        "kept=, said=",
+    ),
+    "publication": words(
+        "(?<!publishing )house, found=, stands, whoever",
+    ),
+    "publication tests": words(
+        "(?<!publishing )house, found=, kept=, said=, stands",
+    ),
+    "subscribers": words(
+        "anew, answer=, doors=, found=, kept=, made=, pump=, said=, so many, stands, told, whoever",
+    ),
+    "subscribers tests": words(
+        "answer=, found=, kept=, made=, pump, said=, stands, told, told=, whoever",
+    ),
+    "tests": words(
+        "(?<!publishing )house, anew, answer=, found=, kept=, made=, octets?, pump, said=, so many, stands",
+        "told, told=, whoever",
+    ),
+}
+
+
+def room(path: Path) -> str:
+    """The directory that an entry of STILL speaks of; tests are rooms of their own."""
+    parts = path.relative_to(ROOT).parts
+    if len(parts) == 1:
+        return "."
+    return f"{parts[0]} tests" if "tests" in parts[1:] else parts[0]
+
+
+def sources() -> Iterator[Path]:
+    for pattern in ("*.md", "docs/**/*.md", "*.py", "*/**/*.py"):
+        for path in ROOT.glob(pattern):
+            if not {".venv", "var", "migrations"} & set(path.relative_to(ROOT).parts):
+                yield path
+
+
+def prose(path: Path, text: str) -> str:
+    """What people read there, without what stands in backticks: a file or a name may still be called so."""
+    if path.suffix == ".py":
+        comments = [
+            token.string
+            for token in tokenize.generate_tokens(io.StringIO(text).readline)
+            if token.type == tokenize.COMMENT
+        ]
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        docstrings = [ast.get_docstring(node) for node in ast.walk(ast.parse(text)) if isinstance(node, documented)]
+        text = "\n".join([*comments, *filter(None, docstrings)])
+    return re.sub(r"`[^`]*`", "", text)
+
+
+def names(path: Path, text: str) -> Iterator[str]:
+    """What this file gives a name to: itself, its functions and classes, arguments and variables."""
+    yield path.stem
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+
+
+@cache
+def used() -> dict[str, set[str]]:
+    """Directory -> the words of the tables that it uses; a name is written with `=` behind it."""
+    words: dict[str, set[str]] = defaultdict(set)
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        readable = prose(path, text)
+        words[room(path)] |= {word for word in PROSE if re.search(rf"\b{word}\b", readable, re.IGNORECASE)}
+        if path.suffix == ".py":
+            words[room(path)] |= {f"{name}=" for name in NAMES.keys() & set(names(path, text))}
+    return {directory: there for directory, there in words.items() if there}
+
+
+def test_no_directory_uses_more_of_the_former_words_than_it_is_listed_with() -> None:
+    there = used()
+    assert "digests" in STILL, "the list is about real directories"
+    new = {directory: sorted(there[directory] - STILL.get(directory, set())) for directory in there}
+    assert {directory: words for directory, words in new.items() if words} == {}
+
+
+def test_a_word_that_is_gone_leaves_the_list() -> None:
+    there = used()
+    gone = {directory: sorted(words - there.get(directory, set())) for directory, words in STILL.items()}
+    assert {directory: words for directory, words in gone.items() if words} == {}, "take them out of STILL"
