@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from articles import images, publishing
 from articles.models import Article, Author, Byline, Image, Section, Tag
-from newsroom.demonstration import pictures, texts
+from newsroom.demonstration import past_issue, pictures, texts
 from publication.models import Publication
 from subscribers import legal
 from subscribers.models import Cadence, CadenceOffer, LegalDocument, Newsletter, Subscriber, Weekday
@@ -45,7 +45,9 @@ PUBLICATION = {
     "language": "en",
     "time_zone": "Europe/London",
 }
-# Stories that the demonstration brings along stand in the first daily and weekly digest, but are not sent one by one.
+# Released a week before the others: they are in last week's issue of the Central Asia Brief.
+LAST_WEEK = {"a-year-after-the-halving", "uk-draft-rules", "digital-som-explained"}
+JUST_BEFORE = timedelta(minutes=1)
 INSTANT, DAILY, WEEKLY = Cadence.INSTANT, Cadence.DAILY, Cadence.WEEKLY
 
 
@@ -62,7 +64,9 @@ class Loaded:
 
 
 def load(*, now: datetime) -> Loaded:
-    """Load the whole demonstration, in one transaction; `now` is when its stories are released.
+    """Load the whole demonstration, in one transaction; `now` is when most of its stories are released.
+
+    The others were released a week before, and the engine sends an issue with them to one invented reader.
 
     Raises `NotEmptyError` if there are stories, newsletters, readers or legal documents.
     """
@@ -77,8 +81,12 @@ def load(*, now: datetime) -> Loaded:
             Author.objects.create(name=name, slug=slugify(name), role=role, biography=biography)
         written = texts.stories()
         for story in written:
-            _story(story, now)
+            if story.slug in LAST_WEEK:
+                _story(story, now - past_issue.AGO)
         _newsletters(now)
+        for story in written:
+            if story.slug not in LAST_WEEK:
+                _story(story, now)
     return Loaded(stories=len(written), newsletters=Newsletter.objects.count())
 
 
@@ -138,8 +146,8 @@ def _newsletters(now: datetime) -> None:
         position=0,
     )
     _offer(updates, INSTANT, since=now)
-    _offer(updates, DAILY, since=now - timedelta(minutes=1), send_at=time(7))
-    _offer(updates, WEEKLY, since=now - timedelta(minutes=1), send_at=time(7), weekday=Weekday.MONDAY)
+    _offer(updates, DAILY, since=now - JUST_BEFORE, send_at=time(7))
+    _offer(updates, WEEKLY, since=now - JUST_BEFORE, send_at=time(7), weekday=Weekday.MONDAY)
     brief = Newsletter.objects.create(
         name="Central Asia Brief",
         slug="central-asia-brief",
@@ -149,7 +157,11 @@ def _newsletters(now: datetime) -> None:
         position=1,
     )
     brief.sections.set(Section.objects.filter(name__in=["News", "Policy"]))
-    _offer(brief, WEEKLY, since=now - timedelta(minutes=1), send_at=time(8), weekday=Weekday.FRIDAY)
+    then = now - past_issue.AGO - JUST_BEFORE
+    offer = _offer(brief, WEEKLY, since=then, send_at=time(8), weekday=Weekday.FRIDAY)
+    past_issue.load(offer=offer, now=now)
+    # The schedule begins now: no Friday of the past week is missing.
+    CadenceOffer.objects.filter(pk=offer.pk).update(active_since=now - JUST_BEFORE)
 
 
 def _offer(
@@ -159,7 +171,8 @@ def _offer(
     since: datetime,
     send_at: time | None = None,
     weekday: int | None = None,
-) -> None:
+) -> CadenceOffer:
     offer = CadenceOffer(newsletter=newsletter, cadence=cadence, active_since=since, send_at=send_at, weekday=weekday)
     offer.full_clean()
     offer.save()
+    return offer

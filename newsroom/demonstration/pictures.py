@@ -81,7 +81,7 @@ def portrait(sheet: Sheet) -> None:
     sheet.line([(910, 905), (935, 800)], "#1f262d", 9)
     sheet.disc(662, 792, 20, "#1f262d")
     sheet.disc(938, 792, 20, "#1f262d")
-    sheet.words("Placeholder for a photograph", 800, 1000, 40, "#dfe3e6")
+    sheet.words("Drawing in place of a photograph", 800, 1000, 40, "#dfe3e6")
 
 
 def chart(sheet: Sheet) -> None:

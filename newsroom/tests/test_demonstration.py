@@ -1,14 +1,17 @@
 """The demonstration: complete, true to what was asked of it, and never laid over somebody's own work."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from articles.models import Article, Section
+from digests import calendar
+from digests.models import Issue
 from newsroom.demonstration import pictures, texts
 from publication.models import Publication
 from subscribers import legal
@@ -41,7 +44,7 @@ def test_it_is_loaded_once_and_complete(
     missing = [fact for fact in FACTS if fact not in told]
     assert not missing
     assert lead.lead_image is not None
-    assert lead.lead_image.credit == "Lev radin/Shutterstock"
+    assert lead.lead_image.credit == "Illustration: Block News International", "it is a drawing"
     assert "placeholder" in lead.lead_image.alt.lower()
     assert client.get("/").status_code == 200
 
@@ -50,6 +53,13 @@ def test_it_is_loaded_once_and_complete(
     offers = CadenceOffer.objects.filter(newsletter__slug="tech-and-product-updates", is_active=True)
     assert set(offers.values_list("cadence", flat=True)) == {"instant", "daily", "weekly"}
     assert {version.document.kind for version in legal.current_versions()} == {"terms", "privacy"}
+
+    issue = Issue.objects.get()
+    assert (issue.newsletter.slug, issue.state, issue.items.count()) == ("central-asia-brief", "scheduled", 3)
+    now = timezone.now()
+    assert now - issue.snapshot.frozen_at > timedelta(days=6)
+    assert [row.subscriber.address for row in issue.readers(now=now)] == ["reader@blocknews.example"]
+    assert issue.newsletter not in [run.newsletter for run in calendar.due(now=now)], "no run of that week is missing"
 
     call_command("demo")
     assert "was not loaded" in capsys.readouterr().out
