@@ -28,13 +28,18 @@ def documented() -> dict[str, str]:
     return defaults
 
 
+def is_read(function: str, module: str) -> bool:
+    """`env.text(...)`, or `text(...)` in newsroom/env.py itself."""
+    return function.startswith("env.") or (module == "env" and function in {"text", "flag", "number", "names"})
+
+
 def reads() -> Iterator[tuple[str, object]]:
     """Every variable that is read through newsroom.env, and its default if that is a plain number."""
     for path in (settings.BASE_DIR / "newsroom").rglob("*.py"):
         if "tests" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (isinstance(node, ast.Call) and ast.unparse(node.func).startswith("env.") and node.args):
+            if not (isinstance(node, ast.Call) and node.args and is_read(ast.unparse(node.func), path.stem)):
                 continue
             values = [value.value for value in node.args if isinstance(value, ast.Constant)]
             if values and isinstance(values[0], str) and values[0].isupper():

@@ -1,4 +1,4 @@
-"""Whoever reads the settings, a type checker or an editor, starts no server and writes no file."""
+"""Reading the settings, as a type checker or an editor does, starts no server and writes no file."""
 
 import json
 import os
