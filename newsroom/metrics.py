@@ -36,7 +36,7 @@ Sample = tuple[Mapping[str, object], float]
 
 
 class _Figures(Collector):
-    """All metrics, read anew at each scrape."""
+    """All metrics, read again at each scrape."""
 
     def collect(self) -> Iterator[Metric]:
         now = database_clock.now()
