@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscribers', '0008_heads_are_remembered'),
+        ('subscribers', '0009_former_slugs'),
     ]
 
     operations = [
