@@ -1,10 +1,8 @@
 """An issue with more stories than a form can hold: its page opens, and each of them can still be reached."""
 
-import time
 from datetime import datetime
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from articles.models import Article, Section
@@ -13,9 +11,10 @@ from digests.models import Issue, IssueItem
 from digests.tests.conftest import People, Release
 from digests.tests.editing import change
 from subscribers.models import Cadence, Newsletter
+from tests import query_work
 
 LIST = "/admin/digests/issueitem/"
-STORIES = 10_000
+STORIES = 3_000
 
 
 def issue_with(newsletter: Newsletter, news: Section, count: int, now: datetime) -> Issue:
@@ -45,23 +44,20 @@ def form(client: Client, issue: Issue) -> dict[str, str]:
     return data
 
 
-def test_the_page_of_ten_thousand_stories_shows_the_first_hundred_and_says_so(
+def test_the_page_of_thousands_of_stories_shows_the_first_hundred_and_says_so(
     newsletter: Newsletter, news: Section, now: datetime, as_: People
 ) -> None:
     issue = issue_with(newsletter, news, STORIES, now)
     editor = as_("Editor")
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = '20s'")
-    began = time.process_time()
-    page = editor.get(change(issue)).content.decode()
-    # One on an idle machine.
-    assert time.process_time() - began < 10
-    assert "The first 100 of 10,000 stories are here." in page
+    with query_work.measured() as work:
+        page = editor.get(change(issue)).content.decode()
+    assert STORIES < work.rows < 100 * STORIES
+    assert "The first 100 of 3,000 stories are here." in page
     assert "the first 10 stories in full and the next 30 as headlines" in page
     assert page.count('-headline" maxlength') + page.count('-headline" value') <= 102
     assert len(page) < 3_000_000
     listed = editor.get(f"{LIST}?issue__id__exact={issue.pk}").content.decode()
-    assert "10000" in listed.replace(",", "")
+    assert f"{STORIES}" in listed.replace(",", "")
 
 
 def test_saving_the_form_changes_the_rows_that_it_showed_and_no_other(
