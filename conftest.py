@@ -1,10 +1,12 @@
 """Fixtures that every app's tests share."""
 
+import functools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from django.core.cache import cache
+import redis
+from django.conf import settings
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from xdist.remote import Producer
@@ -65,10 +67,18 @@ def same_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_pulse_of_before(request: pytest.FixtureRequest) -> None:
-    """When the clock last ticked is kept in Redis, which outlives a test and a whole run."""
-    if "digests" in request.path.parts:
-        cache.delete_many(["pulse:clock", "pulse:returns", "pulse:refused"])
+def _nothing_in_redis() -> None:
+    """Redis outlives a test and a whole run: what earlier tests left there must not decide how this one ends."""
+    prefix = settings.CACHES["default"]["KEY_PREFIX"]
+    for url in (settings.REDIS_URL, settings.CACHE_URL):
+        client = _redis(url)
+        if keys := client.keys(f"{prefix}:*"):
+            client.delete(*keys)
+
+
+@functools.cache
+def _redis(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url)
 
 
 @pytest.fixture

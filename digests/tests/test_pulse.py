@@ -13,11 +13,6 @@ from django.utils import timezone
 from digests import composing, pulse, tasks
 
 
-@pytest.fixture(autouse=True)
-def nothing_known() -> None:
-    cache.delete("pulse:clock")
-
-
 def test_a_tick_of_the_clock_is_a_beat(db: None) -> None:
     assert pulse.age(work="clock", now=timezone.now()) is None
 

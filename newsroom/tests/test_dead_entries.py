@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -20,17 +19,6 @@ from core import redis_client
 from newsroom import dead_entries, metrics, task_messages
 from newsroom.celery import app
 from tests.faults import garbage
-
-
-@pytest.fixture(autouse=True)
-def _nothing_was_put_aside() -> Iterator[None]:
-    def clear() -> None:
-        dead_entries.forget()
-        redis_client.connect().delete(redis_client.key("dead-entries", "count"))
-
-    clear()
-    yield
-    clear()
 
 
 @pytest.mark.parametrize("kind", garbage.ENTRIES)

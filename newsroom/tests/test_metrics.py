@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -31,7 +30,6 @@ def _nothing_known(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RELAYS = [{"host": "a.example", "port": 25}, {"host": "b.example", "port": 25}]
     own = limits.Limits(prefix=f"test-metrics-{uuid.uuid4().hex}:")
     monkeypatch.setattr(limits, "shared", lambda: own)
-    cache.delete("pulse:clock")
 
 
 @pytest.fixture
@@ -131,7 +129,6 @@ def test_the_mailbox_for_returned_mail_has_an_age_where_there_is_one(settings: A
     assert ("newsroom_returns_age_seconds",) not in figures()
     settings.RETURNS = {"host": "imap.example"}
     assert figures()["newsroom_returns_age_seconds",] == pytest.approx(600, abs=20)
-    cache.delete("pulse:returns")
 
 
 def test_a_limit_that_is_used_up_is_a_figure(settings: Any) -> None:

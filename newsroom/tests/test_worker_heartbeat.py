@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent import futures
 from types import SimpleNamespace
 from typing import Any
@@ -21,12 +21,8 @@ KINDS = ("workers", "beats", "finished", "finished-by")
 
 
 @pytest.fixture(autouse=True)
-def _nobody_works_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _nobody_works_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_heartbeat, "_next_at", {})
-    client, keys = redis_client.connect(), [redis_client.key(kind) for kind in KINDS]
-    client.delete(*keys)
-    yield
-    client.delete(*keys)
 
 
 def finish_a_task(worker: str | None, *, is_eager: bool = False, queue: str = "ticks") -> None:
@@ -100,7 +96,6 @@ def test_a_worker_says_again_and_again_that_its_loop_turns_and_what_it_takes(mon
 
 def test_it_is_known_since_when_anything_is_known() -> None:
     client, mark = redis_client.connect(), redis_client.key("signs-since")
-    client.delete(mark)
     assert signs().since < 30
     client.set(mark, repr(time.time() - 1.5))
     assert signs().since > 1

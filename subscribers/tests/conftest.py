@@ -1,7 +1,7 @@
 """The cast: one newsletter with its texts, Rita who reads, and Bob at another mailbox."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from core import redis_client
 from mailkit import addresses
 from subscribers import consent, imports, legal, links, signup, terms
 from subscribers.import_report import Report
@@ -26,21 +25,6 @@ from subscribers.models import (
 )
 
 RITA, BOB = "rita@reader.org", "bob@elsewhere.net"
-
-
-@pytest.fixture(autouse=True)
-def _no_limits_left_over() -> Iterator[None]:
-    """Limits count in Redis, which no transaction rolls back."""
-    forget_limits()
-    yield
-    forget_limits()
-
-
-def forget_limits() -> None:
-    """Drop every count."""
-    client = redis_client.connect()
-    for key in client.scan_iter(match=redis_client.key("throttle", "*")):
-        client.delete(key)
 
 
 def make_newsletter(name: str = "Tech News", *, slug: str = "tech-news", position: int = 0) -> Newsletter:

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone
 
 from digests import pulse, standstill, stats
@@ -29,7 +28,6 @@ LONG_AGO = timedelta(minutes=10)
 def _own_redis(own_redis: Server, settings: Any) -> Server:
     settings.EMAIL_TRANSPORT = "smtp"
     settings.RELAYS = [{"host": "a.example", "port": 25}, {"host": "b.example", "port": 25}]
-    cache.delete("pulse:clock")
     return own_redis
 
 
