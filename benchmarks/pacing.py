@@ -1,27 +1,54 @@
-"""What a permit costs a batch: milliseconds and CPU of one ask, with every kind of limit at once."""
+"""What pacing costs: a batch's permits, and what is left of the rate with a mail server that is moody.
+
+The same server first takes everything, then each mood has an issue of its own; a ratio is to what it took
+undisturbed, in the same run. SECONDS, CONNECTIONS and LANES set the rest.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import statistics
 import time
-
-import django
+from datetime import timedelta
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
-django.setup()
 
-from benchmarks import _figures  # noqa: E402  # once Django is set up
-from digests.sending.pacing import limits  # noqa: E402  # as above
+from benchmarks import _figures, _house, _slow_sink, _watch  # isort: skip  # Django is set up here
+from django.db.models import Count, Max, Min
+from django.utils import timezone
+
+from digests.models import Issue
+from digests.sending import tasks
+from digests.sending.pacing import limits
+from newsroom.celery import app
 
 ASKS = 2_000
+SECONDS = int(os.environ.get("SECONDS", "10"))
+READERS = int(os.environ.get("READERS", "40000"))
+CONNECTIONS = os.environ.get("CONNECTIONS", "4")
+LANES = os.environ.get("LANES", "2")
+Mood = _slow_sink.Mood
+MOODS = {
+    "3 % of 421": Mood(busy=0.03),
+    "10 % of 421": Mood(busy=0.1),
+    "closed after 20": Mood(most=20),
+    "421 after 20": Mood(most=20, polite=True),
+}
 
 say = functools.partial(_figures.say, "pacing")
 
 
 def main() -> None:
-    """Ask many times; then the figures."""
+    """The permits, then the moods, of a server that is near and of one that is 50 ms away."""
+    permits()
+    for distance, delay in {"near": 0.0, "50 ms away": _slow_sink.DELAY_SECONDS}.items():
+        moods(distance, delay)
+
+
+def permits() -> None:
+    """Milliseconds and CPU of one ask, with every kind of limit at once."""
     shared = limits.Limits(prefix=f"bench{os.getpid()}:")
     rules = [limits.Rule("all", 10**6, 1), limits.Rule("all", 10**9, 3600), limits.Rule("relay:mx:25", 10**6, 1)]
     spent, before = [], time.process_time()
@@ -35,6 +62,36 @@ def main() -> None:
     say("a batch's permits, median", statistics.median(spent), "ms", allowed=1.0)
     say("a batch's permits, 99th percentile", statistics.quantiles(spent, n=100)[98], "ms")
     say("a batch's permits, CPU", busy, "ms")
+
+
+def moods(distance: str, delay: float) -> None:
+    """The rate undisturbed, and what each mood leaves of it."""
+    undisturbed = rate(Mood(delay=delay))
+    say(f"undisturbed, {distance}", undisturbed, "copies/s", connections=int(CONNECTIONS) * int(LANES))
+    for name, mood in MOODS.items():
+        disturbed = rate(dataclasses.replace(mood, delay=delay))
+        say(f"{name}, {distance}", disturbed / undisturbed, "1", rate=round(disturbed))
+
+
+def rate(mood: Mood) -> float:
+    """Copies a second that were taken within SECONDS after the first was tried, or until all were."""
+    issue = _house.approved(_house.furnish(readers=READERS))
+    with _slow_sink.running(mood) as port:
+        environment = {"EMAIL_URL": f"smtp://127.0.0.1:{port}", "CONNECTIONS": CONNECTIONS, "LANES": LANES}
+        with _watch.worker(environment, LANES):
+            tasks.wake_issue.delay(issue.pk)
+            began = None
+            while began is None or (timezone.now() - began).total_seconds() < SECONDS:
+                time.sleep(0.25)
+                began = issue.deliveries.aggregate(first=Min("attempted_at"))["first"]
+                if issue.deliveries.filter(state="accepted").count() == READERS:
+                    break
+            taken = issue.deliveries.filter(state="accepted", settled_at__lt=began + timedelta(seconds=SECONDS))
+            found = taken.aggregate(count=Count("pk"), last=Max("settled_at"))
+            # What is left is not waited for.
+            app.control.purge()
+            Issue.objects.filter(pk=issue.pk).update(state=Issue.State.CANCELLED)
+    return float(found["count"] / (found["last"] - began).total_seconds())
 
 
 if __name__ == "__main__":

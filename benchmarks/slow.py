@@ -28,7 +28,7 @@ def main() -> None:
     for name, answers in ANSWERS.items():
         newsletter = _house.furnish(readers=READERS // answers)
         issue = _house.approved(newsletter)
-        with _slow_sink.running(in_turn=answers > 1) as port:
+        with _slow_sink.running(_slow_sink.Mood(in_turn=answers > 1)) as port:
             environment = {
                 "EMAIL_URL": f"smtp://127.0.0.1:{port}",
                 "COPIES_IN_FLIGHT": COPIES_IN_FLIGHT,
