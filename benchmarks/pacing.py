@@ -87,11 +87,11 @@ def rate(mood: Mood) -> float:
                 if issue.deliveries.filter(state="accepted").count() == READERS:
                     break
             taken = issue.deliveries.filter(state="accepted", settled_at__lt=began + timedelta(seconds=SECONDS))
-            found = taken.aggregate(count=Count("pk"), last=Max("settled_at"))
+            totals = taken.aggregate(count=Count("pk"), last=Max("settled_at"))
             # What is left is not waited for.
             app.control.purge()
             Issue.objects.filter(pk=issue.pk).update(state=Issue.State.CANCELLED)
-    return float(found["count"] / (found["last"] - began).total_seconds())
+    return float(totals["count"] / (totals["last"] - began).total_seconds())
 
 
 if __name__ == "__main__":

@@ -152,10 +152,12 @@ def _shared(issue: Issue, now: datetime) -> Iterator[Reason]:
 
 def _servers(pace: report.Pace, issue: Issue, now: datetime) -> Iterator[Reason]:
     """Mail servers that are away or ask for patience."""
-    if pace.resting:
-        names = ", ".join(_name(way) for way in sorted(pace.resting))
-        others = "the others take its copies" if len(pace.resting) < len(pace.ways) else "no other one is left"
-        yield Reason(f"No answer from {names}: {others}. It is tried again every half minute.", SEE_SERVER)
+    if pace.away:
+        names = ", ".join(_name(way) for way in sorted(pace.away))
+        others = "the others take its copies; it is tried again every half minute"
+        if len(pace.away) == len(pace.ways):
+            others = "no other one is left; one copy is tried every few seconds, and all others wait"
+        yield Reason(f"No answer from {names}: {others}.", SEE_SERVER)
     for brake in pace.brakes:
         if brake.held:
             when = _at(now + timedelta(seconds=brake.held), issue, now)
@@ -163,7 +165,7 @@ def _servers(pace: report.Pace, issue: Issue, now: datetime) -> Iterator[Reason]
                 f"We were asked to wait by {_name(brake.subject)}: it gets nothing until then, {when}.", NOTHING
             )
         else:
-            pace_now = f"{brake.per_second:.3g} copies a second now, twice as many with every quiet minute"
+            pace_now = f"{brake.per_second:.3g} copies a second now, more with every quiet second"
             yield Reason(f"A slower pace was asked for by {_name(brake.subject)}: {pace_now}.", NOTHING)
     if not pace.is_known:
         yield Reason(

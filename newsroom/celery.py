@@ -30,9 +30,9 @@ class HintTask(DjangoTask):  # type: ignore[type-arg]  # generic only in the stu
         """Queue the task once the transaction is committed; a broker that is away is logged, not raised."""
         transaction.on_commit(functools.partial(self._hint, args, kwargs))
 
-    def hint_in(self, seconds: float) -> None:
-        """`delay_on_commit` for a task without arguments that is to run a few seconds later."""
-        transaction.on_commit(functools.partial(self._hint, (), {}, countdown=seconds))
+    def hint_in(self, seconds: float, *args: Any) -> None:
+        """`delay_on_commit` for a task that is to run some seconds later, a minute at most."""
+        transaction.on_commit(functools.partial(self._hint, args, {}, countdown=seconds))
 
     def _hint(self, args: tuple[Any, ...], kwargs: dict[str, Any], **options: Any) -> None:
         try:

@@ -146,8 +146,8 @@ def _returns(now: datetime) -> Iterator[Metric]:
 def _pace() -> Iterator[Metric]:
     pace = report.pace()
     yield _one("newsroom_redis_up", "1 if Redis answers.", pace.is_known)
-    resting = [({"way": way}, way in pace.resting) for way in pace.ways]
-    yield _gauge("newsroom_way_resting", "1 if this mail server could not be reached and rests.", resting)
+    away = [({"way": way}, way in pace.away) for way in pace.ways]
+    yield _gauge("newsroom_way_resting", "1 if this mail server could not be reached.", away)
     slowed = [({"subject": brake.subject}, brake.per_second) for brake in pace.brakes]
     yield _gauge("newsroom_slowed_rate", "Copies per second of whom asked for a slower pace.", slowed)
     held = [({"subject": brake.subject}, brake.held) for brake in pace.brakes]

@@ -29,8 +29,8 @@ from digests.sending import (
     transports,
     witness,
 )
-from digests.sending.pacing import gate
-from digests.sending.transports.base import Copy, Outcome, Transport
+from digests.sending.pacing import domains, gate, limits
+from digests.sending.transports.base import Copy, Outcome, Transport, nobody_answered
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ SETTLE_AFTER_SECONDS: Final = 1.0
 SETTLE_ON_THE_WAY_SECONDS: Final = 2.0
 # A lane with copies on the wire that got no permit for more of them asks again so much later.
 ASK_AGAIN_SECONDS: Final = 0.1
+# A copy whose hour is no further away than this is not left to the pump.
+LONGEST_LOOK_SECONDS: Final = 60.0
 
 
 class Ending(enum.Enum):
@@ -52,7 +54,11 @@ class Ending(enum.Enum):
     AWAY = "the server cannot be reached"
     ASLEEP = "its process slept for longer than a lease"
     UNHELD = "the database was away, and the lane's lock went with the connection"
-    PACED = "nothing may leave within the next seconds; the pump looks again"
+    PACED = "nothing may leave within the next seconds"
+
+
+# How long a lane that ended so leaves its process to others.
+LOOK_AGAIN_SECONDS: Final = {Ending.AWAY: gate.PROBE_SECONDS, Ending.PACED: 10.0}
 
 
 def run(*, issue_id: int, lane: int) -> Ending:
@@ -72,6 +78,21 @@ def run(*, issue_id: int, lane: int) -> Ending:
             ending = _Lane(issue, transport, witness.Witness(issue_id=issue_id, lane=lane)).run()
     closing.close(issue_id=issue_id, now=timezone.now())
     return ending
+
+
+def look_again_in(*, issue_id: int, lane: int, ending: Ending) -> float | None:
+    """In how many seconds a lane that ended so is to be run again; None: the pump finds it within a minute.
+
+    Only one caller per lane gets a number: a lane that is queued both by itself and by the pump would otherwise
+    be queued more and more often.
+    """
+    seconds: float | None = LOOK_AGAIN_SECONDS.get(ending)
+    if ending is Ending.IDLE:
+        turn = domains.next_turn(issue_id=issue_id)
+        seconds = None if turn is None or turn > LONGEST_LOOK_SECONDS else max(1.0, turn)
+    if seconds is None or not limits.shared().once(name=f"look:{issue_id}:{lane}", seconds=seconds):
+        return None
+    return seconds
 
 
 class _Lane:
@@ -170,9 +191,10 @@ class _Lane:
             return ()
         try:
             batch = self._claim(wanted, patience)
-        except gate.NoPermit:
+        except gate.NoPermit as refusal:
             self.wants_at = time.monotonic() + ASK_AGAIN_SECONDS
-            self.ending = Ending.PACED if patience else None
+            ending = Ending.AWAY if isinstance(refusal, gate.NobodyThere) else Ending.PACED
+            self.ending = ending if patience else None
             return ()
         if batch is None:
             self.ending = Ending.IDLE
@@ -242,7 +264,7 @@ class _Lane:
         if tripped:
             self._pause(tripped)
             self.ending = Ending.STOPPED
-        elif all(result.unreachable for result in results):
+        elif all(result.unreachable for result in results) or nobody_answered(results):
             self.ending = self.ending or Ending.AWAY
 
     def _pause(self, reason: str) -> None:

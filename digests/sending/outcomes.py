@@ -36,14 +36,17 @@ SET state = CASE
     reason = result.reason,
     remote_id = result.remote_id,
     attempts = delivery.attempts - COALESCE(result.unused, 0),
+    disturbances = CASE WHEN result.is_in_vain THEN LEAST(delivery.disturbances + 1, 100) ELSE 0 END,
     due_at = CASE WHEN result.state = 'deferred' THEN now() + interval '1 second' * result.jitter * COALESCE(
-        result.wait, (%(steps)s::float8[])[GREATEST(LEAST(delivery.attempts, %(last)s), 1)]) END,
+        result.wait,
+        CASE WHEN result.is_in_vain THEN (%(soon)s::float8[])[LEAST(delivery.disturbances + 1, %(last_soon)s)] END,
+        (%(steps)s::float8[])[GREATEST(LEAST(delivery.attempts, %(last)s), 1)]) END,
     settled_at = CASE WHEN result.state = 'deferred' THEN NULL ELSE now() END,
     lease_until = NULL
 FROM digests_issue AS issue,
     jsonb_to_recordset(%(results)s::jsonb) AS result
         (id bigint, fence bigint, state text, reason text, remote_id text, wait float8, jitter float8, about_us bool,
-         gone bool, unused int)
+         gone bool, unused int, is_in_vain bool)
 WHERE delivery.id = result.id AND issue.id = delivery.issue_id
     AND delivery.fence = result.fence
     AND (delivery.state = 'attempting' OR (delivery.state = 'uncertain' AND result.state IN ('accepted', 'rejected')))
@@ -121,6 +124,8 @@ def _parameters(batches: Collection[claims.Batch], outcomes: Sequence[Outcome], 
         "results": json.dumps([_result(one, fences[one.delivery_id]) for one in outcomes]),
         "steps": steps,
         "last": len(steps),
+        "soon": backoff.SOON,
+        "last_soon": len(backoff.SOON),
         "max_age": settings.SENDING["MAX_AGE_HOURS"],
         "tripped": tripped,
     }
@@ -137,12 +142,14 @@ def _result(outcome: Outcome, fence: int) -> dict[str, Any]:
     }
     if outcome.state == "accepted":
         return written
+    is_away = outcome.found_nobody
     return written | {
         "state": "deferred" if outcome.about_us else outcome.state,
-        "wait": outcome.retry_after,
+        "wait": backoff.AWAY_SECONDS if is_away and outcome.retry_after is None else outcome.retry_after,
         "jitter": backoff.jitter(),
         "about_us": outcome.about_us,
         "gone": outcome.is_gone,
-        # A server that says when to come back, or only that this is too fast, has not been tried in vain.
-        "unused": int(outcome.retry_after is not None or slowdown.is_too_fast(outcome)),
+        # A server that was not there, that says when to come back, or only that this is too fast, has refused nobody.
+        "unused": int(is_away or outcome.retry_after is not None or slowdown.is_too_fast(outcome)),
+        "is_in_vain": slowdown.is_in_vain(outcome),
     }

@@ -52,3 +52,7 @@ def run_lane(issue_id: int, lane: int) -> None:
     ending = lanes.run(issue_id=issue_id, lane=lane)
     if ending in {lanes.Ending.TIME, lanes.Ending.UNHELD, lanes.Ending.ASLEEP} or draining.asked():
         hint_lane(issue_id, lane)
+        return
+    seconds = lanes.look_again_in(issue_id=issue_id, lane=lane, ending=ending)
+    if seconds is not None:
+        run_lane.hint_in(seconds, issue_id, lane)  # type: ignore[attr-defined]  # as above

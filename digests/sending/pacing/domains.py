@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from digests.sending import claims
-from digests.sending.pacing import backoff, limits
+from digests.sending.pacing import backoff, limits, scripts
 
 REASON: Final = "waits for its turn: the reader's mail provider takes only so many at a time"
 
@@ -89,7 +89,10 @@ def _turns(
     """Seconds until the turn of each."""
     if not ids:
         return {}
-    paces = [rule.limit / rule.seconds for rule in rules]
-    per_second = min([*paces, permit.slowed_to] if permit.slowed_to else paces, default=1.0)
+    if not rules:
+        # What a slow-down leaves changes by the second, so nobody is put off beyond its end.
+        spread = scripts.RECOVERY_SECONDS / len(ids)
+        return {one: permit.wait + (place + 1) * spread * backoff.jitter() for place, one in enumerate(sorted(ids))}
+    per_second = min(rule.limit / rule.seconds for rule in rules)
     first = max(permit.wait, shared.queue(subject=subject, count=len(ids), per_second=per_second))
     return {one: (first + place / per_second) * backoff.jitter() for place, one in enumerate(sorted(ids))}

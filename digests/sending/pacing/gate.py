@@ -13,7 +13,7 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import claims, draining
 from digests.sending.pacing import domains, limits, slowdown, warmup, windows
-from digests.sending.transports import relays
+from digests.sending.transports import base, relays
 from digests.sending.transports.base import Copy, Outcome, Transport
 
 # A lane that would wait longer ends; the pump queues it again within the minute.
@@ -22,10 +22,19 @@ PATIENCE_SECONDS: Final = 3.0
 LOOK_UP_SECONDS: Final = 0.5
 # Turns that follow each other faster than this are taken together.
 SHORTEST_SECONDS: Final = 0.02
+# While no server can be reached, one copy is tried at this interval: all others wait where they are.
+PROBE_SECONDS: Final = 5.0
+PROBE: Final = "probe"
+# A slow-down begins at this multiple of the rate that was reached, so that a rare refusal has no effect.
+HEADROOM: Final = 2.0
 
 
 class NoPermit(Exception):
     """Nothing may leave now, nor within the next seconds."""
+
+
+class NobodyThere(NoPermit):
+    """No server could be reached lately, and another lane tries it."""
 
 
 class Gate:
@@ -42,13 +51,17 @@ class Gate:
         self._is_free = False
         self._slowed: set[str] = set()
         self._resting: set[str] = set()
+        self._is_away = False
         self._way_of: dict[int, str] = {}
         self._patience = PATIENCE_SECONDS
         self._began_at = time.monotonic()
         self._accepted = 0
 
     def permit(self, *, wanted: int, patience: float = PATIENCE_SECONDS) -> limits.Permit:
-        """Up to `wanted` copies that may leave; waits `patience` seconds at most, holding nothing. Raises NoPermit."""
+        """Up to `wanted` copies that may leave; waits `patience` seconds at most, holding nothing. Raises NoPermit.
+
+        While every server is away it is one copy, every PROBE_SECONDS, of all lanes together.
+        """
         self._patience = patience
         deadline = time.monotonic() + patience
         while True:
@@ -91,18 +104,39 @@ class Gate:
         by_way: dict[str, list[Outcome]] = {}
         for one in results:
             by_way.setdefault(self._way_of.pop(one.delivery_id, self._ways[0].name), []).append(one)
+        self._note_absence(results)
         if not any(map(slowdown.is_too_fast, results)):
             return
         mail_domains = {copy.delivery_id: copy.recipient.rpartition("@")[2].lower() for copy in copies}
         for way, outcomes in by_way.items():
-            for subject, hold in slowdown.holds(outcomes=outcomes, domains=mail_domains, way=way).items():
-                self._shared.slow_down(subject=subject, base=self._base(subject), hold=hold)
+            complaints = slowdown.complaints(outcomes=outcomes, domains=mail_domains, way=way)
+            for subject, complaint in complaints.items():
+                reached = self._base(subject, complaint.part)
+                self._shared.slow_down(subject=subject, base=reached, hold=complaint.hold, share=complaint.share)
+        self._fresh_until = 0.0
+
+    def _note_absence(self, results: Sequence[Outcome]) -> None:
+        """Whether the one server that there is could be reached; of several, who hands over has noted it."""
+        is_alone, name = len(self._ways) == 1, self._ways[0].name
+        if base.nobody_answered(results):
+            # That was a try; the next one is due later.
+            self._shared.once(name=PROBE, seconds=PROBE_SECONDS)
+            if is_alone:
+                self._shared.rest(subject=name, seconds=relays.REST_SECONDS)
+        elif self._is_away and is_alone:
+            self._shared.reached(subject=name)
+        elif not self._is_away:
+            return
         self._fresh_until = 0.0
 
     def _ask(self, wanted: int) -> limits.Permit:
         if not windows.is_open(issue=self._issue, now=timezone.now()):
             raise NoPermit
         self._refresh()
+        if self._is_away:
+            if not self._shared.once(name=PROBE, seconds=PROBE_SECONDS):
+                raise NobodyThere
+            wanted = 1
         wanted = self._allowed(wanted)
         if self._is_free and not self._slowed:
             return limits.Permit(wanted, way=self._order()[0].name)
@@ -135,7 +169,9 @@ class Gate:
         self._slowed = self._shared.slowed()
         ways = self._ways
         self._is_free = not self._rules and not any(way.rules for way in ways)
-        self._resting = self._shared.resting(subjects=[way.name for way in ways]) if len(ways) > 1 else set()
+        names = [way.name for way in ways]
+        self._resting = self._shared.resting(subjects=names) if len(ways) > 1 else set()
+        self._is_away = len(self._shared.away(subjects=names)) == len(names)
 
     def _order(self) -> list[relays.Relay]:
         """The ways in the order in which to try them: by chance and weight, those that rest last."""
@@ -145,11 +181,11 @@ class Gate:
         chance = {way.name: random.random() ** (1 / way.weight) for way in ways}  # noqa: S311  # spreads load
         return sorted(ways, key=lambda way: (way.name in self._resting, -chance[way.name]))
 
-    def _base(self, subject: str) -> float:
-        """Copies per second from which a slow-down starts: the limit, or what all lanes seem to reach."""
+    def _base(self, subject: str, part: float) -> float:
+        """Copies per second from which a slow-down starts: the limit, or more than its part of what all lanes reach."""
         known = domains.rules_for(subject.removeprefix("domain:")) if subject.startswith("domain:") else self._rules
-        measured = self._accepted * int(settings.SENDING["LANES"]) / max(1.0, time.monotonic() - self._began_at)
-        return min([rule.limit / rule.seconds for rule in known] + [max(1.0, measured)])
+        reached = self._accepted * int(settings.SENDING["LANES"]) / max(0.01, time.monotonic() - self._began_at)
+        return min([rule.limit / rule.seconds for rule in known] + [max(1.0, HEADROOM * part * reached)])
 
 
 def overall() -> list[limits.Rule]:

@@ -27,8 +27,11 @@ from digests.sending.pacing import scripts
 
 log = logging.getLogger(__name__)
 
-# A server that does not answer is asked again after so long.
+# A Redis that does not answer is asked again after so long.
 REST_SECONDS: Final = 5.0
+# How long a mail server that could not be reached counts as away, unless it answers before: longer than the
+# minute after which the pump runs again, so that this is known as long as there is anything to send.
+AWAY_SECONDS: Final = 120.0
 LONGEST_LINE_SECONDS: Final = 3_600
 
 
@@ -104,10 +107,15 @@ class Limits:
         answer = self.run(scripts.QUEUE, [f"{self._prefix}line:{subject}"], values)
         return 1.0 if answer is None else answer / 1000
 
-    def slow_down(self, *, subject: str, base: float, hold: float) -> None:
-        """Halve the subject's rate, from `base` per second if it had none; nothing at all for `hold` seconds."""
-        self._alone.slow_down(subject=subject, base=base, hold=hold)
-        self.run(scripts.SLOW, [self.slow_key(subject), self._prefix + "slowed"], [subject, base, int(hold * 1000)])
+    def slow_down(self, *, subject: str, base: float, hold: float, share: float = 1.0) -> None:
+        """Lower the subject's rate by `share`, by half at most; from `base` per second if it had none.
+
+        Nothing at all leaves for `hold` seconds. Then the rate grows evenly, and the slow-down is over when it
+        is at `base`: RECOVERY_SECONDS at most after the last complaint.
+        """
+        self._alone.slow_down(subject=subject, base=base, hold=hold, share=share)
+        keys = [self.slow_key(subject), self._prefix + "slowed"]
+        self.run(scripts.SLOW, keys, [subject, base, int(hold * 1000), share])
 
     def slowed(self) -> set[str]:
         """The subjects that may be slowed down now."""
@@ -142,26 +150,44 @@ class Limits:
             self.run(scripts.ALLOW, [f"{self._prefix}{name}"], [0, -count, ""])
 
     def rest(self, *, subject: str, seconds: float) -> None:
-        """Nobody tries the subject for so long."""
-        self._alone.resting[subject] = time.monotonic() + seconds
-        client = self._client()
-        try:
-            if client is not None:
-                client.set(f"{self._prefix}rest:{subject}", 1, px=int(seconds * 1000))
-        except redis.RedisError:
-            self._note_absence()
+        """Nobody tries the subject for `seconds`, if there is another; it is away until it is `reached`."""
+        self._mark(f"rest:{subject}", seconds)
+        self._mark(f"away:{subject}", max(seconds, AWAY_SECONDS))
+
+    def reached(self, *, subject: str) -> None:
+        """The subject answers."""
+        names = [f"rest:{subject}", f"away:{subject}"]
+        for name in names:
+            self._alone.marks.pop(name, None)
+        self._look(lambda client: client.delete(*(self._prefix + name for name in names)))
 
     def resting(self, *, subjects: Sequence[str]) -> set[str]:
         """Those of the subjects that rest now."""
-        now = time.monotonic()
-        known = {one for one in subjects if self._alone.resting.get(one, 0) > now}
-        client = self._client()
-        try:
-            found = client.mget([f"{self._prefix}rest:{one}" for one in subjects]) if client is not None else []
-        except redis.RedisError:
-            self._note_absence()
-            return known
-        return known | {one for one, mark in zip(subjects, found, strict=False) if mark}
+        return self._marked("rest", subjects)
+
+    def away(self, *, subjects: Sequence[str]) -> set[str]:
+        """Those of the subjects that could not be reached, and were not since."""
+        return self._marked("away", subjects)
+
+    def once(self, *, name: str, seconds: float) -> bool:
+        """True for the first caller of all processes in `seconds`; without Redis, for the first of this process."""
+        is_first: Any = self._look(
+            lambda client: client.set(self._prefix + name, 1, nx=True, px=int(seconds * 1000)) or 0
+        )
+        if is_first is None and (is_first := self._alone.marks.get(name, 0.0) <= time.monotonic()):
+            self._alone.marks[name] = time.monotonic() + seconds
+        return bool(is_first)
+
+    def _mark(self, name: str, seconds: float) -> None:
+        self._alone.marks[name] = time.monotonic() + seconds
+        self._look(lambda client: client.set(self._prefix + name, 1, px=int(seconds * 1000)))
+
+    def _marked(self, kind: str, subjects: Sequence[str]) -> set[str]:
+        marks: Any = self._look(lambda client: client.mget([f"{self._prefix}{kind}:{one}" for one in subjects]))
+        if marks is None:
+            now = time.monotonic()
+            return {one for one in subjects if self._alone.marks.get(f"{kind}:{one}", 0) > now}
+        return {one for one, mark in zip(subjects, marks, strict=True) if mark}
 
     def brakes(self) -> list[Brake] | None:
         """The slow-downs in force, to look at; None when Redis is away."""
@@ -188,7 +214,7 @@ class Limits:
         return None if found is None else int(found)
 
     def _look(self, ask: Callable[[redis.Redis], Any]) -> Any:
-        """What Redis answers to a question that changes nothing, or None when it is away."""
+        """What Redis answers, or None when it is away."""
         client = self._client()
         try:
             return None if client is None else ask(client)
@@ -237,9 +263,10 @@ class Alone:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._next: dict[str, float] = {}
-        # subject -> (copies per second, when that was noted, held until)
-        self.slowed: dict[str, tuple[float, float, float]] = {}
-        self.resting: dict[str, float] = {}
+        # subject -> (copies per second, when that was noted, held until, the rate at which it is over)
+        self.slowed: dict[str, tuple[float, float, float, float]] = {}
+        # What is marked, until when.
+        self.marks: dict[str, float] = {}
 
     def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, share: int) -> Permit:
         """As `Limits.ask`, of the share."""
@@ -259,23 +286,24 @@ class Alone:
             self._next[key] = now + granted * spacing
         return Permit(granted)
 
-    def slow_down(self, *, subject: str, base: float, hold: float) -> None:
+    def slow_down(self, *, subject: str, base: float, hold: float, share: float = 1.0) -> None:
         """As `Limits.slow_down`."""
-        now = self._clock()
-        rate, since, held = self.slowed.get(subject, (max(1.0, base), float("-inf"), now))
-        if now - since >= 5:
-            rate, since = max(0.5, rate / 2), now
-        self.slowed[subject] = (rate, since, max(held, now + hold))
+        now, top = self._clock(), max(1.0, base)
+        rate, since, held, top = self.slowed.get(subject, (top, float("-inf"), now, top))
+        if now - since >= 1:
+            rate = max(0.5, _grown(rate, since, held, top, now) * max(0.5, 1 - share))
+            since, top = now, max(1.0, min(top, 2 * rate)) if share > 0.5 else top
+        self.slowed[subject] = (rate, since, max(held, now + hold), top)
 
     def _brake(self, subject: str, share: int, now: float) -> tuple[str, float, float] | None:
         if subject not in self.slowed:
             return None
-        rate, since, held = self.slowed[subject]
-        # Without the others' news it is over after ten quiet minutes.
-        if now - max(since, held) > 600:
+        rate, since, held, top = self.slowed[subject]
+        current = _grown(rate, since, held, top, now)
+        if current >= top and now >= held:
             del self.slowed[subject]
             return None
-        return f"slow:{subject}", share / rate, held
+        return f"slow:{subject}", share / current, held
 
 
 _BRAKE: Final = ("rate", "since", "until", "ceiling")
@@ -284,8 +312,13 @@ _BRAKE: Final = ("rate", "since", "until", "ceiling")
 def _brake(subject: str, values: list[bytes], now: float) -> Brake | None:
     """As `slowed` in scripts reckons it; None when it is over."""
     rate, since, held, ceiling = map(float, values)
-    current = min(rate * 2 ** min(max(0.0, now - max(since, held)) / 60_000, 60), ceiling)
+    current = _grown(rate, since / 1000, held / 1000, ceiling, now / 1000)
     return None if current >= ceiling and now >= held else Brake(subject, current, max(0.0, held - now) / 1000)
+
+
+def _grown(rate: float, since: float, held: float, ceiling: float, now: float) -> float:
+    """The rate that was noted at `since`, at `now` (seconds)."""
+    return min(ceiling, rate + ceiling * max(0.0, now - max(since, held)) / scripts.RECOVERY_SECONDS)
 
 
 @functools.lru_cache(maxsize=8)

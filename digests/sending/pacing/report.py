@@ -12,13 +12,13 @@ from digests.sending.transports import relays
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The state of everything shared: limits whose window is full, slow-downs, servers that rest."""
+    """The state of everything shared: limits whose window is full, slow-downs, servers that cannot be reached."""
 
     is_known: bool
     full: tuple[limits.Rule, ...]
     brakes: tuple[limits.Brake, ...]
     ways: tuple[str, ...]
-    resting: frozenset[str]
+    away: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def pace() -> Pace:
         full=tuple(rule for rule, room in rooms.items() if room == 0),
         brakes=tuple(brakes or ()),
         ways=tuple(way.name for way in ways),
-        resting=frozenset(shared.resting(subjects=[way.name for way in ways])),
+        away=frozenset(shared.away(subjects=[way.name for way in ways])),
     )
 
 

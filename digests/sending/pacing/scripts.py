@@ -9,6 +9,11 @@ from typing import Final
 SLICES: Final = 50
 LOOK_BACK: Final = 52
 
+# A slow-down is over after this long without a complaint.
+RECOVERY_SECONDS: Final = 10
+# Lanes that hear the same answer within this time are one complaint.
+_ONE_COMPLAINT_MS: Final = 1_000
+
 _CLOCK: Final = """
 local now = tonumber(ARGV[1])
 if not now then
@@ -17,9 +22,13 @@ if not now then
 end
 """
 
-# What a slowed subject may do now: its rate doubles with every quiet minute until it is at the
+# What a slowed subject may do now: its rate grows by the same amount each second until it is at the
 # ceiling, and nothing leaves before `until`.
-_SLOWED: Final = """
+_SLOWED: Final = (
+    f"""
+local RECOVERY_MS = {RECOVERY_SECONDS * 1000}
+"""
+    """
 local function slowed(key)
   local is = redis.call('HMGET', key, 'rate', 'since', 'until', 'ceiling', 'tat')
   if not is[1] then return nil end
@@ -31,7 +40,7 @@ local function slowed(key)
     is[5] = now
     redis.call('HSET', key, 'since', since, 'until', held, 'tat', now)
   end
-  local rate = tonumber(is[1]) * 2 ^ (math.max(0, now - math.max(since, held)) / 60000)
+  local rate = tonumber(is[1]) + ceiling * math.max(0, now - math.max(since, held)) / RECOVERY_MS
   if rate >= ceiling and now >= held then
     redis.call('DEL', key)
     return nil
@@ -39,6 +48,7 @@ local function slowed(key)
   return {rate = rate, held = held, ceiling = ceiling, since = since, tat = tonumber(is[5] or 0)}
 end
 """
+)
 
 # KEYS: who asks; one hash per rule; one hash per subject that may be slowed down.
 # ARGV: now, asker, how many are wanted, 1 if any number is welcome, how many rules, then for
@@ -171,25 +181,29 @@ for place, key in ipairs(KEYS) do
 end
 """
 
-# KEYS: the subject's hash; the list of slowed subjects. ARGV: now, subject, rate to fall from per
-# second, ms in which nothing may leave. Several lanes that hear the same answer slow it down once.
+# KEYS: the subject's hash; the list of slowed subjects. ARGV: now, subject, ceiling per second if it
+# was not slowed, ms in which nothing may leave, the share of its copies that were refused.
+# The rate falls by that share, by half at most, once for all lanes that hear the same answer. Where
+# most were refused, the ceiling was too high as well.
 SLOW: Final = (
     _CLOCK
     + _SLOWED
+    + f"""
+local ONE_COMPLAINT_MS = {_ONE_COMPLAINT_MS}
+"""
     + """
-local base, hold = math.max(1, tonumber(ARGV[3])), tonumber(ARGV[4])
+local hold, share = tonumber(ARGV[4]), tonumber(ARGV[5])
 local is = slowed(KEYS[1])
-local rate, since, ceiling = base / 2, now, base
-local held = now + hold
-if is then
-  ceiling, held = is.ceiling, math.max(is.held, held)
-  if now - is.since < 5000 then
-    rate, since = tonumber(redis.call('HGET', KEYS[1], 'rate')), is.since
-  else
-    rate = is.rate / 2
-  end
+local ceiling = is and is.ceiling or math.max(1, tonumber(ARGV[3]))
+local rate, since, held = is and is.rate or ceiling, now, now + hold
+if is then held = math.max(is.held, held) end
+if is and now - is.since < ONE_COMPLAINT_MS then
+  rate, since = tonumber(redis.call('HGET', KEYS[1], 'rate')), is.since
+else
+  rate = math.max(0.5, rate * math.max(0.5, 1 - share))
+  if share > 0.5 then ceiling = math.max(1, math.min(ceiling, 2 * rate)) end
 end
-redis.call('HSET', KEYS[1], 'rate', math.max(0.5, rate), 'since', since, 'until', held, 'ceiling', ceiling,
+redis.call('HSET', KEYS[1], 'rate', rate, 'since', since, 'until', held, 'ceiling', ceiling,
            'tat', is and is.tat or now)
 local ends = held + 3600000
 redis.call('PEXPIRE', KEYS[1], math.ceil(ends - now))

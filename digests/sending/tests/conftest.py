@@ -150,6 +150,9 @@ def transport(monkeypatch: pytest.MonkeyPatch) -> ToldTransport:
     return told
 
 
+UNANSWERED = {Phase.CONNECT, Phase.SESSION}
+
+
 def refuse(state: str, phase: Phase, *, about_us: bool = False, retry_after: int | None = None) -> Verdict:
     """A verdict that gives every copy the same outcome."""
 
@@ -159,6 +162,8 @@ def refuse(state: str, phase: Phase, *, about_us: bool = False, retry_after: int
             state=state,  # type: ignore[arg-type]  # one of the four, as the caller wrote it
             phase=phase,
             reason="told by the test",
+            # As a server defers a reader, unless it says when to come back.
+            code="450 4.2.0" if state == "deferred" and retry_after is None and phase not in UNANSWERED else "",
             about_us=about_us,
             retry_after=retry_after,
         )

@@ -329,6 +329,7 @@ def test_a_lane_that_was_cut_short_is_queued_anew(
     queued: list[tuple[int, int]] = []
     monkeypatch.setattr(tasks, "hint_lane", lambda *lane: queued.append(lane))
     monkeypatch.setattr(lanes, "run", lambda **_lane: ending)
+    monkeypatch.setattr(lanes, "look_again_in", lambda **_lane: None)
     monkeypatch.setattr(draining, "asked", lambda: worker_stops)
     tasks.run_lane(7, 1)
     cut_short = worker_stops or ending in {lanes.Ending.TIME, lanes.Ending.UNHELD, lanes.Ending.ASLEEP}

@@ -333,7 +333,9 @@ class Engine(RuleBasedStateMachine):
         taken, state, about_us = said
         self.taken[copy.recipient] += taken
         phase = Phase.FINAL if state in LETTERS_STATES else Phase.RCPT
-        return Outcome(copy.delivery_id, state, phase, reason="told", about_us=about_us)  # type: ignore[arg-type]  # one of the four
+        # Without a code it would come back within seconds, for which the lane waits.
+        code = "450 4.2.0" if state == "deferred" else ""
+        return Outcome(copy.delivery_id, state, phase, "told", code, about_us=about_us)  # type: ignore[arg-type]  # one of the four
 
     def check_promise(self, copies: list[Copy]) -> None:
         """At the moment of the intent: the issue is being sent, and nobody of these has left."""

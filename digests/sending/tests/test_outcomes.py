@@ -34,7 +34,7 @@ def attempting(issue: Issue) -> claims.Batch:
 def settle(issue: Issue, state: State, *, about_us: bool = False, tripped: bool = False) -> None:
     batch = attempting(issue)
     results = [
-        Outcome(delivery_id=one, state=state, phase=Phase.RCPT, reason="why", remote_id="r1", about_us=about_us)
+        Outcome(one, state, Phase.RCPT, "why", "450 4.2.0" if state == "deferred" else "", "r1", about_us=about_us)
         for one in batch.ids
     ]
     assert outcomes.settle(batches=[batch], outcomes=results, tripped=tripped) == len(batch.ids)
@@ -90,7 +90,7 @@ def test_each_attempt_that_is_put_off_waits_for_longer_and_none_is_the_last(
     issue = sending(1)
     batch = attempting(issue)
     issue.deliveries.update(attempts=attempts)
-    again = Outcome(delivery_id=batch.ids[0], state="deferred", phase=Phase.RCPT)
+    again = Outcome(delivery_id=batch.ids[0], state="deferred", phase=Phase.RCPT, code="450 4.2.0")
     outcomes.settle(batches=[batch], outcomes=[again], tripped=False)
     copy = issue.deliveries.get()
     assert (copy.state, copy.attempts) == ("deferred", attempts)

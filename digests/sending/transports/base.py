@@ -73,6 +73,18 @@ class Outcome(NamedTuple):
         """True when the copy never left because no session with the server came about."""
         return self.state == "deferred" and self.phase in {Phase.CONNECT, Phase.SESSION}
 
+    @property
+    def found_nobody(self) -> bool:
+        """True when the copy never left because the server is away, or too busy to begin: it says nothing of us."""
+        return self.unreachable and not self.about_us and not self.code.startswith("5")
+
+
+def nobody_answered(outcomes: Sequence[Outcome]) -> bool:
+    """True when no session came about for some of the copies, and no copy was answered at all."""
+    return any(one.found_nobody for one in outcomes) and all(
+        one.found_nobody or (one.state in {"deferred", "uncertain"} and not one.code) for one in outcomes
+    )
+
 
 ASLEEP: Final = "The process slept for longer than it may hold a copy."
 

@@ -93,6 +93,7 @@ class RelayTransport:
         waiting = {copy.delivery_id: copy for copy in copies}
         failed: dict[int, Outcome] = {}
         order = self._order(self._preferred_by(copies))
+        away = self._shared.away(subjects=order)
         # Whose permit it is takes what the others have no permit for.
         own = self._preferred_by(copies) or order[0]
         for place, name in enumerate(order):
@@ -105,10 +106,13 @@ class RelayTransport:
                 if outcome.unreachable:
                     has_failed = True
                     failed[outcome.delivery_id] = outcome
-                else:
-                    for known in (waiting, failed, self._preferred):
-                        known.pop(outcome.delivery_id, None)
-                    yield outcome
+                    continue
+                for known in (waiting, failed, self._preferred):
+                    known.pop(outcome.delivery_id, None)
+                if name in away:
+                    away.discard(name)
+                    self._shared.reached(subject=name)
+                yield outcome
             if not waiting:
                 return
             if has_failed:

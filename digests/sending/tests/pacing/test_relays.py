@@ -194,7 +194,7 @@ def test_a_relay_that_says_421_is_slowed_and_the_other_is_not(
     # The one that is named first is not blamed for the other.
     use(settings, smtp(free.port), smtp(busy.port))
     # So many batches that chance cannot pass the busy one by.
-    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": 5}
+    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": 5, "LANE_SECONDS": 2}
     issue = sending(200)
     lanes.run(issue_id=issue.pk, lane=0)
     slowed = limits.shared().slowed()
