@@ -16,12 +16,13 @@ _QUIT_SECONDS = 2.0
 
 
 class Porter:
-    """Up to `count` threads that open and close sessions. `fileno` becomes readable when one was opened or failed."""
+    """Opens and closes up to `count` sessions at a time. `fileno` becomes readable when one was opened or failed."""
 
     def __init__(self, server: Server, count: int) -> None:
         self.opening = 0
         self._server = server
-        self._threads = futures.ThreadPoolExecutor(max_workers=count, thread_name_prefix="smtp")
+        # Sessions that end together would otherwise have their successors wait for the answers to QUIT.
+        self._threads = futures.ThreadPoolExecutor(max_workers=2 * count, thread_name_prefix="smtp")
         self._arrived: queue.SimpleQueue[Session | SessionFailed] = queue.SimpleQueue()
         self._bell, self._ringer = socket.socketpair()
         self._bell.setblocking(False)
