@@ -59,6 +59,11 @@ def icon(_request: HttpRequest) -> str:
     return static("img/icon.svg")
 
 
+def stylesheet(_request: HttpRequest) -> str:
+    """What the admin's look needs besides its own."""
+    return static("css/admin.css")
+
+
 def accent(_request: HttpRequest) -> dict[str, str]:
     """The scale of the publication's accent; its middle carries white text."""
     middle = colours.readable(Publication.objects.current().accent_colour, on=colours.WHITE)

@@ -300,6 +300,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Newsroom",
     "SITE_SYMBOL": "newspaper",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "newsroom.desk.icon"}],
+    "STYLES": ["newsroom.desk.stylesheet"],
     "BORDER_RADIUS": "4px",
     "COLORS": {"primary": "newsroom.desk.accent"},
     "SIDEBAR": {"show_search": True, "navigation": "newsroom.desk.shelves"},

@@ -264,7 +264,9 @@ class IssueAdmin(ModelAdmin):
 
     @display(description="Not mailed")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def left_out(self, issue: Issue) -> str:
-        """Confirmed readers who do not get it, and why."""
+        """Confirmed readers who do not get it, and why. Counted until its copies are planned: then nothing changes it."""
+        if issue.planned_at:
+            return ""
         sentence = str(unmailed.among(issue.subscriptions(), now=database_clock.now()))
         return sentence or "Nobody is left out: every confirmed reader gets it."
 
