@@ -264,7 +264,7 @@ class IssueAdmin(ModelAdmin):
 
     @display(description="Not mailed")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def left_out(self, issue: Issue) -> str:
-        """Confirmed readers who do not get it, and why. Counted until its copies are planned: then nothing changes it."""
+        """Confirmed readers who do not get it, and why; counted until its copies are planned, which settles it."""
         if issue.planned_at:
             return ""
         sentence = str(unmailed.among(issue.subscriptions(), now=database_clock.now()))
