@@ -1,21 +1,19 @@
-"""When a digest is due: periods, their keys and their instants, computed in a newsletter's own time zone.
+"""What the clock owes: the digests that are due by now, those that went by unseen, and how late one may be.
 
-The clock of the machine ticks in UTC once a minute. What a tick means is computed here, so a late tick,
-a second beat or a change to summer time moves nothing: each period has one instant and one key.
-A local hour that does not exist that day means the first instant after the gap; an hour that comes
-twice means the first of the two.
+The clock ticks in UTC once a minute. What a tick means is computed by `subscribers.schedules` from rows, so a late
+tick, a second beat or a change to summer time moves nothing.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfoNotFoundError
 
-from digests.models import Issue
-from subscribers.models import Cadence, CadenceOffer, Newsletter
+from subscribers import schedules
+from subscribers.models import Cadence, CadenceOffer
+from subscribers.schedules import Period
 
 log = logging.getLogger(__name__)
 
@@ -25,65 +23,41 @@ MAX_STALENESS = {
     Cadence.DAILY: timedelta(hours=24),
     Cadence.WEEKLY: timedelta(days=3),
 }
-WEEK = timedelta(weeks=1)
-DAY = timedelta(days=1)
-
-
-class NoSuchOffer(Exception):
-    """The newsletter does not offer digests at this cadence; the message says what it offers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """One run of the clock: its key (`2026-10-25`, `2026-W53`) and the instant (UTC) at which it is due."""
+class Owed:
+    """What has to be done about an offer: the run to compose, and those to record, oldest first."""
 
-    key: str
-    runs_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A digest that has to be composed: its window ends at the instant of its run."""
-
-    newsletter: Newsletter
-    cadence: str
-    period_key: str
-    window_end: datetime
+    run: Period | None
+    # No clock ran at their hour.
+    missed: tuple[Period, ...] = ()
+    # Their hour had passed when the schedule was changed.
+    overtaken: tuple[Period, ...] = ()
 
 
-def due(*, now: datetime) -> list[Due]:
-    """The digests whose hour has come and that have no issue yet, at most one per newsletter and cadence.
+def due(*, now: datetime) -> list[CadenceOffer]:
+    """The offers with a run that has to be composed or recorded.
 
-    Only the latest period counts: after an outage of a week a daily newsletter catches up one run,
-    whose window holds the stories of all. A run before the offer was active is never due.
+    Only the latest run is composed: after an outage of a week a daily newsletter catches up one, whose window
+    holds the stories of all. A run before the offer was active, or before its schedule was changed to what it
+    is now, is never due.
     """
-    found = []
-    for offer in (
-        CadenceOffer.objects.filter(is_active=True).exclude(cadence=Cadence.INSTANT).select_related("newsletter")
-    ):
-        try:
-            current = period(offer=offer, at=now)
-        except ZoneInfoNotFoundError:
-            # A zone that went away with an update of the machine must not stop the other newsletters.
-            log.exception("newsletter %s has a time zone that this machine does not know", offer.newsletter_id)
-            continue
-        if current.runs_at > offer.active_since:
-            found.append(Due(offer.newsletter, offer.cadence, current.key, current.runs_at))
-    return [run for run in found if not _is_composed(run)]
+    schedules.note_changes(now=now)
+    offers = CadenceOffer.objects.filter(is_active=True).exclude(cadence=Cadence.INSTANT)
+    return [offer for offer in offers.select_related("newsletter") if _is_due(offer, now)]
 
 
-def period(*, offer: CadenceOffer, at: datetime) -> Period:
-    """The latest period of the offer whose instant is not after `at`."""
-    return next(run for run in _backwards(offer, at) if run.runs_at <= at)
-
-
-def instant(*, day: date, hour: time, zone: ZoneInfo) -> datetime:
-    """The UTC instant of a local hour: after the gap when it does not exist, the first when it comes twice."""
-    local = datetime.combine(day, hour.replace(tzinfo=None, fold=0), tzinfo=zone)
-    found = local.astimezone(UTC)
-    if found.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
-        return found
-    return _end_of_gap(earlier=local.replace(fold=1).astimezone(UTC), later=found, zone=zone)
+def owed(*, offer: CadenceOffer, now: datetime) -> Owed:
+    """What the clock owes of the offer. On failure: ZoneInfoNotFoundError."""
+    pending = schedules.pending(offer=offer, now=now)
+    overtaken = schedules.overtaken(offer=offer)
+    change = offer.runs_after or now
+    # A run long before a change did not fall victim to it.
+    recent = [each for each in overtaken if each.runs_at > change - schedules.length(cadence=offer.cadence)]
+    # Nothing is recorded of the time before the offer was first looked at.
+    known = [each for each in pending[:-1] if offer.recorded_until and each.runs_at > offer.recorded_until]
+    return Owed(pending[-1] if pending else None, (*overtaken[: len(overtaken) - len(recent)], *known), tuple(recent))
 
 
 def is_stale(*, cadence: str, runs_at: datetime, now: datetime) -> bool:
@@ -96,42 +70,10 @@ def max_staleness(*, cadence: str) -> timedelta:
     return MAX_STALENESS[Cadence(cadence)]
 
 
-def _backwards(offer: CadenceOffer, at: datetime) -> Iterator[Period]:
-    """Periods of the offer from some that lie after `at` into the past, newest first."""
-    if offer.cadence == Cadence.INSTANT or offer.send_at is None:
-        raise NoSuchOffer(f"{offer.newsletter} has no hour for {offer.get_cadence_display().lower()}.")
-    zone = ZoneInfo(offer.newsletter.time_zone)
-    step = WEEK if offer.cadence == Cadence.WEEKLY else DAY
-    # Two steps ahead and more than enough behind: zones have skipped whole days.
-    day = at.astimezone(zone).date() + 2 * step
-    for _ in range(8):
-        run_day, key = _named(offer, day)
-        yield Period(key=key, runs_at=instant(day=run_day, hour=offer.send_at, zone=zone))
-        day -= step
-
-
-def _named(offer: CadenceOffer, day: date) -> tuple[date, str]:
-    """The day of the run in the period that holds `day`, and the key of that period."""
-    if offer.cadence != Cadence.WEEKLY:
-        return day, day.isoformat()
-    year, week, _ = day.isocalendar()
-    return date.fromisocalendar(year, week, (offer.weekday or 0) + 1), f"{year}-W{week:02}"
-
-
-def _end_of_gap(*, earlier: datetime, later: datetime, zone: ZoneInfo) -> datetime:
-    """The first instant with the new offset, which lies in (earlier, later]; to the second."""
-    new = later.astimezone(zone).utcoffset()
-    low, high = int(earlier.timestamp()), int(later.timestamp())
-    while high - low > 1:
-        middle = (low + high) // 2
-        if datetime.fromtimestamp(middle, zone).utcoffset() == new:
-            high = middle
-        else:
-            low = middle
-    return datetime.fromtimestamp(high, UTC)
-
-
-def _is_composed(run: Due) -> bool:
-    return Issue.objects.filter(
-        newsletter=run.newsletter, kind=Issue.Kind.DIGEST, cadence=run.cadence, period_key=run.period_key
-    ).exists()
+def _is_due(offer: CadenceOffer, now: datetime) -> bool:
+    try:
+        return owed(offer=offer, now=now) != Owed(None)
+    except ZoneInfoNotFoundError:
+        # A zone that went away with an update of the machine must not stop the other newsletters.
+        log.exception("newsletter %s has a time zone that this machine does not know", offer.newsletter_id)
+        return False

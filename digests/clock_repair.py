@@ -67,6 +67,7 @@ def _repair(now: datetime) -> Iterator[Finding]:
         CadenceOffer.objects.all(), "active_since", now, "{count} cadences are offered only from a time to come.",
         "They are offered from now on.",
     )  # fmt: skip
+    yield from _runs(now)
     yield from _times(
         Subscription.objects.all(), "confirmed_at", now, "{count} subscriptions were confirmed at a time to come.",
         "They count as confirmed now, so bounces and complaints about them are heard again.",
@@ -138,6 +139,17 @@ def _to_draft(issue: Issue) -> None:
         snapshot.delete()
     issue.state, issue.state_reason, issue.approves_itself = State.DRAFT, LOOK_AGAIN, False
     issue.approved_by = issue.approved_at = issue.scheduled_for = None
+
+
+def _runs(now: datetime) -> Iterator[Finding]:
+    """The clock's record of its last runs, which keeps the next ones at a distance."""
+    ahead = CadenceOffer.objects.filter(Q(last_run_at__gt=now) | Q(runs_after__gt=now))
+    count = ahead.update(last_run_at=None, runs_after=now)
+    if count:
+        yield Finding(
+            f"{count} cadences ran last at a time to come: they would have no digest until then.",
+            "Their next digest comes at the next hour of their schedule.",
+        )
 
 
 def _facts(now: datetime) -> Iterator[Finding]:

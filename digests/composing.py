@@ -13,22 +13,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
 
 from articles import publishing
-from articles.models import Article, ArticleQuerySet
-from digests import approval, calendar, freezing
+from articles.models import Article
+from digests import approval, calendar, freezing, lines, runs
 from digests.models import Issue, IssueItem
 from publication import database_clock
+from subscribers import schedules
 from subscribers.models import Cadence, CadenceOffer, Newsletter
+from subscribers.schedules import Period
 
 log = logging.getLogger(__name__)
 
-# How old a story may be that a digest makes up for.
-OWED_FOR = timedelta(days=14)
 ROWS_AT_ONCE = 2_000
 EMPTY = "No story was published in this window."
 STALE = "Skipped: the clock came back too late for this run. Its stories go into the next digest."
@@ -62,12 +61,9 @@ def compose_due(*, now: datetime, approve: bool = True) -> list[Issue]:
     """
     now = database_clock.not_ahead(moment=now)
     composed = []
-    for run in calendar.due(now=now):
-        with _others_go_on(run.newsletter):
-            stale = calendar.is_stale(cadence=run.cadence, runs_at=run.window_end, now=now)
-            composed.append(
-                _gather(run.newsletter, run.cadence, key=run.period_key, end=run.window_end, now=now, stale=stale)
-            )
+    for offer in calendar.due(now=now):
+        with _others_go_on(offer.newsletter):
+            composed += _gather_owed(offer, now)
     composed += _gather_instant(now)
     if approve:
         approve_waiting(now=now)
@@ -95,8 +91,8 @@ def compose(*, newsletter: Newsletter, cadence: str, period_key: str, window_end
     """
     now = database_clock.not_ahead(moment=now)
     stale = calendar.is_stale(cadence=cadence, runs_at=window_end, now=now)
-    issue = _gather(newsletter, cadence, key=period_key, end=window_end, now=now, stale=stale)
-    return _approved(issue, now)
+    run = Period(key=period_key, runs_at=window_end)
+    return _approved(_gather(newsletter, cadence, run=run, end=window_end, now=now, stale=stale), now)
 
 
 def compose_new(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:
@@ -130,12 +126,12 @@ def compose_as_of(*, newsletter: Newsletter, cadence: str, at: datetime, now: da
     off as empty before it is over would keep the clock from composing it.
     """
     now = database_clock.not_ahead(moment=now)
-    run = calendar.period(offer=_digest_offer(newsletter, cadence), at=at)
+    run = schedules.period(offer=_digest_offer(newsletter, cadence), at=at)
 
     def refuse(_issue: Issue) -> ComposingError:
         return NothingYet("No story was published for that time yet. Compose it when there is one.")
 
-    issue = _gather(newsletter, cadence, key=run.key, end=min(at, now), now=now, refuse=refuse if at > now else None)
+    issue = _gather(newsletter, cadence, run=run, end=min(at, now), now=now, refuse=refuse if at > now else None)
     return _approved(issue, now)
 
 
@@ -164,13 +160,6 @@ def compose_instant(*, now: datetime) -> list[Issue]:
     return _refreshed(composed)
 
 
-def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime) -> ArticleQuerySet:
-    """Public stories of the newsletter's sections, first published in (start, end], oldest first."""
-    stories = Article.objects.all().released_between(start, end)
-    sections = list(newsletter.sections.values_list("pk", flat=True))
-    return stories.filter(section__in=sections) if sections else stories
-
-
 def check_story(*, issue: Issue, article: Article) -> None:
     """Return when the story may stand in the draft. On failure: Mismatch.
 
@@ -178,7 +167,7 @@ def check_story(*, issue: Issue, article: Article) -> None:
     """
     if article.state != Article.State.PUBLISHED:
         raise Mismatch(f"“{article}” is not public. Publish it first, or leave it out.")
-    if IssueItem.objects.filter(article=article, included=True, issue__in=_line(issue)).exists():
+    if IssueItem.objects.filter(article=article, included=True, issue__in=lines.others(issue=issue)).exists():
         raise Mismatch(f"“{article}” stands in another issue for the same readers already. Leave it out of one.")
 
 
@@ -192,35 +181,69 @@ def _by_hand(
 ) -> Issue:
     now = database_clock.not_ahead(moment=now)
     key = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return _gather(newsletter, cadence, key=key, end=now, now=now, by_hand=True, refuse=refuse)
+    return _gather(newsletter, cadence, run=Period(key=key, runs_at=now), end=now, now=now, by_hand=True, refuse=refuse)
 
 
 def _gather(
     newsletter: Newsletter,
     cadence: str,
     *,
-    key: str,
+    run: Period,
     end: datetime,
     now: datetime,
     stale: bool = False,
     by_hand: bool = False,
     refuse: Callable[[Issue], ComposingError] | None = None,
 ) -> Issue:
-    """The digest with this key, with its stories if it is made here; `refuse` has the error for one without any."""
+    """The digest with the key of this run, with its stories if it is made here.
+
+    `refuse` has the error for one without any.
+    """
     offer = _digest_offer(newsletter, cadence)
     end = publishing.close_window(end=end)
     with transaction.atomic():
-        # Digests of one line are composed one after the other: each has to see what the others have.
-        CadenceOffer.objects.select_for_update(no_key=True).get(pk=offer.pk)
-        issue, created = _insert(
-            newsletter=newsletter, kind=Issue.Kind.DIGEST, cadence=cadence, period_key=key, window_end=end, now=now
-        )
-        if created:
-            _fill(issue, offer=offer, now=now, stale=stale, by_hand=by_hand)
-            if refuse is not None and issue.state == Issue.State.CANCELLED:
-                raise refuse(issue)
-            _let_approve(issue, by_hand=by_hand)
+        issue, created = _compose_run(runs.lock(offer=offer), run, end, now, stale=stale, by_hand=by_hand)
+        if created and refuse is not None and issue.state == Issue.State.CANCELLED:
+            raise refuse(issue)
     return issue
+
+
+def _gather_owed(offer: CadenceOffer, now: datetime) -> list[Issue]:
+    """What the clock owes of the offer: the digest of its latest run, and a row for each run that went by unseen."""
+    run = calendar.owed(offer=offer, now=now).run
+    end = publishing.close_window(end=run.runs_at) if run else now
+    with transaction.atomic():
+        offer = runs.lock(offer=offer)
+        owed = calendar.owed(offer=offer, now=now)
+        if owed.run != run:
+            return []  # another process made it, or the schedule was changed just now
+        runs.record_unseen(offer=offer, owed=owed, now=now)
+        if run is None or runs.had(offer=offer, run=run):
+            return []
+        run = runs.with_free_key(offer=offer, run=run)
+        stale = calendar.is_stale(cadence=offer.cadence, runs_at=run.runs_at, now=now)
+        issue, _ = _compose_run(offer, run, end, now, stale=stale, by_hand=False)
+    return [issue]
+
+
+def _compose_run(
+    offer: CadenceOffer, run: Period, end: datetime, now: datetime, *, stale: bool, by_hand: bool
+) -> tuple[Issue, bool]:
+    """The digest of the run, and whether it was made here. The caller holds the lock of the offer."""
+    issue, created = _insert(
+        newsletter=offer.newsletter,
+        kind=Issue.Kind.DIGEST,
+        cadence=offer.cadence,
+        period_key=run.key,
+        window_end=end,
+        now=now,
+        runs_at=None if by_hand else run.runs_at,
+    )
+    if created:
+        _fill(issue, offer=offer, now=now, stale=stale, by_hand=by_hand)
+        _let_approve(issue, by_hand=by_hand)
+        runs.mark(offer=offer, issue=issue, now=now)
+    return issue, created
 
 
 def _gather_article(newsletter: Newsletter, article: Article, released: datetime, now: datetime) -> Issue:
@@ -244,7 +267,9 @@ def _gather_instant(now: datetime) -> list[Issue]:
     oldest = now - calendar.max_staleness(cadence=Cadence.INSTANT)
     for offer in CadenceOffer.objects.filter(is_active=True, cadence=Cadence.INSTANT).select_related("newsletter"):
         start = max(oldest, offer.active_since)
-        stories = stories_of(newsletter=offer.newsletter, start=start, end=now).news().only("pk", "first_published_at")
+        stories = (
+            lines.stories_of(newsletter=offer.newsletter, start=start, end=now).news().only("pk", "first_published_at")
+        )
         keys = {f"article-{story.pk}": story for story in stories}
         issues = Issue.objects.filter(newsletter=offer.newsletter, kind=Issue.Kind.ARTICLE, period_key__in=keys)
         known = set(issues.values_list("period_key", flat=True))
@@ -264,16 +289,20 @@ def _others_go_on(newsletter: Newsletter) -> Iterator[None]:
 
 
 def _insert(
-    *, newsletter: Newsletter, kind: Issue.Kind, cadence: str, period_key: str, window_end: datetime, now: datetime
+    *,
+    newsletter: Newsletter,
+    kind: Issue.Kind,
+    cadence: str,
+    period_key: str,
+    window_end: datetime,
+    now: datetime,
+    runs_at: datetime | None = None,
 ) -> tuple[Issue, bool]:
     """INSERT ... ON CONFLICT DO NOTHING: the issue of this key, and whether it was made here."""
-    new = Issue(
-        newsletter=newsletter, kind=kind, cadence=cadence, period_key=period_key, window_end=window_end, created_at=now
-    )
+    identity = {"newsletter": newsletter, "kind": kind, "cadence": cadence, "period_key": period_key}
+    new = Issue(**identity, window_end=window_end, runs_at=runs_at, created_at=now)
     Issue.objects.bulk_create([new], ignore_conflicts=True)
-    issue = Issue.objects.select_related("newsletter").get(
-        newsletter=newsletter, kind=kind, cadence=cadence, period_key=period_key
-    )
+    issue = Issue.objects.select_related("newsletter").get(**identity)
     return issue, issue.uuid == new.uuid
 
 
@@ -283,11 +312,11 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool, by_h
     The clock takes news only; an editor who composes by hand is shown the archive that moved in as well.
     """
     end = issue.window_end or now
-    issue.window_start = min(_line_end(issue) or offer.active_since, end)
-    taken = IssueItem.objects.filter(included=True, issue__in=_line(issue)).values("article")
-    fresh = stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end).exclude(pk__in=taken)
+    issue.window_start = min(lines.end(issue=issue) or offer.active_since, end)
+    taken = IssueItem.objects.filter(included=True, issue__in=lines.others(issue=issue)).values("article")
+    fresh = lines.stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end).exclude(pk__in=taken)
     fresh = fresh if by_hand else fresh.news()
-    stories = [*_owed(issue, offer=offer, now=now), *fresh.values_list("pk", flat=True)]
+    stories = [*lines.owed(issue=issue, offer=offer, now=now), *fresh.values_list("pk", flat=True)]
     if stale or not stories:
         issue.state, issue.state_reason = Issue.State.CANCELLED, STALE if stale else EMPTY
     issue.save(update_fields=["window_start", "state", "state_reason", "updated_at"])
@@ -298,41 +327,10 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool, by_h
     IssueItem.objects.bulk_create(places, batch_size=ROWS_AT_ONCE)
 
 
-def _owed(issue: Issue, *, offer: CadenceOffer, now: datetime) -> list[int]:
-    """Ids of stories of earlier windows that no digest of this line decided, and no later window would have.
-
-    Either they stood in a digest that was cancelled before it left, after a later one had been composed; or
-    they were withdrawn when their digest was composed, and are public again. Whatever stands in a digest
-    that counts, taken or left out, is owed to nobody, and news that is older than OWED_FOR is news no longer.
-    """
-    start, end = issue.window_start or now, issue.window_end or now
-    lost = Issue.objects.filter(
-        newsletter=issue.newsletter_id, kind=issue.kind, cadence=issue.cadence,
-        state=Issue.State.CANCELLED, planned_at__isnull=True,
-    )  # fmt: skip
-    decided = IssueItem.objects.filter(issue__in=_line(issue)).values("article")
-    cancelled = Q(pk__in=IssueItem.objects.filter(included=True, issue__in=lost).values("article"))
-    back = Q(pk__in=Article.objects.all().back_between(start, end), first_published_at__gt=offer.active_since)
-    stories = stories_of(newsletter=issue.newsletter, start=now - OWED_FOR, end=start)
-    return list(stories.filter(cancelled | back).exclude(pk__in=decided).values_list("pk", flat=True))
-
-
 def _last_draft(issue: Issue) -> str:
     """Where the stories are that somebody looks for: in the newest digest of the line, if that is still a draft."""
-    last = _line(issue).order_by("-window_end").first()
+    last = lines.others(issue=issue).order_by("-window_end").first()
     return ", which is still a draft" if last is not None and last.state == Issue.State.DRAFT else ""
-
-
-def _line(issue: Issue) -> QuerySet[Issue]:
-    """The other issues of this line; one that was cancelled before it left does not count."""
-    line = Issue.objects.filter(newsletter=issue.newsletter_id, kind=issue.kind, cadence=issue.cadence)
-    return line.exclude(pk=issue.pk).exclude(state=Issue.State.CANCELLED, planned_at__isnull=True)
-
-
-def _line_end(issue: Issue) -> datetime | None:
-    """Where the windows of this line end so far."""
-    end: datetime | None = _line(issue).aggregate(end=Max("window_end"))["end"]
-    return end
 
 
 def _let_approve(issue: Issue, *, by_hand: bool) -> None:

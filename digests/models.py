@@ -20,6 +20,7 @@ from subscribers.models import Cadence, Newsletter, Subscriber, Subscription, Su
 PUBLIC = Article.State.PUBLISHED
 # The Meta inside a class cannot read the class, so its states stand here once more.
 ISSUE_STATES = ["draft", "scheduled", "preparing", "sending", "paused", "sent", "sent_with_exceptions", "cancelled"]
+ACTIVE = ["scheduled", "preparing", "sending"]
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):
@@ -64,8 +65,9 @@ class Issue(models.Model):
     newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="issues")
     kind = fields.CharField(max_length=8, choices=Kind.choices, default=Kind.LETTER, editable=False)
     cadence = fields.CharField(max_length=8, choices=Cadence.choices, blank=True, editable=False)
-    # Which run of the clock this is: 2026-11-22, 2026-W47, article-17; empty for letters.
+    # Which run of the clock this is (2026-11-22, 2026-W47, article-17; empty for letters), and when it was due.
     period_key = fields.CharField(max_length=40, blank=True, editable=False)
+    runs_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Its place in the archive, given when it is frozen.
     number = models.PositiveIntegerField(null=True, blank=True, editable=False)
     window_start = models.DateTimeField(null=True, blank=True, editable=False)
@@ -134,11 +136,7 @@ class Issue(models.Model):
         ]
         indexes = [
             # digests.tasks.tick: what is approved and due, what is under way.
-            models.Index(
-                fields=["state", "scheduled_for"],
-                condition=Q(state__in=["scheduled", "preparing", "sending"]),
-                name="issue_active",
-            ),
+            models.Index(fields=["state", "scheduled_for"], condition=Q(state__in=ACTIVE), name="issue_active"),
             # composing: what was composed and is to be approved.
             models.Index(fields=["id"], condition=Q(approves_itself=True), name="issue_approves_itself"),
             # composing: the end of the window before.

@@ -16,9 +16,9 @@ from publication.listing import ModelAdmin
 from publication.records import ReadOnlyAdmin
 from subscribers import consent, erasure, legal, signup, suppression
 from subscribers.admin_release import ReleasesLetters
+from subscribers.admin_schedules import CadenceOfferInline, SaysWhenItRuns
 from subscribers.forms import AddressField
 from subscribers.models import (
-    CadenceOffer,
     ConsentEvent,
     ConsentOrigin,
     LegalDocument,
@@ -33,16 +33,8 @@ from subscribers.models import (
 BY_HAND = consent.Evidence(source="admin")
 
 
-class CadenceOfferInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
-    """How often the newsletter comes."""
-
-    model = CadenceOffer
-    extra = 0
-    fields = ("cadence", "send_at", "weekday", "is_active", "active_since")
-
-
 @admin.register(Newsletter)
-class NewsletterAdmin(ReleasesLetters):
+class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters):
     """What readers can subscribe to."""
 
     list_display = ("name", "slug", "is_open", "auto_approve", "time_zone", "waiting_letters", "position")

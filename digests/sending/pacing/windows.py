@@ -9,6 +9,7 @@ from django.conf import settings
 
 from digests import calendar
 from digests.models import Issue
+from subscribers import schedules
 
 
 def is_open(*, issue: Issue, now: datetime) -> bool:
@@ -31,7 +32,7 @@ def opens_at(*, issue: Issue, now: datetime) -> datetime | None:
     zone = ZoneInfo(issue.newsletter.time_zone)
     today = now.astimezone(zone).date()
     days = (today + timedelta(days=number) for number in range(3))
-    return next(at for day in days if (at := calendar.instant(day=day, hour=hours[0], zone=zone)) > now)
+    return next(at for day in days if (at := schedules.instant(day=day, hour=hours[0], zone=zone)) > now)
 
 
 def is_stale(*, issue: Issue, now: datetime) -> bool:

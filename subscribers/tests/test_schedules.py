@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digests import calendar
+from subscribers import schedules
 from subscribers.models import Cadence, CadenceOffer, Newsletter, Weekday
 
 EARLIEST, LATEST = datetime(2024, 1, 1), datetime(2030, 12, 31)  # noqa: DTZ001  # hypothesis wants them so
@@ -22,6 +22,9 @@ ZONES = [
     "Asia/Kathmandu",
 ]
 
+# A day apart from each other.
+FAR = ["Pacific/Kiritimati", "Pacific/Honolulu"]
+
 
 def offer(
     cadence: str = "daily", hour: time = time(7), zone: str = "Europe/Berlin", weekday: int | None = None
@@ -34,10 +37,11 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def following(offer: CadenceOffer, after: datetime) -> calendar.Period:
+def following(offer: CadenceOffer, after: datetime) -> schedules.Period:
     """The first period of the offer whose instant is after `after`."""
-    later = (run for run in calendar._backwards(offer, after) if run.runs_at > after)
-    return min(later, key=lambda run: run.runs_at)
+    offer.active_since = after
+    (moment,) = schedules.upcoming(offer=offer, now=after, number=1)
+    return schedules.period(offer=offer, at=moment)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +62,8 @@ def following(offer: CadenceOffer, after: datetime) -> calendar.Period:
     ],
 )
 def test_a_local_hour_has_one_instant(day: str, hour: time, zone: str, expected: str) -> None:
-    found = calendar.instant(day=date.fromisoformat(day), hour=hour, zone=ZoneInfo(zone))
-    assert found == utc(expected)
+    moment = schedules.instant(day=date.fromisoformat(day), hour=hour, zone=ZoneInfo(zone))
+    assert moment == utc(expected)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +82,8 @@ def test_a_local_hour_has_one_instant(day: str, hour: time, zone: str, expected:
     ],
 )
 def test_daily_at_half_past_two_in_berlin(at: str, key: str, runs_at: str) -> None:
-    found = calendar.period(offer=offer(hour=time(2, 30)), at=utc(at))
-    assert found == calendar.Period(key=key, runs_at=utc(runs_at))
+    run = schedules.period(offer=offer(hour=time(2, 30)), at=utc(at))
+    assert run == schedules.Period(key=key, runs_at=utc(runs_at))
 
 
 @pytest.mark.parametrize(
@@ -94,25 +98,25 @@ def test_daily_at_half_past_two_in_berlin(at: str, key: str, runs_at: str) -> No
     ],
 )
 def test_weekly_on_monday_has_iso_weeks(at: str, key: str) -> None:
-    assert calendar.period(offer=offer("weekly", weekday=Weekday.MONDAY), at=utc(at)).key == key
+    assert schedules.period(offer=offer("weekly", weekday=Weekday.MONDAY), at=utc(at)).key == key
 
 
 def test_weekly_on_sunday_runs_on_the_last_day_of_its_week() -> None:
-    found = calendar.period(offer=offer("weekly", weekday=Weekday.SUNDAY), at=utc("2027-01-03T06:00"))
-    assert found == calendar.Period(key="2026-W53", runs_at=utc("2027-01-03T06:00"))
+    run = schedules.period(offer=offer("weekly", weekday=Weekday.SUNDAY), at=utc("2027-01-03T06:00"))
+    assert run == schedules.Period(key="2026-W53", runs_at=utc("2027-01-03T06:00"))
 
 
 def test_bishkek_keeps_its_hour_all_year() -> None:
     bishkek = offer(zone="Asia/Bishkek")
     for day in ("2026-03-29", "2026-07-01", "2026-10-25"):
-        found = calendar.period(offer=bishkek, at=utc(f"{day}T01:00"))
-        assert found == calendar.Period(key=day, runs_at=utc(f"{day}T01:00"))
+        run = schedules.period(offer=bishkek, at=utc(f"{day}T01:00"))
+        assert run == schedules.Period(key=day, runs_at=utc(f"{day}T01:00"))
 
 
 def test_a_cadence_without_hour_has_no_periods() -> None:
     instant = CadenceOffer(newsletter=Newsletter(name="Tech News"), cadence=Cadence.INSTANT)
-    with pytest.raises(calendar.NoSuchOffer, match="no hour"):
-        calendar.period(offer=instant, at=utc("2026-10-25T00:30"))
+    with pytest.raises(schedules.NoSuchOffer, match="no hour"):
+        schedules.period(offer=instant, at=utc("2026-10-25T00:30"))
 
 
 @given(
@@ -131,16 +135,16 @@ def test_each_period_is_met_once_and_in_order(
     step = timedelta(days=1 if weekday is None else 7)
     now, end = start, start + 12 * step
     composed: dict[str, datetime] = {}
-    expected = [calendar.period(offer=each, at=now).key]
+    expected = [schedules.period(offer=each, at=now).key]
     run = following(each, now)
     while run.runs_at <= end:
         expected.append(run.key)
         # A tick just before the run, on it, and two that come late.
         for tick in (-60, 0, *lateness[:2]):
-            seen = calendar.period(offer=each, at=run.runs_at + timedelta(seconds=tick))
+            seen = schedules.period(offer=each, at=run.runs_at + timedelta(seconds=tick))
             composed.setdefault(seen.key, seen.runs_at)
         run = following(each, run.runs_at)
-    composed.setdefault(calendar.period(offer=each, at=now).key, now)
+    composed.setdefault(schedules.period(offer=each, at=now).key, now)
     assert len(set(expected)) == len(expected)
     assert set(composed) == set(expected)
     instants = [composed[key] for key in expected[1:]]
@@ -148,3 +152,65 @@ def test_each_period_is_met_once_and_in_order(
     local = [at.astimezone(ZoneInfo(zone)) for at in instants]
     assert all(at - before >= step - timedelta(hours=2) for before, at in itertools.pairwise(instants))
     assert sum((at.hour, at.minute) != (hour.hour, hour.minute) for at in local) <= 1
+
+
+HOURS = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 45]))
+CHANGES = st.fixed_dictionaries(
+    {}, optional={"send_at": HOURS, "weekday": st.integers(0, 6), "time_zone": st.sampled_from([*ZONES, *FAR])}
+)
+
+
+class Line:
+    """An offer without a database, whose clock makes each run at its instant."""
+
+    def __init__(self, cadence: str, begin: datetime) -> None:
+        self.offer = offer(cadence, time(10), "UTC", 0 if cadence == Cadence.WEEKLY else None)
+        self.offer.active_since = self.now = begin
+        self.cadence, self.changes = cadence, 0
+        self.note()
+
+    def note(self) -> None:
+        for name, value in schedules.changes(offer=self.offer, now=self.now).items():
+            setattr(self.offer, name, value)
+
+    def change(self, values: dict[str, object]) -> None:
+        for name, value in values.items():
+            setattr(self.offer.newsletter if name == "time_zone" else self.offer, name, value)
+        self.note()
+        self.changes += bool(values)
+
+    def run_until(self, end: datetime) -> None:
+        while (run := schedules.upcoming(offer=self.offer, now=self.now, number=1)[0]) <= end:
+            assert [pending.runs_at for pending in schedules.pending(offer=self.offer, now=run)] == [run]
+            self.check(run)
+            self.now = self.offer.runs_after = self.offer.last_run_at = run
+            self.changes = 0
+        self.now = end
+        assert schedules.pending(offer=self.offer, now=end) == []
+
+    def check(self, run: datetime) -> None:
+        last = self.offer.last_run_at
+        if last is None:
+            return
+        zone = ZoneInfo(self.offer.newsletter.time_zone)
+        days = (run.astimezone(zone).date() - last.astimezone(zone).date()).days
+        assert days >= schedules.days_apart(cadence=self.cadence)
+        # Somebody who puts it off again and again before it runs gets what was asked for.
+        if self.changes < 2:
+            assert run - last < 2 * schedules.length(cadence=self.cadence) + timedelta(hours=1)
+
+
+@given(
+    cadence=st.sampled_from([Cadence.DAILY, Cadence.WEEKLY]),
+    begin=st.datetimes(EARLIEST, LATEST, timezones=st.just(UTC)),
+    changes=st.lists(st.tuples(st.integers(1, 400), CHANGES), min_size=1, max_size=12),
+)
+@settings(max_examples=200, deadline=None)
+def test_whatever_is_changed_no_run_is_doubled_and_no_gap_is_two_periods_long(
+    cadence: str, begin: datetime, changes: list[tuple[int, dict[str, object]]]
+) -> None:
+    line = Line(cadence, begin)
+    for hours, values in changes:
+        line.run_until(line.now + timedelta(hours=hours))
+        line.change(values)
+    line.run_until(line.now + 3 * schedules.length(cadence=cadence))
