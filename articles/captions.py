@@ -13,7 +13,7 @@ _SAYS_WHOSE = re.compile(r"©|\(c\)|[^\W\d_]{3,20}\s?:", re.IGNORECASE)
 
 
 def caption_before(*, caption: str, credit: str) -> str:
-    """The caption as it stands before a credit: it ends as a sentence does. Without a credit, as it was typed."""
+    """The caption before a credit: it ends as a sentence does. Without a credit, as it was typed."""
     caption = caption.strip()
     if not caption or not credit.strip() or _ends(caption):
         return caption

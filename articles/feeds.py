@@ -56,20 +56,20 @@ def atom(request: HttpRequest) -> HttpResponse:
 @caching.public
 def json_feed(request: HttpRequest) -> HttpResponse:
     """JSON Feed 1.1."""
-    house = Publication.objects.current()
-    answer = JsonResponse(
+    publication = Publication.objects.current()
+    response = JsonResponse(
         {
             "version": "https://jsonfeed.org/version/1.1",
-            "title": house.name,
+            "title": publication.name,
             "home_page_url": urls.absolute("/"),
             "feed_url": urls.absolute(request.path),
-            "description": house.strapline,
-            "language": house.language,
+            "description": publication.strapline,
+            "language": publication.language,
             "items": [_json_item(entry) for entry in _entries()],
         },
         content_type="application/feed+json",
     )
-    return caching.changed_at(answer, _changed_at())
+    return caching.changed_at(response, _changed_at())
 
 
 class RssFeed(feedgenerator.Rss201rev2Feed):
@@ -126,14 +126,14 @@ def _add_picture(handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
 
 
 def _xml(kind: Callable[..., SyndicationFeed], request: HttpRequest, content_type: str) -> HttpResponse:
-    house = Publication.objects.current()
+    publication = Publication.objects.current()
     feed = kind(
-        title=plain(house.name),
+        title=plain(publication.name),
         link=urls.absolute("/"),
-        description=plain(house.strapline or house.name),
-        language=house.language,
+        description=plain(publication.strapline or publication.name),
+        language=publication.language,
         feed_url=urls.absolute(request.path),
-        author_name=plain(house.name),
+        author_name=plain(publication.name),
     )
     for entry in _entries():
         feed.add_item(
@@ -152,12 +152,12 @@ def _xml(kind: Callable[..., SyndicationFeed], request: HttpRequest, content_typ
             media=entry.media,
             enclosures=_enclosures(entry.image),
         )
-    answer = HttpResponse(feed.writeString("utf-8"), content_type=content_type)
-    return caching.changed_at(answer, _changed_at())
+    response = HttpResponse(feed.writeString("utf-8"), content_type=content_type)
+    return caching.changed_at(response, _changed_at())
 
 
 def _entries() -> list[Entry]:
-    stories = Article.objects.published().newest_first().with_furniture().defer("body_markdown", "body_text")
+    stories = Article.objects.published().newest_first().with_related().defer("body_markdown", "body_text")
     return [_entry(article) for article in stories[:LENGTH]]
 
 

@@ -1,4 +1,4 @@
-"""A story's pictures: taken in safely, kept in a few sizes, removed with their files."""
+"""A story's pictures: taken in safely, stored in a few sizes, removed with their files."""
 
 import mimetypes
 import secrets
@@ -65,8 +65,8 @@ def files_of(image: Image) -> Iterator[str]:
     """Every stored file of the picture."""
     if image.file.name:
         yield image.file.name
-    for made in image.renditions.values():
-        yield from made.values()
+    for by_width in image.renditions.values():
+        yield from by_width.values()
 
 
 def _files_of_row(image: Image) -> list[str]:
@@ -116,14 +116,14 @@ def _take_files_along(instance: Image, **_signal: Any) -> None:
 
 
 def _keep(stem: str, renditions: list[pictures.CleanPicture], written: list[str]) -> dict[str, dict[str, str]]:
-    made: dict[str, dict[str, str]] = {"jpeg": {}, "webp": {}}
+    stored: dict[str, dict[str, str]] = {"jpeg": {}, "webp": {}}
     for each in renditions:
         name = f"{stem}-{each.width}.{each.extension}"
-        made[each.format.lower()][str(each.width)] = _write(name, each.bytes, written)
-    return made
+        stored[each.format.lower()][str(each.width)] = _write(name, each.bytes, written)
+    return stored
 
 
 def _write(name: str, content: bytes, written: list[str]) -> str:
-    kept = default_storage.save(name, ContentFile(content))
-    written.append(kept)
-    return kept
+    stored_name = default_storage.save(name, ContentFile(content))
+    written.append(stored_name)
+    return stored_name

@@ -1,6 +1,6 @@
 """A story's text: Markdown with our own pictures in, sanitised HTML and plain text out.
 
-A picture stands on a line of its own, by its number:
+A picture is on a line of its own, by its number:
 
     ![What it shows](image:12 "The line under it")
 
@@ -37,13 +37,13 @@ def render(markdown: str) -> Rendered:
     """Render a story's text, pictures included, through the one sanitiser.
 
     On failure: MarkupRefused with a sentence for the author, among other things
-    for a picture that does not exist or that does not stand on its own line.
+    for a picture that does not exist or that is not on its own line.
     """
     return _convert(_with_figures(markdown), markdown)
 
 
 def shown(article: Article) -> SafeString:
-    """The stored HTML, as it may stand on a page.
+    """The stored HTML, as a page may show it.
 
     Only what `render` made is trusted: when the stored hash does not fit the
     stored HTML, somebody else wrote it, and it is shown as plain characters.
@@ -55,7 +55,7 @@ def shown(article: Article) -> SafeString:
 
 def pictures_in(markdown: str) -> list[int]:
     """The numbers of the pictures that the text names."""
-    return [int(found["pk"]) for found in FIGURE.finditer(markdown)]
+    return [int(figure["pk"]) for figure in FIGURE.finditer(markdown)]
 
 
 # A form checks the text that the verb stores a moment later, and each conversion starts a process.
@@ -65,15 +65,15 @@ def _convert(expanded: str, markdown: str) -> Rendered:
 
 
 def _with_figures(markdown: str) -> str:
-    wanted = pictures_in(markdown)
-    if len(wanted) > MAX_FIGURES:
+    numbers = pictures_in(markdown)
+    if len(numbers) > MAX_FIGURES:
         raise MarkupRefused(f"There are more than {MAX_FIGURES} pictures in the text. Please divide the story.")
-    pictures = _pictures(wanted)
+    pictures = _pictures(numbers)
 
-    def figure(found: re.Match[str]) -> str:
-        image = pictures[int(found["pk"])]
-        caption = captions.caption_before(caption=found["caption"] or image.caption, credit=image.credit)
-        context = {"image": image, "alt": found["alt"] or image.alt, "caption": caption}
+    def figure(match: re.Match[str]) -> str:
+        image = pictures[int(match["pk"])]
+        caption = captions.caption_before(caption=match["caption"] or image.caption, credit=image.credit)
+        context = {"image": image, "alt": match["alt"] or image.alt, "caption": caption}
         # One line: a blank line would end the raw HTML block.
         return f"\n\n{' '.join(render_to_string('articles/_figure.html', context).split())}\n\n"
 
@@ -83,9 +83,9 @@ def _with_figures(markdown: str) -> str:
     return expanded
 
 
-def _pictures(wanted: Iterable[int]) -> dict[int, Image]:
-    found = Image.objects.in_bulk(set(wanted))
-    for pk in wanted:
-        if pk not in found:
+def _pictures(numbers: Iterable[int]) -> dict[int, Image]:
+    images = Image.objects.in_bulk(set(numbers))
+    for pk in numbers:
+        if pk not in images:
             raise MarkupRefused(f"There is no picture number {pk}. The list of pictures shows each one's number.")
-    return found
+    return images

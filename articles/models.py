@@ -24,7 +24,7 @@ SEARCH_LANGUAGE = "english"
 
 
 class Section(models.Model):
-    """A desk, such as News: the part of the paper a story stands in."""
+    """A desk, such as News: the part of the paper that a story is in."""
 
     name = fields.CharField(max_length=80, unique=True, help_text="Shown in the navigation.")
     slug = fields.SlugField(max_length=80, unique=True, help_text="The address: /sections/…/.")
@@ -107,7 +107,7 @@ NEWS_FOR = timedelta(days=7)
 
 
 class ArticleQuerySet(models.QuerySet["Article"]):
-    """What may be said of stories, as adjectives that chain."""
+    """Adjectives for stories, which chain."""
 
     def published(self) -> ArticleQuerySet:
         """The only definition of public: page, section, feed, sitemap, search and digest ask it."""
@@ -118,15 +118,15 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         return self.filter(state__in=[Article.State.PUBLISHED, Article.State.WITHDRAWN])
 
     def scheduled_until(self, now: datetime) -> ArticleQuerySet:
-        """Scheduled stories whose hour has come."""
+        """Scheduled stories that are due."""
         return self.filter(state=Article.State.SCHEDULED, publish_at__lte=now)
 
     def released_between(self, start: datetime | None, end: datetime) -> ArticleQuerySet:
         """Public stories first published in (start, end], oldest first; no start: from the beginning."""
-        found = self.published().filter(first_published_at__lte=end)
+        released = self.published().filter(first_published_at__lte=end)
         if start is not None:
-            found = found.filter(first_published_at__gt=start)
-        return found.order_by("first_published_at", "pk")
+            released = released.filter(first_published_at__gt=start)
+        return released.order_by("first_published_at", "pk")
 
     def news(self) -> ArticleQuerySet:
         """Stories dated at most NEWS_FOR before they came out; older ones are an archive that moved in."""
@@ -139,13 +139,13 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     def newest_first(self) -> ArticleQuerySet:
         return self.order_by("-published_at", "-pk")
 
-    def with_furniture(self) -> ArticleQuerySet:
+    def with_related(self) -> ArticleQuerySet:
         """Everything that a card or a page shows around the text, in a fixed number of queries."""
         return self.select_related("section", "lead_image").prefetch_related("bylines__author", "tags")
 
     def for_cards(self) -> ArticleQuerySet:
-        """`with_furniture`, without the text itself."""
-        return self.with_furniture().defer("body_markdown", "body_html", "body_text")
+        """`with_related`, without the text itself."""
+        return self.with_related().defer("body_markdown", "body_html", "body_text")
 
 
 StoryManager = models.Manager.from_queryset(ArticleQuerySet)
@@ -255,7 +255,7 @@ class Article(models.Model):
             ),
             # composing: the stories of a window.
             models.Index("first_published_at", condition=Q(state="published"), name="article_by_release"),
-            # articles.tasks.tick: scheduled stories whose hour has come.
+            # articles.tasks.tick: scheduled stories that are due.
             models.Index("publish_at", condition=Q(state="scheduled"), name="article_scheduled"),
             # articles.search: words in headline, standfirst and text.
             GinIndex("search_vector", name="article_words"),
@@ -273,7 +273,7 @@ class Article(models.Model):
 
     @property
     def summary(self) -> str:
-        """What stands beside the headline in a list or a digest."""
+        """The text beside the headline in a list or a digest."""
         return self.standfirst
 
     @property

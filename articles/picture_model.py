@@ -8,9 +8,9 @@ from publication import fields
 
 
 class Picture(models.Model):
-    """A picture with what a reader who cannot see it, or who asks whose it is, must be told."""
+    """A picture with its alternative text, caption and credit."""
 
-    # No ImageField: it decodes uploads in the web process. `articles.images.store` is the door.
+    # No ImageField: it decodes uploads in the web process. Use `articles.images.store`.
     file = models.FileField(
         "picture", upload_to="images/", help_text="JPEG, PNG, WebP or GIF, at most 10 MB and 40 megapixels."
     )
@@ -34,12 +34,12 @@ class Picture(models.Model):
 
     def file_for(self, width: int) -> tuple[str, int]:
         """The smallest rendition at least `width` pixels wide, or the widest: its stored name and its width."""
-        made: dict[str, str] = self.renditions.get("jpeg", {})
-        widths = sorted(map(int, made))
+        by_width: dict[str, str] = self.renditions.get("jpeg", {})
+        widths = sorted(map(int, by_width))
         if not widths:
             return str(self.file.name), self.width
         fitting = next((each for each in widths if each >= width), widths[-1])
-        return made[str(fitting)], fitting
+        return by_width[str(fitting)], fitting
 
     def url_for(self, width: int) -> str:
         """The address of `file_for` that width: a JPEG, which every program shows."""
@@ -47,7 +47,7 @@ class Picture(models.Model):
 
     @property
     def caption_line(self) -> str:
-        """The caption as it stands before the credit, if there is one."""
+        """The caption before the credit, if there is one."""
         return captions.caption_before(caption=self.caption, credit=self.credit)
 
     @property
@@ -67,5 +67,5 @@ class Picture(models.Model):
 
     def srcset(self, kind: str = "jpeg") -> str:
         """Every rendition of a format with its width, as the srcset attribute wants it."""
-        made: dict[str, str] = self.renditions.get(kind, {})
-        return ", ".join(f"{default_storage.url(made[width])} {width}w" for width in sorted(made, key=int))
+        by_width: dict[str, str] = self.renditions.get(kind, {})
+        return ", ".join(f"{default_storage.url(by_width[width])} {width}w" for width in sorted(by_width, key=int))

@@ -4,7 +4,7 @@
 
 Every verb works on the row, not on the object that it was handed: it is one
 conditional UPDATE whose row count decides, and the object is refreshed after it.
-`actor` is the account that acts; None is the house itself, the clock or a command.
+`actor` is the account that acts; None is the system itself: a tick or a command.
 On failure each raises a PublishingError, or MarkupRefused, and nothing has changed.
 """
 
@@ -60,9 +60,9 @@ def save_revision(*, article: Article, actor: User | None, now: datetime, note: 
         last = saved.revisions.first()
         slugs.moved(article=saved, old=last.snapshot["slug"] if last else saved.slug)
         Article.objects.filter(pk=saved.pk).update(updated_at=now, **_columns(rendered))
-        kept = revisions.record(article=saved, actor=actor, note=note, now=now)
+        revision = revisions.record(article=saved, actor=actor, note=note, now=now)
     article.refresh_from_db()
-    return kept
+    return revision
 
 
 def restore(*, revision: Revision, actor: User | None, now: datetime) -> Revision:
@@ -117,7 +117,7 @@ def publish(*, article: Article, actor: User | None, now: datetime) -> None:
 
 
 def publish_due(*, article: Article, now: datetime) -> None:
-    """Publish a scheduled story whose hour has come; raises WrongState when it is not one (any more)."""
+    """Publish a scheduled story that is due; raises WrongState when it is not one (any more)."""
     now = database_clock.not_ahead(moment=now)
     _release(article, Q(state=SCHEDULED, publish_at__lte=now), None, now, shown_from=F("publish_at"))
 
@@ -142,7 +142,7 @@ def correct(*, article: Article, text: str, actor: User | None, now: datetime) -
 
 
 def render_again(*, stories: Iterable[Article], now: datetime) -> int:
-    """Make the HTML of stories anew, after a picture inside them has changed; return how many there were."""
+    """Make the HTML of stories again, after a picture inside them has changed; return how many there were."""
     done = 0
     for story in stories:
         with transaction.atomic():
@@ -220,8 +220,8 @@ def _move(
 ) -> None:
     """Change the state if the row is in one of the expected ones, and keep a version with the note."""
     with transaction.atomic():
-        found = Article.objects.filter(pk=article.pk, state__in=expected)
-        if found.update(state=to, updated_at=now, **columns) != 1:
+        row = Article.objects.filter(pk=article.pk, state__in=expected)
+        if row.update(state=to, updated_at=now, **columns) != 1:
             raise _mismatch(article.pk, to, expected)
         article.refresh_from_db()
         revisions.record(article=article, actor=actor, note=note, now=now)

@@ -1,6 +1,6 @@
-"""A story's versions: what one holds, how it is kept, and how a story is set back to one.
+"""A story's versions: what one holds, how it is stored, and how a story is set back to one.
 
-The address and the dates are kept for the record, and stay as they are when a
+The address and the dates are stored for the record, and stay as they are when a
 version is restored: no link breaks, and no reader sees the story jump in time.
 """
 
@@ -92,9 +92,9 @@ def put_back(*, article: Article, snapshot: Snapshot) -> list[str]:
 
 
 def _still(queryset: models.QuerySet[Row], wanted: Sequence[Named], missing: list[str]) -> list[Row]:
-    found = {row.pk: row for row in queryset.filter(pk__in=[entry["id"] for entry in wanted])}
-    missing.extend(entry["name"] for entry in wanted if entry["id"] not in found)
-    return [found[entry["id"]] for entry in wanted if entry["id"] in found]
+    existing = {row.pk: row for row in queryset.filter(pk__in=[entry["id"] for entry in wanted])}
+    missing.extend(entry["name"] for entry in wanted if entry["id"] not in existing)
+    return [existing[entry["id"]] for entry in wanted if entry["id"] in existing]
 
 
 def _named(row: models.Model) -> Named:

@@ -40,12 +40,12 @@ def may_edit(*, user: User, article: Article) -> bool:
 
 
 def require_edit(*, user: User | None, article: Article) -> None:
-    """Return when the user may change the story; None is the house itself: the clock or a command."""
+    """Return when the user may change the story; None is the system itself: a tick or a command."""
     if user is not None and not may_edit(user=user, article=article):
         raise NotAllowed("You may change only your own drafts. Ask an editor.")
 
 
 def require(permission: str, *, user: User | None) -> None:
-    """Return when the user has the permission; None is the house itself: the clock or a command."""
+    """Return when the user has the permission; None is the system itself: a tick or a command."""
     if user is not None and not user.has_perm(permission):
         raise NotAllowed("Your account may not do this. Ask a publisher or an editor.")

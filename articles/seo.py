@@ -1,4 +1,4 @@
-"""What search engines and messengers are told about a page: its one address, its card, its structured data."""
+"""What search engines and messengers read about a page: its one address, its card, its structured data."""
 
 import json
 from dataclasses import dataclass
@@ -55,14 +55,14 @@ def story_head(*, article: Article, publication: Publication) -> Head:
 def news_article(*, article: Article, publication: Publication) -> dict[str, Any]:
     """The story as schema.org's NewsArticle."""
     address = urls.absolute(article.get_absolute_url())
-    house: dict[str, Any] = {"@type": "Organization", "name": publication.name, "url": urls.absolute("/")}
+    organization: dict[str, Any] = {"@type": "Organization", "name": publication.name, "url": urls.absolute("/")}
     if publication.logo:
-        house["logo"] = {"@type": "ImageObject", "url": urls.absolute(publication.logo.url)}
+        organization["logo"] = {"@type": "ImageObject", "url": urls.absolute(publication.logo.url)}
     authors = [
         {"@type": "Person", "name": entry.author.name, "url": urls.absolute(entry.author.get_absolute_url())}
         for entry in article.bylines.all()
     ]
-    told: dict[str, Any] = {
+    data: dict[str, Any] = {
         "@context": "https://schema.org",
         "@type": "NewsArticle",
         "mainEntityOfPage": address,
@@ -74,12 +74,12 @@ def news_article(*, article: Article, publication: Publication) -> dict[str, Any
         "datePublished": times.machine_readable(article.published_at) or None,
         "dateModified": times.machine_readable(article.updated_at),
         "inLanguage": publication.language,
-        "author": authors or house,
-        "publisher": house,
+        "author": authors or organization,
+        "publisher": organization,
     }
     if article.lead_image:
-        told["image"] = [urls.absolute(article.lead_image.url_for(CARD_WIDTH))]
-    return {name: value for name, value in told.items() if value}
+        data["image"] = [urls.absolute(article.lead_image.url_for(CARD_WIDTH))]
+    return {name: value for name, value in data.items() if value}
 
 
 def script(data: dict[str, Any]) -> SafeString:

@@ -28,7 +28,7 @@ def front(request: HttpRequest) -> HttpResponse:
 @caching.public
 def article(request: HttpRequest, slug: str) -> HttpResponse:
     """A story; 410 with the reason when it was withdrawn; 301 when it lives elsewhere now."""
-    story = Article.objects.on_record().with_furniture().filter(slug=slug).first()
+    story = Article.objects.on_record().with_related().filter(slug=slug).first()
     if story is None:
         return _moved(slug)
     if story.state == Article.State.WITHDRAWN:
@@ -52,32 +52,32 @@ def story_page(request: HttpRequest, story: Article) -> HttpResponse:
 @caching.public
 def section(request: HttpRequest, slug: str) -> HttpResponse:
     """The stories of a desk."""
-    found = get_object_or_404(Section, slug=slug)
-    stories = Article.objects.published().filter(section=found)
-    return _list(request, stories, title=found.name, introduction=found.description, subject=found)
+    desk = get_object_or_404(Section, slug=slug)
+    stories = Article.objects.published().filter(section=desk)
+    return _list(request, stories, title=desk.name, introduction=desk.description, subject=desk)
 
 
 @caching.public
 def tag(request: HttpRequest, slug: str) -> HttpResponse:
     """The stories under a label."""
-    found = get_object_or_404(Tag, slug=slug)
-    return _list(request, Article.objects.published().filter(tags=found), title=found.name, subject=found)
+    label = get_object_or_404(Tag, slug=slug)
+    return _list(request, Article.objects.published().filter(tags=label), title=label.name, subject=label)
 
 
 @caching.public
 def author(request: HttpRequest, slug: str) -> HttpResponse:
     """Who writes, and what."""
-    found = get_object_or_404(Author, slug=slug)
-    stories = Article.objects.published().filter(authors=found)
-    return _list(request, stories, title=found.name, introduction=found.biography, subject=found)
+    writer = get_object_or_404(Author, slug=slug)
+    stories = Article.objects.published().filter(authors=writer)
+    return _list(request, stories, title=writer.name, introduction=writer.biography, subject=writer)
 
 
 @caching.public
 def search(request: HttpRequest) -> HttpResponse:
     """Stories that match what was typed; without words, just the form."""
     query = searching.tidy(request.GET.get("q", ""))
-    found = searching.stories(query=query) if query else Article.objects.none()
-    page = _page(request, found)
+    stories = searching.stories(query=query) if query else Article.objects.none()
+    page = _page(request, stories)
     title = f"Search: {query}" if query else "Search"
     head = seo.page_head(path=request.path, title=title, description="", noindex=True)
     return render(request, "articles/search.html", {"page": page, "query": query, "head": head})

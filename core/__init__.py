@@ -1,4 +1,4 @@
-"""What all apps stand on: no models, no requests of an app.
+"""What all apps share: no models, no requests of an app.
 
 locks           advisory locks of PostgreSQL, by name
 redis_client    this process's connection to Redis

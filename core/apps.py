@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class CoreConfig(AppConfig):
-    """What all apps stand on; it has no models."""
+    """What all apps share; it has no models."""
 
     name = "core"

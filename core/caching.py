@@ -31,7 +31,7 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
 
     @require_safe
     @functools.wraps(view)
-    def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+    def cached(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         response = view(request, *args, **kwargs)
         response.headers.setdefault("Cache-Control", KEPT)
         if response.status_code != 200:
@@ -41,7 +41,7 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
         modified = response.headers.get("Last-Modified")
         return get_conditional_response(request, etag, _seconds(modified), response) or response
 
-    return answer
+    return cached
 
 
 def tag_of(content: bytes, *, now: datetime) -> str:

@@ -27,7 +27,7 @@ class Refused(Exception):
     """The picture is not used; str() is the sentence for its owner."""
 
 
-def answer(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+def respond(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
     """Re-encode the picture, also in the sizes and formats asked for, or say in one sentence why not.
 
     The head tells of each: format, width, height and how many of the bytes are its own.
@@ -127,4 +127,4 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    confined.serve(answer)
+    confined.serve(respond)

@@ -1,4 +1,4 @@
-"""Uploaded pictures made harmless: decoded in a confined process, encoded anew, nothing of the original kept.
+"""Uploaded pictures made harmless: decoded in a confined process, encoded again, with nothing of the original left.
 
 A file of 20 KB can unpack to a gigabyte, a decoder can have holes, and the
 metadata of a photograph can tell where a source lives.
@@ -47,7 +47,7 @@ class CleanPicture:
 
 
 def clean(file: IO[Any] | bytes, *, max_width: int) -> CleanPicture:
-    """Read an upload (JPEG, PNG, WebP or GIF) and return it encoded anew, at most `max_width` pixels wide.
+    """Read an upload (JPEG, PNG, WebP or GIF) and return it encoded again, at most `max_width` pixels wide.
 
     After: JPEG stays JPEG; the others are PNG if they are transparent or few-coloured,
     else JPEG, because mail programs show no WebP. Of an animation, the first frame is kept.
@@ -102,7 +102,7 @@ def _work(content: bytes, *, width: int, widths: Sequence[int], formats: Sequenc
 
 
 def _cut(heads: list[dict[str, Any]], body: bytes) -> Iterator[CleanPicture]:
-    """The pictures that lie one after the other in the child's answer."""
+    """The pictures that follow each other in the child's response."""
     start = 0
     for head in heads:
         end = start + head["bytes"]

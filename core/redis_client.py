@@ -1,4 +1,4 @@
-"""The applications' way to Redis besides cache and Celery. What is noted there may be lost; nobody waits long."""
+"""The applications' way to Redis besides cache and Celery. What is stored there may be lost; calls return quickly."""
 
 import functools
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import redis
 from django.conf import settings
 
-# A server that does not answer costs whoever asks this much.
+# A server that does not answer costs its callers this much.
 SECONDS_TO_WAIT: Final = 0.5
 
 
@@ -16,7 +16,7 @@ def connect() -> redis.Redis:
 
 
 def key(*parts: object) -> str:
-    """A key of this house: the server may serve others, and tests beside each other."""
+    """A key of this site: the server may serve others, and several test runs at once."""
     return ":".join([str(settings.CACHES["default"]["KEY_PREFIX"]), *map(str, parts)])
 
 

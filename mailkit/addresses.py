@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import idna
 from django.conf import settings
 
-MAX_LOCAL = 64  # octets, RFC 5321 4.5.3.1.1
-MAX_ADDRESS = 254  # octets, RFC 5321 4.5.3.1.3 less the angle brackets
+MAX_LOCAL = 64  # bytes, RFC 5321 4.5.3.1.1
+MAX_ADDRESS = 254  # bytes, RFC 5321 4.5.3.1.3 less the angle brackets
 MAX_RAW = 1_000  # characters; nothing longer is looked at
 MAX_DOMAIN = 253
 MAX_LABEL = 63
@@ -101,7 +101,7 @@ def throttle_key(address: Address) -> str:
 
 
 def keyed_hash(key: str) -> str:
-    """64 hex digits that stand for an address key where the address itself must not be kept."""
+    """64 hex digits in place of an address key, where the address itself must not be stored."""
     return hmac.digest(_hash_key(settings.ADDRESS_HASH_KEY), key.encode(), "sha256").hex()
 
 

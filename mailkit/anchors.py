@@ -75,17 +75,17 @@ class _Connecting:
         return attributes
 
     def _name(self, words: str) -> str:
-        name = wanted = identifier(words)
+        name = plain = identifier(words)
         number = 0
         while name in self._taken:
             number += 1
-            name = f"{wanted}-{number}"
+            name = f"{plain}-{number}"
         self._taken.add(name)
         return name
 
     def _target(self, href: str) -> str:
-        wanted = unquote(href[1:])
-        for name in (wanted, identifier(wanted)):
+        name_in_link = unquote(href[1:])
+        for name in (name_in_link, identifier(name_in_link)):
             if name in self._taken:
                 return f"#{name}"
         if href not in _TOP:

@@ -33,7 +33,7 @@ _VERBATIM: Final = re.compile(r"<(pre|script|style|textarea)\b(?!.*</\1>)", re.I
 MAX_ROWS: Final = 1_000
 MAX_CELLS: Final = 10_000
 MAX_ITEMS: Final = 3_000
-# Lines of a table by which it is told from another one with the same head.
+# Lines of a table that distinguish it from another one with the same head.
 _ENOUGH: Final = 8
 
 
@@ -61,7 +61,7 @@ class AsWritten(Preprocessor):
 
 @dataclass(slots=True)
 class _Item:
-    """An open item: where its marker stands, where its text begins, and what sort of item it is."""
+    """An open item: where its marker is, where its text begins, and what sort of item it is."""
 
     indent: int
     content: int
@@ -109,14 +109,14 @@ class _Lines:
         indent = len(line) - len(text)
         depth = self._depth(indent)
         if indent - self._margin(depth) < len(_TAB):
-            if found := _VERBATIM.match(text):
-                return self._verbatim(at, found[1], depth)
-            if found := _FENCE.match(text):
-                return self._code(at, found, indent, depth)
+            if verbatim := _VERBATIM.match(text):
+                return self._verbatim(at, verbatim[1], depth)
+            if fence := _FENCE.match(text):
+                return self._code(at, fence, indent, depth)
             if text.startswith(">"):
                 return self._quotation(at, depth)
-            if (found := _MARKER.match(text)) and not _RULE.match(text) and self._begins_item(found, indent):
-                return self._item(at, found, indent)
+            if (marker := _MARKER.match(text)) and not _RULE.match(text) and self._begins_item(marker, indent):
+                return self._item(at, marker, indent)
         self._text(at, indent, depth)
         return at + 1
 
@@ -150,36 +150,36 @@ class _Lines:
     def _margin(self, depth: int) -> int:
         return self._items[depth - 1].content if depth else 0
 
-    def _begins_item(self, found: re.Match[str], indent: int) -> bool:
+    def _begins_item(self, marker: re.Match[str], indent: int) -> bool:
         """A list may follow a paragraph at once if it has a text, and if it is numbered, only from 1."""
-        depth = self._depth_of_marker(indent, numbered=not found["bullet"])
+        depth = self._depth_of_marker(indent, numbered=not marker["bullet"])
         if self._before != "text" or depth < len(self._items):
             return True
-        return bool(found["text"]) and (found["number"] or "1") == "1"
+        return bool(marker["text"]) and (marker["number"] or "1") == "1"
 
-    def _item(self, at: int, found: re.Match[str], indent: int) -> int:
-        numbered = not found["bullet"]
+    def _item(self, at: int, match: re.Match[str], indent: int) -> int:
+        numbered = not match["bullet"]
         depth = self._depth_of_marker(indent, numbered=numbered)
-        self._count(at, depth + self._markers(found["text"]))
+        self._count(at, depth + self._markers(match["text"]))
         if self._needs_blank(depth, numbered=numbered):
             self._separate()
-        marker = f"{found['number']}." if numbered else str(found["bullet"])
-        gap = len(found["gap"]) if found["text"] and len(found["gap"]) <= len(_TAB) else 1
-        content = indent + found.start("gap") + gap
+        marker = f"{match['number']}." if numbered else str(match["bullet"])
+        gap = len(match["gap"]) if match["text"] and len(match["gap"]) <= len(_TAB) else 1
+        content = indent + match.start("gap") + gap
         self._items[depth:] = [_Item(indent, content, numbered)]
         head = f"{_TAB * depth}{marker} "
-        if fence := _FENCE.match(found["text"]):
+        if fence := _FENCE.match(match["text"]):
             return self._code(at, fence, content, depth + 1, head=head)
         # Nothing at all would make a heading of the line above.
-        self._out.append(head + (found["text"] or self._shared.store("")))
-        self._before = "text" if found["text"] else "block"
+        self._out.append(head + (match["text"] or self._shared.store("")))
+        self._before = "text" if match["text"] else "block"
         return at + 1
 
     def _markers(self, text: str) -> int:
         """How many more items begin in an item's first line, as in "- - 1. text"; not beyond what matters."""
         count = at = 0
-        while count <= self._shared.deepest and (found := _MARKER.match(text, at)) and found["gap"]:
-            count, at = count + 1, found.start("text")
+        while count <= self._shared.deepest and (marker := _MARKER.match(text, at)) and marker["gap"]:
+            count, at = count + 1, marker.start("text")
         return count
 
     def _count(self, at: int, depth: int) -> None:
@@ -207,9 +207,9 @@ class _Lines:
         follows_text = before in {"text", "quote"}
         is_underline = before == "text" and not closes and _UNDERLINE.match(text)
         is_block = bool(_HEADING.match(text) or (_RULE.match(text) and not is_underline))
-        if follows_text and self._items and (found := _MARKER.match(text)):
+        if follows_text and self._items and (marker := _MARKER.match(text)):
             # No item, but the library would take it for one.
-            text = f"{text[: found.start('gap') - 1]}\\{text[found.start('gap') - 1 :]}"
+            text = f"{text[: marker.start('gap') - 1]}\\{text[marker.start('gap') - 1 :]}"
         if follows_text and closes and not is_block:
             # A paragraph's next line need not be indented.
             self._out.append(_TAB * len(self._items) + text)

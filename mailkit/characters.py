@@ -2,7 +2,7 @@
 
 Control characters (Unicode's Cc) come with what is pasted: U+000B is what Word writes for a soft line
 break, NUL ends a string in C and is refused by PostgreSQL, ESC speaks to a terminal. Lone surrogates
-have no bytes, and U+FFFE and U+FFFF cannot stand in XML. What separates words or lines becomes a
+have no bytes, and U+FFFE and U+FFFF are not allowed in XML. What separates words or lines becomes a
 blank or a line feed, the rest goes. Controls that reorder text stay: `header_text` judges those.
 """
 

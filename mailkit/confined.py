@@ -25,13 +25,13 @@ class TookTooLong(Exception):
 
 
 class Failed(Exception):
-    """The child ended without an answer: out of memory, out of stack, or a fault of ours."""
+    """The child ended without a response: out of memory, out of stack, or a fault of ours."""
 
 
 def run(
     *, module: str, request: dict[str, Any], payload: bytes, seconds: float, megabytes: int
 ) -> tuple[dict[str, Any], bytes]:
-    """Hand `request` (JSON) and `payload` to `module`'s `serve`; return the same two of its answer.
+    """Hand `request` (JSON) and `payload` to `module`'s `serve`; return the same two of its response.
 
     The module runs isolated (`python -I`), without our environment, database or
     secrets, cannot write files, is killed after `seconds` of wall time, and has
@@ -55,15 +55,15 @@ def run(
     return unpack(finished.stdout)
 
 
-def serve(answer: Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]) -> None:
-    """The child's side: read a request, limit this process, write what `answer` returns for it."""
+def serve(respond: Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]) -> None:
+    """The child's side: read a request, limit this process, write what `respond` returns for it."""
     request, payload = unpack(sys.stdin.buffer.read())
     limits = request.pop("limits")
     _limit(resource.RLIMIT_CPU, limits["cpu_seconds"])
     _limit(resource.RLIMIT_AS, limits["address_space"])
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)
-    sys.stdout.buffer.write(pack(*answer(request, payload)))
+    sys.stdout.buffer.write(pack(*respond(request, payload)))
     sys.stdout.flush()
 
 

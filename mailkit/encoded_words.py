@@ -8,7 +8,7 @@ from typing import Final
 _LINE: Final = 76
 _WORD: Final = 75
 _FRAME: Final = len("=?utf-8?b??=")
-# What stands for itself in Q wherever an encoded word may stand, a display name included (RFC 2047 5 (3)).
+# What needs no escape in Q wherever an encoded word is allowed, a display name included (RFC 2047 5 (3)).
 _Q_AS_IT_IS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 # The longest character is four bytes, which are twelve characters in Q.
 _LEAST_ROOM: Final = 12

@@ -2,7 +2,7 @@
 
 Django refuses only CR and LF in headers. Five more control characters become a
 raw newline inside `email.header`, which ends the header block early, so every
-text that reaches a header passes `check_header_text`, whoever wrote it.
+text that reaches a header passes `check_header_text`, no matter who wrote it.
 """
 
 import unicodedata
@@ -20,7 +20,7 @@ class UnsafeHeaderText(ValueError):
 
 
 def check_header_text(value: str) -> None:
-    """Return when `value` may stand in a mail header; otherwise raise UnsafeHeaderText.
+    """Return if `value` is allowed in a mail header; otherwise raise UnsafeHeaderText.
 
     Refused: every control character (Cc), line and paragraph separators (Zl, Zp), lone surrogates (Cs),
     and of the controls that reorder text (U+202A-202E, U+2066-2069) the overrides, which turn words round,
@@ -49,16 +49,18 @@ def validate_header_text(value: str) -> None:
 
 
 def _unsafe(value: str) -> list[int]:
-    """Where the characters stand that are refused."""
+    """The positions of the characters that are refused."""
     if value.isascii() and value.isprintable():
         return []
-    found = [index for index, character in enumerate(value) if unicodedata.category(character) in FORBIDDEN_CATEGORIES]
-    return sorted(found + _unpaired(value))
+    forbidden = [
+        index for index, character in enumerate(value) if unicodedata.category(character) in FORBIDDEN_CATEGORIES
+    ]
+    return sorted(forbidden + _unpaired(value))
 
 
 def _unpaired(value: str) -> list[int]:
-    """Where controls of direction stand that would reach beyond the text, or beyond their place in it."""
-    found: list[int] = []
+    """The positions of controls of direction that would reach beyond the text, or beyond their place in it."""
+    unopened: list[int] = []
     unclosed: list[tuple[int, str]] = []
     for index, character in enumerate(value):
         if character in _CLOSED_BY:
@@ -67,5 +69,5 @@ def _unpaired(value: str) -> list[int]:
             if unclosed and unclosed[-1][1] == character:
                 unclosed.pop()
             else:
-                found.append(index)
-    return found + [index for index, _ in unclosed]
+                unopened.append(index)
+    return unopened + [index for index, _ in unclosed]

@@ -47,7 +47,7 @@ _LISTED = re.compile(
 
 
 class UnsafeValue(Exception):
-    """A value that cannot stand in this header; the sentence never repeats the value."""
+    """A value that is not allowed in this header; the sentence never repeats the value."""
 
 
 class SlottedField:
@@ -116,7 +116,7 @@ def encode(name: str, value: str) -> bytes:
 
 
 def _units(name: str, value: str) -> list[str]:
-    """What a field is made of; a line may be broken before each unit, and a blank stands there."""
+    """What a field is made of; a line may be broken before each unit, where there is a blank."""
     kind = name.lower()
     start = len(name) + 2
     if kind in ADDRESS_FIELDS:
@@ -139,27 +139,27 @@ def _address_units(name: str, value: str) -> list[str]:
 
 
 def _list_units(name: str, value: str) -> list[str]:
-    found = _LISTED(value)
-    if found is None:
+    match = _LISTED(value)
+    if match is None:
         raise UnsafeValue(f"The header {name} has a name and then addresses of plain ASCII in angle brackets.")
-    phrase = _unquoted(found)
-    return [*encoded_words.encode(phrase, used=len(name) + 2), *_SINGLE_BLANK.split(found["rest"])]
+    phrase = _unquoted(match)
+    return [*encoded_words.encode(phrase, used=len(name) + 2), *_SINGLE_BLANK.split(match["rest"])]
 
 
 def _mailboxes(name: str, value: str) -> Iterator[tuple[str, str]]:
     """The (name, address) pairs of an address field; a name is empty where there is none."""
     at = 0
     while at < len(value) or not value:
-        found = _MAILBOX.match(value, at)
-        if found is None:
+        match = _MAILBOX.match(value, at)
+        if match is None:
             raise UnsafeValue(f"The header {name} is not a lawful e-mail address.")
-        yield _unquoted(found), found["named"] or found["bare"]
-        at = found.end()
+        yield _unquoted(match), match["named"] or match["bare"]
+        at = match.end()
 
 
-def _unquoted(found: re.Match[str]) -> str:
-    quoted: str | None = found["quoted"]
-    return re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (found["words"] or "").strip()
+def _unquoted(match: re.Match[str]) -> str:
+    quoted: str | None = match["quoted"]
+    return re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (match["words"] or "").strip()
 
 
 def _quoted(value: str) -> str:
@@ -226,10 +226,10 @@ def _structured(name: str, kind: str, value: str) -> str:
 def _mailbox(name: str, value: str) -> str:
     """One address with a display name that needs encoding, or `UnsafeValue`."""
     _check_text(name, value)
-    found = list(_mailboxes(name, value))
-    if len(found) != 1 or not found[0][0]:
+    mailboxes = list(_mailboxes(name, value))
+    if len(mailboxes) != 1 or not mailboxes[0][0]:
         raise UnsafeValue(f"A value for {name} is not one plain e-mail address.")
-    [(phrase, address)] = found
+    [(phrase, address)] = mailboxes
     try:
         # `formataddr` writes a name that is not ASCII as one encoded word, however long.
         decoded = str(make_header(decode_header(phrase))) if "=?" in phrase else phrase
@@ -255,7 +255,7 @@ def _phrase(name: str, value: str, *, used: int) -> list[str]:
 def _quick_literals(name: str, pieces: Sequence[str]) -> list[str] | None:
     """The literals as they may be written beside plain values, or None if there is no such way.
 
-    An encoded word must stand between blanks, so the part of a literal that touches a slot has
+    An encoded word must be between blanks, so the part of a literal that touches a slot has
     to be plain ASCII; what lies between its first and last blank may be encoded beforehand.
     """
     quick = list(pieces)

@@ -49,8 +49,8 @@ class BareLinks(InlineProcessor):
         """True within an author's own <a>, which the library has put aside already."""
         for _ in range(_NEAR):
             at = data.rfind(util.INLINE_PLACEHOLDER_PREFIX, 0, max(at, 0))
-            found = util.INLINE_PLACEHOLDER_RE.match(data, at) if at >= 0 else None
-            tag = self._put_aside(found[1]) if found else "</a"
+            placeholder = util.INLINE_PLACEHOLDER_RE.match(data, at) if at >= 0 else None
+            tag = self._put_aside(placeholder[1]) if placeholder else "</a"
             if tag.startswith(("<a ", "<a>", "</a")):
                 return not tag.startswith("</")
         return False
@@ -58,8 +58,8 @@ class BareLinks(InlineProcessor):
     def _put_aside(self, key: str) -> str:
         """The author's tag behind a placeholder, in small letters; empty for anything else."""
         node = self.md.treeprocessors["inline"].stashed_nodes.get(key)  # type: ignore[attr-defined]  # the library's own
-        found = _RAW_TAG.fullmatch(node) if isinstance(node, str) else None
-        return str(self.md.htmlStash.rawHtmlBlocks[int(found[1])]).lower() if found else ""
+        match = _RAW_TAG.fullmatch(node) if isinstance(node, str) else None
+        return str(self.md.htmlStash.rawHtmlBlocks[int(match[1])]).lower() if match else ""
 
 
 class Tasks(Treeprocessor):
@@ -69,8 +69,8 @@ class Tasks(Treeprocessor):
         """Change the items in their place."""
         for item in root.iter("li"):
             holder = item if (item.text or "").strip() or not len(item) else item[0]
-            if (found := _TASK.match(holder.text or "")) and holder.tag in {"li", "p"}:
-                holder.text = f"{_BOXES[found[1].lower()]} {(holder.text or '')[found.end() :]}"
+            if (box := _TASK.match(holder.text or "")) and holder.tag in {"li", "p"}:
+                holder.text = f"{_BOXES[box[1].lower()]} {(holder.text or '')[box.end() :]}"
                 item.set("class", "task")
 
 
@@ -98,7 +98,7 @@ class Inline(Extension):
 
 
 def trimmed(address: str) -> str:
-    """An address without what stands behind it: punctuation, and brackets that were opened before it."""
+    """An address without what follows it: punctuation, and brackets that were opened before it."""
     while address:
         last = address[-1]
         is_unopened = last in ")]" and address.count(last) > address.count("(["[")]".index(last)])

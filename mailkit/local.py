@@ -108,8 +108,8 @@ def names() -> list[str]:
 
 def read(name: str) -> LocalMail:
     """The mail of that name. On failure: NoSuchMail, also for anything that is no name of ours."""
-    found = NAME.fullmatch(name)
-    if not found:
+    match = NAME.fullmatch(name)
+    if not match:
         raise NoSuchMail
     try:
         content = (_folder() / name).read_bytes()
@@ -118,7 +118,7 @@ def read(name: str) -> LocalMail:
     return_path, delivered_to, raw = content.split(b"\r\n", 2)
     return LocalMail(
         name=name,
-        received_at=datetime.strptime(found[1], NAME_TIME).replace(tzinfo=UTC),
+        received_at=datetime.strptime(match[1], NAME_TIME).replace(tzinfo=UTC),
         envelope_from=return_path.decode().removeprefix("Return-Path: <").removesuffix(">"),
         recipient=delivered_to.decode().removeprefix("Delivered-To: "),
         raw=raw,
@@ -127,9 +127,9 @@ def read(name: str) -> LocalMail:
 
 def read_all(*, recipient: str = "") -> list[LocalMail]:
     """All local mails in the order of their arrival; only those whose recipient contains `recipient`."""
-    wanted = recipient.casefold()
+    folded = recipient.casefold()
     mails = (read(name) for name in names())
-    return [mail for mail in mails if wanted in mail.recipient.casefold()]
+    return [mail for mail in mails if folded in mail.recipient.casefold()]
 
 
 def _folder() -> Path:

@@ -1,4 +1,4 @@
-"""What of an author's HTML the allow-list leaves out, so that it can be told. Imported by the confined child only."""
+"""What of an author's HTML the allow-list leaves out, for a report. Imported by the confined child only."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -53,7 +53,7 @@ class _Finder(HTMLParser):
         self._depth = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Judge an element, unless it stands in one that is left out with all that is in it."""
+        """Judge an element, unless it is inside one that is left out with all that is in it."""
         if self._within:
             self._depth += tag == self._within
             return

@@ -40,7 +40,7 @@ class DemoteHeadings(Treeprocessor):
             heading.tag = "h2"
 
 
-class House(Extension):
+class OwnRules(Extension):
     """Our own changes to Python-Markdown."""
 
     def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802  # the library's name
@@ -73,7 +73,7 @@ def render(text: str, *, profile: str, place: sanitising.Place) -> Converted:
     """Sanitised HTML of `text`, and what is not in it. On failure: as_written.TooMuch."""
     # Objects, not names: to look a name up, the library reads what every installed package says about itself.
     extensions: list[Extension] = [
-        House(),
+        OwnRules(),
         sane_lists.SaneListExtension(),
         smarty.SmartyExtension(),
         inline.Inline(),
@@ -102,7 +102,7 @@ def render(text: str, *, profile: str, place: sanitising.Place) -> Converted:
     return Converted(html, left_out)
 
 
-def answer(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+def respond(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
     """Render the request, or say which limit it goes over and where."""
     place = sanitising.Place(site_url=request["site_url"], media_url=request["media_url"])
     try:
@@ -118,4 +118,4 @@ def answer(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], byt
 
 
 if __name__ == "__main__":
-    confined.serve(answer)
+    confined.serve(respond)

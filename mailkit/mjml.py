@@ -14,7 +14,7 @@ class MjmlError(ValueError):
     """The MJML cannot be compiled; the message says where it is broken."""
 
 
-def compile(mjml: str) -> str:  # noqa: A001  # `mjml.compile(...)` is what is said aloud
+def compile(mjml: str) -> str:  # noqa: A001  # `mjml.compile(...)` reads aloud at the call
     """Compile one MJML document to a whole HTML document.
 
     Includes are not loaded and no web font is added: compiling reads neither

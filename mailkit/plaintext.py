@@ -62,7 +62,7 @@ class TreeBuilder(HTMLParser):
 def read(html: str, *, width: int) -> str:
     """The text of `html` in lines of at most `width` characters, save for long words and addresses.
 
-    Links become `text [1]`, and the addresses stand at the end in the same order.
+    Links become `text [1]`, and the addresses follow at the end in the same order.
     """
     builder = TreeBuilder()
     builder.feed(html)
@@ -82,16 +82,16 @@ class Reader:
 
     def blocks(self, node: Node, width: int) -> list[list[str]]:
         """The blocks of what is inside `node`; neighbouring inline parts are one paragraph."""
-        found: list[list[str]] = []
+        blocks: list[list[str]] = []
         inline: list[Node | str] = []
         for child in node.children:
             if isinstance(child, Node) and child.tag in BLOCKS:
-                found += self._paragraph(inline, width)
-                found += self._block(child, width)
+                blocks += self._paragraph(inline, width)
+                blocks += self._block(child, width)
                 inline = []
             else:
                 inline.append(child)
-        return found + self._paragraph(inline, width)
+        return blocks + self._paragraph(inline, width)
 
     def _block(self, node: Node, width: int) -> list[list[str]]:
         width = max(width, MIN_WIDTH)
@@ -107,11 +107,11 @@ class Reader:
             return self._table(node, width)
         if node.tag == "dl":
             return self._definitions(node, width)
-        found = self.blocks(node, width)
-        if node.tag in UNDERLINES and found:
-            longest = max(len(line) for line in found[-1])
-            found[-1].append(UNDERLINES[node.tag] * min(longest, width))
-        return found
+        blocks = self.blocks(node, width)
+        if node.tag in UNDERLINES and blocks:
+            longest = max(len(line) for line in blocks[-1])
+            blocks[-1].append(UNDERLINES[node.tag] * min(longest, width))
+        return blocks
 
     def _list(self, node: Node, width: int) -> list[list[str]]:
         first = int(start) if (start := node.attributes.get("start", "")).isdecimal() else 1
@@ -144,7 +144,7 @@ class Reader:
         return [wrapped] if wrapped else []
 
     def _inline(self, part: Node | str) -> str:
-        """Running text; U+0000 stands for a forced line break until the paragraph is wrapped."""
+        """Running text; U+0000 is a forced line break until the paragraph is wrapped."""
         if isinstance(part, str):
             return part.replace("\x00", "")
         if part.tag in SILENT:

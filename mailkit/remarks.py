@@ -57,15 +57,15 @@ _REFUSALS: Mapping[str, str | Promise] = {
 def left_out(losses: Sequence[Mapping[str, Any]], *, source: str) -> tuple[str, ...]:
     """One sentence for each thing that is not shown, with its line in `source`; after MOST of them, their number."""
     lines = _Lines(source)
-    found = [_with_line(_loss(loss), lines.of(loss["places"])) for loss in losses[:MOST]]
+    sentences = [_with_line(_loss(loss), lines.of(loss["places"])) for loss in losses[:MOST]]
     if (more := len(losses) - MOST) > 0:
         sentence = ngettext(
             "%(count)d more place is left out for reasons like these.",
             "%(count)d more places are left out for reasons like these.",
             more,
         )
-        found.append(sentence % {"count": more})
-    return tuple(found)
+        sentences.append(sentence % {"count": more})
+    return tuple(sentences)
 
 
 def refusal(reason: Mapping[str, Any], *, source: str) -> str:
@@ -82,7 +82,7 @@ class _Lines:
         self._after: dict[str, int] = {}
 
     def of(self, places: Iterable[str]) -> int:
-        """The number of the line in which the first of `places` stands that is found; 0 when none is."""
+        """The number of the line with the first of `places` that occurs; 0 if none does."""
         for place in places:
             at = self._source.find(place, self._after.get(place, 0))
             if at >= 0:

@@ -23,7 +23,7 @@ ADDRESSES: Final = frozenset(
 ADDRESS_LISTS: Final = frozenset({"imagesrcset", "srcset"})
 # What tells a browser to choose or to wait; mail programs do neither, and some show nothing then.
 BROWSER_ONLY: Final = frozenset({"decoding", "fetchpriority", "id", "loading", "sizes", "srcset"})
-# An address, which may hold a comma but not begin or end with one, and what stands behind it.
+# An address, which may hold a comma but not begin or end with one, and what follows it.
 _CANDIDATE = re.compile(r"([^\s,](?:\S*[^\s,])?)((?:\s[^,]*)?)(?:,|$)")
 
 
@@ -66,7 +66,7 @@ def rewrite(html: str, change: Change) -> str:
 
 
 def whole(html: str, *, page_url: str) -> str:
-    """Sanitised HTML of the page at `page_url`, with every address whole: it may stand anywhere."""
+    """Sanitised HTML of the page at `page_url`, with every address whole, so that it works anywhere."""
     return rewrite(html, lambda _tag, attributes: _whole(attributes, page_url))
 
 
@@ -78,8 +78,8 @@ def for_mail(html: str, *, page_url: str, width: int) -> str:
     """
 
     def change(tag: str, attributes: Attributes) -> Attributes:
-        kept = {name: value for name, value in attributes.items() if name not in BROWSER_ONLY}
-        return _whole(_fitting(kept, width) if tag == "img" else kept, page_url)
+        shown = {name: value for name, value in attributes.items() if name not in BROWSER_ONLY}
+        return _whole(_fitting(shown, width) if tag == "img" else shown, page_url)
 
     return rewrite(html, change)
 
@@ -90,7 +90,7 @@ def _whole(attributes: Attributes, page_url: str) -> Attributes:
         try:
             result[name] = _whole_value(name, value, page_url)
         except ValueError:
-            continue  # not an address at all, such as "http://[": without it the words still stand
+            continue  # not an address at all, such as "http://[": without it the words remain
     return result
 
 

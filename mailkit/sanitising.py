@@ -69,7 +69,7 @@ MAX_URL = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the HTML will stand: `site_url` without a slash at its end, `media_url` with one."""
+    """Where the HTML will be shown: `site_url` without a slash at its end, `media_url` with one."""
 
     site_url: str
     media_url: str
@@ -91,7 +91,7 @@ def clean(html: str, *, profile: str, place: Place) -> str:
         link_rel="noopener",
         strip_comments=True,
     )
-    pictured = IMG.sub(lambda found: found[0] if ' src="' in found[1] else "", cleaned)
+    pictured = IMG.sub(lambda picture: picture[0] if ' src="' in picture[1] else "", cleaned)
     # An author's "&#11;" is a character by now.
     return characters.text(EMPTY_PARAGRAPH.sub("", pictured)).strip()
 
@@ -146,9 +146,9 @@ def _own_pictures(value: str, *, place: Place) -> str | None:
 
 def _note_id(value: str) -> str | None:
     """A footnote's id, or the link to it, with our prefix; None for every other id."""
-    if not (found := NOTE_ID.fullmatch(value)):
+    if not (match := NOTE_ID.fullmatch(value)):
         return None
-    return f"{found[1]}{NOTE_PREFIX}{re.sub(r'[^A-Za-z0-9-]+', '_', found[2])}"
+    return f"{match[1]}{NOTE_PREFIX}{re.sub(r'[^A-Za-z0-9-]+', '_', match[2])}"
 
 
 def attribute_filter(profile: str, place: Place) -> Callable[[str, str, str], str | None]:

@@ -4,8 +4,8 @@
 that is the same for all readers, and leaves holes. `CompiledMessage.render` encodes only the
 values that go into the holes. Every rendered copy
 
-- has CRLF line ends only, ends with CRLF, and no line longer than 998 octets (RFC 5322 2.1.1);
-- has body lines of at most 76 characters (RFC 2045 6.7): each slot stands between soft breaks;
+- has CRLF line ends only, ends with CRLF, and no line longer than 998 bytes (RFC 5322 2.1.1);
+- has body lines of at most 76 characters (RFC 2045 6.7): each slot is between soft breaks;
 - holds exactly one To field and no Cc or Bcc;
 - is not dot-stuffed, unless that was asked for (RFC 5321 4.5.2): looking for leading dots in the
   whole copy takes as long as all the rest, while what is the same for all can be stuffed once.
@@ -73,8 +73,8 @@ class CompiledMessage:
         self.headers = tuple((name, value) for name, value in headers)
         self.text = text
         self.html = html
-        found = set(SLOT.findall("\n".join([*(v for _, v in self.headers), text, html])))
-        self.slots = frozenset(found if slots is None else found & set(slots))
+        used = set(SLOT.findall("\n".join([*(v for _, v in self.headers), text, html])))
+        self.slots = frozenset(used if slots is None else used & set(slots))
         self._segments: list[bytes] = []
         self._stuffed: list[bytes] = []
         self._fields: list[_HeaderSlot] = []
@@ -86,14 +86,14 @@ class CompiledMessage:
 
         Values for the HTML part are escaped there; text and headers take them raw. Raises
         `MissingSlot` when a slot has no value and `mailkit.headers.UnsafeValue` when a value
-        cannot stand in its header. Values beyond the known slots are ignored.
+        is not allowed in its header. Values beyond the known slots are ignored.
         """
         return b"".join(self._filled(self._segments.copy(), values, _as_it_is))
 
     def render_stuffed(self, values: Mapping[str, str]) -> list[bytes]:
         """As `render`, in pieces, with every leading dot doubled as SMTP's DATA wants it.
 
-        Most of the octets are in pieces that all copies share: they are neither copied nor looked at here.
+        Most of the bytes are in pieces that all copies share: they are neither copied nor looked at here.
         """
         return self._filled(self._stuffed.copy(), values, stuff)
 
@@ -268,14 +268,14 @@ def _in_lines(value: str) -> bytes:
     return value.encode("ascii") + _SOFT_BREAK
 
 
-def stuff(octets: bytes) -> bytes:
-    """Octets that begin a line, with their leading dots doubled (RFC 5321 4.5.2)."""
-    body = octets.replace(b"\r\n.", b"\r\n..")
+def stuff(lines: bytes) -> bytes:
+    """Whole lines, with their leading dots doubled (RFC 5321 4.5.2)."""
+    body = lines.replace(b"\r\n.", b"\r\n..")
     return b"." + body if body.startswith(b".") else body
 
 
-def _as_it_is(octets: bytes) -> bytes:
-    return octets
+def _as_it_is(literal: bytes) -> bytes:
+    return literal
 
 
 def fill(source: str, write: Callable[[str], str], *, slots: Collection[str], keep: Callable[[str], str] = str) -> str:
@@ -290,7 +290,7 @@ def slots_in(source: str, slots: Collection[str]) -> set[str]:
 
 
 def escape(value: str) -> str:
-    """`value` as it stands in HTML, between tags or within a quoted attribute."""
+    """`value` as it is written in HTML, between tags or within a quoted attribute."""
     return markup.escape(value)
 
 

@@ -21,12 +21,12 @@ _SEPARATOR = "."
 _URL_ALPHABET = bytes.maketrans(b"+/", b"-_")
 # One encoder for all tokens: `json.dumps` makes a new one for each call with separators.
 _COMPACT = json.JSONEncoder(separators=(",", ":")).encode
-_BLOCK = 64  # octets that SHA-256 takes at a time
+_BLOCK = 64  # bytes that SHA-256 takes at a time
 MAX_LENGTH = 1_024  # characters; ours stay below 300
 
 
 class BadToken(Exception):
-    """The token is not ours, not for this purpose, or (`expired`) too old. Readers are not told which."""
+    """The token is not ours, not for this purpose, or (`expired`) too old. Readers do not learn which."""
 
     def __init__(self, *, expired: bool) -> None:
         super().__init__("The link is no longer valid." if expired else "The link is not valid.")
@@ -41,7 +41,7 @@ def sign(*, purpose: str, payload: Mapping[str, str | int]) -> str:
 def writer(*, purpose: str) -> Callable[[str], str]:
     """A function that signs payloads which are compact JSON already, two per copy of bulk mail, with the key of now.
 
-    Django's own format and key, written here because its signer derives the key anew for each token:
+    Django's own format and key, written here because its signer derives the key again for each token:
     60 microseconds of it against 3. The hash is RFC 2104's, begun with the key and copied for each token.
     """
     inner, outer = _keyed(purpose, settings.SECRET_KEY)
@@ -100,4 +100,4 @@ def _urlsafe(data: bytes) -> bytes:
 def _keyed(purpose: str, secret: str) -> tuple["hashlib._Hash", "hashlib._Hash"]:
     """The inner and the outer hash of HMAC-SHA256 (RFC 2104 2) with `TimestampSigner`'s key, before any text."""
     key = hashlib.sha256(f"{_salt(purpose)}signer{secret}".encode()).digest().ljust(_BLOCK, b"\0")
-    return hashlib.sha256(bytes(octet ^ 0x36 for octet in key)), hashlib.sha256(bytes(octet ^ 0x5C for octet in key))
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in key)), hashlib.sha256(bytes(byte ^ 0x5C for byte in key))

@@ -1,4 +1,4 @@
-"""Registers the publication app, and says who may change the house itself."""
+"""Registers the publication app, and says who may change the publication itself."""
 
 from django.apps import AppConfig
 

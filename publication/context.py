@@ -1,4 +1,4 @@
-"""What every template may say about the house."""
+"""What every template may say about the publication."""
 
 from typing import Any, Final
 

@@ -30,22 +30,22 @@ def grant(group: str, *codenames: str, using: str = DEFAULT_DB_ALIAS) -> None:
     having changed nothing, when one of them is not in the database.
     """
     permissions = _rows("Permission", using)
-    found = []
+    granted = []
     for name in codenames:
         app_label, _, codename = name.partition(".")
         permission = permissions.filter(content_type__app_label=app_label, codename=codename).first()
         if permission is None:
             raise UnknownPermission(f"There is no permission {name}.")
-        found.append(permission)
+        granted.append(permission)
     row, _created = _rows("Group", using).get_or_create(name=group)
-    row.permissions.add(*found)
+    row.permissions.add(*granted)
 
 
 def grant_on_migrate(*, config: AppConfig, rights: Mapping[str, Sequence[str]]) -> None:
     """Grant `rights` (group -> permissions of this very app) after each migration of the app.
 
     Django makes an app's permissions in the same signal just before, because
-    django.contrib.auth stands above our apps in INSTALLED_APPS.
+    django.contrib.auth is above our apps in INSTALLED_APPS.
     """
 
     def give(using: str = DEFAULT_DB_ALIAS, **_signal: Any) -> None:

@@ -1,7 +1,7 @@
 """Lists in the admin whose address asks for what no list can have: a year 99999, half a range, an odd pattern.
 
-Django hands what stands in the address to the database as it is, and most of it fails only when the
-rows are fetched. So it is tried first, once, and the answer to what cannot be asked is 400.
+Django passes the query string to the database as it is, and most of it fails only when the
+rows are fetched. So it is tried first, once, and the response to an impossible query is 400.
 """
 
 from __future__ import annotations

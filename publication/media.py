@@ -1,6 +1,6 @@
 """Uploaded pictures as readers get them: whole, in part (RFC 9110, section 14), or not at all if they have them.
 
-A name is new for every upload, so what it stands for never changes and may be kept for a year.
+A name is new for every upload, so its content never changes and may be cached for a year.
 Nothing but pictures that we encoded ourselves is served, whatever else lies in MEDIA_ROOT.
 """
 

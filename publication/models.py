@@ -18,7 +18,7 @@ THE_ROW = 1
 
 
 # The names of the IANA list, and no others that a machine may know: what `localtime` means differs from one to the
-# next. The list's own "Factory" stands for a machine that was not set up.
+# next. The list's own "Factory" means a machine that was not set up.
 TIME_ZONES: Final = frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split()) - {"Factory"}
 
 
@@ -39,12 +39,12 @@ class PublicationManager(models.Manager["Publication"]):
 
     def current(self) -> Publication:
         """The publication; a row with plain default values is made when there is none yet."""
-        found, _created = self.get_or_create(pk=THE_ROW)
-        return found
+        publication, _created = self.get_or_create(pk=THE_ROW)
+        return publication
 
 
 class Publication(models.Model):
-    """The house itself: its name, owner, address and look."""
+    """The publication itself: its name, owner, address and look."""
 
     name = fields.CharField(
         max_length=120,
@@ -129,12 +129,12 @@ class Publication(models.Model):
 
     @property
     def mail_logo_width(self) -> int:
-        """How wide the logo is when it stands 48 pixels high in a mail. A lost file stops no mail."""
+        """How wide the logo is when it is 48 pixels high in a mail. A lost file stops no mail."""
         try:
             return max(24, min(280, round(48 * self.logo.width / self.logo.height)))
         except (OSError, TypeError, ValueError, ZeroDivisionError):
             return 120
 
     def sender(self) -> message.Sender:
-        """The house's default sender, for letters and for newsletters that set none."""
+        """The publication's default sender, for letters and for newsletters that set none."""
         return message.Sender(name=self.sender_name or self.name, address=self.sender_address, reply_to=self.reply_to)

@@ -11,7 +11,7 @@ from mailkit import html
 
 
 def check(*, form: forms.BaseForm, field: str, render: Callable[[str], html.Rendered]) -> str:
-    """The text of the form's field, for its `clean_` method; what it loses is kept for `tell`.
+    """The text of the form's field, for its `clean_` method; what it loses is stored for `tell`.
 
     On failure: ValidationError with the sentence that says which limit the text goes over.
     """

@@ -12,7 +12,7 @@ def machine_readable(moment: datetime | None) -> str:
 
 
 def whole_seconds(moment: datetime | None) -> datetime | None:
-    """The moment without its fraction, for whoever else writes it."""
+    """The moment without its fraction."""
     return moment.replace(microsecond=0) if moment else None
 
 

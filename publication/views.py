@@ -12,7 +12,7 @@ from publication.models import Publication
 @require_safe
 @cache_control(public=True, max_age=86_400)
 def colours(_request: HttpRequest) -> HttpResponse:
-    """The publication's colours as a stylesheet. Pages name it with the colours in the query, so it may be kept."""
+    """The publication's colours as a stylesheet. Pages name it with the colours in the query, so it may be cached."""
     return HttpResponse(palette.stylesheet(Publication.objects.current()), content_type="text/css")
 
 

@@ -29,7 +29,7 @@ WORDS = ("headline", "standfirst", "body_markdown")
 
 
 class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
-    """A story's words and furniture. Its state is not here: actions change it."""
+    """A story's words and related objects. Its state is not here: actions change it."""
 
     base = forms.IntegerField(required=False, widget=forms.HiddenInput)
 

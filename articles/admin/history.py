@@ -24,8 +24,8 @@ class StoryRecordAdmin(ReadOnlyAdmin):
         """The records of the stories that this person may see."""
         if not isinstance(request.user, User):
             raise PermissionDenied
-        found: QuerySet[Any] = super().get_queryset(request)
-        return found.filter(article__in=rights.visible_to(request.user))
+        revisions: QuerySet[Any] = super().get_queryset(request)
+        return revisions.filter(article__in=rights.visible_to(request.user))
 
 
 @admin.register(Revision)
@@ -37,7 +37,7 @@ class RevisionAdmin(StoryRecordAdmin):
     list_filter = ("created_at", "created_by")
     list_select_related = ("article", "created_by")
     search_fields = ("article__headline", "note")
-    fields = ("article", "number", "note", "created_by", "created_at", "headline", "standfirst", "text", "furniture")
+    fields = ("article", "number", "note", "created_by", "created_at", "headline", "standfirst", "text", "related")
     readonly_fields = fields
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
@@ -58,8 +58,8 @@ class RevisionAdmin(StoryRecordAdmin):
             context["actions_detail"] = [
                 {"title": "Restore", "path": address, "variant": ActionVariant.DEFAULT, "icon": None, "attrs": {}}
             ]
-        answer: HttpResponse = super().render_change_form(request, context, **kwargs)
-        return answer
+        response: HttpResponse = super().render_change_form(request, context, **kwargs)
+        return response
 
     def restore_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask, and on POST set the story back to this version."""
@@ -103,16 +103,21 @@ class RevisionAdmin(StoryRecordAdmin):
         return str(revision.snapshot["body_markdown"])
 
     @admin.display(description="Section, authors, tags, picture, address")
-    def furniture(self, revision: Revision) -> str:
+    def related(self, revision: Revision) -> str:
         """By name, as it was."""
-        kept = revision.snapshot
-        rows = [kept["section"], *kept["authors"], *kept["tags"], *([kept["lead_image"]] if kept["lead_image"] else [])]
-        return " · ".join([*(row["name"] for row in rows), kept["slug"]])
+        snapshot = revision.snapshot
+        rows = [
+            snapshot["section"],
+            *snapshot["authors"],
+            *snapshot["tags"],
+            *([snapshot["lead_image"]] if snapshot["lead_image"] else []),
+        ]
+        return " · ".join([*(row["name"] for row in rows), snapshot["slug"]])
 
 
 @admin.register(Correction)
 class CorrectionAdmin(StoryRecordAdmin):
-    """What readers were told. The words can be mended; a correction is added from its story."""
+    """What readers read about a correction. The words can be mended; a correction is added from its story."""
 
     list_display = ("article", "text", "corrected_at", "created_by")
     list_filter = ("corrected_at",)

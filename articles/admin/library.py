@@ -13,8 +13,8 @@ class Counted(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Section | Tag | Author]:
         """With the number of stories, in one query."""
-        found: QuerySet[Section | Tag | Author] = super().get_queryset(request)
-        counted: QuerySet[Section | Tag | Author] = found.annotate(stories=Count("articles", distinct=True))
+        rows: QuerySet[Section | Tag | Author] = super().get_queryset(request)
+        counted: QuerySet[Section | Tag | Author] = rows.annotate(stories=Count("articles", distinct=True))
         return counted
 
     @admin.display(description="Stories", ordering="stories")

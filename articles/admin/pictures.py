@@ -1,4 +1,4 @@
-"""Pictures in the admin: taken in through one door, shown with their number."""
+"""Pictures in the admin: stored by one function, shown with their number."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class ImageAdmin(ModelAdmin):
     fields = ("file", "alt", "caption", "credit", *readonly_fields)
 
     def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
-        """A new file goes through `images.store`; stories that show the picture are made anew."""
+        """A new file goes through `images.store`; the HTML of stories that show the picture is made again."""
         if "file" in form.changed_data:
             actor = request.user if isinstance(request.user, User) else None
             images.store(image=obj, upload=form.cleaned_data["file"], actor=actor)

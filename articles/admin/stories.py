@@ -17,7 +17,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from articles import markup, publishing, rights, views
-from articles.admin import doors
+from articles.admin import actions
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.models import Article, Byline, Correction
 from articles.refusals import PublishingError
@@ -53,7 +53,7 @@ class BylineInline(TabularInline):  # type: ignore[misc]  # django-unfold publis
 
 
 class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
-    """What readers were told was corrected; new ones are added by the action."""
+    """The corrections that readers read; new ones are added by the action."""
 
     model = Correction
     extra = 0
@@ -65,7 +65,7 @@ class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold pu
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Correction | None = None) -> bool:
-        """What readers were told stays told."""
+        """A published correction cannot be removed."""
         return False
 
 
@@ -129,8 +129,8 @@ class ArticleAdmin(ModelAdmin):
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, set[str], Any]:
         """A draft's versions and bylines go with it, though nobody may delete them by themselves."""
-        found, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        return found, counts, lacking - GOES_WITH_STORY, protected
+        objects, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return objects, counts, lacking - GOES_WITH_STORY, protected
 
     def view_on_site(self, obj: Article) -> str | None:
         """Only where readers find something."""
@@ -153,8 +153,8 @@ class ArticleAdmin(ModelAdmin):
         """Above the form: what can be done to this story, by this person, now."""
         if (story := kwargs.get("obj")) is not None:
             context["actions_detail"] = self._offers(request, story)
-        answer: HttpResponse = super().render_change_form(request, context, **kwargs)
-        return answer
+        response: HttpResponse = super().render_change_form(request, context, **kwargs)
+        return response
 
     @method_decorator(csp_replace(PREVIEW_POLICY))
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -165,15 +165,15 @@ class ArticleAdmin(ModelAdmin):
         except markup.MarkupRefused as error:
             return HttpResponse(str(error), content_type="text/plain; charset=utf-8", status=422)
         story.body_html, story.body_sha256 = rendered.html, rendered.sha256
-        answer = views.story_page(request, story)
-        answer.headers["Cache-Control"] = "no-store, private"
-        answer.headers["X-Robots-Tag"] = "noindex"
-        return answer
+        response = views.story_page(request, story)
+        response.headers["Cache-Control"] = "no-store, private"
+        response.headers["X-Robots-Tag"] = "noindex"
+        return response
 
     def verb_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
         """Ask before a verb, and do it on POST."""
         story = self._story(request, pk)
-        verb = doors.VERBS.get(name)
+        verb = actions.VERBS.get(name)
         if verb is None:
             raise Http404("There is no such action.")
         if not verb.offered(user=_user(request), article=story):
@@ -181,7 +181,7 @@ class ArticleAdmin(ModelAdmin):
             return HttpResponseRedirect(_change_url(story))
         form = verb.form()
         if request.method == "POST":
-            form = doors.act(verb=verb, article=story, actor=_user(request), data=request.POST)
+            form = actions.act(verb=verb, article=story, actor=_user(request), data=request.POST)
             if form.is_valid():
                 self.log_change(request, story, verb.label)
                 messages.success(request, verb.done)
@@ -192,7 +192,7 @@ class ArticleAdmin(ModelAdmin):
             "subtitle": story.headline,
             "opts": self.opts,
             "verb": verb,
-            "explanation": doors.explanation(verb),
+            "explanation": actions.explanation(verb),
             "form": form,
             "back": _change_url(story),
         }
@@ -201,17 +201,17 @@ class ArticleAdmin(ModelAdmin):
     @admin.action(description="Submit for review", permissions=["change"])
     def submit_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
-        self._each(request, queryset, doors.VERBS["submit"])
+        self._each(request, queryset, actions.VERBS["submit"])
 
     @admin.action(description="Publish now", permissions=["publish"])
     def publish_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
-        self._each(request, queryset, doors.VERBS["publish"])
+        self._each(request, queryset, actions.VERBS["publish"])
 
     @admin.action(description="Return to draft", permissions=["edit_any"])
     def return_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
-        self._each(request, queryset, doors.VERBS["return"])
+        self._each(request, queryset, actions.VERBS["return"])
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
         """For the list's actions."""
@@ -233,14 +233,14 @@ class ArticleAdmin(ModelAdmin):
 
     def _story(self, request: HttpRequest, pk: int) -> Article:
         """The story, if this person may see it; otherwise as if it did not exist."""
-        story = rights.visible_to(_user(request)).with_furniture().filter(pk=pk).first()
+        story = rights.visible_to(_user(request)).with_related().filter(pk=pk).first()
         if story is None:
             raise Http404("There is no such story.")
         if not self.has_view_permission(request, story):
             raise PermissionDenied
         return story
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Article], verb: doors.Verb) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Article], verb: actions.Verb) -> None:
         done = 0
         for story in queryset:
             try:
@@ -258,7 +258,7 @@ class ArticleAdmin(ModelAdmin):
         user = _user(request)
         verbs = [
             (verb.label, reverse("admin:articles_article_do", args=[story.pk, verb.name]))
-            for verb in doors.VERBS.values()
+            for verb in actions.VERBS.values()
             if verb.offered(user=user, article=story)
         ]
         links = [

@@ -33,7 +33,7 @@ def test_saving_a_published_story_changes_its_page(story: StoryMaker, now: datet
     assert made.updated_at == now + timedelta(hours=1)
 
 
-def test_restore_brings_back_words_and_furniture_and_keeps_the_rest(
+def test_restore_brings_back_words_and_related_rows_and_keeps_the_rest(
     story: StoryMaker, picture: Image, now: datetime
 ) -> None:
     ann, bob = (Author.objects.create(name=name, slug=name.lower()) for name in ("Ann", "Bob"))

@@ -67,16 +67,16 @@ def only_while_developing(view: View[Rest]) -> View[Rest]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def listing(request: HttpRequest) -> HttpResponse:
     """All mails, newest first; a search is a POST so that no address gets into a URL or a log."""
-    wanted = request.POST.get("recipient", "").strip()
+    recipient = request.POST.get("recipient", "").strip()
     number = request.POST.get("page") or request.GET.get("page")
     page: Page[local.LocalMail] | Page[str]
-    if wanted:
-        page = Paginator(local.read_all(recipient=wanted)[::-1], PER_PAGE).get_page(number)
+    if recipient:
+        page = Paginator(local.read_all(recipient=recipient)[::-1], PER_PAGE).get_page(number)
         mails = [mail for mail in page.object_list if isinstance(mail, local.LocalMail)]
     else:
         page = Paginator(local.names()[::-1], PER_PAGE).get_page(number)
         mails = [local.read(str(name)) for name in page.object_list]
-    return render(request, "inbox/list.html", {"mails": mails, "page": page, "recipient": wanted})
+    return render(request, "inbox/list.html", {"mails": mails, "page": page, "recipient": recipient})
 
 
 @only_while_developing
@@ -85,12 +85,12 @@ def listing(request: HttpRequest) -> HttpResponse:
 @require_safe
 def mail(request: HttpRequest, name: str, part: str) -> HttpResponse:
     """One mail: its envelope, and the part that was asked for."""
-    found = _find(name)
+    one = _find(name)
     context = {
-        "mail": found,
+        "mail": one,
         "part": part,
-        "headers": [(key, str(value)) for key, value in found.message.items()],
-        "source": found.raw.decode("utf-8", "replace"),
+        "headers": [(key, str(value)) for key, value in one.message.items()],
+        "source": one.raw.decode("utf-8", "replace"),
     }
     return render(request, "inbox/mail.html", context)
 

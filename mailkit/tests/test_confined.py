@@ -11,10 +11,10 @@ from mailkit import confined
 CHILD = """
 from mailkit import confined
 
-def answer(request, payload):
+def respond(request, payload):
     {body}
 
-confined.serve(answer)
+confined.serve(respond)
 """
 
 
@@ -25,7 +25,7 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Child":
 
 
 class Child:
-    """Writes a module with one `answer` and runs it."""
+    """Writes a module with one `respond` and runs it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

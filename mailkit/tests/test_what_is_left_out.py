@@ -8,7 +8,7 @@ from mailkit import html, markup_child, remarks, sanitising
 def told(markdown: str, profile: html.Profile = "article") -> tuple[str, ...]:
     """As `html.render` does it, without a process for each text."""
     request = {"profile": profile, "site_url": "https://news.test", "media_url": "/media/", "width": 76}
-    head, _ = markup_child.answer(request, markdown.encode())
+    head, _ = markup_child.respond(request, markdown.encode())
     return remarks.left_out(head["left_out"], source=markdown)
 
 

@@ -229,7 +229,7 @@ def draw(*, name: str) -> bytes:
 
 
 def logo() -> bytes:
-    """The house's mark, four blocks of which one is set apart, as PNG bytes."""
+    """The publication's mark, four blocks of which one is set apart, as PNG bytes."""
     image = Image.new("RGBA", (512, 512), (0, 0, 0, 0))
     pen = ImageDraw.Draw(image)
     for left, top, colour in ((16, 16, SLATE), (264, 16, SLATE), (16, 264, SLATE), (264, 264, RED)):

@@ -111,7 +111,7 @@ VERBS = {
 
 
 def act(*, verb: Verb, article: Article, actor: User, data: Any) -> forms.Form:
-    """Fill in the verb's form and, when it is right, run the verb; what was wrong stands in the form's errors.
+    """Fill in the verb's form and, when it is right, run the verb; what was wrong is in the form's errors.
 
     Hours are read in the publication's time zone, the one that readers see.
     """
