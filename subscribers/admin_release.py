@@ -38,7 +38,7 @@ class ReleasesLetters(ModelAdmin):
     """A newsletter's admin with a page that releases its permission letters."""
 
     def get_urls(self) -> list[URLPattern]:
-        """The page stands beside the newsletter's own."""
+        """The page is beside the newsletter's own."""
         release = self.admin_site.admin_view(self.release_view)
         own = [path("<int:pk>/release/", release, name="subscribers_newsletter_release")]
         urls: list[URLPattern] = super().get_urls()

@@ -3,7 +3,7 @@
 A link's hash is an HMAC-SHA256 over the canonical JSON of its row and the hash of
 its predecessor. Each row names the format of that JSON and the key, so that one more fact
 or another key leaves every earlier link as it is. Triggers refuse UPDATE and DELETE;
-`subscribers.verification` finds out whoever got around them. The chain names people by
+`subscribers.verification` detects changes that got around them. The chain names people by
 uuid and keyed hash, so it outlives their row.
 """
 
@@ -49,7 +49,7 @@ BATCH = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the door saw of one act: where it came from and which words were shown."""
+    """What is known of one act: where it came from and which words were shown."""
 
     ip: str | None = None
     user_agent: str = ""

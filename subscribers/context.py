@@ -1,4 +1,4 @@
-"""What the sign-up block of base.html needs, on whichever page it stands."""
+"""What the sign-up block of base.html needs, on whichever page it is."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from subscribers import forms
 from subscribers.models import LegalDocument
 
-# On these pages the block would be in the way, or stand below a link that is somebody's key.
+# On these pages the block would be in the way, or be on a page that somebody's link opens.
 WITHOUT_BLOCK = frozenset(
     {"subscribe", "subscribe_sent", "confirm", "preferences", "preferences_link", "preferences_sent", "unsubscribe",
      "subscribe_again"}

@@ -55,7 +55,7 @@ def is_from_here(request: HttpRequest) -> bool:
 
 
 def opened_by_link(view: View) -> View:
-    """Decorates a page whose address holds a token: kept by no cache, told to nobody, and itself the proof.
+    """Decorates a page whose address holds a token: stored by no cache, passed to no other site, and itself the proof.
 
     A link that does not work answers one neutral page, whatever is wrong with it.
     The token is a secret that only the mailbox knows, so another site cannot

@@ -16,7 +16,7 @@ from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, S
 KEEP_UNCONFIRMED = timedelta(days=7)
 BATCH = 500
 
-# Held shared by whoever refers to readers without a foreign key, and alone by whoever deletes one.
+# Held shared by code that refers to readers without a foreign key, and exclusively by code that deletes one.
 READERS_LOCK: Final = "readers are kept"
 # A portion of a large audience may take half of this to plan.
 PATIENCE_SECONDS = 60.0
@@ -55,8 +55,8 @@ def erase(*, address_key: str, evidence: consent.Evidence, now: datetime) -> Era
             subscriber.delete()
         privacy.forget_origins(address_hash=address_hash, now=now)
         suppression.suppress_hash(address_hash=address_hash, reason=Suppression.Reason.ERASED, now=now)
-        kept = ConsentEvent.objects.filter(address_hash=address_hash).count()
-    return Erasure(deleted=subscriber is not None, acts_kept=kept)
+        acts = ConsentEvent.objects.filter(address_hash=address_hash).count()
+    return Erasure(deleted=subscriber is not None, acts_kept=acts)
 
 
 def keep_readers() -> None:
@@ -67,7 +67,7 @@ def keep_readers() -> None:
 def _wait_for_keepers() -> None:
     """Return when nobody keeps readers. First of all in a transaction: nobody may wait for what it holds meanwhile.
 
-    Asks again and again, since whoever queues for a lock holds up all that come after.
+    It polls, since a session that queues for a lock blocks all that come after it.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not _nobody_keeps_readers():

@@ -64,7 +64,7 @@ class Choice:
 class SignupForm(forms.Form):
     """Address, newsletters with their cadence, and consent. Data that fails comes back as it was typed.
 
-    `page` is the path that the form stands on. A bound form is checked against the
+    `page` is the path of the form's page. A bound form is checked against the
     terms and the offers of `now`, not of the time when it was shown.
     """
 
@@ -95,7 +95,7 @@ class SignupForm(forms.Form):
         self.offered = offers.offered()
         choices = [(offer.newsletter.slug, offer.newsletter.name) for offer in self.offered]
         newsletters = self.fields["newsletters"]
-        assert isinstance(newsletters, forms.MultipleChoiceField)  # noqa: S101  # tells mypy what stands above
+        assert isinstance(newsletters, forms.MultipleChoiceField)  # noqa: S101  # tells mypy what is declared above
         newsletters.choices = choices
         for offer in self.offered:
             self.fields[_cadence_name(offer)] = _cadence_field(offer)

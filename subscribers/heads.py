@@ -1,4 +1,4 @@
-"""Heads of the consent record, kept outside of the database: what makes the loss of its end visible.
+"""Heads of the consent record, stored outside of the database: what makes the loss of its end visible.
 
 A chain that is cut off at its end looks whole from inside. So each minute in which it grew, one line with
 its length and its last hash is added to a file in CONSENT_HEADS, one file per host. A line is sealed with
@@ -107,10 +107,10 @@ def accept_loss(*, note: str, now: datetime) -> Head:
 
 def missing() -> str:
     """A sentence if the newest head that was ever written is not in the directory any more, else nothing."""
-    kept = KeptHead.objects.first()
-    if kept is None or settings.CONSENT_HEADS is None or any(head.at >= kept.at for head in _newest_of_each_file()):
+    newest = KeptHead.objects.first()
+    if newest is None or settings.CONSENT_HEADS is None or any(head.at >= newest.at for head in _newest_of_each_file()):
         return ""
-    return EMPTIED.format(at=kept.at[:19].replace("T", " "), count=kept.count, folder=settings.CONSENT_HEADS)
+    return EMPTIED.format(at=newest.at[:19].replace("T", " "), count=newest.count, folder=settings.CONSENT_HEADS)
 
 
 def read() -> list[Head]:

@@ -136,7 +136,7 @@ def recognise(
 
 
 def with_statuses(columns: Columns, rows: Iterable[Sequence[str]]) -> Columns:
-    """The same, with those columns that are a status by what stands in their cells. Reads every row."""
+    """The same, with those columns that are a status by the content of their cells. Reads every row."""
     settled = {columns.address, *columns.names, *columns.ignored, *columns.statuses}
     places = [place for place in range(len(columns.header)) if place not in settled]
     seen: dict[int, set[str]] = {place: set() for place in places}
@@ -146,12 +146,12 @@ def with_statuses(columns: Columns, rows: Iterable[Sequence[str]]) -> Columns:
                 seen[place].add(cells[place])
                 if len(seen[place]) > MANY:
                     places = [other for other in places if other != place]
-    found = {
+    meanings = {
         place: meaning
         for place, cells in seen.items()
         if (meaning := import_statuses.by_values(fold(columns.header[place]), map(fold, cells)))
     }
-    return replace(columns, statuses=dict(sorted({**columns.statuses, **found}.items())))
+    return replace(columns, statuses=dict(sorted({**columns.statuses, **meanings}.items())))
 
 
 def _time(value: str) -> datetime | None:
@@ -194,13 +194,13 @@ def _first(folded: Sequence[str], known: frozenset[str]) -> int | None:
     return next((place for place, name in enumerate(folded) if name in known), None)
 
 
-def _place(wanted: str, folded: Sequence[str], first: Sequence[str]) -> int:
+def _place(column: str, folded: Sequence[str], first: Sequence[str]) -> int:
     """The column of that name or number. On failure: UnknownColumns."""
-    if fold(wanted) in folded:
-        return folded.index(fold(wanted))
-    if wanted.isascii() and wanted.isdigit() and 0 < int(wanted) <= len(first):
-        return int(wanted) - 1
-    raise UnknownColumns(f"There is no column “{wanted}”. The columns are: {_listed(first)}.")
+    if fold(column) in folded:
+        return folded.index(fold(column))
+    if column.isascii() and column.isdigit() and 0 < int(column) <= len(first):
+        return int(column) - 1
+    raise UnknownColumns(f"There is no column “{column}”. The columns are: {_listed(first)}.")
 
 
 def _nothing_known(first: Sequence[str]) -> str:

@@ -31,7 +31,8 @@ LEGACY = {
 USUAL = ("windows-1252", "windows-1251", "windows-1250", "windows-1254", "windows-1257")
 EAST_ASIAN = frozenset({"shift_jis", "gb18030", "big5", "euc-kr"})
 NOT_ASCII = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
-SPARSE = 8  # of UTF-16 at least one place in so many is a zero, and of its zeros at most one stands in the other half
+# Of UTF-16 at least one place in this many is a zero, and of its zeros at most one in this many is in the other half.
+SPARSE = 8
 NAMED = 3  # encodings in a question
 SHORTEST_WORD = 2  # letters
 
@@ -41,7 +42,7 @@ class Unreadable(ValueError):
 
 
 def find(path: Path) -> str:
-    """UTF-8 or UTF-16; anything older is not told from its neighbours by looking, so it must be named.
+    """UTF-8 or UTF-16; older encodings cannot be distinguished by looking, so they must be named.
 
     On failure: Unreadable, with the likely encodings; OSError.
     """

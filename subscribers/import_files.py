@@ -101,7 +101,7 @@ def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
 
 
 def _records(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[Record]:
-    """One record after another; one that cannot be read costs itself, and what stands whole behind it goes on."""
+    """One record after another; one that cannot be read costs itself, and the whole records behind it follow."""
     csv.field_size_limit(LONGEST_CELL)
     doubtful: deque[tuple[int, str]] = deque()
     width = 0
@@ -149,9 +149,9 @@ def _parse(text: str, delimiter: str) -> tuple[list[str] | None, bool]:
 def _resume(
     lines: Sequence[tuple[int, str]], delimiter: str, width: int
 ) -> tuple[Sequence[tuple[int, str]], Sequence[tuple[int, str]]]:
-    """Divide what stands behind a fault: from the first line that is a whole record of its own, and what is before it.
+    """Divide what follows a fault: from the first line that is a whole record of its own, and what is before it.
 
-    What stands inside a quotation mark is a note about somebody, not a reader: a line with fewer cells
+    Text inside a quotation mark is a note about somebody, not a reader: a line with fewer cells
     than the file has columns, or without an address, is left out.
     """
     for place, (_, text) in enumerate(lines):

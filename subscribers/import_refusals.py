@@ -1,4 +1,4 @@
-"""What an import does with rows that say no: they end what there is, and stand in the way of every later import."""
+"""What an import does with rows that say no: they end what there is, and block every later import."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from subscribers.import_columns import Verdict
 from subscribers.import_words import Answer
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Subscription, Suppression
 
-# What must never be mailed again, whoever asks; the others may come back by their own act.
+# What must never be mailed again, no matter who asks; the others may come back by their own act.
 SUPPRESSED = {
     Answer.BOUNCED: Suppression.Reason.HARD_BOUNCE,
     Answer.COMPLAINED: Suppression.Reason.COMPLAINT,
@@ -69,10 +69,10 @@ def take(rows: Sequence[Row], newsletter: Newsletter, *, source: str, now: datet
     subscribers = Subscriber.objects.select_for_update().filter(address_key__in=by_key).order_by("address_key")
     readers = {subscriber.address_key: subscriber for subscriber in subscribers}
     stay = _confirmed_since(by_key, readers, newsletter) | _asked_here(by_key, readers, newsletter)
-    kept = {key: row.verdict for key, row in by_key.items() if key not in stay}
-    _end(kept, readers, newsletter, source, now)
-    _suppress(kept, now)
-    _remember(kept, newsletter, source, now)
+    verdicts = {key: row.verdict for key, row in by_key.items() if key not in stay}
+    _end(verdicts, readers, newsletter, source, now)
+    _suppress(verdicts, now)
+    _remember(verdicts, newsletter, source, now)
     return {key: reason(row.verdict) + (OUTRANKED if key in stay else "") for key, row in by_key.items()}
 
 
@@ -98,28 +98,30 @@ def _asked_here(rows: dict[str, Row], readers: dict[str, Subscriber], newsletter
 
 
 def _end(
-    kept: dict[str, Verdict], readers: dict[str, Subscriber], newsletter: Newsletter, source: str, now: datetime
+    verdicts: dict[str, Verdict], readers: dict[str, Subscriber], newsletter: Newsletter, source: str, now: datetime
 ) -> None:
-    leaving = [readers[key] for key in kept if key in readers and kept[key].answer in ENDS]
+    leaving = [readers[key] for key in verdicts if key in readers and verdicts[key].answer in ENDS]
     subscriptions = Subscription.objects.filter(newsletter=newsletter, subscriber__in=leaving)
     for subscription in subscriptions.exclude(state=Subscription.State.UNSUBSCRIBED).select_related("subscriber"):
-        evidence = consent.Evidence(basis=_basis(kept[subscription.subscriber.address_key]))
+        evidence = consent.Evidence(basis=_basis(verdicts[subscription.subscriber.address_key]))
         signup.unsubscribe(subscription=subscription, evidence=evidence, reason=source, now=now, goodbye=False)
 
 
-def _suppress(kept: dict[str, Verdict], now: datetime) -> None:
+def _suppress(verdicts: dict[str, Verdict], now: datetime) -> None:
     reasons = {
         addresses.keyed_hash(key): SUPPRESSED[verdict.answer]
-        for key, verdict in kept.items()
+        for key, verdict in verdicts.items()
         if verdict.answer in SUPPRESSED
     }
     suppression.suppress_many(reasons=reasons, note="import", now=now)
 
 
-def _remember(kept: dict[str, Verdict], newsletter: Newsletter, source: str, now: datetime) -> None:
-    said = {
-        addresses.keyed_hash(key): _basis(verdict) for key, verdict in kept.items() if verdict.answer not in SUPPRESSED
+def _remember(verdicts: dict[str, Verdict], newsletter: Newsletter, source: str, now: datetime) -> None:
+    reasons = {
+        addresses.keyed_hash(key): _basis(verdict)
+        for key, verdict in verdicts.items()
+        if verdict.answer not in SUPPRESSED
     }
-    known = withdrawals.standing(address_hashes=list(said), newsletter=newsletter)
-    fresh = {address_hash: basis for address_hash, basis in said.items() if address_hash not in known}
-    withdrawals.record(said=fresh, newsletter=newsletter, source=source, now=now)
+    known = withdrawals.standing(address_hashes=list(reasons), newsletter=newsletter)
+    fresh = {address_hash: basis for address_hash, basis in reasons.items() if address_hash not in known}
+    withdrawals.record(reasons=fresh, newsletter=newsletter, source=source, now=now)

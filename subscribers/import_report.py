@@ -14,7 +14,7 @@ class RefusedRow:
 
 
 class Refusals:
-    """Refused records by line. A million of them are 16 MB, because few reasons are told apart."""
+    """Refused records by line. A million of them are 16 MB, because there are few different reasons."""
 
     def __init__(self) -> None:
         self._lines = array("Q")

@@ -50,7 +50,7 @@ def beginnings(text: str) -> re.Pattern[str]:
     return re.compile(rf".*\b(?:{'|'.join(patterns)})")
 
 
-# --- What stands in the cells ---
+# --- Content of the cells ---
 
 EMPTY = {""} | words("null, none, nil, nan, n/a, 0000-00-00, 0000-00-00 00:00:00, keine, нет данных")
 TRUE = words(
@@ -122,7 +122,7 @@ _OF_ANSWER = {
         supprimé, supprimée, effacé, eliminado, eliminada, borrado, borrada, eliminato, excluído""",
 }
 STATUS_WORDS: Mapping[str, Answer] = {word: answer for answer, text in _OF_ANSWER.items() for word in words(text)}
-# Words that mean a status in whatever column they stand, and before other words: "unsubscribed by a link".
+# Words that mean a status in any column, and before other words: "unsubscribed by a link".
 TELLING = words("""
     subscribed, unsubscribed, nonsubscribed, non subscribed, not subscribed, unconfirmed, opted out, cleaned, bounced,
     bounce, hard bounce, hard bounced, soft bounced, undeliverable, complained, complaint, spam complaint, spam,
@@ -202,7 +202,7 @@ NO_BEGINNINGS = (
     ),
     (re.compile(r"left|quit"), Answer.LEFT),
 )
-# A name with one of these says when or why somebody left, so whatever stands in its cells is a no.
+# A name with one of these says when or why somebody left, so any content of its cells is a no.
 WHEN_OR_WHY = re.compile(
     r".*\b(?:at|on|am|le|el|date|data|time|timestamp|\w*datum|дата|когда|fecha|reason|\w*grund|motif|motivo|причина|campaign|"
     r"kampagne|title|source|by|from|id|ids|ip|list|lists|message|comment|other)\b"

@@ -2,7 +2,7 @@
 
 The file is read three times: to see that all of it is understood, for those who said no, and for the
 others. A row that is there already is left as it is, so an import can be repeated or taken up again
-after a crash. With a basis (where and how these people agreed) they are confirmed and the basis stands
+after a crash. With a basis (where and how these people agreed) they are confirmed and the basis is
 in the consent record; without one they are pending, and a letter that waits to be released asks each.
 """
 

@@ -34,7 +34,7 @@ class Schedule:
 
 
 class BadRate(ValueError):
-    """So many letters an hour cannot be sent; str() says which rates can."""
+    """The rate is not possible; str() says which rates are."""
 
 
 def queue(
@@ -109,12 +109,12 @@ def _held(newsletter: Newsletter) -> QuerySet[Letter]:
     return Letter.objects.filter(state=Letter.State.HELD, subscriptions__newsletter=newsletter)
 
 
-def _about(made: Sequence[Letter], subjects: Sequence[Sequence[Subscription]]) -> None:
+def _about(created: Sequence[Letter], subjects: Sequence[Sequence[Subscription]]) -> None:
     through = Letter.subscriptions.through
     through.objects.bulk_create(
         [
             through(letter_id=letter.pk, subscription_id=subscription.pk)
-            for letter, subscriptions in zip(made, subjects, strict=True)
+            for letter, subscriptions in zip(created, subjects, strict=True)
             for subscription in subscriptions
         ],
         batch_size=BATCH,

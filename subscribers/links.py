@@ -93,7 +93,7 @@ def unsubscribe_token(*, subscription: Subscription) -> str:
 
 
 def unsubscribe_url(*, subscription: Subscription) -> str:
-    """The whole address that stands in List-Unsubscribe and at the foot of a mail."""
+    """The whole address for List-Unsubscribe and the foot of a mail."""
     return site.absolute(reverse("unsubscribe", args=[unsubscribe_token(subscription=subscription)]))
 
 
@@ -127,10 +127,10 @@ def read_preferences(token: str, *, even_if_old: bool = False) -> Subscriber:
     its owner, and to nothing else.
     """
     payload = _read(token, purpose=PREFERENCES, max_age=None if even_if_old else PREFERENCES_AGE)
-    found = Subscriber.objects.filter(uuid=_uuid(payload), token_version=payload["v"]).first()
-    if found is None:
+    row = Subscriber.objects.filter(uuid=_uuid(payload), token_version=payload["v"]).first()
+    if row is None:
         raise LinkRefused(expired=False)
-    return found
+    return row
 
 
 def again_token(*, subscription: Subscription) -> str:
@@ -148,10 +148,10 @@ def again_token(*, subscription: Subscription) -> str:
 def read_again(token: str) -> Subscription:
     """The subscription whose end may be taken back. On failure: LinkRefused."""
     payload = _read(token, purpose=AGAIN, max_age=AGAIN_AGE)
-    found = _subscription(payload)
-    if found.request_number != payload["r"]:
+    row = _subscription(payload)
+    if row.request_number != payload["r"]:
         raise LinkRefused(expired=True)
-    return found
+    return row
 
 
 def newsletter_url(*, newsletter: Newsletter) -> str:
@@ -172,7 +172,7 @@ def _uuid(payload: Mapping[str, Any]) -> uuid.UUID:
 
 def _subscription(payload: Mapping[str, Any]) -> Subscription:
     rows = Subscription.objects.select_related("subscriber", "newsletter")
-    found = rows.filter(subscriber__uuid=_uuid(payload), newsletter_id=payload["n"]).first()
-    if found is None:
+    row = rows.filter(subscriber__uuid=_uuid(payload), newsletter_id=payload["n"]).first()
+    if row is None:
         raise LinkRefused(expired=False)
-    return found
+    return row

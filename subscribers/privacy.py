@@ -8,7 +8,7 @@ from django.db import connection
 from django.http import HttpRequest
 
 KEEP_ORIGIN = timedelta(days=30)
-# What one household or office usually shares, and what a provider hands to one customer: whoever has
+# What one household or office usually shares, and what a provider assigns to one customer: one who has
 # a /48 of IPv6 owns 65,536 networks of the narrow kind.
 V4_PREFIX, V6_PREFIX = 24, 64
 WIDE_V4_PREFIX, WIDE_V6_PREFIX = 24, 48
@@ -19,7 +19,7 @@ KEPT_V4_PREFIX, KEPT_V6_PREFIX = 24, 48
 def client_ip(request: HttpRequest) -> str | None:
     """The reader's address as the outermost of our own proxies saw it, else the peer's; None without either.
 
-    TRUSTED_PROXIES proxies stand in front and each added one entry to the header that
+    TRUSTED_PROXIES proxies are in front and each added one entry to the header that
     CLIENT_ADDRESS_HEADER names, so the entry that many places from the end is theirs to say; everything
     before it is the reader's own claim and is ignored. A header that is missing, too short or names no
     address (RFC 7239 allows "unknown") leaves the peer's address: the limits never have nobody to count.
@@ -47,11 +47,11 @@ def plain_ip(text: str) -> str | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        found = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    mapped = getattr(found, "ipv4_mapped", None)
-    return str(mapped or found)
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
 
 
 def network(ip: str) -> str:

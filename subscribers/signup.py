@@ -43,7 +43,7 @@ def request(
 ) -> None:
     """Note that somebody asked for these newsletters at this address, and have a letter ask its owner.
 
-    The same statements run whoever the address belongs to. After: a subscription
+    The same statements run for every address. After: a subscription
     exists for each wish; one that is not confirmed is pending with the cadence
     asked for, and older confirm links are stale. One that is confirmed stays as
     it is, and its letter says so. The letter decides itself, when it is sent,
@@ -100,7 +100,7 @@ def look(*, token: str) -> Confirmation:
 
 
 def confirm(*, token: str, evidence: consent.Evidence, now: datetime) -> Confirmation:
-    """Confirm the requests that the link stands for, once.
+    """Confirm the requests that the link is for, once.
 
     After: those subscriptions are confirmed, each with its consent event; a
     welcome letter is queued; an erasure of the same mailbox is lifted, since its
@@ -110,15 +110,18 @@ def confirm(*, token: str, evidence: consent.Evidence, now: datetime) -> Confirm
     """
     claim = links.read_confirm(token)
     with transaction.atomic():
-        found = _answered(claim, lock=True)
-        if not found.already:
-            agreed = consent.agreed(subscriber=found.subscriber)
-            _confirm_rows(found.subscriber, found.subscriptions, agreed, evidence, now)
-            suppression.lift_erasure(address_hash=found.subscriber.address_hash)
+        confirmation = _answered(claim, lock=True)
+        if not confirmation.already:
+            agreed = consent.agreed(subscriber=confirmation.subscriber)
+            _confirm_rows(confirmation.subscriber, confirmation.subscriptions, agreed, evidence, now)
+            suppression.lift_erasure(address_hash=confirmation.subscriber.address_hash)
             letters.queue(
-                kind=Letter.Kind.WELCOME, subscriber=found.subscriber, subscriptions=found.subscriptions, now=now
+                kind=Letter.Kind.WELCOME,
+                subscriber=confirmation.subscriber,
+                subscriptions=confirmation.subscriptions,
+                now=now,
             )
-    return found
+    return confirmation
 
 
 def subscribe_proven(
@@ -181,14 +184,14 @@ def _mark_requested(subscriber: Subscriber, wishes: Wishes, now: datetime) -> li
         requested_at=now,
         paused_until=None,
     )
-    found = list(mine.select_related("newsletter").order_by("newsletter__position", "newsletter__name"))
-    for subscription in found:
+    subscriptions = list(mine.select_related("newsletter").order_by("newsletter__position", "newsletter__name"))
+    for subscription in subscriptions:
         subscription.subscriber = subscriber
-    return found
+    return subscriptions
 
 
 def _answered(claim: links.ConfirmClaim, *, lock: bool) -> Confirmation:
-    """The rows that the claim still stands for. On failure: LinkRefused."""
+    """The rows that the claim is still for. On failure: LinkRefused."""
     subscriber = _claimant(claim.subscriber_uuid, claim.token_version, lock=lock)
     rows = Subscription.objects.filter(subscriber=subscriber, newsletter__in=claim.requests.keys())
     current = [row for row in rows.select_related("newsletter") if _is_current(row, claim.requests)]
@@ -206,10 +209,10 @@ def _is_current(row: Subscription, requests: Mapping[int, int]) -> bool:
 
 def _claimant(subscriber_uuid: uuid.UUID, token_version: int, *, lock: bool) -> Subscriber:
     rows = Subscriber.objects.select_for_update() if lock else Subscriber.objects.all()
-    found = rows.filter(uuid=subscriber_uuid, token_version=token_version).first()
-    if found is None:
+    subscriber = rows.filter(uuid=subscriber_uuid, token_version=token_version).first()
+    if subscriber is None:
         raise links.LinkRefused(expired=True)
-    return found
+    return subscriber
 
 
 def _confirm_rows(

@@ -1,4 +1,4 @@
-"""Addresses that must not be mailed, kept as keyed hashes so that the list itself names nobody."""
+"""Addresses that must not be mailed, stored as keyed hashes so that the list itself names nobody."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -29,7 +29,7 @@ def suppress(*, address_key: str, reason: Suppression.Reason, note: str = "", no
 def suppress_hash(*, address_hash: str, reason: Suppression.Reason, note: str = "", now: datetime) -> Suppression:
     """`suppress` for a mailbox of which only the keyed hash is left."""
     with transaction.atomic():
-        # The engine holds the reader's row while it promises a copy: whoever commits first is seen by the other.
+        # The engine locks the reader's row while it records an attempt: the second to commit sees the first.
         list(Subscriber.objects.select_for_update(no_key=True).filter(address_hash=address_hash).values_list("pk"))
         row, created = Suppression.objects.get_or_create(
             address_hash=address_hash, defaults={"reason": reason, "note": note[:300], "created_at": now}

@@ -1,8 +1,8 @@
-"""The consent box: which words stand beside it, and the seal that binds a form to them.
+"""The consent box: which words are beside it, and the seal that binds a form to them.
 
 Public pages are cached and set no cookie, so the form itself carries what it
 showed: a signed token with the ids and hashes of the legal texts, the hash of the sentence
-as it was shown, the time it was made and the page it stood on.
+as it was shown, the time it was made and its page.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ PURPOSE = "signup_form"
 
 
 class FormRefused(Exception):
-    """The form cannot be accepted as it is; str() says what to do. It is shown anew with what was typed.
+    """The form cannot be accepted as it is; str() says what to do. It is shown again with what was typed.
 
     `untick`: it showed other texts than those in force, so its tick says nothing about them.
     """
@@ -65,7 +65,7 @@ def current() -> Terms:
 
 
 def seal(*, terms: Terms, page: str, now: datetime) -> str:
-    """The token that a form carries; `page` is the path on which it stands."""
+    """The token that a form carries; `page` is its path."""
     payload: dict[str, str | int] = {"d": _fingerprint(terms), "t": int(now.timestamp() * 1000)}
     # A page with an @ in its path would be refused by the signer, and is none of ours.
     if "@" not in page:

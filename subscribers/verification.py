@@ -99,16 +99,16 @@ class Claims:
 def _claims(expected: Sequence[str], report: Report) -> Claims:
     claims = Claims()
     try:
-        kept = heads.read()
+        recorded = heads.read()
     except heads.Damaged as damage:
         report.faults.append(str(damage))
-        kept = []
+        recorded = []
     else:
         if fault := heads.missing():
             report.faults.append(fault)
-        elif not kept and settings.CONSENT_HEADS is not None:
+        elif not recorded and settings.CONSENT_HEADS is not None:
             report.remarks.append(NO_HEADS)
-    for head in kept:
+    for head in recorded:
         claims.add(head.head, head.count, f"According to the head of {head.at[:19]} UTC")
         if head.note:
             report.remarks.append(f"On {head.at[:10]} somebody accepted a loss: {head.note}")

@@ -17,7 +17,7 @@ ELSEWHERE = "This form was sent from another website. Please send it again from 
 # The form carries its own signed token, and public pages set no cookie: docs/decisions/0011.
 @csrf_exempt
 def subscribe(request: HttpRequest) -> HttpResponseBase:
-    """The sign-up form; a POST answers the same whoever the address belongs to."""
+    """The sign-up form; a POST answers the same for every address."""
     if request.method != "POST":
         return _signup_page(request)
     form = forms.SignupForm(request.POST, now=timezone.now(), page=request.path)
@@ -39,7 +39,7 @@ def _signup_page(request: HttpRequest) -> HttpResponse:
 
 
 def _request(request: HttpRequest, form: forms.SignupForm) -> None:
-    """Pass a valid form on as far as the limits allow; the reader is not told how far that was."""
+    """Pass a valid form on as far as the limits allow; the reader does not learn how far that was."""
     address, evidence = (
         form.cleaned_data["address"],
         doors.evidence(request, source="form", page=form.page, versions=form.terms.versions, form_text=form.terms.text),

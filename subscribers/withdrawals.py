@@ -1,6 +1,6 @@
 """A "no" holds for the person until their own act: nobody else can turn it into a yes.
 
-It is kept in the consent chain, by the keyed hash of the address, so it needs no reader
+It is stored in the consent chain, by the keyed hash of the address, so it needs no reader
 here and outlives one.
 """
 
@@ -32,7 +32,7 @@ def standing(*, address_hashes: Collection[str], newsletter: Newsletter) -> set[
     return left_this | (left_last - set(reading.values_list("subscriber__address_hash", flat=True)))
 
 
-def record(*, said: Mapping[str, str], newsletter: Newsletter, source: str, now: datetime) -> None:
+def record(*, reasons: Mapping[str, str], newsletter: Newsletter, source: str, now: datetime) -> None:
     """Keep the "no" of people who have no subscription here: hash -> where and how it was said.
 
     Must run inside a transaction. It makes no subscriber; their own sign-up works as for anybody.
@@ -43,8 +43,8 @@ def record(*, said: Mapping[str, str], newsletter: Newsletter, source: str, now:
             subscriber_uuid=uuid.uuid4(),
             address_hash=address_hash,
             newsletter_slug=newsletter.slug,
-            basis=said[address_hash],
+            basis=reasons[address_hash],
         )
-        for address_hash in sorted(said)
+        for address_hash in sorted(reasons)
     ]
     consent.append(acts=acts, evidence=consent.Evidence(source=source), now=now)

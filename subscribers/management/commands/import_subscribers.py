@@ -129,7 +129,7 @@ class Command(BaseCommand):
 def _write_refused(report: Report, source: imports.Source, path: Path) -> None:
     """The records as they were, with a column that says why; a cell that looks like a formula is guarded.
 
-    A record that could not be read, or has more cells than there are columns, stands whole in the cell of the address.
+    A record that could not be read, or has more cells than there are columns, is in the cell of the address as a whole.
     """
     columns, refusals = source.columns, iter(report.refusals)
     width = columns.header.index(REFUSED_BECAUSE) if REFUSED_BECAUSE in columns.header else len(columns.header)

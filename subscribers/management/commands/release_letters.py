@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--yes", action="store_true", help="release them")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Count, say, and release if told to."""
+        """Count, say, and release if asked to."""
         newsletter = Newsletter.objects.filter(slug=options["newsletter"]).first()
         if newsletter is None:
             raise CommandError("There is no newsletter with that slug.")
