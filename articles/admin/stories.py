@@ -17,7 +17,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from articles import markup, publishing, rights, views
-from articles.admin import actions
+from articles.admin import actions as story_actions
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.models import Article, Byline, Correction
 from articles.refusals import PublishingError
@@ -173,7 +173,7 @@ class ArticleAdmin(ModelAdmin):
     def verb_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
         """Ask before a verb, and do it on POST."""
         story = self._story(request, pk)
-        verb = actions.VERBS.get(name)
+        verb = story_actions.VERBS.get(name)
         if verb is None:
             raise Http404("There is no such action.")
         if not verb.offered(user=_user(request), article=story):
@@ -181,7 +181,7 @@ class ArticleAdmin(ModelAdmin):
             return HttpResponseRedirect(_change_url(story))
         form = verb.form()
         if request.method == "POST":
-            form = actions.act(verb=verb, article=story, actor=_user(request), data=request.POST)
+            form = story_actions.act(verb=verb, article=story, actor=_user(request), data=request.POST)
             if form.is_valid():
                 self.log_change(request, story, verb.label)
                 messages.success(request, verb.done)
@@ -192,7 +192,7 @@ class ArticleAdmin(ModelAdmin):
             "subtitle": story.headline,
             "opts": self.opts,
             "verb": verb,
-            "explanation": actions.explanation(verb),
+            "explanation": story_actions.explanation(verb),
             "form": form,
             "back": _change_url(story),
         }
@@ -201,17 +201,17 @@ class ArticleAdmin(ModelAdmin):
     @admin.action(description="Submit for review", permissions=["change"])
     def submit_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
-        self._each(request, queryset, actions.VERBS["submit"])
+        self._each(request, queryset, story_actions.VERBS["submit"])
 
     @admin.action(description="Publish now", permissions=["publish"])
     def publish_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
-        self._each(request, queryset, actions.VERBS["publish"])
+        self._each(request, queryset, story_actions.VERBS["publish"])
 
     @admin.action(description="Return to draft", permissions=["edit_any"])
     def return_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
-        self._each(request, queryset, actions.VERBS["return"])
+        self._each(request, queryset, story_actions.VERBS["return"])
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
         """For the list's actions."""
@@ -240,7 +240,7 @@ class ArticleAdmin(ModelAdmin):
             raise PermissionDenied
         return story
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Article], verb: actions.Verb) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Article], verb: story_actions.Verb) -> None:
         done = 0
         for story in queryset:
             try:
@@ -258,7 +258,7 @@ class ArticleAdmin(ModelAdmin):
         user = _user(request)
         verbs = [
             (verb.label, reverse("admin:articles_article_do", args=[story.pk, verb.name]))
-            for verb in actions.VERBS.values()
+            for verb in story_actions.VERBS.values()
             if verb.offered(user=user, article=story)
         ]
         links = [
