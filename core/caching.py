@@ -47,8 +47,8 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
 def tag_of(content: bytes, *, now: datetime) -> str:
     """A weak ETag: the same for the same words within the hour."""
     hour = int(now.timestamp() // RENEWED_EVERY.total_seconds())
-    said = HIDDEN_FIELD.sub(b"", content)
-    return f'W/"{hashlib.sha256(said + str(hour).encode()).hexdigest()[:32]}"'
+    visible = HIDDEN_FIELD.sub(b"", content)
+    return f'W/"{hashlib.sha256(visible + str(hour).encode()).hexdigest()[:32]}"'
 
 
 def changed_at(response: HttpResponse, moment: datetime | None) -> HttpResponse:

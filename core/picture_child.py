@@ -37,11 +37,11 @@ def respond(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], by
         picture = _decode(opened, width=request["width"])
     except Refused as error:
         return {"refused": str(error)}, b""
-    made = [_encoded(picture, _fitting_format(picture, came_as=str(opened.format)))]
+    encoded = [_encoded(picture, _fitting_format(picture, came_as=str(opened.format)))]
     for width in _fitting_widths(picture, request["widths"]):
         smaller = _shrunk(picture, width)
-        made += [_encoded(smaller, wanted) for wanted in request["formats"]]
-    return {"pictures": [head for head, _ in made]}, b"".join(body for _, body in made)
+        encoded += [_encoded(smaller, wanted_format) for wanted_format in request["formats"]]
+    return {"pictures": [head for head, _ in encoded]}, b"".join(body for _, body in encoded)
 
 
 def _fitting_widths(picture: Image.Image, widths: list[int]) -> list[int]:

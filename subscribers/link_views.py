@@ -9,30 +9,30 @@ from django.views.decorators.http import require_http_methods
 
 from mailkit import addresses
 from publication import languages
-from subscribers import doors, links, preferences, signup, throttle
+from subscribers import links, preferences, request_context, signup, throttle
 from subscribers.models import Subscription
 
 AGREED_BY_LINK = _("Confirm my subscription")
 AGREED_AGAIN = _("Subscribe again")
 
 
-@doors.opened_by_link
+@request_context.opened_by_link
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """Ask for the press of a button; nothing but the press confirms, since scanners run scripts too."""
-    found = signup.look(token=token)
-    with languages.override(found.subscriber.language):
+    confirmation = signup.look(token=token)
+    with languages.override(confirmation.subscriber.language):
         if request.method == "POST":
-            evidence = doors.evidence(request, source="confirm_link", form_text=str(AGREED_BY_LINK))
-            found = signup.confirm(token=token, evidence=evidence, now=timezone.now())
-            if not found.already:
-                throttle.answered(address_key=found.subscriber.address_key)
-        elif not found.already:
-            return render(request, "subscribers/confirm.html", {"found": found, "button": AGREED_BY_LINK})
-        return render(request, "subscribers/confirmed.html", {"found": found})
+            evidence = request_context.evidence(request, source="confirm_link", form_text=str(AGREED_BY_LINK))
+            confirmation = signup.confirm(token=token, evidence=evidence, now=timezone.now())
+            if not confirmation.already:
+                throttle.answered(address_key=confirmation.subscriber.address_key)
+        elif not confirmation.already:
+            return render(request, "subscribers/confirm.html", {"confirmation": confirmation, "button": AGREED_BY_LINK})
+        return render(request, "subscribers/confirmed.html", {"confirmation": confirmation})
 
 
-@doors.opened_by_link
+@request_context.opened_by_link
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """End one subscription by the button of the page, or by a mail program's one-click POST (RFC 8058).
@@ -54,7 +54,10 @@ def _unsubscribe(request: HttpRequest, subscription: Subscription, *, one_click:
         return render(request, "subscribers/unsubscribe.html", context)
     source = "one_click" if one_click else "unsubscribe_page"
     ended = signup.unsubscribe(
-        subscription=subscription, evidence=doors.evidence(request, source=source), reason=source, now=timezone.now()
+        subscription=subscription,
+        evidence=request_context.evidence(request, source=source),
+        reason=source,
+        now=timezone.now(),
     )
     if one_click:
         return _one_click_done()
@@ -62,7 +65,7 @@ def _unsubscribe(request: HttpRequest, subscription: Subscription, *, one_click:
     return render(request, "subscribers/unsubscribed.html", _about(subscription) | {"again_token": again})
 
 
-@doors.opened_by_link
+@request_context.opened_by_link
 @require_http_methods(["GET", "HEAD", "POST"])
 def subscribe_again(request: HttpRequest, token: str) -> HttpResponse:
     """Take back an unsubscribe of the last hour."""
@@ -71,7 +74,7 @@ def subscribe_again(request: HttpRequest, token: str) -> HttpResponse:
     with languages.override(subscription.subscriber.language):
         if request.method != "POST":
             return render(request, "subscribers/subscribe_again.html", context)
-        evidence = doors.evidence(request, source="subscribe_again", form_text=str(AGREED_AGAIN))
+        evidence = request_context.evidence(request, source="subscribe_again", form_text=str(AGREED_AGAIN))
         preferences.subscribe_again(subscription=subscription, evidence=evidence, now=timezone.now())
         return render(request, "subscribers/subscribed_again.html", context)
 

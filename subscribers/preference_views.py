@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from mailkit import addresses
 from publication import context, languages
-from subscribers import doors, links, offers, preferences, signup, terms, throttle
+from subscribers import links, offers, preferences, request_context, signup, terms, throttle
 from subscribers.models import Newsletter, Subscriber, Subscription
 
 Named = TypeVar("Named")
@@ -58,7 +58,7 @@ class Row:
         return self.subscription is not None and self.subscription.state == Subscription.State.CONFIRMED
 
 
-@doors.opened_by_link
+@request_context.opened_by_link
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show and change one reader's subscriptions; a link past its day offers to mail a fresh one."""
@@ -79,7 +79,7 @@ def _done(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpRespo
         done = ACTIONS.get(request.POST.get("action", ""), _unknown)(request, subscriber, timezone.now())
     except REFUSALS as fault:
         return _page(request, subscriber, fault=str(fault), status=422)
-    return doors.SeeOther(f"{reverse('preferences', args=[token])}?done={done}")
+    return request_context.SeeOther(f"{reverse('preferences', args=[token])}?done={done}")
 
 
 def _page(request: HttpRequest, subscriber: Subscriber, *, fault: str = "", status: int = 200) -> HttpResponse:
@@ -109,10 +109,10 @@ def _too_old(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
     if request.method != "POST":
         return render(request, "subscribers/preferences_expired.html", status=410)
     now, address = timezone.now(), addresses.normalise(subscriber.address)
-    ip = doors.evidence(request, source="").ip
+    ip = request_context.evidence(request, source="").ip
     if throttle.preferences(address=address, ip=ip, now=now):
         preferences.mail_link(subscriber=subscriber, now=now)
-    return doors.SeeOther(reverse("preferences_sent"))
+    return request_context.SeeOther(reverse("preferences_sent"))
 
 
 def _rows(subscriber: Subscriber) -> list[Row]:
@@ -140,7 +140,7 @@ def _save(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
     preferences.change_cadence(
         subscription=subscription,
         cadence=request.POST.get("cadence", ""),
-        evidence=doors.evidence(request, source="preferences"),
+        evidence=request_context.evidence(request, source="preferences"),
         now=now,
     )
     return "saved"
@@ -152,13 +152,13 @@ def _language(request: HttpRequest, subscriber: Subscriber, _now: datetime) -> s
 
 
 def _unsubscribe(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
-    evidence = doors.evidence(request, source="preferences")
+    evidence = request_context.evidence(request, source="preferences")
     signup.unsubscribe(subscription=_chosen(request, subscriber), evidence=evidence, reason="preferences", now=now)
     return "left"
 
 
 def _unsubscribe_all(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
-    evidence = doors.evidence(request, source="preferences")
+    evidence = request_context.evidence(request, source="preferences")
     signup.unsubscribe_all(subscriber=subscriber, evidence=evidence, reason="preferences_all", now=now)
     return "left_all"
 
@@ -173,7 +173,9 @@ def _subscribe(request: HttpRequest, subscriber: Subscriber, now: datetime) -> s
         subscriber=subscriber,
         newsletter=_named(request, offered),
         cadence=request.POST.get("cadence", ""),
-        evidence=doors.evidence(request, source="preferences", versions=agreed.versions, form_text=agreed.text),
+        evidence=request_context.evidence(
+            request, source="preferences", versions=agreed.versions, form_text=agreed.text
+        ),
         now=now,
     )
     return "added"

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from core import caching
-from subscribers import doors, forms, legal, preferences, privacy, signup, throttle
+from subscribers import forms, legal, preferences, privacy, request_context, signup, throttle
 from subscribers.models import LegalDocument
 
 ELSEWHERE = "This form was sent from another website. Please send it again from here."
@@ -21,14 +21,14 @@ def subscribe(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _signup_page(request)
     form = forms.SignupForm(request.POST, now=timezone.now(), page=request.path)
-    if not doors.is_from_here(request):
+    if not request_context.is_from_here(request):
         form.add_error(None, ELSEWHERE)
     if not form.is_valid():
-        return doors.private(
+        return request_context.private(
             render(request, "subscribers/subscribe.html", {"form": form}, status=422), referrer="same-origin"
         )
     _request(request, form)
-    return doors.SeeOther(reverse("subscribe_sent"))
+    return request_context.SeeOther(reverse("subscribe_sent"))
 
 
 @caching.public
@@ -42,7 +42,9 @@ def _request(request: HttpRequest, form: forms.SignupForm) -> None:
     """Pass a valid form on as far as the limits allow; the reader does not learn how far that was."""
     address, evidence = (
         form.cleaned_data["address"],
-        doors.evidence(request, source="form", page=form.page, versions=form.terms.versions, form_text=form.terms.text),
+        request_context.evidence(
+            request, source="form", page=form.page, versions=form.terms.versions, form_text=form.terms.text
+        ),
     )
     within_limits = throttle.signup(address=address, ip=evidence.ip, now=form.now)
     signup.request(
@@ -67,16 +69,16 @@ def preferences_link(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         return _preferences_link_page(request)
     form = forms.AddressForm(request.POST, auto_id="preferences_%s")
-    if not doors.is_from_here(request):
+    if not request_context.is_from_here(request):
         form.add_error(None, ELSEWHERE)
     if not form.is_valid():
-        return doors.private(
+        return request_context.private(
             render(request, "subscribers/preferences_link.html", {"form": form}, status=422), referrer="same-origin"
         )
     now, address = timezone.now(), form.cleaned_data["address"]
     within_limits = throttle.preferences(address=address, ip=privacy.client_ip(request), now=now)
     preferences.request_link(address=address, now=now, dry_run=not within_limits)
-    return doors.SeeOther(reverse("preferences_sent"))
+    return request_context.SeeOther(reverse("preferences_sent"))
 
 
 @caching.public

@@ -69,10 +69,6 @@ def words(*lines: str) -> set[str]:
 
 
 STILL: dict[str, set[str]] = {
-    "articles": words(
-        "(?<!publishing )house, anew, answer=, doors=, found=, furniture, kept=, made=, stands, told, told=",
-        "whose hour has come",
-    ),
     "articles tests": words(
         "answer=, found=, kept=, made=, stands, told=",
     ),
@@ -80,7 +76,7 @@ STILL: dict[str, set[str]] = {
         "(?<!publishing )house, answer=, found=, kept=, permit=, permits?, said=, so many, told=",
     ),
     "core": words(
-        "(?<!publishing )house, anew, answer=, kept=, made=, nobody waits long, said=, whoever",
+        "kept=",
     ),
     "core tests": words(
         "anew, found=",
@@ -96,9 +92,6 @@ STILL: dict[str, set[str]] = {
     ),
     "docs": words(
         "stands",
-    ),
-    "mailkit": words(
-        "anew, answer=, found=, kept=, octets?, stands, told, whoever",
     ),
     "mailkit tests": words(
         "(?<!publishing )house, anew, found=, kept=, said=, stands, told, told=, whoever",
@@ -117,13 +110,13 @@ STILL: dict[str, set[str]] = {
         "kept=, said=",
     ),
     "publication": words(
-        "(?<!publishing )house, found=, stands, whoever",
+        "stands",
     ),
     "publication tests": words(
         "(?<!publishing )house, found=, kept=, said=, stands",
     ),
     "subscribers": words(
-        "anew, answer=, doors=, found=, kept=, made=, pump=, said=, so many, stands, told, whoever",
+        "answer=, found=, kept=, pump=, said=",
     ),
     "subscribers tests": words(
         "answer=, found=, kept=, made=, pump, said=, stands, told, told=, whoever",
