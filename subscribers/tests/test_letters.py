@@ -20,7 +20,7 @@ from django.test import Client
 from django.utils import timezone
 
 from mailkit import addresses
-from subscribers import letters, links, posting, preferences, signup, suppression, tasks
+from subscribers import letters, links, mails, posting, preferences, signup, suppression, tasks
 from subscribers.models import LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, form_token, make_newsletter
 
@@ -287,6 +287,13 @@ def _preferences(newsletter: Newsletter) -> None:
     rita = confirmed(RITA, newsletter)
     Letter.objects.all().delete()
     preferences.mail_link(subscriber=rita.subscriber, now=timezone.now())
+
+
+def test_every_kind_has_its_templates_reason_and_facts() -> None:
+    folders = {kind: site.BASE_DIR / "templates" / "letters" / kind for kind in Letter.Kind.values}
+    files = {"subject.txt", "body.txt", "body.mjml"}
+    assert {kind for kind, folder in folders.items() if not all((folder / file).exists() for file in files)} == set()
+    assert set(Letter.Kind) == set(mails.REASONS) == set(mails.FACTS)
 
 
 @pytest.mark.parametrize(
