@@ -13,7 +13,8 @@ LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 ROOMS = (
     "articles|benchmarks|bin|core|digests|docs|mailkit|newsroom|postal|publication|static|subscribers|templates|tests"
 )
-PATH = re.compile(rf"`((?:{ROOMS})/[\w./-]+)(?:::(\w+))?`")
+# In backticks, alone or in a command.
+PATH = re.compile(rf"(?:`| )((?:{ROOMS})/[\w./-]+\w/?)(?=[`: ])(?=[^\n]*`)")
 
 
 def text(path: Path) -> str:
@@ -41,7 +42,7 @@ def test_every_file_that_is_named_exists() -> None:
     missing = [
         f"{page.relative_to(ROOT)}: {name}"
         for page in PAGES
-        for name, _test in PATH.findall(text(page))
+        for name in PATH.findall(text(page))
         if not (ROOT / name).exists()
     ]
     assert missing == []
