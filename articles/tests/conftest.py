@@ -39,17 +39,17 @@ def story(desk: Section, now: datetime) -> StoryMaker:
             "body_markdown": "Some **bold** words.",
             "section": desk,
         } | fields
-        made = Article.objects.create(**values)
+        article = Article.objects.create(**values)
         for position, writer in enumerate(authors):
-            Byline.objects.create(article=made, author=writer, position=position)
-        publishing.save_revision(article=made, actor=None, now=at)
+            Byline.objects.create(article=article, author=writer, position=position)
+        publishing.save_revision(article=article, actor=None, now=at)
         if state in {"published", "withdrawn"}:
-            publishing.publish(article=made, actor=None, now=at)
+            publishing.publish(article=article, actor=None, now=at)
         if state == "withdrawn":
-            publishing.withdraw(article=made, reason="The source took it back.", actor=None, now=at)
+            publishing.withdraw(article=article, reason="The source took it back.", actor=None, now=at)
         if state == "in_review":
-            publishing.submit(article=made, actor=None, now=at)
-        return made
+            publishing.submit(article=article, actor=None, now=at)
+        return article
 
     return make
 
@@ -109,12 +109,12 @@ def png(width: int = 1200, height: int = 800) -> bytes:
 @pytest.fixture
 def picture(db: None) -> Image:
     """A picture's row as `images.store` leaves it; its files are not there."""
-    made = {
+    article = {
         kind: {w: f"images/0a-{w}.{end}" for w in ("480", "960")} for kind, end in (("jpeg", "jpg"), ("webp", "webp"))
     }
     return Image.objects.create(
         file="images/0a.jpg", alt="A mountain", caption="The pass in May", credit="Jane Roe/Agency",
-        width=1200, height=800, renditions=made,
+        width=1200, height=800, renditions=article,
     )  # fmt: skip
 
 

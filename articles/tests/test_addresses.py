@@ -17,8 +17,8 @@ def move(article: Article, slug: str, now: datetime) -> None:
 
 
 def test_an_old_address_leads_to_the_new_one(client: Client, story: StoryMaker, now: datetime) -> None:
-    made = story(state="published", slug="first")
-    move(made, "second", now)
+    article = story(state="published", slug="first")
+    move(article, "second", now)
     answer = client.get("/articles/first/")
     assert (answer.status_code, answer["Location"]) == (301, "/articles/second/")
     # A browser that keeps a 301 for ever would loop once the story moves back.
@@ -26,57 +26,57 @@ def test_an_old_address_leads_to_the_new_one(client: Client, story: StoryMaker, 
 
 
 def test_a_chain_of_moves_is_one_step_long(client: Client, story: StoryMaker, now: datetime) -> None:
-    made = story(state="published", slug="one")
+    article = story(state="published", slug="one")
     for slug in ("two", "three", "four"):
-        move(made, slug, now)
+        move(article, slug, now)
     for slug in ("one", "two", "three"):
         assert client.get(f"/articles/{slug}/")["Location"] == "/articles/four/"
 
 
 def test_moving_back_makes_no_circle(client: Client, story: StoryMaker, now: datetime) -> None:
-    made = story(state="published", slug="one")
-    move(made, "two", now)
-    move(made, "one", now)
+    article = story(state="published", slug="one")
+    move(article, "two", now)
+    move(article, "one", now)
     assert client.get("/articles/one/").status_code == 200
     assert client.get("/articles/two/")["Location"] == "/articles/one/"
     assert list(SlugRedirect.objects.values_list("slug", flat=True)) == ["two"]
 
 
 def test_a_story_cannot_take_anothers_old_address(story: StoryMaker, now: datetime) -> None:
-    made = story(state="published", slug="one")
-    move(made, "two", now)
+    article = story(state="published", slug="one")
+    move(article, "two", now)
     with pytest.raises(publishing.SlugTaken, match="once belonged to another story"):
         story(slug="one")
 
 
 def test_an_old_address_never_hides_a_living_story(client: Client, story: StoryMaker) -> None:
-    made = story(state="published", slug="living", headline="I live here")
+    article = story(state="published", slug="living", headline="I live here")
     SlugRedirect.objects.create(slug="living", article=story(state="published", slug="other"))
-    assert b"I live here" in client.get(f"/articles/{made.slug}/").content
+    assert b"I live here" in client.get(f"/articles/{article.slug}/").content
 
 
 def test_a_draft_that_nobody_saw_leaves_no_old_address(story: StoryMaker, now: datetime) -> None:
-    made = story(slug="one")
-    move(made, "two", now)
+    article = story(slug="one")
+    move(article, "two", now)
     assert not SlugRedirect.objects.exists()
 
 
 def test_a_withdrawn_story_answers_410_with_its_reason(client: Client, story: StoryMaker, now: datetime) -> None:
-    made = story(state="withdrawn", slug="gone", body_markdown="The very secret words.")
+    article = story(state="withdrawn", slug="gone", body_markdown="The very secret words.")
     answer = client.get("/articles/gone/")
     assert answer.status_code == 410
     assert "The source took it back." in answer.content.decode()
     assert "very secret" not in answer.content.decode()
-    publishing.publish(article=made, actor=None, now=now)
+    publishing.publish(article=article, actor=None, now=now)
     assert client.get("/articles/gone/").status_code == 200
 
 
 def test_the_old_address_of_a_withdrawn_story_leads_to_the_reason(
     client: Client, story: StoryMaker, now: datetime
 ) -> None:
-    made = story(state="published", slug="one")
-    move(made, "two", now)
-    publishing.withdraw(article=made, reason="Because.", actor=None, now=now)
+    article = story(state="published", slug="one")
+    move(article, "two", now)
+    publishing.withdraw(article=article, reason="Because.", actor=None, now=now)
     assert client.get("/articles/one/", follow=True).status_code == 410
 
 

@@ -51,12 +51,12 @@ def test_every_list_and_form_opens_and_searches(
 ) -> None:
     paul.is_superuser = True
     paul.save()
-    made = story(state="published", lead_image=picture, authors=(Author.objects.create(name="Ann", slug="ann"),))
-    publishing.correct(article=made, text="Seven.", actor=None, now=now)
-    made.slug = "moved"
-    made.save()
-    made.tags.create(name="Bitcoin", slug="bitcoin")
-    publishing.save_revision(article=made, actor=None, now=now)
+    article = story(state="published", lead_image=picture, authors=(Author.objects.create(name="Ann", slug="ann"),))
+    publishing.correct(article=article, text="Seven.", actor=None, now=now)
+    article.slug = "moved"
+    article.save()
+    article.tags.create(name="Bitcoin", slug="bitcoin")
+    publishing.save_revision(article=article, actor=None, now=now)
     client = seat(paul)
     path = f"/admin/articles/{model._meta.model_name}/"
     assert client.get(path, {"q": "a"}).status_code == 200
@@ -77,15 +77,15 @@ def test_an_author_writes_a_draft_and_it_is_theirs(seat: Seat, ada: User, desk: 
     }  # fmt: skip
     answer = client.post(f"{ARTICLES}add/", values)
     assert answer.status_code == 302, errors(answer)
-    made = Article.objects.get(slug="my-story")
-    assert made.state == State.DRAFT
-    assert made.body_html == "<p>Some <em>words</em>.</p>"
-    assert made.revisions.get().created_by == ada
-    values = filled_in(client, f"{ARTICLES}{made.pk}/change/") | {"headline": "My better story"}
-    assert client.post(f"{ARTICLES}{made.pk}/change/", values).status_code == 302
-    made.refresh_from_db()
-    assert made.headline == "My better story"
-    assert made.revisions.count() == 2
+    article = Article.objects.get(slug="my-story")
+    assert article.state == State.DRAFT
+    assert article.body_html == "<p>Some <em>words</em>.</p>"
+    assert article.revisions.get().created_by == ada
+    values = filled_in(client, f"{ARTICLES}{article.pk}/change/") | {"headline": "My better story"}
+    assert client.post(f"{ARTICLES}{article.pk}/change/", values).status_code == 302
+    article.refresh_from_db()
+    assert article.headline == "My better story"
+    assert article.revisions.count() == 2
 
 
 def test_an_author_sees_no_story_of_another(seat: Seat, ada: User, story: StoryMaker) -> None:
@@ -102,84 +102,84 @@ def test_an_author_sees_no_story_of_another(seat: Seat, ada: User, story: StoryM
 
 
 def test_an_author_is_offered_what_an_author_may_do(seat: Seat, ada: User, story: StoryMaker) -> None:
-    made = story()
-    Byline.objects.create(article=made, author=Author.objects.create(name="Ada", slug="ada", user=ada))
+    article = story()
+    Byline.objects.create(article=article, author=Author.objects.create(name="Ada", slug="ada", user=ada))
     client = seat(ada)
-    page = client.get(f"{ARTICLES}{made.pk}/change/").content.decode()
-    assert f"{ARTICLES}{made.pk}/do/submit/" in page
+    page = client.get(f"{ARTICLES}{article.pk}/change/").content.decode()
+    assert f"{ARTICLES}{article.pk}/do/submit/" in page
     for verb in ("publish", "schedule", "withdraw", "return"):
         assert f"/do/{verb}/" not in page
-        client.post(f"{ARTICLES}{made.pk}/do/{verb}/", {"reason": "x"})
-    client.post(ARTICLES, {"action": "publish_selected", "_selected_action": [made.pk]})
-    made.refresh_from_db()
-    assert made.state == State.DRAFT
-    client.post(f"{ARTICLES}{made.pk}/do/submit/")
-    made.refresh_from_db()
-    assert made.state == State.IN_REVIEW
-    answer = client.post(f"{ARTICLES}{made.pk}/change/", {"headline": "Changed after all"})
+        client.post(f"{ARTICLES}{article.pk}/do/{verb}/", {"reason": "x"})
+    client.post(ARTICLES, {"action": "publish_selected", "_selected_action": [article.pk]})
+    article.refresh_from_db()
+    assert article.state == State.DRAFT
+    client.post(f"{ARTICLES}{article.pk}/do/submit/")
+    article.refresh_from_db()
+    assert article.state == State.IN_REVIEW
+    answer = client.post(f"{ARTICLES}{article.pk}/change/", {"headline": "Changed after all"})
     assert answer.status_code == 403
 
 
 def test_asking_changes_nothing_and_the_button_does(seat: Seat, paul: User, story: StoryMaker) -> None:
-    made = story()
+    article = story()
     client = seat(paul)
-    path = f"{ARTICLES}{made.pk}/do/publish/"
+    path = f"{ARTICLES}{article.pk}/do/publish/"
     assert client.get(path).status_code == 200
     assert client.head(path).status_code == 200
-    made.refresh_from_db()
-    assert made.state == State.DRAFT
+    article.refresh_from_db()
+    assert article.state == State.DRAFT
     assert client.post(path).status_code == 302
-    made.refresh_from_db()
-    assert made.state == State.PUBLISHED
+    article.refresh_from_db()
+    assert article.state == State.PUBLISHED
 
 
 def test_a_verb_needs_the_csrf_token(paul: User, story: StoryMaker) -> None:
-    made = story()
+    article = story()
     client = Client(enforce_csrf_checks=True)
     client.force_login(paul)
-    assert client.post(f"{ARTICLES}{made.pk}/do/publish/").status_code == 403
+    assert client.post(f"{ARTICLES}{article.pk}/do/publish/").status_code == 403
 
 
 def test_withdrawing_asks_for_the_reason(seat: Seat, paul: User, story: StoryMaker) -> None:
-    made = story(state="published")
+    article = story(state="published")
     client = seat(paul)
-    path = f"{ARTICLES}{made.pk}/do/withdraw/"
+    path = f"{ARTICLES}{article.pk}/do/withdraw/"
     answer = client.post(path, {"reason": "  "})
     assert answer.status_code == 200
     assert "This field is required" in errors(answer)
     client.post(path, {"reason": "The source took it back."})
-    made.refresh_from_db()
-    assert (made.state, made.withdrawal_reason) == (State.WITHDRAWN, "The source took it back.")
+    article.refresh_from_db()
+    assert (article.state, article.withdrawal_reason) == (State.WITHDRAWN, "The source took it back.")
 
 
 def test_the_hour_of_a_schedule_is_the_publications(seat: Seat, paul: User, story: StoryMaker) -> None:
     from_admin = timezone.now() + timedelta(days=30)
-    made = story()
+    article = story()
     client = seat(paul)
     Publication.objects.current()
     Publication.objects.update(time_zone="Asia/Bishkek")
-    path = f"{ARTICLES}{made.pk}/do/schedule/"
+    path = f"{ARTICLES}{article.pk}/do/schedule/"
     assert "Asia/Bishkek" in errors(client.get(path))
     client.post(path, {"publish_at_0": f"{from_admin:%Y-%m-%d}", "publish_at_1": "09:00:00"})
-    made.refresh_from_db()
-    assert made.state == State.SCHEDULED
-    assert made.publish_at is not None
-    assert f"{made.publish_at:%Y-%m-%d %H:%M}" == f"{from_admin:%Y-%m-%d} 03:00"
+    article.refresh_from_db()
+    assert article.state == State.SCHEDULED
+    assert article.publish_at is not None
+    assert f"{article.publish_at:%Y-%m-%d %H:%M}" == f"{from_admin:%Y-%m-%d} 03:00"
 
 
 def test_an_hour_in_the_past_is_refused_in_a_sentence(seat: Seat, paul: User, story: StoryMaker) -> None:
-    made = story()
+    article = story()
     answer = seat(paul).post(
-        f"{ARTICLES}{made.pk}/do/schedule/", {"publish_at_0": "2020-01-01", "publish_at_1": "09:00"}
+        f"{ARTICLES}{article.pk}/do/schedule/", {"publish_at_0": "2020-01-01", "publish_at_1": "09:00"}
     )
     assert "Choose an hour that is still to come" in errors(answer)
-    made.refresh_from_db()
-    assert made.state == State.DRAFT
+    article.refresh_from_db()
+    assert article.state == State.DRAFT
 
 
 def test_an_editor_adds_a_correction(seat: Seat, edda: User, story: StoryMaker) -> None:
-    made = story(state="published")
-    seat(edda).post(f"{ARTICLES}{made.pk}/do/correct/", {"text": "It was seven."})
+    article = story(state="published")
+    seat(edda).post(f"{ARTICLES}{article.pk}/do/correct/", {"text": "It was seven."})
     assert Correction.objects.get().created_by == edda
 
 
@@ -195,33 +195,33 @@ def test_a_list_of_stories_is_published_one_by_one(seat: Seat, paul: User, story
 
 
 def test_the_form_cannot_set_a_state(seat: Seat, edda: User, story: StoryMaker) -> None:
-    made = story()
+    article = story()
     client = seat(edda)
-    path = f"{ARTICLES}{made.pk}/change/"
+    path = f"{ARTICLES}{article.pk}/change/"
     client.post(path, filled_in(client, path) | {"state": "published", "first_published_at_0": "2020-01-01"})
-    made.refresh_from_db()
-    assert made.state == State.DRAFT
+    article.refresh_from_db()
+    assert article.state == State.DRAFT
 
 
 def test_a_form_that_was_open_does_not_undo_a_publication(
     seat: Seat, edda: User, story: StoryMaker, now: datetime
 ) -> None:
-    made = story()
+    article = story()
     client = seat(edda)
-    path = f"{ARTICLES}{made.pk}/change/"
+    path = f"{ARTICLES}{article.pk}/change/"
     values = filled_in(client, path)
-    publishing.publish(article=made, actor=None, now=now)
+    publishing.publish(article=article, actor=None, now=now)
     answer = client.post(
         path, values | {"headline": "Edited meanwhile", "published_at_0": "2025-05-06", "published_at_1": "09:30:00"}
     )
     assert answer.status_code == 302, errors(answer)
-    made.refresh_from_db()
-    assert (made.state, made.headline) == (State.PUBLISHED, "Edited meanwhile")
+    article.refresh_from_db()
+    assert (article.state, article.headline) == (State.PUBLISHED, "Edited meanwhile")
 
 
 def test_two_editors_do_not_write_over_each_other(seat: Seat, edda: User, paul: User, story: StoryMaker) -> None:
-    made = story()
-    path = f"{ARTICLES}{made.pk}/change/"
+    article = story()
+    path = f"{ARTICLES}{article.pk}/change/"
     first, second = seat(edda), seat(paul)
     hers, his = filled_in(first, path), filled_in(second, path)
     assert first.post(path, hers | {"body_markdown": "Her words."}).status_code == 302
@@ -229,8 +229,8 @@ def test_two_editors_do_not_write_over_each_other(seat: Seat, edda: User, paul: 
     assert answer.status_code == 200
     assert "edda saved this story at" in errors(answer)
     assert "His words." in answer.content.decode()
-    made.refresh_from_db()
-    assert made.body_markdown == "Her words."
+    article.refresh_from_db()
+    assert article.body_markdown == "Her words."
 
 
 @pytest.mark.parametrize(
@@ -250,14 +250,14 @@ def test_what_is_wrong_is_said_and_nothing_is_lost(
     other.slug = "taken"
     other.save()
     publishing.save_revision(article=other, actor=None, now=now)
-    made = story()
+    article = story()
     client = seat(edda)
-    path = f"{ARTICLES}{made.pk}/change/"
+    path = f"{ARTICLES}{article.pk}/change/"
     answer = client.post(path, filled_in(client, path) | {"standfirst": "Typed with care."} | change)
     assert answer.status_code == 200
     assert sentence in errors(answer)
     assert "Typed with care." in answer.content.decode()
-    assert made.revisions.count() == 1
+    assert article.revisions.count() == 1
 
 
 def test_a_draft_can_be_deleted_and_a_story_that_readers_saw_cannot(seat: Seat, edda: User, story: StoryMaker) -> None:
@@ -270,27 +270,27 @@ def test_a_draft_can_be_deleted_and_a_story_that_readers_saw_cannot(seat: Seat, 
 
 
 def test_a_version_is_restored_by_the_button(seat: Seat, edda: User, story: StoryMaker, now: datetime) -> None:
-    made = story(headline="First")
-    Article.objects.filter(pk=made.pk).update(headline="Second")
-    publishing.save_revision(article=made, actor=None, now=now)
-    first = made.revisions.get(number=1)
+    article = story(headline="First")
+    Article.objects.filter(pk=article.pk).update(headline="Second")
+    publishing.save_revision(article=article, actor=None, now=now)
+    first = article.revisions.get(number=1)
     client = seat(edda)
     path = f"/admin/articles/revision/{first.pk}/restore/"
     assert client.get(path).status_code == 200
-    made.refresh_from_db()
-    assert made.headline == "Second"
+    article.refresh_from_db()
+    assert article.headline == "Second"
     client.post(path)
-    made.refresh_from_db()
-    assert made.headline == "First"
-    assert made.revisions.first().created_by == edda  # type: ignore[union-attr]  # there are versions
+    article.refresh_from_db()
+    assert article.headline == "First"
+    assert article.revisions.first().created_by == edda  # type: ignore[union-attr]  # there are versions
 
 
 def test_a_hostile_headline_is_words_in_the_admin_too(seat: Seat, paul: User, story: StoryMaker) -> None:
-    made = story(headline="<script>alert(1)</script>", body_markdown="")
+    article = story(headline="<script>alert(1)</script>", body_markdown="")
     client = seat(paul)
-    for path in (ARTICLES, f"{ARTICLES}{made.pk}/change/", f"{ARTICLES}{made.pk}/do/publish/"):
+    for path in (ARTICLES, f"{ARTICLES}{article.pk}/change/", f"{ARTICLES}{article.pk}/do/publish/"):
         assert "<script>alert(1)" not in client.get(path).content.decode(), path
-    answer = client.post(ARTICLES, {"action": "publish_selected", "_selected_action": [made.pk]}, follow=True)
+    answer = client.post(ARTICLES, {"action": "publish_selected", "_selected_action": [article.pk]}, follow=True)
     assert "<script>alert(1)" not in answer.content.decode()
 
 
@@ -354,23 +354,23 @@ def test_a_picture_in_use_is_not_deleted(seat: Seat, edda: User, story: StoryMak
 def test_new_words_of_a_picture_reach_the_stories_that_show_it(
     seat: Seat, edda: User, story: StoryMaker, picture: Image
 ) -> None:
-    made = story(state="published", body_markdown=f"![](image:{picture.pk})")
-    assert "A mountain" in made.body_html
+    article = story(state="published", body_markdown=f"![](image:{picture.pk})")
+    assert "A mountain" in article.body_html
     seat(edda).post(f"/admin/articles/image/{picture.pk}/change/", {"alt": "A glacier", "caption": "", "credit": "X"})
-    made.refresh_from_db()
-    assert "A glacier" in made.body_html
+    article.refresh_from_db()
+    assert "A glacier" in article.body_html
 
 
 def test_what_readers_will_not_see_is_told_at_saving(seat: Seat, edda: User, story: StoryMaker, picture: Image) -> None:
-    made = story()
+    article = story()
     client = seat(edda)
     theirs = "![Theirs](https://x.test/a.jpg)\n\n<iframe src='https://v.test/'></iframe>"
     text = f"One.\n\n![Ours](image:{picture.pk})\n\n{theirs}"
-    path = f"{ARTICLES}{made.pk}/change/"
+    path = f"{ARTICLES}{article.pk}/change/"
     answer = client.post(path, filled_in(client, path) | {"body_markdown": text}, follow=True)
     seen = answer.content.decode()
     assert "Line 5: The picture “https://x.test/a.jpg” is not one of ours and is left out." in seen
     assert "Line 7: An embedded page (iframe) cannot be shown and is left out." in seen
-    made.refresh_from_db()
-    assert made.body_markdown.replace("\r\n", "\n") == text
+    article.refresh_from_db()
+    assert article.body_markdown.replace("\r\n", "\n") == text
     assert errors(client.get(path)).count("is left out") == 0

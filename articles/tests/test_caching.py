@@ -25,8 +25,8 @@ def again(client: Client, path: str, etag: str) -> int:
 
 
 def test_a_reader_who_has_the_page_gets_304(client: Client, story: StoryMaker) -> None:
-    made = story(state="published")
-    for path in ("/", made.get_absolute_url(), "/sections/news/", "/robots.txt"):
+    article = story(state="published")
+    for path in ("/", article.get_absolute_url(), "/sections/news/", "/robots.txt"):
         first = client.get(path)
         second = client.get(path, headers={"if-none-match": first["ETag"]})
         assert second.status_code == 304, path
@@ -35,11 +35,11 @@ def test_a_reader_who_has_the_page_gets_304(client: Client, story: StoryMaker) -
 
 
 def test_every_change_that_a_reader_could_see_is_sent(client: Client, story: StoryMaker, now: datetime) -> None:
-    made = story(state="published")
-    path = made.get_absolute_url()
+    article = story(state="published")
+    path = article.get_absolute_url()
     etag = client.get(path)["ETag"]
     assert again(client, path, etag) == 304
-    publishing.correct(article=made, text="Seven.", actor=None, now=now + timedelta(minutes=1))
+    publishing.correct(article=article, text="Seven.", actor=None, now=now + timedelta(minutes=1))
     assert again(client, path, etag) == 200
     etag = client.get(path)["ETag"]
     Publication.objects.update(name="Renamed House")
@@ -50,11 +50,11 @@ def test_every_change_that_a_reader_could_see_is_sent(client: Client, story: Sto
 
 
 def test_a_withdrawn_story_is_never_answered_by_304(client: Client, story: StoryMaker, now: datetime) -> None:
-    made = story(state="published")
-    first = client.get(made.get_absolute_url())
-    publishing.withdraw(article=made, reason="Because.", actor=None, now=now)
+    article = story(state="published")
+    first = client.get(article.get_absolute_url())
+    publishing.withdraw(article=article, reason="Because.", actor=None, now=now)
     headers = {"if-none-match": first["ETag"], "if-modified-since": first["Last-Modified"]}
-    assert client.get(made.get_absolute_url(), headers=headers).status_code == 410
+    assert client.get(article.get_absolute_url(), headers=headers).status_code == 410
 
 
 def test_hidden_form_values_are_no_news_but_a_page_does_not_stay_a_day() -> None:

@@ -41,9 +41,9 @@ def test_a_line_says_both(caption: str, credit: str, line: str) -> None:
 
 
 def test_so_it_does_within_a_story_above_it_and_in_its_text(client: Client, story: StoryMaker, picture: Image) -> None:
-    made = story(state="published", lead_image=picture, body_markdown=f'Text.\n\n![x](image:{picture.pk} "In June")')
-    page = BeautifulSoup(client.get(made.get_absolute_url()).content, "html5lib")
+    article = story(state="published", lead_image=picture, body_markdown=f'Text.\n\n![x](image:{picture.pk} "In June")')
+    page = BeautifulSoup(client.get(article.get_absolute_url()).content, "html5lib")
     lines = [" ".join(each.get_text().split()) for each in page.select("figcaption")]
     assert lines == ["The pass in May. Picture: Jane Roe/Agency", "In June. Picture: Jane Roe/Agency"]
-    assert "In June. Picture: Jane Roe/Agency" in made.body_text
+    assert "In June. Picture: Jane Roe/Agency" in article.body_text
     assert "The pass in May. Picture" in markup.render(f"![](image:{picture.pk})").text

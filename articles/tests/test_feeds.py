@@ -26,16 +26,16 @@ def test_a_feed_reader_gets_every_part(
 ) -> None:
     ann = Author.objects.create(name="Ann & Co", slug="ann")
     body = f"See [there](/articles/other/).\n\n![Pass](image:{picture.pk})"
-    made = story(state="published", headline=HOSTILE.replace("\u2028", ""), authors=(ann,), body_markdown=body)
-    made.tags.add(Tag.objects.create(name="Metals", slug="metals"))
+    article = story(state="published", headline=HOSTILE.replace("\u2028", ""), authors=(ann,), body_markdown=body)
+    article.tags.add(Tag.objects.create(name="Metals", slug="metals"))
     answer = client.get(path)
     ElementTree.fromstring(answer.content)  # noqa: S314  # our own output
     feed = feedparser.parse(answer.content)
     assert not feed.bozo
     assert feed.version == version
     entry = feed.entries[0]
-    assert entry.link == SITE + made.get_absolute_url()
-    assert entry.title == made.headline
+    assert entry.link == SITE + article.get_absolute_url()
+    assert entry.title == article.headline
     assert [tag.term for tag in entry.tags] == ["News", "Metals"]
     assert entry.author == "Ann & Co"
     text = entry.content[0].value
@@ -92,15 +92,15 @@ def test_a_standfirst_is_characters_for_a_feed_reader_and_no_markup(
 
 
 def test_the_json_feed_tells_the_same(client: Client, story: StoryMaker) -> None:
-    made = story(state="published", headline="Gold & more")
+    article = story(state="published", headline="Gold & more")
     answer = client.get("/feed.json")
     assert answer["Content-Type"] == "application/feed+json"
     told = json.loads(answer.content)
     assert told["version"] == "https://jsonfeed.org/version/1.1"
     assert told["feed_url"] == f"{SITE}/feed.json"
     item = told["items"][0]
-    assert (item["title"], item["url"]) == ("Gold & more", SITE + made.get_absolute_url())
-    assert item["content_html"] == made.body_html
+    assert (item["title"], item["url"]) == ("Gold & more", SITE + article.get_absolute_url())
+    assert item["content_html"] == article.body_html
     assert item["date_published"] == "2025-05-06T09:30:00+00:00"
 
 
@@ -117,8 +117,8 @@ def test_only_public_stories_newest_first(client: Client, story: StoryMaker, now
 
 @pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom"])
 def test_what_xml_cannot_carry_is_left_out(client: Client, story: StoryMaker, path: str) -> None:
-    made = story(state="published")
-    Article.objects.filter(pk=made.pk).update(standfirst="a\x0bb\x01c\ufffed", headline="x\x0by")
+    article = story(state="published")
+    Article.objects.filter(pk=article.pk).update(standfirst="a\x0bb\x01c\ufffed", headline="x\x0by")
     Publication.objects.current()
     Publication.objects.update(strapline="s\x0ct")
     feed = feedparser.parse(client.get(path).content)
@@ -127,11 +127,11 @@ def test_what_xml_cannot_carry_is_left_out(client: Client, story: StoryMaker, pa
 
 
 def test_a_moved_story_is_the_same_story_to_a_feed_reader(client: Client, story: StoryMaker, now: datetime) -> None:
-    made = story(state="published", slug="one")
+    article = story(state="published", slug="one")
     before = feedparser.parse(client.get("/feed.atom").content).entries[0]
-    made.slug = "two"
-    made.save()
-    publishing.save_revision(article=made, actor=None, now=now)
+    article.slug = "two"
+    article.save()
+    publishing.save_revision(article=article, actor=None, now=now)
     after = feedparser.parse(client.get("/feed.atom").content).entries[0]
     assert after.id == before.id
     assert after.link != before.link
@@ -140,12 +140,12 @@ def test_a_moved_story_is_the_same_story_to_a_feed_reader(client: Client, story:
 def test_a_feed_reader_that_has_it_all_gets_304_until_something_changes(
     client: Client, story: StoryMaker, now: datetime
 ) -> None:
-    made = story(state="published")
+    article = story(state="published")
     story(state="published")
     first = client.get("/feed.rss")
     assert parsedate_to_datetime(first["Last-Modified"]) == now
     assert client.get("/feed.rss", headers={"if-none-match": first["ETag"]}).status_code == 304
     assert client.get("/feed.rss", headers={"if-modified-since": first["Last-Modified"]}).status_code == 304
-    publishing.withdraw(article=made, reason="Because.", actor=None, now=now + timedelta(hours=1))
+    publishing.withdraw(article=article, reason="Because.", actor=None, now=now + timedelta(hours=1))
     assert client.get("/feed.rss", headers={"if-none-match": first["ETag"]}).status_code == 200
     assert client.get("/feed.rss", headers={"if-modified-since": first["Last-Modified"]}).status_code == 200

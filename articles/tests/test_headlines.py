@@ -18,9 +18,9 @@ NO_DATABASE_TAKES_IT = "\x00"
 
 @pytest.mark.parametrize("character", CONTROLS, ids=lambda character: f"U+{ord(character):04X}")
 def test_a_control_character_is_taken_out(character: str, story: StoryMaker, now: datetime) -> None:
-    made = story(headline=f"Bitcoin{character}Subject: rises")
-    publishing.publish(article=made, actor=None, now=now)
-    assert made.headline in {"BitcoinSubject: rises", "Bitcoin Subject: rises"}
+    article = story(headline=f"Bitcoin{character}Subject: rises")
+    publishing.publish(article=article, actor=None, now=now)
+    assert article.headline in {"BitcoinSubject: rises", "Bitcoin Subject: rises"}
 
 
 @pytest.mark.parametrize("character", REORDERING, ids=lambda character: f"U+{ord(character):04X}")
@@ -37,20 +37,20 @@ def test_the_model_refuses_what_reorders(character: str, desk: Section) -> None:
     ids=lambda each: f"U+{ord(each):04X}",
 )
 def test_no_verb_lets_it_pass_either(character: str, story: StoryMaker, now: datetime) -> None:
-    made = story()
+    article = story()
     raw_rows.write(Article, headline=f"Bitcoin{character}Subject: rises")
     with pytest.raises(publishing.NotReady, match="Headline: Character 8 is invisible"):
-        publishing.publish(article=made, actor=None, now=now)
+        publishing.publish(article=article, actor=None, now=now)
     with pytest.raises(publishing.NotReady):
-        publishing.save_revision(article=made, actor=None, now=now)
-    made.refresh_from_db()
-    assert made.state == Article.State.DRAFT
+        publishing.save_revision(article=article, actor=None, now=now)
+    article.refresh_from_db()
+    assert article.state == Article.State.DRAFT
 
 
 @pytest.mark.parametrize(
     "headline", ["Crypto\u2019s \u201creserve\u201d: 100 %", "Банк", "比特币", "Ünïcödé & <tags>", "🚀 up"]
 )
 def test_ordinary_headlines_of_every_script_pass(headline: str, story: StoryMaker, now: datetime) -> None:
-    made = story(headline=headline)
-    publishing.publish(article=made, actor=None, now=now)
-    assert made.headline == headline
+    article = story(headline=headline)
+    publishing.publish(article=article, actor=None, now=now)
+    assert article.headline == headline

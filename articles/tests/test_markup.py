@@ -29,8 +29,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_markdown_is_harmless_on_the_page(client: Client, story: StoryMaker, text: str) -> None:
-    made = story(state="published", body_markdown=f"Before.\n\n{text}\n\nAfter.")
-    page = BeautifulSoup(client.get(made.get_absolute_url()).content, "html5lib")
+    article = story(state="published", body_markdown=f"Before.\n\n{text}\n\nAfter.")
+    page = BeautifulSoup(client.get(article.get_absolute_url()).content, "html5lib")
     prose = page.select_one("article.story .prose")
     assert prose is not None
     assert prose.find(["script", "iframe", "svg", "form", "style", "meta", "base", "input"]) is None
@@ -74,9 +74,9 @@ def test_a_picture_within_a_sentence_is_refused_with_the_way_to_write_it(picture
 
 
 def test_stored_html_that_we_did_not_make_is_shown_as_characters(client: Client, story: StoryMaker) -> None:
-    made = story(state="published")
-    Article.objects.filter(pk=made.pk).update(body_html="<script>alert(1)</script>")
-    page = client.get(made.get_absolute_url()).content.decode()
+    article = story(state="published")
+    Article.objects.filter(pk=article.pk).update(body_html="<script>alert(1)</script>")
+    page = client.get(article.get_absolute_url()).content.decode()
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
 

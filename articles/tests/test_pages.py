@@ -41,8 +41,8 @@ def test_section_tag_and_author_have_their_stories_only(client: Client, story: S
     ann = Author.objects.create(name="Ann", slug="ann", biography="Writes on money.", role="Editor")
     tag = Tag.objects.create(name="Bitcoin", slug="bitcoin")
     story(state="published", headline="other")
-    made = story(state="published", headline="mine", authors=(ann,))
-    made.tags.add(tag)
+    article = story(state="published", headline="mine", authors=(ann,))
+    article.tags.add(tag)
     story(state="draft", headline="hidden", authors=(ann,)).tags.add(tag)
     assert headlines(soup(client, "/sections/news/")) == ["mine", "other"]
     assert headlines(soup(client, "/tags/bitcoin/")) == ["mine"]
@@ -73,9 +73,9 @@ def test_a_story_shows_its_text_byline_picture_and_corrections(
     client: Client, story: StoryMaker, picture: Image, now: datetime
 ) -> None:
     names = [Author.objects.create(name=name, slug=name.lower()) for name in ("Ann", "Bob", "Cem")]
-    made = story(state="published", authors=tuple(names), lead_image=picture)
-    made.corrections.create(text="It was seven million.", corrected_at=now)
-    page = soup(client, made.get_absolute_url())
+    article = story(state="published", authors=tuple(names), lead_image=picture)
+    article.corrections.create(text="It was seven million.", corrected_at=now)
+    page = soup(client, article.get_absolute_url())
     main = page.select_one("article.story")
     assert main is not None
     text = " ".join(main.get_text(" ").split())
@@ -89,13 +89,13 @@ def test_a_story_shows_its_text_byline_picture_and_corrections(
 def test_dates_stand_in_the_publications_time_zone(client: Client, story: StoryMaker, now: datetime) -> None:
     Publication.objects.current()
     Publication.objects.update(time_zone="Asia/Bishkek")
-    made = story(state="published", published_at=now.replace(day=5, hour=20))
-    assert "6 May 2025" in soup(client, made.get_absolute_url()).get_text()
+    article = story(state="published", published_at=now.replace(day=5, hour=20))
+    assert "6 May 2025" in soup(client, article.get_absolute_url()).get_text()
 
 
 def test_public_pages_set_no_cookie_and_are_the_same_for_all(client: Client, story: StoryMaker) -> None:
-    made = story(state="published")
-    for path in ("/", made.get_absolute_url(), "/sections/news/", "/search/?q=story", "/feed.rss", "/sitemap.xml"):
+    article = story(state="published")
+    for path in ("/", article.get_absolute_url(), "/sections/news/", "/search/?q=story", "/feed.rss", "/sitemap.xml"):
         answer = client.get(path)
         assert not answer.cookies, path
         assert "Cookie" not in answer.get("Vary", ""), path
@@ -128,20 +128,20 @@ def test_queries_do_not_grow_with_stories(client: Client, story: StoryMaker, pic
 
 
 def test_a_storys_queries_do_not_grow_with_what_it_has(client: Client, story: StoryMaker, now: datetime) -> None:
-    made = story(state="published", authors=(Author.objects.create(name="A", slug="a"),))
+    article = story(state="published", authors=(Author.objects.create(name="A", slug="a"),))
     story(state="published")
-    made.tags.add(Tag.objects.create(name="t", slug="t"))
-    made.corrections.create(text="x", corrected_at=now)
-    client.get(made.get_absolute_url())
+    article.tags.add(Tag.objects.create(name="t", slug="t"))
+    article.corrections.create(text="x", corrected_at=now)
+    client.get(article.get_absolute_url())
     with CaptureQueriesContext(connection) as few:
-        client.get(made.get_absolute_url())
+        client.get(article.get_absolute_url())
     for number in range(5):
-        Byline.objects.create(article=made, author=Author.objects.create(name=f"A{number}", slug=f"a{number}"))
-        made.tags.add(Tag.objects.create(name=f"t{number}", slug=f"t{number}"))
-        made.corrections.create(text="x", corrected_at=now)
+        Byline.objects.create(article=article, author=Author.objects.create(name=f"A{number}", slug=f"a{number}"))
+        article.tags.add(Tag.objects.create(name=f"t{number}", slug=f"t{number}"))
+        article.corrections.create(text="x", corrected_at=now)
         story(state="published")
     with CaptureQueriesContext(connection) as many:
-        client.get(made.get_absolute_url())
+        client.get(article.get_absolute_url())
     assert len(few) == len(many)
 
 
@@ -150,8 +150,8 @@ HOSTILE = "He said </script><script>alert(\"1\")</script> & 'more' <b> {{ 7|add:
 
 def test_a_hostile_headline_stays_words_everywhere(client: Client, story: StoryMaker) -> None:
     ann = Author.objects.create(name="<i>Ann</i>", slug="ann")
-    made = story(state="published", headline=HOSTILE, standfirst=HOSTILE, authors=(ann,))
-    for path in (made.get_absolute_url(), "/", "/sections/news/", "/authors/ann/", "/search/?q=said"):
+    article = story(state="published", headline=HOSTILE, standfirst=HOSTILE, authors=(ann,))
+    for path in (article.get_absolute_url(), "/", "/sections/news/", "/authors/ann/", "/search/?q=said"):
         page = soup(client, path)
         scripts = [each for each in page.select("script") if not each.get("src")]
         assert all(each["type"] == "application/ld+json" for each in scripts), path
@@ -161,28 +161,28 @@ def test_a_hostile_headline_stays_words_everywhere(client: Client, story: StoryM
 
 def test_structured_data_says_what_the_page_says(client: Client, story: StoryMaker, picture: Image) -> None:
     ann = Author.objects.create(name="Ann", slug="ann")
-    made = story(state="published", headline=HOSTILE + "\u00a0é", authors=(ann,), lead_image=picture)
-    page = soup(client, made.get_absolute_url())
+    article = story(state="published", headline=HOSTILE + "\u00a0é", authors=(ann,), lead_image=picture)
+    page = soup(client, article.get_absolute_url())
     script = page.select_one('script[type="application/ld+json"]')
     assert script is not None
     assert not set("<>&") & set(script.string or "")
     told = json.loads(script.string or "")
     assert told["@type"] == "NewsArticle"
-    assert told["headline"] == made.headline
+    assert told["headline"] == article.headline
     assert told["author"][0]["name"] == "Ann"
     assert told["datePublished"] == "2025-05-06T09:30:00+00:00"
     canonical = page.select_one("link[rel=canonical]")
     assert canonical is not None
-    assert canonical["href"] == told["url"] == f"http://127.0.0.1:8000{made.get_absolute_url()}"
+    assert canonical["href"] == told["url"] == f"http://127.0.0.1:8000{article.get_absolute_url()}"
     image = page.select_one('meta[property="og:image"]')
     assert image is not None
     assert str(image["content"]).startswith("http://127.0.0.1:8000/media/images/")
 
 
 def test_line_separators_cannot_break_structured_data(client: Client, story: StoryMaker) -> None:
-    made = story(state="published")
+    article = story(state="published")
     raw_rows.write(Article, standfirst="one\u2028two\u2029three")
-    content = client.get(made.get_absolute_url()).content.decode()
+    content = client.get(article.get_absolute_url()).content.decode()
     data = content.split('application/ld+json">')[1].split("</script>")[0]
     assert "\u2028" not in data
     assert json.loads(data)["description"] == "one\u2028two\u2029three"

@@ -17,9 +17,9 @@ def path(article: Article) -> str:
 
 
 def test_the_preview_is_the_real_page_of_what_is_saved(seat: Seat, edda: User, story: StoryMaker) -> None:
-    made = story(headline="Not out yet")
-    Article.objects.filter(pk=made.pk).update(body_markdown="Fresh *words*.")
-    answer = seat(edda).get(path(made))
+    article = story(headline="Not out yet")
+    Article.objects.filter(pk=article.pk).update(body_markdown="Fresh *words*.")
+    answer = seat(edda).get(path(article))
     page = BeautifulSoup(answer.content, "html5lib")
     assert page.select_one("article.story h1").get_text() == "Not out yet"  # type: ignore[union-attr]  # it is there
     assert page.select_one(".prose em").get_text() == "words"  # type: ignore[union-attr]  # as above
@@ -39,29 +39,29 @@ def test_the_preview_is_kept_nowhere_and_cannot_act(seat: Seat, edda: User, stor
 
 
 def test_reading_a_preview_saves_nothing(seat: Seat, edda: User, story: StoryMaker) -> None:
-    made = story()
-    Article.objects.filter(pk=made.pk).update(body_markdown="Fresh words.")
-    before = Article.objects.values().get(pk=made.pk)
-    seat(edda).get(path(made))
-    assert Article.objects.values().get(pk=made.pk) == before
+    article = story()
+    Article.objects.filter(pk=article.pk).update(body_markdown="Fresh words.")
+    before = Article.objects.values().get(pk=article.pk)
+    seat(edda).get(path(article))
+    assert Article.objects.values().get(pk=article.pk) == before
 
 
 def test_a_preview_is_for_those_who_may_see_the_story(
     client: Client, seat: Seat, ada: User, edda: User, story: StoryMaker
 ) -> None:
-    made = story()
-    assert client.get(path(made)).status_code == 302
-    assert seat(ada).get(path(made)).status_code == 404
+    article = story()
+    assert client.get(path(article)).status_code == 302
+    assert seat(ada).get(path(article)).status_code == 404
     reader = User.objects.create_user("rita", password="secret")
-    assert seat(reader).get(path(made)).status_code == 302
+    assert seat(reader).get(path(article)).status_code == 302
     clerk = User.objects.create_user("cleo", password="secret", is_staff=True)
-    assert seat(clerk).get(path(made)).status_code == 404
-    assert seat(edda).get(path(made)).status_code == 200
+    assert seat(clerk).get(path(article)).status_code == 404
+    assert seat(edda).get(path(article)).status_code == 200
 
 
 def test_a_text_that_cannot_be_shown_says_why(seat: Seat, edda: User, story: StoryMaker) -> None:
-    made = story()
-    Article.objects.filter(pk=made.pk).update(body_markdown="![x](image:999)")
-    answer = seat(edda).get(path(made))
+    article = story()
+    Article.objects.filter(pk=article.pk).update(body_markdown="![x](image:999)")
+    answer = seat(edda).get(path(article))
     assert answer.status_code == 422
     assert "There is no picture number 999" in answer.content.decode()

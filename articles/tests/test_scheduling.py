@@ -16,34 +16,34 @@ MINUTE = timedelta(minutes=1)
 
 
 def scheduled(story: StoryMaker, hour: datetime, now: datetime, **fields: object) -> Article:
-    made = story(**fields)
-    publishing.schedule(article=made, publish_at=hour, actor=None, now=now)
-    return made
+    article = story(**fields)
+    publishing.schedule(article=article, publish_at=hour, actor=None, now=now)
+    return article
 
 
 def test_a_story_is_published_at_its_hour_and_not_before(story: StoryMaker, now: datetime) -> None:
     hour = now + timedelta(hours=2)
-    made = scheduled(story, hour, now)
+    article = scheduled(story, hour, now)
     with clocks.at(hour - MINUTE):
         tasks.tick()
-    made.refresh_from_db()
-    assert made.state == State.SCHEDULED
+    article.refresh_from_db()
+    assert article.state == State.SCHEDULED
     with clocks.at(hour + MINUTE):
         tasks.tick()
-    made.refresh_from_db()
-    assert made.state == State.PUBLISHED
-    assert made.published_at == hour
-    assert made.first_published_at == hour + MINUTE
-    assert made.publish_at is None
+    article.refresh_from_db()
+    assert article.state == State.PUBLISHED
+    assert article.published_at == hour
+    assert article.first_published_at == hour + MINUTE
+    assert article.publish_at is None
 
 
 def test_ticking_again_changes_nothing(story: StoryMaker, now: datetime) -> None:
-    made = scheduled(story, now + MINUTE, now)
+    article = scheduled(story, now + MINUTE, now)
     for _ in range(5):
         with clocks.at(now + 2 * MINUTE):
             tasks.tick()
-    made.refresh_from_db()
-    assert made.revisions.filter(note="Published").count() == 1
+    article.refresh_from_db()
+    assert article.revisions.filter(note="Published").count() == 1
 
 
 def test_a_bad_story_stays_scheduled_and_the_others_go_out(
@@ -80,22 +80,22 @@ def test_an_unforeseen_fault_holds_up_no_other_story(
 
 
 def test_a_story_taken_off_the_clock_in_the_last_second_is_not_published(story: StoryMaker, now: datetime) -> None:
-    made = scheduled(story, now + MINUTE, now)
-    stale = Article.objects.get(pk=made.pk)
-    publishing.return_to_draft(article=made, actor=None, now=now)
+    article = scheduled(story, now + MINUTE, now)
+    stale = Article.objects.get(pk=article.pk)
+    publishing.return_to_draft(article=article, actor=None, now=now)
     with pytest.raises(publishing.WrongState):
         publishing.publish_due(article=stale, now=now + 2 * MINUTE)
-    made.refresh_from_db()
-    assert made.state == State.DRAFT
+    article.refresh_from_db()
+    assert article.state == State.DRAFT
 
 
 def test_a_story_moved_to_a_later_hour_waits_for_it(story: StoryMaker, now: datetime) -> None:
-    made = scheduled(story, now + MINUTE, now)
-    publishing.schedule(article=made, publish_at=now + timedelta(hours=5), actor=None, now=now)
+    article = scheduled(story, now + MINUTE, now)
+    publishing.schedule(article=article, publish_at=now + timedelta(hours=5), actor=None, now=now)
     with clocks.at(now + 2 * MINUTE):
         tasks.tick()
-    made.refresh_from_db()
-    assert made.state == State.SCHEDULED
+    article.refresh_from_db()
+    assert article.state == State.SCHEDULED
 
 
 def test_beat_rings_it_every_minute(settings: object) -> None:

@@ -34,9 +34,9 @@ def test_only_public_stories_are_found(story: StoryMaker) -> None:
 
 
 def test_a_changed_story_is_found_by_its_new_words_only(story: StoryMaker) -> None:
-    made = story(state="published", headline="Copper")
-    made.headline = "Nickel"
-    made.save()
+    article = story(state="published", headline="Copper")
+    article.headline = "Nickel"
+    article.save()
     assert (found("copper"), found("nickel")) == ([], ["Nickel"])
 
 

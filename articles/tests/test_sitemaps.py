@@ -71,8 +71,8 @@ def test_the_news_sitemap_has_two_days(client: Client, story: StoryMaker) -> Non
 
 
 def test_a_broken_headline_cannot_break_the_news_sitemap(client: Client, story: StoryMaker) -> None:
-    made = story(state="published", published_at=timezone.now() - timedelta(hours=1))
-    Article.objects.filter(pk=made.pk).update(headline="x\x0by\ufffe")
+    article = story(state="published", published_at=timezone.now() - timedelta(hours=1))
+    Article.objects.filter(pk=article.pk).update(headline="x\x0by\ufffe")
     assert len(locations(client, "/news-sitemap.xml")) == 1
 
 

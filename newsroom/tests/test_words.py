@@ -70,7 +70,7 @@ def words(*lines: str) -> set[str]:
 
 STILL: dict[str, set[str]] = {
     "articles tests": words(
-        "answer=, found=, kept=, made=, stands, told=",
+        "answer=, found=, kept=, stands, told=",
     ),
     "benchmarks": words(
         "(?<!publishing )house, answer=, found=, kept=, permit=, permits?, said=, so many, told=",
