@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 # What ends a sentence, in Latin, Chinese and Japanese, Arabic, Devanagari, Armenian and Ethiopic.
 _ENDS = tuple(".!?\u2026\u203d\u3002\uff0e\uff01\uff1f\u061f\u06d4\u0964\u0965\u0589\u1362")
@@ -24,6 +25,12 @@ def credit_line(credit: str) -> str:
     """“Picture: Jane Roe/Agency”; a credit that says so itself stays as it is, and an empty one empty."""
     credit = credit.strip()
     return credit if not credit or _SAYS_WHOSE.match(credit) else gettext("Picture: %(credit)s") % {"credit": credit}
+
+
+def names(authors: Iterable[str]) -> str:
+    """“A”, “A and B”, “A, B and C”; empty for nobody."""
+    *first, last = [*authors] or [""]
+    return f" {pgettext('before the last author', 'and')} ".join(filter(None, [", ".join(first), last]))
 
 
 def note(*, caption: str, credit: str) -> str:

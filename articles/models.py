@@ -14,6 +14,7 @@ from django.db.models.functions import Left
 from django.urls import reverse
 from django.utils import timezone
 
+from articles import captions
 from articles.picture_model import Picture
 from mailkit import message
 from publication import fields
@@ -279,8 +280,7 @@ class Article(models.Model):
     @property
     def byline(self) -> str:
         """The authors in their order: “A”, “A and B”, “A, B and C”; empty when there is none."""
-        names = [entry.author.name for entry in self.bylines.all()]
-        return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+        return captions.names(entry.author.name for entry in self.bylines.all())
 
 
 class Byline(models.Model):

@@ -3,6 +3,8 @@
 from django.core.paginator import InvalidPage, Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from articles import markup, seo
 from articles import search as searching
@@ -78,7 +80,7 @@ def search(request: HttpRequest) -> HttpResponse:
     query = searching.tidy(request.GET.get("q", ""))
     stories = searching.stories(query=query) if query else Article.objects.none()
     page = _page(request, stories)
-    title = f"Search: {query}" if query else "Search"
+    title = _("Search: %(query)s") % {"query": query} if query else pgettext("noun", "Search")
     head = seo.page_head(path=request.path, title=title, description="", noindex=True)
     return render(request, "articles/search.html", {"page": page, "query": query, "head": head})
 

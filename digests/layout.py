@@ -18,6 +18,7 @@ import css_inline
 from django.template import loader
 from django.utils import translation
 from django.utils.html import escape
+from django.utils.translation import gettext as _
 
 from digests.material import Material, Story
 from digests.models import Issue
@@ -139,7 +140,7 @@ def _text(draft: Draft, extent: Extent) -> str:
         "introduction": _readable(draft.introduction),
         "body": _readable(extent.body),
         "rule": RULE,
-        "because": _wrapped(f"You receive this because you subscribed to {words['newsletter']}."),
+        "because": _wrapped(_("You receive this because you subscribed to %(newsletter)s.") % words),
         "imprint": _imprint(words),
     }
     context |= _arranged([_wrapped_story(story) for story in draft.material.stories], draft.material, extent)
@@ -193,7 +194,8 @@ def _escaped(story: Story, content: Placeholders) -> dict[str, Any]:
 
 
 def _wrapped_story(story: Story) -> dict[str, str]:
-    colophon = " · ".join(filter(None, [story.section, f"By {story.byline}" if story.byline else ""]))
+    byline = _("By %(names)s") % {"names": story.byline} if story.byline else ""
+    colophon = " · ".join(filter(None, [story.section, byline]))
     return {
         "headline": _wrapped(story.headline),
         "summary": _wrapped(story.summary),
@@ -203,7 +205,7 @@ def _wrapped_story(story: Story) -> dict[str, str]:
 
 
 def _imprint(words: dict[str, str]) -> str:
-    published = f"{words['publication']} is published by {words['owner']}." if words["owner"] else words["publication"]
+    published = _("%(publication)s is published by %(owner)s.") % words if words["owner"] else words["publication"]
     return _lines([published, *words["postal_address"].splitlines()])
 
 

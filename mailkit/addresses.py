@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import idna
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 MAX_LOCAL = 64  # bytes, RFC 5321 4.5.3.1.1
 MAX_ADDRESS = 254  # bytes, RFC 5321 4.5.3.1.3 less the angle brackets
@@ -36,24 +37,24 @@ RESERVED_DOMAINS = frozenset({"example.com", "example.net", "example.org", "loca
 
 GMAIL = frozenset({"gmail.com", "googlemail.com"})
 
-EMPTY = "Please enter an e-mail address."
-NO_AT = "An e-mail address has one @ in it, such as name@provider.com."
-ONLY_THE_ADDRESS = "Please enter the address alone, without a name, brackets or further addresses."
-HIDDEN = "The address contains an invisible character. Please type it by hand instead of pasting it."
-SPACES = "An e-mail address has no spaces in it."
-NOT_ASCII = (
+EMPTY = _("Please enter an e-mail address.")
+NO_AT = _("An e-mail address has one @ in it, such as name@provider.com.")
+ONLY_THE_ADDRESS = _("Please enter the address alone, without a name, brackets or further addresses.")
+HIDDEN = _("The address contains an invisible character. Please type it by hand instead of pasting it.")
+SPACES = _("An e-mail address has no spaces in it.")
+NOT_ASCII = _(
     "The part before the @ has letters that our mail system cannot send to yet. "
     "Please use an address with plain letters (a to z) and digits there."
 )
-BAD_LOCAL = "The part before the @ is not complete, or has a character that cannot be used there."
-QUOTED = "Addresses with quotation marks are not supported. Please use another address."
-LONG_LOCAL = f"The part before the @ is too long; at most {MAX_LOCAL} characters are possible."
-LONG = f"The address is too long; at most {MAX_ADDRESS} characters are possible."
-BAD_DOMAIN = "The part after the @ is not a domain that exists. Please check it for a typing mistake."
-LITERAL = "Please use an address with a domain name after the @, not with a number such as 127.0.0.1."
-ONE_LABEL = "The part after the @ is not complete; it has a dot in it, such as provider.com."
-MIXED = "The part after the @ mixes letters of different alphabets that look alike. Please type it by hand."
-RESERVED = "No mail can be delivered to that domain. Please use an address at which you receive mail."
+BAD_LOCAL = _("The part before the @ is not complete, or has a character that cannot be used there.")
+QUOTED = _("Addresses with quotation marks are not supported. Please use another address.")
+LONG_LOCAL = _("The part before the @ is too long; at most %(limit)s characters are possible.")
+LONG = _("The address is too long; at most %(limit)s characters are possible.")
+BAD_DOMAIN = _("The part after the @ is not a domain that exists. Please check it for a typing mistake.")
+LITERAL = _("Please use an address with a domain name after the @, not with a number such as 127.0.0.1.")
+ONE_LABEL = _("The part after the @ is not complete; it has a dot in it, such as provider.com.")
+MIXED = _("The part after the @ mixes letters of different alphabets that look alike. Please type it by hand.")
+RESERVED = _("No mail can be delivered to that domain. Please use an address at which you receive mail.")
 
 
 class InvalidAddress(ValueError):
@@ -80,12 +81,12 @@ def normalise(raw: str) -> Address:
     if not text:
         raise InvalidAddress(EMPTY)
     if len(text) > MAX_RAW:
-        raise InvalidAddress(LONG)
+        raise InvalidAddress(LONG % {"limit": MAX_ADDRESS})
     local, domain = _split(unicodedata.normalize("NFC", text), typed=text)
     _check_local(local)
     domain = _ascii_domain(domain)
     if len(local) + 1 + len(domain) > MAX_ADDRESS:
-        raise InvalidAddress(LONG)
+        raise InvalidAddress(LONG % {"limit": MAX_ADDRESS})
     if settings.ADDRESS_DENY_RESERVED and _is_reserved(domain):
         raise InvalidAddress(RESERVED)
     return Address(address=f"{local}@{domain}", key=f"{local.casefold()}@{domain}", domain=domain)
@@ -144,7 +145,7 @@ def _check_local(local: str) -> None:
     if '"' in local or "\\" in local:
         raise InvalidAddress(QUOTED)
     if len(local) > MAX_LOCAL:
-        raise InvalidAddress(LONG_LOCAL)
+        raise InvalidAddress(LONG_LOCAL % {"limit": MAX_LOCAL})
     if not DOT_ATOM.fullmatch(local):
         raise InvalidAddress(BAD_LOCAL)
 

@@ -8,6 +8,7 @@ text that reaches a header passes `check_header_text`, no matter who wrote it.
 import unicodedata
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 BIDI_CONTROLS = frozenset(map(chr, [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]))
@@ -29,8 +30,11 @@ def check_header_text(value: str) -> None:
     """
     if unsafe := _unsafe(value):
         raise UnsafeHeaderText(
-            f"Character {unsafe[0] + 1} is invisible (U+{ord(value[unsafe[0]]):04X}) and cannot be part of a mail's "
-            "header. Delete it; if the text was pasted, type that spot again."
+            _(
+                "Character %(place)s is invisible (%(code)s) and cannot be part of a mail's header. "
+                "Delete it; if the text was pasted, type that spot again."
+            )
+            % {"place": unsafe[0] + 1, "code": f"U+{ord(value[unsafe[0]]):04X}"}
         )
 
 

@@ -7,13 +7,14 @@ from typing import Final
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 30
 # A disk, a quota or the table of open files that is full.
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
-SENTENCE: Final = "The site cannot answer just now. Please try again in half a minute.\n"
+SENTENCE: Final = _("The site cannot answer just now. Please try again in half a minute.")
 
 
 class AwayMiddleware:
@@ -35,7 +36,7 @@ def response_to(exception: Exception) -> HttpResponse | None:
     if not _is_passing(exception):
         return None
     log.error("the database or the disk does not serve: %s", type(exception).__name__)
-    response = HttpResponse(SENTENCE, status=503, content_type="text/plain; charset=utf-8")
+    response = HttpResponse(f"{SENTENCE}\n", status=503, content_type="text/plain; charset=utf-8")
     response["Retry-After"] = str(RETRY_SECONDS)
     response["Cache-Control"] = "no-store"
     return response

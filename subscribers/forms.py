@@ -11,12 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
 from subscribers import offers, terms
-from subscribers.models import Newsletter
+from subscribers.models import Cadence, Newsletter
 
-CHOOSE = "Please choose at least one newsletter."
-GONE = "One of these newsletters is not offered any more. Please choose again."
+CHOOSE = _("Please choose at least one newsletter.")
+GONE = _("One of these newsletters is not offered any more. Please choose again.")
 FILLED = _("A field that people do not see was filled in, perhaps by your browser. Please send the form again.")
-AGREE = "Please tick the box. Without your agreement we may not write to you."
+AGREE = _("Please tick the box. Without your agreement we may not write to you.")
 
 
 class AddressField(forms.CharField):
@@ -69,11 +69,11 @@ class SignupForm(forms.Form):
     """
 
     address = AddressField(
-        label="Your e-mail address",
+        label=_("Your e-mail address"),
         widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email", "maxlength": 254}),
     )
     newsletters = forms.MultipleChoiceField(
-        label="Newsletters", error_messages={"required": CHOOSE, "invalid_choice": GONE}
+        label=_("Newsletters"), error_messages={"required": CHOOSE, "invalid_choice": GONE}
     )
     consent = forms.BooleanField(error_messages={"required": AGREE})
     leave_empty = TrapField()
@@ -155,7 +155,7 @@ class AddressForm(forms.Form):
     """An address alone, to which a link is mailed."""
 
     address = AddressField(
-        label="Your e-mail address",
+        label=_("Your e-mail address"),
         widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email", "maxlength": 254}),
     )
     leave_empty = TrapField()
@@ -166,15 +166,16 @@ def _cadence_name(offer: offers.Offered) -> str:
 
 
 def _cadence_field(offer: offers.Offered) -> forms.ChoiceField:
-    wrong = f"Please choose how often you want {offer.newsletter.name}."
+    name = offer.newsletter.name
+    wrong = _("Please choose how often you want %(newsletter)s.") % {"newsletter": name}
     if len(offer.cadences) == 1:
-        words = offer.cadences[0][1].lower()
-        wrong = f"How often {offer.newsletter.name} comes has changed: {words}. Please send the form again if it suits."
+        changed = _("How often %(newsletter)s comes has changed: %(cadence)s. Please send the form again if it suits.")
+        wrong = changed % {"newsletter": name, "cadence": Cadence(offer.cadences[0][0]).in_a_sentence}
     return forms.ChoiceField(
         choices=offer.cadences,
         required=False,
         initial=offer.default,
-        label=f"How often {offer.newsletter.name} comes",
+        label=_("How often %(newsletter)s comes") % {"newsletter": name},
         error_messages={"invalid_choice": wrong},
         widget=forms.Select if len(offer.cadences) > 1 else forms.HiddenInput,
     )

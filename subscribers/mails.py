@@ -8,6 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses, message
 from publication import languages
@@ -59,16 +61,22 @@ MEANT = {
 }
 
 REASONS = {
-    Letter.Kind.CONFIRM: "Somebody entered this address on our website. If it was not you, ignore this mail: "
-    "you are not subscribed, and the request is forgotten after seven days.",
-    Letter.Kind.PERMISSION: "Your address is on a list of readers that we were given. You get nothing more from us "
-    "unless you press the button.",
-    Letter.Kind.ALREADY: "Somebody entered this address on our website, and it is subscribed already. "
-    "Nothing was changed.",
-    Letter.Kind.WELCOME: "You confirmed this subscription.",
-    Letter.Kind.GOODBYE: "You ended this subscription. This is the last mail about it.",
-    Letter.Kind.PREFERENCES: "Somebody asked on our website for the preferences of this address. "
-    "If it was not you, ignore this mail.",
+    Letter.Kind.CONFIRM: _(
+        "Somebody entered this address on our website. If it was not you, ignore this mail: "
+        "you are not subscribed, and the request is forgotten after seven days."
+    ),
+    Letter.Kind.PERMISSION: _(
+        "Your address is on a list of readers that we were given. You get nothing more from us "
+        "unless you press the button."
+    ),
+    Letter.Kind.ALREADY: _(
+        "Somebody entered this address on our website, and it is subscribed already. Nothing was changed."
+    ),
+    Letter.Kind.WELCOME: _("You confirmed this subscription."),
+    Letter.Kind.GOODBYE: _("You ended this subscription. This is the last mail about it."),
+    Letter.Kind.PREFERENCES: _(
+        "Somebody asked on our website for the preferences of this address. If it was not you, ignore this mail."
+    ),
 }
 
 
@@ -103,7 +111,7 @@ def _frame(letter: Letter, publication: Publication) -> Facts:
         "publication": publication,
         "language": languages.declared(publication=publication),
         "site_url": settings.SITE_URL,
-        "footer_links": [("Your preferences", site.absolute(reverse("preferences_link"))), *documents],
+        "footer_links": [(gettext("Your preferences"), site.absolute(reverse("preferences_link"))), *documents],
         "reason": REASONS[Letter.Kind(letter.kind)],
         "name": letter.subscriber.name,
     }
@@ -154,7 +162,7 @@ def _choice(row: Subscription) -> Facts:
     return {
         "newsletter": row.newsletter.name,
         "description": row.newsletter.description,
-        "cadence": row.get_cadence_display().lower(),
+        "cadence": row.cadence_in_a_sentence,
         "url": links.newsletter_url(newsletter=row.newsletter),
     }
 

@@ -288,6 +288,11 @@ class Subscription(models.Model):
     def __str__(self) -> str:
         return f"{self.newsletter}: {self.get_state_display().lower()}"
 
+    @property
+    def cadence_in_a_sentence(self) -> str:
+        """How often it comes, as a sentence says it."""
+        return Cadence(self.cadence).in_a_sentence
+
 
 class Letter(models.Model):
     """A mail to one person about their own subscription: a row before it is a task, at least once."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -11,7 +12,9 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mailkit import message
 from publication import database_clock, fields
@@ -21,21 +24,47 @@ from publication.models import validate_language, validate_time_zone
 class Cadence(models.TextChoices):
     """How often a subscription is served."""
 
-    INSTANT = "instant", "Each story at once"
-    DAILY = "daily", "Daily"
-    WEEKLY = "weekly", "Weekly"
+    INSTANT = "instant", _("Each story at once")
+    DAILY = "daily", _("Daily")
+    WEEKLY = "weekly", _("Weekly")
+
+    @property
+    def in_a_sentence(self) -> str:
+        """“daily”, as in “the Morning Brief, daily”: each language decides about capitals and cases."""
+        return str(IN_A_SENTENCE[self])
 
 
 class Weekday(models.IntegerChoices):
     """ISO days less one, as `date.weekday()` counts them."""
 
-    MONDAY = 0, "Monday"
-    TUESDAY = 1, "Tuesday"
-    WEDNESDAY = 2, "Wednesday"
-    THURSDAY = 3, "Thursday"
-    FRIDAY = 4, "Friday"
-    SATURDAY = 5, "Saturday"
-    SUNDAY = 6, "Sunday"
+    MONDAY = 0, _("Monday")
+    TUESDAY = 1, _("Tuesday")
+    WEDNESDAY = 2, _("Wednesday")
+    THURSDAY = 3, _("Thursday")
+    FRIDAY = 4, _("Friday")
+    SATURDAY = 5, _("Saturday")
+    SUNDAY = 6, _("Sunday")
+
+    @property
+    def every(self) -> str:
+        """“Every Monday”, which in many languages is more than two words beside each other."""
+        return str(EVERY[self])
+
+
+IN_A_SENTENCE: Final[Mapping[Cadence, Promise]] = {
+    Cadence.INSTANT: pgettext_lazy("in a sentence", "each story at once"),
+    Cadence.DAILY: pgettext_lazy("in a sentence", "daily"),
+    Cadence.WEEKLY: pgettext_lazy("in a sentence", "weekly"),
+}
+EVERY: Final[Mapping[Weekday, Promise]] = {
+    Weekday.MONDAY: _("Every Monday"),
+    Weekday.TUESDAY: _("Every Tuesday"),
+    Weekday.WEDNESDAY: _("Every Wednesday"),
+    Weekday.THURSDAY: _("Every Thursday"),
+    Weekday.FRIDAY: _("Every Friday"),
+    Weekday.SATURDAY: _("Every Saturday"),
+    Weekday.SUNDAY: _("Every Sunday"),
+}
 
 
 class Newsletter(models.Model):
@@ -45,28 +74,31 @@ class Newsletter(models.Model):
         max_length=120,
         unique=True,
         validators=[message.validate_header_text],
-        help_text="Readers see it on the form, in the sender and in the subject.",
+        help_text=_("Readers see it on the form, in the sender and in the subject."),
     )
-    slug = fields.SlugField(max_length=80, unique=True, help_text="The address: /newsletters/<slug>/.")
+    slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /newsletters/<slug>/."))
     # From before slugs were fixed: consent that names one of these is consent to this newsletter.
     former_slugs = ArrayField(fields.SlugField(max_length=80), default=list, blank=True, editable=False)
-    description = fields.CharField(max_length=300, help_text="One sentence: what comes, and for whom.")
+    description = fields.CharField(max_length=300, help_text=_("One sentence: what comes, and for whom."))
     sections = models.ManyToManyField(
         "articles.Section",
         blank=True,
         related_name="+",
-        help_text="Stories of these sections go into its digests. None chosen: all sections.",
+        help_text=_("Stories of these sections go into its digests. None chosen: all sections."),
     )
     sender_name = fields.CharField(
-        max_length=120, blank=True, validators=[message.validate_header_text], help_text="Empty: the newsletter's name."
+        max_length=120,
+        blank=True,
+        validators=[message.validate_header_text],
+        help_text=_("Empty: the newsletter's name."),
     )
-    sender_address = fields.EmailField(blank=True, help_text="Empty: the publication's sender address.")
-    reply_to = fields.EmailField(blank=True, help_text="Empty: the publication's reply-to address.")
+    sender_address = fields.EmailField(blank=True, help_text=_("Empty: the publication's sender address."))
+    reply_to = fields.EmailField(blank=True, help_text=_("Empty: the publication's reply-to address."))
     time_zone = fields.CharField(
         max_length=64,
         default="UTC",
         validators=[validate_time_zone],
-        help_text="The hours of its cadences are meant in this zone, such as Asia/Bishkek.",
+        help_text=_("The hours of its cadences are meant in this zone, such as Asia/Bishkek."),
     )
     language = fields.CharField(
         max_length=12,
@@ -75,16 +107,16 @@ class Newsletter(models.Model):
         help_text=_("Language of its digests, such as en or ru. Empty: the publication's."),
     )
     auto_approve = models.BooleanField(
-        default=False, help_text="Send digests at their hour without waiting for a person to approve them."
+        default=False, help_text=_("Send digests at their hour without waiting for a person to approve them.")
     )
     stories_in_full = models.PositiveSmallIntegerField(
         "stories in full",
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(50)],
-        help_text="So many stories of a digest are shown with picture and standfirst, the next ones as headlines.",
+        help_text=_("So many stories of a digest are shown with picture and standfirst, the next ones as headlines."),
     )
-    is_open = models.BooleanField(default=True, help_text="Readers can sign up on the site.")
-    position = models.PositiveSmallIntegerField(default=0, help_text="Order on the form.")
+    is_open = models.BooleanField(default=True, help_text=_("Readers can sign up on the site."))
+    position = models.PositiveSmallIntegerField(default=0, help_text=_("Order on the form."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -109,13 +141,13 @@ class CadenceOffer(models.Model):
 
     newsletter = models.ForeignKey(Newsletter, on_delete=models.CASCADE, related_name="offers")
     cadence = fields.CharField(max_length=8, choices=Cadence.choices)
-    send_at = models.TimeField(null=True, blank=True, help_text="Hour of the digest in the newsletter's time zone.")
+    send_at = models.TimeField(null=True, blank=True, help_text=_("Hour of the digest in the newsletter's time zone."))
     weekday = models.PositiveSmallIntegerField(
-        null=True, blank=True, choices=Weekday.choices, help_text="Only for weekly digests."
+        null=True, blank=True, choices=Weekday.choices, help_text=_("Only for weekly digests.")
     )
-    is_active = models.BooleanField(default=True, help_text="Composes and sends; readers can choose it.")
+    is_active = models.BooleanField(default=True, help_text=_("Composes and sends; readers can choose it."))
     active_since = models.DateTimeField(
-        default=timezone.now, help_text="Stories published before are not in the first digest."
+        default=timezone.now, help_text=_("Stories published before are not in the first digest.")
     )
 
     # What `subscribers.schedules` and the clock know of it: the hour, weekday and zone on record; up to which instant
@@ -141,9 +173,14 @@ class CadenceOffer(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.newsletter}, {self.get_cadence_display().lower()}"
+        return f"{self.newsletter}, {Cadence(self.cadence).in_a_sentence}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """No run is due before `active_since`, so it is not written ahead of the database's clock."""
         self.active_since = database_clock.not_ahead(moment=self.active_since)
         super().save(*args, **kwargs)
+
+    @property
+    def every_weekday(self) -> str:
+        """“Every Monday”; empty for what comes more often."""
+        return Weekday(self.weekday).every if self.weekday is not None else ""

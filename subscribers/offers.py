@@ -38,4 +38,6 @@ def cadences_of(newsletter: Newsletter) -> tuple[tuple[str, str], ...]:
 
 def in_words(values: list[str]) -> tuple[tuple[str, str], ...]:
     """Cadences as (value, words), soonest first."""
-    return tuple((value, Cadence(value).label) for value in sorted(values, key=lambda value: ORDER[Cadence(value)]))
+    return tuple(
+        (value, str(Cadence(value).label)) for value in sorted(values, key=lambda value: ORDER[Cadence(value)])
+    )

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from mailkit import addresses
@@ -19,13 +20,13 @@ from subscribers.models import Newsletter, Subscriber, Subscription
 
 Named = TypeVar("Named")
 
-AGREE = "Please tick the box of that newsletter. Without your agreement we may not send it."
-UNKNOWN = "Please use one of the buttons on this page."
+AGREE = _("Please tick the box of that newsletter. Without your agreement we may not send it.")
+UNKNOWN = _("Please use one of the buttons on this page.")
 DONE = {
-    "saved": "Your choice is saved.",
-    "left": "You are unsubscribed.",
-    "left_all": "You are unsubscribed from everything.",
-    "added": "You are subscribed.",
+    "saved": _("Your choice is saved."),
+    "left": _("You are unsubscribed."),
+    "left_all": _("You are unsubscribed from everything."),
+    "added": _("You are subscribed."),
 }
 
 
@@ -216,7 +217,7 @@ def _until(text: str, newsletter: Newsletter) -> datetime | None:
         day = date.fromisoformat(text.strip())
         return datetime.combine(day, time.min, tzinfo=ZoneInfo(newsletter.time_zone))
     except ValueError:
-        raise Fault("Please enter the end of the pause as a date, such as 2026-09-30.") from None
+        raise Fault(_("Please enter the end of the pause as a date, such as 2026-09-30.")) from None
 
 
 def _as_day(moment: datetime | None, newsletter: Newsletter) -> date | None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
 from publication.models import Publication
@@ -35,7 +36,7 @@ def change_cadence(*, subscription: Subscription, cadence: str, evidence: consen
     On failure: NotOffered, NotSubscribed.
     """
     if cadence not in dict(offers.cadences_of(subscription.newsletter)):
-        raise NotOffered("Please choose one of the cadences that this newsletter offers.")
+        raise NotOffered(_("Please choose one of the cadences that this newsletter offers."))
     with transaction.atomic():
         subscriber = _lock_confirmed(subscription)
         if subscription.cadence == cadence:
@@ -57,7 +58,7 @@ def change_cadence(*, subscription: Subscription, cadence: str, evidence: consen
 def pause(*, subscription: Subscription, until: datetime | None, now: datetime) -> None:
     """Hold back mail until a moment, or (None) no longer. On failure: BadPause, NotSubscribed."""
     if until is not None and not now < until <= now + LONGEST_PAUSE:
-        raise BadPause("Please choose a day between tomorrow and one year from now.")
+        raise BadPause(_("Please choose a day between tomorrow and one year from now."))
     with transaction.atomic():
         _lock_confirmed(subscription)
         subscription.paused_until = until
@@ -70,7 +71,7 @@ def subscribe(
     """Add a newsletter for a reader whose mailbox is proven. On failure: NotOffered."""
     offered = {offer.newsletter.pk: dict(offer.cadences) for offer in offers.offered()}
     if cadence not in offered.get(newsletter.pk, {}):
-        raise NotOffered("Please choose one of the cadences that this newsletter offers.")
+        raise NotOffered(_("Please choose one of the cadences that this newsletter offers."))
     signup.subscribe_proven(subscriber=subscriber, wishes=[(newsletter, cadence)], evidence=evidence, now=now)
 
 
@@ -88,7 +89,7 @@ def subscribe_again(*, subscription: Subscription, evidence: consent.Evidence, n
 def choose_language(*, subscriber: Subscriber, language: str) -> None:
     """Write letters and show pages to this reader in one of the publication's languages. On failure: NotSpoken."""
     if language not in Publication.objects.current().languages:
-        raise NotSpoken("Please choose one of the languages of this page.")
+        raise NotSpoken(_("Please choose one of the languages of this page."))
     subscriber.language = language
     subscriber.save(update_fields=["language"])
 
@@ -119,5 +120,5 @@ def _lock_confirmed(subscription: Subscription) -> Subscriber:
     subscriber = Subscriber.objects.select_for_update().get(pk=subscription.subscriber_id)
     subscription.refresh_from_db()
     if subscription.state != Subscription.State.CONFIRMED:
-        raise NotSubscribed("This subscription has ended.")
+        raise NotSubscribed(_("This subscription has ended."))
     return subscriber

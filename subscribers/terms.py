@@ -6,17 +6,20 @@ as it was shown, the time it was made and its page.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from mailkit import tokens
 from subscribers import legal
 from subscribers.models import LegalVersion
 
 PURPOSE = "signup_form"
+DOCUMENT = re.compile(r"%\((document\d)\)s")
 
 
 class FormRefused(Exception):
@@ -82,14 +85,14 @@ def check(*, token: str, terms: Terms, now: datetime) -> Shown:
     try:
         payload = tokens.read(token, purpose=PURPOSE, max_age=None)
     except tokens.BadToken:
-        raise FormRefused("This form was not complete. Please send it again.") from None
+        raise FormRefused(_("This form was not complete. Please send it again.")) from None
     age = timedelta(milliseconds=now.timestamp() * 1000 - payload["t"])
     if age < youngest:
-        raise FormRefused("That was very quick. Please send it again.")
+        raise FormRefused(_("That was very quick. Please send it again."))
     if age > oldest:
-        raise FormRefused("This form was open for a long time. Please check it and send it again.")
+        raise FormRefused(_("This form was open for a long time. Please check it and send it again."))
     if payload["d"] != _fingerprint(terms):
-        sentence = "Our terms have changed since you opened this form. Please read them and agree again."
+        sentence = _("Our terms have changed since you opened this form. Please read them and agree again.")
         raise FormRefused(sentence, untick=True)
     return Shown(page=str(payload.get("p", "")))
 
@@ -104,12 +107,26 @@ def _fingerprint(terms: Terms) -> str:
 
 
 def _sentence(versions: Sequence[LegalVersion]) -> tuple[Words, ...]:
-    if not versions:
-        return (Words("I want to receive the newsletters chosen here by e-mail. I can leave at any time."),)
-    named: list[Words] = [Words("I agree to the ")]
-    for position, version in enumerate(versions):
-        if position:
-            named.append(Words(" and the " if position == len(versions) - 1 else ", the "))
-        named.append(Words(version.document.title, version.get_absolute_url()))
-    named.append(Words(" and want to receive the newsletters chosen here by e-mail. I can leave at any time."))
-    return tuple(named)
+    """The sentence in the language of the page. Where it names a text, it has the text's title with its link."""
+    named = {f"document{number}": version for number, version in enumerate(versions, start=1)}
+    parts = DOCUMENT.split(_wording(len(versions)))
+    return tuple(
+        Words(named[part].document.title, named[part].get_absolute_url()) if part in named else Words(part)
+        for part in parts
+        if part
+    )
+
+
+def _wording(documents: int) -> str:
+    """Readers agree to the terms and the privacy policy, of which there may be none, one or both (`legal.AGREED`)."""
+    if not documents:
+        return _("I want to receive the newsletters chosen here by e-mail. I can leave at any time.")
+    if documents == 1:
+        return _(
+            "I agree to the %(document1)s and want to receive the newsletters chosen here by e-mail. "
+            "I can leave at any time."
+        )
+    return _(
+        "I agree to the %(document1)s and the %(document2)s and want to receive the newsletters chosen here by e-mail. "
+        "I can leave at any time."
+    )

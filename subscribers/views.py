@@ -5,13 +5,14 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 
 from core import caching
 from subscribers import forms, legal, preferences, privacy, request_context, signup, throttle
 from subscribers.models import LegalDocument
 
-ELSEWHERE = "This form was sent from another website. Please send it again from here."
+ELSEWHERE = _("This form was sent from another website. Please send it again from here.")
 
 
 # The form carries its own signed token, and public pages set no cookie: docs/decisions/0011.

@@ -22,6 +22,7 @@ VERBS = {
     "test": ("newsroom.running.verify", "requirements-dev.txt"),
     "bench": ("newsroom.running.bench", "requirements-dev.txt"),
     "lock": ("newsroom.running.lock", "requirements-dev.txt"),
+    "messages": ("newsroom.running.messages", "requirements-dev.txt"),
 }
 
 

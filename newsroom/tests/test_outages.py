@@ -43,7 +43,7 @@ def test_a_page_asks_to_come_back_and_then_works(client: Client, path: str, capl
 
     assert answer.status_code == 503
     assert answer["Retry-After"] == str(outages.RETRY_SECONDS)
-    assert answer.content.decode() == outages.SENTENCE
+    assert answer.content.decode() == f"{outages.SENTENCE}\n"
     assert client.get(path).status_code == 200
 
 

@@ -101,7 +101,7 @@ def test_what_was_typed_is_escaped(browser: Client, newsletter: Newsletter, fill
 def test_without_consent_nothing_happens(browser: Client, newsletter: Newsletter, fill: Fill) -> None:
     response = browser.post("/subscribe/", fill(consent=None))
 
-    assert faults(response) == [forms.AGREE]
+    assert faults(response) == [str(forms.AGREE)]
     assert not Subscriber.objects.exists()
 
 
@@ -113,7 +113,7 @@ def test_the_box_is_not_ticked_beforehand(browser: Client, newsletter: Newslette
 
 
 def test_a_newsletter_must_be_chosen(browser: Client, newsletter: Newsletter, product: Newsletter, fill: Fill) -> None:
-    assert faults(browser.post("/subscribe/", fill(newsletters=[]))) == [forms.CHOOSE]
+    assert faults(browser.post("/subscribe/", fill(newsletters=[]))) == [str(forms.CHOOSE)]
 
 
 def test_a_cadence_that_is_not_offered_is_refused(browser: Client, newsletter: Newsletter, fill: Fill) -> None:
@@ -199,7 +199,7 @@ def test_a_form_from_another_website_does_nothing(browser: Client, newsletter: N
     response = browser.post("/subscribe/", fill(), HTTP_ORIGIN="https://evil.test")
 
     assert response.status_code == 422
-    assert faults(response) == [views.ELSEWHERE]
+    assert faults(response) == [str(views.ELSEWHERE)]
     assert not Subscriber.objects.exists()
 
 

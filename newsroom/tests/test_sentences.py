@@ -1,0 +1,91 @@
+"""Every sentence can be translated, and the catalogues hold them all."""
+
+import polib
+import pytest
+
+from newsroom.tests import unwrapped
+from newsroom.translations import catalogue, sentences
+
+BARE_TEMPLATES = (
+    "<p>Read on</p>",
+    '<img alt="A picture of us">',
+    "{% if more %}{{ number }} stories{% endif %}",
+    "{{ number|pluralize }}",
+    '{{ day|date:"j F Y" }}',
+    '{{ name|default:"nobody yet" }}',
+    '{% include "head.mjml" with title="Please confirm" %}',
+    "{% blocktranslate %}Read{% endblocktranslate %} on",
+)
+WRAPPED_TEMPLATES = (
+    '<p class="hint">{% translate "Read on" %}</p>',
+    "{% blocktranslate with name=newsletter.name trimmed %}Leave {{ name }}{% endblocktranslate %}",
+    "{% comment %}Needs a form.{% endcomment %}<style>a { color: red; }</style>&nbsp;&middot; RSS 2026",
+    '<a href="%%unsubscribe_url%%" title="{{ name }}">{{ name }}</a>',
+)
+BARE_MODULES = (
+    'field = CharField(help_text="Say what it shows.")',
+    'raise Refused("Choose a day.")',
+    'raise Refused(f"{name} is not public.")',
+    'messages.error(request, "It failed")',
+    'class State(models.TextChoices):\n    SENT = "sent", "Sent"',
+    'raise Refused(_(f"{name} is not public."))',
+    'fieldsets = ("x", {"description": "Shown at the foot."})',
+    'class Meta:\n    verbose_name = "story"',
+    'form.add_error(None, "Sent" if sent else later)',
+)
+WRAPPED_MODULES = (
+    'field = CharField(help_text=_("Say what it shows."))',
+    'raise Refused(_("%(name)s is not public.") % {"name": name})',
+    'log.error("no sentence for people")',
+    'raise KeyError("no such name")',
+    'class State(models.TextChoices):\n    SENT = "sent", _("Sent")',
+)
+
+
+def test_the_search_sees_what_cannot_be_translated() -> None:
+    assert [source for source in BARE_TEMPLATES if not unwrapped.in_template(source)] == []
+    assert [source for source in WRAPPED_TEMPLATES if unwrapped.in_template(source)] == []
+    assert [source for source in BARE_MODULES if not unwrapped.in_module(source)] == []
+    assert [source for source in WRAPPED_MODULES if unwrapped.in_module(source)] == []
+
+
+def test_no_sentence_is_out_of_a_catalogues_reach() -> None:
+    bare = [
+        f"{path.relative_to(sentences.ROOT)}: {text}"
+        for paths, search in (
+            (sentences.templates(), unwrapped.in_template),
+            (sentences.modules(), unwrapped.in_module),
+        )
+        for path in paths
+        if catalogue.is_for_readers([path.relative_to(sentences.ROOT).as_posix()])
+        for text in search(path.read_text(encoding="utf-8"))
+    ]
+    assert not bare, "Pass these to gettext, or to {% translate %} in a template:\n" + "\n".join(bare)
+
+
+def test_placeholders_that_differ_are_seen() -> None:
+    same = polib.POEntry(msgid="%(name)s has %(count)s", msgstr="%(count)s: %(name)s")
+    lost = polib.POEntry(msgid="%(name)s has %(count)s", msgstr="%(name)s")
+    assert (catalogue.faults(same), len(catalogue.faults(lost))) == ([], 1)
+
+
+@pytest.mark.parametrize("language", catalogue.languages())
+def test_a_catalogue_is_complete(language: str) -> None:
+    """It holds the sentences of the source, readers find nothing untranslated, and it is compiled."""
+    entries = catalogue.read(language)
+    current = catalogue.updated(entries, list(sentences.everything()))
+    assert {_key(entry) for entry in entries} == {_key(entry) for entry in current}, "run bin/messages"
+    assert [entry.msgid for entry in catalogue.missing(entries, readers_only=True)] == []
+    assert [fault for entry in entries for fault in catalogue.faults(entry)] == []
+    assert not entries.obsolete_entries()
+    compiled = catalogue.path_of(language).with_suffix(".mo").read_bytes()
+    assert compiled == entries.to_binary(), "run bin/messages"
+
+
+def _key(entry: polib.POEntry) -> tuple[str | None, str, str, bool]:
+    return (
+        entry.msgctxt,
+        entry.msgid,
+        entry.msgid_plural,
+        catalogue.is_for_readers(file for file, _ in entry.occurrences),
+    )
