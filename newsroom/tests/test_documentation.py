@@ -51,13 +51,15 @@ def test_every_file_that_is_named_exists() -> None:
 def test_every_decision_has_the_same_parts_and_is_in_the_index() -> None:
     rows = []
     for path in DECISIONS:
-        title, date = re.match(r"# (\d{4}\. .+)\n\nDate: (\d{4}-\d\d-\d\d)\n\n", text(path)).groups()  # type: ignore[union-attr]  # a page without them fails here
+        head = re.match(r"# (\d{4}\. .+)\n\nDate: (\d{4}-\d\d-\d\d)\n\n", text(path))
+        assert head is not None, f"{path.name} begins with # NNNN. Title, an empty line, Date: YYYY-MM-DD"
+        title, date = head.groups()
         assert title.startswith(path.name[:4]), path.name
         headings = re.findall(r"^## (.+)$", text(path), re.MULTILINE)
         assert headings in (
             ["Context", "Decision", "Consequences"],
             ["Context", "Decision", "Consequences", "Alternatives"],
-        ), path.name
+        ), f"{path.name} has other headings"
         rows.append(f"| [{title}]({path.name}) | {date} |")
     index = text(ROOT / "docs" / "decisions" / "README.md")
     assert [line for line in index.splitlines() if line.startswith("| [")] == rows
