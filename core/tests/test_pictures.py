@@ -73,9 +73,9 @@ def test_nothing_that_was_attached_survives() -> None:
         assert b"SECRET" in upload
         clean = pictures.clean(upload, max_width=100)
         assert b"SECRET" not in clean.bytes
-        found = Image.open(io.BytesIO(clean.bytes))
-        assert not found.getexif()
-        assert not {"comment", "xmp", "exif", "icc_profile"} & set(found.info)
+        image = Image.open(io.BytesIO(clean.bytes))
+        assert not image.getexif()
+        assert not {"comment", "xmp", "exif", "icc_profile"} & set(image.info)
 
 
 def test_stands_upright() -> None:

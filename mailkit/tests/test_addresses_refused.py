@@ -86,9 +86,9 @@ REFUSED = [
 def test_refused_with_a_sentence(typed: str, sentence: str) -> None:
     with pytest.raises(addresses.InvalidAddress, match=sentence) as caught:
         addresses.normalise(typed)
-    said = str(caught.value)
-    assert said.endswith(".")
-    assert not typed.strip() or typed.strip() not in said
+    message = str(caught.value)
+    assert message.endswith(".")
+    assert not typed.strip() or typed.strip() not in message
     # A traceback shows the cause too.
     assert caught.value.__cause__ is None
 

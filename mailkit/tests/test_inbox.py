@@ -87,8 +87,8 @@ def test_search_by_recipient_leaves_no_address_in_a_url(client: Client, now: dat
     token = form.select_one("[name=csrfmiddlewaretoken]")
     assert token is not None
     data = {"recipient": "Other@", "csrfmiddlewaretoken": str(token["value"])}
-    found = BeautifulSoup(client.post("/inbox/", data).content, "html5lib")
-    assert [item.get_text() for item in found.select(".mails-to")] == ["other@example.com"]
+    page = BeautifulSoup(client.post("/inbox/", data).content, "html5lib")
+    assert [item.get_text() for item in page.select(".mails-to")] == ["other@example.com"]
     nothing = client.post("/inbox/", {**data, "recipient": "nobody"})
     assert "No mail went to" in nothing.content.decode()
 

@@ -109,12 +109,12 @@ def test_django_sends_each_recipient_a_copy(settings: Settings) -> None:
     )
     connection = get_connection("mailkit.local.LocalBackend")
     assert connection.send_messages([mail, EmailMessage("x", "y", "news@example.com", [])]) == 1
-    found = local.read_all()
-    assert sorted(mail.recipient for mail in found) == ["a@example.com", "b@example.com"]
-    for copy in found:
+    mails = local.read_all()
+    assert sorted(mail.recipient for mail in mails) == ["a@example.com", "b@example.com"]
+    for copy in mails:
         assert copy.subject == "Ünterschied"
         assert copy.text == "Text\n.dot\n"
         assert copy.envelope_from == "news@example.com"
         assert b"\r\n" in copy.raw
         assert b"\n" not in copy.raw.replace(b"\r\n", b"")
-    assert datetime.now(UTC) - found[0].received_at < timedelta(minutes=1)
+    assert datetime.now(UTC) - mails[0].received_at < timedelta(minutes=1)

@@ -43,7 +43,7 @@ def shape(markup: str) -> list[Any]:
 
 
 def _parts(node: Tag) -> list[Any]:
-    found: list[Any] = []
+    page: list[Any] = []
     words: list[str] = []
     for child in [*node.children, None]:
         if isinstance(child, Tag) and child.name not in BLOCKS:
@@ -51,10 +51,10 @@ def _parts(node: Tag) -> list[Any]:
         elif isinstance(child, NavigableString):
             words.append(str(child))
         else:
-            found += [text] if (text := " ".join("".join(words).split())) else []
-            found += [_part(child)] if isinstance(child, Tag) else []
+            page += [text] if (text := " ".join("".join(words).split())) else []
+            page += [_part(child)] if isinstance(child, Tag) else []
             words = []
-    return found
+    return page
 
 
 def _part(node: Tag) -> Any:
@@ -141,11 +141,11 @@ def test_code_stands_in_items_and_quotations_as_it_was_typed(fence: str) -> None
     for prefix, first in (("", ""), ("  ", "- "), ("   ", "1. "), ("> ", "> ")):
         lines = [f"{prefix}{line}".rstrip() for line in (f"{fence}python", *code.split("\n"), fence)]
         lines[0] = first + lines[0].removeprefix(prefix)
-        found = BeautifulSoup(rendered("Text:\n" + "\n".join(lines) + f"\n{prefix}after"), "html.parser")
-        assert found.code is not None
-        assert found.code.get_text() == f"{code}\n"
-        assert found.code["class"] == ["language-python"]
-        assert "after" not in found.code.get_text()
+        page = BeautifulSoup(rendered("Text:\n" + "\n".join(lines) + f"\n{prefix}after"), "html.parser")
+        assert page.code is not None
+        assert page.code.get_text() == f"{code}\n"
+        assert page.code["class"] == ["language-python"]
+        assert "after" not in page.code.get_text()
 
 
 def test_code_without_an_end_ends_with_its_item_or_with_the_text() -> None:

@@ -8,8 +8,8 @@ from mailkit import html
 
 def links(markdown: str) -> list[tuple[str, str]]:
     """(text, address) of each link."""
-    found = BeautifulSoup(html.render(markdown, profile="article").html, "html5lib").find_all("a")
-    return [(link.get_text(), str(link["href"])) for link in found]
+    links = BeautifulSoup(html.render(markdown, profile="article").html, "html5lib").find_all("a")
+    return [(link.get_text(), str(link["href"])) for link in links]
 
 
 @pytest.mark.parametrize(

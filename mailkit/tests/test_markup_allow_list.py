@@ -83,9 +83,9 @@ def test_links_that_stay(link: str) -> None:
     ],
 )  # fmt: skip
 def test_links_that_go(link: str) -> None:
-    found = sanitising.safe_link(link)
-    assert found is None or (link.strip() != link and found.startswith("https://x.test/"))
-    assert "evil.test" not in (found or "")
+    safe = sanitising.safe_link(link)
+    assert safe is None or (link.strip() != link and safe.startswith("https://x.test/"))
+    assert "evil.test" not in (safe or "")
 
 
 def test_links_are_cut_off_from_the_page_that_opens_them() -> None:

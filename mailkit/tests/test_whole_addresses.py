@@ -23,13 +23,13 @@ RENDERED = html.render(MARKDOWN, profile="article").html
 
 
 def addresses(markup: str) -> list[str]:
-    found = []
+    written_addresses = []
     for tag in BeautifulSoup(markup, "html5lib").find_all(True):
-        found += [str(tag[name]) for name in rewriting.ADDRESSES if tag.has_attr(name)]
+        written_addresses += [str(tag[name]) for name in rewriting.ADDRESSES if tag.has_attr(name)]
         for name in rewriting.ADDRESS_LISTS:
             if tag.has_attr(name):
-                found += [candidate.split()[0] for candidate in str(tag[name]).split(", ")]
-    return found
+                written_addresses += [candidate.split()[0] for candidate in str(tag[name]).split(", ")]
+    return written_addresses
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_a_whole_story_has_a_scheme_in_every_address() -> None:
         rewriting.whole(RENDERED, page_url=PAGE),
         rewriting.for_mail(RENDERED, page_url=PAGE, width=576),
     ):
-        found = addresses(written)
-        assert len(found) >= 6
-        assert {urlsplit(address).scheme for address in found} == {"https"}
+        written_addresses = addresses(written)
+        assert len(written_addresses) >= 6
+        assert {urlsplit(address).scheme for address in written_addresses} == {"https"}
         assert BeautifulSoup(written, "html5lib").get_text() == BeautifulSoup(RENDERED, "html5lib").get_text()
 
 

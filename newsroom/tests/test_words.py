@@ -79,7 +79,7 @@ STILL: dict[str, set[str]] = {
         "kept=",
     ),
     "core tests": words(
-        "anew, found=",
+        "anew",
     ),
     "digests": words(
         "(?<!publishing )house, anew, answer=, askers, borne, brake=, crumbs=, doors=, found=, gate=, kept=",
@@ -94,7 +94,7 @@ STILL: dict[str, set[str]] = {
         "stands",
     ),
     "mailkit tests": words(
-        "(?<!publishing )house, anew, found=, kept=, said=, stands, told, told=, whoever",
+        "(?<!publishing )house, anew, found=, kept=, stands, told, told=, whoever",
     ),
     "newsroom": words(
         "(?<!publishing )house, answer=, brake=, found=, kept=, made=, octets?, said=, so many, stands, told",
@@ -113,7 +113,7 @@ STILL: dict[str, set[str]] = {
         "stands",
     ),
     "publication tests": words(
-        "(?<!publishing )house, found=, kept=, said=, stands",
+        "(?<!publishing )house, kept=, said=, stands",
     ),
     "subscribers": words(
         "answer=, found=, kept=, pump=, said=",

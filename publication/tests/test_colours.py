@@ -18,9 +18,9 @@ any_colour = st.integers(0, 0xFFFFFF).map("#{:06x}".format)
 
 def _value(sheet: str, name: str, *, dark: bool) -> str:
     part = sheet.split("@media", 1)[1 if dark else 0]
-    found = re.search(rf"--{name}: (#[0-9a-f]{{6}});", part)
-    assert found, name
-    return found[1]
+    match = re.search(rf"--{name}: (#[0-9a-f]{{6}});", part)
+    assert match, name
+    return match[1]
 
 
 def test_contrast_agrees_with_the_published_examples() -> None:

@@ -10,13 +10,13 @@ from publication import context, urls
 
 @pytest.mark.django_db
 def test_read_only_when_used(rf: RequestFactory, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    found = context.publication(rf.get("/"))
-    assert found["publication"].pk == 1
+    values = context.publication(rf.get("/"))
+    assert values["publication"].pk == 1
     with django_assert_num_queries(0):
-        found = context.publication(rf.get("/"))
+        values = context.publication(rf.get("/"))
     with django_assert_num_queries(1):
-        assert found["publication"].name == "Our publication"
-        assert found["publication"].owner == ""
+        assert values["publication"].name == "Our publication"
+        assert values["publication"].owner == ""
 
 
 def test_the_sites_address(rf: RequestFactory, settings: Settings) -> None:
