@@ -23,7 +23,7 @@ def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) ->
     expect(story.locator(".kicker")).to_have_text("News")
     expect(story.locator(".story__head .byline")).to_contain_text("Staff Writer")
     expect(story.locator(".story__head time")).to_have_text("6 May 2025")
-    expect(story.locator(".credit")).to_have_text("Picture: Lev radin/Shutterstock")
+    expect(story.locator(".credit")).to_have_text("Illustration: Block News International")
     assert "placeholder" in (story.locator(".figure img").get_attribute("alt") or "").lower()
 
     reading.form(page).get_by_label("Your e-mail address").fill("reader at example")
