@@ -54,7 +54,7 @@ WHERE event.id = told.id
 
 
 def record(*, event: events.TrackingEvent, provider: str, now: datetime) -> DeliveryEvent | None:
-    """Store one event and act on it at once, for doors through which few come.
+    """Store one event and act on it at once, for sources from which few come.
 
     After: the row, settled or parked; None when the same event was stored before, when its kind is of
     no concern, or when it may not be kept. On failure as `events.store`; once the event is stored,

@@ -115,10 +115,6 @@ class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at
         return upload
 
 
-class Confirm(forms.Form):
-    """Nothing to fill in: the button is the answer."""
-
-
 class Reason(forms.Form):
     """Why a story is taken back."""
 

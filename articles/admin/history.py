@@ -85,7 +85,7 @@ class RevisionAdmin(StoryRecordAdmin):
             "label": "Restore",
             "back": back,
         }
-        return render(request, "articles/admin/verb.html", context)
+        return render(request, "admin/action.html", context)
 
     @admin.display(description="Headline")
     def headline(self, revision: Revision) -> str:

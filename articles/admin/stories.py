@@ -5,24 +5,21 @@ from typing import Any
 from csp.decorators import csp_replace
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from unfold.admin import TabularInline
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 
 from articles import markup, publishing, rights, views
-from articles.admin import actions as story_actions
+from articles.admin.actions import ACTIONS, REFUSALS
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.models import Article, Byline, Correction
-from articles.refusals import PublishingError
 from publication import database_clock, texts
-from publication.listing import ModelAdmin
+from publication.models import Publication
+from publication.row_actions import Action, ActionAdmin, account, link
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
 GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
@@ -70,7 +67,7 @@ class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold pu
 
 
 @admin.register(Article)
-class ArticleAdmin(ModelAdmin):
+class ArticleAdmin(ActionAdmin):
     """Stories. The state is shown everywhere and edited nowhere."""
 
     form = StoryForm
@@ -95,32 +92,34 @@ class ArticleAdmin(ModelAdmin):
     )
     warn_unsaved_form = True
     compressed_fields = True
+    row_actions = ACTIONS
+    refusals = REFUSALS
     actions = ("submit_selected", "publish_selected", "return_selected")
 
     def get_urls(self) -> list[URLPattern]:
-        """The admin's own addresses, and one for the preview and for each verb."""
+        """The admin's own addresses, and those of the preview and of each action."""
         guard = self.admin_site.admin_view
         return [
             path("<int:pk>/preview/", guard(self.preview_view), name="articles_article_preview"),
-            path("<int:pk>/do/<slug:name>/", guard(self.verb_view), name="articles_article_do"),
+            *self.action_urls(),
             *super().get_urls(),
         ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
         """Every story for editors and publishers, an author's own for authors."""
-        return rights.visible_to(_user(request)).prefetch_related("bylines__author")
+        return rights.visible_to(account(request)).prefetch_related("bylines__author")
 
     def has_view_permission(self, request: HttpRequest, obj: Article | None = None) -> bool:
         """Asked of the very story where there is one."""
         allowed: bool = super().has_view_permission(request, obj)
-        return allowed and (obj is None or rights.may_view(user=_user(request), article=obj))
+        return allowed and (obj is None or rights.may_view(user=account(request), article=obj))
 
     def has_change_permission(self, request: HttpRequest, obj: Article | None = None) -> bool:
         """Asked of the very story where there is one."""
         if obj is None:
             allowed: bool = super().has_change_permission(request, obj)
             return allowed
-        return rights.may_edit(user=_user(request), article=obj)
+        return rights.may_edit(user=account(request), article=obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Article | None = None) -> bool:
         """A story that readers have seen is withdrawn, never deleted."""
@@ -146,20 +145,24 @@ class ArticleAdmin(ModelAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """After tags and bylines: store the HTML and keep a version, in the transaction of the form."""
         super().save_related(request, form, formsets, change)
-        publishing.save_revision(article=form.instance, actor=_user(request), now=database_clock.now())
+        publishing.save_revision(article=form.instance, actor=account(request), now=database_clock.now())
         texts.tell(request=request, form=form)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """Above the form: what can be done to this story, by this person, now."""
         if (story := kwargs.get("obj")) is not None:
-            context["actions_detail"] = self._offers(request, story)
+            context["actions_detail"] = [
+                link("Preview", reverse("admin:articles_article_preview", args=[story.pk])),
+                link("Versions", f"{reverse('admin:articles_revision_changelist')}?article__id__exact={story.pk}"),
+                *self.offers(user=account(request), row=story),
+            ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response
 
     @method_decorator(csp_replace(PREVIEW_POLICY))
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The page as readers would get it, of what is saved now."""
-        story = self._story(request, pk)
+        story = self.seen(request, pk)
         try:
             rendered = markup.render(story.body_markdown)
         except markup.MarkupRefused as error:
@@ -170,56 +173,41 @@ class ArticleAdmin(ModelAdmin):
         response.headers["X-Robots-Tag"] = "noindex"
         return response
 
-    def verb_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
-        """Ask before a verb, and do it on POST."""
-        story = self._story(request, pk)
-        verb = story_actions.VERBS.get(name)
-        if verb is None:
-            raise Http404("There is no such action.")
-        if not verb.offered(user=_user(request), article=story):
-            messages.error(request, f"“{verb.label}” is not possible for this story now.")
-            return HttpResponseRedirect(_change_url(story))
-        form = verb.form()
-        if request.method == "POST":
-            form = story_actions.act(verb=verb, article=story, actor=_user(request), data=request.POST)
-            if form.is_valid():
-                self.log_change(request, story, verb.label)
-                messages.success(request, verb.done)
-                return HttpResponseRedirect(_change_url(story))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": verb.label,
-            "subtitle": story.headline,
-            "opts": self.opts,
-            "verb": verb,
-            "explanation": story_actions.explanation(verb),
-            "form": form,
-            "back": _change_url(story),
-        }
-        return render(request, "articles/admin/verb.html", context)
+    def seen(self, request: HttpRequest, pk: int) -> Article:
+        """The story, if this person may see it; otherwise as if it did not exist."""
+        story = rights.visible_to(account(request)).with_related().filter(pk=pk).first()
+        if story is None:
+            raise Http404("There is no such story.")
+        if not self.has_view_permission(request, story):
+            raise PermissionDenied
+        return story
+
+    def zone(self, row: Article) -> str:
+        """The publication's, the one that readers see."""
+        return Publication.objects.current().time_zone
 
     @admin.action(description="Submit for review", permissions=["change"])
     def submit_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
-        self._each(request, queryset, story_actions.VERBS["submit"])
+        self._each(request, queryset, ACTIONS["submit"])
 
     @admin.action(description="Publish now", permissions=["publish"])
     def publish_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
-        self._each(request, queryset, story_actions.VERBS["publish"])
+        self._each(request, queryset, ACTIONS["publish"])
 
     @admin.action(description="Return to draft", permissions=["edit_any"])
     def return_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
-        self._each(request, queryset, story_actions.VERBS["return"])
+        self._each(request, queryset, ACTIONS["return"])
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
         """For the list's actions."""
-        return _user(request).has_perm(rights.PUBLISH)
+        return account(request).has_perm(rights.PUBLISH)
 
     def has_edit_any_permission(self, request: HttpRequest) -> bool:
         """For the list's actions."""
-        return _user(request).has_perm(rights.EDIT_ANY)
+        return account(request).has_perm(rights.EDIT_ANY)
 
     @display(description="State", ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # unfold's
     def shown_state(self, article: Article) -> str:
@@ -231,59 +219,15 @@ class ArticleAdmin(ModelAdmin):
         """The names as readers see them."""
         return article.byline
 
-    def _story(self, request: HttpRequest, pk: int) -> Article:
-        """The story, if this person may see it; otherwise as if it did not exist."""
-        story = rights.visible_to(_user(request)).with_related().filter(pk=pk).first()
-        if story is None:
-            raise Http404("There is no such story.")
-        if not self.has_view_permission(request, story):
-            raise PermissionDenied
-        return story
-
-    def _each(self, request: HttpRequest, queryset: QuerySet[Article], verb: story_actions.Verb) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Article], action: Action[Article]) -> None:
         done = 0
         for story in queryset:
             try:
-                verb.run(story, _user(request), {}, database_clock.now())
-            except (PublishingError, markup.MarkupRefused) as error:
+                action.run(story, account(request), {}, database_clock.now())
+            except self.refusals as error:
                 messages.error(request, f"{story.headline}: {error}")
             else:
-                self.log_change(request, story, verb.label)
+                self.log_change(request, story, action.label)
                 done += 1
         if done:
-            messages.success(request, f"{verb.label}: {done} {'story' if done == 1 else 'stories'}.")
-
-    def _offers(self, request: HttpRequest, story: Article) -> list[dict[str, Any]]:
-        """Links for unfold's bar above the form."""
-        user = _user(request)
-        verbs = [
-            (verb.label, reverse("admin:articles_article_do", args=[story.pk, verb.name]))
-            for verb in story_actions.VERBS.values()
-            if verb.offered(user=user, article=story)
-        ]
-        links = [
-            ("Preview", reverse("admin:articles_article_preview", args=[story.pk])),
-            ("Versions", reverse("admin:articles_revision_changelist") + f"?article__id__exact={story.pk}"),
-        ]
-        return [
-            {
-                "title": title,
-                "path": address,
-                "variant": ActionVariant.DEFAULT,
-                "icon": None,
-                "attrs": {},
-                "dialog": None,
-            }
-            for title, address in [*links, *verbs]
-        ]
-
-
-def _user(request: HttpRequest) -> User:
-    """The account behind a request that the admin let in."""
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
-
-
-def _change_url(story: Article) -> str:
-    return reverse("admin:articles_article_change", args=[story.pk])
+            messages.success(request, f"{action.label}: {done} {'story' if done == 1 else 'stories'}.")

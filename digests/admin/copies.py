@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from digests import freezing, uncertain
-from digests.admin import doors
+from digests.admin import actions
 from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
 from publication import database_clock
 from publication.records import ReadOnlyAdmin
@@ -50,7 +50,7 @@ class DeliveryAdmin(EngineAdmin):
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         """The right that the actions below ask for."""
-        return request.user.has_perm(doors.SEND)
+        return request.user.has_perm(actions.SEND)
 
     @admin.action(description="Call uncertain copies accepted", permissions=["send"])
     def call_accepted(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:

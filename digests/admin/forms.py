@@ -69,15 +69,7 @@ class Place(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run t
         return cleaned
 
 
-class Confirm(forms.Form):
-    """Nothing to fill in: pressing the button is the answer."""
-
-    def __init__(self, *args: Any, **facts: Any) -> None:
-        self.facts = facts
-        super().__init__(*args)
-
-
-class Approve(Confirm):
+class Approve(forms.Form):
     """When it leaves; and, for an unusually large audience, its number typed by hand."""
 
     when = forms.SplitDateTimeField(
@@ -93,7 +85,8 @@ class Approve(Confirm):
     )
 
     def __init__(self, *args: Any, **facts: Any) -> None:
-        super().__init__(*args, **facts)
+        super().__init__(*args)
+        self.facts = facts
         if not is_unusual(audience=facts["audience"], last=facts["last_audience"]):
             del self.fields["audience"]
 
@@ -109,13 +102,13 @@ class Approve(Confirm):
         return typed
 
 
-class Reason(Confirm):
+class Reason(forms.Form):
     """Why, for the colleagues who find the issue like this."""
 
     reason = fields.LineInput(max_length=300, label="Reason", widget=UnfoldAdminTextInputWidget)
 
 
-class Proof(Confirm):
+class Proof(forms.Form):
     """To whom a proof goes: each address gets a mail of its own."""
 
     to = forms.CharField(

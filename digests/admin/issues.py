@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.auth.models import AbstractUser
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -15,13 +15,13 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_safe
 from unfold.admin import TabularInline
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 
 from digests import approval, archive, composing, links, proofs, rendering, stats, views
-from digests.admin import doors, forms, panel, places
+from digests.admin import forms, panel, places
+from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts
 from digests.models import Issue
 from publication import database_clock, texts
-from publication.listing import ModelAdmin
+from publication.row_actions import Action, ActionAdmin, account, link
 from subscribers import unmailed
 
 STATE_LABELS = {
@@ -44,10 +44,12 @@ OF_A_LETTER = {
 
 
 @admin.register(Issue)
-class IssueAdmin(ModelAdmin):
+class IssueAdmin(ActionAdmin):
     """Issues. The state is shown everywhere and edited nowhere."""
 
     form = forms.Words
+    row_actions = ACTIONS
+    refusals = REFUSALS
     inlines = (places.IssueItemInline,)
     list_display = (
         "title",
@@ -97,11 +99,7 @@ class IssueAdmin(ModelAdmin):
             path("<int:pk>/progress/", guard(require_safe(self.progress_view)), name="digests_issue_progress"),
             path("<int:pk>/look/", guard(require_safe(self.look_view)), name="digests_issue_look"),
             path("<int:pk>/look/<slug:part>/", guard(require_safe(self.part_view)), name="digests_issue_part"),
-            path(
-                "<int:pk>/do/<slug:name>/",
-                guard(require_http_methods(["GET", "POST"])(self.door_view)),
-                name="digests_issue_do",
-            ),
+            *self.action_urls(),
             *super().get_urls(),
         ]
 
@@ -167,48 +165,41 @@ class IssueAdmin(ModelAdmin):
     ) -> Any:
         """The form, with the copies of the issue counted above it."""
         issue = self.get_object(request, object_id) if object_id else None
-        more = panel.context(issue=issue, user=_user(request)) if issue else {}
+        more = panel.context(issue=issue, user=account(request)) if issue else {}
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """Above the form: what can be done to this issue, by this person, now."""
         if (issue := kwargs.get("obj")) is not None:
-            context["actions_detail"] = _offers(issue, _user(request))
-        answer: HttpResponse = super().render_change_form(request, context, **kwargs)
+            context["actions_detail"] = [
+                link("Preview", reverse("admin:digests_issue_look", args=[issue.pk]), icon="visibility"),
+                *self.offers(user=account(request), row=issue, besides=OF_UNCERTAIN),
+            ]
+        response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return answer
 
-    def door_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
-        """Ask before a verb, and run it."""
-        issue, door = self._seen(request, pk), doors.BY_NAME.get(name)
-        if door is None:
-            raise Http404("There is no such action.")
-        if not _user(request).has_perm(door.permission):
-            raise PermissionDenied
-        back = reverse("admin:digests_issue_change", args=[issue.pk])
-        if request.method == "POST":
-            form = doors.act(door=door, issue=issue, actor=_user(request), data=request.POST)
-            if form.is_valid():
-                messages.success(request, door.done)
-                return HttpResponseRedirect(back)
-        else:
-            form = doors.form(door=door, issue=issue, data=None, now=database_clock.now())
-            if name == "proof":
-                form.initial["to"] = _user(request).email
-        return render(
-            request,
-            "admin/digests/issue/door.html",
-            {**self.admin_site.each_context(request), "title": door.label, "door": door, "issue": issue, "form": form,
-             "opts": self.opts, "back": back},
-        )  # fmt: skip
+    def zone(self, row: Issue) -> str:
+        """The newsletter's."""
+        return row.newsletter.time_zone
+
+    def form_of(self, *, action: Action[Any], row: Issue, request: HttpRequest) -> Form:
+        """Approving is told how many readers there are; a proof goes to the editor unless another is named."""
+        data = request.POST if request.method == "POST" else None
+        if action.form is forms.Approve:
+            return forms.Approve(data, **audience_facts(issue=row, now=database_clock.now()))
+        form = super().form_of(action=action, row=row, request=request)
+        if action.form is forms.Proof:
+            form.initial["to"] = account(request).email
+        return form
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The numbers alone, for a page that is open while copies leave."""
-        context = panel.context(issue=self._seen(request, pk), user=_user(request))
+        context = panel.context(issue=self.seen(request, pk), user=account(request))
         return render(request, "admin/digests/issue/progress.html", context)
 
     def look_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The mail in a frame where it can do nothing, its text and its headers beside it."""
-        issue = self._seen(request, pk)
+        issue = self.seen(request, pk)
         context: dict[str, Any] = {"issue": issue, "title": "Preview", "opts": self.opts}
         try:
             context["snapshot"] = snapshot = proofs.as_it_stands(issue=issue, now=database_clock.now())
@@ -221,7 +212,7 @@ class IssueAdmin(ModelAdmin):
         """The HTML alone, for the frame."""
         if part != "html":
             raise Http404("There is no such part.")
-        issue = self._seen(request, pk)
+        issue = self.seen(request, pk)
         try:
             snapshot = proofs.as_it_stands(issue=issue, now=database_clock.now())
         except rendering.RenderingError as refusal:
@@ -282,7 +273,7 @@ class IssueAdmin(ModelAdmin):
         address = f"{reverse('admin:digests_delivery_changelist')}?issue__id__exact={issue.pk}"
         return format_html('<a href="{}">{} of {}</a>', address, _done(issue), issue.audience_count)
 
-    def _seen(self, request: HttpRequest, pk: int) -> Issue:
+    def seen(self, request: HttpRequest, pk: int) -> Issue:
         """The issue, for somebody who may see it."""
         issue = self.get_object(request, str(pk))
         if issue is None:
@@ -291,12 +282,6 @@ class IssueAdmin(ModelAdmin):
             raise PermissionDenied
         found: Issue = issue
         return found
-
-
-def _user(request: HttpRequest) -> AbstractUser:
-    if not isinstance(request.user, AbstractUser):
-        raise PermissionDenied
-    return request.user
 
 
 def _period(issue: Issue) -> str:
@@ -310,19 +295,3 @@ def _done(issue: Issue) -> int:
     if issue.state not in (Issue.State.SENDING, Issue.State.PAUSED, Issue.State.CANCELLED):
         return issue.audience_count or 0
     return stats.watched(issue).done
-
-
-def _offers(issue: Issue, user: AbstractUser) -> list[dict[str, Any]]:
-    """Links to the preview and to every door that is open."""
-    preview = {"title": "Preview", "icon": "visibility", "path": reverse("admin:digests_issue_look", args=[issue.pk])}
-    offered = [
-        {
-            "title": door.label,
-            "icon": door.icon,
-            "variant": ActionVariant(door.variant),
-            "path": reverse("admin:digests_issue_do", args=[issue.pk, door.name]),
-        }
-        for door in doors.DOORS
-        if door.is_open(user=user, issue=issue) and door.name not in doors.OF_UNCERTAIN
-    ]
-    return [{**each, "attrs": {}, "items": []} for each in [preview, *offered]]

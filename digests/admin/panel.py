@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from digests import standstill, stats
-from digests.admin import doors
+from digests.admin import actions
 from digests.models import Issue
 from publication import database_clock
 
@@ -19,7 +19,7 @@ SOON, LATER = 2.0, 15.0
 FRESH: Final = {State.SENDING: SOON, State.PREPARING: SOON, State.SCHEDULED: LATER, State.PAUSED: LATER}
 
 
-def context(*, issue: Issue, user: AbstractUser) -> dict[str, Any]:
+def context(*, issue: Issue, user: User) -> dict[str, Any]:
     """The variables of templates/admin/digests/issue/progress.html; nothing for an issue of which nothing is to say."""
     found, now = stats.watched(issue), database_clock.now()
     reasons = standstill.reasons(issue=issue, progress=found, now=now)
@@ -37,11 +37,10 @@ def context(*, issue: Issue, user: AbstractUser) -> dict[str, Any]:
     }
 
 
-def _choices(issue: Issue, user: AbstractUser) -> list[dict[str, str]]:
+def _choices(issue: Issue, user: User) -> list[dict[str, str]]:
     """What this person may decide of all uncertain copies; one by one in their list."""
-    open_doors = (doors.BY_NAME[name] for name in doors.OF_UNCERTAIN)
     return [
-        {"label": door.label, "path": reverse("admin:digests_issue_do", args=[issue.pk, door.name])}
-        for door in open_doors
-        if door.is_open(user=user, issue=issue)
+        {"label": action.label, "path": reverse("admin:digests_issue_do", args=[issue.pk, action.name])}
+        for action in map(actions.ACTIONS.__getitem__, actions.OF_UNCERTAIN)
+        if action.is_offered(user=user, row=issue)
     ]

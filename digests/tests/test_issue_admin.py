@@ -1,10 +1,11 @@
-"""Editors at work: arranging, looking, and the doors to every verb."""
+"""Editors at work: arranging, previews, and the actions of an issue."""
 
 import re
 from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 from django.utils import timezone
@@ -130,7 +131,7 @@ class TestLooking:
         page(author, f"/admin/digests/issue/{digest.pk}/look/html/", status=404)
 
 
-class TestDoors:
+class TestActions:
     """GET asks and changes nothing; POST calls the verb; rights decide who may."""
 
     def test_approving_freezes_and_schedules(self, digest: Issue, as_: People) -> None:
@@ -195,7 +196,7 @@ class TestDoors:
             ("draft", "cancel", {"reason": "Not today."}, "cancelled"),
         ],
     )
-    def test_every_verb_has_its_door(
+    def test_every_action_moves_the_issue(
         self, digest: Issue, as_: People, now: datetime, before: str, name: str, data: dict[str, str], after: str
     ) -> None:
         freezing.freeze(issue=digest, now=now)
@@ -208,13 +209,14 @@ class TestDoors:
         found = Issue.objects.get()
         assert found.state == after
         assert found.state_reason == data.get("reason", found.state_reason)
+        assert LogEntry.objects.filter(object_id=digest.pk).count() == 1, "the row's history says who did it"
 
     def test_a_verb_that_no_longer_fits_says_so(self, digest: Issue, as_: People) -> None:
         answer = as_("Publisher").post(do(digest, "pause"), {"reason": "x"})
         assert "can be paused" in answer.content.decode()
 
     @pytest.mark.parametrize("name", ["approve", "reopen", "pause", "resume", "cancel", "accept", "resend"])
-    def test_an_editor_without_the_right_to_send_finds_them_closed(self, digest: Issue, as_: People, name: str) -> None:
+    def test_an_editor_without_the_right_to_send_is_refused(self, digest: Issue, as_: People, name: str) -> None:
         editor = as_("Editor")
         assert f"/do/{name}/" not in page(editor, change(digest))
         assert editor.get(do(digest, name)).status_code == 403

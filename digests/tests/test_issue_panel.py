@@ -105,8 +105,8 @@ def test_the_choices_are_gone_with_the_last_uncertain_copy(issue: Issue, as_: Pe
     assert before is not None
     assert after is not None
     assert "/do/accept/" not in str(after)
-    # The script sees that other doors are open now.
-    assert before["data-doors"] != after["data-doors"]
+    # The script sees that other actions are offered now.
+    assert before["data-actions"] != after["data-actions"]
 
 
 @pytest.mark.parametrize(

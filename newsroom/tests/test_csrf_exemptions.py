@@ -1,4 +1,4 @@
-"""The doors without a CSRF token are few, known, and each has its reason."""
+"""The addresses without a CSRF token are few, known, and each has its reason."""
 
 from collections.abc import Iterator
 
@@ -40,11 +40,11 @@ def is_listed(route: str) -> bool:
     return any(route == listed or (listed.endswith("webhooks/") and route.startswith(listed)) for listed in EXEMPT)
 
 
-def test_only_the_listed_doors_are_exempt() -> None:
+def test_only_the_listed_addresses_are_exempt() -> None:
     assert [route for route in exempt_routes() if not is_listed(route)] == []
 
 
-def test_the_listed_doors_exist() -> None:
+def test_the_listed_addresses_exist() -> None:
     found = exempt_routes()
     assert EXEMPT.keys() - found == {"webhooks/"}
     assert any(route.startswith("webhooks/") for route in found)

@@ -1,20 +1,17 @@
-"""The verbs of an issue as pages of the admin: a GET asks, a POST acts."""
+"""What can be done to an issue besides editing it; publication.row_actions has the mechanism."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.contrib.auth.models import AbstractUser
-from django.utils import timezone
+from django.contrib.auth.models import User
 
 from digests import approval, freezing, proofs, uncertain
 from digests.admin import forms
 from digests.models import Issue
-from publication import database_clock
+from publication.row_actions import Action
 from subscribers import unmailed
 
 State = Issue.State
@@ -23,61 +20,41 @@ CHANGE = "digests.change_issue"
 REFUSALS = (approval.NotAllowed, freezing.NotFrozen, proofs.NotSent, uncertain.NotAllowed)
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """One thing that can be done to an issue: when it is offered, what it asks, what it says."""
-
-    name: str
-    label: str
-    explanation: str
-    done: str
-    icon: str
-    states: frozenset[str]
-    run: Callable[[Issue, AbstractUser, Mapping[str, Any], datetime], object]
-    form: type[forms.Confirm] = forms.Confirm
-    permission: str = SEND
-    variant: str = "default"
-
-    def is_open(self, *, user: AbstractUser, issue: Issue) -> bool:
-        """Whether it fits the issue's state and the user's rights. The verb itself asks for the state again."""
-        return issue.state in self.states and user.has_perm(self.permission)
-
-
-def _approve(issue: Issue, actor: AbstractUser, data: Mapping[str, Any], now: datetime) -> object:
+def _approve(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return approval.approve(issue=issue, actor=actor, now=now, when=data["when"])
 
 
-def _reopen(issue: Issue, actor: AbstractUser, data: Mapping[str, Any], now: datetime) -> object:
+def _reopen(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return approval.reopen(issue=issue, reason=f"Opened again by {actor.get_username()}", now=now)
 
 
-def _pause(issue: Issue, actor: AbstractUser, data: Mapping[str, Any], now: datetime) -> object:
+def _pause(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return approval.pause(issue=issue, reason=data["reason"], now=now)
 
 
-def _resume(issue: Issue, actor: AbstractUser, data: Mapping[str, Any], now: datetime) -> object:
+def _resume(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return approval.resume(issue=issue, now=now)
 
 
-def _cancel(issue: Issue, actor: AbstractUser, data: Mapping[str, Any], now: datetime) -> object:
+def _cancel(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return approval.cancel(issue=issue, reason=data["reason"], now=now)
 
 
-def _proof(issue: Issue, actor: AbstractUser, data: Mapping[str, Any], now: datetime) -> None:
+def _proof(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> None:
     for address in data["to"]:
         proofs.send_proof(issue=issue, to=address, actor=actor, now=now)
 
 
-def _accept(issue: Issue, actor: AbstractUser, data: Mapping[str, Any], now: datetime) -> object:
+def _accept(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return uncertain.accept(issue=issue, deliveries=None, now=now)
 
 
-def _resend(issue: Issue, actor: AbstractUser, data: Mapping[str, Any], now: datetime) -> object:
+def _resend(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return uncertain.resend(issue=issue, deliveries=None, now=now)
 
 
-DOORS = (
-    Door(
+_ACTIONS: tuple[Action[Issue], ...] = (
+    Action(
         name="proof",
         label="Send a proof",
         icon="outgoing_mail",
@@ -88,7 +65,7 @@ DOORS = (
         form=forms.Proof,
         permission=CHANGE,
     ),
-    Door(
+    Action(
         name="approve",
         label="Approve and send",
         icon="send",
@@ -96,10 +73,12 @@ DOORS = (
         done="The issue is approved.",
         states=frozenset({State.DRAFT}),
         run=_approve,
+        permission=SEND,
         form=forms.Approve,
+        template="admin/digests/issue/approve.html",
         variant="primary",
     ),
-    Door(
+    Action(
         name="reopen",
         label="Back to draft",
         icon="undo",
@@ -107,8 +86,9 @@ DOORS = (
         done="The issue is a draft again.",
         states=frozenset({State.SCHEDULED}),
         run=_reopen,
+        permission=SEND,
     ),
-    Door(
+    Action(
         name="pause",
         label="Pause",
         icon="pause",
@@ -116,10 +96,11 @@ DOORS = (
         done="The issue is paused.",
         states=frozenset({State.SENDING}),
         run=_pause,
+        permission=SEND,
         form=forms.Reason,
         variant="warning",
     ),
-    Door(
+    Action(
         name="resume",
         label="Resume",
         icon="play_arrow",
@@ -127,9 +108,10 @@ DOORS = (
         done="The issue is being sent again.",
         states=frozenset({State.PAUSED}),
         run=_resume,
+        permission=SEND,
         variant="primary",
     ),
-    Door(
+    Action(
         name="accept",
         label="Call all uncertain copies accepted",
         icon="done_all",
@@ -137,8 +119,9 @@ DOORS = (
         done="The uncertain copies count as accepted.",
         states=frozenset({State.SENDING, State.PAUSED, State.SENT_WITH_EXCEPTIONS}),
         run=_accept,
+        permission=SEND,
     ),
-    Door(
+    Action(
         name="resend",
         label="Send all uncertain copies again",
         icon="refresh",
@@ -146,9 +129,10 @@ DOORS = (
         done="The uncertain copies are sent again.",
         states=frozenset({State.SENDING, State.PAUSED, State.SENT_WITH_EXCEPTIONS}),
         run=_resend,
+        permission=SEND,
         variant="warning",
     ),
-    Door(
+    Action(
         name="cancel",
         label="Cancel",
         icon="cancel",
@@ -156,43 +140,23 @@ DOORS = (
         done="The issue is cancelled.",
         states=frozenset({State.DRAFT, State.SCHEDULED, State.PREPARING, State.SENDING, State.PAUSED}),
         run=_cancel,
+        permission=SEND,
         form=forms.Reason,
         variant="danger",
     ),
 )
-BY_NAME = {door.name: door for door in DOORS}
+ACTIONS = {action.name: action for action in _ACTIONS}
 # Offered beside the number of the uncertain copies, not among the buttons.
 OF_UNCERTAIN = ("accept", "resend")
 
 
-def facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
+def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
     """How many readers the issue would have now, who is left out and why, and how many the one before had."""
     return {
         "audience": issue.readers(now=now).count(),
         "unmailed": str(unmailed.among(issue.subscriptions(), now=now)),
         "last_audience": _last_audience(issue),
     }
-
-
-def form(*, door: Door, issue: Issue, data: Any, now: datetime) -> forms.Confirm:
-    """What the door asks, bound to what was typed if anything was."""
-    return door.form(data, **facts(issue=issue, now=now))
-
-
-def act(*, door: Door, issue: Issue, actor: AbstractUser, data: Any) -> forms.Confirm:
-    """Fill in the door's form and, when it is right, run its verb; what was wrong stands in the form's errors.
-
-    Hours are read in the newsletter's time zone.
-    """
-    now = database_clock.now()
-    with timezone.override(ZoneInfo(issue.newsletter.time_zone)):
-        filled = form(door=door, issue=issue, data=data, now=now)
-        if filled.is_valid():
-            try:
-                door.run(issue, actor, filled.cleaned_data, now)
-            except REFUSALS as refusal:
-                filled.add_error(None, str(refusal))
-    return filled
 
 
 def _last_audience(issue: Issue) -> int | None:

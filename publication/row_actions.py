@@ -1,0 +1,153 @@
+"""What a person can do to a row of the admin besides editing it: links above the form, and a page each.
+
+A GET of the page asks, a POST acts. The act itself is a verb of the app, such as `publishing.publish`;
+it asks for the state and the rights again, and its refusal is shown in the form.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+from unfold.enums import ActionVariant
+
+from publication import database_clock
+from publication.listing import ModelAdmin
+
+Row = TypeVar("Row", bound=Model)
+
+
+class Confirm(forms.Form):
+    """Nothing to fill in: pressing the button is the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action(Generic[Row]):
+    """One thing that can be done to a row: to whom and when it is offered, what it asks, what it says.
+
+    `explanation` may name the {zone} in which hours are read. `fits` is asked of the row besides its state.
+    """
+
+    name: str
+    label: str
+    explanation: str
+    done: str
+    states: frozenset[str]
+    run: Callable[[Row, User, Mapping[str, Any], datetime], object]
+    form: type[forms.Form] = Confirm
+    permission: str = ""
+    fits: Callable[[User, Row], bool] | None = None
+    template: str = "admin/action.html"
+    icon: str | None = None
+    variant: str = "default"
+
+    def is_permitted(self, *, user: User) -> bool:
+        """Whether the user has the right that the action needs on every row."""
+        return not self.permission or user.has_perm(self.permission)
+
+    def is_offered(self, *, user: User, row: Any) -> bool:
+        """Whether it fits the row's state and the user's rights."""
+        return row.state in self.states and self.is_permitted(user=user) and (not self.fits or self.fits(user, row))
+
+
+class ActionAdmin(ModelAdmin):
+    """Rows of the admin that actions move. The class says which, and which exceptions are refusals."""
+
+    row_actions: Mapping[str, Action[Any]] = {}
+    refusals: tuple[type[Exception], ...] = ()
+
+    def seen(self, request: HttpRequest, pk: int) -> Any:
+        """The row, if this person may see it; otherwise Http404 or PermissionDenied."""
+        raise NotImplementedError
+
+    def zone(self, row: Any) -> str:
+        """The time zone in which the hours of an action's form are read."""
+        raise NotImplementedError
+
+    def form_of(self, *, action: Action[Any], row: Any, request: HttpRequest) -> forms.Form:
+        """What the action asks, bound to what was typed if anything was."""
+        return action.form(request.POST if request.method == "POST" else None)
+
+    def action_urls(self) -> list[URLPattern]:
+        """The address of every action's page; for `get_urls`."""
+        view = require_http_methods(["GET", "HEAD", "POST"])(self.action_view)
+        return [path("<int:pk>/do/<slug:name>/", self.admin_site.admin_view(view), name=self._name("do"))]
+
+    def action_url(self, row: Any, action: Action[Any]) -> str:
+        """Where the action asks and acts."""
+        return reverse(f"admin:{self._name('do')}", args=[row.pk, action.name])
+
+    def action_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
+        """Ask before an action, and run it on POST. 403 for those who lack the right, whatever the row's state."""
+        row, action = self.seen(request, pk), self.row_actions.get(name)
+        if action is None:
+            raise Http404("There is no such action.")
+        if not action.is_permitted(user=account(request)):
+            raise PermissionDenied
+        back = reverse(f"admin:{self._name('change')}", args=[row.pk])
+        form = self.form_of(action=action, row=row, request=request)
+        if form.is_bound and self._acted(request, action, row, form):
+            return HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": action.label,
+            "subtitle": row,
+            "explanation": str(action.explanation).format(zone=self.zone(row)),
+            "row": row,
+            "zone": self.zone(row),
+            "form": form,
+            "opts": self.opts,
+            "back": back,
+        }
+        return render(request, action.template, context)
+
+    def offers(self, *, user: User, row: Any, besides: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """Links for unfold's bar above the form to every action that is offered, but for those named `besides`."""
+        return [
+            link(action.label, self.action_url(row, action), icon=action.icon, variant=action.variant)
+            for action in self.row_actions.values()
+            if action.name not in besides and action.is_offered(user=user, row=row)
+        ]
+
+    def _acted(self, request: HttpRequest, action: Action[Any], row: Any, form: forms.Form) -> bool:
+        """Whether the form was right and the act was not refused; what was wrong is in the form's errors."""
+        with timezone.override(ZoneInfo(self.zone(row))):
+            if form.is_valid():
+                try:
+                    action.run(row, account(request), form.cleaned_data, database_clock.now())
+                except self.refusals as refusal:
+                    form.add_error(None, str(refusal))
+        if not form.is_valid():
+            return False
+        self.log_change(request, row, str(action.label))
+        messages.success(request, action.done)
+        return True
+
+    def _name(self, page: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
+
+
+def link(title: str, address: str, *, icon: str | None = None, variant: str = "default") -> dict[str, Any]:
+    """A link of unfold's bar above the form."""
+    return {
+        "title": title, "path": address, "icon": icon, "variant": ActionVariant(variant),
+        "attrs": {}, "items": [], "dialog": None,
+    }  # fmt: skip
+
+
+def account(request: HttpRequest) -> User:
+    """The account behind a request that the admin let in."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
