@@ -237,7 +237,7 @@ class Snapshot(models.Model):
 
 
 class Delivery(models.Model):
-    """One copy of one issue for one subscriber. Its state changes only in `digests.sending` and `digests.effects`."""
+    """One copy of one issue for one subscriber. Its state changes only in `digests.sending` and `digests.feedback`."""
 
     class State(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -383,9 +383,9 @@ class DeliveryEvent(models.Model):
             ),
         ]
         indexes = [
-            # settling: what is to be looked at.
+            # feedback.processing: what is to be looked at.
             models.Index("due_at", condition=Q(settled_at__isnull=True), name="event_due"),
-            # returns.arrivals: how much has come back about one copy or letter.
+            # feedback.ingestion: how much has come back about one copy or letter.
             models.Index("delivery_uuid", condition=Q(provider__in=["dsn", "arf"]), name="event_returned"),
         ]
 

@@ -17,10 +17,10 @@ from urllib.parse import quote, urlsplit
 from django.conf import settings
 
 from digests import fitting, layout, material
+from digests.feedback import unsubscribe_mail
 from digests.layout import SLOTS
 from digests.material import Material
 from digests.models import Issue
-from digests.returns import wishes
 from mailkit import addresses, message, mjml
 from mailkit import html as markup
 from publication.models import Publication
@@ -100,7 +100,7 @@ def headers(*, issue: Issue, subject: str) -> list[tuple[str, str]]:
     # Where returned mail is read, so is this, and the address alone says whose it is; otherwise a person reads it.
     leave = f"mailto:{quote(answers or author.addr_spec, safe='@')}?subject=unsubscribe-%%unsubscribe_token%%"
     if settings.RETURN_DOMAIN:
-        leave = f"mailto:{wishes.PREFIX}%%unsubscribe_code%%@{settings.RETURN_DOMAIN}?subject=unsubscribe"
+        leave = f"mailto:{unsubscribe_mail.PREFIX}%%unsubscribe_code%%@{settings.RETURN_DOMAIN}?subject=unsubscribe"
     found = [
         ("From", str(author)),
         ("To", "%%to%%"),

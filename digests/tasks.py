@@ -9,8 +9,8 @@ from typing import Final
 from celery import shared_task
 
 from core import locks
-from digests import composing, pulse, settling
-from digests.returns import mailbox
+from digests import composing, pulse
+from digests.feedback import mailbox, processing
 from digests.sending import pump, tasks
 from publication import database_clock
 
@@ -33,7 +33,7 @@ def tick() -> None:
         log.error("%s", refusal)
         pulse.refuse(reason=str(refusal))
         return
-    for step in (_wake_engine, _compose, settling.settle, mailbox.read_configured, _beat):
+    for step in (_wake_engine, _compose, processing.settle, mailbox.read_configured, _beat):
         try:
             step(now=now)
         except Exception:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import models, transaction
 
-from digests import effects
+from digests.feedback import handlers
 from digests.models import Delivery, Issue
 from digests.sending import tasks
 
@@ -24,7 +24,7 @@ def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
     count = _chosen(issue, deliveries).update(
         state=Delivery.State.ACCEPTED, reason="called accepted by an editor", settled_at=now
     )
-    effects.lift_exceptions(issue.pk)
+    handlers.lift_exceptions(issue.pk)
     return count
 
 

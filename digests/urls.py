@@ -2,7 +2,8 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from digests import views, webhooks
+from digests import views
+from digests.feedback import webhooks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("newsletters/", views.newsletters, name="newsletters"),

@@ -187,7 +187,7 @@ CELERY_TASK_QUEUES = [Queue(name) for name in workers.QUEUES]
 # What is not named here is done beside the ticks, and never where a letter or a lane would have to wait for it.
 CELERY_TASK_ROUTES = {
     "subscribers.tasks.send_letter": {"queue": "transactional"},
-    "digests.settling.*": {"queue": "webhooks"},
+    "digests.feedback.processing.*": {"queue": "webhooks"},
     "digests.sending.tasks.run_lane": {"queue": "digest"},
     "digests.sending.tasks.plan_readers": {"queue": "digest"},
 }

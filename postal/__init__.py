@@ -3,4 +3,7 @@
 replies    one answer of an SMTP server: its codes, its words without addresses, its name for a copy
 verdicts   whose fault a refusal is: one rule for our own wire, letters, returned mail and webhooks
 phrases    the words that the rule knows, as literal tables
+notifications   what a returned mail reports
+mailbox         fetches returned mail, over IMAP or POP3
+return_paths    the signed return path of each copy, so that a returned mail names its copy
 """

@@ -176,7 +176,7 @@ class IssueAdmin(ActionAdmin):
                 *self.offers(user=account(request), row=issue, besides=OF_UNCERTAIN),
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
-        return answer
+        return response
 
     def zone(self, row: Issue) -> str:
         """The newsletter's."""

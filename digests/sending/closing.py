@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count, Exists
 from django.db.models.functions import Now
 
-from digests import settling
+from digests.feedback import processing
 from digests.models import Delivery, Issue
 from digests.sending.pacing import windows
 
@@ -27,7 +27,7 @@ def close(*, issue_id: int, now: datetime) -> Issue.State | None:
     `sent` only when that holds and no reader may be without a copy. Whoever was refused as gone is
     suppressed by then, so that the next issue's audience is without them.
     """
-    settling.settle_refusals(issue_id=issue_id, now=now)
+    processing.settle_refusals(issue_id=issue_id, now=now)
     return _close(issue_id, now)
 
 

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils import timezone
 
+from digests.feedback import unsubscribe_mail
 from digests.models import Issue
-from digests.returns import verp, wishes
 from digests.sending.transports.base import Copy, Needs
 from mailkit import segments
+from postal import return_paths
 from subscribers import links
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class Merger:
         )
 
     def _return_path(self, row: Row) -> str:
-        return verp.address(delivery_uuid=uuid.UUID(row.delivery_uuid), domain=self.return_domain)
+        return return_paths.address(delivery_uuid=uuid.UUID(row.delivery_uuid), domain=self.return_domain)
 
     def values(self, row: Row) -> dict[str, str]:
         """The value of each slot that an issue may use, for one reader."""
@@ -106,7 +107,7 @@ class Merger:
             "unsubscribe_url": f"{self.unsubscribe_page}/{unsubscribe}/",
             "preferences_url": f"{self.preferences_page}/{preferences}/",
             "unsubscribe_token": unsubscribe,
-            "unsubscribe_code": wishes.code(reader=uuid.UUID(reader), newsletter_id=self.issue.newsletter_id),
+            "unsubscribe_code": unsubscribe_mail.code(reader=uuid.UUID(reader), newsletter_id=self.issue.newsletter_id),
         }
 
 

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from digests import settling
+from digests.feedback import processing
 from digests.models import Issue
 from digests.tests import copies
 from subscribers import suppression
@@ -21,9 +21,10 @@ def issue(newsletter: Newsletter, now: datetime) -> Issue:
     issue, other = copies.issue(newsletter, audience=3), copies.issue(newsletter)
     for name, of in {"anna": issue, "ben": issue, "cleo": issue, "dora": other}.items():
         copy = copies.copy(of, copies.reader(newsletter, f"{name}@readers.example"))
-        settling.record(event=copies.said("bounced", copy, **GONE), provider="smtp" if of is other else "dsn", now=now)
+        provider = "smtp" if of is other else "dsn"
+        processing.record(event=copies.said("bounced", copy, **GONE), provider=provider, now=now)
         if name == "cleo":
-            settling.record(event=copies.said("complained", copy), provider="arf", now=now)
+            processing.record(event=copies.said("complained", copy), provider="arf", now=now)
     suppression.suppress(
         address_key="eve@readers.example", reason=Suppression.Reason.HARD_BOUNCE, now=now - timedelta(days=1)
     )

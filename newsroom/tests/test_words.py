@@ -104,7 +104,7 @@ STILL: dict[str, set[str]] = {
         "(?<!publishing )house, answer=, found=, kept=, said=, told, told=",
     ),
     "postal": words(
-        "found=, said=, stands, told, whoever",
+        "answer=, found=, octets?, said=, stands, told, told=, whoever",
     ),
     "postal tests": words(
         "kept=, said=",

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections
 from django.utils import timezone
 
-from digests.returns import mailbox
+from digests.feedback import mailbox
 
 
 class Command(BaseCommand):

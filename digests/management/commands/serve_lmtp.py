@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from digests.returns import lmtp
+from digests.feedback import lmtp
 
 
 class Command(BaseCommand):

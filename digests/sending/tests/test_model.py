@@ -20,7 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from articles import publishing
 from articles.models import Article, Author, Byline, Section
-from digests import approval, settling, stats, uncertain
+from digests import approval, stats, uncertain
+from digests.feedback import processing
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import claims, intents, lanes, merge, outcomes, preparing, pump, transports
 from digests.sending.tests import transitions
@@ -245,7 +246,7 @@ class Engine(RuleBasedStateMachine):
             event_type=word, event_id=number, message_id=number, metadata={"delivery": str(copy.uuid)},
             recipient=self.readers[place].address, timestamp=timezone.now(),
         )  # fmt: skip
-        settling.record(event=said, provider="mailgun", now=timezone.now())
+        processing.record(event=said, provider="mailgun", now=timezone.now())
         if word == EventType.COMPLAINED:
             self.left.add(self.readers[place].pk)
 
@@ -320,7 +321,7 @@ class Engine(RuleBasedStateMachine):
 
     def the_clock_ticks(self) -> None:
         now = timezone.now()
-        settling.settle(now=now)
+        processing.settle(now=now)
         for issue_id in pump.pump(now=now):
             pump.wake(issue_id=issue_id, now=now)
             self.plan_more()

@@ -10,7 +10,8 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
-from digests import refusals, settling
+from digests import refusals
+from digests.feedback import processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending import claims, closing, lanes, outcomes, pump
 from digests.sending.tests.conftest import ToldTransport, accepted, states
@@ -115,7 +116,7 @@ def test_what_the_breaker_stops_is_not_believed_either(sending: Sending, transpo
     transport.verdict = accepted
     Issue.objects.filter(pk=issue.pk).update(state=Issue.State.SENDING)
     assert run(issue).state == Issue.State.SENT
-    settling.settle(now=timezone.now() + refusals.WAIT)
+    processing.settle(now=timezone.now() + refusals.WAIT)
     assert states(issue) == {"rejected": 20, "accepted": 280}
     assert not Suppression.objects.exists()
 
@@ -156,9 +157,9 @@ def half_sent(issue: Issue, settled: int) -> Delivery:
 def test_a_long_issue_is_not_waited_for(sending: Sending, settled: int, suppressed: int) -> None:
     half_sent(sending(150), settled)
     now = timezone.now()
-    settling.settle(now=now + refusals.WAIT - timedelta(seconds=5))
+    processing.settle(now=now + refusals.WAIT - timedelta(seconds=5))
     assert not Suppression.objects.exists(), "the breaker may still stop it"
-    settling.settle(now=now + refusals.WAIT + timedelta(seconds=5))
+    processing.settle(now=now + refusals.WAIT + timedelta(seconds=5))
     assert Suppression.objects.count() == suppressed
 
 
@@ -193,13 +194,13 @@ def test_a_large_number_of_refusals_holds_up_no_closing(
     sending: Sending, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What takes longer is due at once, and a worker goes on."""
-    monkeypatch.setattr(settling, "REFUSALS_SECONDS", -1.0)
+    monkeypatch.setattr(processing, "REFUSALS_SECONDS", -1.0)
     hints: list[Any] = []
-    monkeypatch.setattr(settling, "hint", lambda: hints.append(1))
+    monkeypatch.setattr(processing, "hint", lambda: hints.append(1))
     transport.verdict = gone_at(0)
     assert run(sending(6)).state == Issue.State.SENT
     assert (hints, Suppression.objects.count()) == ([1], 0)
-    settling.settle(now=timezone.now())
+    processing.settle(now=timezone.now())
     assert Suppression.objects.count() == 1
 
 

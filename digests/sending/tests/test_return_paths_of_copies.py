@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from digests.returns import verp
 from digests.sending import merge
 from digests.sending.tests.conftest import frozen_issue
+from postal import return_paths
 from subscribers.models import Newsletter
 
 # The sender is the one that the issue was frozen with.
@@ -20,7 +20,7 @@ def test_every_copy_leaves_with_its_own(newsletter: Newsletter, settings: Any) -
     issue = frozen_issue(newsletter)
     rows = [merge.Row(n, str(uuid.uuid4()), str(uuid.uuid4()), f"r{n}@readers.example", "", 1) for n in range(3)]
     built, _ = merge.Merger(issue, needs="payload").copies(rows=rows)
-    named = [verp.read(verp.tokens_in(one.envelope_from)[0]) for one in built]
+    named = [return_paths.read(return_paths.tokens_in(one.envelope_from)[0]) for one in built]
     assert [str(one) for one in named] == [row.delivery_uuid for row in rows]
     assert {one.envelope_from.partition("@")[2] for one in built} == {DOMAIN}
 

@@ -34,7 +34,7 @@ DELIVERY: Final[frozenset[Move]] = frozenset({
     ("attempting", "expired"),  # outcomes.settle: deferred, and too old already
     ("claimed", "deferred"),  # pacing.domains: not this domain's turn
     ("pending", "cancelled"), ("deferred", "cancelled"),  # closing.sweep_cancelled
-    ("accepted", "rejected"),  # effects: reported as delivered first, and as bounced after that
+    ("accepted", "rejected"),  # handlers: reported as delivered first, and as bounced after that
     ("pending", "expired"),  # closing.give_up: the time is over
 })  # fmt: skip
 

@@ -1,0 +1,81 @@
+"""Which copy or letter an event is about, for many events in few queries."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from digests.feedback import events
+from digests.models import Delivery, DeliveryEvent
+from subscribers.models import Letter
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of some events, by the event's id."""
+
+    copies: Mapping[int, Delivery]
+    letters: Mapping[int, Letter]
+
+
+def find(rows: Sequence[DeliveryEvent]) -> Found:
+    """The copy, or else the letter, of each event that has one.
+
+    By the uuid that we gave along, by our Message-ID, or by the provider's id where that names one copy.
+    The same queries for one event as for a thousand, save for ids that name copies of ours.
+    """
+    ours = {row.pk: _uuids(row) for row in rows}
+    by_uuid = {copy.uuid: copy for copy in _copies().filter(uuid__in=_all(ours.values()))}
+    # The last one stays, so the one that we gave along comes last.
+    copies = {pk: by_uuid[one] for pk, named in ours.items() for one in reversed(named) if one in by_uuid}
+    copies |= _by_remote_id([row for row in rows if row.remote_id and row.pk not in copies])
+    left = {pk: named for pk, named in ours.items() if named and pk not in copies}
+    letters = {
+        one.uuid: one for one in Letter.objects.filter(uuid__in=_all(left.values())).select_related("subscriber")
+    }
+    found = {pk: letters[one] for pk, named in left.items() for one in named if one in letters}
+    return Found(copies=copies, letters=found)
+
+
+def _copies() -> QuerySet[Delivery]:
+    """What is read of a copy, its reader and its issue, for hundreds at a time; anything else costs a query."""
+    copies = Delivery.objects.select_related("subscriber").prefetch_related("issue")
+    return copies.only(
+        "uuid",
+        "issue",
+        "state",
+        "reason",
+        "remote_id",
+        "attempted_at",
+        "subscriber__uuid",
+        "subscriber__address_hash",
+        "subscriber__address_key",
+        "subscriber__tracking_consent",
+    )
+
+
+def _by_remote_id(rows: Sequence[DeliveryEvent]) -> dict[int, Delivery]:
+    """By the provider's id among the copies of the mailbox: a batch has one id for all of its copies.
+
+    The ids stand in no index (`models.Delivery.Meta`), the mailboxes do.
+    """
+    wanted = {row.pk: (row.remote_id, row.address_hash) for row in rows if row.address_hash}
+    if not wanted:
+        return {}
+    ids, hashes = zip(*wanted.values(), strict=True)
+    named: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
+    for copy in _copies().filter(subscriber__address_hash__in=set(hashes), remote_id__in=set(ids)):
+        named[copy.remote_id, copy.subscriber.address_hash if copy.subscriber else ""].append(copy)
+    return {pk: named[key][0] for pk, key in wanted.items() if len(named.get(key, ())) == 1}
+
+
+def _uuids(row: DeliveryEvent) -> list[uuid.UUID]:
+    """Every uuid that the event names, the one we gave along first."""
+    given = [row.delivery_uuid] if row.delivery_uuid else []
+    return given + events.uuids_in(row.remote_id)
+
+
+def _all(named: Iterable[Iterable[uuid.UUID]]) -> set[uuid.UUID]:
+    return {one for some in named for one in some}

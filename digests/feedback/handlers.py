@@ -1,0 +1,225 @@
+"""What follows from an event, once its copy or letter is known.
+
+A copy changes only from `uncertain` to `accepted` or `rejected`; the rest of what an event does is
+about the reader: a mailbox that is not there or a complaint is suppressed, a wish to leave is granted.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum, auto
+from typing import Final
+
+from django.db.models import Q
+
+from digests import refusals
+from digests.feedback import soft_bounces
+from digests.feedback.events import CLOCK_SKEW
+from digests.models import Delivery, DeliveryEvent, Issue
+from subscribers import consent, posting, signup, suppression
+from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
+
+Kind = DeliveryEvent.Kind
+State = Delivery.State
+
+# Kinds that say what a reader did rather than what became of the mail.
+PERSONAL: Final = (Kind.OPEN, Kind.CLICK)
+
+
+# Why a copy is accepted of which our own server's answer was lost.
+REPORTED: Final = "reported as delivered"
+
+
+class Effect(Enum):
+    """What became of an event: done; to be looked at again; not to be kept at all."""
+
+    SETTLED = auto()
+    WAITING = auto()
+    FORGOTTEN = auto()
+
+
+def is_quiet(row: DeliveryEvent, delivery: Delivery) -> bool:
+    """Whether no reader's rows change, so that many of its kind may share a transaction."""
+    if row.kind in PERSONAL:
+        return True
+    is_news = row.kind == Kind.DELIVERED
+    is_passing = row.kind == Kind.SOFT_BOUNCE and not row.gave_up
+    is_about_us = row.kind == Kind.HARD_BOUNCE and not row.about_mailbox
+    return is_news or is_passing or is_about_us or delivery.subscriber is None
+
+
+def follow(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    """Do what the event of a copy asks for, in the caller's transaction, in which `lift_exceptions` comes last."""
+    row.delivery, row.issue, row.delivery_uuid = delivery, delivery.issue, delivery.uuid
+    return HANDLERS[Kind(row.kind)](row, delivery, now)
+
+
+def follow_letter(row: DeliveryEvent, letter: Letter, now: datetime) -> Effect:
+    """A letter has no copy, but its mailbox may be gone, or its reader angry or leaving.
+
+    A mailbox that nobody ever confirmed is not suppressed for a bounce (`subscribers.posting`).
+    """
+    reader = letter.subscriber
+    if row.kind == Kind.COMPLAINT:
+        _suppress(reader.address_hash, Suppression.Reason.COMPLAINT, row, now)
+    elif row.kind == Kind.HARD_BOUNCE and row.about_mailbox and posting.is_proven(subscriber_id=reader.pk):
+        _suppress(reader.address_hash, Suppression.Reason.HARD_BOUNCE, row, now)
+    if row.kind in {Kind.COMPLAINT, Kind.UNSUBSCRIBE}:
+        for subscription in letter.subscriptions.select_related("subscriber", "newsletter"):
+            _leave(subscription, row.occurred_at, row, "provider", now)
+    return Effect.FORGOTTEN if row.kind in PERSONAL else Effect.SETTLED
+
+
+def lift_exceptions(issue_id: int) -> None:
+    """A finished issue whose last exception is settled is simply sent. The lock keeps `closing` out meanwhile.
+
+    It may look at all copies of the issue, so once for many events and not for each.
+    """
+    issue = Issue.objects.select_for_update().get(pk=issue_id)
+    if issue.state != Issue.State.SENT_WITH_EXCEPTIONS:
+        return
+    if not Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.EXCEPTIONS).exists():
+        Issue.objects.filter(pk=issue_id).update(state=Issue.State.SENT, state_reason="")
+
+
+def _delivered(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    return _settle_copy(delivery, State.ACCEPTED, REPORTED, Q(), now)
+
+
+def _soft_bounce(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    """A delay says nothing yet. A copy that was given up is lost; often enough (`returns.soft`), so is the address."""
+    if not row.gave_up:
+        return Effect.SETTLED
+    reader = delivery.subscriber
+    if reader is not None:
+        _hold(delivery)
+        row.save()  # so that it counts
+        if soft_bounces.is_enough(subscriber_id=reader.pk):
+            _suppress(reader.address_hash, Suppression.Reason.SOFT_BOUNCE, row, now)
+    return _settle_lost(row, delivery, now)
+
+
+def _hard_bounce(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    reader = delivery.subscriber
+    if row.provider == refusals.PROVIDER and reader is not None:
+        belief = refusals.weigh(issue=delivery.issue, address_key=reader.address_key)
+        if belief is refusals.Belief.OPEN:
+            return Effect.WAITING
+        if belief is refusals.Belief.DOUBTED:
+            row.kind, row.about_mailbox, row.description = Kind.SOFT_BOUNCE, False, refusals.NOT_BELIEVED
+            return _soft_bounce(row, delivery, now)
+    if row.about_mailbox and reader is not None and not _proved_since(row, delivery):
+        _hold(delivery)
+        _suppress(_mailed(row, reader), Suppression.Reason.HARD_BOUNCE, row, now)
+    return _settle_lost(row, delivery, now)
+
+
+def _complaint(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    reader = delivery.subscriber
+    if reader is not None and not _proved_since(row, delivery):
+        subscription = _hold(delivery)
+        _suppress(_mailed(row, reader), Suppression.Reason.COMPLAINT, row, now)
+        _leave(subscription, _moment(row, delivery), row, "complaint", now)
+    return Effect.SETTLED
+
+
+def _unsubscribe(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    _leave(_hold(delivery), _moment(row, delivery), row, "provider", now)
+    return Effect.SETTLED
+
+
+def _open(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    """Kept only for a reader who agreed; nobody else's opening is our business, not even as a number."""
+    agreed = delivery.subscriber is not None and delivery.subscriber.tracking_consent
+    return Effect.SETTLED if agreed else Effect.FORGOTTEN
+
+
+def _click(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    """Counted for the issue; who it was is kept only of a reader who agreed."""
+    if delivery.subscriber is None or not delivery.subscriber.tracking_consent:
+        row.delivery, row.delivery_uuid, row.remote_id = None, None, ""
+    return Effect.SETTLED
+
+
+HANDLERS: Final[Mapping[Kind, Callable[[DeliveryEvent, Delivery, datetime], Effect]]] = {
+    Kind.DELIVERED: _delivered,
+    Kind.SOFT_BOUNCE: _soft_bounce,
+    Kind.HARD_BOUNCE: _hard_bounce,
+    Kind.COMPLAINT: _complaint,
+    Kind.UNSUBSCRIBE: _unsubscribe,
+    Kind.OPEN: _open,
+    Kind.CLICK: _click,
+}
+
+
+def _settle_lost(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
+    # A bounce of an earlier attempt says nothing of the one that is uncertain now.
+    of_this_attempt = Q(attempted_at__lte=row.occurred_at + CLOCK_SKEW)
+    return _settle_copy(delivery, State.REJECTED, row.description[:200] or "bounced", of_this_attempt, now)
+
+
+def _settle_copy(delivery: Delivery, state: State, reason: str, condition: Q, now: datetime) -> Effect:
+    """uncertain -> `state`, and accepted on an event's word -> rejected.
+
+    A copy that is still on its way may become uncertain, so its event waits.
+    """
+    if delivery.state == State.ACCEPTED and state == State.REJECTED:
+        # What was first reported as delivered came back after all: the two may arrive in any order.
+        Delivery.objects.filter(condition, pk=delivery.pk, state=State.ACCEPTED, reason=REPORTED).update(
+            state=state, reason=reason, settled_at=now
+        )
+    if delivery.state == State.UNCERTAIN:
+        uncertain = Delivery.objects.filter(condition, pk=delivery.pk, state=State.UNCERTAIN)
+        if uncertain.update(state=state, reason=reason, settled_at=now):
+            delivery.state = state
+            return Effect.SETTLED
+        delivery.refresh_from_db(fields=["state"])
+    return Effect.WAITING if delivery.state in (*Delivery.OPEN, State.UNCERTAIN) else Effect.SETTLED
+
+
+def _mailed(row: DeliveryEvent, reader: Subscriber) -> str:
+    """The keyed hash of the address to which the copy went.
+
+    A report may name the one that the reader has left since, as the consent record knows. Any other
+    that it names was not mailed, and nobody is suppressed on a report's word alone.
+    """
+    if row.address_hash in {"", reader.address_hash}:
+        return reader.address_hash
+    had = ConsentEvent.objects.filter(subscriber_uuid=reader.uuid, address_hash=row.address_hash)
+    return row.address_hash if had.exists() else reader.address_hash
+
+
+def _moment(row: DeliveryEvent, delivery: Delivery) -> datetime:
+    """When the event happened: nothing is said of a copy before it leaves, whatever a provider's clock says."""
+    return max(row.occurred_at, delivery.attempted_at or row.occurred_at)
+
+
+def _proved_since(row: DeliveryEvent, delivery: Delivery) -> bool:
+    """Whether the reader has confirmed after the event: an old report does not undo a newer wish."""
+    newer = Q(subscriber_id=delivery.subscriber_id, confirmed_at__gt=_moment(row, delivery))
+    return Subscription.objects.filter(newer).exists()
+
+
+def _hold(delivery: Delivery) -> Subscription | None:
+    """Lock the reader as the engine does (`intents`), so that no intent is committed after this event is."""
+    if delivery.subscriber_id is None:
+        return None
+    held = Subscription.objects.filter(
+        subscriber_id=delivery.subscriber_id, newsletter_id=delivery.issue.newsletter_id
+    ).select_related("subscriber", "newsletter")
+    return held.select_for_update(no_key=True, of=("self", "subscriber")).first()
+
+
+def _suppress(address_hash: str, reason: Suppression.Reason, row: DeliveryEvent, now: datetime) -> None:
+    suppression.suppress_hash(address_hash=address_hash, reason=reason, note=f"reported by {row.provider}", now=now)
+
+
+def _leave(
+    subscription: Subscription | None, happened_at: datetime, row: DeliveryEvent, reason: str, now: datetime
+) -> None:
+    """Unsubscribe, unless the reader is gone, has left already or has confirmed since."""
+    if subscription is None or subscription.state == Subscription.State.UNSUBSCRIBED:
+        return
+    if subscription.confirmed_at is not None and subscription.confirmed_at > happened_at:
+        return
+    evidence = consent.Evidence(basis=f"reported by {row.provider}")
+    signup.unsubscribe(subscription=subscription, evidence=evidence, reason=reason, now=now)

@@ -1,0 +1,20 @@
+"""A reader's copy that is uncertain, and the newsletter of the app's tests."""
+
+import pytest
+
+from digests.models import Delivery
+from digests.tests import copies
+from digests.tests.conftest import digest, elsewhere, house, mailable, news, newsletter, release
+from subscribers.models import Newsletter, Subscriber
+
+__all__ = ["digest", "elsewhere", "house", "mailable", "news", "newsletter", "release"]
+
+
+@pytest.fixture
+def reader(newsletter: Newsletter) -> Subscriber:
+    return copies.reader(newsletter)
+
+
+@pytest.fixture
+def copy(newsletter: Newsletter, reader: Subscriber) -> Delivery:
+    return copies.copy(copies.issue(newsletter), reader)

@@ -1,0 +1,212 @@
+"""The reader of the mailbox: what is deleted when, and that nothing in a mail or a server stops it."""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connections
+
+from core import locks
+from digests import pulse
+from digests.feedback import events, mailbox
+from digests.feedback.tests import mails
+from digests.models import Delivery, DeliveryEvent
+from postal.notifications import notices
+from tests.faults import certificates, mailbox_server
+
+pytestmark = pytest.mark.django_db
+both = pytest.mark.parametrize("protocol", ["imap", "pop3"])
+
+
+def account(protocol: str, port: int, **changes: Any) -> dict[str, Any]:
+    values = {"host": "127.0.0.1", "port": port, "tls": "none", "folder": "INBOX"}
+    login = {"username": mailbox_server.USER, "password": mailbox_server.PASSWORD}
+    return {"protocol": protocol} | values | login | changes
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return certificates.for_localhost(tmp_path_factory.mktemp("tls"))
+
+
+@both
+def test_what_was_acted_on_is_deleted(copy: Delivery, now: datetime, protocol: str) -> None:
+    with mailbox_server.running(protocol, [mails.mail("postfix_gone", copy), mails.mail("yahoo_arf", copy)]) as server:
+        found = mailbox.read(account=account(protocol, server.port), now=now)
+    assert (found.events, found.repeated, found.ignored) == (2, 0, 0)
+    assert server.mails == []
+    assert {event.kind for event in DeliveryEvent.objects.all()} == {"hard_bounce", "complaint"}
+
+
+def test_over_imap_what_is_nothing_of_ours_is_left_to_people(copy: Delivery, now: datetime) -> None:
+    with mailbox_server.running("imap", [mails.mail("ignored_reply", copy)]) as server:
+        assert mailbox.read(account=account("imap", server.port), now=now).ignored == 1
+        assert mailbox.read(account=account("imap", server.port), now=now) == mailbox.Pass()
+    assert [mail.flags for mail in server.mails] == [{"NewsroomSeen"}]
+
+
+def test_a_server_without_keywords_has_it_marked_as_read(copy: Delivery, now: datetime) -> None:
+    with mailbox_server.running("imap", [mails.mail("ignored_reply", copy)], keywords=False) as server:
+        mailbox.read(account=account("imap", server.port), now=now)
+        assert mailbox.read(account=account("imap", server.port), now=now) == mailbox.Pass()
+    assert [mail.flags for mail in server.mails] == [{"\\Seen"}]
+
+
+@both
+def test_no_mail_is_deleted_before_its_event_is_committed(
+    copy: Delivery, now: datetime, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(events, "store", away)
+    with mailbox_server.running(protocol, [mails.mail("postfix_gone", copy)]) as server:
+        with pytest.raises(OperationalError):
+            mailbox.read(account=account(protocol, server.port), now=now)
+        monkeypatch.undo()
+        time.sleep(0.1)
+        assert [mail.flags for mail in server.mails] == [set()]
+        assert not any(command.startswith(("UID STORE", "DELE")) for command in server.commands)
+
+        assert mailbox.read(account=account(protocol, server.port), now=now).events == 1
+    assert server.mails == []
+
+
+@pytest.mark.parametrize(
+    ("protocol", "command"), [("imap", "UID STORE"), ("imap", "UID EXPUNGE"), ("pop3", "DELE"), ("pop3", "QUIT")]
+)
+def test_a_line_that_breaks_before_the_deletion_makes_no_second_event(
+    copy: Delivery, now: datetime, protocol: str, command: str
+) -> None:
+    raw = [mails.mail("postfix_gone", copy)]
+    with mailbox_server.running(protocol, raw, {command: "drop"}) as server:
+        with pytest.raises(mailbox.MailboxAway):
+            mailbox.read(account=account(protocol, server.port), now=now)
+        server.faults.clear()
+        mailbox.read(account=account(protocol, server.port), now=now)
+    assert DeliveryEvent.objects.count() == 1
+
+
+def hostile(copy: Delivery) -> list[bytes]:
+    """Mails that would stop a careless reader, before one that counts."""
+    line = b"Subject: x\r\n\r\n" + b"y" * 300_000 + b"\r\n.\r\n..\r\n" + b"z" * 70_000 + b".\r\n"
+    nested = b"".join(b'Content-Type: multipart/mixed; boundary="%d"\r\n\r\n--%d\r\n' % (n, n) for n in range(3_000))
+    large = mails.mail("postfix_delayed", copy) + b"x" * 76 + (b"\r\n" + b"x" * 76) * 120_000
+    return [b"", b"\x00\xff\r\n", line, nested, large, b"Subject: \x00\r\n\r\n", mails.mail("postfix_gone", copy)]
+
+
+@both
+def test_no_mail_stops_the_next(copy: Delivery, now: datetime, protocol: str) -> None:
+    with mailbox_server.running(protocol, hostile(copy)) as server:
+        found = mailbox.read(account=account(protocol, server.port), now=now)
+    assert (found.events, found.ignored) == (2, 5)
+    assert {event.kind for event in DeliveryEvent.objects.all()} == {"hard_bounce", "soft_bounce"}
+    assert len(server.mails) == (5 if protocol == "imap" else 0)
+
+
+@both
+def test_a_fault_of_our_own_stops_no_other_mail(
+    copy: Delivery, now: datetime, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = notices.read
+
+    def stumble(raw: bytes, *, is_addressed: bool) -> notices.Notice | None:
+        if b"stumble" in raw:
+            raise ZeroDivisionError
+        return real(raw, is_addressed=is_addressed)
+
+    monkeypatch.setattr(notices, "read", stumble)
+    raw = [b"Subject: stumble\r\n\r\n", mails.mail("postfix_gone", copy)]
+    with mailbox_server.running(protocol, raw) as server:
+        assert mailbox.read(account=account(protocol, server.port), now=now).events == 1
+    assert len(server.mails) == 1
+
+
+@both
+def test_at_most_so_many_mails_are_read_in_one_pass(copy: Delivery, now: datetime, protocol: str) -> None:
+    raw = [mails.mail(name, copy) for name in ("postfix_delayed", "postfix_gone", "yahoo_arf")]
+    with mailbox_server.running(protocol, raw) as server:
+        assert mailbox.read(account=account(protocol, server.port), now=now, limit=2).events == 2
+    assert len(server.mails) == 1
+
+
+FIRST = {"imap": "LOGIN", "pop3": "USER"}
+FETCH = {"imap": "UID FETCH", "pop3": "RETR"}
+
+
+@both
+@pytest.mark.parametrize("fault", ["drop", "drip"])
+@pytest.mark.parametrize("commands", [FIRST, FETCH], ids=["first", "fetch"])
+def test_a_server_that_stops_answering_ends_the_pass(
+    copy: Delivery, now: datetime, protocol: str, fault: str, commands: dict[str, str]
+) -> None:
+    """Octets that drip never run into a time-out; the pass has one of its own."""
+    started = time.monotonic()
+    raw = [mails.mail("postfix_gone", copy)]
+    with (
+        mailbox_server.running(protocol, raw, {commands[protocol]: fault}) as server,
+        pytest.raises(mailbox.MailboxAway),
+    ):
+        mailbox.read(account=account(protocol, server.port), now=now, seconds=1)
+    assert time.monotonic() - started < 45
+
+
+@both
+def test_a_wrong_password_is_said_in_a_sentence_without_it(now: datetime, protocol: str) -> None:
+    with (
+        mailbox_server.running(protocol, []) as server,
+        pytest.raises(mailbox.MailboxAway, match="refuses the user and password") as caught,
+    ):
+        mailbox.read(account=account(protocol, server.port, password="wrong-one"), now=now)
+    assert "wrong-one" not in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_said(now: datetime) -> None:
+    with mailbox_server.running("imap", []) as server, pytest.raises(mailbox.MailboxAway, match="no such folder"):
+        mailbox.read(account=account("imap", server.port, folder="Elsewhere"), now=now)
+
+
+@both
+def test_nobody_at_the_port_is_said(now: datetime, protocol: str) -> None:
+    with pytest.raises(mailbox.MailboxAway):
+        mailbox.read(account=account(protocol, 1), now=now)
+
+
+@both
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_the_mailbox_is_read_encrypted(
+    copy: Delivery, now: datetime, protocol: str, tls: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {"certificate": certificate, "implicit_tls": tls == "implicit"}
+    with mailbox_server.running(protocol, [mails.mail("postfix_gone", copy)], **options) as server:
+        where = account(protocol, server.port, host="localhost", tls=tls)
+        with pytest.raises(mailbox.MailboxAway, match="certificate"):
+            mailbox.read(account=where, now=now)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert mailbox.read(account=where, now=now).events == 1
+
+
+@pytest.fixture
+def somebody_else() -> Iterator[None]:
+    """Somebody else, with a connection of their own, is reading."""
+    other = connections.create_connection("default")
+    with other.cursor() as cursor:
+        cursor.execute(locks.UNTIL_DISCONNECT, [locks.key(mailbox.MAILBOX_LOCK)])
+    yield
+    other.close()
+
+
+@pytest.mark.usefixtures("somebody_else")
+def test_one_reads_at_a_time_and_the_other_does_not_say_that_it_did(now: datetime) -> None:
+    with mailbox_server.running("imap", [b"Subject: x\r\n\r\n"]) as server:
+        assert mailbox.read(account=account("imap", server.port), now=now).busy
+    assert server.commands == []
+    assert pulse.age(work="returns", now=now) is None
+
+
+def test_a_mailbox_that_is_away_stops_no_tick(now: datetime, settings: Any) -> None:
+    settings.RETURNS = account("imap", 1)
+    assert mailbox.read_configured(now=now) == mailbox.Pass()
