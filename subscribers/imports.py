@@ -47,7 +47,7 @@ MORE_CELLS = (
     "The line has more cells than the first line, so one cannot tell which column says what. Look for a comma, or "
     "whatever divides the cells, in a text without quotation marks."
 )
-ANY_ADDRESS = re.compile(r"[^\s,;|\"'<>()]+@[^\s,;|\"'<>()]+")
+BETWEEN_ADDRESSES = re.compile(r"[\s,;|\"'<>()]+")
 SAID_NO_HERE = "Another line of this file says that this reader must not be mailed, or cannot be read and may say so."
 NO_CELL = "The line has fewer cells than the first line names."
 LOOKS_LIKE_A_NO = (
@@ -214,9 +214,10 @@ def is_doubtful(record: import_files.Record, columns: Columns) -> bool:
 
 def _addresses(record: import_files.Record) -> Iterator[int]:
     """The hashes of all addresses that stand in a record which cannot be read."""
-    for text in ANY_ADDRESS.findall(record.text or " ".join(record.cells)):
-        with contextlib.suppress(addresses.InvalidAddress):
-            yield hash(addresses.normalise(text).key)
+    for text in BETWEEN_ADDRESSES.split(record.text or " ".join(record.cells)):
+        if "@" in text:
+            with contextlib.suppress(addresses.InvalidAddress):
+                yield hash(addresses.normalise(text).key)
 
 
 def _row(record: import_files.Record, columns: Columns, verdict: Verdict) -> Row:
