@@ -1,21 +1,23 @@
 """Fixtures that every app's tests share."""
 
-import functools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-import redis
-from django.conf import settings
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from xdist.remote import Producer
 
 from mailkit import confined
 from newsroom import embedded, env
-from tests import ownership, sharing
+from tests import ownership, redis_keys, sharing
 from tests.clearing import Clearing
 from tests.remembering import Remembering
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--quick`, which `bin/test --quick` gives."""
+    parser.addoption("--quick", action="store_true", help="only tests without database, browser and running site")
 
 
 def pytest_configure() -> None:
@@ -25,7 +27,9 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, they begin with the long ones."""
+    """Leave out what is not quick, if asked to; where several processes share the tests, begin with the long ones."""
+    if config.getoption("quick"):
+        items[:] = [item for item in items if sharing.is_quick(item)]
     if hasattr(config, "workerinput"):
         sharing.order(items)
 
@@ -69,16 +73,7 @@ def same_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_in_redis() -> None:
     """Redis outlives a test and a whole run: what earlier tests left there must not decide how this one ends."""
-    prefix = settings.CACHES["default"]["KEY_PREFIX"]
-    for url in (settings.REDIS_URL, settings.CACHE_URL):
-        client = _redis(url)
-        if keys := client.keys(f"{prefix}:*"):
-            client.delete(*keys)
-
-
-@functools.cache
-def _redis(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url)
+    redis_keys.forget()
 
 
 @pytest.fixture

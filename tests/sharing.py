@@ -1,4 +1,4 @@
-"""How several processes share the tests (pytest-xdist): by files, those that wait and last long first."""
+"""Which tests are run, and how several processes share them (pytest-xdist): by files, those that last long first."""
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -21,3 +21,11 @@ class Sharing(LoadScopeScheduling):  # type: ignore[misc]  # xdist publishes no 
 def order(items: list[pytest.Item]) -> None:
     """Sort them so that the journeys, and then whatever is slow, are not left to the end; stable otherwise."""
     items.sort(key=lambda item: (not item.nodeid.startswith("tests/"), item.get_closest_marker("slow") is None))
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Whether it needs no database, no browser and no running site, and takes no seconds (`bin/test --quick`)."""
+    marks = {mark.name for mark in item.iter_markers()}
+    fixtures = set(getattr(item, "fixturenames", ()))
+    needs_database = "django_db" in marks or fixtures & {"db", "transactional_db"}
+    return not (needs_database or marks & {"slow", "browser"} or item.nodeid.startswith("tests/"))

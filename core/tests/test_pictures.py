@@ -10,6 +10,8 @@ from PIL import Image, ImageCms
 
 from core import pictures
 
+pytestmark = pytest.mark.slow
+
 SIZE = (60, 40)
 
 
@@ -118,7 +120,6 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
         pictures.clean(bomb, max_width=1_000)
 
 
-@pytest.mark.slow
 def test_forty_megapixels_are_possible_and_no_more() -> None:
     assert pictures.clean(one_bit_png(8_000, 5_000), max_width=400).height == 250
     with pytest.raises(pictures.PictureRefused, match="too many pixels"):

@@ -105,6 +105,7 @@ def test_the_clock_goes_on_where_it_ended(newsletter: Newsletter, release: Relea
     assert headlines(by_clock) == ["Two"]
 
 
+@pytest.mark.slow
 def test_help_tells_about_both_ways() -> None:
     told = subprocess.run(
         [sys.executable, "manage.py", "compose_digest", "--help"], capture_output=True, text=True, check=True

@@ -5,6 +5,8 @@ from bs4 import BeautifulSoup
 
 from mailkit import html
 
+pytestmark = pytest.mark.slow
+
 
 def links(markdown: str) -> list[tuple[str, str]]:
     """(text, address) of each link."""

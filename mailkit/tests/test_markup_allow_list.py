@@ -8,6 +8,8 @@ from pytest_django import Settings
 
 from mailkit import html, sanitising
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",

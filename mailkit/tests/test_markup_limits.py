@@ -5,6 +5,8 @@ from pytest_django import Settings
 
 from mailkit import html
 
+pytestmark = pytest.mark.slow
+
 PARAGRAPH = 'The quick *brown* fox, [a link](https://x.test/a) and "quotes".\n\n'
 
 # Measured: each of these keeps Python-Markdown or the HTML parser busy for seconds to minutes.

@@ -3,6 +3,9 @@
 The main job, which waits a lot, runs beside the checks. All of them run even if one
 fails; the last lines say which failed. With DATABASE_URL unset the tests have servers
 of their own under var/test, so a living site is not touched.
+
+--quick leaves out the main job and every test that needs the database, a browser or a
+running site; what is left takes less than a minute.
 """
 
 import contextlib
@@ -28,6 +31,15 @@ LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_
 # Which tests stay together is said in tests/sharing.py.
 WORKERS = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope")
 MAIN_JOB = ("main job", ["-m", "newsroom.running.trial"])
+QUICK = "--quick"
+# name, and command after `python`, of what needs nothing that runs.
+STATIC = [
+    ("lint", ["-m", "ruff", "check", "."]),
+    ("format", ["-m", "ruff", "format", "--check", "."]),
+    ("templates", ["-m", "djlint", "templates", "--lint", "--quiet"]),
+    ("import contracts", ["-c", LINT_IMPORTS, "--no-cache", "--no-logo"]),
+]
+TYPES = ("types", ["-m", "mypy", "."])
 
 
 def say(line: str) -> None:
@@ -39,15 +51,17 @@ def say(line: str) -> None:
 def main(arguments: list[str]) -> int:
     """0 if everything passed; 1 otherwise, with the names of what did not. Arguments go to pytest."""
     if arguments in (["--help"], ["-h"]):
-        say(f"usage: bin/test [pytest arguments]\n\n{__doc__}")
+        say(f"usage: bin/test [{QUICK}] [pytest arguments]\n\n{__doc__}")
         return 0
     # A stop from outside ends the step that runs and stops the servers, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     var = Path(os.environ.setdefault("VAR_DIR", str(ROOT / "var" / "test")))
+    # Else each process of the tests compiles every test again, on every run.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("TEST_DB_SUFFIX", hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:8])
     try:
         with servers.alone(var, name="test"), servers.running(var):
-            return verify(arguments)
+            return verify_quickly(arguments) if QUICK in arguments else verify(arguments)
     except (servers.Refused, ImproperlyConfigured) as fault:
         sys.stderr.write(f"{fault}\n")
     except KeyboardInterrupt:
@@ -68,6 +82,22 @@ def verify(arguments: list[str]) -> int:
         failed.append("tests")
     if not browser:
         say(f"\n*** {chromium.MISSING} ***")
+    return conclude(failed)
+
+
+def verify_quickly(arguments: list[str]) -> int:
+    """The checks that need nothing that runs, and the tests that need no database; the exit code of the whole."""
+    with aside(*TYPES) as types:
+        failed = [name for name, command in STATIC if not passes(name, command, {})]
+        if not passes("tests", tests(arguments), {}):
+            failed.append("tests")
+        if not types():
+            failed.append(TYPES[0])
+    return conclude(failed)
+
+
+def conclude(failed: list[str]) -> int:
+    """Says which steps failed; the exit code."""
     say(f"\nFAILED: {', '.join(failed)}." if failed else "\nEverything passed.")
     return 1 if failed else 0
 
@@ -75,11 +105,7 @@ def verify(arguments: list[str]) -> int:
 def checks() -> list[tuple[str, list[str], dict[str, str]]]:
     """(name, command after `python`, environment) of what needs no running product, in order."""
     return [
-        ("lint", ["-m", "ruff", "check", "."], {}),
-        ("format", ["-m", "ruff", "format", "--check", "."], {}),
-        ("templates", ["-m", "djlint", "templates", "--lint", "--quiet"], {}),
-        ("import contracts", ["-c", LINT_IMPORTS, "--no-cache", "--no-logo"], {}),
-        ("types", ["-m", "mypy", "."], {}),
+        *((name, command, {}) for name, command in (*STATIC, TYPES)),
         ("migrations", ["manage.py", "makemigrations", "--check", "--dry-run"], {}),
         ("production settings", ["manage.py", "check", "--deploy", "--fail-level", "WARNING", *asked()], production()),
     ]

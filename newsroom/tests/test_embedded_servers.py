@@ -13,6 +13,8 @@ from django.conf import settings
 
 from newsroom import embedded, embedded_place
 
+pytestmark = pytest.mark.slow
+
 START = "import sys, pathlib; from newsroom import embedded; print(embedded.start_database(pathlib.Path(sys.argv[1])))"
 NO_ACCOUNT = pytest.mark.skipif(os.geteuid() != 0, reason="only root's servers run as another account")
 

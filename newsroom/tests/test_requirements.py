@@ -10,6 +10,8 @@ import pytest
 
 from newsroom.running import prepare
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["requirements", "requirements-dev"]
 METADATA = "Metadata-Version: 2.1\nName: tiny\nVersion: 1\n"
 

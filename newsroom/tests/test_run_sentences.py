@@ -11,6 +11,8 @@ from django.conf import settings
 
 from newsroom.running import prepare
 
+pytestmark = pytest.mark.slow
+
 
 def run(tmp_path: Path, **environment: str) -> tuple[int, list[str]]:
     """bin/run after its set-up, with a var directory of its own."""

@@ -13,6 +13,8 @@ import redis
 from newsroom import embedded
 from newsroom.running import servers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[servers.Servers]:

@@ -10,6 +10,8 @@ from digests.feedback.tests import mails
 from digests.models import Delivery
 from postal.notifications import notices
 
+pytestmark = pytest.mark.slow
+
 COPY = Delivery()
 SOUND = [mails.mail(name, COPY) for name in mails.NAMES]
 PIECES = [

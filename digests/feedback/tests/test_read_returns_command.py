@@ -36,6 +36,7 @@ def test_a_mailbox_that_is_away_or_not_set_is_an_error(settings: Any) -> None:
         call_command("read_returns")
 
 
+@pytest.mark.slow
 def test_watching_goes_on_until_it_is_stopped() -> None:
     with mailbox_server.running("pop3", [b"Subject: x\r\n\r\n"]) as server:
         url = f"pop3://{mailbox_server.USER}:{quote(mailbox_server.PASSWORD)}@127.0.0.1:{server.port}"

@@ -13,6 +13,8 @@ from digests.sending.pacing import limits
 from digests.sending.tests.pacing.conftest import Clock, Server
 from digests.sending.tests.pacing.test_sliding_window import Grants, fullest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[4]
 RULE = limits.Rule("all", 200, 1)
 # One worker: it takes what it gets and writes down when.

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from digests.sending.pacing import limits
 from digests.sending.tests.pacing.conftest import Clock, Server
 
+pytestmark = pytest.mark.slow
+
 # One server serves all examples; each has keys of its own.
 EXAMPLES = settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
