@@ -11,18 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfoNotFoundError
 
-from subscribers import schedules
-from subscribers.models import Cadence, CadenceOffer
+from subscribers import cadences, schedules
+from subscribers.models import CadenceOffer
 from subscribers.schedules import Period
 
 log = logging.getLogger(__name__)
-
-# A run that was missed for longer than this is recorded as skipped; its stories go into the next digest.
-MAX_STALENESS = {
-    Cadence.INSTANT: timedelta(hours=6),
-    Cadence.DAILY: timedelta(hours=24),
-    Cadence.WEEKLY: timedelta(days=3),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +37,7 @@ def due(*, now: datetime) -> list[CadenceOffer]:
     is now, is never due.
     """
     schedules.note_changes(now=now)
-    offers = CadenceOffer.objects.filter(is_active=True).exclude(cadence=Cadence.INSTANT)
+    offers = CadenceOffer.objects.filter(is_active=True, cadence__in=cadences.DIGESTS)
     return [offer for offer in offers.select_related("newsletter") if _is_due(offer, now)]
 
 
@@ -54,7 +47,7 @@ def owed(*, offer: CadenceOffer, now: datetime) -> Owed:
     overtaken = schedules.overtaken(offer=offer)
     change = offer.runs_after or now
     # A run long before a change did not fall victim to it.
-    recent = [each for each in overtaken if each.runs_at > change - schedules.length(cadence=offer.cadence)]
+    recent = [each for each in overtaken if each.runs_at > change - cadences.rhythm(offer.cadence).length]
     # Nothing is recorded of the time before the offer was first looked at.
     known = [each for each in pending[:-1] if offer.recorded_until and each.runs_at > offer.recorded_until]
     return Owed(pending[-1] if pending else None, (*overtaken[: len(overtaken) - len(recent)], *known), tuple(recent))
@@ -67,7 +60,7 @@ def is_stale(*, cadence: str, runs_at: datetime, now: datetime) -> bool:
 
 def max_staleness(*, cadence: str) -> timedelta:
     """How late a run of this cadence may be."""
-    return MAX_STALENESS[Cadence(cadence)]
+    return cadences.of(cadence).max_staleness
 
 
 def _is_due(offer: CadenceOffer, now: datetime) -> bool:

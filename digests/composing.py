@@ -22,7 +22,7 @@ from articles.models import Article
 from digests import approval, calendar, freezing, lines, runs
 from digests.models import Issue, IssueItem
 from publication import database_clock
-from subscribers import schedules
+from subscribers import cadences, schedules
 from subscribers.models import Cadence, CadenceOffer, Newsletter
 from subscribers.schedules import Period
 
@@ -370,7 +370,8 @@ def _refreshed(issues: list[Issue]) -> list[Issue]:
 
 def _digest_offer(newsletter: Newsletter, cadence: str) -> CadenceOffer:
     if cadence == Cadence.INSTANT:
-        raise NotOffered("Digests are daily or weekly; with “instant” each story is sent when it is published.")
+        names = cadences.names_of_digests()
+        raise NotOffered(f"Digests are {names}; with “instant” each story is sent when it is published.")
     return _offer(newsletter, cadence)
 
 

@@ -8,9 +8,10 @@ from django.db.models import Max, Q, QuerySet
 
 from articles.models import Article, ArticleQuerySet
 from digests.models import Issue, IssueItem
+from subscribers import cadences
 from subscribers.models import CadenceOffer, Newsletter
 
-# How old a story may be that a digest makes up for.
+# How old a story may be that a digest makes up for, where two periods are shorter.
 OWED_FOR = timedelta(days=14)
 
 
@@ -38,7 +39,7 @@ def owed(*, issue: Issue, offer: CadenceOffer, now: datetime) -> list[int]:
 
     Either they stood in a digest that was cancelled before it left, after a later one had been composed; or
     they were withdrawn when their digest was composed, and are public again. Whatever stands in a digest
-    that counts, taken or left out, is owed to nobody, and news that is older than OWED_FOR is news no longer.
+    that counts, taken or left out, is owed to nobody, and a story that is older than two periods is news no longer.
     """
     start, end = issue.window_start or now, issue.window_end or now
     lost = Issue.objects.filter(
@@ -48,5 +49,6 @@ def owed(*, issue: Issue, offer: CadenceOffer, now: datetime) -> list[int]:
     decided = IssueItem.objects.filter(issue__in=others(issue=issue)).values("article")
     cancelled = Q(pk__in=IssueItem.objects.filter(included=True, issue__in=lost).values("article"))
     back = Q(pk__in=Article.objects.all().back_between(start, end), first_published_at__gt=offer.active_since)
-    stories = stories_of(newsletter=issue.newsletter, start=now - OWED_FOR, end=start)
+    oldest = now - max(OWED_FOR, 2 * cadences.rhythm(offer.cadence).length)
+    stories = stories_of(newsletter=issue.newsletter, start=oldest, end=start)
     return list(stories.filter(cancelled | back).exclude(pk__in=decided).values_list("pk", flat=True))

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from digests.calendar import Owed
 from digests.models import Issue
-from subscribers import schedules
+from subscribers import cadences
 from subscribers.models import CadenceOffer
 from subscribers.schedules import Period
 
@@ -46,7 +46,7 @@ def had(*, offer: CadenceOffer, run: Period) -> bool:
     """
     zone = ZoneInfo(offer.newsletter.time_zone)
     day = run.runs_at.astimezone(zone).date()
-    apart = schedules.days_apart(cadence=offer.cadence)
+    apart = cadences.rhythm(offer.cadence).days_apart
     near = timedelta(days=apart + 1)
     digests = _line(offer).exclude(state=Issue.State.CANCELLED, planned_at__isnull=True)
     others = digests.filter(runs_at__range=(run.runs_at - near, run.runs_at + near)).values_list("runs_at", flat=True)

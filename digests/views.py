@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404, render
 from core import caching
 from digests import archive
 from digests.models import Issue
+from subscribers import cadences
 from subscribers.models import CadenceOffer, Newsletter
 
 ISSUES_PER_PAGE = 20
@@ -30,19 +31,21 @@ MAIL_POLICY = {
 }
 
 
+def _active() -> Prefetch[str]:
+    return Prefetch("offers", CadenceOffer.objects.filter(is_active=True).order_by(cadences.in_order()))
+
+
 @caching.public
 def newsletters(request: HttpRequest) -> HttpResponse:
     """Every newsletter that readers can sign up for."""
-    active = Prefetch("offers", CadenceOffer.objects.filter(is_active=True))
-    found = Newsletter.objects.filter(is_open=True).prefetch_related(active)
+    found = Newsletter.objects.filter(is_open=True).prefetch_related(_active())
     return render(request, "digests/newsletters.html", {"newsletters": found})
 
 
 @caching.public
 def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
     """One newsletter: what it is, how often it comes, its past issues."""
-    active = Prefetch("offers", CadenceOffer.objects.filter(is_active=True))
-    found = get_object_or_404(Newsletter.objects.prefetch_related(active), slug=slug)
+    found = get_object_or_404(Newsletter.objects.prefetch_related(_active()), slug=slug)
     past = archive.issues(newsletter=found)
     page = Paginator(past, ISSUES_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "digests/newsletter.html", {"newsletter": found, "page": page})

@@ -12,29 +12,29 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import TabularInline
+from unfold.admin import StackedInline
 
 from publication import database_clock
 from publication.listing import ModelAdmin
-from subscribers import schedules
-from subscribers.models import Cadence, CadenceOffer, Newsletter
+from subscribers import cadences, schedules
+from subscribers.models import CadenceOffer, Newsletter
 
 NEXT = gettext_lazy("%(cadence)s: the next digest is made on %(run)s (%(zone)s), with all stories since the last one.")
 
 
-class CadenceOfferInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
+class CadenceOfferInline(StackedInline):  # type: ignore[misc]  # django-unfold publishes no types
     """How often the newsletter comes, and when next."""
 
     model = CadenceOffer
     extra = 0
-    fields = ("cadence", "send_at", "weekday", "next_runs", "is_active", "active_since")
+    fields = (("cadence", "is_active"), "send_at", ("weekday", "day_of_month"), "next_runs", "active_since")
     readonly_fields = ("next_runs",)
 
     def next_runs(self, offer: CadenceOffer) -> str | SafeString:
         """The next three, one below the other, in the newsletter's own time zone; as the clock will see them."""
         if offer.pk is None or not offer.is_active:
             return ""
-        if offer.cadence == Cadence.INSTANT:
+        if offer.cadence not in cadences.DIGESTS:
             return _("With each story")
         return format_html_join("", '<div class="whitespace-nowrap">{}</div>', ((run,) for run in _next(offer, 3)))
 
@@ -49,7 +49,7 @@ class SaysWhenItRuns(ModelAdmin):
         super().save_related(request, form, formsets, change)
         newsletter: Newsletter = form.instance  # type: ignore[attr-defined]  # a ModelForm, which is not generic here
         schedules.note_changes(now=database_clock.now(), newsletter=newsletter)
-        offers = newsletter.offers.filter(is_active=True).exclude(cadence=Cadence.INSTANT)
+        offers = newsletter.offers.filter(is_active=True, cadence__in=cadences.DIGESTS)
         for offer in offers.select_related("newsletter"):
             for run in _next(offer, 1):
                 values = {"cadence": offer.get_cadence_display(), "run": run, "zone": newsletter.time_zone}

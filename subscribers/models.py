@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from mailkit import message
 from publication import fields
-from subscribers.newsletters import Cadence as Cadence
+from subscribers.cadences import Cadence as Cadence
+from subscribers.cadences import Weekday as Weekday
 from subscribers.newsletters import CadenceOffer as CadenceOffer
 from subscribers.newsletters import Newsletter as Newsletter
-from subscribers.newsletters import Weekday as Weekday
 
 
 class LegalDocument(models.Model):
@@ -268,9 +268,7 @@ class Subscription(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=["pending", "confirmed", "unsubscribed"]), name="subscription_state_is_known"
             ),
-            models.CheckConstraint(
-                condition=Q(cadence__in=["instant", "daily", "weekly"]), name="subscription_cadence_is_known"
-            ),
+            models.CheckConstraint(condition=Q(cadence__in=Cadence.values), name="subscription_cadence_is_known"),
             models.CheckConstraint(
                 condition=~Q(state="confirmed") | Q(consent_event__isnull=False),
                 name="subscription_confirmed_has_consent",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -12,59 +11,14 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import Promise
+from django.utils.formats import time_format
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from mailkit import message
 from publication import database_clock, fields
 from publication.models import validate_language, validate_time_zone
-
-
-class Cadence(models.TextChoices):
-    """How often a subscription is served."""
-
-    INSTANT = "instant", _("Each story at once")
-    DAILY = "daily", _("Daily")
-    WEEKLY = "weekly", _("Weekly")
-
-    @property
-    def in_a_sentence(self) -> str:
-        """“daily”, as in “the Morning Brief, daily”: each language decides about capitals and cases."""
-        return str(IN_A_SENTENCE[self])
-
-
-class Weekday(models.IntegerChoices):
-    """ISO days less one, as `date.weekday()` counts them."""
-
-    MONDAY = 0, _("Monday")
-    TUESDAY = 1, _("Tuesday")
-    WEDNESDAY = 2, _("Wednesday")
-    THURSDAY = 3, _("Thursday")
-    FRIDAY = 4, _("Friday")
-    SATURDAY = 5, _("Saturday")
-    SUNDAY = 6, _("Sunday")
-
-    @property
-    def every(self) -> str:
-        """“Every Monday”, which in many languages is more than two words beside each other."""
-        return str(EVERY[self])
-
-
-IN_A_SENTENCE: Final[Mapping[Cadence, Promise]] = {
-    Cadence.INSTANT: pgettext_lazy("in a sentence", "each story at once"),
-    Cadence.DAILY: pgettext_lazy("in a sentence", "daily"),
-    Cadence.WEEKLY: pgettext_lazy("in a sentence", "weekly"),
-}
-EVERY: Final[Mapping[Weekday, Promise]] = {
-    Weekday.MONDAY: _("Every Monday"),
-    Weekday.TUESDAY: _("Every Tuesday"),
-    Weekday.WEDNESDAY: _("Every Wednesday"),
-    Weekday.THURSDAY: _("Every Thursday"),
-    Weekday.FRIDAY: _("Every Friday"),
-    Weekday.SATURDAY: _("Every Saturday"),
-    Weekday.SUNDAY: _("Every Sunday"),
-}
+from subscribers import cadences
+from subscribers.cadences import Cadence, Weekday
 
 
 class Newsletter(models.Model):
@@ -76,7 +30,7 @@ class Newsletter(models.Model):
         validators=[message.validate_header_text],
         help_text=_("Readers see it on the form, in the sender and in the subject."),
     )
-    slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /newsletters/<slug>/."))
+    slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /newsletters/SLUG/."))
     # From before slugs were fixed: consent that names one of these is consent to this newsletter.
     former_slugs = ArrayField(fields.SlugField(max_length=80), default=list, blank=True, editable=False)
     description = fields.CharField(max_length=300, help_text=_("One sentence: what comes, and for whom."))
@@ -136,14 +90,26 @@ class Newsletter(models.Model):
             )
 
 
+def _needed(field: str, *, name: str) -> models.CheckConstraint:
+    """Offers of the cadences that need the field have it."""
+    others = ~Q(cadence__in=cadences.needing(field))
+    return models.CheckConstraint(condition=others | Q(**{f"{field}__isnull": False}), name=name)
+
+
 class CadenceOffer(models.Model):
-    """A cadence that a newsletter offers, with the hour (and weekday) of its digest."""
+    """A cadence that a newsletter offers, with the hour (and the day) of its digest."""
 
     newsletter = models.ForeignKey(Newsletter, on_delete=models.CASCADE, related_name="offers")
     cadence = fields.CharField(max_length=8, choices=Cadence.choices)
     send_at = models.TimeField(null=True, blank=True, help_text=_("Hour of the digest in the newsletter's time zone."))
     weekday = models.PositiveSmallIntegerField(
         null=True, blank=True, choices=Weekday.choices, help_text=_("Only for weekly digests.")
+    )
+    day_of_month = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(28)],
+        help_text=_("Only for monthly digests: 1 to 28, which every month has."),
     )
     is_active = models.BooleanField(default=True, help_text=_("Composes and sends; readers can choose it."))
     active_since = models.DateTimeField(
@@ -161,15 +127,11 @@ class CadenceOffer(models.Model):
         ordering = ["newsletter", "cadence"]
         constraints = [
             models.UniqueConstraint(fields=["newsletter", "cadence"], name="offer_once_per_cadence"),
-            models.CheckConstraint(
-                condition=Q(cadence__in=["instant", "daily", "weekly"]), name="offer_cadence_is_known"
-            ),
-            models.CheckConstraint(
-                condition=Q(cadence="instant") | Q(send_at__isnull=False), name="offer_digest_has_hour"
-            ),
-            models.CheckConstraint(
-                condition=~Q(cadence="weekly") | Q(weekday__isnull=False), name="offer_weekly_has_weekday"
-            ),
+            models.CheckConstraint(condition=Q(cadence__in=Cadence.values), name="offer_cadence_is_known"),
+            _needed("send_at", name="offer_digest_has_hour"),
+            _needed("weekday", name="offer_weekly_has_weekday"),
+            _needed("day_of_month", name="offer_monthly_has_day"),
+            models.CheckConstraint(condition=Q(day_of_month__range=(1, 28)), name="offer_day_is_in_every_month"),
         ]
 
     def __str__(self) -> str:
@@ -180,7 +142,16 @@ class CadenceOffer(models.Model):
         self.active_since = database_clock.not_ahead(moment=self.active_since)
         super().save(*args, **kwargs)
 
-    @property
-    def every_weekday(self) -> str:
-        """“Every Monday”; empty for what comes more often."""
-        return Weekday(self.weekday).every if self.weekday is not None else ""
+    def clean(self) -> None:
+        """An hour for each digest, and the day where the cadence needs one."""
+        needs = cadences.of(self.cadence).needs if self.cadence in Cadence.values else ()
+        missing = [field for field in needs if getattr(self, field) is None]
+        if missing:
+            raise ValidationError({field: _("A digest of this cadence needs it.") for field in missing})
+
+    def in_words(self) -> str:
+        """When it comes, for readers."""
+        time = time_format(self.send_at, "H:i") if self.send_at else ""
+        weekday = Weekday(self.weekday).every if self.weekday is not None else ""
+        values = {"time": time, "zone": self.newsletter.time_zone, "weekday": weekday, "day": self.day_of_month}
+        return str(cadences.of(self.cadence).description) % values

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
+from subscribers import cadences
 from subscribers.models import Cadence, CadenceOffer, Newsletter
-
-# How soon after a story; readers see the choices in this order.
-ORDER = {Cadence.INSTANT: 0, Cadence.DAILY: 1, Cadence.WEEKLY: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +15,18 @@ class Offered:
 
     @property
     def default(self) -> str:
-        """The cadence that is chosen when the reader says nothing: the calmest digest that is not weekly."""
+        """The cadence that is chosen when the reader says nothing."""
         values = [value for value, _ in self.cadences]
-        return Cadence.DAILY if Cadence.DAILY in values else values[0]
+        return cadences.PREFERRED if cadences.PREFERRED in values else values[0]
 
 
 def offered() -> list[Offered]:
     """All newsletters that readers can sign up for, in their order on the form; one query."""
     rows = CadenceOffer.objects.filter(is_active=True, newsletter__is_open=True).select_related("newsletter")
-    cadences: dict[Newsletter, list[str]] = {}
+    values: dict[Newsletter, list[str]] = {}
     for row in rows.order_by("newsletter__position", "newsletter__name"):
-        cadences.setdefault(row.newsletter, []).append(row.cadence)
-    return [Offered(newsletter, in_words(values)) for newsletter, values in cadences.items()]
+        values.setdefault(row.newsletter, []).append(row.cadence)
+    return [Offered(newsletter, in_words(offered)) for newsletter, offered in values.items()]
 
 
 def cadences_of(newsletter: Newsletter) -> tuple[tuple[str, str], ...]:
@@ -38,6 +36,5 @@ def cadences_of(newsletter: Newsletter) -> tuple[tuple[str, str], ...]:
 
 def in_words(values: list[str]) -> tuple[tuple[str, str], ...]:
     """Cadences as (value, words), soonest first."""
-    return tuple(
-        (value, str(Cadence(value).label)) for value in sorted(values, key=lambda value: ORDER[Cadence(value)])
-    )
+    ordered = sorted(values, key=lambda value: cadences.ORDER[Cadence(value)])
+    return tuple((value, str(Cadence(value).label)) for value in ordered)

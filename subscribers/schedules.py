@@ -5,7 +5,7 @@ after the gap; an hour that comes twice means the first of the two.
 
 A change of hour, weekday or zone acts forward: no run is due whose instant had passed when it was made. The next
 run is the first instant of the new schedule after the change that keeps its distance from the last one: a daily
-digest never comes twice on a day, and a weekly one comes four to ten days after the one before.
+digest never comes twice on a day, and another weekday makes a week of four to ten days.
 """
 
 from __future__ import annotations
@@ -13,18 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import count, islice, takewhile
+from itertools import islice, takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from subscribers.models import Cadence, CadenceOffer, Newsletter
+from subscribers import cadences
+from subscribers.models import CadenceOffer, Newsletter
 
-DAY: Final = timedelta(days=1)
-# How far apart the runs of a cadence are.
-LENGTH: Final = {Cadence.DAILY: DAY, Cadence.WEEKLY: timedelta(weeks=1)}
-# How many days the next run is after the last one at least, once the schedule was changed. A week is shortened or
-# prolonged by three days at most: both a gap of eleven days and two digests within three would be worse.
-DAYS_APART: Final = {Cadence.DAILY: 1, Cadence.WEEKLY: 4}
 # Of the runs that went by unseen, the latest are recorded one by one.
 RECORDED_AT_MOST: Final = 60
 # Changes are noted by the database's clock. A tick that began a moment ago has an earlier one.
@@ -46,7 +41,7 @@ class Period:
 
 def period(*, offer: CadenceOffer, at: datetime) -> Period:
     """The latest period of the schedule whose instant is not after `at`, whatever was changed or made."""
-    *_, latest = takewhile(lambda run: run.runs_at <= at, _after(offer, at - 3 * _length(offer)))
+    *_, latest = takewhile(lambda run: run.runs_at <= at, _after(offer, at - 3 * _rhythm(offer).length))
     return latest
 
 
@@ -57,7 +52,7 @@ def upcoming(*, offer: CadenceOffer, now: datetime, number: int = 3) -> list[dat
 
 def pending(*, offer: CadenceOffer, now: datetime) -> list[Period]:
     """Runs that are due by now and were not made, oldest first; of very many, the latest."""
-    earliest = now - RECORDED_AT_MOST * _length(offer)
+    earliest = now - RECORDED_AT_MOST * _rhythm(offer).length
     return _until(offer, begin=max(_begin(offer), earliest), end=now)
 
 
@@ -65,19 +60,9 @@ def overtaken(*, offer: CadenceOffer) -> list[Period]:
     """Runs of the present schedule that had passed when it was changed to this, and are not on record yet."""
     if offer.recorded_until is None or offer.runs_after is None:
         return []
-    earliest = offer.runs_after - RECORDED_AT_MOST * _length(offer)
+    earliest = offer.runs_after - RECORDED_AT_MOST * _rhythm(offer).length
     begin = max(offer.recorded_until, offer.active_since, earliest)
     return _until(offer, begin=begin, end=offer.runs_after)
-
-
-def length(*, cadence: str) -> timedelta:
-    """How far apart the runs of a digest's cadence are, but for changes of summer time."""
-    return LENGTH[Cadence(cadence)]
-
-
-def days_apart(*, cadence: str) -> int:
-    """How many days after a run the next one is at least, whatever was changed in between."""
-    return DAYS_APART[Cadence(cadence)]
 
 
 def note_changes(*, now: datetime, newsletter: Newsletter | None = None) -> None:
@@ -86,7 +71,7 @@ def note_changes(*, now: datetime, newsletter: Newsletter | None = None) -> None
     The form of a newsletter calls it at once; each tick of the clock calls it for changes that were made otherwise,
     and takes back to `now` what is noted ahead of it.
     """
-    offers = CadenceOffer.objects.exclude(cadence=Cadence.INSTANT).select_related("newsletter")
+    offers = CadenceOffer.objects.filter(cadence__in=cadences.DIGESTS).select_related("newsletter")
     for offer in offers if newsletter is None else offers.filter(newsletter=newsletter):
         if values := changes(offer=offer, now=now):
             # Another process may have noted the change, or made a run, since the row was read.
@@ -125,8 +110,8 @@ def _in_words(offer: CadenceOffer) -> str:
     """All that decides when the offer runs, to be compared."""
     if not offer.is_active or offer.send_at is None:
         return OFF
-    weekday = offer.weekday if offer.cadence == Cadence.WEEKLY else ""
-    return f"{offer.newsletter.time_zone} {weekday} {offer.send_at:%H:%M:%S}"
+    needs = cadences.of(offer.cadence).needs
+    return " ".join([offer.newsletter.time_zone, *(str(getattr(offer, name)) for name in needs)])
 
 
 def _begin(offer: CadenceOffer) -> datetime:
@@ -144,35 +129,36 @@ def _next(offer: CadenceOffer, begin: datetime) -> Iterator[Period]:
     if offer.last_run_at is None:
         return runs
     zone = _zone(offer)
-    apart = timedelta(days=days_apart(cadence=offer.cadence))
+    apart = timedelta(days=_rhythm(offer).days_apart)
     earliest = offer.last_run_at.astimezone(zone).date() + apart
     return (run for run in runs if run.runs_at.astimezone(zone).date() >= earliest)
 
 
 def _after(offer: CadenceOffer, begin: datetime) -> Iterator[Period]:
     """Every run of the schedule after an instant, in order; without end."""
-    zone, step = _zone(offer), _length(offer)
-    # A step before: the period that holds this day may have a run before it.
-    day = begin.astimezone(zone).date() - step
-    runs = (_run(offer, day + number * step, zone) for number in count())
-    return (run for run in runs if run.runs_at > begin)
+    zone, rhythm = _zone(offer), _rhythm(offer)
+    # A period before: the one that holds this day may have a run before it.
+    day = begin.astimezone(zone).date() - rhythm.length
+    while True:
+        run = _run(offer, rhythm, day, zone)
+        if run.runs_at > begin:
+            yield run
+        day = rhythm.following(day)
 
 
-def _run(offer: CadenceOffer, day: date, zone: ZoneInfo) -> Period:
+def _run(offer: CadenceOffer, rhythm: cadences.Rhythm, day: date, zone: ZoneInfo) -> Period:
     """The run in the period that holds the day."""
     if offer.send_at is None:
         raise NoSuchOffer(f"{offer.newsletter} has no hour for {offer.get_cadence_display().lower()}.")
-    key = day.isoformat()
-    if offer.cadence == Cadence.WEEKLY:
-        year, week, _ = day.isocalendar()
-        day, key = date.fromisocalendar(year, week, (offer.weekday or 0) + 1), f"{year}-W{week:02}"
+    day, key = rhythm.run(offer, day)
     return Period(key=key, runs_at=instant(day=day, hour=offer.send_at, zone=zone))
 
 
-def _length(offer: CadenceOffer) -> timedelta:
-    if offer.cadence == Cadence.INSTANT:
-        raise NoSuchOffer(f"{offer.newsletter} has no hour for {offer.get_cadence_display().lower()}.")
-    return length(cadence=offer.cadence)
+def _rhythm(offer: CadenceOffer) -> cadences.Rhythm:
+    try:
+        return cadences.rhythm(offer.cadence)
+    except cadences.NoDigest:
+        raise NoSuchOffer(f"{offer.newsletter} has no hour for {offer.get_cadence_display().lower()}.") from None
 
 
 def _zone(offer: CadenceOffer) -> ZoneInfo:

@@ -17,6 +17,7 @@ from digests import composing
 from digests.models import Issue, IssueItem
 from mailkit import html, message
 from publication import database_clock, fields, texts
+from subscribers import cadences
 from subscribers.models import CadenceOffer
 
 FARTHEST = timedelta(days=3_650)
@@ -132,7 +133,7 @@ class Compose(forms.Form):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        offers = CadenceOffer.objects.filter(is_active=True).exclude(cadence="instant").select_related("newsletter")
+        offers = CadenceOffer.objects.filter(is_active=True, cadence__in=cadences.DIGESTS).select_related("newsletter")
         self.fields["offer"].queryset = offers  # type: ignore[attr-defined]  # a field of the base class has none
 
 

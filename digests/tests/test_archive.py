@@ -1,6 +1,6 @@
 """Newsletters and past issues, as readers find them on the site."""
 
-from datetime import datetime
+from datetime import datetime, time
 
 import pytest
 from django.test import Client
@@ -29,10 +29,13 @@ def body(client: Client, address: str) -> str:
 
 def test_newsletters_say_what_comes_and_when(newsletter: Newsletter, client: Client) -> None:
     Newsletter.objects.create(name="Closed", slug="closed", description="No.", is_open=False)
+    newsletter.offers.create(cadence="monthly", send_at=time(18, 30), day_of_month=6)
     found = body(client, "/newsletters/")
     assert "Tech News" in found
     assert "Daily at 07:00 (Europe/Berlin)" in found
     assert "Every Monday at 07:00" in found
+    words = ["Each story when", "Daily at", "Every Monday", "On day 6 of each month at 18:30 (Europe/Berlin)"]
+    assert sorted(words, key=found.index) == words
     assert "Closed" not in found
 
 

@@ -72,7 +72,7 @@ def test_as_of_a_time_there_is_one_digest_per_period(
     [
         (("nothing", "--cadence", "daily"), "There is no newsletter “nothing”. Known are: tech-news."),
         (("tech-news", "--cadence", "hourly"), "does not offer “hourly”; it offers daily, instant, weekly."),
-        (("tech-news", "--cadence", "instant"), "Digests are daily or weekly"),
+        (("tech-news", "--cadence", "instant"), "Digests are daily, weekly or monthly"),
         (("tech-news", "--cadence", "daily", "--at", "tomorrow"), "Write the time of --at like"),
         (("tech-news", "--cadence", "daily", "--at", "0001-01-01T00:00"), "a year from 2000 to 2100"),
         (("tech-news", "--cadence", "daily", "--at", "9999-12-31T23:59"), "a year from 2000 to 2100"),

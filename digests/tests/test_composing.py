@@ -233,7 +233,7 @@ def test_as_of_a_future_time_leaves_later_stories_free(newsletter: Newsletter, r
 
 
 @pytest.mark.parametrize(
-    ("cadence", "sentence"), [("instant", "daily or weekly"), ("hourly", "it offers daily, instant")]
+    ("cadence", "sentence"), [("instant", "daily, weekly or monthly"), ("hourly", "it offers daily, instant")]
 )
 def test_a_cadence_that_is_not_offered_is_refused(
     newsletter: Newsletter, now: datetime, cadence: str, sentence: str

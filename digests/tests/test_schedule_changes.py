@@ -36,6 +36,8 @@ class Desk:
         Newsletter.objects.update(time_zone="UTC")
         newsletter.refresh_from_db()
         newsletter.offers.exclude(cadence=cadence).delete()
+        if not newsletter.offers.exists():
+            newsletter.offers.create(cadence=cadence, **schedule)
         self.offers = CadenceOffer.objects.filter(cadence=cadence)
         self.offers.update(active_since=BEGIN, **schedule)
         self.now = BEGIN
@@ -101,6 +103,7 @@ class Case:
 
 DAILY: Change = {"send_at": time(10)}
 MONDAYS: Change = {"send_at": time(7), "weekday": MON}
+MONTHLY: Change = {"send_at": time(7), "day_of_month": 6}
 FRIDAYS: Change = {"send_at": time(7), "weekday": FRI}
 CASES = [
     Case("an hour moved into the past makes nothing at once", "daily", DAILY,
@@ -134,6 +137,10 @@ CASES = [
     Case("a weekday just before the run leaves a row", "weekly", MONDAYS,
          [("12 06:00", {"weekday": SUN})], "26 00:00",
          ["Mon 05 07:00", "Sun 18 07:00", "Sun 25 07:00"], ["2025-05-11 07:00 UTC"]),
+    Case("a day later in the month is this month's, half a month after the last", "monthly", MONTHLY,
+         [("08 09:00", {"day_of_month": 22})], "23 00:00", ["Tue 06 07:00", "Thu 22 07:00"]),
+    Case("a day sooner after the last is next month's", "monthly", MONTHLY,
+         [("08 09:00", {"day_of_month": 20})], "23 00:00", ["Tue 06 07:00"]),
 ]  # fmt: skip
 
 

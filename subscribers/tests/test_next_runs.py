@@ -70,6 +70,22 @@ def test_it_shows_the_next_three_and_a_change_of_the_hour_acts_forward(
     assert "With each story" in text
 
 
+def test_a_digest_without_its_day_is_refused_in_words(admin_client: Client, newsletter: Newsletter) -> None:
+    data = form_data(admin_client, newsletter)
+    (cadence,) = (name for name, value in data.items() if name.endswith("-cadence") and value == Cadence.DAILY)
+    address = f"/admin/subscribers/newsletter/{newsletter.pk}/change/"
+    response = admin_client.post(address, data | {cadence: Cadence.MONTHLY})
+    assert [form.errors for form in response.context["inline_admin_formsets"][0].formset.forms if form.errors] == [
+        {"day_of_month": ["A digest of this cadence needs it."]}
+    ]
+    day = cadence.replace("-cadence", "-day_of_month")
+    assert admin_client.post(address, data | {cadence: Cadence.MONTHLY, day: 29}).status_code == 200
+    assert admin_client.post(address, data | {cadence: Cadence.MONTHLY, day: 28}).status_code == 302
+    assert (
+        newsletter.offers.get(cadence=Cadence.MONTHLY).in_words() == "On day 28 of each month at 10:00 (Europe/Berlin)"
+    )
+
+
 def test_over_summer_time_the_hour_stays(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_clock, "now", lambda: datetime(2025, 10, 24, 12, tzinfo=UTC))
     offer = newsletter.offers.get(cadence=Cadence.DAILY)

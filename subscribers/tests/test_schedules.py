@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from subscribers import schedules
+from subscribers import cadences, schedules
 from subscribers.models import Cadence, CadenceOffer, Newsletter, Weekday
 
 EARLIEST, LATEST = datetime(2024, 1, 1), datetime(2030, 12, 31)  # noqa: DTZ001  # hypothesis wants them so
@@ -101,6 +101,22 @@ def test_weekly_on_monday_has_iso_weeks(at: str, key: str) -> None:
     assert schedules.period(offer=offer("weekly", weekday=Weekday.MONDAY), at=utc(at)).key == key
 
 
+@pytest.mark.parametrize(
+    ("at", "key", "runs_at"),
+    [
+        ("2026-02-28T05:59", "2026-01", "2026-01-28T06:00"),
+        ("2026-02-28T06:00", "2026-02", "2026-02-28T06:00"),
+        # Summer time has begun.
+        ("2026-04-28T05:00", "2026-04", "2026-04-28T05:00"),
+        ("2027-01-01T00:00", "2026-12", "2026-12-28T06:00"),
+    ],
+)
+def test_monthly_on_the_28th_every_month_has_one(at: str, key: str, runs_at: str) -> None:
+    monthly = offer("monthly")
+    monthly.day_of_month = 28
+    assert schedules.period(offer=monthly, at=utc(at)) == schedules.Period(key=key, runs_at=utc(runs_at))
+
+
 def test_weekly_on_sunday_runs_on_the_last_day_of_its_week() -> None:
     run = schedules.period(offer=offer("weekly", weekday=Weekday.SUNDAY), at=utc("2027-01-03T06:00"))
     assert run == schedules.Period(key="2026-W53", runs_at=utc("2027-01-03T06:00"))
@@ -111,6 +127,10 @@ def test_bishkek_keeps_its_hour_all_year() -> None:
     for day in ("2026-03-29", "2026-07-01", "2026-10-25"):
         run = schedules.period(offer=bishkek, at=utc(f"{day}T01:00"))
         assert run == schedules.Period(key=day, runs_at=utc(f"{day}T01:00"))
+
+
+def test_every_cadence_has_its_record() -> None:
+    assert set(cadences.ORDER) == set(Cadence)
 
 
 def test_a_cadence_without_hour_has_no_periods() -> None:
@@ -156,7 +176,13 @@ def test_each_period_is_met_once_and_in_order(
 
 HOURS = st.builds(time, st.integers(0, 23), st.sampled_from([0, 15, 30, 45]))
 CHANGES = st.fixed_dictionaries(
-    {}, optional={"send_at": HOURS, "weekday": st.integers(0, 6), "time_zone": st.sampled_from([*ZONES, *FAR])}
+    {},
+    optional={
+        "send_at": HOURS,
+        "weekday": st.integers(0, 6),
+        "day_of_month": st.integers(1, 28),
+        "time_zone": st.sampled_from([*ZONES, *FAR]),
+    },
 )
 
 
@@ -164,7 +190,8 @@ class Line:
     """An offer without a database, whose clock makes each run at its instant."""
 
     def __init__(self, cadence: str, begin: datetime) -> None:
-        self.offer = offer(cadence, time(10), "UTC", 0 if cadence == Cadence.WEEKLY else None)
+        self.offer = offer(cadence, time(10), "UTC", weekday=0)
+        self.offer.day_of_month = 1
         self.offer.active_since = self.now = begin
         self.cadence, self.changes = cadence, 0
         self.note()
@@ -194,14 +221,14 @@ class Line:
             return
         zone = ZoneInfo(self.offer.newsletter.time_zone)
         days = (run.astimezone(zone).date() - last.astimezone(zone).date()).days
-        assert days >= schedules.days_apart(cadence=self.cadence)
+        assert days >= cadences.rhythm(self.cadence).days_apart
         # Somebody who puts it off again and again before it runs gets what was asked for.
         if self.changes < 2:
-            assert run - last < 2 * schedules.length(cadence=self.cadence) + timedelta(hours=1)
+            assert run - last < 2 * cadences.rhythm(self.cadence).length + timedelta(hours=1)
 
 
 @given(
-    cadence=st.sampled_from([Cadence.DAILY, Cadence.WEEKLY]),
+    cadence=st.sampled_from(cadences.DIGESTS),
     begin=st.datetimes(EARLIEST, LATEST, timezones=st.just(UTC)),
     changes=st.lists(st.tuples(st.integers(1, 400), CHANGES), min_size=1, max_size=12),
 )
@@ -213,4 +240,4 @@ def test_whatever_is_changed_no_run_is_doubled_and_no_gap_is_two_periods_long(
     for hours, values in changes:
         line.run_until(line.now + timedelta(hours=hours))
         line.change(values)
-    line.run_until(line.now + 3 * schedules.length(cadence=cadence))
+    line.run_until(line.now + 3 * cadences.rhythm(cadence).length)

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from digests import approval, composing, freezing
 from digests.models import Issue
 from publication import database_clock
+from subscribers import cadences
 from subscribers.models import Newsletter
 
 YEARS = range(2000, 2101)  # a calendar's arithmetic ends somewhere; a slip of the finger lies beyond it
@@ -46,7 +47,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Which newsletter and cadence, as of when, and whether it leaves."""
         parser.add_argument("slug", help="The newsletter, as in its address /newsletters/SLUG/.")
-        parser.add_argument("--cadence", required=True, help="daily or weekly")
+        parser.add_argument("--cadence", required=True, help=cadences.names_of_digests())
         parser.add_argument(
             "--at",
             metavar="ISO-TIME",
