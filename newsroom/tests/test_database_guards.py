@@ -18,6 +18,7 @@ from subscribers.models import (
     CadenceOffer,
     ConsentEvent,
     ConsentOrigin,
+    KeptHead,
     LegalDocument,
     LegalVersion,
     Letter,
@@ -79,6 +80,7 @@ STATEMENTS = {
     "newsletter_keeps_its_slug": becomes("subscribers_newsletter", "slug = 'another'"),
     "consent_event_is_append_only": becomes("subscribers_consentevent", "source = 'forged'"),
     "consent_event_is_not_emptied": "TRUNCATE subscribers_consentevent CASCADE",
+    "kept_head_is_one_row": becomes("subscribers_kepthead", "id = 2"),
     "legal_one_document_per_kind": twice("subscribers_legaldocument", slug="other"),
     "legal_version_is_hashed": twice("subscribers_legalversion", number=2, sha256=""),
     "legal_version_is_not_emptied": "TRUNCATE subscribers_legalversion CASCADE",
@@ -152,6 +154,7 @@ def rows(db: None) -> None:
         kind="confirmed", subscriber_uuid=reader.uuid, address_hash="1", occurred_at=now, previous_hash="1", hash="2"
     )
     ConsentOrigin.objects.create(event=event)
+    KeptHead.objects.create(pk=1, at="head", count=1)
     Subscription.objects.create(
         subscriber=reader, newsletter=newsletter, cadence="weekly", state="confirmed", consent_event=event
     )
