@@ -21,8 +21,8 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import tasks
-from digests.sending.pacing import limits
 from newsroom.celery import app
+from postal import limiter
 
 ASKS = 2_000
 SECONDS = int(os.environ.get("SECONDS", "10"))
@@ -49,8 +49,8 @@ def main() -> None:
 
 def permits() -> None:
     """Milliseconds and CPU of one ask, with every kind of limit at once."""
-    shared = limits.Limits(prefix=f"bench{os.getpid()}:")
-    rules = [limits.Rule("all", 10**6, 1), limits.Rule("all", 10**9, 3600), limits.Rule("relay:mx:25", 10**6, 1)]
+    shared = limiter.Limits(prefix=f"bench{os.getpid()}:")
+    rules = [limiter.Rule("all", 10**6, 1), limiter.Rule("all", 10**9, 3600), limiter.Rule("relay:mx:25", 10**6, 1)]
     spent, before = [], time.process_time()
     for _ in range(ASKS):
         began = time.perf_counter()

@@ -6,4 +6,8 @@ phrases    the words that the rule knows, as literal tables
 notifications   what a returned mail reports
 mailbox         fetches returned mail, over IMAP or POP3
 return_paths    the signed return path of each copy, so that a returned mail names its copy
+transports      how copies leave: smtp (pipelined), esp (a provider), local (files)
+limiter         rate limits over all workers, by one script in Redis (limiter_scripts)
+slowdown        who said "too fast", and what that slows down
+backoff         when a deferred copy is tried again
 """

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from digests import refusals
-from digests.sending.transports.base import Outcome
+from postal.transports.base import Outcome
 
 
 class Breaker:

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from digests import statements
 from digests.models import Delivery, Issue
 from digests.sending import claims, merge, stages
-from digests.sending.transports.base import Copy
+from postal.transports.base import Copy
 from subscribers.models import Subscription
 
 log = logging.getLogger(__name__)

@@ -16,21 +16,10 @@ from django.utils import timezone
 from core import locks
 from digests import refusals
 from digests.models import Issue
-from digests.sending import (
-    breaker,
-    claims,
-    closing,
-    draining,
-    intents,
-    leases,
-    merge,
-    outcomes,
-    stages,
-    transports,
-    witness,
-)
-from digests.sending.pacing import domains, gate, limits
-from digests.sending.transports.base import Copy, Outcome, Transport, nobody_answered
+from digests.sending import breaker, claims, closing, draining, intents, leases, merge, outcomes, stages, witness
+from digests.sending.pacing import domains, gate
+from postal import limiter, transports
+from postal.transports.base import Copy, Outcome, Transport, nobody_answered
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +79,7 @@ def look_again_in(*, issue_id: int, lane: int, ending: Ending) -> float | None:
     if ending is Ending.IDLE:
         turn = domains.next_turn(issue_id=issue_id)
         seconds = None if turn is None or turn > LONGEST_LOOK_SECONDS else max(1.0, turn)
-    if seconds is None or not limits.shared().once(name=f"look:{issue_id}:{lane}", seconds=seconds):
+    if seconds is None or not limiter.shared().once(name=f"look:{issue_id}:{lane}", seconds=seconds):
         return None
     return seconds
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from digests.feedback import unsubscribe_mail
 from digests.models import Issue
-from digests.sending.transports.base import Copy, Needs
 from mailkit import segments
 from postal import return_paths
+from postal.transports.base import Copy, Needs
 from subscribers import links
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from digests import refusals, statements
 from digests.sending import claims, closing, late
-from digests.sending.pacing import backoff, slowdown
-from digests.sending.transports.base import Outcome
+from postal import backoff, slowdown
+from postal.transports.base import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from anymail import backends
 from django.conf import settings as configured
 from django.utils.module_loading import import_string
 
-from digests.sending.transports import esp_line, esp_message
-from digests.sending.transports.base import Copy
 from mailkit import segments
 from newsroom import email_url
+from postal.transports import esp_line, esp_message
+from postal.transports.base import Copy
 
 LETTER = segments.compile(
     headers=[

@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from digests import pulse, stats
 from digests.models import Delivery, DeliveryEvent, Issue
-from digests.sending.pacing import limits
 from newsroom import metrics
+from postal import limiter
 from subscribers.models import Letter, Newsletter, Subscriber
 from tests import ownership
 
@@ -28,8 +28,8 @@ State = Delivery.State
 def _nothing_known(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EMAIL_TRANSPORT = "smtp"
     settings.RELAYS = [{"host": "a.example", "port": 25}, {"host": "b.example", "port": 25}]
-    own = limits.Limits(prefix=f"test-metrics-{uuid.uuid4().hex}:")
-    monkeypatch.setattr(limits, "shared", lambda: own)
+    own = limiter.Limits(prefix=f"test-metrics-{uuid.uuid4().hex}:")
+    monkeypatch.setattr(limiter, "shared", lambda: own)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_the_mailbox_for_returned_mail_has_an_age_where_there_is_one(settings: A
 def test_a_limit_that_is_used_up_is_a_figure(settings: Any) -> None:
     settings.PACING = settings.PACING | {"PER_HOUR": 1}
     assert not [key for key in figures() if key[0] == "newsroom_limit_full"]
-    limits.shared().ask(rules=[limits.Rule("all", 1, 3_600)], slow=[], wanted=1)
+    limiter.shared().ask(rules=[limiter.Rule("all", 1, 3_600)], slow=[], wanted=1)
     assert figures()["newsroom_limit_full", "1", "3600"] == 1
 
 
@@ -162,8 +162,8 @@ def test_what_waits_elsewhere(newsletter: Newsletter) -> None:
 
 
 def test_who_rests_and_who_is_slowed_down() -> None:
-    limits.shared().rest(subject="relay:a.example:25", seconds=5)
-    limits.shared().slow_down(subject="domain:gmail.com", base=40, hold=60)
+    limiter.shared().rest(subject="relay:a.example:25", seconds=5)
+    limiter.shared().slow_down(subject="domain:gmail.com", base=40, hold=60)
     found = figures()
     assert (
         found["newsroom_way_resting", "relay:a.example:25"],

@@ -1,13 +1,13 @@
 """How fast copies leave, and when one that was put off is tried again.
 
-1. `gate`      what a lane asks before it claims: a permit for so many copies, and for which relay.
-               Nothing waits in a row: no permit, no claim.
-2. `limits`    sliding windows in Redis, shared by every worker of every host.
-3. `slowdown`  a relay, provider or domain that says "too fast" is asked less often, then more by the second.
-4. `domains`   rows of a limited mail domain are put off to their turn; the others go on.
-5. `warmup`    a new sender's daily allowance, counted from the rows.
-6. `windows`   the hours of the day in which issues leave, and when one is too old to leave at all.
-7. `backoff`   when a deferred copy is tried again.
+1. `gate`             what a lane asks before it claims: a permit for so many copies, and for which relay.
+                      Nothing waits in a row: no permit, no claim.
+2. `postal.limiter`   sliding windows in Redis, shared by every worker of every host.
+3. `postal.slowdown`  a relay, provider or domain that says "too fast" is asked less often, then more by the second.
+4. `domains`          rows of a limited mail domain are put off to their turn; the others go on.
+5. `warmup`           a new sender's daily allowance, counted from the rows.
+6. `windows`          the hours of the day in which issues leave, and when one is too old to leave at all.
+7. `postal.backoff`   when a deferred copy is tried again.
 
 Redis only remembers; the rows decide. Without it each process keeps to its own small share.
 """

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from digests.sending import claims
-from digests.sending.pacing import backoff, limits, scripts
+from postal import backoff, limiter, limiter_scripts
 
 REASON: Final = "waits for its turn: the reader's mail provider takes only so many at a time"
 
@@ -35,7 +35,7 @@ WHERE delivery.id = turn.id AND delivery.state = 'claimed' AND delivery.fence = 
 """
 
 
-def thin(*, batch: claims.Batch, shared: limits.Limits, slowed: Container[str]) -> claims.Batch:
+def thin(*, batch: claims.Batch, shared: limiter.Limits, slowed: Container[str]) -> claims.Batch:
     """The part of a claimed batch whose domains take copies now.
 
     After: the others are `deferred` with the hour of their turn, and no attempt is counted. `slowed`
@@ -68,10 +68,11 @@ def next_turn(*, issue_id: int) -> float | None:
     return wait
 
 
-def rules_for(domain: str) -> list[limits.Rule]:
+def rules_for(domain: str) -> list[limiter.Rule]:
     """The domain's own limits, or those of any domain (`*`)."""
     known = settings.PACING["DOMAINS"]
-    return [limits.Rule(f"domain:{domain}", limit, seconds) for limit, seconds in known.get(domain, known.get("*", []))]
+    limits = known.get(domain, known.get("*", []))
+    return [limiter.Rule(f"domain:{domain}", limit, seconds) for limit, seconds in limits]
 
 
 def _by_domain(batch: claims.Batch) -> dict[str, list[int]]:
@@ -84,14 +85,14 @@ def _by_domain(batch: claims.Batch) -> dict[str, list[int]]:
 
 
 def _turns(
-    ids: list[int], subject: str, rules: list[limits.Rule], permit: limits.Permit, shared: limits.Limits
+    ids: list[int], subject: str, rules: list[limiter.Rule], permit: limiter.Permit, shared: limiter.Limits
 ) -> dict[int, float]:
     """Seconds until the turn of each."""
     if not ids:
         return {}
     if not rules:
         # What a slow-down leaves changes by the second, so nobody is put off beyond its end.
-        spread = scripts.RECOVERY_SECONDS / len(ids)
+        spread = limiter_scripts.RECOVERY_SECONDS / len(ids)
         return {one: permit.wait + (place + 1) * spread * backoff.jitter() for place, one in enumerate(sorted(ids))}
     per_second = min(rule.limit / rule.seconds for rule in rules)
     first = max(permit.wait, shared.queue(subject=subject, count=len(ids), per_second=per_second))

@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import claims, draining
-from digests.sending.pacing import domains, limits, slowdown, warmup, windows
-from digests.sending.transports import base, relays
-from digests.sending.transports.base import Copy, Outcome, Transport
+from digests.sending.pacing import domains, warmup, windows
+from postal import limiter, slowdown
+from postal.transports import base, relays
+from postal.transports.base import Copy, Outcome, Transport
 
 # A lane that would wait longer ends; the pump queues it again within the minute.
 PATIENCE_SECONDS: Final = 3.0
@@ -43,7 +44,7 @@ class Gate:
     def __init__(self, issue: Issue, transport: Transport) -> None:
         self._issue = issue
         self._transport = transport
-        self._shared = limits.shared()
+        self._shared = limiter.shared()
         self._sender = warmup.sender_domain(issue=issue)
         self._rules = overall()
         self._ways = relays.ways()
@@ -57,7 +58,7 @@ class Gate:
         self._began_at = time.monotonic()
         self._accepted = 0
 
-    def permit(self, *, wanted: int, patience: float = PATIENCE_SECONDS) -> limits.Permit:
+    def permit(self, *, wanted: int, patience: float = PATIENCE_SECONDS) -> limiter.Permit:
         """Up to `wanted` copies that may leave; waits `patience` seconds at most, holding nothing. Raises NoPermit.
 
         While every server is away it is one copy, every PROBE_SECONDS, of all lanes together.
@@ -73,7 +74,7 @@ class Gate:
             # Lanes that wait for the same permit do not all come back at the same instant.
             time.sleep(min(permit.wait, LOOK_UP_SECONDS) * random.uniform(1.0, 1.1))  # noqa: S311  # spreads load
 
-    def admit(self, *, batch: claims.Batch | None, permit: limits.Permit) -> claims.Batch | None:
+    def admit(self, *, batch: claims.Batch | None, permit: limiter.Permit) -> claims.Batch | None:
         """The part of the claimed batch that may leave now, possibly nothing of it; None if there is none to wait for.
 
         After: what may not is `deferred` to its turn, and the permits that are not needed are given back.
@@ -129,7 +130,7 @@ class Gate:
             return
         self._fresh_until = 0.0
 
-    def _ask(self, wanted: int) -> limits.Permit:
+    def _ask(self, wanted: int) -> limiter.Permit:
         if not windows.is_open(issue=self._issue, now=timezone.now()):
             raise NoPermit
         self._refresh()
@@ -139,21 +140,21 @@ class Gate:
             wanted = 1
         wanted = self._allowed(wanted)
         if self._is_free and not self._slowed:
-            return limits.Permit(wanted, way=self._order()[0].name)
+            return limiter.Permit(wanted, way=self._order()[0].name)
         found = self._ask_ways(wanted)
         warmup.give_back(shared=self._shared, domain=self._sender, count=wanted - found.count, now=timezone.now())
         return found
 
-    def _ask_ways(self, wanted: int) -> limits.Permit:
+    def _ask_ways(self, wanted: int) -> limiter.Permit:
         """A permit of the first way that has one; else the shortest wait."""
         wait = float("inf")
         for way in self._order():
             rules = [*self._rules, *way.rules]
             permit = self._shared.ask(rules=rules, slow=[way.name], wanted=wanted)
             if permit.count:
-                return limits.Permit(permit.count, 0.0, permit.rules, permit.at, permit.slowed_to, way.name)
+                return limiter.Permit(permit.count, 0.0, permit.rules, permit.at, permit.slowed_to, way.name)
             wait = min(wait, permit.wait)
-        return limits.Permit(0, wait)
+        return limiter.Permit(0, wait)
 
     def _allowed(self, wanted: int) -> int:
         allowed = warmup.take(shared=self._shared, domain=self._sender, wanted=wanted, now=timezone.now())
@@ -188,8 +189,8 @@ class Gate:
         return min([rule.limit / rule.seconds for rule in known] + [max(1.0, HEADROOM * part * reached)])
 
 
-def overall() -> list[limits.Rule]:
+def overall() -> list[limiter.Rule]:
     """The limits of everything that leaves."""
     pace = settings.PACING
     rates = [(pace["PER_SECOND"], 1), (pace["PER_HOUR"], 3_600)]
-    return [limits.Rule("all", limit, seconds) for limit, seconds in rates if limit]
+    return [limiter.Rule("all", limit, seconds) for limit, seconds in rates if limit]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from digests.models import Issue
-from digests.sending.pacing import gate, limits, warmup, windows
-from digests.sending.transports import relays
+from digests.sending.pacing import gate, warmup, windows
+from postal import limiter
+from postal.transports import relays
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +16,8 @@ class Pace:
     """The state of everything shared: limits whose window is full, slow-downs, servers that cannot be reached."""
 
     is_known: bool
-    full: tuple[limits.Rule, ...]
-    brakes: tuple[limits.Brake, ...]
+    full: tuple[limiter.Rule, ...]
+    brakes: tuple[limiter.Brake, ...]
     ways: tuple[str, ...]
     away: frozenset[str]
 
@@ -36,7 +37,7 @@ class Hours:
 
 def pace() -> Pace:
     """As Redis has it; `is_known` is False while that is away."""
-    shared = limits.shared()
+    shared = limiter.shared()
     ways = relays.ways()
     rules = [*gate.overall(), *(rule for way in ways for rule in way.rules)]
     rooms = {rule: shared.left(rule=rule) for rule in rules if rule.seconds > 1}
@@ -59,7 +60,7 @@ def hours(*, issue: Issue, now: datetime) -> Hours:
         opens_at=windows.opens_at(issue=issue, now=now),
         sender=sender,
         allowed=warmup.allowance(domain=sender, now=now),
-        left=warmup.left(shared=limits.shared(), domain=sender, now=now),
+        left=warmup.left(shared=limiter.shared(), domain=sender, now=now),
         tomorrow=warmup.allowance(domain=sender, now=midnight),
         day_ends_at=midnight,
     )

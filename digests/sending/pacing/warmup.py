@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from digests.models import Delivery, Issue
-from digests.sending.pacing import limits
+from postal import limiter
 from publication.models import Publication
 
 # Beyond this a plan is over.
@@ -36,7 +36,7 @@ def allowance(*, domain: str, now: datetime) -> int | None:
     return None if allowed > GROWN_UP else int(allowed)
 
 
-def take(*, shared: limits.Limits, domain: str, wanted: int, now: datetime) -> int:
+def take(*, shared: limiter.Limits, domain: str, wanted: int, now: datetime) -> int:
     """Take up to `wanted` copies of today's allowance."""
     allowed = allowance(domain=domain, now=now)
     if allowed is None:
@@ -46,13 +46,13 @@ def take(*, shared: limits.Limits, domain: str, wanted: int, now: datetime) -> i
     )
 
 
-def give_back(*, shared: limits.Limits, domain: str, count: int, now: datetime) -> None:
+def give_back(*, shared: limiter.Limits, domain: str, count: int, now: datetime) -> None:
     """Return what was not used."""
     if allowance(domain=domain, now=now) is not None:
         shared.give_back_allowance(name=_name(domain, now), count=count)
 
 
-def left(*, shared: limits.Limits, domain: str, now: datetime) -> int | None:
+def left(*, shared: limiter.Limits, domain: str, now: datetime) -> int | None:
     """What today's allowance still has, to look at; None: no limit."""
     allowed = allowance(domain=domain, now=now)
     if allowed is None:

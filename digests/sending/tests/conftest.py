@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from digests import freezing
 from digests.models import Delivery, Issue, Snapshot
-from digests.sending import preparing, transports
-from digests.sending.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
+from digests.sending import preparing
 from mailkit import addresses, segments
+from postal import transports
+from postal.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
 from subscribers.models import Cadence, ConsentEvent, Newsletter, Subscriber, Subscription
 
 HEADERS = [("From", "news@example.com"), ("To", "%%to%%"), ("Subject", "Today"), ("Message-ID", "%%message_id%%")]

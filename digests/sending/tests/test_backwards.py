@@ -17,7 +17,7 @@ from digests.models import Delivery, Issue
 from digests.sending import lanes, preparing, pump, witness
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, refuse, states, subscribe
-from digests.sending.transports.base import Copy, Phase
+from postal.transports.base import Copy, Phase
 from subscribers.models import Letter, Newsletter, Subscriber
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.conf import settings
 from digests.models import Issue
 from digests.sending import breaker, lanes
 from digests.sending.tests.conftest import ToldTransport, accepted, refuse, states
-from digests.sending.transports.base import Outcome, Phase
+from postal.transports.base import Outcome, Phase
 
 
 def result(state: str, *, about_us: bool = False) -> Outcome:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from digests.models import Delivery, Issue
 from digests.sending import claims, intents, merge, outcomes
 from digests.sending.tests.conftest import expire_leases, states
-from digests.sending.transports.base import Copy, Outcome, Phase
+from postal.transports.base import Copy, Outcome, Phase
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from digests.models import Issue
 from digests.sending import claims, lanes, pump
 from digests.sending.tests.conftest import ToldTransport, refuse, states
-from digests.sending.transports.base import Phase
+from postal.transports.base import Phase
 
 pytestmark = pytest.mark.django_db
 

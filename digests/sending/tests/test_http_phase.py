@@ -9,11 +9,11 @@ import requests
 from anymail.exceptions import AnymailInvalidAddress
 from anymail.message import AnymailRecipientStatus
 
-from digests.sending.tests import test_esp_requests
-from digests.sending.tests.test_esp_outcomes import LETTER, Mailgun, copy, mailgun, states
-from digests.sending.transports import esp, esp_batch, esp_line, esp_message, http_phase
-from digests.sending.transports.base import Phase
 from mailkit import segments
+from postal.tests import test_esp_requests
+from postal.tests.test_esp_outcomes import LETTER, Mailgun, copy, mailgun, states
+from postal.transports import esp, esp_batch, esp_line, esp_message, http_phase
+from postal.transports.base import Phase
 from tests.faults import mailgun_server
 
 __all__ = ["mailgun"]

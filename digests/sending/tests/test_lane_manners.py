@@ -12,10 +12,11 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import claims, intents, lanes, outcomes, transports
-from digests.sending.pacing import gate, limits
+from digests.sending import claims, intents, lanes, outcomes
+from digests.sending.pacing import gate
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
-from digests.sending.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
+from postal import limiter, transports
+from postal.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
 
 pytestmark = pytest.mark.django_db
 
@@ -114,7 +115,7 @@ def test_the_rows_are_asked_for_a_quarter_of_what_may_be_in_flight_not_for_each_
 
     permit = gate.Gate.permit
 
-    def permitted(self: gate.Gate, *, wanted: int, patience: float) -> limits.Permit:
+    def permitted(self: gate.Gate, *, wanted: int, patience: float) -> limiter.Permit:
         asked.append(wanted)
         return permit(self, wanted=wanted, patience=patience)
 
@@ -148,13 +149,13 @@ def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
     permit, admit = gate.Gate.permit, gate.Gate.admit
     asked: list[float] = []
 
-    def scarce(self: gate.Gate, *, wanted: int, patience: float) -> limits.Permit:
+    def scarce(self: gate.Gate, *, wanted: int, patience: float) -> limiter.Permit:
         asked.append(patience)
         if nothing == "no permit" and not patience:
             raise gate.NoPermit
         return permit(self, wanted=wanted, patience=patience)
 
-    def thin(self: gate.Gate, *, batch: claims.Batch | None, permit: limits.Permit) -> claims.Batch | None:
+    def thin(self: gate.Gate, *, batch: claims.Batch | None, permit: limiter.Permit) -> claims.Batch | None:
         if asked[-1] or batch is None:
             return admit(self, batch=batch, permit=permit)
         claims.release(batch=batch)

@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from digests import approval
 from digests.models import Delivery, Issue
-from digests.sending import claims, draining, lanes, merge, tasks, transports
+from digests.sending import claims, draining, lanes, merge, tasks
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
-from digests.sending.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
 from mailkit import addresses
+from postal import transports
+from postal.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
 from subscribers import suppression
 from subscribers.models import Subscription
 

@@ -23,10 +23,11 @@ from articles.models import Article, Author, Byline, Section
 from digests import approval, stats, uncertain
 from digests.feedback import processing
 from digests.models import Delivery, Issue, IssueItem
-from digests.sending import claims, intents, lanes, merge, outcomes, preparing, pump, transports
+from digests.sending import claims, intents, lanes, merge, outcomes, preparing, pump
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, expire_leases, subscribe
-from digests.sending.transports.base import Copy, Outcome, Phase
+from postal import transports
+from postal.transports.base import Copy, Outcome, Phase
 from publication.models import Publication
 from subscribers import consent, erasure, signup, suppression
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression

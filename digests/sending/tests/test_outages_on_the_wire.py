@@ -12,9 +12,10 @@ from django.db import connection
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import claims, lanes, late, leases, outcomes, transports
+from digests.sending import claims, lanes, late, leases, outcomes
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, states
-from digests.sending.transports.base import Copy, Held, More, Outcome, always, nothing_more
+from postal import transports
+from postal.transports.base import Copy, Held, More, Outcome, always, nothing_more
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

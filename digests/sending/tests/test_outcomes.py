@@ -17,7 +17,7 @@ from digests import statements
 from digests.models import Issue
 from digests.sending import claims, closing, late, outcomes
 from digests.sending.tests.conftest import states
-from digests.sending.transports.base import Outcome, Phase, State
+from postal.transports.base import Outcome, Phase, State
 
 pytestmark = pytest.mark.django_db
 

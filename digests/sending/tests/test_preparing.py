@@ -14,7 +14,7 @@ from digests import approval, freezing
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import lanes, preparing
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
-from digests.sending.transports.base import Copy
+from postal.transports.base import Copy
 from publication.models import Publication
 from subscribers.models import Newsletter
 from tests import ownership

@@ -18,8 +18,8 @@ from digests.models import Issue, IssueItem
 from digests.sending import claims, intents, merge
 from digests.sending.tests.conftest import states
 from digests.sending.tests.test_races import in_thread
-from digests.sending.transports.base import Copy
 from mailkit import addresses
+from postal.transports.base import Copy
 from subscribers import suppression
 from subscribers.models import Newsletter, Subscription, Suppression
 

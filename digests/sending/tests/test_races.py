@@ -16,7 +16,7 @@ from digests import approval, restored, uncertain
 from digests.models import Delivery, Issue
 from digests.sending import audience, claims, closing, intents, lanes, merge, preparing
 from digests.sending.tests.conftest import ToldTransport, expire_leases, frozen_issue, states, subscribe
-from digests.sending.transports.base import Copy
+from postal.transports.base import Copy
 from subscribers import consent, signup, suppression
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
 

@@ -15,7 +15,7 @@ from digests.feedback import processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending import claims, closing, lanes, outcomes, pump
 from digests.sending.tests.conftest import ToldTransport, accepted, states
-from digests.sending.transports.base import Copy, Outcome, Phase
+from postal.transports.base import Copy, Outcome, Phase
 from subscribers.models import Subscriber, Subscription, Suppression
 from tests.faults import smtp_server
 

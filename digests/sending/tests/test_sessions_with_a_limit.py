@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from digests.sending.tests.test_smtp_outcomes import copies, hand_over, states, transport
+from postal.tests.test_smtp_outcomes import copies, hand_over, states, transport
 from tests.faults import smtp_server
 
 MOST = 5

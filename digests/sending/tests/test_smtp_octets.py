@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from digests.sending.tests.test_smtp_conversation import attempt
-from digests.sending.tests.test_smtp_outcomes import copies, hand_over, states, transport
-from digests.sending.transports import session, smtp
 from postal.replies import Reply
+from postal.tests.test_smtp_conversation import attempt
+from postal.tests.test_smtp_outcomes import copies, hand_over, states, transport
+from postal.transports import session, smtp
 from tests.faults import smtp_server
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from digests.sending.tests.test_smtp_outcomes import copies, hand_over, states, transport
-from digests.sending.transports import porter, session
-from digests.sending.transports.base import Outcome, Phase
-from digests.sending.transports.smtp import SmtpTransport
+from postal.tests.test_smtp_outcomes import copies, hand_over, states, transport
+from postal.transports import connection_pool, session
+from postal.transports.base import Outcome, Phase
+from postal.transports.smtp import SmtpTransport
 from tests.faults import smtp_server
 
 
@@ -218,7 +218,7 @@ def test_we_call_ourselves_what_the_protocol_allows(
     assert session._Opening(where(25), sock)._name() == name
 
 
-# --- The porter, who opens and closes beside the loop ----------------------------------------
+# --- The pool, which opens and closes sessions beside the loop ----------------------------------
 
 
 def await_(happens: Callable[[], object]) -> None:
@@ -228,51 +228,51 @@ def await_(happens: Callable[[], object]) -> None:
         time.sleep(0.002)
 
 
-def rings(doors: porter.Porter) -> bool:
-    return bool(select.select([doors.fileno], [], [], 0)[0])
+def is_readable(pool: connection_pool.ConnectionPool) -> bool:
+    return bool(select.select([pool.fileno], [], [], 0)[0])
 
 
 def test_a_session_that_nobody_took_is_parted_from() -> None:
     with smtp_server.running() as server:
-        doors = porter.Porter(where(server.port), 1)
-        doors.open_one()
-        await_(lambda: rings(doors))
-        doors.close()
+        pool = connection_pool.ConnectionPool(where(server.port), 1)
+        pool.open_one()
+        await_(lambda: is_readable(pool))
+        pool.close()
         assert server.commands[-1] == "QUIT"
-    assert doors.fileno == -1
+    assert pool.fileno == -1
     with pytest.raises(RuntimeError):
-        doors.open_one()
+        pool.open_one()
 
 
 def test_a_session_that_comes_too_late_is_parted_from_as_well() -> None:
     with smtp_server.running({"rules": [{"at": "CONNECT", "do": "delay", "seconds": 0.1}]}) as server:
-        doors = porter.Porter(where(server.port), 1)
-        doors.open_one()
-        doors.close()
+        pool = connection_pool.ConnectionPool(where(server.port), 1)
+        pool.open_one()
+        pool.close()
         await_(lambda: "QUIT" in server.commands)
 
 
-def test_the_bell_rings_once_for_each_arrival_and_asking_never_waits() -> None:
+def test_the_wake_up_pipe_is_readable_once_for_each_arrival_and_asking_never_waits() -> None:
     with smtp_server.running() as server:
-        doors = porter.Porter(where(server.port), 2)
-        assert doors.arrived() == []
-        doors.open_one()
-        await_(lambda: rings(doors))
-        [found] = doors.arrived()
+        pool = connection_pool.ConnectionPool(where(server.port), 2)
+        assert pool.arrived() == []
+        pool.open_one()
+        await_(lambda: is_readable(pool))
+        [found] = pool.arrived()
         assert isinstance(found, session.Session)
-        assert not rings(doors), "every wait of the loop would end at once"
-        doors.part(found.sock)
-        doors.close()
+        assert not is_readable(pool), "every wait of the loop would end at once"
+        pool.close_session(found.sock)
+        pool.close()
 
 
 def test_nobody_waits_for_a_server_that_does_not_say_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(porter, "_QUIT_SECONDS", 0.3)
+    monkeypatch.setattr(connection_pool, "_QUIT_SECONDS", 0.3)
     with saying(b"220 x\r\n", b"250 x\r\n") as talk:
         opened = session.start(where(talk.port))
-        doors = porter.Porter(where(talk.port), 1)
+        pool = connection_pool.ConnectionPool(where(talk.port), 1)
         began = time.monotonic()
-        doors.part(opened.sock)
+        pool.close_session(opened.sock)
         assert time.monotonic() - began < 0.25
-        doors.close()
+        pool.close()
         assert talk.over.wait(2), "the connection was left open"
-    porter._quit(opened.sock)  # gone already: not a word
+    connection_pool._quit(opened.sock)  # gone already: not a word

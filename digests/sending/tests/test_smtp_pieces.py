@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from digests.sending import merge
 from digests.sending.tests.conftest import frozen_issue
-from digests.sending.tests.test_smtp_sessions import certificate, transport
-from digests.sending.transports import wire
-from digests.sending.transports.base import Copy
+from postal.tests.test_smtp_sessions import certificate, transport
+from postal.transports import wire
+from postal.transports.base import Copy
 from subscribers import links
 from subscribers.models import Newsletter
 from tests.faults import smtp_server

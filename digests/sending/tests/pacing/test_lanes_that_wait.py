@@ -10,10 +10,11 @@ import pytest
 
 from digests.models import Issue
 from digests.sending import claims, draining, lanes
-from digests.sending.pacing import gate, limits
+from digests.sending.pacing import gate
 from digests.sending.tests.conftest import ToldTransport, states
 from digests.sending.tests.pacing.conftest import Server
-from digests.sending.transports.base import Copy
+from postal import limiter
+from postal.transports.base import Copy
 
 pytestmark = pytest.mark.django_db
 
@@ -112,14 +113,14 @@ def test_without_limits_redis_is_asked_now_and_then_only(
     sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue, asked = sending(200), []
-    honest = limits.Limits.slowed
+    honest = limiter.Limits.slowed
 
-    def slowed(self: limits.Limits) -> set[str]:
+    def slowed(self: limiter.Limits) -> set[str]:
         asked.append(time.monotonic())
         return honest(self)
 
-    monkeypatch.setattr(limits.Limits, "slowed", slowed)
-    monkeypatch.setattr(limits.Limits, "ask", None)
+    monkeypatch.setattr(limiter.Limits, "slowed", slowed)
+    monkeypatch.setattr(limiter.Limits, "ask", None)
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 200}
     assert all(later - earlier >= gate.LOOK_UP_SECONDS for earlier, later in itertools.pairwise(asked))
@@ -142,13 +143,13 @@ def test_permits_for_rows_that_are_not_there_are_given_back(
 ) -> None:
     pace(PER_SECOND=1000)
     issue, returned = sending(3), []
-    honest = limits.Limits.give_back
+    honest = limiter.Limits.give_back
 
-    def give_back(self: limits.Limits, *, permit: limits.Permit, count: int) -> None:
+    def give_back(self: limiter.Limits, *, permit: limiter.Permit, count: int) -> None:
         returned.append((permit.count, count))
         honest(self, permit=permit, count=count)
 
-    monkeypatch.setattr(limits.Limits, "give_back", give_back)
+    monkeypatch.setattr(limiter.Limits, "give_back", give_back)
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 3}
     assert sum(granted - unused for granted, unused in returned) == 3

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import claims, lanes
-from digests.sending.pacing import domains, gate, limits, scripts
+from digests.sending.pacing import domains, gate
 from digests.sending.tests.conftest import ToldTransport, states
 from digests.sending.tests.pacing.conftest import Server
 from mailkit import addresses
+from postal import limiter, limiter_scripts
 from subscribers.models import Subscriber
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +112,7 @@ def test_the_limit_is_shared_by_issues(mixed: Callable[..., Issue], transport: T
     pace(DOMAINS={"slow.example": [(60, 3600)]})
     first = mixed(5, at="slow.example", of_them=5)
     lanes.run(issue_id=first.pk, lane=0)
-    permit = limits.shared().ask(rules=domains.rules_for("slow.example"), slow=[], wanted=5, crumbs=True)
+    permit = limiter.shared().ask(rules=domains.rules_for("slow.example"), slow=[], wanted=5, crumbs=True)
     assert permit.count == 0
 
 
@@ -132,7 +133,7 @@ def test_copies_to_a_domain_that_asked_for_patience_come_back_before_that_is_ove
     """It has no limit of its own; what slowed it down was said by its servers."""
     # Within a test's transaction the database's clock stands still, and no turn would ever come.
     settings.SENDING = settings.SENDING | {"LANE_SECONDS": 0.2}
-    limits.shared().slow_down(subject="domain:slow.example", base=4, hold=0)
+    limiter.shared().slow_down(subject="domain:slow.example", base=4, hold=0)
     issue = mixed(20, at="slow.example", of_them=10)
     before = timezone.now()
     lanes.run(issue_id=issue.pk, lane=0)
@@ -141,14 +142,14 @@ def test_copies_to_a_domain_that_asked_for_patience_come_back_before_that_is_ove
     due = sorted(one.due_at for one in issue.deliveries.filter(state="deferred") if one.due_at)
     assert len(due) >= 7
     # One after the other, and however few it takes now: it takes more by the second.
-    assert due[-1] - before < timedelta(seconds=scripts.RECOVERY_SECONDS * 1.2 + 2)
-    assert due[-1] - due[0] > timedelta(seconds=scripts.RECOVERY_SECONDS / 2)
+    assert due[-1] - before < timedelta(seconds=limiter_scripts.RECOVERY_SECONDS * 1.2 + 2)
+    assert due[-1] - due[0] > timedelta(seconds=limiter_scripts.RECOVERY_SECONDS / 2)
 
 
 def test_a_domain_that_asked_to_wait_gets_nothing_until_then(
     mixed: Callable[..., Issue], transport: ToldTransport
 ) -> None:
-    limits.shared().slow_down(subject="domain:slow.example", base=4, hold=600)
+    limiter.shared().slow_down(subject="domain:slow.example", base=4, hold=600)
     issue = mixed(6, at="slow.example", of_them=3)
     before = timezone.now()
     lanes.run(issue_id=issue.pk, lane=0)
@@ -163,7 +164,7 @@ def test_rows_that_were_taken_over_are_not_put_off(mixed: Callable[..., Issue], 
     batch = claims.claim(issue_id=issue.pk, after=issue.copies_after, limit=4)
     assert batch is not None
     issue.deliveries.update(fence=batch.fence + 1)
-    assert len(domains.thin(batch=batch, shared=limits.shared(), slowed=set()).ids) <= 1
+    assert len(domains.thin(batch=batch, shared=limiter.shared(), slowed=set()).ids) <= 1
     assert states(issue) == {"claimed": 4}
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from digests.models import Issue
-from digests.sending.pacing import limits, report, windows
+from digests.sending.pacing import report, windows
 from digests.sending.tests.conftest import frozen_issue
 from digests.sending.tests.pacing.conftest import Clock, Server
+from postal import limiter
 from subscribers.models import Newsletter
 
 Pace = Callable[..., None]
-ALL = limits.Rule("all", 100, 3_600)
+ALL = limiter.Rule("all", 100, 3_600)
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +25,7 @@ def _own_redis(own_redis: Server) -> Server:
 
 
 def test_what_a_window_has_left_is_what_can_still_be_taken(clock: Clock) -> None:
-    shared = limits.Limits(clock=clock)
+    shared = limiter.Limits(clock=clock)
     assert shared.left(rule=ALL) == 100
     taken = 0
     while taken < 100:
@@ -37,7 +38,7 @@ def test_what_a_window_has_left_is_what_can_still_be_taken(clock: Clock) -> None
 
 
 def test_a_slow_down_is_shown_at_its_present_rate_until_it_is_over(clock: Clock) -> None:
-    shared = limits.Limits(clock=clock)
+    shared = limiter.Limits(clock=clock)
     shared.slow_down(subject="relay:a", base=40, hold=30)
     (brake,) = shared.brakes() or []
     assert (brake.subject, brake.per_second, brake.held) == ("relay:a", 20, 30)
@@ -54,12 +55,12 @@ def test_a_server_that_rests_and_a_window_that_is_full_are_named(settings: Any, 
     settings.EMAIL_TRANSPORT = "smtp"
     settings.RELAYS = [{"host": host, "port": 25} for host in ("a", "b")]
     pace(PER_HOUR=10)
-    limits.shared().rest(subject="relay:a:25", seconds=30)
-    assert limits.shared().ask(rules=[limits.Rule("all", 10, 3_600)], slow=[], wanted=10).count == 1
+    limiter.shared().rest(subject="relay:a:25", seconds=30)
+    assert limiter.shared().ask(rules=[limiter.Rule("all", 10, 3_600)], slow=[], wanted=10).count == 1
     found = report.pace()
     assert (found.ways, found.away, found.full) == (("relay:a:25", "relay:b:25"), frozenset({"relay:a:25"}), ())
     pace(PER_HOUR=1)
-    assert report.pace().full == (limits.Rule("all", 1, 3_600),)
+    assert report.pace().full == (limiter.Rule("all", 1, 3_600),)
 
 
 def test_without_redis_it_is_said_that_nothing_is_known(own_redis: Server, pace: Pace) -> None:
@@ -92,5 +93,5 @@ def test_what_a_plan_has_left_today(newsletter: Newsletter, pace: Pace) -> None:
     before = report.hours(issue=issue, now=now)
     assert (before.sender, before.allowed, before.left, before.tomorrow) == ("young.example", 200, 200, 300)
     assert before.day_ends_at == datetime(2026, 11, 23, tzinfo=UTC)
-    limits.shared().allow(name="warmup:young.example:2026-11-22", allowance=200, wanted=50, count=lambda: 0)
+    limiter.shared().allow(name="warmup:young.example:2026-11-22", allowance=200, wanted=50, count=lambda: 0)
     assert report.hours(issue=issue, now=now).left == 150

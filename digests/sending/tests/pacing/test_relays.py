@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from digests.models import Issue
-from digests.sending import lanes, transports
-from digests.sending.pacing import limits
+from digests.sending import lanes
 from digests.sending.tests.conftest import states
 from digests.sending.tests.pacing.conftest import Server
-from digests.sending.tests.test_smtp_outcomes import copies
-from digests.sending.transports import relays
-from digests.sending.transports.base import Phase
+from postal import limiter, transports
+from postal.tests.test_smtp_outcomes import copies
+from postal.transports import relays
+from postal.transports.base import Phase
 from tests.faults import smtp_server
 
 Start = Callable[[int], Issue]
@@ -74,7 +74,7 @@ def test_a_server_that_cannot_be_reached_costs_nobody_a_copy(
     assert sorted(one.delivery_id for one in outcomes) == list(range(10))
     assert {one.state for one in outcomes} == {"accepted"}
     assert set(good.copies().values()) == {1}
-    assert limits.shared().resting(subjects=[f"relay:127.0.0.1:{NOWHERE}"]), "it is left alone for a while"
+    assert limiter.shared().resting(subjects=[f"relay:127.0.0.1:{NOWHERE}"]), "it is left alone for a while"
 
 
 def test_a_server_that_rests_is_not_waited_for(settings: Any, servers: Callable[..., list[smtp_server.Server]]) -> None:
@@ -82,7 +82,7 @@ def test_a_server_that_rests_is_not_waited_for(settings: Any, servers: Callable[
     hanging, good = servers({"rules": [{"at": "CONNECT", "do": "silence"}]}, {})
     use(settings, smtp(hanging.port), smtp(good.port))
     transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
-    limits.shared().rest(subject=f"relay:127.0.0.1:{hanging.port}", seconds=30)
+    limiter.shared().rest(subject=f"relay:127.0.0.1:{hanging.port}", seconds=30)
     transport.prefer(delivery_ids=range(10), relay=f"relay:127.0.0.1:{hanging.port}")
     outcomes = list(transport.hand_over(copies(10)))
     transport.close()
@@ -162,11 +162,11 @@ def test_a_server_that_rests_is_asked_only_when_all_rest(
     tired, awake = servers({}, {})
     use(settings, smtp(tired.port, weight=99), smtp(awake.port))
     settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": 10}
-    limits.shared().rest(subject=f"relay:127.0.0.1:{tired.port}", seconds=30)
+    limiter.shared().rest(subject=f"relay:127.0.0.1:{tired.port}", seconds=30)
     issue = sending(50)
     lanes.run(issue_id=issue.pk, lane=0)
     assert (tired.connections, sum(awake.copies().values())) == (0, 50)
-    limits.shared().rest(subject=f"relay:127.0.0.1:{awake.port}", seconds=30)
+    limiter.shared().rest(subject=f"relay:127.0.0.1:{awake.port}", seconds=30)
     again = sending(10)
     lanes.run(issue_id=again.pk, lane=0)
     assert sum(taken(tired, awake).values()) == 50 + again.deliveries.count()
@@ -197,7 +197,7 @@ def test_a_relay_that_says_421_is_slowed_and_the_other_is_not(
     settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": 5, "LANE_SECONDS": 2}
     issue = sending(200)
     lanes.run(issue_id=issue.pk, lane=0)
-    slowed = limits.shared().slowed()
+    slowed = limiter.shared().slowed()
     assert slowed == {f"relay:127.0.0.1:{busy.port}"}
     assert set(issue.deliveries.filter(state="deferred").values_list("attempts", flat=True)) <= {0}
     assert max(free.copies().values()) == 1

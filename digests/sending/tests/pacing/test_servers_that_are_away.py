@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from digests.models import Delivery, Issue
 from digests.sending import lanes, tasks
-from digests.sending.pacing import backoff, gate, limits
+from digests.sending.pacing import gate
 from digests.sending.tests.conftest import ToldTransport, refuse, states
 from digests.sending.tests.pacing.conftest import Server
 from digests.sending.tests.pacing.test_relays import smtp, use
-from digests.sending.transports.base import Phase
+from postal import backoff, limiter
+from postal.transports.base import Phase
 from tests.faults import smtp_script, smtp_server
 from tests.journeys.stage import free_port
 
@@ -159,7 +160,7 @@ def test_credentials_that_are_refused_are_no_absence(sending: Start, transport: 
     issue = sending(60)
     transport.verdict = refuse("deferred", Phase.SESSION, about_us=True)
     run(issue)
-    assert limits.shared().away(subjects=["local"]) == set()
+    assert limiter.shared().away(subjects=["local"]) == set()
 
 
 def test_without_redis_each_process_keeps_to_it(sending: Start, port: int, own_redis: Server) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from digests.sending.pacing import limits
 from digests.sending.tests.pacing.conftest import Clock, Server
 from digests.sending.tests.pacing.test_sliding_window import Grants, fullest
+from postal import limiter
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[4]
-RULE = limits.Rule("all", 200, 1)
+RULE = limiter.Rule("all", 200, 1)
 # One worker: it takes what it gets and writes down when.
 ASKER = """
 import sys, time
@@ -102,7 +102,7 @@ def test_without_redis_everybody_goes_on_with_a_share(own_redis: Server) -> None
 
 
 def test_a_share_is_smaller_when_more_processes_were_seen(own_redis: Server, clock: Clock) -> None:
-    everybody = [limits.Limits(clock=clock, prefix="seen:") for _ in range(9)]
+    everybody = [limiter.Limits(clock=clock, prefix="seen:") for _ in range(9)]
     for one in everybody:
         one.ask(rules=[RULE], slow=[], wanted=1)
     assert everybody[-1].share == 9
@@ -111,8 +111,8 @@ def test_a_share_is_smaller_when_more_processes_were_seen(own_redis: Server, clo
 @pytest.mark.parametrize("share", [1, 4, 1000])
 def test_alone_no_process_exceeds_its_share(share: int) -> None:
     now = [100.0]
-    alone, grants = limits.Alone(clock=lambda: now[0]), []
-    rule = limits.Rule("all", 100, 1)
+    alone, grants = limiter.Alone(clock=lambda: now[0]), []
+    rule = limiter.Rule("all", 100, 1)
     while now[0] < 160:
         permit = alone.ask(rules=[rule], slow=[], wanted=50, share=share)
         grants.append((int(now[0] * 1000), permit.count))
@@ -123,8 +123,8 @@ def test_alone_no_process_exceeds_its_share(share: int) -> None:
 
 
 def test_redis_is_found_again(own_redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "REST_SECONDS", 0.1)
-    shared = limits.Limits(prefix="again:")
+    monkeypatch.setattr(limiter, "REST_SECONDS", 0.1)
+    shared = limiter.Limits(prefix="again:")
     own_redis.stop()
     assert shared.ask(rules=[RULE], slow=[], wanted=1).at is None
     own_redis.start()
@@ -136,8 +136,9 @@ def test_redis_is_found_again(own_redis: Server, monkeypatch: pytest.MonkeyPatch
 
 
 def test_asking_costs_little(own_redis: Server) -> None:
-    shared = limits.Limits(prefix="cost:")
-    rules = [limits.Rule("all", 100_000, 1), limits.Rule("all", 100_000_000, 3600), limits.Rule("relay:a", 50_000, 1)]
+    shared = limiter.Limits(prefix="cost:")
+    of_all = [limiter.Rule("all", 100_000, 1), limiter.Rule("all", 100_000_000, 3600)]
+    rules = [*of_all, limiter.Rule("relay:a", 50_000, 1)]
     spent = []
     for _ in range(300):
         began = time.process_time()

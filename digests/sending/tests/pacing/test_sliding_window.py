@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digests.sending.pacing import limits
 from digests.sending.tests.pacing.conftest import Clock, Server
+from postal import limiter
 
 pytestmark = pytest.mark.slow
 
@@ -21,8 +21,8 @@ numbers = itertools.count()
 Grants = list[tuple[int, int]]
 
 
-def fresh(clock: Clock) -> limits.Limits:
-    return limits.Limits(clock=clock, prefix=f"window{next(numbers)}:")
+def fresh(clock: Clock) -> limiter.Limits:
+    return limiter.Limits(clock=clock, prefix=f"window{next(numbers)}:")
 
 
 def fullest(grants: Grants, window_ms: float) -> int:
@@ -37,7 +37,7 @@ def fullest(grants: Grants, window_ms: float) -> int:
     return most
 
 
-def greedy(shared: limits.Limits, rule: limits.Rule, clock: Clock, *, windows: float, lanes: int = 1) -> Grants:
+def greedy(shared: limiter.Limits, rule: limiter.Rule, clock: Clock, *, windows: float, lanes: int = 1) -> Grants:
     """What lanes get that ask again as soon as they are told to."""
     grants: Grants = []
     ends = clock.now + windows * rule.seconds * 1000
@@ -63,7 +63,7 @@ def test_no_window_ever_holds_more_than_the_limit(
     own_redis: Server, limit: int, seconds: int, asks: list[tuple[float, int, bool, float]]
 ) -> None:
     clock = Clock()
-    shared, rule, grants = fresh(clock), limits.Rule("all", limit, seconds), []
+    shared, rule, grants = fresh(clock), limiter.Rule("all", limit, seconds), []
     for gap, wanted, crumbs, used in asks:
         clock.pass_(gap * seconds * 0.2)
         permit = shared.ask(rules=[rule], slow=[], wanted=wanted, crumbs=crumbs)
@@ -81,24 +81,24 @@ def test_no_window_ever_holds_more_than_the_limit(
 def test_nearly_all_of_the_limit_is_reached_by_whoever_has_enough_to_send(
     own_redis: Server, clock: Clock, limit: int, seconds: int, lanes: int
 ) -> None:
-    rule = limits.Rule("all", limit, seconds)
+    rule = limiter.Rule("all", limit, seconds)
     grants = greedy(fresh(clock), rule, clock, windows=20, lanes=lanes)
     assert fullest(grants, seconds * 1000) <= limit
     assert sum(count for _, count in grants) >= 0.95 * limit * 20
 
 
 def test_the_start_of_a_window_is_no_rush(own_redis: Server, clock: Clock) -> None:
-    grants = greedy(fresh(clock), limits.Rule("all", 1000, 1), clock, windows=5, lanes=4)
+    grants = greedy(fresh(clock), limiter.Rule("all", 1000, 1), clock, windows=5, lanes=4)
     assert fullest(grants, 100) <= 200
 
 
 def test_an_hourly_limit_is_not_spent_in_its_first_minutes(own_redis: Server, clock: Clock) -> None:
-    grants = greedy(fresh(clock), limits.Rule("all", 6000, 3600), clock, windows=0.1)
+    grants = greedy(fresh(clock), limiter.Rule("all", 6000, 3600), clock, windows=0.1)
     assert sum(count for _, count in grants) <= 0.21 * 6000
 
 
 def test_a_fuller_portion_is_worth_half_a_second_and_no_more(own_redis: Server, clock: Clock) -> None:
-    shared, rule = fresh(clock), limits.Rule("all", 3600, 3600)
+    shared, rule = fresh(clock), limiter.Rule("all", 3600, 3600)
     assert shared.ask(rules=[rule], slow=[], wanted=50).count == 1
     assert shared.ask(rules=[rule], slow=[], wanted=50).wait <= 1.5
 
@@ -106,11 +106,11 @@ def test_a_fuller_portion_is_worth_half_a_second_and_no_more(own_redis: Server, 
 @pytest.mark.parametrize("slowed", [False, True])
 def test_whoever_comes_again_early_waits_for_the_rest_only(own_redis: Server, clock: Clock, slowed: bool) -> None:
     shared = fresh(clock)
-    rules = [] if slowed else [limits.Rule("all", 1800, 3600)]
+    rules = [] if slowed else [limiter.Rule("all", 1800, 3600)]
     if slowed:
         shared.slow_down(subject="relay", base=1, hold=0)
 
-    def ask() -> limits.Permit:
+    def ask() -> limiter.Permit:
         return shared.ask(rules=rules, slow=["relay"], wanted=50)
 
     assert ask().count == 1
@@ -124,7 +124,7 @@ def test_whoever_comes_again_early_waits_for_the_rest_only(own_redis: Server, cl
 
 def test_both_limits_hold_at_once(own_redis: Server, clock: Clock) -> None:
     shared, grants = fresh(clock), []
-    rules = [limits.Rule("all", 100, 1), limits.Rule("all", 1500, 60)]
+    rules = [limiter.Rule("all", 100, 1), limiter.Rule("all", 1500, 60)]
     while clock.now < 1_800_000_000_000 + 180_000:
         permit = shared.ask(rules=rules, slow=[], wanted=50)
         grants.append((clock.now, permit.count))
@@ -135,7 +135,7 @@ def test_both_limits_hold_at_once(own_redis: Server, clock: Clock) -> None:
 
 
 def test_a_clock_that_is_set_back_stops_nobody(own_redis: Server, clock: Clock) -> None:
-    shared, rule = fresh(clock), limits.Rule("all", 100, 1)
+    shared, rule = fresh(clock), limiter.Rule("all", 100, 1)
     greedy(shared, rule, clock, windows=3)
     clock.pass_(-7200)
     grants = greedy(shared, rule, clock, windows=10)
@@ -144,7 +144,7 @@ def test_a_clock_that_is_set_back_stops_nobody(own_redis: Server, clock: Clock) 
 
 
 def test_what_is_given_back_can_be_used_again(own_redis: Server, clock: Clock) -> None:
-    shared, rule = fresh(clock), limits.Rule("all", 50, 3600)
+    shared, rule = fresh(clock), limiter.Rule("all", 50, 3600)
     clock.pass_(7200)
     for _ in range(60):
         permit = shared.ask(rules=[rule], slow=[], wanted=1)

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import lanes
-from digests.sending.pacing import backoff, limits, slowdown
 from digests.sending.tests.conftest import ToldTransport, accepted, states
 from digests.sending.tests.pacing.conftest import Clock, Server
-from digests.sending.transports.base import Copy, Outcome, Phase
+from postal import backoff, limiter, slowdown
+from postal.transports.base import Copy, Outcome, Phase
 
 Start = Callable[[int], Issue]
 WAY = "relay:mx:25"
@@ -83,12 +83,12 @@ def test_a_domain_is_judged_by_its_own_copies() -> None:
     assert complaints == {"domain:big.example": slowdown.Complaint(share=0.25, part=0.4, hold=0)}
 
 
-def rate(shared: limits.Limits) -> float:
+def rate(shared: limiter.Limits) -> float:
     return shared.ask(rules=[], slow=[WAY], wanted=1, crumbs=True).slowed_to
 
 
 def test_a_slow_down_halves_and_comes_back_evenly(clock: Clock) -> None:
-    shared = limits.Limits(clock=clock, prefix="halves:")
+    shared = limiter.Limits(clock=clock, prefix="halves:")
     shared.slow_down(subject=WAY, base=100, hold=0)
     rates = [rate(shared)]
     for _ in range(3):
@@ -101,20 +101,20 @@ def test_a_slow_down_halves_and_comes_back_evenly(clock: Clock) -> None:
 
 @pytest.mark.parametrize(("share", "left"), [(0.03, 97), (0.3, 70), (0.5, 50), (0.9, 50)])
 def test_it_falls_by_what_was_refused_and_by_half_at_most(clock: Clock, share: float, left: float) -> None:
-    shared = limits.Limits(clock=clock, prefix="falls:")
+    shared = limiter.Limits(clock=clock, prefix="falls:")
     shared.slow_down(subject=WAY, base=100, hold=0, share=share)
     assert rate(shared) == pytest.approx(left, rel=0.01)
 
 
 def test_several_lanes_complain_once(clock: Clock) -> None:
-    shared, other = (limits.Limits(clock=clock, prefix="once:") for _ in range(2))
+    shared, other = (limiter.Limits(clock=clock, prefix="once:") for _ in range(2))
     for one in (shared, other, shared):
         one.slow_down(subject=WAY, base=64, hold=0)
     assert rate(other) == pytest.approx(32, rel=0.01)
 
 
 def test_a_server_that_refuses_everything_is_asked_every_other_second_in_the_end(clock: Clock) -> None:
-    shared = limits.Limits(clock=clock, prefix="all:")
+    shared = limiter.Limits(clock=clock, prefix="all:")
     for _ in range(20):
         shared.slow_down(subject=WAY, base=1000, hold=0)
         clock.pass_(1.1)
@@ -126,7 +126,7 @@ def test_a_server_that_refuses_everything_is_asked_every_other_second_in_the_end
 @pytest.mark.parametrize(("share", "least"), [(0.03, 100), (0.1, 95), (0.3, 30)])
 def test_refused_now_and_then_the_rate_stays_within_reach(clock: Clock, share: float, least: float) -> None:
     """It comes back by a tenth of where it began each second, however often somebody complains."""
-    shared, lowest = limits.Limits(clock=clock, prefix="then:"), 1000.0
+    shared, lowest = limiter.Limits(clock=clock, prefix="then:"), 1000.0
     for _ in range(300):
         shared.slow_down(subject=WAY, base=100, hold=0, share=share)
         clock.pass_(1.05)
@@ -135,7 +135,7 @@ def test_refused_now_and_then_the_rate_stays_within_reach(clock: Clock, share: f
 
 
 def test_a_server_that_takes_ten_a_second_is_soon_asked_for_little_more(clock: Clock) -> None:
-    shared = limits.Limits(clock=clock, prefix="ten:")
+    shared = limiter.Limits(clock=clock, prefix="ten:")
     asked = 1000.0
     for _ in range(60):
         if asked > 10:
@@ -146,7 +146,7 @@ def test_a_server_that_takes_ten_a_second_is_soon_asked_for_little_more(clock: C
 
 
 def test_retry_after_holds_everybody_for_that_long(clock: Clock) -> None:
-    shared, other = (limits.Limits(clock=clock, prefix="held:") for _ in range(2))
+    shared, other = (limiter.Limits(clock=clock, prefix="held:") for _ in range(2))
     shared.slow_down(subject=WAY, base=100, hold=120)
     for _ in range(11):
         clock.pass_(10)
@@ -156,7 +156,7 @@ def test_retry_after_holds_everybody_for_that_long(clock: Clock) -> None:
 
 
 def test_a_slowed_rate_is_kept_by_all_together(clock: Clock) -> None:
-    shared, other = (limits.Limits(clock=clock, prefix="kept:") for _ in range(2))
+    shared, other = (limiter.Limits(clock=clock, prefix="kept:") for _ in range(2))
     shared.slow_down(subject=WAY, base=40, hold=0)
     count = 0
     for _ in range(45):
@@ -167,7 +167,7 @@ def test_a_slowed_rate_is_kept_by_all_together(clock: Clock) -> None:
 
 
 def test_a_clock_set_back_holds_nobody_for_the_difference(clock: Clock) -> None:
-    shared = limits.Limits(clock=clock, prefix="back:")
+    shared = limiter.Limits(clock=clock, prefix="back:")
     shared.slow_down(subject=WAY, base=40, hold=5)
     clock.pass_(-7200)
     rate(shared)
@@ -176,7 +176,7 @@ def test_a_clock_set_back_holds_nobody_for_the_difference(clock: Clock) -> None:
 
 
 def test_without_redis_the_process_itself_slows_down(own_redis: Server) -> None:
-    shared = limits.Limits(prefix="alone:")
+    shared = limiter.Limits(prefix="alone:")
     own_redis.stop()
     shared.slow_down(subject=WAY, base=10, hold=60)
     permit = shared.ask(rules=[], slow=[WAY], wanted=50)
@@ -247,4 +247,4 @@ def test_one_slow_provider_of_readers_does_not_slow_the_others(sending: Start, t
     transport.verdict = verdict
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"deferred": 50, "accepted": 100}
-    assert limits.shared().slowed() == {"domain:busy.example"}
+    assert limiter.shared().slowed() == {"domain:busy.example"}

@@ -13,9 +13,9 @@ from django.utils import timezone
 from digests import pulse, standstill, stats
 from digests.models import Delivery, Issue
 from digests.sending import preparing
-from digests.sending.pacing import limits
 from digests.sending.tests.conftest import frozen_issue
 from digests.sending.tests.pacing.conftest import Server
+from postal import limiter
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +92,7 @@ def test_a_new_senders_day_is_used_up(issue: Issue, pace: Pace) -> None:
     fill(issue, State.PENDING)
     now = datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert "used up" not in told(issue, now)
-    limits.shared().allow(name="warmup:young.example:2026-11-22", allowance=200, wanted=200, count=lambda: 0)
+    limiter.shared().allow(name="warmup:young.example:2026-11-22", allowance=200, wanted=200, count=lambda: 0)
     found = told(issue, now)
     assert "The 200 copies that young.example may send today while it is warmed up are used up" in found
     assert "continues on 2026-11-23 at 01:00 (Europe/Berlin) with 300 copies. Wait; or change WARMUP" in found
@@ -102,28 +102,28 @@ def test_a_new_senders_day_is_used_up(issue: Issue, pace: Pace) -> None:
 def test_the_limit_of_an_hour_is_used_up(issue: Issue, pace: Pace) -> None:
     pace(PER_HOUR=1)
     fill(issue, State.PENDING)
-    limits.shared().ask(rules=[limits.Rule("all", 1, 3_600)], slow=[], wanted=1)
+    limiter.shared().ask(rules=[limiter.Rule("all", 1, 3_600)], slow=[], wanted=1)
     assert "The limit of 1 copies in 60 min is used up" in told(issue)
 
 
 def test_servers_that_are_away(issue: Issue) -> None:
     fill(issue, State.PENDING)
-    limits.shared().rest(subject="relay:a.example:25", seconds=30)
+    limiter.shared().rest(subject="relay:a.example:25", seconds=30)
     assert "No answer from the mail server a.example:25: the others take its copies; it is tried again" in told(issue)
-    limits.shared().rest(subject="relay:b.example:25", seconds=30)
+    limiter.shared().rest(subject="relay:b.example:25", seconds=30)
     assert "the mail server b.example:25: no other one is left; one copy is tried every few seconds" in told(issue)
 
 
 def test_whoever_asked_for_patience(issue: Issue) -> None:
     fill(issue, State.PENDING)
-    limits.shared().slow_down(subject="domain:gmail.com", base=40, hold=0)
+    limiter.shared().slow_down(subject="domain:gmail.com", base=40, hold=0)
     pace = re.search(
         r"asked for by the mail domain gmail.com: ([\d.]+) copies a second now, more with every", told(issue)
     )
     assert pace is not None
     # It grows while the test looks.
     assert 20 <= float(pace[1]) < 40
-    limits.shared().slow_down(subject="esp:mailgun", base=40, hold=600)
+    limiter.shared().slow_down(subject="esp:mailgun", base=40, hold=600)
     assert "We were asked to wait by the provider mailgun: it gets nothing until then, at " in told(issue)
 
 
@@ -231,7 +231,7 @@ def test_an_issue_whose_beginning_is_held_says_by_what(newsletter: Newsletter) -
 
 def test_what_holds_others_is_not_said_of_an_issue_that_has_no_copies_left(issue: Issue) -> None:
     fill(issue, State.ACCEPTED, settled_at=timezone.now() - LONG_AGO)
-    limits.shared().rest(subject="relay:a.example:25", seconds=30)
+    limiter.shared().rest(subject="relay:a.example:25", seconds=30)
     assert told(issue) == ""
 
 
@@ -242,7 +242,7 @@ def test_what_is_explained_is_not_called_unknown(issue: Issue, holder: str) -> N
     if holder == "clock":
         pulse.beat(work="clock", now=timezone.now() - LONG_AGO)
     if holder == "server":
-        limits.shared().rest(subject="relay:a.example:25", seconds=30)
+        limiter.shared().rest(subject="relay:a.example:25", seconds=30)
     assert ("nothing is known to hold it" in told(issue)) is (holder == "nobody")
 
 

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import lanes
-from digests.sending.pacing import limits, warmup
+from digests.sending.pacing import warmup
 from digests.sending.tests.conftest import ToldTransport, states
 from digests.sending.tests.pacing.conftest import Server
+from postal import limiter
 
 pytestmark = pytest.mark.django_db
 
@@ -109,7 +110,7 @@ def test_what_is_not_used_of_an_allowance_stays_there(
     second = sending(57)
     lanes.run(issue_id=first.pk, lane=0)
     lanes.run(issue_id=second.pk, lane=0)
-    assert limits.shared().allow(
+    assert limiter.shared().allow(
         name=f"warmup:{warmup.house_domain()}:{timezone.now():%Y-%m-%d}", allowance=60, wanted=9, count=lambda: 0
     ) == 60 - len(transport.taken)
 
@@ -121,7 +122,7 @@ def test_what_a_limit_keeps_back_is_not_taken_from_the_day(
     pace(PER_SECOND=40)
     lanes.run(issue_id=sending(12).pk, lane=0)
     name = f"warmup:{warmup.house_domain()}:{timezone.now():%Y-%m-%d}"
-    assert limits.shared().taken(name=name) == len(transport.taken) == 12
+    assert limiter.shared().taken(name=name) == len(transport.taken) == 12
 
 
 def test_a_plan_of_long_ago_is_over_however_steep(pace: Pace) -> None:

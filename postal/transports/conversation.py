@@ -9,11 +9,10 @@ one whose end has been written and one whose envelope is being negotiated.
 from collections import deque
 from collections.abc import Sequence
 
-from digests.sending import replies
-from digests.sending.transports import wire
-from digests.sending.transports.base import Copy, Outcome, Phase
 from mailkit import segments
 from postal.replies import Reply
+from postal.transports import smtp_outcomes, wire
+from postal.transports.base import Copy, Outcome, Phase
 
 SERVICE_CLOSING = 421
 # A copy whose MAIL nobody took goes to another session at most this many times: sessions that reach the server's
@@ -128,7 +127,7 @@ class Conversation:
             self._body = None
             self.is_over = self._was_cut = self.is_over or reply.code // 100 == 3
             self.finished += 1
-            return replies.outcome(attempt.copy, reply, phase=phase)
+            return smtp_outcomes.outcome(attempt.copy, reply, phase=phase)
         outcome = self._envelope_reply(phase, attempt, reply)
         self.finished += outcome is not None
         return outcome
@@ -149,7 +148,7 @@ class Conversation:
                 attempt.moves += 1
                 again.append(attempt)
             else:
-                outcomes.append(attempt.verdict or replies.lost(attempt.copy, reason, phase=self._phase(attempt)))
+                outcomes.append(attempt.verdict or smtp_outcomes.lost(attempt.copy, reason, phase=self._phase(attempt)))
         return outcomes, again
 
     @property
@@ -179,7 +178,7 @@ class Conversation:
                 # Commands and replies no longer match each other; nothing later could be trusted.
                 self.is_over = True
             if attempt.verdict is None:
-                attempt.verdict = replies.outcome(attempt.copy, reply, phase=phase)
+                attempt.verdict = smtp_outcomes.outcome(attempt.copy, reply, phase=phase)
         if self.is_over:
             return None
         if phase is not _DATA and (self._pipelining or attempt.verdict is None):

@@ -1,6 +1,6 @@
 """Bulk mail over SMTP: several sessions in one process, each pipelined, phases driven explicitly.
 
-A session is opened in a thread (`porter`), then its socket is served by one loop together with the
+A session is opened in a thread (`connection_pool`), then its socket is served by one loop together with the
 others. What is said is in `conversation`; here octets move, time passes,
 and sessions are opened, kept and replaced.
 """
@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from digests.sending.transports import base, porter, session, wire
-from digests.sending.transports.base import Copy, Held, More, Needs, Outcome, Phase, always, nothing_more
-from digests.sending.transports.conversation import Attempt, Conversation
 from postal import replies
+from postal.transports import base, connection_pool, session, wire
+from postal.transports.base import Copy, Held, More, Needs, Outcome, Phase, always, nothing_more
+from postal.transports.conversation import Attempt, Conversation
 
 # Octets given to the kernel at once; one TLS record, so that what may have left is known.
 _RECORD = 16384
@@ -48,7 +48,7 @@ class SmtpTransport:
         self._per_connection = self._most_per_connection = int(sending["MESSAGES_PER_CONNECTION"])
         # After how many messages, and when, the server last ended a session of its own accord.
         self._ended_after, self._ended_at = 0, 0.0
-        self._porter: porter.Porter | None = None
+        self._pool: connection_pool.ConnectionPool | None = None
         self._lines: dict[int, _Line] = {}
         self._poll = select.poll()
         self._queue: deque[Attempt] = deque()
@@ -84,10 +84,10 @@ class SmtpTransport:
         """QUIT every session and close it. Never raises."""
         for line in list(self._lines.values()):
             self._close(line, politely=True)
-        if self._porter is not None:
-            self._poll.unregister(self._porter.fileno)
-            self._porter.close()
-            self._porter = None
+        if self._pool is not None:
+            self._poll.unregister(self._pool.fileno)
+            self._pool.close()
+            self._pool = None
 
     @property
     def _is_busy(self) -> bool:
@@ -121,14 +121,14 @@ class SmtpTransport:
         ]
         if outcomes:
             return outcomes
-        doors = self._doors()
-        if self._down is not None and not self._is_busy and not doors.opening:
+        pool = self._sessions()
+        if self._down is not None and not self._is_busy and not pool.opening:
             return self._give_up(self._down)
         if self._down is None:
-            free = self._room_now() - len(self._lines) - doors.opening
+            free = self._room_now() - len(self._lines) - pool.opening
             # A session that is being opened will take one copy; those that are open go on with the others.
-            for _ in range(min(free, len(self._queue) - doors.opening)):
-                doors.open_one()
+            for _ in range(min(free, len(self._queue) - pool.opening)):
+                pool.open_one()
         return self._serve()
 
     def _room_now(self) -> int:
@@ -138,15 +138,15 @@ class SmtpTransport:
             self._room_grows_at = time.monotonic() + _ENOUGH_SECONDS
         return self._room
 
-    def _doors(self) -> porter.Porter:
-        if self._porter is None:
-            self._porter = porter.Porter(self._server, self._connections)
-            self._poll.register(self._porter.fileno, select.POLLIN)
-        return self._porter
+    def _sessions(self) -> connection_pool.ConnectionPool:
+        if self._pool is None:
+            self._pool = connection_pool.ConnectionPool(self._server, self._connections)
+            self._poll.register(self._pool.fileno, select.POLLIN)
+        return self._pool
 
     def _take_sessions(self) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for found in self._doors().arrived():
+        for found in self._sessions().arrived():
             if isinstance(found, session.Session):
                 # A server that refused the others while this one began has had enough of us, and is not away.
                 self._down, self._refusals = None, 0
@@ -161,7 +161,7 @@ class SmtpTransport:
         self._refusals += 1
         if self._lines:
             if self._refusals >= _TOO_MANY_REFUSALS:
-                self._room = len(self._lines) + self._doors().opening
+                self._room = len(self._lines) + self._sessions().opening
                 self._room_grows_at = time.monotonic() + _ENOUGH_SECONDS
         elif self._refusals >= _AWAY_REFUSALS or not failure.code.startswith("4"):
             self._down = failure
@@ -259,7 +259,7 @@ class SmtpTransport:
         with contextlib.suppress(KeyError):
             self._poll.unregister(line.fileno)
         if politely:
-            self._doors().part(line.sock)
+            self._sessions().close_session(line.sock)
         else:
             with contextlib.suppress(OSError):
                 line.sock.close()

@@ -10,11 +10,11 @@ from anymail.exceptions import AnymailAPIError, AnymailError, AnymailInvalidAddr
 from anymail.message import AnymailMessage
 from django.core import mail
 
-from digests.sending.transports import esp_message
-from digests.sending.transports.base import Copy, Outcome, Phase, State
-from digests.sending.transports.http_phase import Watch
 from mailkit.segments import CompiledMessage
 from postal import replies
+from postal.transports import esp_message
+from postal.transports.base import Copy, Outcome, Phase, State
+from postal.transports.http_phase import Watch
 
 # A connection that was idle for longer may have been closed by the provider, and a request that meets
 # this would be uncertain for no good reason. Servers wait two seconds at least (gunicorn), mostly 60.
@@ -22,7 +22,7 @@ IDLE_SECONDS: Final = 1.0
 # Without a Retry-After that can be read (RFC 9110 10.2.3).
 DEFAULT_WAIT_SECONDS: Final = 60
 # Anymail's backends of which we have one that writes the same requests faster.
-_FASTER: Final = {"anymail.backends.mailgun.EmailBackend": "digests.sending.transports.esp_batch.EmailBackend"}
+_FASTER: Final = {"anymail.backends.mailgun.EmailBackend": "postal.transports.esp_batch.EmailBackend"}
 # Providers that take a request once, however often it comes, and answer each repeat as the first:
 # by this HTTP header, for a day (https://resend.com/docs/dashboard/emails/idempotency-keys).
 IDEMPOTENCY_HEADER: Final = {"resend": "Idempotency-Key"}

@@ -9,13 +9,13 @@ import queue
 import socket
 from concurrent import futures
 
-from digests.sending.transports import session
-from digests.sending.transports.session import Server, Session, SessionFailed
+from postal.transports import session
+from postal.transports.session import Server, Session, SessionFailed
 
 _QUIT_SECONDS = 2.0
 
 
-class Porter:
+class ConnectionPool:
     """Opens and closes up to `count` sessions at a time. `fileno` becomes readable when one was opened or failed."""
 
     def __init__(self, server: Server, count: int) -> None:
@@ -24,14 +24,14 @@ class Porter:
         # Sessions that end together would otherwise have their successors wait for the answers to QUIT.
         self._threads = futures.ThreadPoolExecutor(max_workers=2 * count, thread_name_prefix="smtp")
         self._arrived: queue.SimpleQueue[Session | SessionFailed] = queue.SimpleQueue()
-        self._bell, self._ringer = socket.socketpair()
-        self._bell.setblocking(False)
-        self._partings: list[futures.Future[None]] = []
+        self._wakeup_reader, self._wakeup_writer = socket.socketpair()
+        self._wakeup_reader.setblocking(False)
+        self._closings: list[futures.Future[None]] = []
         self._is_over = False
 
     @property
     def fileno(self) -> int:
-        return self._bell.fileno()
+        return self._wakeup_reader.fileno()
 
     def open_one(self) -> None:
         """Begin to open a session; `arrived` will have it."""
@@ -41,40 +41,40 @@ class Porter:
     def arrived(self) -> list[Session | SessionFailed]:
         """The sessions that were opened since, and why others were not."""
         with contextlib.suppress(BlockingIOError):
-            self._bell.recv(4096)
+            self._wakeup_reader.recv(4096)
         found = self._take()
         self.opening -= len(found)
         return found
 
-    def part(self, sock: socket.socket) -> None:
+    def close_session(self, sock: socket.socket) -> None:
         """Say QUIT and close, without being waited for."""
-        self._partings = [one for one in self._partings if not one.done()]
-        self._partings.append(self._threads.submit(_quit, sock))
+        self._closings = [one for one in self._closings if not one.done()]
+        self._closings.append(self._threads.submit(_quit, sock))
 
     def close(self) -> None:
-        """Part from what has arrived and from whatever still arrives; wait a moment for the former. Never raises."""
+        """Close the sessions that have arrived or still arrive; wait a moment for the former. Never raises."""
         self._is_over = True
         for one in self._take():
             if isinstance(one, Session):
-                self.part(one.sock)
-        futures.wait(self._partings, timeout=_QUIT_SECONDS)
+                self.close_session(one.sock)
+        futures.wait(self._closings, timeout=_QUIT_SECONDS)
         self._threads.shutdown(wait=False)
-        self._bell.close()
-        self._ringer.close()
+        self._wakeup_reader.close()
+        self._wakeup_writer.close()
 
     def _open(self) -> None:
         try:
             self._arrived.put(session.start(self._server))
         except SessionFailed as failure:
             self._arrived.put(failure)
-        except Exception as error:  # noqa: BLE001  # whoever waits for this thread must hear of its end
+        except Exception as error:  # noqa: BLE001  # the loop that waits for this thread must hear of its end
             self._arrived.put(SessionFailed(f"The session could not be opened ({type(error).__name__})."))
         if self._is_over:
             for one in self._take():
                 if isinstance(one, Session):
                     _quit(one.sock)
         with contextlib.suppress(OSError):
-            self._ringer.send(b".")
+            self._wakeup_writer.send(b".")
 
     def _take(self) -> list[Session | SessionFailed]:
         found = []

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from digests.sending.transports import smtp
-from digests.sending.transports.base import Copy, Outcome, Phase
-from digests.sending.transports.smtp import SmtpTransport
+from postal.transports import smtp
+from postal.transports.base import Copy, Outcome, Phase
+from postal.transports.smtp import SmtpTransport
 from tests.faults import smtp_server
 
 PAYLOAD = b"From: n@example.com\r\nTo: r@example.com\r\nMessage-ID: <%d@example.com>\r\n\r\nText\r\n.dot\r\n"

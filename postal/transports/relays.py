@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from digests.sending.pacing import limits
-from digests.sending.transports.base import Copy, Held, More, Needs, Outcome, always, nothing_more
-from digests.sending.transports.smtp import SmtpTransport
+from postal import limiter
+from postal.transports.base import Copy, Held, More, Needs, Outcome, always, nothing_more
+from postal.transports.smtp import SmtpTransport
 
 # A server that could not be reached is not tried again for so long.
 REST_SECONDS: Final = 30.0
@@ -29,9 +29,9 @@ class Relay:
     smtp: dict[str, Any]
 
     @property
-    def rules(self) -> list[limits.Rule]:
+    def rules(self) -> list[limiter.Rule]:
         """Its own limit, ?rate= of its URL."""
-        return [limits.Rule(self.name, self.rate, 1)] if self.rate else []
+        return [limiter.Rule(self.name, self.rate, 1)] if self.rate else []
 
 
 def configured() -> list[Relay]:
@@ -64,7 +64,7 @@ class RelayTransport:
     def __init__(self, *, relays: Sequence[Relay], sending: dict[str, Any]) -> None:
         self._relays = {relay.name: relay for relay in relays}
         self._open = {relay.name: SmtpTransport(smtp=relay.smtp, sending=sending) for relay in relays}
-        self._shared = limits.shared()
+        self._shared = limiter.shared()
         self._preferred: dict[int, str] = {}
 
     def open(self) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from digests.sending import transports
-from digests.sending.transports.base import Copy
-from digests.sending.transports.esp import EspTransport
-from digests.sending.transports.local import LocalTransport
-from digests.sending.transports.smtp import SmtpTransport
+from postal import transports
+from postal.transports.base import Copy
+from postal.transports.esp import EspTransport
+from postal.transports.local import LocalTransport
+from postal.transports.smtp import SmtpTransport
 
 
 @pytest.mark.parametrize(("name", "kind"), [("local", LocalTransport), ("smtp", SmtpTransport), ("esp", EspTransport)])

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from django.utils import timezone
 
-from digests.sending.transports.base import Copy, Held, More, Needs, Outcome, Phase, always, asleep, nothing_more
 from mailkit import local, message
+from postal.transports.base import Copy, Held, More, Needs, Outcome, Phase, always, asleep, nothing_more
 
 
 class LocalTransport:

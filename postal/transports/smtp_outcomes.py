@@ -6,9 +6,9 @@ fault a refusal is, from its words and codes (`postal.verdicts`).
 
 from typing import Final
 
-from digests.sending.transports.base import Copy, Outcome, Phase, State
 from postal import verdicts
 from postal.replies import Reply, clean, remote_id
+from postal.transports.base import Copy, Outcome, Phase, State
 from postal.verdicts import Verdict
 
 # Commands whose answers speak of the one reader that the copy is for.

@@ -7,10 +7,10 @@ import ssl
 from dataclasses import dataclass
 from typing import Any, Self
 
-from digests.sending.transports import wire
-from digests.sending.transports.base import Phase
 from postal import replies
 from postal.replies import Reply
+from postal.transports import wire
+from postal.transports.base import Phase
 
 
 class SessionFailed(Exception):

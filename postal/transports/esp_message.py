@@ -7,9 +7,9 @@ from typing import Final
 
 from anymail.message import AnymailMessage
 
-from digests.sending.transports.base import Copy
 from mailkit import segments
 from mailkit.segments import CompiledMessage
+from postal.transports.base import Copy
 
 # Providers that put a reader's values into a text of ours, and how they write a field. The others
 # merge only into templates stored with them, do not merge (docs/providers.md), or have a language in

@@ -2,9 +2,9 @@
 
 import pytest
 
-from digests.sending import replies
-from digests.sending.transports.base import Copy, Phase
 from postal.replies import Reply
+from postal.transports import smtp_outcomes
+from postal.transports.base import Copy, Phase
 
 ABOUT_READER = "5.2.2 5.7.2 5.7.13 5.7.17 5.7.18 5.7.124 5.7.129 5.7.133 5.7.134 5.7.135 5.7.136"
 COPY = Copy(1, "uuid", "b@example.com", "r@example.com")
@@ -28,7 +28,7 @@ COPY = Copy(1, "uuid", "b@example.com", "r@example.com")
 )  # fmt: skip
 def test_it_speaks_of_us(said: str) -> None:
     code, _, text = said.partition(" ")
-    refused = replies.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT)
+    refused = smtp_outcomes.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT)
     assert (refused.state, refused.about_us) == ("rejected", True)
 
 
@@ -46,7 +46,7 @@ def test_it_speaks_of_us(said: str) -> None:
 )  # fmt: skip
 def test_it_speaks_of_the_reader(said: str) -> None:
     code, _, text = said.partition(" ")
-    refused = replies.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT)
+    refused = smtp_outcomes.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT)
     assert (refused.state, refused.about_us) == ("rejected", False)
 
 
@@ -57,7 +57,7 @@ def test_it_speaks_of_the_reader(said: str) -> None:
 @pytest.mark.parametrize("phase", [Phase.RCPT, Phase.DATA, Phase.FINAL])
 def test_the_readers_mailbox_is_gone(said: str, phase: Phase) -> None:
     code, _, text = said.partition(" ")
-    refused = replies.outcome(COPY, Reply(int(code), text), phase=phase)
+    refused = smtp_outcomes.outcome(COPY, Reply(int(code), text), phase=phase)
     assert (refused.state, refused.about_us, refused.is_gone) == ("rejected", False, True)
 
 
@@ -71,22 +71,22 @@ def test_the_readers_mailbox_is_gone(said: str, phase: Phase) -> None:
 )  # fmt: skip
 def test_the_readers_mailbox_may_be_there(said: str) -> None:
     code, _, text = said.partition(" ")
-    assert not replies.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT).is_gone
+    assert not smtp_outcomes.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT).is_gone
 
 
 def test_an_answer_to_mail_names_no_reader() -> None:
-    refused = replies.outcome(COPY, Reply(550, "5.1.1 no such user"), phase=Phase.MAIL)
+    refused = smtp_outcomes.outcome(COPY, Reply(550, "5.1.1 no such user"), phase=Phase.MAIL)
     assert (refused.about_us, refused.is_gone) == (True, False)
 
 
 @pytest.mark.parametrize("phase", sorted(set(Phase) - {Phase.FINAL}))
 def test_only_the_answer_to_the_end_accepts_a_copy(phase: Phase) -> None:
-    assert replies.outcome(COPY, Reply(250, "ok"), phase=phase).state == "deferred"
-    assert replies.lost(COPY, "gone", phase=phase).state == "deferred"
+    assert smtp_outcomes.outcome(COPY, Reply(250, "ok"), phase=phase).state == "deferred"
+    assert smtp_outcomes.lost(COPY, "gone", phase=phase).state == "deferred"
 
 
 def test_what_was_lost_after_the_end_is_uncertain() -> None:
-    assert replies.lost(COPY, "gone", phase=Phase.FINAL).state == "uncertain"
+    assert smtp_outcomes.lost(COPY, "gone", phase=Phase.FINAL).state == "uncertain"
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ def test_what_was_lost_after_the_end_is_uncertain() -> None:
     ],
 )
 def test_the_server_s_name_for_the_copy(said: str, name: str) -> None:
-    assert replies.outcome(COPY, Reply(250, said), phase=Phase.FINAL).remote_id == name
+    assert smtp_outcomes.outcome(COPY, Reply(250, said), phase=Phase.FINAL).remote_id == name

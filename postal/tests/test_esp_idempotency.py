@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from digests.sending.transports import esp_line
-from digests.sending.transports.base import Copy, Outcome
-from digests.sending.transports.esp import EspTransport
 from mailkit import segments
+from postal.transports import esp_line
+from postal.transports.base import Copy, Outcome
+from postal.transports.esp import EspTransport
 from tests.faults import mailgun_server
 
 LETTER = segments.compile(

@@ -8,7 +8,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from digests.sending.transports.base import Phase
+from postal.transports.base import Phase
 
 
 class Watch:

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digests.sending.transports import session, wire
-from digests.sending.transports.base import Copy, Outcome
-from digests.sending.transports.smtp import SmtpTransport
 from mailkit import segments
+from postal.transports import session, wire
+from postal.transports.base import Copy, Outcome
+from postal.transports.smtp import SmtpTransport
 from tests.faults import certificates, smtp_server
 
 PAYLOAD = b"Subject: x\r\n\r\nText\r\n"

@@ -9,11 +9,11 @@ from anymail.message import AnymailMessage, AnymailRecipientStatus
 from django.core import mail
 from django.core.mail import EmailMessage
 
-from digests.sending.pacing import slowdown
-from digests.sending.transports.base import Copy, Outcome, Phase
-from digests.sending.transports.esp import EspTransport
-from digests.sending.transports.esp_line import Line
 from mailkit import segments
+from postal import slowdown
+from postal.transports.base import Copy, Outcome, Phase
+from postal.transports.esp import EspTransport
+from postal.transports.esp_line import Line
 from tests.faults import mailgun_server
 
 LETTER = segments.compile(

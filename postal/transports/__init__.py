@@ -2,11 +2,11 @@
 
 from django.conf import settings
 
-from digests.sending.transports import relays
-from digests.sending.transports.base import Transport
-from digests.sending.transports.esp import EspTransport
-from digests.sending.transports.local import LocalTransport
-from digests.sending.transports.smtp import SmtpTransport
+from postal.transports import relays
+from postal.transports.base import Transport
+from postal.transports.esp import EspTransport
+from postal.transports.local import LocalTransport
+from postal.transports.smtp import SmtpTransport
 
 
 def for_settings() -> Transport:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from digests.sending.transports.base import Copy, Outcome
-from digests.sending.transports.conversation import _MOST_MOVES, Attempt, Conversation
 from postal.replies import Reply
+from postal.transports.base import Copy, Outcome
+from postal.transports.conversation import _MOST_MOVES, Attempt, Conversation
 
 PAYLOAD = b"Subject: x\r\n\r\nText\r\n"
 

@@ -15,10 +15,10 @@ from hypothesis import example, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from digests.sending.transports import esp_batch, esp_line, esp_message, http_phase
-from digests.sending.transports.base import Copy
-from digests.sending.transports.esp import EspTransport
 from mailkit import segments
+from postal.transports import esp_batch, esp_line, esp_message, http_phase
+from postal.transports.base import Copy
+from postal.transports.esp import EspTransport
 from tests.faults import mailgun_server
 
 LETTER = segments.compile(

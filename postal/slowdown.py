@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from digests.sending.transports.base import Outcome, Phase
+from postal.transports.base import Outcome, Phase
 
 # 421 closes the service (RFC 5321 3.8); X.7.X of a temporary refusal is policy: rates, reputation
 # (RFC 3463 3.8; Gmail 421 4.7.28, Yahoo 421 4.7.0 [TSS04], Microsoft 451 4.7.650).

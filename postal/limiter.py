@@ -23,7 +23,7 @@ import redis
 from django.conf import settings
 
 from core import redis_client
-from digests.sending.pacing import scripts
+from postal import limiter_scripts as scripts
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from typing import Final
 from anymail.message import AnymailRecipientStatus
 from django.conf import settings
 
-from digests.sending.transports import esp_message
-from digests.sending.transports.base import Copy, Held, More, Needs, Outcome, Phase, State, always, asleep, nothing_more
-from digests.sending.transports.esp_line import Failure, Line
 from mailkit import headers, segments
 from postal import replies
+from postal.transports import esp_message
+from postal.transports.base import Copy, Held, More, Needs, Outcome, Phase, State, always, asleep, nothing_more
+from postal.transports.esp_line import Failure, Line
 
 # What Anymail calls the answer for one recipient (anymail.message.ANYMAIL_STATUSES).
 STATES: Final[Mapping[str, State]] = {
