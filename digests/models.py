@@ -272,7 +272,7 @@ class Delivery(models.Model):
     state = fields.CharField(max_length=16, choices=State.choices, default=State.PENDING)
     reason = fields.CharField(max_length=200, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    # How often in a row it was put off for what is not its own: `pacing.backoff.SOON`.
+    # How often in a row it was put off for what is not its own: `postal.backoff.SOON`.
     disturbances = models.PositiveSmallIntegerField(default=0, db_default=0)
     render_failures = models.PositiveSmallIntegerField(default=0)
     # Drawn from the sequence digests_fence at each claim: who holds an older one can settle nothing.

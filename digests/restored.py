@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from digests import approval, composing
 from digests.models import Delivery, Issue
-from digests.sending import audience, witness
+from digests.sending import audience, send_journal
 from subscribers.models import Letter
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def hold(*, now: datetime) -> Held:
 
     On failure: RedisAway; then it is to be repeated. An empty Redis is an answer: nothing is known then.
     """
-    if not witness.ask(lambda client: client.ping()):
+    if not send_journal.ask(lambda client: client.ping()):
         raise RedisAway
     # What the clock would compose next may have left on the other side.
     composing.compose_due(now=now, approve=False)
@@ -64,7 +64,7 @@ def hold(*, now: datetime) -> Held:
         letters = _give_up_letters(now)
         fence = _move_fences_on()
     # Only now: what was noted must count until it is settled.
-    if not witness.forgive(fence=fence):
+    if not send_journal.acknowledge(fence=fence):
         raise RedisAway
     log.warning("the database was restored: %s issues are paused, %s are drafts", len(paused), len(drafts))
     return Held(paused, drafts, uncertain, letters)
@@ -87,7 +87,7 @@ def _hold_draft(issue: Issue) -> Issue:
 
 def _pause(issue: Issue, now: datetime) -> int:
     """Return how many copies are uncertain by it."""
-    highest = witness.highest(issue_id=issue.pk)
+    highest = send_journal.highest(issue_id=issue.pk)
     if not highest and issue.state_reason == SOME_UNCERTAIN:
         return 0
     if issue.readers_after is not None and highest > issue.copies_until:
@@ -126,6 +126,6 @@ def _move_fences_on() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT setval('digests_fence', GREATEST(last_value, %s) + %s) FROM digests_fence",
-            [witness.highest_fence(), FENCES_AHEAD],
+            [send_journal.highest_fence(), FENCES_AHEAD],
         )
         return int(cursor.fetchone()[0])

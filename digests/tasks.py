@@ -9,9 +9,9 @@ from typing import Final
 from celery import shared_task
 
 from core import locks
-from digests import composing, pulse
+from digests import composing, heartbeat
 from digests.feedback import mailbox, processing
-from digests.sending import pump, tasks
+from digests.sending import sweeper, tasks
 from publication import database_clock
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def tick() -> None:
         now = database_clock.for_tick()
     except database_clock.HostClockWrong as refusal:
         log.error("%s", refusal)
-        pulse.refuse(reason=str(refusal))
+        heartbeat.refuse(reason=str(refusal))
         return
     for step in (_wake_engine, _compose, processing.settle, mailbox.read_configured, _beat):
         try:
@@ -42,7 +42,7 @@ def tick() -> None:
 
 
 def _wake_engine(*, now: datetime) -> None:
-    for issue_id in pump.pump(now=now):
+    for issue_id in sweeper.sweep(now=now):
         tasks.hint_wake(issue_id)
 
 
@@ -53,4 +53,4 @@ def _compose(*, now: datetime) -> None:
 
 
 def _beat(*, now: datetime) -> None:
-    pulse.beat(work="clock", now=now)
+    heartbeat.beat(work="clock", now=now)

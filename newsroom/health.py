@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from digests import pulse
+from digests import heartbeat
 from newsroom import dead_entries, metrics, readiness, worker_heartbeat
 from publication import database_clock
 
@@ -85,7 +85,7 @@ def _processes() -> dict[str, str]:
     if signs is None:
         return dict.fromkeys(readiness.PARTS, "unknown")
     uptime = min(time.monotonic() - _started_at, signs.since)
-    done = pulse.age(work="clock", now=timezone.now())
+    done = heartbeat.age(work="clock", now=timezone.now())
     return {
         part: "ok" if fault is None else "starting" if uptime < min(STARTING_SECONDS, fault.heard) else fault.why
         for part, fault in readiness.faults(signs=signs, done=done).items()

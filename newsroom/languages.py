@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils import translation
 
-from newsroom import outages
+from newsroom import middleware
 from publication import context, languages
 from publication.models import Publication
 
@@ -33,7 +33,7 @@ def by_path(following: Handler) -> Handler:
         try:
             publication = context.of(request)
         except Exception as error:
-            if (away := outages.response_to(error)) is None:
+            if (away := middleware.response_to(error)) is None:
                 raise
             return away
         return _readers(request, publication, following)

@@ -17,7 +17,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
-from digests import pulse, stats
+from digests import heartbeat, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending.pacing import report
 from newsroom import dead_entries, readiness, version, worker_heartbeat, workers
@@ -57,7 +57,7 @@ def _overall(now: datetime) -> Iterator[Metric]:
     due = Issue.objects.filter(state__in=["scheduled", "preparing"], scheduled_for__lte=now)
     late = due.aggregate(since=Min("scheduled_for"))["since"]
     yield _one("newsroom_issues_late_seconds", "How long the oldest approved issue waits to begin.", _age(late, now))
-    clock = pulse.age(work="clock", now=now)
+    clock = heartbeat.age(work="clock", now=now)
     yield _one(
         "newsroom_clock_age_seconds", "Since a worker last did the clock's work, which it does each minute.", clock
     )
@@ -137,7 +137,7 @@ def _returns(now: datetime) -> Iterator[Metric]:
     yield _one("newsroom_events_waiting", "Reports of providers and mailboxes that were not acted on.", found["count"])
     meaning = "Age of the oldest of them; one whose copy is not known waits for a day."
     yield _one("newsroom_events_oldest_seconds", meaning, _age(found["since"], now))
-    read = pulse.age(work="returns", now=now) if settings.RETURNS else None
+    read = heartbeat.age(work="returns", now=now) if settings.RETURNS else None
     yield _one(
         "newsroom_returns_age_seconds", "Since the mailbox for returned mail was last read; absent without.", read
     )

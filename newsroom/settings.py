@@ -16,7 +16,18 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from kombu import Queue
 
-from newsroom import catalogues, database_url, email_url, embedded_place, engine, env, logs, pace, returns_url, workers
+from newsroom import (
+    catalogues,
+    database_url,
+    email_url,
+    embedded_place,
+    env,
+    logs,
+    rate_settings,
+    returns_url,
+    sending_settings,
+    workers,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = env.var_dir()
@@ -91,7 +102,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Last, so that it hears first of a view that failed.
-    "newsroom.outages.AwayMiddleware",
+    "newsroom.middleware.AwayMiddleware",
 ]
 ROOT_URLCONF = "newsroom.urls"
 WSGI_APPLICATION = "newsroom.wsgi.application"
@@ -148,7 +159,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_TIME_LIMIT = 300
-CELERY_TASK_SOFT_TIME_LIMIT = engine.TASK_SECONDS
+CELERY_TASK_SOFT_TIME_LIMIT = sending_settings.TASK_SECONDS
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -237,14 +248,14 @@ SOFT_BOUNCES = {
     "DAYS": env.number("SOFT_BOUNCE_DAYS", 14),
 }
 LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
-SENDING: dict[str, Any] = engine.sending()
+SENDING: dict[str, Any] = sending_settings.sending()
 # Limits over all workers of all hosts; 0 and empty: none. Tests say what they want.
 PACING: dict[str, Any] = {
     "PER_SECOND": 0 if TESTING else env.number("RATE_PER_SECOND", 0),
     "PER_HOUR": 0 if TESTING else env.number("RATE_PER_HOUR", 0),
-    "DOMAINS": {} if TESTING else pace.domain_rates(env.names("DOMAIN_RATES", [])),
-    "WARMUP": {} if TESTING else pace.warm_up(env.names("WARMUP", [])),
-    "HOURS": None if TESTING else pace.hours(env.text("SEND_HOURS")),
+    "DOMAINS": {} if TESTING else rate_settings.domain_rates(env.names("DOMAIN_RATES", [])),
+    "WARMUP": {} if TESTING else rate_settings.warm_up(env.names("WARMUP", [])),
+    "HOURS": None if TESTING else rate_settings.hours(env.text("SEND_HOURS")),
     # Among so many processes, or as many as were seen, a limit is divided while Redis is away.
     "PROCESSES": CELERY_WORKER_CONCURRENCY,
 }
@@ -295,15 +306,15 @@ LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
 UNFOLD = {
-    "SITE_TITLE": "newsroom.desk.name",
-    "SITE_HEADER": "newsroom.desk.name",
+    "SITE_TITLE": "newsroom.admin_site.name",
+    "SITE_HEADER": "newsroom.admin_site.name",
     "SITE_SUBHEADER": "Newsroom",
     "SITE_SYMBOL": "newspaper",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "newsroom.desk.icon"}],
-    "STYLES": ["newsroom.desk.stylesheet"],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "newsroom.admin_site.icon"}],
+    "STYLES": ["newsroom.admin_site.stylesheet"],
     "BORDER_RADIUS": "4px",
-    "COLORS": {"primary": "newsroom.desk.accent"},
-    "SIDEBAR": {"show_search": True, "navigation": "newsroom.desk.shelves"},
+    "COLORS": {"primary": "newsroom.admin_site.accent"},
+    "SIDEBAR": {"show_search": True, "navigation": "newsroom.admin_site.shelves"},
 }
 
 # --- Files -----------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # A Redis that does not answer is asked again after so long.
 REST_SECONDS: Final = 5.0
 # How long a mail server that could not be reached counts as away, unless it answers before: longer than the
-# minute after which the pump runs again, so that this is known as long as there is anything to send.
+# minute after which the sweeper runs again, so that this is known as long as there is anything to send.
 AWAY_SECONDS: Final = 120.0
 LONGEST_LINE_SECONDS: Final = 3_600
 

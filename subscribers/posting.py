@@ -54,7 +54,7 @@ def send(*, letter_id: int, now: datetime, connection: BaseEmailBackend | None =
     return _settle(letter, Letter.State.SENT, "", now)
 
 
-def pump(*, clock: Callable[[], datetime]) -> int:
+def sweep(*, clock: Callable[[], datetime]) -> int:
     """Send due letters over one connection for at most 45 s; return how many were tried.
 
     A connection that saw a fault is not used again: after a 421 or a disconnect

@@ -21,7 +21,7 @@ def send_letter(letter_id: int) -> None:
 @shared_task
 def pump_letters() -> None:
     """Send whatever is due: letters whose task was lost, whose sender died, or whose retry has come."""
-    posting.pump(clock=database_clock.now)
+    posting.sweep(clock=database_clock.now)
 
 
 @shared_task

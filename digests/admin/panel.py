@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from digests import standstill, stats
+from digests import stalls, stats
 from digests.admin import actions
 from digests.models import Issue
 from publication import database_clock
@@ -22,7 +22,7 @@ FRESH: Final = {State.SENDING: SOON, State.PREPARING: SOON, State.SCHEDULED: LAT
 def context(*, issue: Issue, user: User) -> dict[str, Any]:
     """The variables of templates/admin/digests/issue/progress.html; nothing for an issue of which nothing is to say."""
     found, now = stats.watched(issue), database_clock.now()
-    reasons = standstill.reasons(issue=issue, progress=found, now=now)
+    reasons = stalls.reasons(issue=issue, progress=found, now=now)
     if not (issue.planned_at or reasons):
         return {}
     is_due = issue.state == State.SCHEDULED and issue.scheduled_for is not None and issue.scheduled_for <= now

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from core import locks
-from digests import pulse
+from digests import heartbeat
 from digests.feedback import ingestion
 from postal.mailbox.imap import ImapBox
 from postal.mailbox.pop3 import PopBox
@@ -98,7 +98,7 @@ def read(*, account: dict[str, Any], now: datetime, seconds: float = PASS_SECOND
     `account` is what `newsroom.returns_url.read` makes. After: every mail that was acted on is deleted,
     or flagged where it was nothing of ours. On failure: MailboxAway; what was acted on stays acted on.
     A database that goes away raises its own error, and the mail at hand stays unread. That it was done is noted
-    (`pulse`), but not by whoever finds somebody else at it.
+    (`heartbeat`), but not by whoever finds somebody else at it.
     """
     found = Pass()
     with locks.advisory_lock(MAILBOX_LOCK) as alone:
@@ -106,7 +106,7 @@ def read(*, account: dict[str, Any], now: datetime, seconds: float = PASS_SECOND
         if alone:
             with _opened(account, seconds) as box:
                 _read_all(box, found, limit, now)
-            pulse.beat(work="returns", now=now)
+            heartbeat.beat(work="returns", now=now)
     return found
 
 

@@ -12,11 +12,11 @@ The rows are the queue; a task is only a hint to look at them. Stage by stage:
                 lease and a fence; those of a mail domain at its limit are put off to their turn.
 4. `intents`    in one transaction: is the issue still being sent, may each reader still be mailed,
                 does the copy render (`merge`)? Then `attempting`, COMMITTED before a byte leaves.
-                `witness` notes the batch outside the database, which may be set back one day.
+                `send_journal` notes the batch outside the database, which may be set back one day.
 5. `postal.transports`  the copies are handed over; each has one outcome, classified by phase.
 6. `outcomes`   the results are settled: accepted, deferred, rejected, uncertain. `breaker` pauses
                 the issue when the refusals are about us or too many.
-7. `pump`       every minute: leases that ran out are recovered (claimed -> pending, attempting ->
+7. `sweeper`       every minute: leases that ran out are recovered (claimed -> pending, attempting ->
                 uncertain), what is too old expires, lanes that went missing are queued again.
 8. `closing`    every reader planned and nothing open: the sum over the states is compared with the
                 audience, the issue is `sent` or `sent_with_exceptions`.

@@ -16,7 +16,7 @@ from django.utils import timezone
 from core import locks
 from digests import refusals
 from digests.models import Issue
-from digests.sending import breaker, claims, closing, draining, intents, leases, merge, outcomes, stages, witness
+from digests.sending import breaker, claims, closing, draining, intents, leases, merge, outcomes, send_journal, stages
 from digests.sending.pacing import domains, gate
 from postal import limiter, transports
 from postal.transports.base import Copy, Outcome, Transport, nobody_answered
@@ -25,11 +25,11 @@ log = logging.getLogger(__name__)
 
 # Results are written when there is room for the next copies, and no later than this.
 SETTLE_AFTER_SECONDS: Final = 1.0
-# While copies are on the wire, nobody waits longer than this for the database: `late` writes the results.
+# While copies are on the wire, nobody waits longer than this for the database: `deferred_results` writes the results.
 SETTLE_ON_THE_WAY_SECONDS: Final = 2.0
 # A lane with copies on the wire that got no permit for more of them asks again so much later.
 ASK_AGAIN_SECONDS: Final = 0.1
-# A copy whose hour is no further away than this is not left to the pump.
+# A copy whose hour is no further away than this is not left to the sweeper.
 LONGEST_LOOK_SECONDS: Final = 60.0
 
 
@@ -61,18 +61,18 @@ def run(*, issue_id: int, lane: int) -> Ending:
         if not held:
             return Ending.BUSY
         issue = Issue.objects.under_way().select_related("newsletter", "snapshot").filter(pk=issue_id).first()
-        if issue is None or witness.is_behind(issue_id=issue_id):
+        if issue is None or send_journal.is_behind(issue_id=issue_id):
             return Ending.STOPPED
         with contextlib.closing(transports.for_settings()) as transport:
-            ending = _Lane(issue, transport, witness.Witness(issue_id=issue_id, lane=lane)).run()
+            ending = _Lane(issue, transport, send_journal.Journal(issue_id=issue_id, lane=lane)).run()
     closing.close(issue_id=issue_id, now=timezone.now())
     return ending
 
 
 def look_again_in(*, issue_id: int, lane: int, ending: Ending) -> float | None:
-    """In how many seconds a lane that ended so is to be run again; None: the pump finds it within a minute.
+    """In how many seconds a lane that ended so is to be run again; None: the sweeper finds it within a minute.
 
-    Only one caller per lane gets a number: a lane that is queued both by itself and by the pump would otherwise
+    Only one caller per lane gets a number: a lane that is queued both by itself and by the sweeper would otherwise
     be queued more and more often.
     """
     seconds: float | None = LOOK_AGAIN_SECONDS.get(ending)
@@ -91,7 +91,7 @@ class _Lane:
     behind those on the wire, and results are written, without a session having to wait.
     """
 
-    def __init__(self, issue: Issue, transport: Transport, seen: witness.Witness) -> None:
+    def __init__(self, issue: Issue, transport: Transport, seen: send_journal.Journal) -> None:
         self.issue = issue
         self.transport = transport
         self.seen = seen

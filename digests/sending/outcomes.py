@@ -15,13 +15,13 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from digests import refusals, statements
-from digests.sending import claims, closing, late
+from digests.sending import claims, closing, deferred_results
 from postal import backoff, slowdown
 from postal.transports.base import Outcome
 
 log = logging.getLogger(__name__)
 
-# So long a lane tries to write its results; then it ends, before its task's time limit, and `late` goes on.
+# So long a lane tries to write its results; then it ends, before its task's time limit, and `deferred_results` goes on.
 SETTLE_SECONDS = 60.0
 
 # `uncertain` stands beside `attempting`: when the lease ran out while the server was still answering,
@@ -100,7 +100,7 @@ def settle(
                 connection.close()
                 time.sleep(1)
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
-        late.keep(functools.partial(_write_late, parameters, issue_id))
+        deferred_results.defer(functools.partial(_write_late, parameters, issue_id))
         raise
 
 

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from core import locks
 from digests import freezing
 from digests.models import Issue
-from digests.sending import audience, draining, intents, witness
+from digests.sending import audience, draining, intents, send_journal
 from digests.sending.pacing import windows
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def complete(*, issue_id: int, now: datetime, planned: Callable[[], object] = la
     with locks.advisory_lock(f"plan {issue_id}") as held:
         if not held:
             return False
-        while not witness.is_behind(issue_id=issue_id) and _plan_more(issue_id, now):
+        while not send_journal.is_behind(issue_id=issue_id) and _plan_more(issue_id, now):
             if draining.asked() or time.monotonic() >= ends_at:
                 break
             planned()

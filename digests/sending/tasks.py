@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.conf import settings
 
-from digests.sending import draining, lanes, preparing, pump
+from digests.sending import draining, lanes, preparing, sweeper
 from publication import database_clock
 
 
@@ -32,7 +32,7 @@ def hint_readers(issue_id: int) -> None:
 @shared_task
 def wake_issue(issue_id: int) -> None:
     """Plan, close or sweep an issue, and queue its lanes when it is being sent."""
-    if pump.wake(issue_id=issue_id, now=database_clock.now()):
+    if sweeper.wake(issue_id=issue_id, now=database_clock.now()):
         _hint_lanes(issue_id)
         # Behind the lanes, so that copies leave first even where one process does everything.
         if preparing.is_half_planned(issue_id=issue_id):

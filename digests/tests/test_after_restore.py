@@ -10,7 +10,7 @@ from django.utils import timezone
 from articles.models import Article
 from digests import restored, tasks
 from digests.models import Delivery, Issue
-from digests.sending import witness
+from digests.sending import send_journal
 from digests.tests import copies
 from digests.tests.conftest import Release
 from subscribers.models import Cadence, CadenceOffer, Letter, Newsletter
@@ -35,13 +35,13 @@ def test_a_digest_that_the_clock_would_send_again_waits_for_a_person(newsletter:
 
 @pytest.fixture
 def nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(witness, "_own", {})
-    monkeypatch.setattr(witness, "_away_until", 0.0)
+    monkeypatch.setattr(send_journal, "_own", {})
+    monkeypatch.setattr(send_journal, "_away_until", 0.0)
 
 
 def left(issue: Issue, *, highest: int, fence: int) -> None:
     """A lane on the other side of the restore noted a batch."""
-    witness.Witness(issue_id=issue.pk, lane=0).note(delivery_id=highest, fence=fence, highest=highest)
+    send_journal.Journal(issue_id=issue.pk, lane=0).note(delivery_id=highest, fence=fence, highest=highest)
 
 
 @pytest.mark.usefixtures("nothing_noted")
@@ -93,7 +93,7 @@ def test_no_fence_of_the_other_side_is_drawn_again(newsletter: Newsletter) -> No
         cursor.execute("SELECT nextval('digests_fence')")
         assert cursor.fetchone()[0] > far + restored.FENCES_AHEAD
     # What was noted is settled by it, so nothing is held any more.
-    assert not witness.is_behind(issue_id=issue.pk)
+    assert not send_journal.is_behind(issue_id=issue.pk)
 
 
 @pytest.mark.usefixtures("nothing_noted")
@@ -146,6 +146,6 @@ def test_a_redis_that_goes_before_the_end_has_to_be_asked_again(
 ) -> None:
     """What it was not told is settled would hold the issue again."""
     copies.issue(newsletter)
-    monkeypatch.setattr(witness, "forgive", lambda *, fence: False)
+    monkeypatch.setattr(send_journal, "forgive", lambda *, fence: False)
     with pytest.raises(restored.RedisAway):
         restored.hold(now=timezone.now())

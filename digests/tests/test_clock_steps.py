@@ -7,7 +7,7 @@ import pytest
 
 from digests import composing, tasks
 from digests.models import Issue
-from digests.sending import pump
+from digests.sending import sweeper
 from digests.sending import tasks as engine
 from digests.tests.conftest import Release
 from subscribers.models import Newsletter
@@ -27,7 +27,7 @@ def test_the_engine_is_woken_for_every_issue_that_has_work(db: None, monkeypatch
     def due(**_: Any) -> list[int]:
         return [7, 9]
 
-    monkeypatch.setattr(pump, "pump", due)
+    monkeypatch.setattr(sweeper, "sweep", due)
     monkeypatch.setattr(engine, "hint_wake", woken.append)
     tasks.tick()
     assert woken == [7, 9]
@@ -45,7 +45,7 @@ def looking(done: list[str]) -> Any:
 
 def test_long_composing_keeps_no_issue_from_being_sent(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    monkeypatch.setattr(pump, "pump", looking(done))
+    monkeypatch.setattr(sweeper, "sweep", looking(done))
     monkeypatch.setattr(composing, "compose_due", lambda **_: done.append("composed"))
     tasks.tick()
     assert done == ["looked for issues", "composed"]
@@ -59,7 +59,7 @@ def test_a_tick_that_meets_another_at_composing_does_the_rest(monkeypatch: pytes
         done.append("composed")
         assert threads.faults(tasks.tick) == []
 
-    monkeypatch.setattr(pump, "pump", looking(done))
+    monkeypatch.setattr(sweeper, "sweep", looking(done))
     monkeypatch.setattr(composing, "compose_due", compose)
     tasks.tick()
     assert done == ["looked for issues", "composed", "looked for issues"]

@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 from django.test import Client
 from django.utils import timezone
 
-from digests import standstill, stats
+from digests import stalls, stats
 from digests.models import Delivery, Issue
 from digests.tests import copies
 from digests.tests.conftest import People
@@ -48,7 +48,7 @@ def test_it_has_the_numbers_of_the_one_source(issue: Issue, as_: People) -> None
     assert f"{found.time_left} left" in said
     assert "1,000 accepted + 1 deferred + 1 uncertain = 1,002, the whole audience" in said
     assert "4.2.2 <b>full</b>" in said
-    for reason in standstill.reasons(issue=issue, progress=found, now=timezone.now()):
+    for reason in stalls.reasons(issue=issue, progress=found, now=timezone.now()):
         assert reason.why in said
     for sentence in stats.pace():
         assert sentence in said

@@ -13,7 +13,7 @@ from django.utils import timezone
 from articles import publishing
 from articles import tasks as story_tasks
 from articles.models import Article, ReleaseHorizon, Section
-from digests import approval, composing, pulse, standstill, stats, tasks
+from digests import approval, composing, heartbeat, stalls, stats, tasks
 from digests.models import Issue
 from digests.tests.conftest import Release
 from publication import database_clock
@@ -80,7 +80,7 @@ def test_it_composes_publishes_and_forgets_nothing(
     letter.refresh_from_db()
     assert (draft.state, letter.state) == (Article.State.SCHEDULED, Letter.State.PENDING)
     assert Subscriber.objects.exists()
-    assert pulse.age(work="clock", now=clock) is None
+    assert heartbeat.age(work="clock", now=clock) is None
 
 
 def test_an_editor_reads_it_on_the_issues_page(digest: Issue) -> None:
@@ -88,7 +88,7 @@ def test_an_editor_reads_it_on_the_issues_page(digest: Issue) -> None:
     digest.refresh_from_db()
     with host_is_off(YEAR):
         tasks.tick()
-    reasons = standstill.reasons(issue=digest, progress=stats.watched(digest), now=timezone.now())
+    reasons = stalls.reasons(issue=digest, progress=stats.watched(digest), now=timezone.now())
     assert "seconds ahead of the database's" in reasons[0].why
 
 
@@ -112,7 +112,7 @@ def test_a_host_that_is_a_little_off_works_by_the_databases_clock(
     for moment in (issue.created_at, issue.approved_at, issue.scheduled_for):
         assert moment is not None
         assert clock <= moment < clock + timedelta(seconds=30)
-    age = pulse.age(work="clock", now=database_clock.now())
+    age = heartbeat.age(work="clock", now=database_clock.now())
     assert age is not None
     assert age < 30
 
@@ -173,8 +173,8 @@ def test_a_cadence_offered_by_a_clock_that_is_ahead_is_offered_now(newsletter: N
 
 
 def test_a_heartbeat_from_the_future_proves_nothing(clock: datetime) -> None:
-    pulse.beat(work="clock", now=clock + YEAR)
-    assert pulse.age(work="clock", now=clock) is None
+    heartbeat.beat(work="clock", now=clock + YEAR)
+    assert heartbeat.age(work="clock", now=clock) is None
 
 
 def test_a_horizon_that_is_ahead_is_named_in_the_log(

@@ -18,8 +18,8 @@ PYTHON = VENV / "bin" / "python"
 # verb -> (the module that does it, the requirements that it needs)
 VERBS = {
     "run": ("newsroom.running.serve", "requirements.txt"),
-    "check": ("newsroom.running.trial", "requirements.txt"),
-    "test": ("newsroom.running.verify", "requirements-dev.txt"),
+    "check": ("newsroom.running.selftest", "requirements.txt"),
+    "test": ("newsroom.running.checks", "requirements-dev.txt"),
     "bench": ("newsroom.running.bench", "requirements-dev.txt"),
     "lock": ("newsroom.running.lock", "requirements-dev.txt"),
     "messages": ("newsroom.running.messages", "requirements-dev.txt"),

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from digests import pulse, stats
+from digests import heartbeat, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from newsroom import metrics
 from postal import limiter
@@ -124,7 +124,7 @@ def test_an_issue_whose_readers_are_being_gathered_is_late_too(newsletter: Newsl
 
 
 def test_the_mailbox_for_returned_mail_has_an_age_where_there_is_one(settings: Any) -> None:
-    pulse.beat(work="returns", now=timezone.now() - timedelta(minutes=10))
+    heartbeat.beat(work="returns", now=timezone.now() - timedelta(minutes=10))
     settings.RETURNS = {}
     assert ("newsroom_returns_age_seconds",) not in figures()
     settings.RETURNS = {"host": "imap.example"}
@@ -153,7 +153,7 @@ def test_what_waits_elsewhere(newsletter: Newsletter) -> None:
     DeliveryEvent.objects.create(provider="x", event_id="1", **event)
     DeliveryEvent.objects.create(provider="x", event_id="2", settled_at=ago, **event)
     Issue.objects.create(newsletter=newsletter, state="scheduled", scheduled_for=ago)
-    pulse.beat(work="clock", now=ago)
+    heartbeat.beat(work="clock", now=ago)
     found = figures()
     assert found["newsroom_letters", "pending"] == found["newsroom_events_waiting",] == 1
     for name in ("letters_oldest", "events_oldest", "issues_late", "clock_age"):

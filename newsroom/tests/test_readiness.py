@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from digests import pulse
+from digests import heartbeat
 from newsroom import health, readiness, worker_heartbeat, workers
 from newsroom.worker_heartbeat import Process, Signs
 
@@ -117,7 +117,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     changes: dict[str, object] = {}
     monkeypatch.setattr(worker_heartbeat, "read", lambda: signs(**changes))
     monkeypatch.setattr(health, "_started_at", -LONG)
-    monkeypatch.setattr(pulse, "age", lambda **_: 30.0)
+    monkeypatch.setattr(heartbeat, "age", lambda **_: 30.0)
     return changes
 
 

@@ -83,12 +83,12 @@ STILL: dict[str, set[str]] = {
     ),
     "digests": words(
         "(?<!publishing )house, anew, answer=, borne, brake=, found=, gate=, kept=, made=, octets?",
-        "of concern, permit=, permits?, pulse=, pump, pump=, said=, so many, stands, standstill=, told, told=",
-        "went backwards, whoever, whose hour has come, witness=",
+        "of concern, permit=, permits?, said=, so many, stands, told, told=, went backwards, whoever",
+        "whose hour has come",
     ),
     "digests tests": words(
         "(?<!publishing )house, anew, answer=, askers=, brake=, crumbs=, found=, kept=, made=, octets?",
-        "permit=, permits?, pump, said=, so many, stands, told, told=, whoever",
+        "permit=, permits?, said=, so many, stands, told, told=, whoever",
     ),
     "docs": words(
         "stands",
@@ -104,8 +104,8 @@ STILL: dict[str, set[str]] = {
         "(?<!publishing )house, answer=, found=, kept=, said=, told, told=",
     ),
     "postal": words(
-        "answer=, askers, crumbs=, found=, kept=, octets?, permit=, permits?, pump, said=, so many, stands",
-        "told, told=, whoever",
+        "answer=, askers, crumbs=, found=, kept=, octets?, permit=, permits?, said=, so many, stands, told",
+        "told=, whoever",
     ),
     "postal tests": words(
         "answer=, found=, kept=, made=, octets?, said=, stands, told=, whoever",
@@ -117,14 +117,14 @@ STILL: dict[str, set[str]] = {
         "(?<!publishing )house, kept=, said=, stands",
     ),
     "subscribers": words(
-        "answer=, found=, kept=, pump=, said=",
+        "answer=, found=, kept=, said=",
     ),
     "subscribers tests": words(
-        "answer=, found=, kept=, made=, pump, said=, stands, told, told=, whoever",
+        "answer=, found=, kept=, made=, said=, stands, told, told=, whoever",
     ),
     "tests": words(
-        "(?<!publishing )house, anew, answer=, found=, kept=, made=, octets?, pump, said=, so many, stands",
-        "told, told=, whoever",
+        "(?<!publishing )house, anew, answer=, found=, kept=, made=, octets?, said=, so many, stands, told",
+        "told=, whoever",
     ),
 }
 

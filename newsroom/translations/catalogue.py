@@ -20,9 +20,9 @@ LOCALE: Final = ROOT / "locale"
 READERS: Final = re.compile(
     r"templates/(?!admin/|inbox/|\w+/admin/)"
     r"|articles/(captions|seo|views)\.py|digests/(layout|views)\.py|mailkit/addresses\.py"
-    r"|newsroom/outages\.py|publication/times\.py"
-    r"|subscribers/(cadences|doors|forms|link_views|links|mails|newsletters|offers|preference_views"
-    r"|preferences|terms|views)\.py"
+    r"|newsroom/middleware\.py|publication/times\.py"
+    r"|subscribers/(cadences|forms|link_views|links|mails|newsletters|offers|preference_views"
+    r"|preferences|request_context|terms|views)\.py"
 )
 PLACEHOLDER: Final = re.compile(r"%(?:\((\w+)\))?[sd]")
 # Django's own catalogue where a language has none: two forms, as English has.

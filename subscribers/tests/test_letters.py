@@ -158,7 +158,7 @@ def test_a_letter_that_cannot_be_written_stops_no_other(
 ) -> None:
     ask(BOB, newsletter)
     Subscriber.objects.filter(address=RITA).update(address="rita@reader.org\nBcc: bob@elsewhere.net")
-    posting.pump(clock=timezone.now)
+    posting.sweep(clock=timezone.now)
 
     letter.refresh_from_db()
     assert letter.state == "pending"
@@ -167,8 +167,8 @@ def test_a_letter_that_cannot_be_written_stops_no_other(
 
 def test_the_pump_sends_what_lost_its_task(letter: Letter, newsletter: Newsletter, server: type[Server]) -> None:
     ask(BOB, newsletter)
-    assert posting.pump(clock=timezone.now) == 2
-    assert posting.pump(clock=timezone.now) == 0
+    assert posting.sweep(clock=timezone.now) == 2
+    assert posting.sweep(clock=timezone.now) == 0
     assert len(server.accepted) == 2
 
 
@@ -181,7 +181,7 @@ def test_people_who_wait_come_before_the_bulk_of_an_import(
     letters.hold_many(kind=Letter.Kind.PERMISSION, subscriptions=[rita], now=timezone.now())
     letters.release(newsletter=newsletter, per_hour=60, now=timezone.now() - timedelta(hours=1))
     ask(BOB, newsletter)
-    posting.pump(clock=timezone.now)
+    posting.sweep(clock=timezone.now)
 
     assert [sent.to for sent in server.accepted] == [[BOB], [RITA]]
 
@@ -228,7 +228,7 @@ def test_a_broker_that_is_away_costs_nobody_a_subscription(
     assert "the broker is away" in caplog.text
     assert "reader.org" not in caplog.text
     assert Letter.objects.get().state == "pending"
-    posting.pump(clock=timezone.now)
+    posting.sweep(clock=timezone.now)
     assert len(server.accepted) == 1
 
 
@@ -242,7 +242,7 @@ def inbox(settings: object, tmp_path: Path) -> Callable[[], list[EmailMessage]]:
     settings.EMAIL_BACKEND = "mailkit.local.LocalBackend"  # type: ignore[attr-defined]  # as above
 
     def read() -> list[EmailMessage]:
-        posting.pump(clock=timezone.now)
+        posting.sweep(clock=timezone.now)
         files = sorted(tmp_path.rglob("*.eml"))
         found = [email.message_from_bytes(file.read_bytes(), policy=default) for file in files]
         return [message for message in found if isinstance(message, EmailMessage)]

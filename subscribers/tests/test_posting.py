@@ -1,4 +1,4 @@
-"""The pump for letters: how long it goes on, over which connections, and whose letter it may settle."""
+"""The sweeper for letters: how long it goes on, over which connections, and whose letter it may settle."""
 
 import smtplib
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def states() -> list[str]:
 
 def test_a_connection_that_saw_a_fault_is_not_used_again() -> None:
     Session.faults = [smtplib.SMTPServerDisconnected("421 going down")]
-    assert posting.pump(clock=timezone.now) == 2
+    assert posting.sweep(clock=timezone.now) == 2
     assert states() == ["pending", "sent"]
     assert [len(one.sent) for one in Session.made] == [0, 1]
 
@@ -67,13 +67,13 @@ def test_a_connection_that_saw_a_fault_is_not_used_again() -> None:
 def test_every_connection_is_closed_in_the_end() -> None:
     """Also one over which nothing can be said any more."""
     Session.faults = [smtplib.SMTPServerDisconnected(), smtplib.SMTPServerDisconnected()]
-    posting.pump(clock=timezone.now)
+    posting.sweep(clock=timezone.now)
     assert [one.is_closed for one in Session.made] == [True] * 3
 
 
 def test_the_pump_gives_its_place_to_others_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(posting, "PUMP_SECONDS", 0.0)
-    assert posting.pump(clock=timezone.now) == 0
+    assert posting.sweep(clock=timezone.now) == 0
     assert states() == ["pending", "pending"]
 
 

@@ -24,7 +24,7 @@ def imported(newsletter: Newsletter) -> Newsletter:
 
 
 def test_nothing_leaves_before_it_is_released(imported: Newsletter) -> None:
-    assert posting.pump(clock=timezone.now) == 0
+    assert posting.sweep(clock=timezone.now) == 0
     assert letters.held(newsletter=imported) == 12
 
 
@@ -48,8 +48,8 @@ def test_after_a_pause_of_the_workers_the_letters_leave_no_faster(imported: News
     letters.release(newsletter=imported, per_hour=60, now=now)
     later = now + timedelta(hours=5)
 
-    assert posting.pump(clock=lambda: later) == 1
-    assert posting.pump(clock=lambda: later + timedelta(minutes=2)) == 2
+    assert posting.sweep(clock=lambda: later) == 1
+    assert posting.sweep(clock=lambda: later + timedelta(minutes=2)) == 2
     last = Letter.objects.order_by("pk").last()
     assert last is not None
     assert last.due_at - last.created_at == timedelta(0)
@@ -59,7 +59,7 @@ def test_after_a_pause_of_the_workers_the_letters_leave_no_faster(imported: News
 def test_a_small_delay_is_made_up_for(imported: Newsletter, now: datetime) -> None:
     letters.release(newsletter=imported, per_hour=60, now=now)
 
-    assert posting.pump(clock=lambda: now + timedelta(minutes=3)) == 4
+    assert posting.sweep(clock=lambda: now + timedelta(minutes=3)) == 4
 
 
 def test_the_last_of_many_days_is_still_tried(imported: Newsletter, now: datetime) -> None:

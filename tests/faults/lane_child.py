@@ -20,7 +20,7 @@ from django.conf import settings  # noqa: E402  # as above
 from django.utils import timezone  # noqa: E402  # as above
 
 from digests.models import Issue  # noqa: E402  # as above
-from digests.sending import lanes, pump, stages  # noqa: E402  # as above
+from digests.sending import lanes, stages, sweeper  # noqa: E402  # as above
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +59,8 @@ def work(issue_id: int, lane: int) -> None:
     """What the tasks of a worker do in their minutes, without the minutes between them."""
     while Issue.objects.under_way().filter(pk=issue_id).exists():
         lanes.run(issue_id=issue_id, lane=lane)
-        pump.pump(now=timezone.now())
-        pump.wake(issue_id=issue_id, now=timezone.now())
+        sweeper.sweep(now=timezone.now())
+        sweeper.wake(issue_id=issue_id, now=timezone.now())
         time.sleep(0.05)
 
 

@@ -1,7 +1,7 @@
 """Real processes that run one lane of an issue each, made in milliseconds so that many can be killed.
 
 A nursery is one Python with Django ready, on the caller's database; for each lane it forks. A lane's
-process runs `lanes.run`, as the Celery task does, and what the pump does once a minute, until the
+process runs `lanes.run`, as the Celery task does, and what the sweeper does once a minute, until the
 issue needs it no more. It may be killed at any instant; nobody waits for it.
 
 In a test::

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from articles.models import Article
 from digests.models import Delivery, Issue
-from newsroom.running import reader as readers
+from newsroom.running import http_client as readers
 from subscribers import legal
 from subscribers.models import CadenceOffer, ConsentEvent, LegalDocument, Letter, Newsletter, Subscription
 from tests.journeys import stage as stages

@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 
 from digests import stats
 from digests.models import Delivery, Issue
-from newsroom import outages
+from newsroom import middleware
 from tests.faults import postgres_server
 from tests.faults.postgres_server import FAST, IMMEDIATE, KILLED, Server
 from tests.journeys import stage as stages
@@ -119,7 +119,7 @@ def test_no_connection_is_left(server: Server, transactional_db: None, client: C
             while True:
                 others.enter_context(psycopg.connect(server.url))
         answer = client.get("/")
-        assert (answer.status_code, answer["Retry-After"]) == (503, str(outages.RETRY_SECONDS))
+        assert (answer.status_code, answer["Retry-After"]) == (503, str(middleware.RETRY_SECONDS))
         assert client.get("/readyz").status_code == 503
         assert client.get("/healthz").status_code == 200
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from digests import uncertain
 from digests.models import Issue
-from digests.sending import pump
+from digests.sending import sweeper
 from digests.sending.tests.conftest import newsletter, sending, states
 from tests.faults import lane_processes, smtp_server
 from tests.journeys import stage as stages
@@ -65,8 +65,8 @@ def take_over(issue: Issue, nursery: lane_processes.Nursery) -> float:
 
     def is_sent() -> bool:
         nursery.start(issue_id=issue.pk).wait()
-        pump.pump(now=timezone.now())
-        pump.wake(issue_id=issue.pk, now=timezone.now())
+        sweeper.sweep(now=timezone.now())
+        sweeper.wake(issue_id=issue.pk, now=timezone.now())
         return not set(states(issue)) & {"pending", "claimed", "attempting", "deferred"}
 
     return stages.wait(is_sent, "the others to be sent", LEASE + 20)

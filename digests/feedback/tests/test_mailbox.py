@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError, connections
 
 from core import locks
-from digests import pulse
+from digests import heartbeat
 from digests.feedback import events, mailbox
 from digests.feedback.tests import mails
 from digests.models import Delivery, DeliveryEvent
@@ -204,7 +204,7 @@ def test_one_reads_at_a_time_and_the_other_does_not_say_that_it_did(now: datetim
     with mailbox_server.running("imap", [b"Subject: x\r\n\r\n"]) as server:
         assert mailbox.read(account=account("imap", server.port), now=now).busy
     assert server.commands == []
-    assert pulse.age(work="returns", now=now) is None
+    assert heartbeat.age(work="returns", now=now) is None
 
 
 def test_a_mailbox_that_is_away_stops_no_tick(now: datetime, settings: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from digests import approval, freezing, standstill, stats
+from digests import approval, freezing, stalls, stats
 from digests.models import Issue
 from publication import database_clock
 from subscribers import unmailed
@@ -74,14 +74,14 @@ class Command(BaseCommand):
             # Its state is read each time; a count that is dear is not, unless the state has changed.
             found = stats.watched(issue)
             is_last = issue.state not in UNDER_WAY
-            reasons = standstill.reasons(issue=issue, progress=found, now=database_clock.now())
+            reasons = stalls.reasons(issue=issue, progress=found, now=database_clock.now())
             screen.show(_line(issue, found), reasons=[] if is_last else reasons, last=is_last)
             if is_last:
                 self._account(found, reasons)
                 return
             time.sleep(POLL_SECONDS)
 
-    def _account(self, found: stats.Progress, reasons: list[standstill.Reason]) -> None:
+    def _account(self, found: stats.Progress, reasons: list[stalls.Reason]) -> None:
         """What became of everybody, and what is left to a person."""
         if not found.conserved:
             self.stderr.write(f"The audience was {found.audience:,}: the copies do not add up to it.")
@@ -114,7 +114,7 @@ class _Screen:
         self.told: set[str] = set()
         self.written_at = time.monotonic() - LINE_SECONDS
 
-    def show(self, line: str, *, reasons: list[standstill.Reason], last: bool) -> None:
+    def show(self, line: str, *, reasons: list[stalls.Reason], last: bool) -> None:
         self._tell(reasons)
         now = time.monotonic()
         if self.is_terminal:
@@ -127,7 +127,7 @@ class _Screen:
             self.command.stdout.write(line)
             self.shown, self.written_at = line, now
 
-    def _tell(self, reasons: list[standstill.Reason]) -> None:
+    def _tell(self, reasons: list[stalls.Reason]) -> None:
         """A sentence whose numbers alone have changed is not said again."""
         known = {_shape(reason.why): reason for reason in reasons}
         for shape, reason in known.items():
@@ -138,7 +138,7 @@ class _Screen:
         self.told = set(known)
 
 
-def _sentences(reason: standstill.Reason) -> str:
+def _sentences(reason: stalls.Reason) -> str:
     return "\n    ".join([f"{reason.why} {reason.advice}", *reason.commands])
 
 

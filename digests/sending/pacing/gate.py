@@ -17,7 +17,7 @@ from postal import limiter, slowdown
 from postal.transports import base, relays
 from postal.transports.base import Copy, Outcome, Transport
 
-# A lane that would wait longer ends; the pump queues it again within the minute.
+# A lane that would wait longer ends; the sweeper queues it again within the minute.
 PATIENCE_SECONDS: Final = 3.0
 # How long a pause, a slow-down somewhere else, or a worker's stop may go unseen while waiting.
 LOOK_UP_SECONDS: Final = 0.5
@@ -79,7 +79,7 @@ class Gate:
 
         After: what may not is `deferred` to its turn, and the permits that are not needed are given back.
         When there was no batch and a copy's turn comes within the lane's patience, that is waited for:
-        left to the pump's next minute, a limited mail domain would never reach its limit.
+        left to the sweeper's next minute, a limited mail domain would never reach its limit.
         """
         if batch is not None and (settings.PACING["DOMAINS"] or any(one.startswith("domain:") for one in self._slowed)):
             batch = domains.thin(batch=batch, shared=self._shared, slowed=self._slowed)

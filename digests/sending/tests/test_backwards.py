@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from digests import approval, restored, uncertain
 from digests.models import Delivery, Issue
-from digests.sending import lanes, preparing, pump, witness
+from digests.sending import lanes, preparing, send_journal, sweeper
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, refuse, states, subscribe
 from postal.transports.base import Copy, Phase
@@ -33,7 +33,7 @@ class Killed(Exception):
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", IN_FLIGHT)
-    monkeypatch.setattr(witness, "_away_until", 0.0)
+    monkeypatch.setattr(send_journal, "_away_until", 0.0)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def send(transport: ToldTransport) -> Callable[[Issue], lanes.Ending]:
 
     def run(issue: Issue, *, forget: bool = True) -> lanes.Ending:
         if forget:
-            witness._own.clear()
+            send_journal._own.clear()
         return lanes.run(issue_id=issue.pk, lane=0)
 
     return run
@@ -78,7 +78,7 @@ def times(transport: ToldTransport) -> set[int]:
 @pytest.fixture(params=["another process, by Redis", "the same process, without Redis"])
 def memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if "without" in request.param:
-        monkeypatch.setattr(witness, "_away_until", float("inf"))
+        monkeypatch.setattr(send_journal, "_away_until", float("inf"))
     return str(request.param)
 
 
@@ -93,10 +93,10 @@ def test_copies_that_the_database_forgot_are_not_sent_again(
     assert send(issue, forget="another" in memory) == lanes.Ending.STOPPED
 
     issue.refresh_from_db()
-    assert (issue.state, issue.state_reason) == (Issue.State.PAUSED, witness.REASON)
+    assert (issue.state, issue.state_reason) == (Issue.State.PAUSED, send_journal.REASON)
     assert len(transport.taken) == SENT
     approval.resume(issue=issue, now=timezone.now())
-    assert not pump.wake(issue_id=issue.pk, now=timezone.now())
+    assert not sweeper.wake(issue_id=issue.pk, now=timezone.now())
     issue.refresh_from_db()
     assert issue.state == Issue.State.PAUSED
 
@@ -113,7 +113,7 @@ def test_a_task_that_was_left_over_plans_nobody_in_a_database_that_was_set_back(
     preparing.complete(issue_id=issue.pk, now=timezone.now())
     send(issue)
     go_back(issue, backup)
-    witness._own.clear()
+    send_journal._own.clear()
 
     preparing.complete(issue_id=issue.pk, now=timezone.now())
 
@@ -146,14 +146,14 @@ def test_an_issue_that_was_sent_is_not_planned_again(
     subscribe(newsletter, READERS)
     issue = frozen_issue(newsletter)
     backup = transaction.savepoint()
-    assert pump.wake(issue_id=issue.pk, now=timezone.now())
+    assert sweeper.wake(issue_id=issue.pk, now=timezone.now())
     send(issue)
     go_back(issue, backup)
 
-    witness._own.clear()
-    assert not pump.wake(issue_id=issue.pk, now=timezone.now())
+    send_journal._own.clear()
+    assert not sweeper.wake(issue_id=issue.pk, now=timezone.now())
     issue.refresh_from_db()
-    assert (issue.state, issue.state_reason) == (Issue.State.SCHEDULED, witness.REASON)
+    assert (issue.state, issue.state_reason) == (Issue.State.SCHEDULED, send_journal.REASON)
     assert not issue.deliveries.exists()
 
 
@@ -167,11 +167,11 @@ def test_an_issue_that_the_database_does_not_know_any_more_holds_the_others(
     again, next_one = frozen_issue(newsletter), frozen_issue(newsletter)
     Issue.objects.filter(pk=next_one.pk).update(scheduled_for=timezone.now() + timedelta(hours=1))
 
-    witness._own.clear()
-    assert not pump.wake(issue_id=again.pk, now=timezone.now())
+    send_journal._own.clear()
+    assert not sweeper.wake(issue_id=again.pk, now=timezone.now())
     call_command("after_restore")
     Issue.objects.filter(pk=next_one.pk).update(scheduled_for=timezone.now())
-    assert pump.wake(issue_id=next_one.pk, now=timezone.now())
+    assert sweeper.wake(issue_id=next_one.pk, now=timezone.now())
 
 
 def test_another_house_on_the_same_redis_has_no_notes_of_it(
@@ -196,11 +196,11 @@ def test_what_a_copy_goes_through_is_never_taken_for_a_step_back(
     for verdict in (refuse("deferred", Phase.RCPT), refuse("uncertain", Phase.BODY)):
         transport.verdict = verdict
         send(issue)
-        assert not witness.is_behind(issue_id=issue.pk)
+        assert not send_journal.is_behind(issue_id=issue.pk)
         issue.deliveries.filter(state="deferred").update(due_at=timezone.now() - timedelta(hours=1))
     uncertain.resend(issue=issue, deliveries=None, now=timezone.now())
 
-    assert not witness.is_behind(issue_id=issue.pk)
+    assert not send_journal.is_behind(issue_id=issue.pk)
 
 
 def test_without_redis_nobody_waits(
@@ -221,7 +221,7 @@ def test_after_a_restore_the_issue_goes_on_with_those_who_certainly_got_none(
     send_a_part(issue, transport)
     go_back(issue, backup)
     send(issue)
-    witness._own.clear()
+    send_journal._own.clear()
     transitions.watch()
 
     call_command("after_restore")
@@ -262,12 +262,12 @@ def test_after_a_restore_readers_who_were_planned_meanwhile_get_no_second_copy(
         preparing.complete(issue_id=issue.pk, now=timezone.now())
     send(issue)
     go_back(issue, backup)
-    witness._own.clear()
+    send_journal._own.clear()
 
     call_command("after_restore")
     issue.refresh_from_db()
     approval.resume(issue=issue, now=timezone.now())
-    pump.wake(issue_id=issue.pk, now=timezone.now())
+    sweeper.wake(issue_id=issue.pk, now=timezone.now())
     preparing.complete(issue_id=issue.pk, now=timezone.now())
     send(issue)
 

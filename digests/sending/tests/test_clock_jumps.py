@@ -11,7 +11,7 @@ from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
 from digests.models import Issue
-from digests.sending import claims, lanes, pump
+from digests.sending import claims, lanes, sweeper
 from digests.sending.tests.conftest import ToldTransport, refuse, states
 from postal.transports.base import Phase
 
@@ -74,7 +74,7 @@ def test_an_issue_under_way_is_sent_to_its_end(
 ) -> None:
     issue = sending(60)
     jump()
-    assert pump.pump(now=datetime.now(UTC)) == [issue.pk]
+    assert sweeper.sweep(now=datetime.now(UTC)) == [issue.pk]
     lanes.run(issue_id=issue.pk, lane=0)
     issue.refresh_from_db()
     assert len(transport.taken) == 60

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from digests import approval, uncertain
 from digests.models import Delivery, Issue
-from digests.sending import lanes, preparing, pump
+from digests.sending import lanes, preparing, sweeper
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
 from subscribers.models import Newsletter
 from tests import threads
@@ -77,8 +77,8 @@ def test_pumped_by_several_at_once_each_dead_lane_is_recovered_once(sending: Sta
     Delivery.objects.filter(pk__in=issue.deliveries.values("pk")[:10]).update(state="claimed")
 
     def pumped() -> None:
-        for issue_id in pump.pump(now=timezone.now()):
-            pump.wake(issue_id=issue_id, now=timezone.now())
+        for issue_id in sweeper.sweep(now=timezone.now()):
+            sweeper.wake(issue_id=issue_id, now=timezone.now())
             lanes.run(issue_id=issue_id, lane=0)
 
     assert threads.faults(*[pumped] * TIMES) == []

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from digests import stats
 from digests.models import Issue
-from digests.sending import claims, lanes, pump
+from digests.sending import claims, lanes, sweeper
 from digests.sending.tests.conftest import expire_leases, states
 from tests.faults import lane_processes, mailgun_server
 
@@ -52,7 +52,7 @@ def test_a_batch_whose_answer_is_lost_is_listed_and_the_others_leave(
     mailgun.rules = [mailgun_server.Rule(do, status=502, times=1)]
     for _ in range(3):
         lanes.run(issue_id=issue.pk, lane=0)
-        pump.pump(now=timezone.now())
+        sweeper.sweep(now=timezone.now())
     issue.refresh_from_db()
     assert states(issue) == {"uncertain": IN_FLIGHT, "accepted": READERS - IN_FLIGHT}
     assert issue.state == Issue.State.SENT_WITH_EXCEPTIONS

@@ -23,7 +23,7 @@ from articles.models import Article, Author, Byline, Section
 from digests import approval, stats, uncertain
 from digests.feedback import processing
 from digests.models import Delivery, Issue, IssueItem
-from digests.sending import claims, intents, lanes, merge, outcomes, preparing, pump
+from digests.sending import claims, intents, lanes, merge, outcomes, preparing, sweeper
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, expire_leases, subscribe
 from postal import transports
@@ -323,8 +323,8 @@ class Engine(RuleBasedStateMachine):
     def the_clock_ticks(self) -> None:
         now = timezone.now()
         processing.settle(now=now)
-        for issue_id in pump.pump(now=now):
-            pump.wake(issue_id=issue_id, now=now)
+        for issue_id in sweeper.sweep(now=now):
+            sweeper.wake(issue_id=issue_id, now=now)
             self.plan_more()
 
     def plan_more(self) -> None:

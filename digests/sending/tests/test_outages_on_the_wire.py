@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import claims, lanes, late, leases, outcomes
+from digests.sending import claims, deferred_results, lanes, leases, outcomes
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, states
 from postal import transports
 from postal.transports.base import Copy, Held, More, Outcome, always, nothing_more
@@ -74,7 +74,7 @@ def test_nobody_on_the_wire_waits_for_a_database_that_is_away(
     wire.between, wire.after = go, come_back
     monkeypatch.setattr(outcomes, "settle", counted)
     assert lanes.run(issue_id=issue.pk, lane=0) == lanes.Ending.UNHELD
-    assert late.wait(10)
+    assert deferred_results.wait(10)
     assert len(wire.taken) == READERS
     assert len([moment for moment in tried if 5 < moment < READERS]) == 1, "only who finds out tries"
     assert states(issue) == {"accepted": READERS}

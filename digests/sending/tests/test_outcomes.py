@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from digests import statements
 from digests.models import Issue
-from digests.sending import claims, closing, late, outcomes
+from digests.sending import claims, closing, deferred_results, outcomes
 from digests.sending.tests.conftest import states
 from postal.transports.base import Outcome, Phase, State
 
@@ -195,7 +195,7 @@ def test_whatever_the_driver_calls_an_outage_the_results_are_kept(
         raise fault
 
     monkeypatch.setattr(outcomes, "_write", away)
-    monkeypatch.setattr(late, "keep", kept.append)
+    monkeypatch.setattr(deferred_results, "defer", kept.append)
     monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("it had no patience"))
     done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
     with pytest.raises(fault):
@@ -251,19 +251,19 @@ def test_a_lane_ends_before_a_long_outage_and_its_results_are_written_after_it(
         outage.setitem(connection.settings_dict, "HOST", "/there/is/no/server")
         with pytest.raises(end):
             outcomes.settle(batches=[batch], outcomes=[done], tripped=False)
-        assert not late.wait(0.01)
+        assert not deferred_results.wait(0.01)
         connection.close()
     issue.deliveries.update(state="uncertain", lease_until=None)
     assert closing.close(issue_id=issue.pk, now=timezone.now()) == Issue.State.SENT_WITH_EXCEPTIONS
 
     look_again.set()
-    assert late.wait(10)
+    assert deferred_results.wait(10)
     issue.refresh_from_db()
     assert (issue.state, states(issue)) == (Issue.State.SENT, {"accepted": 1})
 
 
 def test_a_result_is_tried_again_for_more_than_ten_minutes_while_its_lane_ends_within_its_time() -> None:
-    assert late.KEEP_SECONDS >= 600
+    assert deferred_results.KEEP_SECONDS >= 600
     batch_seconds = settings.SENDING["LEASE_SECONDS"]
     busiest = settings.SENDING["LANE_SECONDS"] + batch_seconds + outcomes.SETTLE_SECONDS
     assert busiest < settings.CELERY_TASK_SOFT_TIME_LIMIT
@@ -277,15 +277,15 @@ def test_what_can_never_be_written_is_given_up_and_said(
     def fail() -> None:
         raise fault
 
-    keeper = late.Keeper(keep_seconds=0)
-    keeper.keep(fail)
-    assert keeper.wait(5)
+    writer = deferred_results.ResultWriter(keep_seconds=0)
+    writer.defer(fail)
+    assert writer.wait(5)
     assert said in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_kept_is_written_over_a_new_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(late, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(deferred_results, "LOOK_SECONDS", 0.01)
     tries: list[int] = []
 
     def write() -> None:
@@ -295,7 +295,7 @@ def test_what_is_kept_is_written_over_a_new_connection(monkeypatch: pytest.Monke
             connection.connection.close()
         statements.rows("SELECT 1", [])
 
-    keeper = late.Keeper(keep_seconds=1)
-    keeper.keep(write)
-    assert keeper.wait(5)
+    writer = deferred_results.ResultWriter(keep_seconds=1)
+    writer.defer(write)
+    assert writer.wait(5)
     assert len(tries) == 2

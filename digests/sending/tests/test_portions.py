@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from digests import approval, stats
 from digests.models import Delivery, Issue
-from digests.sending import audience, closing, draining, lanes, preparing, pump, tasks
+from digests.sending import audience, closing, draining, lanes, preparing, sweeper, tasks
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
 from subscribers.models import Newsletter, Subscriber, Subscription
 from tests import ownership
@@ -118,8 +118,8 @@ def test_everybody_gets_one_whoever_plans(begun: Issue, transport: ToldTransport
 
 def test_where_a_worker_died_the_clock_goes_on(begun: Issue, transport: ToldTransport) -> None:
     lanes.run(issue_id=begun.pk, lane=0)
-    assert pump.pump(now=timezone.now()) == [begun.pk]
-    assert pump.wake(issue_id=begun.pk, now=timezone.now())
+    assert sweeper.sweep(now=timezone.now()) == [begun.pk]
+    assert sweeper.wake(issue_id=begun.pk, now=timezone.now())
     complete(begun)
     assert planned(begun) == READERS
 
@@ -162,7 +162,7 @@ def test_a_pause_does_not_stop_it(begun: Issue) -> None:
 def test_of_a_cancelled_issue_nothing_more_is_planned(begun: Issue) -> None:
     approval.cancel(issue=begun, reason="Wrong.", now=timezone.now())
     assert not complete(begun)
-    assert not pump.wake(issue_id=begun.pk, now=timezone.now())
+    assert not sweeper.wake(issue_id=begun.pk, now=timezone.now())
     assert planned(begun) == 2
     assert states(begun) == {"cancelled": 2}
     assert begun.finished_at is not None
@@ -363,7 +363,7 @@ def test_only_an_issue_under_way_may_be_half_planned(begun: Issue, state: str) -
 def test_an_audience_takes_longer_than_a_minute_of_the_clock(begun: Issue) -> None:
     """The clock wakes it meanwhile, and nothing of that plans anybody twice."""
     for minute in range(3):
-        pump.wake(issue_id=begun.pk, now=timezone.now() + timedelta(minutes=minute))
+        sweeper.wake(issue_id=begun.pk, now=timezone.now() + timedelta(minutes=minute))
     assert planned(begun) == 2
     complete(begun)
     assert planned(begun) == READERS

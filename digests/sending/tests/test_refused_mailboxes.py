@@ -13,7 +13,7 @@ from django.utils import timezone
 from digests import refusals
 from digests.feedback import processing
 from digests.models import Delivery, DeliveryEvent, Issue
-from digests.sending import claims, closing, lanes, outcomes, pump
+from digests.sending import claims, closing, lanes, outcomes, sweeper
 from digests.sending.tests.conftest import ToldTransport, accepted, states
 from postal.transports.base import Copy, Outcome, Phase
 from subscribers.models import Subscriber, Subscription, Suppression
@@ -167,7 +167,7 @@ def test_a_lane_that_dies_before_it_closes_the_issue_leaves_it_to_the_clock(send
     issue = sending(10)
     half_sent(issue, 10)
     assert not Suppression.objects.exists()
-    pump.wake(issue_id=issue.pk, now=timezone.now())
+    sweeper.wake(issue_id=issue.pk, now=timezone.now())
     issue.refresh_from_db()
     assert (issue.state, Suppression.objects.count()) == (Issue.State.SENT, 1)
 

@@ -19,8 +19,8 @@ from articles import publishing
 from articles.models import Article, Section
 from digests.models import Issue
 from mailkit import local
-from newsroom.running import reader
-from newsroom.running.reader import Reader, Unexpected
+from newsroom.running import http_client
+from newsroom.running.http_client import Reader, Unexpected
 from subscribers.models import CadenceOffer, Newsletter, Subscription
 
 STORY = "Kyrgyzstan"
@@ -103,7 +103,7 @@ class Journey:
                 raise Unexpected("the page after the form does not speak of a letter")
         return "the form was accepted, and the page says what comes next"
 
-    def _choose(self, form: reader.Form) -> None:
+    def _choose(self, form: http_client.Form) -> None:
         slug = self._newsletter().slug
         if ("newsletters", slug) in form.boxes:
             form.values = [pair for pair in form.values if pair[0] != "newsletters"]
@@ -116,7 +116,7 @@ class Journey:
         """It comes to each of the two."""
         letters = [person.next_mail("/confirm/") for person in (self.leaves, self.stays)]
         for person, letter in zip((self.leaves, self.stays), letters, strict=True):
-            person.confirm_link = reader.link(letter.text, part="/confirm/")
+            person.confirm_link = http_client.link(letter.text, part="/confirm/")
         return f"“{letters[0].subject}” from {letters[0].message['From'].addresses[0].display_name}"
 
     def confirm(self) -> str:
@@ -184,9 +184,9 @@ class Journey:
     def one_click(self) -> str:
         """RFC 8058: no cookie, no token, no redirect."""
         header = str(self.digest["List-Unsubscribe"]) if self.digest else ""
-        address = reader.link(header, part="/unsubscribe/")
+        address = http_client.link(header, part="/unsubscribe/")
         body = {"List-Unsubscribe": "One-Click"}
-        answer = requests.post(address, data=body, timeout=reader.REQUEST_SECONDS, allow_redirects=False)
+        answer = requests.post(address, data=body, timeout=http_client.REQUEST_SECONDS, allow_redirects=False)
         if answer.status_code != requests.codes.ok or self._confirmed() != 1:
             raise Unexpected(f"the POST answered {answer.status_code} and {self._confirmed()} subscriptions are left")
         return "answered 200 without cookie or redirect; 1 reader is left"

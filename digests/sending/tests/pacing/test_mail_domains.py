@@ -90,7 +90,7 @@ def test_a_limited_domain_reaches_its_limit_and_never_exceeds_it(
     left: list[float] = []
     transport.before = lambda copies: left.extend([time.monotonic()] * len(copies))
     lanes.run(issue_id=issue.pk, lane=0)
-    # One run of one lane takes every turn as it comes; the pump's next minute is not waited for.
+    # One run of one lane takes every turn as it comes; the sweeper's next minute is not waited for.
     assert set(issue.deliveries.values_list("state", "attempts")) == {("accepted", 1)}
     # A tenth more: a slow machine may be held up between a permit and the hand-over.
     assert max(sum(start <= one < start + 1 for one in left) for start in left) <= 22

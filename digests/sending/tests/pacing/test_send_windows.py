@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import lanes, preparing, pump
+from digests.sending import lanes, preparing, sweeper
 from digests.sending.pacing import windows
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
 from subscribers.models import Newsletter
@@ -32,7 +32,7 @@ def test_a_stale_issue_is_reported_and_reaches_nobody(newsletter: Newsletter, ki
     subscribe(newsletter, 2)
     issue = frozen_issue(newsletter)
     Issue.objects.filter(pk=issue.pk).update(kind=kind)
-    assert pump.wake(issue_id=issue.pk, now=late(issue, timedelta(hours=25))) is False
+    assert sweeper.wake(issue_id=issue.pk, now=late(issue, timedelta(hours=25))) is False
     issue.refresh_from_db()
     reason = preparing.STALE_DIGEST if kind == Issue.Kind.DIGEST else preparing.STALE
     assert (issue.state, issue.state_reason) == (Issue.State.CANCELLED, reason)
@@ -42,7 +42,7 @@ def test_a_stale_issue_is_reported_and_reaches_nobody(newsletter: Newsletter, ki
 def test_a_digest_that_is_only_late_is_sent(newsletter: Newsletter) -> None:
     subscribe(newsletter, 2)
     issue = frozen_issue(newsletter)
-    assert pump.wake(issue_id=issue.pk, now=late(issue, timedelta(hours=23))) is True
+    assert sweeper.wake(issue_id=issue.pk, now=late(issue, timedelta(hours=23))) is True
 
 
 def test_a_letter_is_never_stale(newsletter: Newsletter) -> None:
@@ -61,7 +61,7 @@ def test_what_did_not_leave_in_a_day_is_given_up_and_listed(sending: Start, tran
     issue = sending(60)
     issue.deliveries.filter(pk__in=issue.deliveries.values("pk")[:10]).update(state="accepted")
     Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=25))
-    assert pump.wake(issue_id=issue.pk, now=timezone.now()) is False
+    assert sweeper.wake(issue_id=issue.pk, now=timezone.now()) is False
     issue.refresh_from_db()
     assert states(issue) == {"accepted": 10, "expired": 50}
     assert (issue.state, issue.state_reason) == (Issue.State.SENT_WITH_EXCEPTIONS, "50 expired")
@@ -100,10 +100,10 @@ def test_outside_its_hours_an_issue_waits_as_it_is(newsletter: Newsletter, pace:
     pace(HOURS=closed_now())
     subscribe(newsletter, 1)
     issue = frozen_issue(newsletter)
-    assert pump.wake(issue_id=issue.pk, now=timezone.now()) is False
+    assert sweeper.wake(issue_id=issue.pk, now=timezone.now()) is False
     issue.refresh_from_db()
     assert issue.state == Issue.State.SCHEDULED
-    assert pump.wake(issue_id=issue.pk, now=timezone.now() + timedelta(minutes=90)) is True
+    assert sweeper.wake(issue_id=issue.pk, now=timezone.now() + timedelta(minutes=90)) is True
 
 
 def test_a_lane_stops_when_the_hours_end(sending: Start, transport: ToldTransport, pace: Pace) -> None:

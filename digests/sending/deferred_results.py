@@ -25,7 +25,7 @@ LOOK_SECONDS: Final = 1.0
 Write = Callable[[], object]
 
 
-class Keeper:
+class ResultWriter:
     """Tries what waits, oldest first, in one thread that ends when there is nothing more."""
 
     def __init__(self, *, keep_seconds: float = KEEP_SECONDS) -> None:
@@ -34,7 +34,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def keep(self, write: Write) -> None:
+    def defer(self, write: Write) -> None:
         """Call `write` until it returns, as long as it raises that the database is away. Returns at once."""
         with self._lock:
             self._waiting.append((time.monotonic() + self._keep_seconds, write))
@@ -79,6 +79,6 @@ class Keeper:
         return True
 
 
-_keeper = Keeper()
-keep = _keeper.keep
-wait = _keeper.wait
+_writer = ResultWriter()
+defer = _writer.defer
+wait = _writer.wait

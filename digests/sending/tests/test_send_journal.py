@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from core import redis_client
 from digests.models import Issue
-from digests.sending import stages, witness
+from digests.sending import send_journal, stages
 from digests.sending.tests.conftest import frozen_issue
 from subscribers.models import Newsletter
 
@@ -28,14 +28,14 @@ Start = Callable[[int], Issue]
 
 @pytest.fixture(autouse=True)
 def begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(witness, "_own", {})
-    monkeypatch.setattr(witness, "_away_until", 0.0)
+    monkeypatch.setattr(send_journal, "_own", {})
+    monkeypatch.setattr(send_journal, "_away_until", 0.0)
 
 
 def note(issue: Issue, *, highest: int, fence: int) -> None:
     """One batch of a lane in a process of its own."""
-    witness._own.clear()
-    witness.Witness(issue_id=issue.pk, lane=0).note(delivery_id=highest, fence=fence, highest=highest)
+    send_journal._own.clear()
+    send_journal.Journal(issue_id=issue.pk, lane=0).note(delivery_id=highest, fence=fence, highest=highest)
 
 
 def test_a_lane_that_tries_early_copies_again_forgets_no_later_ones(sending: Start) -> None:
@@ -43,12 +43,12 @@ def test_a_lane_that_tries_early_copies_again_forgets_no_later_ones(sending: Sta
     issue = sending(1)
     note(issue, highest=20, fence=1)
     note(issue, highest=2, fence=2)
-    witness._own.clear()
-    assert witness.highest(issue_id=issue.pk) == 20
-    lane = witness.Witness(issue_id=issue.pk, lane=1)
+    send_journal._own.clear()
+    assert send_journal.highest(issue_id=issue.pk) == 20
+    lane = send_journal.Journal(issue_id=issue.pk, lane=1)
     for highest in (30, 3):
         lane.note(delivery_id=highest, fence=40 - highest, highest=highest)
-    assert witness.highest(issue_id=issue.pk) == 30
+    assert send_journal.highest(issue_id=issue.pk) == 30
 
 
 @pytest.mark.parametrize(("state", "behind"), [("pending", True), ("claimed", True), ("attempting", False)])
@@ -56,55 +56,55 @@ def test_an_intent_that_is_not_on_record_was_forgotten(sending: Start, state: st
     issue = sending(1)
     issue.deliveries.update(state=state, fence=7, lease_until=timezone.now())
     note(issue, highest=issue.deliveries.get().pk, fence=7)
-    assert witness.is_behind(issue_id=issue.pk) is behind
+    assert send_journal.is_behind(issue_id=issue.pk) is behind
 
 
 def test_notes_do_not_stay_for_ever(sending: Start) -> None:
     issue = sending(1)
     note(issue, highest=1, fence=1)
-    witness.forgive(fence=1)
+    send_journal.acknowledge(fence=1)
     client = redis_client.connect()
-    kept = list(client.scan_iter(f"*:{witness.house()}:*"))
+    kept = list(client.scan_iter(f"*:{send_journal.instance_id()}:*"))
     assert len(kept) == 3
-    assert {0 < int(client.ttl(key)) <= witness.KEEP_SECONDS for key in kept} == {True}
+    assert {0 < int(client.ttl(key)) <= send_journal.KEEP_SECONDS for key in kept} == {True}
 
 
 def test_what_left_of_one_issue_says_nothing_of_another(sending: Start) -> None:
     """Else the readers of the second would be called uncertain after a restore, or free to get two."""
     first, second = sending(1), sending(1)
-    witness.Witness(issue_id=first.pk, lane=0).note(delivery_id=99, fence=5, highest=99)
-    assert witness.highest(issue_id=second.pk) == 0
-    witness._own.clear()
-    assert witness.highest(issue_id=second.pk) == 0
-    assert witness.highest_fence() == 5
+    send_journal.Journal(issue_id=first.pk, lane=0).note(delivery_id=99, fence=5, highest=99)
+    assert send_journal.highest(issue_id=second.pk) == 0
+    send_journal._own.clear()
+    assert send_journal.highest(issue_id=second.pk) == 0
+    assert send_journal.highest_fence() == 5
 
 
 def test_the_latest_note_counts_whoever_took_it(sending: Start) -> None:
     """Another process ran the lane since this one did."""
     issue = sending(1)
-    witness.Witness(issue_id=issue.pk, lane=0).note(delivery_id=5, fence=1, highest=5)
-    own = dict(witness._own)
+    send_journal.Journal(issue_id=issue.pk, lane=0).note(delivery_id=5, fence=1, highest=5)
+    own = dict(send_journal._own)
     note(issue, highest=9, fence=2)
-    witness._own.clear()
-    witness._own.update(own)
-    assert witness.highest(issue_id=issue.pk) == 9
+    send_journal._own.clear()
+    send_journal._own.update(own)
+    assert send_journal.highest(issue_id=issue.pk) == 9
 
 
 def test_houses_with_another_prefix_have_notes_of_their_own(sending: Start, settings: Any) -> None:
     issue = sending(1)
     note(issue, highest=9, fence=2)
-    witness._own.clear()
+    send_journal._own.clear()
     settings.CACHES = {"default": settings.CACHES["default"] | {"KEY_PREFIX": "another"}}
-    assert witness.highest(issue_id=issue.pk) == 0
+    assert send_journal.highest(issue_id=issue.pk) == 0
 
 
 def test_only_what_would_leave_now_says_why_it_does_not(newsletter: Newsletter, sending: Start) -> None:
     issue, due, later = sending(1), frozen_issue(newsletter), frozen_issue(newsletter)
     Issue.objects.filter(pk=later.pk).update(scheduled_for=timezone.now() + timedelta(hours=1))
     note(issue, highest=issue.deliveries.get().pk, fence=7)
-    assert witness.is_behind(issue_id=issue.pk)
+    assert send_journal.is_behind(issue_id=issue.pk)
     reasons = dict(Issue.objects.values_list("pk", "state_reason"))
-    assert reasons == {issue.pk: witness.REASON, due.pk: witness.REASON, later.pk: ""}
+    assert reasons == {issue.pk: send_journal.REASON, due.pk: send_journal.REASON, later.pk: ""}
 
 
 def test_a_redis_that_is_away_is_asked_once_in_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,11 +115,11 @@ def test_a_redis_that_is_away_is_asked_once_in_some_seconds(monkeypatch: pytest.
         asked.append(1)
         return client.ping()
 
-    assert witness.ask(question) is None
-    assert witness.ask(question) is None
+    assert send_journal.ask(question) is None
+    assert send_journal.ask(question) is None
     assert asked == [1]
-    monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + witness.REST_SECONDS)
-    assert witness.ask(question) is None
+    monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + send_journal.REST_SECONDS)
+    assert send_journal.ask(question) is None
     assert asked == [1, 1]
 
 
@@ -132,7 +132,7 @@ def test_a_redis_that_is_silent_holds_nobody(monkeypatch: pytest.MonkeyPatch, tm
         client = redis_client.connect()
         assert client.connection_pool.connection_kwargs["socket_timeout"], "or the rest of this test never ends"
         began = time.monotonic()
-        assert witness.ask(lambda known: known.ping()) is None
+        assert send_journal.ask(lambda known: known.ping()) is None
         assert time.monotonic() - began < 2
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from digests import pulse
+from digests import heartbeat
 from digests.models import Delivery, Issue
 from digests.sending.pacing import report
 from digests.stats import Progress, spoken
@@ -82,7 +82,7 @@ def _sending(issue: Issue, progress: Progress, now: datetime) -> Iterator[Reason
     if progress.open:
         shared = list(_shared(issue, now))
         yield from shared
-        yield from _rows(issue, progress, now, is_explained=bool(shared) or pulse.clock_is_late(now=now))
+        yield from _rows(issue, progress, now, is_explained=bool(shared) or heartbeat.clock_is_late(now=now))
     elif progress.is_planning and _quiet(issue, progress, now) >= QUIET_SECONDS:
         yield Reason(
             "Its next readers are being looked for; if a worker died at it, another goes on within a minute.", NOTHING
@@ -118,10 +118,10 @@ def _cancelled(issue: Issue, _progress: Progress, _now: datetime) -> Iterator[Re
 
 def _clock(now: datetime) -> Iterator[Reason]:
     """Nobody works, or not every host."""
-    if refusal := pulse.refused():
+    if refusal := heartbeat.refused():
         yield Reason(refusal, NOTHING_ELSE)
-    seconds = pulse.age(work="clock", now=now)
-    if seconds is not None and seconds > pulse.LATE_SECONDS:
+    seconds = heartbeat.age(work="clock", now=now)
+    if seconds is not None and seconds > heartbeat.LATE_SECONDS:
         yield Reason(f"No worker has done the clock's work for {spoken(seconds=seconds)}.", SEE_WORKERS)
 
 

@@ -15,7 +15,7 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
-from newsroom.running import processes, serve, throwaway
+from newsroom.running import processes, serve, temporary_servers
 from newsroom.running.servers import Refused
 
 
@@ -39,7 +39,7 @@ def main(_arguments: list[str]) -> int:
 def trial(*, port: int) -> None:
     """After: every step passed and nothing of the trial is left. On failure: CommandError names the step."""
     os.environ["PORT"] = str(port)
-    with throwaway.place() as var, processes.Group(serve.ROOT, os.environ) as group:
+    with temporary_servers.place() as var, processes.Group(serve.ROOT, os.environ) as group:
         os.environ["DJANGO_SETTINGS_MODULE"] = "newsroom.settings"
         django.setup()
         call_command("migrate", interactive=False, verbosity=0)

@@ -7,39 +7,39 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from newsroom import email_url, pace
+from newsroom import email_url, rate_settings
 
 
 def test_rates_of_mail_domains() -> None:
-    found = pace.domain_rates(["gmail.com=20/s", "Gmail.com=10000/h", "*=5/m"])
+    found = rate_settings.domain_rates(["gmail.com=20/s", "Gmail.com=10000/h", "*=5/m"])
     assert found == {"gmail.com": [(20, 1), (10_000, 3600)], "*": [(5, 60)]}
 
 
 def test_warm_up_plans() -> None:
-    found = pace.warm_up(["News.example.org=2026-11-22:200:1.5"])
+    found = rate_settings.warm_up(["News.example.org=2026-11-22:200:1.5"])
     assert found == {"news.example.org": (date(2026, 11, 22), 200, 1.5)}
 
 
 def test_hours() -> None:
-    assert pace.hours("07:00-21:30") == (time(7), time(21, 30))
-    assert pace.hours(" ") is None
+    assert rate_settings.hours("07:00-21:30") == (time(7), time(21, 30))
+    assert rate_settings.hours(" ") is None
 
 
 @pytest.mark.parametrize(
     ("read", "value"),
     [
-        (pace.domain_rates, ["gmail.com"]),
-        (pace.domain_rates, ["gmail.com=0/s"]),
-        (pace.domain_rates, ["gmail.com=5/y"]),
-        (pace.domain_rates, ["=5/s"]),
-        (pace.warm_up, ["news.example=200:1.5"]),
-        (pace.warm_up, ["news.example=2026-11-22:0:1.5"]),
-        (pace.warm_up, ["news.example=2026-11-22:200:0.5"]),
-        (pace.warm_up, ["news.example=2026-11-22:200:nan"]),
-        (pace.warm_up, ["=2026-11-22:200:1.5"]),
-        (pace.hours, "7-21"),
-        (pace.hours, "07:00-07:00"),
-        (pace.hours, "25:00-26:00"),
+        (rate_settings.domain_rates, ["gmail.com"]),
+        (rate_settings.domain_rates, ["gmail.com=0/s"]),
+        (rate_settings.domain_rates, ["gmail.com=5/y"]),
+        (rate_settings.domain_rates, ["=5/s"]),
+        (rate_settings.warm_up, ["news.example=200:1.5"]),
+        (rate_settings.warm_up, ["news.example=2026-11-22:0:1.5"]),
+        (rate_settings.warm_up, ["news.example=2026-11-22:200:0.5"]),
+        (rate_settings.warm_up, ["news.example=2026-11-22:200:nan"]),
+        (rate_settings.warm_up, ["=2026-11-22:200:1.5"]),
+        (rate_settings.hours, "7-21"),
+        (rate_settings.hours, "07:00-07:00"),
+        (rate_settings.hours, "25:00-26:00"),
     ],
 )
 def test_a_mistake_is_told_with_an_example(read: Callable[[Any], object], value: object) -> None:

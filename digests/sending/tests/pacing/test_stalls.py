@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from digests import pulse, standstill, stats
+from digests import heartbeat, stalls, stats
 from digests.models import Delivery, Issue
 from digests.sending import preparing
 from digests.sending.tests.conftest import frozen_issue
@@ -52,7 +52,7 @@ def fill(issue: Issue, state: State, count: int = 1, **fields: Any) -> None:
 
 def told(issue: Issue, now: datetime | None = None) -> str:
     """Every sentence, why and advice."""
-    found = standstill.reasons(issue=issue, progress=stats.progress(issue), now=now or timezone.now())
+    found = stalls.reasons(issue=issue, progress=stats.progress(issue), now=now or timezone.now())
     return " | ".join(f"{reason.why} {reason.advice} {' '.join(reason.commands)}" for reason in found)
 
 
@@ -64,9 +64,9 @@ def test_of_an_issue_that_goes_on_nothing_is_said(issue: Issue) -> None:
 
 def test_nobody_works(issue: Issue) -> None:
     fill(issue, State.PENDING)
-    pulse.beat(work="clock", now=timezone.now() - LONG_AGO)
+    heartbeat.beat(work="clock", now=timezone.now() - LONG_AGO)
     assert told(issue).startswith("No worker has done the clock's work for 10 min. See that Celery workers")
-    pulse.beat(work="clock", now=timezone.now())
+    heartbeat.beat(work="clock", now=timezone.now())
     assert "No worker" not in told(issue)
 
 
@@ -240,7 +240,7 @@ def test_what_is_explained_is_not_called_unknown(issue: Issue, holder: str) -> N
     """Who reads two reasons looks for the wrong one."""
     fill(issue, State.PENDING)
     if holder == "clock":
-        pulse.beat(work="clock", now=timezone.now() - LONG_AGO)
+        heartbeat.beat(work="clock", now=timezone.now() - LONG_AGO)
     if holder == "server":
         limiter.shared().rest(subject="relay:a.example:25", seconds=30)
     assert ("nothing is known to hold it" in told(issue)) is (holder == "nobody")

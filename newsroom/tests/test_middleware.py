@@ -9,7 +9,7 @@ from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from newsroom import outages
+from newsroom import middleware
 from subscribers import consent
 from subscribers.models import ConsentEvent, Subscriber
 from tests import ownership
@@ -42,8 +42,8 @@ def test_a_page_asks_to_come_back_and_then_works(client: Client, path: str, capl
     connection.close()
 
     assert answer.status_code == 503
-    assert answer["Retry-After"] == str(outages.RETRY_SECONDS)
-    assert answer.content.decode() == f"{outages.SENTENCE}\n"
+    assert answer["Retry-After"] == str(middleware.RETRY_SECONDS)
+    assert answer.content.decode() == f"{middleware.SENTENCE}\n"
     assert client.get(path).status_code == 200
 
 
@@ -57,7 +57,7 @@ def test_a_page_asks_to_come_back_and_then_works(client: Client, path: str, capl
     ],
 )
 def test_a_full_disk_is_an_outage_and_other_faults_stay_faults(fault: Exception, status: int | None) -> None:
-    door = outages.AwayMiddleware(lambda _request: None)  # type: ignore[arg-type, return-value]  # never called here
+    door = middleware.AwayMiddleware(lambda _request: None)  # type: ignore[arg-type, return-value]  # never called here
     answer = door.process_exception(None, fault)  # type: ignore[arg-type]  # not looked at
     assert (answer and answer.status_code) == status
 

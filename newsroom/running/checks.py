@@ -30,7 +30,7 @@ LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_
 # Journeys wait more than they compute, so one process more than there are processors keeps them busy.
 # Which tests stay together is said in tests/sharing.py.
 WORKERS = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope")
-MAIN_JOB = ("main job", ["-m", "newsroom.running.trial"])
+MAIN_JOB = ("main job", ["-m", "newsroom.running.selftest"])
 QUICK = "--quick"
 # name, and command after `python`, of what needs nothing that runs.
 STATIC = [

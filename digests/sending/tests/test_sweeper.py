@@ -1,4 +1,4 @@
-"""The pump and the close: what has work is found in the rows alone, and every copy is accounted for."""
+"""The sweeper and the close: what has work is found in the rows alone, and every copy is accounted for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from digests import approval, uncertain
 from digests.models import Delivery, Issue
-from digests.sending import claims, closing, pump
+from digests.sending import claims, closing, sweeper
 from digests.sending.tests.conftest import expire_leases, frozen_issue, states, subscribe
 from subscribers.models import Newsletter
 
@@ -24,13 +24,13 @@ Start = Callable[[int], Issue]
 def test_an_approved_issue_is_found_at_its_hour(newsletter: Newsletter) -> None:
     issue = frozen_issue(newsletter)
     hour = timedelta(hours=1)
-    assert pump.pump(now=timezone.now() - hour) == []
-    assert pump.pump(now=timezone.now() + hour) == [issue.pk]
+    assert sweeper.sweep(now=timezone.now() - hour) == []
+    assert sweeper.sweep(now=timezone.now() + hour) == [issue.pk]
 
 
 def test_an_issue_whose_plan_was_interrupted_is_found(newsletter: Newsletter) -> None:
     issue = frozen_issue(newsletter, state=Issue.State.PREPARING)
-    assert pump.pump(now=timezone.now() - timedelta(hours=1)) == [issue.pk]
+    assert sweeper.sweep(now=timezone.now() - timedelta(hours=1)) == [issue.pk]
 
 
 def test_what_waited_too_long_expires_with_the_pump(sending: Start) -> None:
@@ -38,7 +38,7 @@ def test_what_waited_too_long_expires_with_the_pump(sending: Start) -> None:
     hours_ago = timezone.now() - timedelta(hours=25)
     issue.deliveries.update(state="deferred", due_at=timezone.now() + timedelta(hours=1))
     Issue.objects.filter(pk=issue.pk).update(started_at=hours_ago)
-    pump.pump(now=timezone.now())
+    sweeper.sweep(now=timezone.now())
     assert states(issue) == {"expired": 1}
 
 
@@ -46,19 +46,19 @@ def test_what_waited_too_long_expires_with_the_pump(sending: Start) -> None:
 def test_what_must_not_move_is_left_alone(sending: Start, state: str) -> None:
     issue = sending(1)
     Issue.objects.filter(pk=issue.pk).update(state=state)
-    assert pump.pump(now=timezone.now()) == []
+    assert sweeper.sweep(now=timezone.now()) == []
 
 
 def test_waking_plans_and_wants_lanes(newsletter: Newsletter) -> None:
     subscribe(newsletter, 3)
     issue = frozen_issue(newsletter)
-    assert pump.wake(issue_id=issue.pk, now=timezone.now())
+    assert sweeper.wake(issue_id=issue.pk, now=timezone.now())
     assert states(issue) == {"pending": 3}
 
 
 def test_an_issue_without_readers_is_sent_at_once(newsletter: Newsletter) -> None:
     issue = frozen_issue(newsletter)
-    assert not pump.wake(issue_id=issue.pk, now=timezone.now())
+    assert not sweeper.wake(issue_id=issue.pk, now=timezone.now())
     issue.refresh_from_db()
     assert (issue.state, issue.audience_count) == (Issue.State.SENT, 0)
 
@@ -83,10 +83,10 @@ def test_cancelling_sweeps_what_waits(sending: Start) -> None:
     first = issue.deliveries.earliest("pk")
     issue.deliveries.filter(pk=first.pk).update(state="accepted")
     approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
-    assert pump.pump(now=timezone.now()) == [issue.pk]
-    assert not pump.wake(issue_id=issue.pk, now=timezone.now())
+    assert sweeper.sweep(now=timezone.now()) == [issue.pk]
+    assert not sweeper.wake(issue_id=issue.pk, now=timezone.now())
     assert states(issue) == {"accepted": 1, "cancelled": 3}
-    assert pump.pump(now=timezone.now()) == []
+    assert sweeper.sweep(now=timezone.now()) == []
 
 
 def test_uncertain_copies_wait_for_a_person(sending: Start) -> None:
@@ -121,7 +121,7 @@ def test_the_pump_frees_what_a_dead_lane_held(sending: Start) -> None:
     issue = sending(2)
     assert claims.claim(issue_id=issue.pk, after=0, limit=2) is not None
     expire_leases(issue, timezone.now() - timedelta(seconds=1))
-    assert pump.pump(now=timezone.now()) == [issue.pk]
+    assert sweeper.sweep(now=timezone.now()) == [issue.pk]
     assert states(issue) == {"pending": 2}
 
 
@@ -173,7 +173,7 @@ def test_what_is_not_being_sent_is_not_given_up(sending: Start, state: str) -> N
 def test_nothing_is_swept_of_an_issue_that_was_not_cancelled(sending: Start, state: str) -> None:
     issue = sending(2)
     Issue.objects.filter(pk=issue.pk).update(state=state)
-    pump.wake(issue_id=issue.pk, now=timezone.now())
+    sweeper.wake(issue_id=issue.pk, now=timezone.now())
     assert closing.sweep_cancelled(issue_id=issue.pk) == 0
     issue.refresh_from_db()
     assert (states(issue), issue.finished_at) == ({"pending": 2}, None)

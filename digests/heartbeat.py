@@ -1,4 +1,4 @@
-"""When work that repeats was last done to its end, for whoever watches this house.
+"""When work that repeats was last done to its end, for those who watch this site.
 
 A process that runs proves nothing: it may have lost its broker and wait for ever. A tick of the
 clock that was done proves clock, broker, worker and database together. The hours are kept in Redis;
@@ -30,15 +30,15 @@ REFUSED_SECONDS: Final = 300
 def beat(*, work: Work, now: datetime) -> None:
     """Note that the work was done. Never raises."""
     try:
-        cache.set(f"pulse:{work}", now.timestamp(), timeout=None)
+        cache.set(f"heartbeat:{work}", now.timestamp(), timeout=None)
     except redis.RedisError:
-        log.warning("Redis is away: the pulse of the %s is not noted", work)
+        log.warning("Redis is away: the heartbeat of the %s is not noted", work)
 
 
 def refuse(*, reason: str) -> None:
     """Note why this host does not do the clock's work, for some minutes. Never raises."""
     try:
-        cache.set("pulse:refused", reason, timeout=REFUSED_SECONDS)
+        cache.set("heartbeat:refused", reason, timeout=REFUSED_SECONDS)
     except redis.RedisError:
         log.warning("Redis is away: it is not noted that this host's clock is wrong")
 
@@ -46,7 +46,7 @@ def refuse(*, reason: str) -> None:
 def refused() -> str:
     """Why a host did not do the clock's work within the last minutes; empty when none is known to have refused."""
     try:
-        return str(cache.get("pulse:refused") or "")
+        return str(cache.get("heartbeat:refused") or "")
     except redis.RedisError:
         return ""
 
@@ -54,7 +54,7 @@ def refused() -> str:
 def age(*, work: Work, now: datetime) -> float | None:
     """Seconds since the work was done; None when Redis does not know, or has an hour that is still to come."""
     try:
-        noted = cache.get(f"pulse:{work}")
+        noted = cache.get(f"heartbeat:{work}")
     except redis.RedisError:
         return None
     if noted is None or float(noted) > now.timestamp() + AHEAD_SECONDS:

@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from newsroom import engine
+from newsroom import sending_settings
 
 NUMBERS = (
     "COPIES_IN_FLIGHT", "LANES", "LEASE_SECONDS", "LANE_SECONDS", "CONNECTIONS", "MESSAGES_PER_CONNECTION",
@@ -21,7 +21,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", NUMBERS)
 def test_every_number_can_be_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "7")
-    assert engine.sending()[name] == 7
+    assert sending_settings.sending()[name] == 7
 
 
 def test_shares_retries_and_timeouts_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +31,7 @@ def test_shares_retries_and_timeouts_can_be_set(monkeypatch: pytest.MonkeyPatch)
     }  # fmt: skip
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    found = engine.sending()
+    found = sending_settings.sending()
     assert (found["BREAKER_SHARE"], found["RETRY_MINUTES"]) == (0.08, [2, 30])
     assert found["TIMEOUTS"] == {"connect": 1, "command": 2, "final": 3}
 
@@ -43,17 +43,17 @@ def test_a_number_out_of_bounds_is_refused_with_its_bounds(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ImproperlyConfigured, match=rf"^{name} must be a whole number from 1 to \d+\.$"):
-        engine.sending()
+        sending_settings.sending()
 
 
 @pytest.mark.parametrize("value", ["", "1,,5", "0", "1;5", "1,1441", "soon"])
 def test_retries_that_make_no_sense_are_refused_with_an_example(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("RETRY_MINUTES", value)
     with pytest.raises(ImproperlyConfigured, match=r"RETRY_MINUTES must be .* as in 1,5,15,60,240\.$"):
-        engine.sending()
+        sending_settings.sending()
 
 
 def test_a_lane_must_fit_into_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANE_SECONDS", "200")
     with pytest.raises(ImproperlyConfigured, match="must together be 270 or less"):
-        engine.sending()
+        sending_settings.sending()

@@ -1,4 +1,4 @@
-"""The pump: looks at the rows every minute and finds whatever has work, so no hint is ever needed."""
+"""The sweeper: looks at the rows every minute and finds whatever has work, so no hint is ever needed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime
 from django.db.models import Q
 
 from digests.models import Issue
-from digests.sending import claims, closing, preparing, witness
+from digests.sending import claims, closing, preparing, send_journal
 
 log = logging.getLogger(__name__)
 
 State = Issue.State
 
 
-def pump(*, now: datetime) -> list[int]:
+def sweep(*, now: datetime) -> list[int]:
     """Recover what dead lanes held, expire what is too old, return the ids of the issues that have work."""
     recovered = claims.recover()
     if recovered:
@@ -32,7 +32,7 @@ def pump(*, now: datetime) -> list[int]:
 def wake(*, issue_id: int, now: datetime) -> bool:
     """Do what one issue waits for: plan it, give it up, close it, or sweep it; return whether it wants its lanes."""
     closing.sweep_cancelled(issue_id=issue_id)
-    if witness.is_behind(issue_id=issue_id):
+    if send_journal.is_behind(issue_id=issue_id):
         return False
     preparing.prepare(issue_id=issue_id, now=now)
     closing.give_up(issue_id=issue_id, now=now)

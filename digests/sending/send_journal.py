@@ -38,8 +38,8 @@ REST_SECONDS: Final = 5.0
 # Longer than backups are kept.
 KEEP_SECONDS: Final = 40 * 86_400
 
-# Notes belong to the database that holds this issue: a new house begins without any.
-HOUSE = "SELECT uuid FROM digests_issue ORDER BY id LIMIT 1"
+# Notes belong to the database that holds this issue: a new instance begins without any.
+INSTANCE = "SELECT uuid FROM digests_issue ORDER BY id LIMIT 1"
 
 # An intent leaves its fence in the row, whatever becomes of it; every way back into the queue draws a new one.
 FORGOTTEN = """
@@ -51,7 +51,7 @@ WHERE delivery.id IS NULL OR delivery.fence < note.fence
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Note:
+class Mark:
     """One copy of a lane's newest batch, its fence, and the highest id of a copy that the lane ever promised."""
 
     delivery_id: int
@@ -63,15 +63,15 @@ class Note:
 
 
 # house -> (issue, lane) -> note: what this process saw itself, which Redis may have lost.
-_own: dict[str, dict[tuple[int, int], Note]] = {}
+_own: dict[str, dict[tuple[int, int], Mark]] = {}
 _away_until = 0.0
 
 
-class Witness:
+class Journal:
     """Takes the notes of one lane. Made before the lane's first claim."""
 
     def __init__(self, *, issue_id: int, lane: int) -> None:
-        self._house = house()
+        self._house = instance_id()
         self._place = issue_id, lane
         known = [note for place, note in _notes(self._house, issue_id).items() if place == str(lane)]
         self._highest = max((note.highest for note in known), default=0)
@@ -80,7 +80,7 @@ class Witness:
     def note(self, *, delivery_id: int, fence: int, highest: int) -> None:
         """Before: the batch's intents are committed, and nothing of it has left."""
         self._highest = max(self._highest, highest)
-        note = Note(delivery_id, fence, self._highest)
+        note = Mark(delivery_id, fence, self._highest)
         _own.setdefault(self._house, {})[self._place] = note
         ask(functools.partial(self._write, text=note.dump()))
 
@@ -104,7 +104,7 @@ def is_behind(*, issue_id: int) -> bool:
 
     Asks Redis first and the rows then, so that a note which is taken meanwhile is never missed by its row.
     """
-    notes = _notes(house(), issue_id).values()
+    notes = _notes(instance_id(), issue_id).values()
     if not notes:
         return False
     with connection.cursor() as cursor:
@@ -121,25 +121,27 @@ def is_behind(*, issue_id: int) -> bool:
 
 def highest(*, issue_id: int) -> int:
     """No copy of the issue above this id has left; 0 when there is no note of it."""
-    return max((note.highest for place, note in _notes(house(), issue_id).items() if place != "newest"), default=0)
+    return max(
+        (note.highest for place, note in _notes(instance_id(), issue_id).items() if place != "newest"), default=0
+    )
 
 
 def highest_fence() -> int:
     """The highest fence that was noted lately; 0 when none was."""
-    newest = _notes(house(), 0).get("newest")
+    newest = _notes(instance_id(), 0).get("newest")
     return newest.fence if newest else 0
 
 
-def forgive(*, fence: int) -> bool:
+def acknowledge(*, fence: int) -> bool:
     """Whatever was noted with a fence up to this one is settled. Returns False when Redis does not answer."""
-    key = _key(house(), "forgiven")
+    key = _key(instance_id(), "forgiven")
     return bool(ask(lambda client: client.set(key, fence, ex=KEEP_SECONDS)))
 
 
-def house() -> str:
+def instance_id() -> str:
     """What tells this database's notes from those of another one that uses the same Redis."""
     with connection.cursor() as cursor:
-        cursor.execute(HOUSE)
+        cursor.execute(INSTANCE)
         row = cursor.fetchone()
     return str(row[0]) if row else ""
 
@@ -157,7 +159,7 @@ def ask(question: Callable[[redis.Redis], Any]) -> Any:
         return None
 
 
-def _notes(of: str, issue_id: int) -> dict[str, Note]:
+def _notes(of: str, issue_id: int) -> dict[str, Mark]:
     """The notes of the issue by lane, and the newest of all as `newest`; none that was forgiven."""
 
     def read(client: redis.Redis) -> Any:
@@ -167,14 +169,14 @@ def _notes(of: str, issue_id: int) -> dict[str, Note]:
             return pipe.execute()
 
     by_lane, (newest, forgiven) = ask(read) or ({}, (None, None))
-    found = [(lane.decode(), Note(*map(int, text.split()))) for lane, text in by_lane.items()]
-    found += [("newest", Note(*map(int, newest.split())))] if newest else []
+    found = [(lane.decode(), Mark(*map(int, text.split()))) for lane, text in by_lane.items()]
+    found += [("newest", Mark(*map(int, newest.split())))] if newest else []
     found += [(str(lane), note) for (issue, lane), note in _own.get(of, {}).items() if issue == issue_id]
     return _latest(found, after=int(forgiven or 0))
 
 
-def _latest(found: Iterable[tuple[str, Note]], *, after: int) -> dict[str, Note]:
-    latest: dict[str, Note] = {}
+def _latest(found: Iterable[tuple[str, Mark]], *, after: int) -> dict[str, Mark]:
+    latest: dict[str, Mark] = {}
     for place, note in found:
         if note.fence > max(after, latest[place].fence if place in latest else 0):
             latest[place] = note
