@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
 
 from articles import captions
 from articles.models import Article, Image
@@ -67,7 +68,10 @@ def _convert(expanded: str, markdown: str) -> Rendered:
 def _with_figures(markdown: str) -> str:
     numbers = pictures_in(markdown)
     if len(numbers) > MAX_FIGURES:
-        raise MarkupRefused(f"There are more than {MAX_FIGURES} pictures in the text. Please divide the story.")
+        raise MarkupRefused(
+            _("There are more than %(max_figures)s pictures in the text. Please divide the story.")
+            % {"max_figures": MAX_FIGURES}
+        )
     pictures = _pictures(numbers)
 
     def figure(match: re.Match[str]) -> str:
@@ -87,5 +91,7 @@ def _pictures(numbers: Iterable[int]) -> dict[int, Image]:
     images = Image.objects.in_bulk(set(numbers))
     for pk in numbers:
         if pk not in images:
-            raise MarkupRefused(f"There is no picture number {pk}. The list of pictures shows each one's number.")
+            raise MarkupRefused(
+                _("There is no picture number %(pk)s. The list of pictures shows each one's number.") % {"pk": pk}
+            )
     return images

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Left
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from articles import captions
 from articles.picture_model import Picture
@@ -27,10 +28,12 @@ SEARCH_LANGUAGE = "english"
 class Section(models.Model):
     """A desk, such as News: the part of the paper that a story is in."""
 
-    name = fields.CharField(max_length=80, unique=True, help_text="Shown in the navigation.")
-    slug = fields.SlugField(max_length=80, unique=True, help_text="The address: /sections/…/.")
-    description = fields.CharField(max_length=300, blank=True, help_text="One sentence for readers and search engines.")
-    position = models.PositiveSmallIntegerField(default=0, help_text="Order in the navigation, smallest first.")
+    name = fields.CharField(max_length=80, unique=True, help_text=_("Shown in the navigation."))
+    slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /sections/…/."))
+    description = fields.CharField(
+        max_length=300, blank=True, help_text=_("One sentence for readers and search engines.")
+    )
+    position = models.PositiveSmallIntegerField(default=0, help_text=_("Order in the navigation, smallest first."))
 
     class Meta:
         ordering = ["position", "name"]
@@ -46,7 +49,7 @@ class Tag(models.Model):
     """A free label that joins stories across sections."""
 
     name = fields.CharField(max_length=80, unique=True)
-    slug = fields.SlugField(max_length=80, unique=True, help_text="The address: /tags/…/.")
+    slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /tags/…/."))
 
     class Meta:
         ordering = ["name"]
@@ -61,16 +64,16 @@ class Tag(models.Model):
 class Author(models.Model):
     """A byline."""
 
-    name = fields.CharField(max_length=120, help_text="As it stands under the headline.")
-    slug = fields.SlugField(max_length=120, unique=True, help_text="The address: /authors/…/.")
-    role = fields.CharField(max_length=120, blank=True, help_text="Such as “Markets editor”.")
-    biography = fields.TextField(max_length=2000, blank=True, help_text="Two or three sentences. Plain text.")
+    name = fields.CharField(max_length=120, help_text=_("As it stands under the headline."))
+    slug = fields.SlugField(max_length=120, unique=True, help_text=_("The address: /authors/…/."))
+    role = fields.CharField(max_length=120, blank=True, help_text=_("Such as “Markets editor”."))
+    biography = fields.TextField(max_length=2000, blank=True, help_text=_("Two or three sentences. Plain text."))
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
-        help_text="The account that writes under this byline, if there is one.",
+        help_text=_("The account that writes under this byline, if there is one."),
     )
 
     class Meta:
@@ -166,29 +169,29 @@ class Article(models.Model):
     """A story. Its state changes only through the verbs of `articles.publishing`."""
 
     class State(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        IN_REVIEW = "in_review", "In review"
-        SCHEDULED = "scheduled", "Scheduled"
-        PUBLISHED = "published", "Published"
-        WITHDRAWN = "withdrawn", "Withdrawn"
+        DRAFT = "draft", _("Draft")
+        IN_REVIEW = "in_review", _("In review")
+        SCHEDULED = "scheduled", _("Scheduled")
+        PUBLISHED = "published", _("Published")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
 
     headline = fields.CharField(
         max_length=200,
         validators=[message.validate_header_text],
-        help_text="What happened, in one line. It may become the subject of a mail.",
+        help_text=_("What happened, in one line. It may become the subject of a mail."),
     )
     slug = fields.SlugField(
         max_length=200,
         unique=True,
-        help_text="The address: /articles/…/. When you change it, the old one leads here.",
+        help_text=_("The address: /articles/…/. When you change it, the old one leads here."),
     )
     standfirst = fields.TextField(
         max_length=500,
         blank=True,
-        help_text="One or two sentences under the headline. Digests and search results show them.",
+        help_text=_("One or two sentences under the headline. Digests and search results show them."),
     )
     body_markdown = fields.TextField(
-        "text", blank=True, help_text="Markdown: **bold**, *italic*, [words](https://link), ## Heading."
+        "text", blank=True, help_text=_("Markdown: **bold**, *italic*, [words](https://link), ## Heading.")
     )
     body_html = fields.TextField(blank=True, editable=False)
     body_text = fields.TextField(blank=True, editable=False)
@@ -202,17 +205,17 @@ class Article(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="articles",
-        help_text="Stands above the text and on cards.",
+        help_text=_("Stands above the text and on cards."),
     )
     state = fields.CharField(max_length=12, choices=State.choices, default=State.DRAFT, editable=False)
     publish_at = models.DateTimeField(
-        null=True, blank=True, help_text="For scheduling: the hour at which the clock publishes it."
+        null=True, blank=True, help_text=_("For scheduling: the hour at which the clock publishes it.")
     )
     published_at = models.DateTimeField(
         "date shown",
         null=True,
         blank=True,
-        help_text="The date readers see. Empty: the moment of publishing.",
+        help_text=_("The date readers see. Empty: the moment of publishing."),
     )
     first_published_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When a story that was withdrawn came back; a digest that missed it meanwhile is made up for.
@@ -324,7 +327,7 @@ class Correction(models.Model):
     """A dated note of what was corrected, shown with the story."""
 
     article = models.ForeignKey(Article, on_delete=models.CASCADE, related_name="corrections")
-    text = fields.TextField(max_length=1000, help_text="What was wrong, and what is right.")
+    text = fields.TextField(max_length=1000, help_text=_("What was wrong, and what is right."))
     corrected_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"

@@ -2,6 +2,7 @@
 
 from django.core.files.storage import default_storage
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from articles import captions
 from publication import fields
@@ -12,21 +13,21 @@ class Picture(models.Model):
 
     # No ImageField: it decodes uploads in the web process. Use `articles.images.store`.
     file = models.FileField(
-        "picture", upload_to="images/", help_text="JPEG, PNG, WebP or GIF, at most 10 MB and 40 megapixels."
+        "picture", upload_to="images/", help_text=_("JPEG, PNG, WebP or GIF, at most 10 MB and 40 megapixels.")
     )
     alt = fields.CharField(
         "alternative text",
         max_length=300,
-        help_text="Say what the picture shows, for readers who cannot see it.",
+        help_text=_("Say what the picture shows, for readers who cannot see it."),
     )
-    caption = fields.CharField(max_length=400, blank=True, help_text="The line under the picture.")
+    caption = fields.CharField(max_length=400, blank=True, help_text=_("The line under the picture."))
     credit = fields.CharField(
-        max_length=200, blank=True, help_text="Photographer and agency, such as “Jane Roe/Agency”."
+        max_length=200, blank=True, help_text=_("Photographer and agency, such as “Jane Roe/Agency”.")
     )
     width = models.PositiveIntegerField(default=0, editable=False)
     height = models.PositiveIntegerField(default=0, editable=False)
     renditions = models.JSONField(
-        default=dict, editable=False, help_text="Format -> width -> stored file; made at upload."
+        default=dict, editable=False, help_text=_("Format -> width -> stored file; made at upload.")
     )
 
     class Meta:

@@ -17,6 +17,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Greatest
+from django.utils.translation import gettext_lazy as _
 
 from articles import markup, revisions, rights, slugs
 from articles.models import Article, Correction, ReleaseHorizon, Revision
@@ -96,7 +97,7 @@ def schedule(*, article: Article, publish_at: datetime, actor: User | None, now:
     """Let the clock publish a story at a later hour; scheduling again moves the hour."""
     rights.require(rights.PUBLISH, user=actor)
     if publish_at <= now:
-        raise NotReady("Choose an hour that is still to come, or publish the story now.")
+        raise NotReady(_("Choose an hour that is still to come, or publish the story now."))
     _check_ready(Article.objects.get(pk=article.pk))
     note = f"Scheduled for {publish_at:%Y-%m-%d %H:%M} UTC"
     _move(article, {DRAFT, IN_REVIEW, SCHEDULED, WITHDRAWN}, SCHEDULED, note, actor, now, publish_at=publish_at)
@@ -126,7 +127,7 @@ def withdraw(*, article: Article, reason: str, actor: User | None, now: datetime
     """Take a story back; its address answers 410 and gives the reason."""
     rights.require(rights.PUBLISH, user=actor)
     if not (reason := reason.strip()):
-        raise NotReady("Give a reason. Readers who come to the address see it.")
+        raise NotReady(_("Give a reason. Readers who come to the address see it."))
     note = f"Withdrawn: {reason}"
     _move(article, {PUBLISHED}, WITHDRAWN, note, actor, now, withdrawn_at=now, withdrawal_reason=reason[:300])
 
@@ -135,7 +136,7 @@ def correct(*, article: Article, text: str, actor: User | None, now: datetime) -
     """Add a dated note of what was wrong to a published story."""
     rights.require(rights.EDIT_ANY, user=actor)
     if not (text := text.strip()):
-        raise NotReady("Say what was wrong, and what is right.")
+        raise NotReady(_("Say what was wrong, and what is right."))
     with transaction.atomic():
         _move(article, {PUBLISHED}, PUBLISHED, f"Corrected: {text}", actor, now)
         return Correction.objects.create(article=article, text=text, corrected_at=now, created_by=actor)
@@ -238,7 +239,7 @@ def _check_ready(article: Article) -> Rendered:
     """What readers would get; raises NotReady when there is nothing to read."""
     rendered = _rendered(article)
     if not rendered.text.strip() and "<img" not in rendered.html:
-        raise NotReady("Write the text first.")
+        raise NotReady(_("Write the text first."))
     return rendered
 
 
@@ -248,7 +249,7 @@ def _rendered(article: Article) -> Rendered:
     except message.UnsafeHeaderText as error:
         raise NotReady(f"Headline: {error}") from error
     if not article.headline.strip():
-        raise NotReady("Write a headline first.")
+        raise NotReady(_("Write a headline first."))
     return markup.render(article.body_markdown)
 
 

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article, ArticleQuerySet
 from articles.refusals import NotAllowed
@@ -42,10 +43,10 @@ def may_edit(*, user: User, article: Article) -> bool:
 def require_edit(*, user: User | None, article: Article) -> None:
     """Return when the user may change the story; None is the system itself: a tick or a command."""
     if user is not None and not may_edit(user=user, article=article):
-        raise NotAllowed("You may change only your own drafts. Ask an editor.")
+        raise NotAllowed(_("You may change only your own drafts. Ask an editor."))
 
 
 def require(permission: str, *, user: User | None) -> None:
     """Return when the user has the permission; None is the system itself: a tick or a command."""
     if user is not None and not user.has_perm(permission):
-        raise NotAllowed("Your account may not do this. Ask a publisher or an editor.")
+        raise NotAllowed(_("Your account may not do this. Ask a publisher or an editor."))

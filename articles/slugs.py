@@ -1,5 +1,7 @@
 """A story's address: a new one leads on from the old, and no story takes over another's."""
 
+from django.utils.translation import gettext_lazy as _
+
 from articles.models import Article, SlugRedirect
 from articles.refusals import SlugTaken
 
@@ -9,10 +11,10 @@ __all__ = ["SlugTaken", "check", "moved"]
 def check(*, slug: str, article_id: int | None) -> None:
     """Return when the story may live at `slug`; otherwise raise SlugTaken."""
     if Article.objects.filter(slug=slug).exclude(pk=article_id or 0).exists():
-        raise SlugTaken("Another story lives at this address. Choose a different one.")
+        raise SlugTaken(_("Another story lives at this address. Choose a different one."))
     if SlugRedirect.objects.filter(slug=slug).exclude(article__pk=article_id or 0).exists():
         raise SlugTaken(
-            "This address once belonged to another story, and readers' old links lead there. Choose a different one."
+            _("This address once belonged to another story, and readers' old links lead there. Choose a different one.")
         )
 
 

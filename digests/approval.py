@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from digests import freezing
 from digests.models import Issue, IssueItem, Snapshot
@@ -109,14 +110,19 @@ def _approve(
 
 def _check_draft(issue: Issue) -> None:
     if issue.state != State.DRAFT:
-        raise NotAllowed(f"Only a draft can be approved; this issue is {issue.get_state_display().lower()}.")
+        raise NotAllowed(
+            _("Only a draft can be approved; this issue is %(state)s.") % {"state": issue.get_state_display().lower()}
+        )
 
 
 def _check_public(issue: Issue) -> None:
     """Nobody approves a list of stories of which one has gone: they would not get what they saw."""
     gone = IssueItem.objects.filter(issue=issue).gone()
     if (item := gone.select_related("article").first()) is not None:
-        raise NotAllowed(f"“{item.article}” is not public any more. Leave it out, look again, and approve.")
+        raise NotAllowed(
+            _("“%(article)s” is not public any more. Leave it out, look again, and approve.")
+            % {"article": item.article}
+        )
 
 
 def _move(issue: Issue, sources: set[State], target: State, reason: str, refusal: str, now: datetime) -> Issue:
@@ -126,5 +132,7 @@ def _move(issue: Issue, sources: set[State], target: State, reason: str, refusal
     )
     issue.refresh_from_db()
     if not moved:
-        raise NotAllowed(f"{refusal}; this one is {issue.get_state_display().lower()}.")
+        raise NotAllowed(
+            _("%(refusal)s; this one is %(state)s.") % {"refusal": refusal, "state": issue.get_state_display().lower()}
+        )
     return issue

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from articles import publishing
 from articles.models import Article
@@ -144,7 +145,7 @@ def compose_article_issue(*, newsletter: Newsletter, article: Article, now: date
     offer = _offer(newsletter, Cadence.INSTANT)
     released = article.first_published_at
     if article.state != Article.State.PUBLISHED or released is None or released <= offer.active_since:
-        raise Mismatch("Only a public story that came after the cadence was offered is sent at once.")
+        raise Mismatch(_("Only a public story that came after the cadence was offered is sent at once."))
     now = database_clock.not_ahead(moment=now)
     return _approved(_gather_article(newsletter, article, released, now), now)
 
@@ -166,9 +167,12 @@ def check_story(*, issue: Issue, article: Article) -> None:
     It must be public, and stand in no other issue for the same readers.
     """
     if article.state != Article.State.PUBLISHED:
-        raise Mismatch(f"“{article}” is not public. Publish it first, or leave it out.")
+        raise Mismatch(_("“%(article)s” is not public. Publish it first, or leave it out.") % {"article": article})
     if IssueItem.objects.filter(article=article, included=True, issue__in=lines.others(issue=issue)).exists():
-        raise Mismatch(f"“{article}” stands in another issue for the same readers already. Leave it out of one.")
+        raise Mismatch(
+            _("“%(article)s” stands in another issue for the same readers already. Leave it out of one.")
+            % {"article": article}
+        )
 
 
 def is_editable(*, issue: Issue) -> bool:
@@ -371,7 +375,9 @@ def _refreshed(issues: list[Issue]) -> list[Issue]:
 def _digest_offer(newsletter: Newsletter, cadence: str) -> CadenceOffer:
     if cadence == Cadence.INSTANT:
         names = cadences.names_of_digests()
-        raise NotOffered(f"Digests are {names}; with “instant” each story is sent when it is published.")
+        raise NotOffered(
+            _("Digests are %(names)s; with “instant” each story is sent when it is published.") % {"names": names}
+        )
     return _offer(newsletter, cadence)
 
 
@@ -379,5 +385,8 @@ def _offer(newsletter: Newsletter, cadence: str) -> CadenceOffer:
     offers = {offer.cadence: offer for offer in newsletter.offers.filter(is_active=True)}
     if cadence not in offers:
         known = ", ".join(sorted(offers)) or "no cadence yet"
-        raise NotOffered(f"{newsletter} does not offer “{cadence}”; it offers {known}.")
+        raise NotOffered(
+            _("%(newsletter)s does not offer “%(cadence)s”; it offers %(known)s.")
+            % {"newsletter": newsletter, "cadence": cadence, "known": known}
+        )
     return offers[cadence]

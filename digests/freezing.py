@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext_lazy as _
 
 from digests import material, rendering
 from digests.models import Issue, IssueItem, Snapshot
@@ -30,7 +31,7 @@ FORMATS: Final[dict[int, tuple[str, ...]]] = {1: PARTS, 2: (*PARTS, "format")}
 FORMAT: Final = 2
 # An issue that is edited during each of so many tries is left to its editors.
 TRIES: Final = 5
-BUSY = "Somebody is changing this issue or one of its stories at this moment. Try again in a minute."
+BUSY = _("Somebody is changing this issue or one of its stories at this moment. Try again in a minute.")
 
 
 class NotFrozen(Exception):
@@ -78,7 +79,7 @@ def attempts(*, issue: Issue, now: datetime) -> Iterator[Prepared | None]:
 
     None: it is frozen already. On failure: NotFrozen; Busy after TRIES.
     """
-    for _ in range(TRIES):
+    for _try in range(TRIES):
         yield prepare(issue=issue, now=now)
     raise Busy(BUSY)
 
@@ -192,14 +193,16 @@ def _audience_rule(issue: Issue) -> dict[str, Any]:
 
 def _check_state(issue: Issue) -> None:
     if issue.state not in EDITABLE:
-        raise NotFrozen(f"An issue that is {issue.get_state_display().lower()} cannot be frozen.")
+        raise NotFrozen(
+            _("An issue that is %(state)s cannot be frozen.") % {"state": issue.get_state_display().lower()}
+        )
 
 
 def _check_publication() -> None:
     """Refuse while something is missing that every bulk mail must carry."""
     address = Publication.objects.current().postal_address.strip()
     if address in ("", Publication().postal_address):
-        raise NotFrozen("Set the publication's postal address first: the law asks for it in every newsletter.")
+        raise NotFrozen(_("Set the publication's postal address first: the law asks for it in every newsletter."))
 
 
 def _next_number(newsletter_id: int) -> int:

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article
 from mailkit import message
@@ -47,19 +48,19 @@ class Issue(models.Model):
     """One mailing of a newsletter. Its state changes only through `composing`, `approval` and the engine."""
 
     class Kind(models.TextChoices):
-        DIGEST = "digest", "Digest"
-        ARTICLE = "article", "Article"
-        LETTER = "letter", "Letter"
+        DIGEST = "digest", _("Digest")
+        ARTICLE = "article", _("Article")
+        LETTER = "letter", _("Letter")
 
     class State(models.TextChoices):
-        DRAFT = "draft", "Draft"
-        SCHEDULED = "scheduled", "Scheduled"
-        PREPARING = "preparing", "Preparing"
-        SENDING = "sending", "Sending"
-        PAUSED = "paused", "Paused"
-        SENT = "sent", "Sent"
-        SENT_WITH_EXCEPTIONS = "sent_with_exceptions", "Sent with exceptions"
-        CANCELLED = "cancelled", "Cancelled"
+        DRAFT = "draft", _("Draft")
+        SCHEDULED = "scheduled", _("Scheduled")
+        PREPARING = "preparing", _("Preparing")
+        SENDING = "sending", _("Sending")
+        PAUSED = "paused", _("Paused")
+        SENT = "sent", _("Sent")
+        SENT_WITH_EXCEPTIONS = "sent_with_exceptions", _("Sent with exceptions")
+        CANCELLED = "cancelled", _("Cancelled")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="issues")
@@ -76,21 +77,21 @@ class Issue(models.Model):
         max_length=200,
         blank=True,
         validators=[message.validate_header_text],
-        help_text="Empty: the headline of the first story.",
+        help_text=_("Empty: the headline of the first story."),
     )
     preheader = fields.CharField(
         max_length=200,
         blank=True,
         validators=[message.validate_header_text],
-        help_text="The line that inboxes show after the subject. Empty: the next headlines.",
+        help_text=_("The line that inboxes show after the subject. Empty: the next headlines."),
     )
     introduction = fields.TextField(
-        blank=True, help_text="Markdown. Stands above the stories; in a letter it is the whole text."
+        blank=True, help_text=_("Markdown. Stands above the stories; in a letter it is the whole text.")
     )
     state = fields.CharField(max_length=20, choices=State.choices, default=State.DRAFT, editable=False)
     state_reason = fields.CharField(max_length=300, blank=True, editable=False)
     scheduled_for = models.DateTimeField(
-        null=True, blank=True, help_text="When it leaves once approved. Empty: at once."
+        null=True, blank=True, help_text=_("When it leaves once approved. Empty: at once.")
     )
     # A digest of the clock whose newsletter waits for nobody: approved by the clock once it is composed.
     approves_itself = models.BooleanField(default=False, editable=False)
@@ -192,12 +193,12 @@ class IssueItem(models.Model):
     issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="items")
     article = models.ForeignKey(Article, on_delete=models.PROTECT, related_name="issue_items")
     position = models.PositiveIntegerField(default=0)
-    included = models.BooleanField(default=True, help_text="Untick to leave this story out.")
+    included = models.BooleanField(default=True, help_text=_("Untick to leave this story out."))
     headline = fields.CharField(
-        max_length=200, blank=True, help_text="Only for this issue. Empty: the story's headline."
+        max_length=200, blank=True, help_text=_("Only for this issue. Empty: the story's headline.")
     )
     summary = fields.TextField(
-        max_length=500, blank=True, help_text="Only for this issue. Empty: the story's standfirst."
+        max_length=500, blank=True, help_text=_("Only for this issue. Empty: the story's standfirst.")
     )
 
     objects: ClassVar[models.Manager[IssueItem]] = IssueItemQuerySet.as_manager()
@@ -240,17 +241,17 @@ class Delivery(models.Model):
     """One copy of one issue for one subscriber. Its state changes only in `digests.sending` and `digests.feedback`."""
 
     class State(models.TextChoices):
-        PENDING = "pending", "Pending"
-        CLAIMED = "claimed", "Claimed"
-        ATTEMPTING = "attempting", "Attempting"
-        ACCEPTED = "accepted", "Accepted"
-        DEFERRED = "deferred", "Deferred"
-        REJECTED = "rejected", "Rejected"
-        UNCERTAIN = "uncertain", "Uncertain"
-        SUPPRESSED = "suppressed", "Suppressed"
-        CANCELLED = "cancelled", "Cancelled"
-        RENDER_FAILED = "render_failed", "Rendering failed"
-        EXPIRED = "expired", "Expired"
+        PENDING = "pending", _("Pending")
+        CLAIMED = "claimed", _("Claimed")
+        ATTEMPTING = "attempting", _("Attempting")
+        ACCEPTED = "accepted", _("Accepted")
+        DEFERRED = "deferred", _("Deferred")
+        REJECTED = "rejected", _("Rejected")
+        UNCERTAIN = "uncertain", _("Uncertain")
+        SUPPRESSED = "suppressed", _("Suppressed")
+        CANCELLED = "cancelled", _("Cancelled")
+        RENDER_FAILED = "render_failed", _("Rendering failed")
+        EXPIRED = "expired", _("Expired")
 
     # States from which a copy may still leave, or of which it is not yet known.
     OPEN: ClassVar[tuple[str, ...]] = ("pending", "claimed", "attempting", "deferred")
@@ -284,7 +285,7 @@ class Delivery(models.Model):
     remote_id = fields.CharField(max_length=200, blank=True)
 
     class Meta:
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = _("deliveries")
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["issue", "subscriber"], name="delivery_once_per_reader"),
@@ -333,13 +334,13 @@ class DeliveryEvent(models.Model):
     """
 
     class Kind(models.TextChoices):
-        DELIVERED = "delivered", "Delivered"
-        SOFT_BOUNCE = "soft_bounce", "Soft bounce"
-        HARD_BOUNCE = "hard_bounce", "Hard bounce"
-        COMPLAINT = "complaint", "Complaint"
-        UNSUBSCRIBE = "unsubscribe", "Unsubscribe"
-        OPEN = "open", "Open"
-        CLICK = "click", "Click"
+        DELIVERED = "delivered", _("Delivered")
+        SOFT_BOUNCE = "soft_bounce", _("Soft bounce")
+        HARD_BOUNCE = "hard_bounce", _("Hard bounce")
+        COMPLAINT = "complaint", _("Complaint")
+        UNSUBSCRIBE = "unsubscribe", _("Unsubscribe")
+        OPEN = "open", _("Open")
+        CLICK = "click", _("Click")
 
     provider = fields.CharField(max_length=40)
     event_id = fields.CharField(max_length=200)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from anymail.exceptions import AnymailError
 from django.contrib.auth.models import AbstractBaseUser
+from django.utils.translation import gettext_lazy as _
 
 from digests import archive, freezing, rendering
 from digests.models import Issue, Snapshot
@@ -18,7 +19,7 @@ PREFIX = "[Proof] "
 # What makes a mail a list mail, or is decided for each copy: a proof ends nobody's subscription.
 LEFT_OUT = ("list-unsubscribe", "list-unsubscribe-post", "feedback-id", "precedence")
 OWN = ("from", "to", "reply-to", "subject", "date", "message-id")
-AWAY = "The mail server could not be reached, or refused it. See that EMAIL_URL names one that runs, then try again."
+AWAY = _("The mail server could not be reached, or refused it. See that EMAIL_URL names one that runs, then try again.")
 
 
 class NotSent(Exception):

@@ -15,6 +15,7 @@ from email.headerregistry import Address
 from urllib.parse import quote, urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from digests import fitting, layout, material
 from digests.feedback import unsubscribe_mail
@@ -34,9 +35,9 @@ PREHEADER_LENGTH = 150
 LEAST_HEADLINES = 10
 # With less room than this, in bytes, a story has no text here, only the link to its page.
 LEAST_BODY = 500
-TOO_LARGE = (
+TOO_LARGE = _(
     "This mail would be too large: Gmail hides what comes after 102 KB, and the link to unsubscribe with it. "
-    "Shorten the text under “Introduction” by about {percent} percent."
+    "Shorten the text under “Introduction” by about %(percent)s percent."
 )
 
 
@@ -66,10 +67,10 @@ def write(*, content: Material) -> RenderedIssue:
     sentence that says what is missing or too long.
     """
     if content.kind != Issue.Kind.LETTER and not content.stories:
-        raise RenderingError("No published story is left in this issue. Add one, or cancel the issue.")
+        raise RenderingError(_("No published story is left in this issue. Add one, or cancel the issue."))
     introduction = _introduction(content)
     if content.kind == Issue.Kind.LETTER and not introduction:
-        raise RenderingError("This letter has no text yet. Write it under “Introduction”.")
+        raise RenderingError(_("This letter has no text yet. Write it under “Introduction”."))
     draft = layout.Draft(
         material=content,
         subject=_subject(content),
@@ -139,7 +140,7 @@ def sender(*, issue: Issue) -> Address:
     check_header("From", name)
     address = _mailbox(issue.newsletter.sender_address or Publication.objects.current().sender_address)
     if not address:
-        raise RenderingError("Set the sender's address of the newsletter or of the publication.")
+        raise RenderingError(_("Set the sender's address of the newsletter or of the publication."))
     return Address(display_name=name, addr_spec=address)
 
 
@@ -156,7 +157,7 @@ def _extent(draft: layout.Draft) -> layout.Extent:
     excess = fitting.excess(_html(draft, extent))
     if excess > 0:
         percent = min(99, 100 * excess // max(1, fitting.sent_size(draft.introduction)) + 1)
-        raise RenderingError(TOO_LARGE.format(percent=percent))
+        raise RenderingError(TOO_LARGE % {"percent": percent})
     return extent
 
 
@@ -200,7 +201,7 @@ def _introduction(content: Material) -> str:
 def _subject(content: Material) -> str:
     subject = content.subject or (content.stories[0].headline if content.stories else "")
     if not subject:
-        raise RenderingError("This letter has no subject yet. Write one.")
+        raise RenderingError(_("This letter has no subject yet. Write one."))
     check_header("Subject", subject)
     return layout.without_slots(subject)[:SUBJECT_LENGTH]
 
@@ -223,7 +224,9 @@ def _mailbox(raw: str) -> str:
     try:
         return addresses.normalise(raw).address
     except addresses.InvalidAddress as refusal:
-        raise RenderingError(f"Check the addresses of sender, replies and contact. {refusal}") from refusal
+        raise RenderingError(
+            _("Check the addresses of sender, replies and contact. %(refusal)s") % {"refusal": refusal}
+        ) from refusal
 
 
 def _phrase(name: str) -> str:

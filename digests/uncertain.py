@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
 
 from digests.feedback import handlers
 from digests.models import Delivery, Issue
@@ -37,7 +38,7 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
     """
     locked = Issue.objects.select_for_update().get(pk=issue.pk)
     if locked.state == Issue.State.CANCELLED:
-        raise NotAllowed("This issue was cancelled; its copies cannot be sent again.")
+        raise NotAllowed(_("This issue was cancelled; its copies cannot be sent again."))
     count = _chosen(locked, deliveries).update(
         state=Delivery.State.PENDING,
         # Back in the queue under a new fence: whoever held the copy has no say in it any more.

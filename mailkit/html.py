@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from mailkit import characters, confined, plaintext, remarks
 
@@ -14,12 +15,12 @@ MAX_BYTES = 1_000_000
 MEGABYTES = 768  # address space of the child; a text at the size limit needs about half
 WIDTH = 76
 
-TOO_LONG = "The text is too long: at most one megabyte is possible. Please divide it into parts."
-TOO_SLOW = (
+TOO_LONG = _("The text is too long: at most one megabyte is possible. Please divide it into parts.")
+TOO_SLOW = _(
     "The text took too long to convert. Please divide it into parts, or look for very many brackets, asterisks or "
     "angle brackets in a row."
 )
-TOO_HEAVY = (
+TOO_HEAVY = _(
     "The text could not be converted: it takes more memory than there is for one. Please divide it into parts, or look "
     "for unusually deep lists."
 )

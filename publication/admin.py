@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from publication.forms import PublicationForm
 from publication.listing import ModelAdmin
@@ -23,7 +24,7 @@ class PublicationAdmin(ModelAdmin):
             "Name",
             {
                 "classes": ["tab"],
-                "description": "What readers see at the head of every page and every mail.",
+                "description": _("What readers see at the head of every page and every mail."),
                 "fields": ("name", "strapline", "owner"),
             },
         ),
@@ -31,7 +32,7 @@ class PublicationAdmin(ModelAdmin):
             "Look",
             {
                 "classes": ["tab"],
-                "description": "Text is kept readable on light and dark screens, whatever colours are chosen.",
+                "description": _("Text is kept readable on light and dark screens, whatever colours are chosen."),
                 "fields": ("logo", "accent_colour", "ink_colour"),
             },
         ),
@@ -39,7 +40,9 @@ class PublicationAdmin(ModelAdmin):
             "Mail",
             {
                 "classes": ["tab"],
-                "description": "A newsletter may set a sender of its own. Mails that are already frozen do not change.",
+                "description": _(
+                    "A newsletter may set a sender of its own. Mails that are already frozen do not change."
+                ),
                 "fields": ("sender_name", "sender_address", "reply_to"),
             },
         ),
@@ -47,7 +50,7 @@ class PublicationAdmin(ModelAdmin):
             "Contact and place",
             {
                 "classes": ["tab"],
-                "description": "Stands at the foot of every page and every mail.",
+                "description": _("Stands at the foot of every page and every mail."),
                 "fields": ("postal_address", "contact_address", "language", "further_languages", "time_zone"),
             },
         ),

@@ -50,47 +50,49 @@ class Publication(models.Model):
         max_length=120,
         default="Our publication",
         validators=[message.validate_header_text],
-        help_text="Stands in the masthead of every page and every mail.",
+        help_text=_("Stands in the masthead of every page and every mail."),
     )
     owner = fields.CharField(
         max_length=120,
         blank=True,
-        help_text="The company or person who publishes, as readers should see it.",
+        help_text=_("The company or person who publishes, as readers should see it."),
     )
     strapline = fields.CharField(
-        max_length=200, blank=True, help_text="One line under the name. Say what readers get here."
+        max_length=200, blank=True, help_text=_("One line under the name. Say what readers get here.")
     )
     postal_address = fields.TextField(
         max_length=500,
         default="Postal address not set",
-        help_text="The law asks for it at the foot of every newsletter. One line per line.",
+        help_text=_("The law asks for it at the foot of every newsletter. One line per line."),
     )
     logo = models.ImageField(
         upload_to="publication/",
         blank=True,
-        help_text="PNG, JPEG or WebP, at least 400 pixels wide. Shown beside the name.",
+        help_text=_("PNG, JPEG or WebP, at least 400 pixels wide. Shown beside the name."),
     )
     accent_colour = fields.CharField(
         max_length=7,
         default="#9b1c1c",
         validators=[validate_colour],
-        help_text="Links and buttons. Choose a colour that is readable on white.",
+        help_text=_("Links and buttons. Choose a colour that is readable on white."),
     )
     ink_colour = fields.CharField(
-        max_length=7, default="#1c1917", validators=[validate_colour], help_text="Headlines and text."
+        max_length=7, default="#1c1917", validators=[validate_colour], help_text=_("Headlines and text.")
     )
     sender_name = fields.CharField(
         max_length=120,
         blank=True,
         validators=[message.validate_header_text],
-        help_text="Who a mail comes from. Empty: the publication's name.",
+        help_text=_("Who a mail comes from. Empty: the publication's name."),
     )
     sender_address = fields.EmailField(
         default="news@localhost.localdomain",
-        help_text="The From address of every mail. Its domain needs SPF, DKIM and DMARC.",
+        help_text=_("The From address of every mail. Its domain needs SPF, DKIM and DMARC."),
     )
-    reply_to = fields.EmailField(blank=True, help_text="Where answers go. Empty: answers go to the sender's address.")
-    contact_address = fields.EmailField(blank=True, help_text="Shown to readers who want to reach a person.")
+    reply_to = fields.EmailField(
+        blank=True, help_text=_("Where answers go. Empty: answers go to the sender's address.")
+    )
+    contact_address = fields.EmailField(blank=True, help_text=_("Shown to readers who want to reach a person."))
     language = fields.CharField(
         max_length=12,
         default="en",
@@ -107,14 +109,14 @@ class Publication(models.Model):
         max_length=64,
         default="UTC",
         validators=[validate_time_zone],
-        help_text="Dates on the site are shown in this zone.",
+        help_text=_("Dates on the site are shown in this zone."),
     )
 
     objects: ClassVar[PublicationManager] = PublicationManager()
 
     class Meta:
-        verbose_name = "publication"
-        verbose_name_plural = "publication"
+        verbose_name = _("publication")
+        verbose_name_plural = _("publication")
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=THE_ROW), name="publication_is_one_row"),
         ]

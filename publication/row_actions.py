@@ -19,6 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.views.decorators.http import require_http_methods
 from unfold.enums import ActionVariant
 
@@ -40,9 +41,9 @@ class Action(Generic[Row]):
     """
 
     name: str
-    label: str
-    explanation: str
-    done: str
+    label: str | Promise
+    explanation: str | Promise
+    done: str | Promise
     states: frozenset[str]
     run: Callable[[Row, User, Mapping[str, Any], datetime], object]
     form: type[forms.Form] = Confirm
@@ -115,7 +116,7 @@ class ActionAdmin(ModelAdmin):
     def offers(self, *, user: User, row: Any, besides: Iterable[str] = ()) -> list[dict[str, Any]]:
         """Links for unfold's bar above the form to every action that is offered, but for those named `besides`."""
         return [
-            link(action.label, self.action_url(row, action), icon=action.icon, variant=action.variant)
+            link(str(action.label), self.action_url(row, action), icon=action.icon, variant=action.variant)
             for action in self.row_actions.values()
             if action.name not in besides and action.is_offered(user=user, row=row)
         ]
@@ -131,7 +132,7 @@ class ActionAdmin(ModelAdmin):
         if not form.is_valid():
             return False
         self.log_change(request, row, str(action.label))
-        messages.success(request, action.done)
+        messages.success(request, str(action.done))
         return True
 
     def _name(self, page: str) -> str:

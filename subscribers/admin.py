@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 
 from mailkit import html
@@ -120,7 +122,7 @@ class LegalVersionAdmin(ModelAdmin):
         super().save_model(request, obj, form, change)
         texts.tell(request=request, form=form)
 
-    @admin.action(description="Publish: readers agree to this text from now on", permissions=["publish"])
+    @admin.action(description=_("Publish: readers agree to this text from now on"), permissions=["publish"])
     def publish(self, request: HttpRequest, queryset: QuerySet[LegalVersion]) -> None:
         """Publish drafts, oldest first."""
         for version in queryset.select_related("document").order_by("document", "number"):
@@ -129,7 +131,7 @@ class LegalVersionAdmin(ModelAdmin):
             except (legal.AlreadyPublished, html.MarkupRefused) as refusal:
                 self.message_user(request, f"{version}: {refusal}", messages.ERROR)
             else:
-                self.message_user(request, f"{version} is published.", messages.SUCCESS)
+                self.message_user(request, _("%(version)s is published.") % {"version": version}, messages.SUCCESS)
 
 
 class SubscriptionInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
@@ -153,7 +155,7 @@ class SubscriberAdmin(ReadOnlyAdmin):
     list_display = ("address", "name", "created_at")
     list_filter = ("subscriptions__newsletter", "subscriptions__state", "created_at")
     search_fields = ("address", "address_key", "name")
-    search_help_text = "Part of an address or a name."
+    search_help_text = _("Part of an address or a name.")
     fields = ("address", "name", "language", "tracking_consent", "created_at", "uuid")
     inlines = (SubscriptionInline,)
     actions = ("block",)
@@ -184,14 +186,18 @@ class SubscriberAdmin(ReadOnlyAdmin):
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
         """The admin's own log would keep the addresses of the erased; the consent chain has the act."""
 
-    @admin.action(description="Block: no more mail to these addresses", permissions=["block"])
+    @admin.action(description=_("Block: no more mail to these addresses"), permissions=["block"])
     def block(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
         """Suppress by hand."""
         for person in queryset:
             suppression.suppress(
                 address_key=person.address_key, reason=Suppression.Reason.MANUAL, note=_by(request), now=timezone.now()
             )
-        self.message_user(request, f"{len(queryset)} blocked.", messages.SUCCESS)
+        self.message_user(
+            request,
+            ngettext("%(count)s blocked.", "%(count)s blocked.", len(queryset)) % {"count": len(queryset)},
+            messages.SUCCESS,
+        )
 
 
 @admin.register(Subscription)
@@ -201,7 +207,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     list_display = ("subscriber", "newsletter", "cadence", "state", "confirmed_at", "paused_until")
     list_filter = ("state", "newsletter", "cadence")
     search_fields = ("subscriber__address", "subscriber__address_key")
-    search_help_text = "Part of an address."
+    search_help_text = _("Part of an address.")
     list_select_related = ("subscriber", "newsletter")
     actions = ("unsubscribe",)
 
@@ -209,7 +215,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         """Who may end subscriptions for readers who asked for it."""
         return request.user.has_perm("subscribers.change_subscription")
 
-    @admin.action(description="Unsubscribe these readers", permissions=["unsubscribe"])
+    @admin.action(description=_("Unsubscribe these readers"), permissions=["unsubscribe"])
     def unsubscribe(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
         """End each of them, with a goodbye letter."""
         now = timezone.now()
@@ -217,7 +223,11 @@ class SubscriptionAdmin(ReadOnlyAdmin):
             signup.unsubscribe(subscription=row, evidence=BY_HAND, reason="admin", now=now)
             for row in queryset.select_related("newsletter")
         ]
-        self.message_user(request, f"{sum(ended)} unsubscribed.", messages.SUCCESS)
+        self.message_user(
+            request,
+            ngettext("%(count)s unsubscribed.", "%(count)s unsubscribed.", sum(ended)) % {"count": sum(ended)},
+            messages.SUCCESS,
+        )
 
 
 @admin.register(ConsentEvent)
@@ -227,7 +237,7 @@ class ConsentEventAdmin(ReadOnlyAdmin):
     list_display = ("occurred_at", "kind", "newsletter_slug", "cadence", "source", "subscriber_uuid")
     list_filter = ("kind", "newsletter_slug", "source", "occurred_at")
     search_fields = ("subscriber_uuid", "address_hash", "hash")
-    search_help_text = "A reader's uuid or the keyed hash of an address."
+    search_help_text = _("A reader's uuid or the keyed hash of an address.")
 
 
 @admin.register(ConsentOrigin)
@@ -243,7 +253,7 @@ class ConsentOriginAdmin(ReadOnlyAdmin):
 class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelForm is not generic at run time
     """An address goes in; only its keyed hash is kept."""
 
-    address = AddressField(label="E-mail address", help_text="It is not stored: only a hash of it is kept.")
+    address = AddressField(label=_("E-mail address"), help_text=_("It is not stored: only a hash of it is kept."))
 
     class Meta:
         model = Suppression
@@ -258,7 +268,7 @@ class SuppressionAdmin(ModelAdmin):
     list_display = ("address_hash", "reason", "note", "created_at")
     list_filter = ("reason", "created_at")
     search_fields = ("address_hash", "note")
-    search_help_text = "The hash of an address; the evidence command prints it."
+    search_help_text = _("The hash of an address; the evidence command prints it.")
     actions = ("lift",)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -287,11 +297,15 @@ class SuppressionAdmin(ModelAdmin):
         )
         obj.pk, obj.address_hash = row.pk, row.address_hash
 
-    @admin.action(description="Lift: allow mail to these addresses again", permissions=["lift"])
+    @admin.action(description=_("Lift: allow mail to these addresses again"), permissions=["lift"])
     def lift(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
         """Lift each of them."""
         lifted = [suppression.lift(address_hash=row.address_hash) for row in queryset]
-        self.message_user(request, f"{sum(lifted)} lifted.", messages.SUCCESS)
+        self.message_user(
+            request,
+            ngettext("%(count)s lifted.", "%(count)s lifted.", sum(lifted)) % {"count": sum(lifted)},
+            messages.SUCCESS,
+        )
 
 
 @admin.register(Letter)

@@ -7,6 +7,7 @@ from typing import Final
 
 from django.db import OperationalError, transaction
 from django.db.models import Exists, F, OuterRef
+from django.utils.translation import gettext_lazy as _
 
 from core import locks
 from mailkit import addresses
@@ -72,7 +73,7 @@ def _wait_for_keepers() -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not _nobody_keeps_readers():
         if time.monotonic() > deadline:
-            raise Kept("The readers of a large issue are being chosen. Try again in a minute.")
+            raise Kept(_("The readers of a large issue are being chosen. Try again in a minute."))
         time.sleep(ASK_AGAIN_SECONDS)
 
 

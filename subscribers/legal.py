@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils.translation import gettext_lazy as _
 
 from mailkit import html
 from subscribers.models import LegalDocument, LegalVersion
@@ -48,7 +49,7 @@ def publish_version(*, version: LegalVersion, now: datetime) -> LegalVersion:
         body_markdown=version.body_markdown, body_html=rendered.html, sha256=rendered.sha256, published_at=now
     )
     if not changed:
-        raise AlreadyPublished("This version is public already. Make a new version to change the text.")
+        raise AlreadyPublished(_("This version is public already. Make a new version to change the text."))
     version.refresh_from_db()
     return version
 

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from mailkit import message
 from publication import fields
@@ -23,14 +24,14 @@ class LegalDocument(models.Model):
     """Terms of use, privacy policy: a text that readers agree to, in versions."""
 
     class Kind(models.TextChoices):
-        TERMS = "terms", "Terms of use"
-        PRIVACY = "privacy", "Privacy policy"
-        OTHER = "other", "Other"
+        TERMS = "terms", _("Terms of use")
+        PRIVACY = "privacy", _("Privacy policy")
+        OTHER = "other", _("Other")
 
     kind = fields.CharField(max_length=8, choices=Kind.choices, default=Kind.OTHER)
-    slug = fields.SlugField(max_length=80, unique=True, help_text="The address: /legal/<slug>/.")
+    slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /legal/<slug>/."))
     title = fields.CharField(max_length=120)
-    position = models.PositiveSmallIntegerField(default=0, help_text="Order at the foot of the pages.")
+    position = models.PositiveSmallIntegerField(default=0, help_text=_("Order at the foot of the pages."))
 
     class Meta:
         ordering = ["position", "title"]
@@ -54,7 +55,7 @@ class LegalVersion(models.Model):
     body_html = fields.TextField(editable=False, blank=True)
     sha256 = fields.CharField(max_length=64, editable=False, blank=True)
     change_note = fields.CharField(
-        max_length=300, blank=True, help_text="What changed since the version before, for readers."
+        max_length=300, blank=True, help_text=_("What changed since the version before, for readers.")
     )
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -104,26 +105,26 @@ class ConsentEvent(models.Model):
     """
 
     class Kind(models.TextChoices):
-        REQUESTED = "requested", "Requested"
-        CONFIRMED = "confirmed", "Confirmed"
-        WITHDRAWN = "withdrawn", "Withdrawn"
-        IMPORTED = "imported", "Imported"
-        TRACKING_GRANTED = "tracking_granted", "Tracking granted"
-        TRACKING_WITHDRAWN = "tracking_withdrawn", "Tracking withdrawn"
-        ERASED = "erased", "Erased"
+        REQUESTED = "requested", _("Requested")
+        CONFIRMED = "confirmed", _("Confirmed")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+        IMPORTED = "imported", _("Imported")
+        TRACKING_GRANTED = "tracking_granted", _("Tracking granted")
+        TRACKING_WITHDRAWN = "tracking_withdrawn", _("Tracking withdrawn")
+        ERASED = "erased", _("Erased")
 
     kind = fields.CharField(max_length=20, choices=Kind.choices)
     subscriber_uuid = models.UUIDField(db_index=True)
     address_hash = fields.CharField(max_length=64, db_index=True)
     newsletter_slug = fields.CharField(max_length=80, blank=True)
     cadence = fields.CharField(max_length=8, blank=True)
-    documents = models.JSONField(default=list, help_text="[{document, version, sha256}]: the texts that were shown.")
-    form_text = fields.TextField(blank=True, help_text="The words beside the box, as they were shown.")
+    documents = models.JSONField(default=list, help_text=_("[{document, version, sha256}]: the texts that were shown."))
+    form_text = fields.TextField(blank=True, help_text=_("The words beside the box, as they were shown."))
     form_text_sha256 = fields.CharField(max_length=64, blank=True)
     form_url = fields.CharField(max_length=500, blank=True)
     locale = fields.CharField(max_length=12, blank=True)
-    source = fields.CharField(max_length=40, blank=True, help_text="Which door: form, one_click, import...")
-    basis = fields.CharField(max_length=500, blank=True, help_text="For imports: where they consented.")
+    source = fields.CharField(max_length=40, blank=True, help_text=_("Which door: form, one_click, import..."))
+    basis = fields.CharField(max_length=500, blank=True, help_text=_("For imports: where they consented."))
     user_agent_sha256 = fields.CharField(max_length=64, blank=True)
     occurred_at = models.DateTimeField()
     # Which facts the hash covers, and with which key (`consent.FORMATS`, `consent.key_id`).
@@ -171,15 +172,15 @@ class Suppression(models.Model):
     """A keyed hash of an address that must not be mailed, and why."""
 
     class Reason(models.TextChoices):
-        HARD_BOUNCE = "hard_bounce", "Hard bounce"
-        SOFT_BOUNCE = "soft_bounce", "Soft bounces, again and again"
-        COMPLAINT = "complaint", "Complaint"
-        MANUAL = "manual", "By hand"
-        ERASED = "erased", "Erased"
+        HARD_BOUNCE = "hard_bounce", _("Hard bounce")
+        SOFT_BOUNCE = "soft_bounce", _("Soft bounces, again and again")
+        COMPLAINT = "complaint", _("Complaint")
+        MANUAL = "manual", _("By hand")
+        ERASED = "erased", _("Erased")
 
     address_hash = fields.CharField(max_length=64, unique=True, editable=False)
     reason = fields.CharField(max_length=12, choices=Reason.choices)
-    note = fields.CharField(max_length=300, blank=True, help_text="For the team. No address here.")
+    note = fields.CharField(max_length=300, blank=True, help_text=_("For the team. No address here."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -234,9 +235,9 @@ class Subscription(models.Model):
     """A subscriber's place on a newsletter. Its state changes only through `subscribers.signup`."""
 
     class State(models.TextChoices):
-        PENDING = "pending", "Pending"
-        CONFIRMED = "confirmed", "Confirmed"
-        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+        PENDING = "pending", _("Pending")
+        CONFIRMED = "confirmed", _("Confirmed")
+        UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="subscriptions")
@@ -250,7 +251,7 @@ class Subscription(models.Model):
         editable=False,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="The act that allows mail: confirmed, or imported with a basis.",
+        help_text=_("The act that allows mail: confirmed, or imported with a basis."),
     )
     # A confirm link carries this number; a new request, an unsubscribe or an erasure makes it stale.
     request_number = models.PositiveIntegerField(default=1, editable=False)
@@ -296,20 +297,20 @@ class Letter(models.Model):
     """A mail to one person about their own subscription: a row before it is a task, at least once."""
 
     class Kind(models.TextChoices):
-        CONFIRM = "confirm", "Confirm"
-        ALREADY = "already_subscribed", "Already subscribed"
-        PERMISSION = "permission", "Permission"
-        WELCOME = "welcome", "Welcome"
-        GOODBYE = "goodbye", "Goodbye"
-        PREFERENCES = "preferences", "Preferences link"
+        CONFIRM = "confirm", _("Confirm")
+        ALREADY = "already_subscribed", _("Already subscribed")
+        PERMISSION = "permission", _("Permission")
+        WELCOME = "welcome", _("Welcome")
+        GOODBYE = "goodbye", _("Goodbye")
+        PREFERENCES = "preferences", _("Preferences link")
 
     class State(models.TextChoices):
-        HELD = "held", "Waits to be released"
-        PENDING = "pending", "Pending"
-        ATTEMPTING = "attempting", "Attempting"
-        SENT = "sent", "Sent"
-        REJECTED = "rejected", "Rejected"
-        EXPIRED = "expired", "Expired"
+        HELD = "held", _("Waits to be released")
+        PENDING = "pending", _("Pending")
+        ATTEMPTING = "attempting", _("Attempting")
+        SENT = "sent", _("Sent")
+        REJECTED = "rejected", _("Rejected")
+        EXPIRED = "expired", _("Expired")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = fields.CharField(max_length=20, choices=Kind.choices)

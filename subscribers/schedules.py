@@ -17,6 +17,8 @@ from itertools import islice, takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext_lazy as _
+
 from subscribers import cadences
 from subscribers.models import CadenceOffer, Newsletter
 
@@ -149,7 +151,10 @@ def _after(offer: CadenceOffer, begin: datetime) -> Iterator[Period]:
 def _run(offer: CadenceOffer, rhythm: cadences.Rhythm, day: date, zone: ZoneInfo) -> Period:
     """The run in the period that holds the day."""
     if offer.send_at is None:
-        raise NoSuchOffer(f"{offer.newsletter} has no hour for {offer.get_cadence_display().lower()}.")
+        raise NoSuchOffer(
+            _("%(newsletter)s has no hour for %(cadence)s.")
+            % {"newsletter": offer.newsletter, "cadence": offer.get_cadence_display().lower()}
+        )
     day, key = rhythm.run(offer, day)
     return Period(key=key, runs_at=instant(day=day, hour=offer.send_at, zone=zone))
 
@@ -158,7 +163,10 @@ def _rhythm(offer: CadenceOffer) -> cadences.Rhythm:
     try:
         return cadences.rhythm(offer.cadence)
     except cadences.NoDigest:
-        raise NoSuchOffer(f"{offer.newsletter} has no hour for {offer.get_cadence_display().lower()}.") from None
+        raise NoSuchOffer(
+            _("%(newsletter)s has no hour for %(cadence)s.")
+            % {"newsletter": offer.newsletter, "cadence": offer.get_cadence_display().lower()}
+        ) from None
 
 
 def _zone(offer: CadenceOffer) -> ZoneInfo:

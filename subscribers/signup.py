@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
+from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
 from publication import database_clock
@@ -53,7 +54,7 @@ def request(
     nothing: over a limit the answer takes as long as any other.
     """
     if not newsletter_cadences:
-        raise NothingRequested("Name at least one newsletter.")
+        raise NothingRequested(_("Name at least one newsletter."))
     with transaction.atomic():
         with transaction.atomic():
             letter = _request(address, newsletter_cadences, evidence, now)

@@ -1,6 +1,7 @@
 """What can be done to a story besides editing it; publication.row_actions has the mechanism."""
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
 
 from articles import publishing, rights
 from articles.admin.forms import CorrectionText, Hour, Reason
@@ -22,27 +23,27 @@ ACTIONS: dict[str, Action[Article]] = {
     for action in (
         Action(
             name="submit",
-            label="Submit for review",
-            explanation="The editors get the story, and you cannot change it until they return it.",
-            done="The story is with the editors.",
+            label=_("Submit for review"),
+            explanation=_("The editors get the story, and you cannot change it until they return it."),
+            done=_("The story is with the editors."),
             states=frozenset({State.DRAFT}),
             run=lambda article, actor, _data, now: publishing.submit(article=article, actor=actor, now=now),
             fits=_may_edit,
         ),
         Action(
             name="return",
-            label="Return to draft",
-            explanation="The story leaves the review or the clock. Its author can write on.",
-            done="The story is a draft again.",
+            label=_("Return to draft"),
+            explanation=_("The story leaves the review or the clock. Its author can write on."),
+            done=_("The story is a draft again."),
             states=frozenset({State.IN_REVIEW, State.SCHEDULED}),
             run=lambda article, actor, _data, now: publishing.return_to_draft(article=article, actor=actor, now=now),
             permission=rights.EDIT_ANY,
         ),
         Action(
             name="schedule",
-            label="Schedule",
-            explanation="The clock publishes the story at this hour, given in the time zone {zone}.",
-            done="The story is scheduled.",
+            label=_("Schedule"),
+            explanation=_("The clock publishes the story at this hour, given in the time zone {zone}."),
+            done=_("The story is scheduled."),
             states=frozenset({State.DRAFT, State.IN_REVIEW, State.SCHEDULED, State.WITHDRAWN}),
             run=lambda article, actor, data, now: publishing.schedule(
                 article=article, publish_at=data["publish_at"], actor=actor, now=now
@@ -52,18 +53,18 @@ ACTIONS: dict[str, Action[Article]] = {
         ),
         Action(
             name="publish",
-            label="Publish now",
-            explanation="Every reader can see the story at once, and newsletters may pick it up.",
-            done="The story is published.",
+            label=_("Publish now"),
+            explanation=_("Every reader can see the story at once, and newsletters may pick it up."),
+            done=_("The story is published."),
             states=frozenset(publishing.UNPUBLISHED),
             run=lambda article, actor, _data, now: publishing.publish(article=article, actor=actor, now=now),
             permission=rights.PUBLISH,
         ),
         Action(
             name="correct",
-            label="Add a correction",
-            explanation="Change the text itself first. This note tells readers what was corrected, and when.",
-            done="The correction stands under the story.",
+            label=_("Add a correction"),
+            explanation=_("Change the text itself first. This note tells readers what was corrected, and when."),
+            done=_("The correction stands under the story."),
             states=frozenset({State.PUBLISHED}),
             run=lambda article, actor, data, now: publishing.correct(
                 article=article, text=data["text"], actor=actor, now=now
@@ -73,9 +74,9 @@ ACTIONS: dict[str, Action[Article]] = {
         ),
         Action(
             name="withdraw",
-            label="Withdraw",
-            explanation="The story is gone from every page. Its address gives your reason. Sent mails stay.",
-            done="The story is withdrawn.",
+            label=_("Withdraw"),
+            explanation=_("The story is gone from every page. Its address gives your reason. Sent mails stay."),
+            done=_("The story is withdrawn."),
             states=frozenset({State.PUBLISHED}),
             run=lambda article, actor, data, now: publishing.withdraw(
                 article=article, reason=data["reason"], actor=actor, now=now

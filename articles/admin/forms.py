@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextareaWidget,
@@ -68,9 +69,9 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
         """A date that readers can believe; public stories have one."""
         shown: datetime | None = self.cleaned_data["published_at"]
         if shown is not None and shown > database_clock.now():
-            raise forms.ValidationError("This date is still to come. To publish later, use the action Schedule.")
+            raise forms.ValidationError(_("This date is still to come. To publish later, use the action Schedule."))
         if shown is None and self.instance.state == Article.State.PUBLISHED:
-            raise forms.ValidationError("A published story needs the date that readers see.")
+            raise forms.ValidationError(_("A published story needs the date that readers see."))
         return shown
 
     def clean(self) -> dict[str, Any]:
@@ -121,7 +122,7 @@ class Reason(forms.Form):
     reason = fields.LineInput(
         max_length=300,
         widget=UnfoldAdminTextInputWidget,
-        help_text="One or two sentences. Readers who come to the story's address see them.",
+        help_text=_("One or two sentences. Readers who come to the story's address see them."),
     )
 
 
@@ -131,14 +132,14 @@ class CorrectionText(forms.Form):
     text = fields.TextInput(
         max_length=1000,
         widget=UnfoldAdminTextareaWidget,
-        help_text="Shown under the story with today's date. Say what was wrong, and what is right.",
+        help_text=_("Shown under the story with today's date. Say what was wrong, and what is right."),
     )
 
 
 class Hour(forms.Form):
     """When the clock publishes."""
 
-    publish_at = forms.SplitDateTimeField(label="Publish at", widget=UnfoldAdminSplitDateTimeWidget)
+    publish_at = forms.SplitDateTimeField(label=_("Publish at"), widget=UnfoldAdminSplitDateTimeWidget)
 
 
 def _required(value: str, sentence: str) -> str:

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
 
 from articles import markup, publishing, rights
@@ -56,7 +57,7 @@ class RevisionAdmin(StoryRecordAdmin):
         if revision is not None and rights.may_edit(user=request.user, article=revision.article):  # type: ignore[arg-type]  # get_queryset let only accounts in
             address = reverse("admin:articles_revision_restore", args=[revision.pk])
             context["actions_detail"] = [
-                {"title": "Restore", "path": address, "variant": ActionVariant.DEFAULT, "icon": None, "attrs": {}}
+                {"title": _("Restore"), "path": address, "variant": ActionVariant.DEFAULT, "icon": None, "attrs": {}}
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response
@@ -74,11 +75,13 @@ class RevisionAdmin(StoryRecordAdmin):
             except (publishing.PublishingError, markup.MarkupRefused) as error:
                 messages.error(request, str(error))
             else:
-                messages.success(request, f"The story is as it was in version {revision.number}.")
+                messages.success(
+                    request, _("The story is as it was in version %(number)s.") % {"number": revision.number}
+                )
             return HttpResponseRedirect(back)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"Restore version {revision.number}",
+            "title": _("Restore version %(number)s") % {"number": revision.number},
             "subtitle": story.headline,
             "explanation": "The words, section, tags, authors and picture become those of this version. "
             "The address, the dates and the state stay. What stands there now is kept as a version, too.",
@@ -87,22 +90,22 @@ class RevisionAdmin(StoryRecordAdmin):
         }
         return render(request, "admin/action.html", context)
 
-    @admin.display(description="Headline")
+    @admin.display(description=_("Headline"))
     def headline(self, revision: Revision) -> str:
         """As it was."""
         return str(revision.snapshot["headline"])
 
-    @admin.display(description="Standfirst")
+    @admin.display(description=_("Standfirst"))
     def standfirst(self, revision: Revision) -> str:
         """As it was."""
         return str(revision.snapshot["standfirst"])
 
-    @admin.display(description="Text")
+    @admin.display(description=_("Text"))
     def text(self, revision: Revision) -> str:
         """As it was, in Markdown."""
         return str(revision.snapshot["body_markdown"])
 
-    @admin.display(description="Section, authors, tags, picture, address")
+    @admin.display(description=_("Section, authors, tags, picture, address"))
     def related(self, revision: Revision) -> str:
         """By name, as it was."""
         snapshot = revision.snapshot

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from articles.models import Author, Section, Tag
 from publication.listing import ModelAdmin
@@ -17,7 +18,7 @@ class Counted(ModelAdmin):
         counted: QuerySet[Section | Tag | Author] = rows.annotate(stories=Count("articles", distinct=True))
         return counted
 
-    @admin.display(description="Stories", ordering="stories")
+    @admin.display(description=_("Stories"), ordering="stories")
     def shown_stories(self, row: Section | Tag | Author) -> int:
         """How many stories, in any state."""
         count: int = row.stories  # type: ignore[union-attr]  # annotated by get_queryset

@@ -7,6 +7,8 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from articles import images, publishing
 from articles.admin.forms import PictureForm
@@ -24,7 +26,7 @@ class ImageAdmin(ModelAdmin):
     list_display_links = ("shown_small", "pk", "alt")
     list_filter = ("created_at", "uploaded_by")
     search_fields = ("=id", "alt", "caption", "credit")
-    search_help_text = "The number, or words of the description, the caption or the credit"
+    search_help_text = _("The number, or words of the description, the caption or the credit")
     readonly_fields = ("shown_large", "in_text", "width", "height", "uploaded_by", "created_at")
     fields = ("file", "alt", "caption", "credit", *readonly_fields)
 
@@ -36,26 +38,31 @@ class ImageAdmin(ModelAdmin):
         else:
             obj.save(update_fields=["alt", "caption", "credit"])
         if change and (done := publishing.render_again(stories=images.naming(obj), now=database_clock.now())):
-            messages.info(request, f"{done} {'story shows' if done == 1 else 'stories show'} the picture as it is now.")
+            shown = ngettext(
+                "%(count)s story shows the picture as it is now.",
+                "%(count)s stories show the picture as it is now.",
+                done,
+            )
+            messages.info(request, shown % {"count": done})
 
     def has_delete_permission(self, request: HttpRequest, obj: Image | None = None) -> bool:
         """Not while a story shows it."""
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and (obj is None or not images.in_use(obj).exists())
 
-    @admin.display(description="Picture")
+    @admin.display(description=_("Picture"))
     def shown_small(self, image: Image) -> SafeString:
         """A thumbnail."""
         return format_html('<img src="{}" alt="" width="120">', image.url_for(480))
 
-    @admin.display(description="Preview")
+    @admin.display(description=_("Preview"))
     def shown_large(self, image: Image) -> SafeString:
         """The picture as pages show it."""
         if not image.pk:
             return SafeString("")
         return format_html('<img src="{}" alt="{}" width="480">', image.page_url, image.alt)
 
-    @admin.display(description="In a story's text")
+    @admin.display(description=_("In a story's text"))
     def in_text(self, image: Image) -> str:
         """The line to put into the text."""
         return f'![{image.alt}](image:{image.pk} "{image.caption}")' if image.pk else "Shown once the picture is saved."

@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
@@ -46,7 +48,7 @@ class BylineInline(TabularInline):  # type: ignore[misc]  # django-unfold publis
     ordering_field = "position"
     hide_ordering_field = True
     autocomplete_fields = ("author",)
-    verbose_name_plural = "Authors, in the order in which readers see them"
+    verbose_name_plural = _("Authors, in the order in which readers see them")
 
 
 class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
@@ -77,7 +79,7 @@ class ArticleAdmin(ActionAdmin):
     list_select_related = ("section",)
     list_per_page = 50
     search_fields = ("headline", "slug", "standfirst", "body_text")
-    search_help_text = "Words of the headline, the address, the standfirst or the text"
+    search_help_text = _("Words of the headline, the address, the standfirst or the text")
     date_hierarchy = "published_at"
     ordering = ("-updated_at",)
     prepopulated_fields = {"slug": ("headline",)}
@@ -88,7 +90,7 @@ class ArticleAdmin(ActionAdmin):
     fieldsets = (
         (None, {"fields": ("base", "headline", "standfirst", "body_markdown", "lead_image")}),
         ("Where it stands", {"fields": ("section", "tags", "slug", "published_at")}),
-        ("How it stands", {"fields": readonly_fields, "description": "Changed by the actions above."}),
+        ("How it stands", {"fields": readonly_fields, "description": _("Changed by the actions above.")}),
     )
     warn_unsaved_form = True
     compressed_fields = True
@@ -186,17 +188,17 @@ class ArticleAdmin(ActionAdmin):
         """The publication's, the one that readers see."""
         return Publication.objects.current().time_zone
 
-    @admin.action(description="Submit for review", permissions=["change"])
+    @admin.action(description=_("Submit for review"), permissions=["change"])
     def submit_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
         self._each(request, queryset, ACTIONS["submit"])
 
-    @admin.action(description="Publish now", permissions=["publish"])
+    @admin.action(description=_("Publish now"), permissions=["publish"])
     def publish_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
         self._each(request, queryset, ACTIONS["publish"])
 
-    @admin.action(description="Return to draft", permissions=["edit_any"])
+    @admin.action(description=_("Return to draft"), permissions=["edit_any"])
     def return_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
         """Each story by itself: one that cannot is named, and stops no other."""
         self._each(request, queryset, ACTIONS["return"])
@@ -209,12 +211,12 @@ class ArticleAdmin(ActionAdmin):
         """For the list's actions."""
         return account(request).has_perm(rights.EDIT_ANY)
 
-    @display(description="State", ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # unfold's
+    @display(description=_("State"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # unfold's
     def shown_state(self, article: Article) -> str:
         """The state in words and colour."""
-        return Article.State(article.state).label
+        return str(Article.State(article.state).label)
 
-    @admin.display(description="Authors")
+    @admin.display(description=_("Authors"))
     def shown_byline(self, article: Article) -> str:
         """The names as readers see them."""
         return article.byline
@@ -230,4 +232,5 @@ class ArticleAdmin(ActionAdmin):
                 self.log_change(request, story, action.label)
                 done += 1
         if done:
-            messages.success(request, f"{action.label}: {done} {'story' if done == 1 else 'stories'}.")
+            changed = ngettext("%(verb)s: %(count)s story.", "%(verb)s: %(count)s stories.", done)
+            messages.success(request, changed % {"verb": action.label, "count": done})

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
 
 from digests import approval, freezing, proofs, uncertain
 from digests.admin import forms
@@ -56,10 +57,10 @@ def _resend(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -
 _ACTIONS: tuple[Action[Issue], ...] = (
     Action(
         name="proof",
-        label="Send a proof",
+        label=_("Send a proof"),
         icon="outgoing_mail",
-        explanation="The mail goes out as readers would get it, marked as a proof. Its links unsubscribe nobody.",
-        done="The proof is on its way.",
+        explanation=_("The mail goes out as readers would get it, marked as a proof. Its links unsubscribe nobody."),
+        done=_("The proof is on its way."),
         states=frozenset(set(State.values) - {State.CANCELLED}),
         run=_proof,
         form=forms.Proof,
@@ -67,10 +68,10 @@ _ACTIONS: tuple[Action[Issue], ...] = (
     ),
     Action(
         name="approve",
-        label="Approve and send",
+        label=_("Approve and send"),
         icon="send",
-        explanation="What you approve is frozen: this very text goes to every reader, and into the archive.",
-        done="The issue is approved.",
+        explanation=_("What you approve is frozen: this very text goes to every reader, and into the archive."),
+        done=_("The issue is approved."),
         states=frozenset({State.DRAFT}),
         run=_approve,
         permission=SEND,
@@ -80,20 +81,20 @@ _ACTIONS: tuple[Action[Issue], ...] = (
     ),
     Action(
         name="reopen",
-        label="Back to draft",
+        label=_("Back to draft"),
         icon="undo",
-        explanation="Nothing has left yet. The approval is taken back and the issue can be edited again.",
-        done="The issue is a draft again.",
+        explanation=_("Nothing has left yet. The approval is taken back and the issue can be edited again."),
+        done=_("The issue is a draft again."),
         states=frozenset({State.SCHEDULED}),
         run=_reopen,
         permission=SEND,
     ),
     Action(
         name="pause",
-        label="Pause",
+        label=_("Pause"),
         icon="pause",
-        explanation="Copies that are on their way at this moment still leave; the others wait.",
-        done="The issue is paused.",
+        explanation=_("Copies that are on their way at this moment still leave; the others wait."),
+        done=_("The issue is paused."),
         states=frozenset({State.SENDING}),
         run=_pause,
         permission=SEND,
@@ -102,10 +103,10 @@ _ACTIONS: tuple[Action[Issue], ...] = (
     ),
     Action(
         name="resume",
-        label="Resume",
+        label=_("Resume"),
         icon="play_arrow",
-        explanation="Sending goes on where it stopped. Nobody gets a second copy.",
-        done="The issue is being sent again.",
+        explanation=_("Sending goes on where it stopped. Nobody gets a second copy."),
+        done=_("The issue is being sent again."),
         states=frozenset({State.PAUSED}),
         run=_resume,
         permission=SEND,
@@ -113,20 +114,20 @@ _ACTIONS: tuple[Action[Issue], ...] = (
     ),
     Action(
         name="accept",
-        label="Call all uncertain copies accepted",
+        label=_("Call all uncertain copies accepted"),
         icon="done_all",
-        explanation="Of these copies the receiving server's answer was lost. You decide that they arrived.",
-        done="The uncertain copies count as accepted.",
+        explanation=_("Of these copies the receiving server's answer was lost. You decide that they arrived."),
+        done=_("The uncertain copies count as accepted."),
         states=frozenset({State.SENDING, State.PAUSED, State.SENT_WITH_EXCEPTIONS}),
         run=_accept,
         permission=SEND,
     ),
     Action(
         name="resend",
-        label="Send all uncertain copies again",
+        label=_("Send all uncertain copies again"),
         icon="refresh",
-        explanation="Of these copies the receiving server's answer was lost. Some readers may get the mail twice.",
-        done="The uncertain copies are sent again.",
+        explanation=_("Of these copies the receiving server's answer was lost. Some readers may get the mail twice."),
+        done=_("The uncertain copies are sent again."),
         states=frozenset({State.SENDING, State.PAUSED, State.SENT_WITH_EXCEPTIONS}),
         run=_resend,
         permission=SEND,
@@ -134,10 +135,10 @@ _ACTIONS: tuple[Action[Issue], ...] = (
     ),
     Action(
         name="cancel",
-        label="Cancel",
+        label=_("Cancel"),
         icon="cancel",
-        explanation="The issue ends for good, and its page says so. Copies that left cannot be called back.",
-        done="The issue is cancelled.",
+        explanation=_("The issue ends for good, and its page says so. Copies that left cannot be called back."),
+        done=_("The issue is cancelled."),
         states=frozenset({State.DRAFT, State.SCHEDULED, State.PREPARING, State.SENDING, State.PAUSED}),
         run=_cancel,
         permission=SEND,

@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 from unfold.decorators import display
 
 from digests import freezing, uncertain
@@ -16,12 +18,18 @@ from publication import database_clock
 from publication.records import ReadOnlyAdmin
 
 STATE_LABELS = {
-    Delivery.State.ACCEPTED.label: "success",
-    Delivery.State.REJECTED.label: "danger",
-    Delivery.State.UNCERTAIN.label: "warning",
-    Delivery.State.DEFERRED.label: "warning",
-    Delivery.State.RENDER_FAILED.label: "danger",
+    Delivery.State.ACCEPTED: "success",
+    Delivery.State.REJECTED: "danger",
+    Delivery.State.UNCERTAIN: "warning",
+    Delivery.State.DEFERRED: "warning",
+    Delivery.State.RENDER_FAILED: "danger",
 }
+ACCEPTED = ngettext_lazy(
+    "%(count)s uncertain copy called accepted.", "%(count)s uncertain copies called accepted.", "count"
+)
+RESENT = ngettext_lazy(
+    "%(count)s uncertain copy to be sent again.", "%(count)s uncertain copies to be sent again.", "count"
+)
 
 
 class EngineAdmin(ReadOnlyAdmin):
@@ -40,29 +48,29 @@ class DeliveryAdmin(EngineAdmin):
     list_filter = ("state", "issue__newsletter", ("issue", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("subscriber", "issue__newsletter")
     search_fields = ("subscriber__address", "remote_id", "reason")
-    search_help_text = "An address, a reason or the id that the provider gave"
+    search_help_text = _("An address, a reason or the id that the provider gave")
     actions = ("call_accepted", "send_again")
 
-    @display(description="State", ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
-    def shown_state(self, delivery: Delivery) -> str:
-        """The state as a coloured word."""
-        return delivery.get_state_display()
+    @display(description=_("State"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def shown_state(self, delivery: Delivery) -> tuple[str, str]:
+        """The state, which chooses the colour, and its word."""
+        return delivery.state, delivery.get_state_display()
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         """The right that the actions below ask for."""
         return request.user.has_perm(actions.SEND)
 
-    @admin.action(description="Call uncertain copies accepted", permissions=["send"])
+    @admin.action(description=_("Call uncertain copies accepted"), permissions=["send"])
     def call_accepted(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         """The chosen copies that are uncertain count as arrived."""
-        self._decide(request, queryset, uncertain.accept, "called accepted")
+        self._decide(request, queryset, uncertain.accept, ACCEPTED)
 
-    @admin.action(description="Send uncertain copies again (readers may get two)", permissions=["send"])
+    @admin.action(description=_("Send uncertain copies again (readers may get two)"), permissions=["send"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         """The chosen copies that are uncertain leave once more."""
-        self._decide(request, queryset, uncertain.resend, "to be sent again")
+        self._decide(request, queryset, uncertain.resend, RESENT)
 
-    def _decide(self, request: HttpRequest, queryset: QuerySet[Delivery], verb: Any, done: str) -> None:
+    def _decide(self, request: HttpRequest, queryset: QuerySet[Delivery], verb: Any, done: Any) -> None:
         """Run the verb for each issue of the chosen copies; say how many were uncertain at all."""
         chosen: dict[int, list[int]] = {}
         for issue_id, delivery_id in queryset.order_by().values_list("issue_id", "pk"):
@@ -73,7 +81,7 @@ class DeliveryAdmin(EngineAdmin):
                 count += verb(issue=issue, deliveries=chosen[issue.pk], now=database_clock.now())
             except uncertain.NotAllowed as refusal:
                 messages.error(request, f"{issue}: {refusal}")
-        messages.info(request, f"{count} uncertain {'copy' if count == 1 else 'copies'} {done}.")
+        messages.info(request, done % {"count": count})
 
 
 @admin.register(DeliveryEvent)
@@ -84,7 +92,7 @@ class DeliveryEventAdmin(EngineAdmin):
     list_filter = ("kind", "provider", "received_at")
     list_select_related = ("delivery",)
     search_fields = ("event_id", "description", "delivery__subscriber__address")
-    search_help_text = "The provider's event id, its words, or a reader's address"
+    search_help_text = _("The provider's event id, its words, or a reader's address")
     date_hierarchy = "received_at"
 
 
@@ -96,11 +104,11 @@ class SnapshotAdmin(EngineAdmin):
     list_filter = ("issue__newsletter", "frozen_at")
     list_select_related = ("issue__newsletter",)
     search_fields = ("subject", "preheader", "text", "sha256")
-    search_help_text = "Words of the mail, or its hash"
+    search_help_text = _("Words of the mail, or its hash")
     fields = ("issue", "subject", "preheader", "text", "headers", "audience_rule", "sha256", "is_genuine", "frozen_at")
     readonly_fields = ("is_genuine",)
 
-    @display(description="Unchanged since it was frozen", boolean=True)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    @display(description=_("Unchanged since it was frozen"), boolean=True)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def is_genuine(self, snapshot: Snapshot) -> bool:
         """The hash, computed again."""
         return freezing.verify(snapshot=snapshot)

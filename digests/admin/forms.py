@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminSplitDateTimeWidget,
@@ -75,13 +76,13 @@ class Approve(forms.Form):
 
     when = forms.SplitDateTimeField(
         required=False,
-        label="Leave at",
-        help_text="Empty: at the hour set on the issue, or at once.",
+        label=_("Leave at"),
+        help_text=_("Empty: at the hour set on the issue, or at once."),
         widget=UnfoldAdminSplitDateTimeWidget,
     )
     audience = forms.CharField(
-        label="Number of readers",
-        help_text="This is more than twice as many as last time. Type the number of readers to go on.",
+        label=_("Number of readers"),
+        help_text=_("This is more than twice as many as last time. Type the number of readers to go on."),
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off", "inputmode": "numeric"}),
     )
 
@@ -99,28 +100,30 @@ class Approve(forms.Form):
         """The number must be the audience as it is now."""
         typed: str = self.cleaned_data["audience"]
         if re.sub(r"\D", "", typed) != str(self.facts["audience"]):
-            raise forms.ValidationError(f"Type {self.facts['audience']} to confirm that so many readers get it.")
+            raise forms.ValidationError(
+                _("Type %(facts)s to confirm that so many readers get it.") % {"facts": self.facts["audience"]}
+            )
         return typed
 
 
 class Reason(forms.Form):
     """Why, for the colleagues who find the issue like this."""
 
-    reason = fields.LineInput(max_length=300, label="Reason", widget=UnfoldAdminTextInputWidget)
+    reason = fields.LineInput(max_length=300, label=_("Reason"), widget=UnfoldAdminTextInputWidget)
 
 
 class Proof(forms.Form):
     """To whom a proof goes: each address gets a mail of its own."""
 
     to = forms.CharField(
-        label="Addresses", help_text="Several: with commas between.", widget=UnfoldAdminTextInputWidget
+        label=_("Addresses"), help_text=_("Several: with commas between."), widget=UnfoldAdminTextInputWidget
     )
 
     def clean_to(self) -> list[str]:
         """The addresses, each once."""
         found = list(dict.fromkeys(filter(None, re.split(r"[,;\s]+", self.cleaned_data["to"]))))
         if len(found) > 10:
-            raise forms.ValidationError("A proof goes to at most ten addresses at a time.")
+            raise forms.ValidationError(_("A proof goes to at most ten addresses at a time."))
         return found
 
 
@@ -128,7 +131,7 @@ class Compose(forms.Form):
     """Which digest to compose now."""
 
     offer = forms.ModelChoiceField(
-        CadenceOffer.objects.none(), label="Digest", empty_label=None, widget=UnfoldAdminSelectWidget
+        CadenceOffer.objects.none(), label=_("Digest"), empty_label=None, widget=UnfoldAdminSelectWidget
     )
 
     def __init__(self, *args: Any) -> None:
@@ -141,7 +144,7 @@ def _to_come(hour: datetime | None) -> datetime | None:
     """The hour, if an issue may be planned for it. On failure: ValidationError."""
     now = database_clock.now()
     if hour is not None and not now < hour <= now + FARTHEST:
-        raise forms.ValidationError("Choose an hour that is still to come, within ten years; or leave it empty.")
+        raise forms.ValidationError(_("Choose an hour that is still to come, within ten years; or leave it empty."))
     return hour
 
 

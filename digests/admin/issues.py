@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 from unfold.admin import TabularInline
 from unfold.decorators import display
@@ -25,14 +26,14 @@ from publication.row_actions import Action, ActionAdmin, account, link
 from subscribers import unmailed
 
 STATE_LABELS = {
-    Issue.State.DRAFT.label: "info",
-    Issue.State.SCHEDULED.label: "warning",
-    Issue.State.PREPARING.label: "warning",
-    Issue.State.SENDING.label: "warning",
-    Issue.State.PAUSED.label: "danger",
-    Issue.State.SENT.label: "success",
-    Issue.State.SENT_WITH_EXCEPTIONS.label: "danger",
-    Issue.State.CANCELLED.label: "danger",
+    Issue.State.DRAFT: "info",
+    Issue.State.SCHEDULED: "warning",
+    Issue.State.PREPARING: "warning",
+    Issue.State.SENDING: "warning",
+    Issue.State.PAUSED: "danger",
+    Issue.State.SENT: "success",
+    Issue.State.SENT_WITH_EXCEPTIONS: "danger",
+    Issue.State.CANCELLED: "danger",
 }
 
 HOURS = {"scheduled_for": "When it leaves once approved; this hour is UTC. Empty: at once."}
@@ -72,7 +73,7 @@ class IssueAdmin(ActionAdmin):
         "items__article__headline",
         "snapshot__subject",
     )
-    search_help_text = "Words of the subject, the introduction or a story's headline"
+    search_help_text = _("Words of the subject, the introduction or a story's headline")
     date_hierarchy = "created_at"
     change_form_before_template = "admin/digests/issue/progress.html"
     change_list_template = "admin/digests/issue/list.html"
@@ -106,7 +107,7 @@ class IssueAdmin(ActionAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Issue | None = None) -> list[tuple[Any, Any]]:
         """A new issue is a letter; what the house keeps of it is shown once it is there."""
         if obj is None:
-            note = "You write a letter of your own. Digests are composed by the clock, or by “Compose a digest”."
+            note = _("You write a letter of your own. Digests are composed by the clock, or by “Compose a digest”.")
             return [(None, {"fields": self.words, "description": note})]
         left_out = ("left_out",) if obj.state in approval.STOPPABLE else ()
         return [
@@ -200,7 +201,7 @@ class IssueAdmin(ActionAdmin):
     def look_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The mail in a frame where it can do nothing, its text and its headers beside it."""
         issue = self.seen(request, pk)
-        context: dict[str, Any] = {"issue": issue, "title": "Preview", "opts": self.opts}
+        context: dict[str, Any] = {"issue": issue, "title": _("Preview"), "opts": self.opts}
         try:
             context["snapshot"] = snapshot = proofs.as_it_stands(issue=issue, now=database_clock.now())
             context["text"] = archive.neutral_text(text=snapshot.text, issue=issue)
@@ -234,26 +235,26 @@ class IssueAdmin(ActionAdmin):
                 form.add_error(None, str(refusal))
             else:
                 return HttpResponseRedirect(reverse("admin:digests_issue_change", args=[issue.pk]))
-        context = {"title": "Compose a digest", "form": form, "opts": self.opts}
+        context = {"title": _("Compose a digest"), "form": form, "opts": self.opts}
         return render(request, "admin/digests/issue/compose.html", {**self.admin_site.each_context(request), **context})
 
-    @display(description="Subject", ordering="subject")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    @display(description=_("Subject"), ordering="subject")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def title(self, issue: Issue) -> str:
         """The subject that it has, or will have."""
         frozen = getattr(issue, "snapshot", None)
         return frozen.subject if frozen else issue.subject or f"{issue.newsletter}, {_period(issue)}"
 
-    @display(description="State", ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
-    def shown_state(self, issue: Issue) -> str:
-        """The state as a coloured word."""
-        return issue.get_state_display()
+    @display(description=_("State"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def shown_state(self, issue: Issue) -> tuple[str, str]:
+        """The state, which chooses the colour, and its word."""
+        return issue.state, issue.get_state_display()
 
-    @display(description="Kind", ordering="kind")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    @display(description=_("Kind"), ordering="kind")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def shown_kind(self, issue: Issue) -> str:
         """Kind, cadence and period in one line."""
         return ", ".join(filter(None, [issue.get_kind_display(), issue.cadence, _period(issue)]))
 
-    @display(description="Not mailed")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    @display(description=_("Not mailed"))  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def left_out(self, issue: Issue) -> str:
         """Confirmed readers who do not get it, and why; counted until its copies are planned, which settles it."""
         if issue.planned_at:
@@ -265,7 +266,7 @@ class IssueAdmin(ActionAdmin):
         """Its page in the archive, once readers can see it."""
         return links.web_url(issue=issue) if Issue.objects.public().filter(pk=issue.pk).exists() else None
 
-    @display(description="Copies done")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    @display(description=_("Copies done"))  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def shown_progress(self, issue: Issue) -> str:
         """How many copies are settled; the list of the issue's copies behind it."""
         if not issue.planned_at:

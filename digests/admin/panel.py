@@ -40,7 +40,7 @@ def context(*, issue: Issue, user: User) -> dict[str, Any]:
 def _choices(issue: Issue, user: User) -> list[dict[str, str]]:
     """What this person may decide of all uncertain copies; one by one in their list."""
     return [
-        {"label": action.label, "path": reverse("admin:digests_issue_do", args=[issue.pk, action.name])}
+        {"label": str(action.label), "path": reverse("admin:digests_issue_do", args=[issue.pk, action.name])}
         for action in map(actions.ACTIONS.__getitem__, actions.OF_UNCERTAIN)
         if action.is_offered(user=user, row=issue)
     ]

@@ -66,7 +66,7 @@ class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold pub
     fields = ("article", "position", "included", "headline", "summary")
     autocomplete_fields = ("article",)
     ordering_field = "position"
-    verbose_name_plural = "Stories, in the order in which readers see them"
+    verbose_name_plural = _("Stories, in the order in which readers see them")
     template_before = "admin/digests/issue/places.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:

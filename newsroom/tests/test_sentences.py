@@ -1,10 +1,24 @@
 """Every sentence can be translated, and the catalogues hold them all."""
 
+import re
+
 import polib
 import pytest
 
+from digests import composing, runs
 from newsroom.tests import unwrapped
 from newsroom.translations import catalogue, sentences
+
+# What operators and developers read in a terminal, a log or a check is English (decision 14). So is what is stored as
+# a sentence: it was written before anybody asked in which language.
+ENGLISH = re.compile(
+    r"newsroom/(?!(admin|admin_site|desk|languages|outages)\.py)|\w+/management/|core/|postal/|digests/(sending|returns)/"
+    r"|digests/(feedback/.*|clock_repair|restored|signatures|standstill|stall_diagnosis)\.py"
+    r"|mailkit/(checks|confined|headers|message|mjml|segments|tokens)\.py|publication/(database_clock|groups|media)\.py"
+    r"|subscribers/(consent|evidence|heads|imports|import_\w+|unmailed|verification)\.py"
+)
+# Reasons of an issue that its row keeps, in English until they are codes.
+STORED = (composing.EMPTY, composing.STALE, runs.MISSED, runs.OVERTAKEN)
 
 BARE_TEMPLATES = (
     "<p>Read on</p>",
@@ -31,6 +45,9 @@ BARE_MODULES = (
     'raise Refused(_(f"{name} is not public."))',
     'fieldsets = ("x", {"description": "Shown at the foot."})',
     'class Meta:\n    verbose_name = "story"',
+    'BUSY = "Somebody is changing this issue."',
+    'def why():\n    return "Nothing was published since."',
+    'context = {"title": "Compose a digest"}',
     'form.add_error(None, "Sent" if sent else later)',
 )
 WRAPPED_MODULES = (
@@ -57,8 +74,9 @@ def test_no_sentence_is_out_of_a_catalogues_reach() -> None:
             (sentences.modules(), unwrapped.in_module),
         )
         for path in paths
-        if catalogue.is_for_readers([path.relative_to(sentences.ROOT).as_posix()])
+        if not ENGLISH.match(path.relative_to(sentences.ROOT).as_posix())
         for text in search(path.read_text(encoding="utf-8"))
+        if not any(reason in text for reason in STORED)
     ]
     assert not bare, "Pass these to gettext, or to {% translate %} in a template:\n" + "\n".join(bare)
 

@@ -27,15 +27,17 @@ ARGUMENT: Final = re.compile(r"\b\w+=([\"'])(?P<text>[^\"']*[^\W\d_]{2,}\s[^\"']
 # Keyword arguments that people read.
 READ: Final = frozenset({
     "help_text", "label", "verbose_name", "verbose_name_plural", "description", "search_help_text", "empty_label",
-    "short_description", "empty_value_display", "message",
+    "short_description", "empty_value_display", "message", "explanation", "done",
 })  # fmt: skip
 # Calls whose text people read, with the place of the text among the arguments.
 SPEAKERS: Final = {
     "ValidationError": 0, "add_error": 1, "message_user": 1, "success": 1, "error": 1, "warning": 1, "info": 1,
 }  # fmt: skip
 MESSAGES: Final = frozenset({"success", "error", "warning", "info"})
+# Keys of what a template is given, or a set of fields.
+SHOWN: Final = frozenset({"description", "title"})
 # What a page answers in words of its own, or what nobody but the developer sees.
-UNSEEN: Final = frozenset({"Http404", "AssertionError", "TypeError", "NotImplementedError"})
+UNSEEN: Final = frozenset({"Http404", "AssertionError", "NotImplementedError", "TypeError", "Unaskable"})
 CHOICES: Final = frozenset({"TextChoices", "IntegerChoices"})
 GETTEXT: Final = frozenset({"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"})
 
@@ -90,7 +92,9 @@ def _of(node: ast.AST) -> Iterator[ast.expr]:
             yield node.exc.args[0]
     elif isinstance(node, ast.Dict):
         pairs = zip(node.keys, node.values, strict=True)
-        yield from (value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "description")
+        yield from (value for key, value in pairs if isinstance(key, ast.Constant) and key.value in SHOWN)
+    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.Return) and node.value and _is_sentence(node.value):
+        yield node.value
 
 
 def _of_class(node: ast.ClassDef) -> Iterator[ast.expr]:

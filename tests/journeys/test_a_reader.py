@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 def texts(transactional_db: None) -> None:
     """The texts that readers agree to."""
     for position, kind in enumerate([LegalDocument.Kind.TERMS, LegalDocument.Kind.PRIVACY]):
-        document = LegalDocument.objects.create(kind=kind, slug=kind, title=kind.label, position=position)
+        document = LegalDocument.objects.create(kind=kind, slug=kind, title=str(kind.label), position=position)
         version = legal.draft(document=document, body_markdown="We keep **one** address.", now=timezone.now())
         legal.publish_version(version=version, now=timezone.now())
 
