@@ -17,10 +17,12 @@ from django.utils import timezone
 from articles import feeds
 from articles.models import Article, Author, Section, Tag
 from core import caching
-from publication import urls
+from publication import languages, urls
 from publication.models import Publication
 
 # The protocol allows 50,000 addresses in one file.
+# Readers' own pages and results of a search, by the first part of their paths.
+UNINDEXED: Final = ("confirm", "preferences", "unsubscribe", "search")
 FILE_LENGTH = 10_000
 NEWS_AGE: Final = timedelta(days=2)
 NEWS_LENGTH: Final = 1_000
@@ -105,11 +107,13 @@ def news_sitemap(request: HttpRequest) -> HttpResponse:
 
 @caching.public
 def robots(_request: HttpRequest) -> HttpResponse:
-    """Everything may be read but what is nobody else's business."""
+    """Everything may be read but what is nobody else's business, in every language."""
+    house = Publication.objects.current()
+    prefixes = [languages.prefix(language=language, publication=house) for language in house.languages]
     lines = [
         "User-agent: *",
-        *(f"Disallow: {path}" for path in ("/admin/", "/api/", "/confirm/", "/preferences/", "/unsubscribe/")),
-        f"Disallow: {reverse('search')}",
+        *(f"Disallow: {path}" for path in ("/admin/", "/api/")),
+        *(f"Disallow: {prefix}{path}/" for prefix in prefixes for path in UNINDEXED),
         "",
         f"Sitemap: {urls.absolute(reverse('sitemap'))}",
         f"Sitemap: {urls.absolute(reverse('news_sitemap'))}",

@@ -87,6 +87,8 @@ def test_a_language_that_is_not_served_leads_to_the_same_page(russian: Publicati
 def test_editors_and_machines_have_no_language_in_their_path(russian: Publication) -> None:
     paths = ["/ru/admin/login/", "/ru/webhooks/postmark/", "/ru/metrics"]
     assert [Client().get(path).status_code for path in paths] == [404, 404, 404]
+    rules = Client().get("/robots.txt").content.decode().splitlines()
+    assert {"Disallow: /confirm/", "Disallow: /ru/confirm/", "Disallow: /admin/"} <= set(rules)
 
 
 def test_the_admin_speaks_one_language_until_its_catalogue_is_complete(settings: object) -> None:
