@@ -20,9 +20,9 @@ from core import caching
 from publication import languages, urls
 from publication.models import Publication
 
-# The protocol allows 50,000 addresses in one file.
 # Readers' own pages and results of a search, by the first part of their paths.
 UNINDEXED: Final = ("confirm", "preferences", "unsubscribe", "search")
+# The protocol allows 50,000 addresses in one file.
 FILE_LENGTH = 10_000
 NEWS_AGE: Final = timedelta(days=2)
 NEWS_LENGTH: Final = 1_000

@@ -100,6 +100,16 @@ def test_a_catalogue_is_complete(language: str) -> None:
     assert compiled == entries.to_binary(), "run bin/messages"
 
 
+def test_a_new_language_has_every_sentence_and_counts_as_it_does() -> None:
+    known = list(sentences.everything())
+    polish = catalogue.updated(catalogue.read("pl"), known)
+    counted = next(entry for entry in polish if entry.msgid == "%(number)s story")
+    assert list(counted.msgstr_plural) == [0, 1, 2, 3]
+    assert len(polish) == len(catalogue.missing(polish, readers_only=False)) > 0
+    with pytest.raises(catalogue.NoSuchLanguage, match="no language “xx”"):
+        catalogue.read("xx")
+
+
 def _key(entry: polib.POEntry) -> tuple[str | None, str, str, bool]:
     return (
         entry.msgctxt,
