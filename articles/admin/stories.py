@@ -32,11 +32,11 @@ PREVIEW_POLICY = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
     "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
 }
 STATE_LABELS = {
-    "Draft": "info",
-    "In review": "warning",
-    "Scheduled": "warning",
-    "Published": "success",
-    "Withdrawn": "danger",
+    Article.State.DRAFT: "info",
+    Article.State.IN_REVIEW: "warning",
+    Article.State.SCHEDULED: "warning",
+    Article.State.PUBLISHED: "success",
+    Article.State.WITHDRAWN: "danger",
 }
 
 
@@ -212,9 +212,9 @@ class ArticleAdmin(ActionAdmin):
         return account(request).has_perm(rights.EDIT_ANY)
 
     @display(description=_("State"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # unfold's
-    def shown_state(self, article: Article) -> str:
-        """The state in words and colour."""
-        return str(Article.State(article.state).label)
+    def shown_state(self, article: Article) -> tuple[str, str]:
+        """The state, which chooses the colour, and its word."""
+        return article.state, article.get_state_display()
 
     @admin.display(description=_("Authors"))
     def shown_byline(self, article: Article) -> str:
