@@ -13,7 +13,7 @@ from newsroom.translations import catalogue, sentences
 # a sentence: it was written before anybody asked in which language.
 ENGLISH = re.compile(
     r"newsroom/(?!(admin|admin_site|desk|languages|outages)\.py)|\w+/management/|core/|postal/|digests/(sending|returns)/"
-    r"|digests/(feedback/.*|clock_repair|restored|signatures|standstill|stall_diagnosis)\.py"
+    r"|digests/(feedback/.*|clock_repair|restored|signatures|stalls)\.py"
     r"|mailkit/(checks|confined|headers|message|mjml|segments|tokens)\.py|publication/(database_clock|groups|media)\.py"
     r"|subscribers/(consent|evidence|heads|imports|import_\w+|unmailed|verification)\.py"
 )
