@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 OF_THE_CONNECTION = (redis.RedisError, OSError, InconsistencyError)
 # Where `celery inspect` and `celery status` read what the workers answer: replies, never tasks.
 REPLIES = ".reply.celery.pidbox"
+# Through these they are asked and answer, and tell what they do.
+EXCHANGES = ("celery.pidbox", "reply.celery.pidbox", "celeryev")
 
 
 class _Client(redis.Redis):
@@ -83,9 +85,12 @@ class Channel(kombu_redis.Channel):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # A key of another type fails each command, so kombu connects again and comes here.
-        types = {self.unacked_key: "hash", self.unacked_index_key: "zset"}
+        types = {self.unacked_key: "hash", self.unacked_index_key: "zset", self.unacked_mutex_key: "string"}
+        types[self.keyprefix_binding_deadlines] = "zset"  # type: ignore[attr-defined]  # the stubs leave it out
+        for exchange in (*workers.QUEUES, *EXCHANGES):
+            types[self.keyprefix_queue % exchange] = "set"
+            types[self.keyprefix_binding_permanent % exchange] = "set"  # type: ignore[attr-defined]  # as above
         for queue in workers.QUEUES:
-            types[self.keyprefix_queue % queue] = "set"
             types |= {self._q_for_pri(queue, priority): "list" for priority in self.priority_steps}  # type: ignore[attr-defined]  # the stubs leave it out
         dead_entries.set_aside(types=types)
 

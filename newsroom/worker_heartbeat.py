@@ -10,6 +10,7 @@ All times are those of Redis, so hosts whose clocks differ agree. Without Redis 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -32,6 +33,8 @@ FINISHED_SECONDS: Final = 5.0
 # A process that was not stopped in order is forgotten after a day.
 FORGET_SECONDS: Final = 86_400.0
 BROKEN: Final = (ValueError, TypeError, KeyError)
+# What is kept, and as what.
+TYPES: Final = {"workers": "hash", "beats": "hash", "finished": "hash", "finished-by": "hash", "signs-since": "string"}
 
 _started_at = time.monotonic()
 _next_at: dict[str, float] = {}
@@ -103,6 +106,8 @@ def note(task: Any = None, **_signal: Any) -> None:
         now = _now(client)
         client.hset(redis_client.key("finished"), queue, repr(now))
         client.hset(redis_client.key("finished-by"), request.hostname, repr(now))
+    except redis.ResponseError:
+        _put_right()
     except redis.RedisError:
         log.warning("Redis is away: it is not noted that this worker works")
 
@@ -118,8 +123,7 @@ def _say(kind: str, name: str, **more: object) -> None:
         said = {"at": _now(client), "uptime": time.monotonic() - _started_at, **more}
         client.hset(redis_client.key(kind), _field(name), json.dumps(said))
     except redis.ResponseError:
-        # Somebody else wrote there; the next word is heard.
-        redis_client.connect().delete(redis_client.key(kind))
+        _put_right()
     except redis.RedisError as error:
         log.warning("Redis is away: %s cannot say that it lives (%s)", name, type(error).__name__)
 
@@ -130,6 +134,8 @@ def _begin_queues(queues: Iterable[str]) -> None:
         client = redis_client.connect()
         for queue in queues:
             client.hsetnx(redis_client.key("finished"), queue, repr(_now(client)))
+    except redis.ResponseError:
+        _put_right()
     except redis.RedisError:
         return
 
@@ -143,8 +149,20 @@ def _forget_the_dead() -> None:
             known = {f"{process.name}/{process.pid}" for process in _processes(said, now)}
             if gone := set(said) - known:
                 client.hdel(redis_client.key(kind), *gone)
+    except redis.ResponseError:
+        _put_right()
     except redis.RedisError:
         return
+
+
+def _put_right() -> None:
+    """Delete each key that is not of its type: somebody else wrote there. The next word is heard. Never raises."""
+    with contextlib.suppress(redis.RedisError):
+        client = redis_client.connect()
+        for kind, expected in TYPES.items():
+            type_: Any = client.type(redis_client.key(kind))
+            if type_.decode() not in {expected, "none"}:
+                client.delete(redis_client.key(kind))
 
 
 def _field(name: str) -> str:
@@ -161,12 +179,15 @@ def _now(client: redis.Redis) -> float:
 
 
 def read() -> Signs | None:
-    """What every process said; None when Redis is away."""
+    """What every process said; None when Redis is away, or something else lies where it was said."""
     try:
         client = redis_client.connect()
         now = _now(client)
         workers, beats, finished = (_hash(client, kind) for kind in ("workers", "beats", "finished"))
         since = _since(client, now)
+    except redis.ResponseError:
+        _put_right()
+        return None
     except redis.RedisError:
         return None
     return Signs(_processes(workers, now), _processes(beats, now), _ages(finished, now), since)

@@ -132,6 +132,19 @@ def test_a_key_of_another_type_gets_another_name_and_keeps_what_is_in_it() -> No
     assert client.get(kept.reason.split()[-1]) is None
 
 
+def test_workers_are_asked_though_the_keys_for_it_have_another_type() -> None:
+    client = redis_client.connect()
+    keys = {"_kombu.binding_deadlines", "unacked_mutex"}
+    for kind in ("binding", "binding_permanent"):
+        keys |= {f"_kombu.{kind}.{name}" for name in ("celery.pidbox", "reply.celery.pidbox", "celeryev", "digest")}
+    for key in keys:
+        client.delete(dead_entries.broker_key(key))
+        client.lpush(dead_entries.broker_key(key), "hello")
+    with app.connection_for_write() as connection:
+        assert app.control.ping(timeout=0.1, connection=connection) == []
+    assert {entry.queue for entry in dead_entries.newest()} == keys
+
+
 def test_a_task_at_which_the_worker_itself_fails_is_put_aside_and_not_handed_out_again() -> None:
     client, key = redis_client.connect(), dead_entries.broker_key("digest")
     client.delete(key, dead_entries.broker_key("unacked"))

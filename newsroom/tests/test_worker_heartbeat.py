@@ -30,6 +30,10 @@ def finish_a_task(worker: str | None, *, is_eager: bool = False, queue: str = "t
     task_postrun.send(sender=None, task=SimpleNamespace(request=request))
 
 
+def finish_a_task_of_one() -> None:
+    finish_a_task("celery@one")
+
+
 def signs() -> worker_heartbeat.Signs:
     found = worker_heartbeat.read()
     assert found is not None
@@ -162,13 +166,22 @@ def test_garbage_among_the_signs_is_no_sign(kind: str) -> None:
     assert worker_heartbeat.finished_by() == {}
 
 
-def test_a_key_that_is_no_hash_is_put_right_by_the_next_word() -> None:
-    client, key = redis_client.connect(), redis_client.key("workers")
-    client.set(key, "hello")
+@pytest.mark.parametrize("kind", worker_heartbeat.TYPES)
+def test_a_key_of_another_type_is_put_right_by_the_next_word_or_look(kind: str) -> None:
+    client, key = redis_client.connect(), redis_client.key(kind)
+    client.sadd(key, "hello")
     worker, calls = consumer("celery@one", "digest")
     worker_heartbeat.begin(sender=worker)
-    calls[0]()
+    worker_heartbeat.read()
+    for say in (calls[0], finish_a_task_of_one, finish_a_task_of_one):
+        worker_heartbeat._next_at.clear()
+        say()
+    worker_heartbeat.beat_turns(name="beat@here", idle=0)
+    worker_heartbeat.beat_turns(name="beat@here", idle=0)
     assert [worker.name for worker in signs().workers] == ["celery@one"]
+    assert [beat.name for beat in signs().beats] == ["beat@here"]
+    assert set(signs().finished) == {"digest", "ticks"}
+    assert set(worker_heartbeat.finished_by()) == {"celery@one"}
 
 
 def test_redis_that_does_not_answer_holds_up_no_task(
