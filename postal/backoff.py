@@ -9,7 +9,7 @@ from django.conf import settings
 
 # Seconds to wait, after the first, second... time in a row, when a copy was put off for what is not its own:
 # our pace, or a session that was lost under it.
-SOON: Final = [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]
+SOON: Final = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]
 # When a copy that found no server may be tried again. How many are tried at all is limited before they are claimed.
 AWAY_SECONDS: Final = 4.0
 
