@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from django.conf import settings
@@ -28,6 +30,10 @@ PROBE_SECONDS: Final = 5.0
 PROBE: Final = "probe"
 # A slow-down begins at this multiple of the rate that was reached, so that a rare refusal has no effect.
 HEADROOM: Final = 2.0
+# What share is refused is asked of so many batches, none older than a second: one batch is small, and of those that
+# have a refusal at all it would be the share of the unlucky ones.
+SHARE_BATCHES: Final = 16
+SHARE_SECONDS: Final = 1.0
 
 
 class NoPermit(Exception):
@@ -36,6 +42,16 @@ class NoPermit(Exception):
 
 class NobodyThere(NoPermit):
     """No server could be reached lately, and another lane tries it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answers:
+    """What became of a batch that was settled `at`, with the way and the mail domain of each copy."""
+
+    at: float
+    results: Sequence[Outcome]
+    ways: Mapping[int, str]
+    mail_domains: Mapping[int, str]
 
 
 class Gate:
@@ -54,6 +70,7 @@ class Gate:
         self._resting: set[str] = set()
         self._is_away = False
         self._way_of: dict[int, str] = {}
+        self._lately: deque[Answers] = deque(maxlen=SHARE_BATCHES)
         self._patience = PATIENCE_SECONDS
         self._began_at = time.monotonic()
         self._accepted = 0
@@ -102,19 +119,25 @@ class Gate:
     def learn(self, *, copies: Sequence[Copy], results: Sequence[Outcome]) -> None:
         """Slow down for everybody whoever said that this was too fast."""
         self._accepted += sum(one.state == "accepted" for one in results)
-        by_way: dict[str, list[Outcome]] = {}
-        for one in results:
-            by_way.setdefault(self._way_of.pop(one.delivery_id, self._ways[0].name), []).append(one)
         self._note_absence(results)
+        ways = {one.delivery_id: self._way_of.pop(one.delivery_id, self._ways[0].name) for one in results}
+        mail_domains = {copy.delivery_id: copy.recipient.rpartition("@")[2].lower() for copy in copies}
+        self._lately.append(Answers(time.monotonic(), results, ways, mail_domains))
         if not any(map(slowdown.is_too_fast, results)):
             return
-        mail_domains = {copy.delivery_id: copy.recipient.rpartition("@")[2].lower() for copy in copies}
-        for way, outcomes in by_way.items():
-            complaints = slowdown.complaints(outcomes=outcomes, domains=mail_domains, way=way)
+        for way in set(ways.values()):
+            outcomes, domains_of = self._answered_by(way)
+            complaints = slowdown.complaints(outcomes=outcomes, domains=domains_of, way=way)
             for subject, complaint in complaints.items():
                 reached = self._base(subject, complaint.part)
                 self._shared.slow_down(subject=subject, base=reached, hold=complaint.hold, share=complaint.share)
         self._fresh_until = 0.0
+
+    def _answered_by(self, way: str) -> tuple[list[Outcome], dict[int, str]]:
+        """What was answered this way lately, and the mail domains of these copies."""
+        lately = [one for one in self._lately if one.at >= self._lately[-1].at - SHARE_SECONDS]
+        outcomes = [one for batch in lately for one in batch.results if batch.ways[one.delivery_id] == way]
+        return outcomes, {copy: domain for batch in lately for copy, domain in batch.mail_domains.items()}
 
     def _note_absence(self, results: Sequence[Outcome]) -> None:
         """Whether the one server that there is could be reached; of several, who hands over has noted it."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import lanes
+from digests.sending.pacing import gate
 from digests.sending.tests.conftest import ToldTransport, accepted, states
 from digests.sending.tests.pacing.conftest import Clock, Server
 from postal import backoff, limiter, slowdown
@@ -181,6 +183,21 @@ def test_without_redis_the_process_itself_slows_down(own_redis: Server) -> None:
     shared.slow_down(subject=WAY, base=10, hold=60)
     permit = shared.ask(rules=[], slow=[WAY], wanted=50)
     assert (permit.count, permit.wait > 50) == (0, True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("seconds", "share"), [(3600.0, 0.125), (0.0, 0.5)])
+def test_what_is_refused_is_a_share_of_the_last_second_and_not_of_one_unlucky_batch(
+    sending: Start, transport: Any, monkeypatch: pytest.MonkeyPatch, seconds: float, share: float
+) -> None:
+    monkeypatch.setattr(gate, "SHARE_SECONDS", seconds)
+    one, shares = gate.Gate(sending(1), transport), []
+    monkeypatch.setattr(limiter.Limits, "slow_down", lambda _self, **asked: shares.append(asked["share"]))
+    for first in range(0, 36, 12):
+        one.learn(copies=[], results=accepted_of(*range(first, first + 12)))
+    refused = [outcome("421 4.7.0", number=number) for number in range(36, 42)]
+    one.learn(copies=[], results=[*refused, *accepted_of(*range(42, 48))])
+    assert shares == [share]
 
 
 @pytest.fixture
