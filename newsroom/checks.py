@@ -13,7 +13,8 @@ from django.core.checks import CheckMessage, Error, Info, Tags, Warning, registe
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from newsroom import email_url, env
+from newsroom import env
+from postal import providers
 
 CLOCK_SECONDS = 5.0
 Rule = tuple[str, Callable[[], bool], str, str]
@@ -25,8 +26,9 @@ def _weak(key: str) -> bool:
 
 def _unverified_webhooks() -> bool:
     """A provider reports by webhook, and nothing would tell its reports from anybody's."""
-    signed = email_url.SIGNED_WEBHOOKS.get(settings.EMAIL_PROVIDER, "")
-    return settings.EMAIL_TRANSPORT == "esp" and not (settings.WEBHOOK_SECRET or settings.ANYMAIL.get(signed))
+    reports = providers.REPORTING.get(settings.EMAIL_PROVIDER)
+    signed = any(map(settings.ANYMAIL.get, reports.signed_by[:1] if reports else ()))
+    return settings.EMAIL_TRANSPORT == "esp" and not (settings.WEBHOOK_SECRET or signed)
 
 
 def _in_the_clear(server: dict[str, Any]) -> bool:

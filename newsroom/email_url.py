@@ -7,49 +7,10 @@ from urllib.parse import SplitResult, parse_qsl, unquote
 from django.core.exceptions import ImproperlyConfigured
 
 from newsroom import env
+from postal import providers
 
-# provider -> the Anymail settings that take user, password and host of the URL, in that order.
-# Everything after "?" is passed on by its own name: ?webhook_signing_key=... becomes
-# MAILGUN_WEBHOOK_SIGNING_KEY. Absent: Amazon SES needs boto3, which is not installed; Anymail no
-# longer supports SendGrid.
-PROVIDERS: dict[str, tuple[str, str, str]] = {
-    "brevo": ("API_KEY", "", ""),
-    "mailersend": ("API_TOKEN", "", ""),
-    "mailgun": ("API_KEY", "", "SENDER_DOMAIN"),
-    "mailjet": ("API_KEY", "SECRET_KEY", ""),
-    "mailtrap": ("API_TOKEN", "", ""),
-    "mandrill": ("API_KEY", "", ""),
-    "postal": ("API_KEY", "", ""),
-    "postmark": ("SERVER_TOKEN", "", ""),
-    "resend": ("API_KEY", "", ""),
-    "scaleway": ("SECRET_KEY", "PROJECT_ID", "REGION"),
-    "sparkpost": ("API_KEY", "", ""),
-    "unisender_go": ("API_KEY", "", ""),
-}
-
-# provider -> the setting without which its webhooks cannot be verified by a signature;
-# the others are verified by WEBHOOK_SECRET, a user:password in the webhook's own URL.
-SIGNED_WEBHOOKS = {
-    "mailersend": "MAILERSEND_SIGNING_SECRET",
-    "mailgun": "MAILGUN_WEBHOOK_SIGNING_KEY",
-    "mandrill": "MANDRILL_WEBHOOK_KEY",
-    "postal": "POSTAL_WEBHOOK_KEY",
-    "resend": "RESEND_SIGNING_SECRET",
-}
-
-# What verifies a provider's webhooks, by Anymail's names: each is a variable of the environment too,
-# since a provider may report on mail that did not leave through its interface.
-WEBHOOK_KEYS = (
-    "MAILERSEND_SIGNING_SECRET",
-    "MAILGUN_WEBHOOK_SIGNING_KEY",
-    "MAILTRAP_TRACKING_SECRET",
-    "MANDRILL_WEBHOOK_KEY",
-    "MANDRILL_WEBHOOK_URL",
-    "POSTAL_WEBHOOK_KEY",
-    "RESEND_SIGNING_SECRET",
-    "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",
-    "UNISENDER_GO_API_KEY",
-)
+# By Anymail's names; each is a variable of the environment.
+WEBHOOK_KEYS = tuple(name for reports in providers.REPORTING.values() for name in reports.variables)
 
 # Between URLs only: a password may hold a comma.
 _SEPARATORS = re.compile(r"[\s,]+(?=[a-z0-9+-]+://)")
@@ -84,17 +45,20 @@ def read(url: str) -> Email:
         return Email("smtp", "django.core.mail.backends.smtp.EmailBackend", smtp=_smtp(parts), relays=[relay])
     kind, _, provider = parts.scheme.partition("+")
     provider = provider.replace("-", "_")
-    if kind == "anymail" and provider in PROVIDERS:
+    if kind == "anymail" and provider in providers.SENDING:
         backend = f"anymail.backends.{provider}.EmailBackend"
         return Email("esp", backend, provider=provider, anymail=_anymail(provider, parts))
     raise ImproperlyConfigured(
         "EMAIL_URL must begin with local://, smtp://, smtps:// or anymail+PROVIDER://, "
-        f"where PROVIDER is one of {', '.join(sorted(PROVIDERS)).replace('_', '-')}."
+        f"where PROVIDER is one of {', '.join(sorted(providers.SENDING)).replace('_', '-')}."
     )
 
 
 def webhook_keys() -> dict[str, object]:
-    """Those of WEBHOOK_KEYS that the environment gives; they go before what EMAIL_URL says."""
+    """What verifies providers' webhooks, as far as the environment gives it; it goes before what EMAIL_URL says.
+
+    A provider may report on mail that did not leave through its interface.
+    """
     return {name: value for name in WEBHOOK_KEYS if (value := env.text(name))}
 
 
@@ -143,12 +107,9 @@ def _anymail(provider: str, parts: SplitResult) -> dict[str, object]:
     prefix = provider.upper()
     _require_no_path(parts)
     values = (parts.username, parts.password, parts.hostname)
-    named = {
-        f"{prefix}_{name}": unquote(value)
-        for name, value in zip(PROVIDERS[provider], values, strict=True)
-        if name and value
-    }
-    if f"{prefix}_{PROVIDERS[provider][0]}" not in named:
+    names = providers.SENDING[provider].url_settings
+    named = {f"{prefix}_{name}": unquote(value) for name, value in zip(names, values, strict=True) if name and value}
+    if f"{prefix}_{names[0]}" not in named:
         raise ImproperlyConfigured(f"EMAIL_URL must carry the key of {provider}, as in anymail+{provider}://KEY@.")
     extra = {f"{prefix}_{key.upper()}": value for key, value in parse_qsl(parts.query)}
     return {**named, **extra}

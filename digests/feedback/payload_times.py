@@ -6,33 +6,20 @@ time is to blame, and parsed again; where one of many events is to blame, the ot
 
 import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.http import HttpRequest, QueryDict
 from django.utils import dateparse
 
+from postal import providers
+from postal.providers import TimeForm
+
 # Stands in for a time that cannot be read until the event is parsed. No provider is as old.
 _UNREADABLE: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _DEEPEST: Final = 8
 
-# provider -> the names of its times, and how they are written: seconds or milliseconds since 1970, or ISO 8601.
-TIMES: Final[Mapping[str, tuple[frozenset[str], str]]] = {
-    "amazon_ses": (frozenset({"Timestamp"}), "iso"),
-    "brevo": (frozenset({"ts_epoch"}), "milliseconds"),
-    "mailersend": (frozenset({"created_at"}), "iso"),
-    "mailgun": (frozenset({"timestamp"}), "seconds"),
-    "mailjet": (frozenset({"time"}), "seconds"),
-    "mailtrap": (frozenset({"timestamp"}), "seconds"),
-    "mandrill": (frozenset({"ts"}), "seconds"),
-    "postal": (frozenset({"timestamp"}), "seconds"),
-    "postmark": (frozenset({"DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt"}), "iso"),
-    "resend": (frozenset({"created_at"}), "iso"),
-    "sendgrid": (frozenset({"timestamp"}), "seconds"),
-    "sparkpost": (frozenset({"timestamp"}), "seconds"),
-    "unisender_go": (frozenset({"event_time"}), "iso"),
-}
 # What is ours, or signed, in a payload is left as it is.
 _NOT_THEIRS: Final = frozenset(
     {
@@ -50,18 +37,19 @@ _NOT_THEIRS: Final = frozenset(
 
 def mended(*, provider: str, request: HttpRequest) -> HttpRequest | None:
     """The request with every time of its events readable; None where there is nothing of the kind to mend."""
-    names, form = TIMES[provider]
+    reports = providers.REPORTING[provider]
     payload = _payload(provider, request)
     if not isinstance(payload, dict | list):
         return None
-    return _with(provider, request, _mend(payload, names, form, 0))
+    return _with(provider, request, _mend(payload, reports.times, reports.time_form, 0))
 
 
 def alone(*, provider: str, request: HttpRequest) -> Iterator[HttpRequest]:
     """The request once for each of its events, where it holds a list of them; nothing otherwise."""
     payload = _payload(provider, request)
-    if provider == "mailtrap" and isinstance(payload, dict) and isinstance(payload.get("events"), list):
-        yield from (_with(provider, request, {**payload, "events": [event]}) for event in payload["events"])
+    key = providers.REPORTING[provider].list_key
+    if key and isinstance(payload, dict) and isinstance(payload.get(key), list):
+        yield from (_with(provider, request, {**payload, key: [event]}) for event in payload[key])
     elif isinstance(payload, list):
         yield from (_with(provider, request, [event]) for event in payload)
 
@@ -76,7 +64,8 @@ def forget_unreadable(events: list[Any]) -> list[Any]:
 
 def _payload(provider: str, request: HttpRequest) -> object:
     try:
-        return json.loads(request.POST["mandrill_events"] if provider == "mandrill" else request.body)
+        field = providers.REPORTING[provider].form_field
+        return json.loads(request.POST[field] if field else request.body)
     except (ValueError, KeyError, RecursionError):
         return None
 
@@ -85,16 +74,16 @@ def _with(provider: str, request: HttpRequest, payload: object) -> HttpRequest:
     """A copy of the verified request that holds another payload."""
     other = copy.copy(request)
     written = json.dumps(payload)
-    if provider == "mandrill":
+    if field := providers.REPORTING[provider].form_field:
         form = QueryDict(mutable=True)
-        form["mandrill_events"] = written
+        form[field] = written
         other.POST = form  # type: ignore[assignment]  # a form of our own is as immutable as we leave it
     else:
         other._body = written.encode()  # noqa: SLF001  # where Django keeps what it has read
     return other
 
 
-def _mend(value: object, names: frozenset[str], form: str, depth: int) -> object:
+def _mend(value: object, names: frozenset[str], form: TimeForm, depth: int) -> object:
     if depth > _DEEPEST:
         return value
     if isinstance(value, list):
@@ -107,7 +96,7 @@ def _mend(value: object, names: frozenset[str], form: str, depth: int) -> object
     }
 
 
-def _time(written: object, form: str) -> object:
+def _time(written: object, form: TimeForm) -> object:
     """The time as it is written, or one that stands for "unreadable"."""
     if form == "iso":
         return written if _is_iso(written) else _UNREADABLE.isoformat()

@@ -4,14 +4,14 @@ Providers that sign the time along are Mailgun, SendGrid and Resend; the others 
 the same event is stored once however often it comes (`events`).
 """
 
-import json
 import math
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest
+
+from postal import providers
 
 # Before and after: clocks differ, and a request may have waited on its way.
 GOOD_FOR: Final = timedelta(minutes=15)
@@ -23,29 +23,13 @@ class OutOfTime(Exception):
 
 def check_time(*, provider: str, request: HttpRequest, now: datetime) -> None:
     """Look at the time in a request whose signature was found genuine. On failure: OutOfTime."""
-    key, signed_at = _SIGNED_AT.get(provider, ("", None))
+    reports = providers.REPORTING[provider]
     # Without the provider's key there is no signature to speak of: the shared secret is the proof.
-    if signed_at is None or not any(settings.ANYMAIL.get(name) for name in key.split()):
+    if reports.signed_at is None or not any(map(settings.ANYMAIL.get, reports.signed_by)):
         return
-    moment = _moment(signed_at(request))
+    moment = _moment(reports.signed_at(request))
     if moment is None or abs(now - moment) > GOOD_FOR:
         raise OutOfTime("The signature's time is not within 15 minutes of now.")
-
-
-def _mailgun(request: HttpRequest) -> object:
-    if request.content_type == "application/json":
-        return json.loads(request.body)["signature"]["timestamp"]
-    return request.POST.get("timestamp")
-
-
-_SIGNED_AT: Final[Mapping[str, tuple[str, Callable[[HttpRequest], object]]]] = {
-    "mailgun": ("MAILGUN_WEBHOOK_SIGNING_KEY MAILGUN_API_KEY", _mailgun),
-    "resend": ("RESEND_SIGNING_SECRET", lambda request: request.headers.get("svix-timestamp")),
-    "sendgrid": (
-        "SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",
-        lambda request: request.headers.get("X-Twilio-Email-Event-Webhook-Timestamp"),
-    ),
-}
 
 
 def _moment(seconds: object) -> datetime | None:

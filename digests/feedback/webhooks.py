@@ -7,31 +7,19 @@ its time is good for 15 minutes. The answers: 200 stored, 400 not verified, too 
 """
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from anymail.exceptions import AnymailWebhookValidationFailure
-from anymail.webhooks.amazon_ses import AmazonSESTrackingWebhookView
-from anymail.webhooks.brevo import BrevoTrackingWebhookView
-from anymail.webhooks.mailersend import MailerSendTrackingWebhookView
-from anymail.webhooks.mailgun import MailgunTrackingWebhookView
-from anymail.webhooks.mailjet import MailjetTrackingWebhookView
-from anymail.webhooks.mailtrap import MailtrapTrackingWebhookView
-from anymail.webhooks.mandrill import MandrillCombinedWebhookView
-from anymail.webhooks.postal import PostalTrackingWebhookView
-from anymail.webhooks.postmark import PostmarkTrackingWebhookView
-from anymail.webhooks.resend import ResendTrackingWebhookView
-from anymail.webhooks.sendgrid import SendGridTrackingWebhookView
-from anymail.webhooks.sparkpost import SparkPostTrackingWebhookView
-from anymail.webhooks.unisender_go import UnisenderGoTrackingWebhookView
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt
 
 from digests.feedback import events, payload_times, processing, signatures
+from postal import providers
 
 log = logging.getLogger(__name__)
 
@@ -40,38 +28,12 @@ class NotReadable(Exception):
     """The request is verified, or cannot be, and makes no sense; sending it again will not help."""
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """Anymail's view, and the settings in ANYMAIL any of which lets it verify a signature."""
-
-    view: type[Any]
-    signature: tuple[str, ...] = ()
-
-
-# Anymail's names. `sendinblue`, an older name of Brevo, is left out; Scaleway reports nothing.
-PROVIDERS: Final[Mapping[str, Provider]] = {
-    "amazon_ses": Provider(AmazonSESTrackingWebhookView),
-    "brevo": Provider(BrevoTrackingWebhookView),
-    "mailersend": Provider(MailerSendTrackingWebhookView, ("MAILERSEND_SIGNING_SECRET",)),
-    "mailgun": Provider(MailgunTrackingWebhookView, ("MAILGUN_WEBHOOK_SIGNING_KEY", "MAILGUN_API_KEY")),
-    "mailjet": Provider(MailjetTrackingWebhookView),
-    "mailtrap": Provider(MailtrapTrackingWebhookView, ("MAILTRAP_TRACKING_SECRET",)),
-    "mandrill": Provider(MandrillCombinedWebhookView, ("MANDRILL_WEBHOOK_KEY",)),
-    "postal": Provider(PostalTrackingWebhookView, ("POSTAL_WEBHOOK_KEY",)),
-    "postmark": Provider(PostmarkTrackingWebhookView),
-    "resend": Provider(ResendTrackingWebhookView, ("RESEND_SIGNING_SECRET",)),
-    "sendgrid": Provider(SendGridTrackingWebhookView, ("SENDGRID_TRACKING_WEBHOOK_VERIFICATION_KEY",)),
-    "sparkpost": Provider(SparkPostTrackingWebhookView),
-    "unisender_go": Provider(UnisenderGoTrackingWebhookView, ("UNISENDER_GO_API_KEY",)),
-}
-
-
 # Providers hold no cookie of ours and send no token: a shared secret or a signature stands in for it.
 @csrf_exempt
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
     """Take a provider's report. Only a verified POST writes anything; GET and HEAD never do."""
     name = events.provider_name(provider)
-    if name not in PROVIDERS:
+    if name not in providers.REPORTING:
         raise Http404
     if not _is_verifiable(name):
         log.error("webhook %s refused: set WEBHOOK_SECRET or the provider's key, see docs/providers.md", name)
@@ -100,7 +62,7 @@ def _answer(request: HttpRequest, name: str) -> HttpResponse:
 
 def _is_verifiable(name: str) -> bool:
     configured: Mapping[str, object] = settings.ANYMAIL
-    return any(configured.get(key) for key in ("WEBHOOK_SECRET", *PROVIDERS[name].signature))
+    return any(configured.get(key) for key in ("WEBHOOK_SECRET", *providers.REPORTING[name].signed_by))
 
 
 def _lacks_credentials(request: HttpRequest) -> bool:
@@ -163,7 +125,9 @@ class _Careful:
         return HttpResponse()
 
 
-VIEWS: Final = {
-    name: type(f"Careful{provider.view.__name__}", (_Careful, provider.view), {}).as_view()  # type: ignore[attr-defined]  # from Anymail's view
-    for name, provider in PROVIDERS.items()
-}
+def _careful(path: str) -> Callable[..., Any]:
+    view = import_string(path)
+    return type(f"Careful{view.__name__}", (_Careful, view), {}).as_view()  # type: ignore[attr-defined,no-any-return]  # from Anymail's view
+
+
+VIEWS: Final = {name: _careful(reports.view) for name, reports in providers.REPORTING.items()}

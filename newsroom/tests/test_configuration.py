@@ -7,6 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from newsroom import email_url, env
+from postal import providers
 
 
 def test_a_value_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -65,7 +66,8 @@ def test_what_verifies_a_providers_webhooks_may_stand_alone(monkeypatch: pytest.
 
 
 def test_every_signed_webhook_has_a_variable() -> None:
-    assert set(email_url.SIGNED_WEBHOOKS.values()) <= set(email_url.WEBHOOK_KEYS)
+    for reports in providers.REPORTING.values():
+        assert set(reports.signed_by[:1]) <= set(email_url.WEBHOOK_KEYS)
 
 
 def test_database_url_in_full() -> None:
@@ -134,7 +136,7 @@ def test_a_provider() -> None:
     }
 
 
-@pytest.mark.parametrize("provider", email_url.PROVIDERS)
+@pytest.mark.parametrize("provider", providers.SENDING)
 def test_every_listed_provider_is_one_of_anymails(provider: str) -> None:
     read = email_url.read(f"anymail+{provider.replace('_', '-')}://key:second@host?api_url=http://127.0.0.1/")
     module = importlib.import_module(read.backend.rpartition(".")[0])

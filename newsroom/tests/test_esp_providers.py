@@ -16,7 +16,8 @@ from django.utils.module_loading import import_string
 
 from mailkit import segments
 from newsroom import email_url
-from postal.transports import esp_line, esp_message
+from postal import providers
+from postal.transports import esp_message
 from postal.transports.base import Copy
 
 LETTER = segments.compile(
@@ -57,7 +58,7 @@ def request(provider: str, settings: Any) -> requests.PreparedRequest:
     return requests.Request(**parameters).prepare()
 
 
-@pytest.mark.parametrize("provider", sorted(email_url.PROVIDERS))
+@pytest.mark.parametrize("provider", sorted(providers.SENDING))
 def test_our_letter_can_be_said_to_this_provider(provider: str, settings: Any) -> None:
     body = request(provider, settings).body
     text = body.decode() if isinstance(body, bytes) else str(body)
@@ -67,7 +68,7 @@ def test_our_letter_can_be_said_to_this_provider(provider: str, settings: Any) -
     assert LINK in said
     assert "auto-generated" in said
     assert "<daily.newsletters.example.com>" in said
-    assert (UUID in said) is (provider not in esp_message.NO_METADATA)
+    assert (UUID in said) is providers.SENDING[provider].takes_metadata
 
 
 def row(provider: str) -> list[str]:
@@ -77,22 +78,39 @@ def row(provider: str) -> list[str]:
     return [cell.strip() for cell in found[1].split("|")]
 
 
-@pytest.mark.parametrize("provider", sorted(email_url.PROVIDERS))
+@pytest.mark.parametrize("provider", sorted(providers.SENDING))
 def test_the_table_is_true(provider: str) -> None:
     call, tracking, metadata, repeats = row(provider)
-    most = esp_message.MOST_PER_REQUEST.get(provider)
-    assert call.startswith(f"{most:,} readers" if most else "1 reader")
-    assert (tracking == "off") is (provider in esp_message.TRACKING_SWITCH)
-    assert (metadata == "the copy's uuid") is (provider not in esp_message.NO_METADATA)
-    assert (repeats != "–") is (provider in esp_line.IDEMPOTENCY_HEADER)
+    sending = providers.SENDING[provider]
+    assert call.startswith(f"{sending.most_per_call:,} reader")
+    assert (tracking == "off") is sending.switches_tracking_off
+    assert (metadata == "the copy's uuid") is sending.takes_metadata
+    assert (repeats != "–") is bool(sending.idempotency_header)
+
+
+REPORTS = TABLE.partition("## Set up")[2].partition("## What it answers")[0]
+
+
+def test_the_table_of_reports_is_true() -> None:
+    rows = re.findall(r"^\| ([^|`]+?) (?:\([^|]*\) )?\| `/webhooks/(\w+)/` \| ([^|]*) \|$", REPORTS, re.MULTILINE)
+    assert [name for _, name, _ in rows] == sorted(providers.REPORTING)
+    for label, name, signature in rows:
+        reports = providers.REPORTING[name]
+        assert label == providers.PROVIDERS[name].label
+        assert set(re.findall(r"`([A-Z_]+)`", signature)) - {"WEBHOOK_SECRET"} == set(reports.variables)
+        assert signature.startswith("required: ") is reports.needs_signature
+        assert ("`WEBHOOK_SECRET`" in signature) is not reports.needs_signature
+    silent = [provider.label for provider in providers.PROVIDERS.values() if provider.reports is None]
+    assert all(f"{label} reports nothing" in REPORTS for label in silent)
 
 
 def test_no_provider_of_anymails_is_passed_over() -> None:
     known = {module.name for module in pkgutil.iter_modules(backends.__path__)}
-    others = known - email_url.PROVIDERS.keys() - {"base", "base_requests", "console", "test", "sendinblue"}
+    others = known - providers.SENDING.keys() - {"base", "base_requests", "console", "test", "sendinblue"}
     assert others == {"amazon_ses", "sendgrid"}
     assert "Amazon SES and SendGrid, which Anymail also knows, are not offered here" in TABLE
 
 
-def test_whoever_merges_has_a_limit() -> None:
-    assert esp_message.MERGE_FIELDS.keys() == esp_message.MOST_PER_REQUEST.keys()
+def test_only_who_merges_takes_several_readers_in_a_call() -> None:
+    for sending in providers.SENDING.values():
+        assert (sending.merge_field is not None) is (sending.most_per_call > 1)

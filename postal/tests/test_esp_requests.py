@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from hypothesis import settings as trying
 from hypothesis import strategies as st
 
 from mailkit import segments
+from postal import providers
 from postal.transports import esp_batch, esp_line, esp_message, http_phase
 from postal.transports.base import Copy
 from postal.transports.esp import EspTransport
@@ -123,7 +125,8 @@ def test_merged_by_the_provider_each_copy_is_what_a_single_one_would_be(names: l
 
 
 def test_no_request_has_more_readers_than_the_provider_takes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(esp_message.MOST_PER_REQUEST, "mailgun", 10)
+    ten = dataclasses.replace(providers.SENDING["mailgun"], most_per_call=10)
+    monkeypatch.setitem(providers.SENDING, "mailgun", ten)
     with mailgun_server.running() as server:
         hand_over(settings, server, batches=[copies(["Ann"] * 25)])
     assert sorted(len(form["to"]) for form in server.requests) == [5, 10, 10]

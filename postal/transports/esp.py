@@ -1,6 +1,6 @@
 """Bulk mail through a provider's HTTP interface, by Anymail.
 
-Where the provider merges (`esp_message.MERGE_FIELDS`), a batch is one request; elsewhere a copy
+Where the provider merges (`postal.providers`), a batch is one request; elsewhere a copy
 is, over several kept connections. The webhooks find a copy by the metadata `delivery`, which
 holds its uuid.
 """
@@ -16,7 +16,7 @@ from anymail.message import AnymailRecipientStatus
 from django.conf import settings
 
 from mailkit import headers, segments
-from postal import replies
+from postal import providers, replies
 from postal.transports import esp_message
 from postal.transports.base import Copy, Held, More, Needs, Outcome, Phase, State, always, asleep, nothing_more
 from postal.transports.esp_line import Failure, Line
@@ -41,8 +41,8 @@ class EspTransport:
     needs: Needs = "merge"
 
     def __init__(self, *, backend: str, provider: str) -> None:
-        self._most = esp_message.MOST_PER_REQUEST.get(provider, 1)
-        count = 1 if provider in esp_message.MERGE_FIELDS else settings.SENDING["CONNECTIONS"]
+        self._most = providers.sending(provider).most_per_call
+        count = 1 if providers.sending(provider).merge_field else settings.SENDING["CONNECTIONS"]
         self._lines = [Line(backend=backend, provider=provider) for _ in range(count)]
         self._threads = ThreadPoolExecutor(max_workers=count)
 

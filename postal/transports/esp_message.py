@@ -9,20 +9,9 @@ from anymail.message import AnymailMessage
 
 from mailkit import segments
 from mailkit.segments import CompiledMessage
+from postal import providers
 from postal.transports.base import Copy
 
-# Providers that put a reader's values into a text of ours, and how they write a field. The others
-# merge only into templates stored with them, do not merge (docs/providers.md), or have a language in
-# their fields that an article's text could speak (SparkPost, Mandrill, Mailjet, SendGrid).
-MERGE_FIELDS: Final = {"mailgun": ("%recipient.", "%")}
-# How many readers one request of such a provider may have.
-MOST_PER_REQUEST: Final = {"mailgun": 1_000}
-# Providers whose Anymail backend can switch off the provider's own pixel and link rewriting.
-TRACKING_SWITCH: Final = frozenset(
-    {"mailersend", "mailgun", "mailjet", "mandrill", "postmark", "sendgrid", "sparkpost", "unisender_go"}
-)
-# Providers to which Anymail cannot hand metadata: their events are matched by the remote id.
-NO_METADATA: Final = frozenset({"mailersend", "postal"})
 # Fields that Anymail takes by another way, and those that the provider writes itself.
 _OWN_FIELDS: Final = frozenset({"from", "to", "subject", "reply-to", "date", "message-id"})
 _NOT_OURS: Final = frozenset({"to", "date", "message-id"})
@@ -37,13 +26,14 @@ def build(copies: Sequence[Copy], message: CompiledMessage, *, provider: str) ->
     Every reader sees only their own address. The provider's own tracking is switched off: what
     is counted is decided by the reader's consent, not by the provider.
     """
-    built = _merged(copies, message, provider) if provider in MERGE_FIELDS else _single(copies[0], message)
+    sending = providers.sending(provider)
+    built = _merged(copies, message, sending.merge_field) if sending.merge_field else _single(copies[0], message)
     built.to = [copy.recipient for copy in copies]
-    if provider in TRACKING_SWITCH:
+    if sending.switches_tracking_off:
         built.track_clicks = built.track_opens = False
-    if provider in MERGE_FIELDS:
+    if sending.merge_field:
         built.merge_metadata = {copy.recipient: {"delivery": copy.delivery_uuid} for copy in copies}
-    elif provider not in NO_METADATA:
+    elif sending.takes_metadata:
         built.metadata = {"delivery": copies[0].delivery_uuid}
     return built
 
@@ -69,9 +59,9 @@ def _single(copy: Copy, message: CompiledMessage) -> AnymailMessage:
     return built
 
 
-def _merged(copies: Sequence[Copy], message: CompiledMessage, provider: str) -> AnymailMessage:
+def _merged(copies: Sequence[Copy], message: CompiledMessage, field: tuple[str, str]) -> AnymailMessage:
     """A message whose texts and headers hold the provider's fields where its readers' copies differ."""
-    merging = _Merging(copies, message, provider)
+    merging = _Merging(copies, message, field)
     headers = [(name, source) for name, source in message.headers if name.lower() not in _NOT_OURS]
     built = _start({name: merging.text(source) for name, source in headers})
     built.body = merging.text(message.text)
@@ -87,10 +77,10 @@ class _Merging:
     that is the same for all is text, and slots that differ in the same way share one field.
     """
 
-    def __init__(self, copies: Sequence[Copy], message: CompiledMessage, provider: str) -> None:
+    def __init__(self, copies: Sequence[Copy], message: CompiledMessage, field: tuple[str, str]) -> None:
         self._copies = copies
         self._slots = message.slots
-        self._opening, self._closing = MERGE_FIELDS[provider]
+        self._opening, self._closing = field
         self._parts: dict[str, tuple[str, tuple[str, ...], str]] = {}
         self._fields: dict[tuple[str, ...], str] = {}
 

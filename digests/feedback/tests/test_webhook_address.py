@@ -4,9 +4,9 @@ import pytest
 from django.conf import LazySettings
 from django.test import Client
 
-from digests.feedback import webhooks
 from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
+from postal import providers
 from subscribers.models import Newsletter
 
 SECRET = "hook:very-secret"
@@ -24,7 +24,7 @@ def test_a_provider_that_does_not_exist_is_not_found(door: Client, db: None, met
     assert getattr(door, method)("/webhooks/nobody/").status_code == 404
 
 
-@pytest.mark.parametrize("provider", webhooks.PROVIDERS)
+@pytest.mark.parametrize("provider", providers.REPORTING)
 def test_a_provider_that_could_not_be_verified_is_refused(
     door: Client, db: None, settings: LazySettings, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -37,7 +37,7 @@ def test_a_provider_that_could_not_be_verified_is_refused(
     assert DeliveryEvent.objects.count() == 0
 
 
-@pytest.mark.parametrize("provider", webhooks.PROVIDERS)
+@pytest.mark.parametrize("provider", providers.REPORTING)
 def test_no_provider_takes_a_wrong_secret_or_answers_with_an_error_of_ours(
     door: Client, db: None, settings: LazySettings, provider: str
 ) -> None:

@@ -14,9 +14,10 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from digests.feedback import processing, signatures, webhooks
+from digests.feedback import processing, signatures
 from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
+from postal import providers
 from subscribers.models import Newsletter, Subscription, Suppression
 
 KEY = "signing-key"
@@ -126,7 +127,7 @@ def payloads(copy: Delivery, when: object) -> dict[str, object]:
     }
 
 
-READABLE = set(webhooks.PROVIDERS) - {
+READABLE = set(providers.REPORTING) - {
     "amazon_ses",
     "postal",
     "resend",
