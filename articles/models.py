@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from articles import captions
+from articles import captions, states
 from articles.picture_model import Picture
+from articles.states import ArticleState
 from mailkit import message
 from publication import fields
 
@@ -106,6 +107,7 @@ class Image(Picture):
         return self.alt
 
 
+PUBLISHED, SCHEDULED = ArticleState.PUBLISHED.value, ArticleState.SCHEDULED.value
 # How far back a story may be dated that is mailed by itself.
 NEWS_FOR = timedelta(days=7)
 
@@ -114,12 +116,12 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     """Adjectives for stories, which chain."""
 
     def published(self) -> ArticleQuerySet:
-        """The only definition of public: page, section, feed, sitemap, search and digest ask it."""
-        return self.filter(state=Article.State.PUBLISHED)
+        """Public stories: page, section, feed, sitemap, search, digest and engine ask it."""
+        return self.filter(state__in=states.PUBLIC)
 
     def on_record(self) -> ArticleQuerySet:
         """Stories whose address readers know: public ones, and withdrawn ones, which answer 410."""
-        return self.filter(state__in=[Article.State.PUBLISHED, Article.State.WITHDRAWN])
+        return self.filter(state__in=states.ON_RECORD)
 
     def scheduled_until(self, now: datetime) -> ArticleQuerySet:
         """Scheduled stories that are due."""
@@ -162,18 +164,10 @@ class ArticleManager(StoryManager["Article"]):
         return ArticleQuerySet(self.model, using=self._db).defer("search_vector")
 
 
-STATES = ["draft", "in_review", "scheduled", "published", "withdrawn"]
-
-
 class Article(models.Model):
     """A story. Its state changes only through the verbs of `articles.publishing`."""
 
-    class State(models.TextChoices):
-        DRAFT = "draft", _("Draft")
-        IN_REVIEW = "in_review", _("In review")
-        SCHEDULED = "scheduled", _("Scheduled")
-        PUBLISHED = "published", _("Published")
-        WITHDRAWN = "withdrawn", _("Withdrawn")
+    State: TypeAlias = ArticleState
 
     headline = fields.CharField(
         max_length=200,
@@ -237,30 +231,26 @@ class Article(models.Model):
     class Meta:
         ordering = ["-published_at", "-pk"]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=STATES), name="article_state_is_known"),
+            models.CheckConstraint(condition=Q(state__in=ArticleState.values), name="article_state_is_known"),
             models.CheckConstraint(
-                condition=~Q(state="published")
+                condition=~Q(state=PUBLISHED)
                 | (Q(published_at__isnull=False) & Q(first_published_at__isnull=False) & ~Q(body_sha256="")),
                 name="article_published_is_rendered",
             ),
             models.CheckConstraint(
-                condition=~Q(state="scheduled") | Q(publish_at__isnull=False),
+                condition=~Q(state=SCHEDULED) | Q(publish_at__isnull=False),
                 name="article_scheduled_has_hour",
             ),
         ]
         indexes = [
             # Front page, feeds, sitemap: newest public stories.
-            models.Index(
-                F("published_at").desc(), F("id").desc(), condition=Q(state="published"), name="article_newest"
-            ),
+            models.Index(F("published_at").desc(), F("id").desc(), condition=Q(state=PUBLISHED), name="article_newest"),
             # Section page.
-            models.Index(
-                "section", F("published_at").desc(), condition=Q(state="published"), name="article_by_section"
-            ),
+            models.Index("section", F("published_at").desc(), condition=Q(state=PUBLISHED), name="article_by_section"),
             # composing: the stories of a window.
-            models.Index("first_published_at", condition=Q(state="published"), name="article_by_release"),
+            models.Index("first_published_at", condition=Q(state=PUBLISHED), name="article_by_release"),
             # articles.tasks.tick: scheduled stories that are due.
-            models.Index("publish_at", condition=Q(state="scheduled"), name="article_scheduled"),
+            models.Index("publish_at", condition=Q(state=SCHEDULED), name="article_scheduled"),
             # articles.search: words in headline, standfirst and text.
             GinIndex("search_vector", name="article_words"),
         ]
@@ -274,6 +264,11 @@ class Article(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("article", args=[self.slug])
+
+    @property
+    def is_public(self) -> bool:
+        """Whether readers see it, as `published` says."""
+        return self.state in states.PUBLIC
 
     @property
     def summary(self) -> str:

@@ -19,9 +19,10 @@ from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
-from articles import markup, revisions, rights, slugs
+from articles import markup, revisions, rights, slugs, states
 from articles.models import Article, Correction, ReleaseHorizon, Revision
 from articles.refusals import NotAllowed, NotReady, PublishingError, SlugTaken, WrongState
+from articles.states import ArticleState
 from core import locks
 from mailkit import message
 from mailkit.html import MarkupRefused, Rendered
@@ -42,7 +43,7 @@ INSTANT = timedelta(microseconds=1)
 
 DRAFT, IN_REVIEW, SCHEDULED = Article.State.DRAFT, Article.State.IN_REVIEW, Article.State.SCHEDULED
 PUBLISHED, WITHDRAWN = Article.State.PUBLISHED, Article.State.WITHDRAWN
-UNPUBLISHED = (DRAFT, IN_REVIEW, SCHEDULED, WITHDRAWN)
+UNPUBLISHED = states.before(PUBLISHED)
 
 
 def save_revision(*, article: Article, actor: User | None, now: datetime, note: str = "") -> Revision:
@@ -84,13 +85,13 @@ def submit(*, article: Article, actor: User | None, now: datetime) -> None:
     """Hand a draft to the editors."""
     rights.require_edit(user=actor, article=article)
     _check_ready(Article.objects.get(pk=article.pk))
-    _move(article, {DRAFT}, IN_REVIEW, "Submitted for review", actor, now)
+    _move(article, IN_REVIEW, "Submitted for review", actor, now)
 
 
 def return_to_draft(*, article: Article, actor: User | None, now: datetime) -> None:
     """Take a story out of review or off the clock; it is not published then."""
     rights.require(rights.EDIT_ANY, user=actor)
-    _move(article, {IN_REVIEW, SCHEDULED}, DRAFT, "Returned to draft", actor, now, publish_at=None)
+    _move(article, DRAFT, "Returned to draft", actor, now, publish_at=None)
 
 
 def schedule(*, article: Article, publish_at: datetime, actor: User | None, now: datetime) -> None:
@@ -100,7 +101,7 @@ def schedule(*, article: Article, publish_at: datetime, actor: User | None, now:
         raise NotReady(_("Choose an hour that is still to come, or publish the story now."))
     _check_ready(Article.objects.get(pk=article.pk))
     note = f"Scheduled for {publish_at:%Y-%m-%d %H:%M} UTC"
-    _move(article, {DRAFT, IN_REVIEW, SCHEDULED, WITHDRAWN}, SCHEDULED, note, actor, now, publish_at=publish_at)
+    _move(article, SCHEDULED, note, actor, now, publish_at=publish_at)
 
 
 def publish(*, article: Article, actor: User | None, now: datetime) -> None:
@@ -129,7 +130,7 @@ def withdraw(*, article: Article, reason: str, actor: User | None, now: datetime
     if not (reason := reason.strip()):
         raise NotReady(_("Give a reason. Readers who come to the address see it."))
     note = f"Withdrawn: {reason}"
-    _move(article, {PUBLISHED}, WITHDRAWN, note, actor, now, withdrawn_at=now, withdrawal_reason=reason[:300])
+    _move(article, WITHDRAWN, note, actor, now, withdrawn_at=now, withdrawal_reason=reason[:300])
 
 
 def correct(*, article: Article, text: str, actor: User | None, now: datetime) -> Correction:
@@ -138,7 +139,7 @@ def correct(*, article: Article, text: str, actor: User | None, now: datetime) -
     if not (text := text.strip()):
         raise NotReady(_("Say what was wrong, and what is right."))
     with transaction.atomic():
-        _move(article, {PUBLISHED}, PUBLISHED, f"Corrected: {text}", actor, now)
+        _change(article, [PUBLISHED], PUBLISHED, f"Corrected: {text}", actor, now)
         return Correction.objects.create(article=article, text=text, corrected_at=now, created_by=actor)
 
 
@@ -210,10 +211,15 @@ def _release(article: Article, condition: Q, actor: User | None, now: datetime, 
         revisions.record(article=article, actor=actor, note="Published", now=now)
 
 
-def _move(
+def _move(article: Article, to: ArticleState, note: str, actor: User | None, now: datetime, **columns: Any) -> None:
+    """Change the state if the row is in one from which `to` is reached, and keep a version with the note."""
+    _change(article, states.before(to), to, note, actor, now, **columns)
+
+
+def _change(
     article: Article,
-    expected: Collection[Article.State],
-    to: Article.State,
+    expected: Collection[str],
+    to: ArticleState,
     note: str,
     actor: User | None,
     now: datetime,
@@ -228,7 +234,7 @@ def _move(
         revisions.record(article=article, actor=actor, note=note, now=now)
 
 
-def _mismatch(pk: int, to: Article.State, expected: Collection[Article.State]) -> PublishingError:
+def _mismatch(pk: int, to: ArticleState, expected: Collection[str]) -> PublishingError:
     state = Article.State(Article.objects.values_list("state", flat=True).get(pk=pk))
     if state in expected:
         return WrongState("Somebody saved the story at the same moment. Look at it again, then repeat this.")

@@ -55,7 +55,7 @@ def send(issue: Issue, process: psutil.Process) -> dict[str, float]:
         if not first and issue.copies_until and head.filter(issue=issue, state="accepted").exists():
             first = time.perf_counter() - approved_at
     if issue.state != "sent":
-        sys.exit(f"The issue ended as {issue.state}: {issue.state_reason}")
+        sys.exit(f"The issue ended as {issue.state}: {issue.reason_sentence}")
     times = issue.deliveries.aggregate(first=Min("attempted_at"), last=Max("settled_at"))
     return {
         "seconds": (times["last"] - times["first"]).total_seconds(),

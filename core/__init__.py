@@ -2,6 +2,7 @@
 
 locks           advisory locks of PostgreSQL, by name
 redis_client    this process's connection to Redis
+moves           tables of what a state may become
 caching         how public pages are cached, and their ETag
 storage         where uploaded files are stored
 pictures        uploaded pictures re-encoded in a confined process (picture_child)

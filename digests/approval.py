@@ -7,19 +7,20 @@ hint after the commit and finds it in the row anyway within a minute.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from digests import freezing
+from digests import freezing, issue_reasons, states
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import tasks
+from postal.reasons import Reason
 from publication import database_clock
 
 State = Issue.State
-STOPPABLE = (State.DRAFT, State.SCHEDULED, State.PREPARING, State.SENDING, State.PAUSED)
 
 
 class NotAllowed(Exception):
@@ -49,7 +50,7 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
 
 
 @transaction.atomic
-def reopen(*, issue: Issue, reason: str, now: datetime) -> Issue:
+def reopen(*, issue: Issue, reason: Reason, now: datetime) -> Issue:
     """Take an approval back while nothing has left: the snapshot goes, the draft can be edited again."""
     _move(issue, {State.SCHEDULED}, State.DRAFT, reason, "Only a scheduled issue can be opened again", now)
     Snapshot.objects.filter(issue=issue).delete()
@@ -60,14 +61,15 @@ def reopen(*, issue: Issue, reason: str, now: datetime) -> Issue:
 
 @transaction.atomic
 def pause(*, issue: Issue, reason: str, now: datetime) -> Issue:
-    """Hold an issue that is being sent. At most the copies in flight still leave."""
-    return _move(issue, {State.SENDING}, State.PAUSED, reason, "Only an issue that is being sent can be paused", now)
+    """Hold an issue that is being sent, for a reason in a person's words. At most the copies in flight still leave."""
+    why = issue_reasons.by_hand(reason)
+    return _move(issue, {State.SENDING}, State.PAUSED, why, "Only an issue that is being sent can be paused", now)
 
 
 @transaction.atomic
 def resume(*, issue: Issue, now: datetime) -> Issue:
     """Go on where a paused issue stopped."""
-    _move(issue, {State.PAUSED}, State.SENDING, "", "Only a paused issue can be resumed", now)
+    _move(issue, {State.PAUSED}, State.SENDING, Reason(), "Only a paused issue can be resumed", now)
     tasks.hint_wake(issue.pk)
     return issue
 
@@ -75,7 +77,14 @@ def resume(*, issue: Issue, now: datetime) -> Issue:
 @transaction.atomic
 def cancel(*, issue: Issue, reason: str, now: datetime) -> Issue:
     """Stop an issue for good. At most the copies in flight still leave; the others become `cancelled`."""
-    _move(issue, set(STOPPABLE), State.CANCELLED, reason, "Only an issue that is not finished can be cancelled", now)
+    _move(
+        issue,
+        states.STOPPABLE,
+        State.CANCELLED,
+        issue_reasons.by_hand(reason),
+        "Only an issue that is not finished can be cancelled",
+        now,
+    )
     tasks.hint_wake(issue.pk)
     return issue
 
@@ -94,14 +103,15 @@ def _approve(
         _check_public(locked)
     freezing.keep(issue=locked, prepared=prepared, now=now)
     locked.state = State.SCHEDULED
-    locked.state_reason = ""
+    issue_reasons.give(locked)
     locked.approves_itself = False
     locked.approved_by_id = actor.pk if actor else None
     locked.approved_at = now
     locked.scheduled_for = when or locked.scheduled_for or now
     locked.save(
         update_fields=[
-            "state", "state_reason", "approves_itself", "approved_by", "approved_at", "scheduled_for", "updated_at",
+            "state", *issue_reasons.FIELDS, "approves_itself", "approved_by", "approved_at", "scheduled_for",
+            "updated_at",
         ]
     )  # fmt: skip
     if locked.scheduled_for <= now:
@@ -125,10 +135,10 @@ def _check_public(issue: Issue) -> None:
         )
 
 
-def _move(issue: Issue, sources: set[State], target: State, reason: str, refusal: str, now: datetime) -> Issue:
+def _move(issue: Issue, sources: Collection[str], target: State, reason: Reason, refusal: str, now: datetime) -> Issue:
     # `updated_at` is then the hour since which the issue has been in its state.
     moved = Issue.objects.filter(pk=issue.pk, state__in=sources).update(
-        state=target, state_reason=reason[:300], updated_at=now
+        state=target, updated_at=now, **issue_reasons.columns(reason)
     )
     issue.refresh_from_db()
     if not moved:

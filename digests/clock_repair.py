@@ -18,12 +18,14 @@ from django.db.models.functions import Least
 
 from articles import publishing
 from articles.models import Article, ReleaseHorizon
+from digests import issue_reasons
+from digests.issue_reasons import IssueReason
 from digests.models import DeliveryEvent, Issue, IssueItem
 from publication import database_clock
 from subscribers.models import CadenceOffer, Letter, Subscription
 
 State = Issue.State
-LOOK_AGAIN = "Composed by a host whose clock was ahead. Look at its stories, then approve or cancel it."
+LOOK_AGAIN = IssueReason.CLOCK_AHEAD
 MICROSECOND: Final = timedelta(microseconds=1)
 # A report that cannot be matched to its copy is looked at again within this time.
 LONGEST_WAIT: Final = timedelta(days=2)
@@ -100,7 +102,7 @@ def _stories(now: datetime) -> Iterator[Finding]:
     Article.objects.bulk_update(stories, ["first_published_at", "republished_at"], batch_size=1_000)
     if stories:
         yield Finding(f"{len(stories)} stories were released at a time to come.", "They are in the next digests.")
-    dated = Article.objects.filter(state=Article.State.PUBLISHED)
+    dated = Article.objects.published()
     yield from _times(
         dated, "published_at", now, "{count} stories show a date to come.", "They show the present one; correct it."
     )
@@ -137,7 +139,8 @@ def _to_draft(issue: Issue) -> None:
     """As `approval.reopen`, inside this transaction."""
     if (snapshot := getattr(issue, "snapshot", None)) is not None:
         snapshot.delete()
-    issue.state, issue.state_reason, issue.approves_itself = State.DRAFT, LOOK_AGAIN, False
+    issue.state, issue.approves_itself = State.DRAFT, False
+    issue_reasons.give(issue, LOOK_AGAIN)
     issue.approved_by = issue.approved_at = issue.scheduled_for = None
 
 

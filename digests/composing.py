@@ -20,8 +20,10 @@ from django.utils.translation import gettext_lazy as _
 
 from articles import publishing
 from articles.models import Article
-from digests import approval, calendar, freezing, lines, runs
+from digests import approval, calendar, freezing, issue_reasons, lines, runs
+from digests.issue_reasons import IssueReason
 from digests.models import Issue, IssueItem
+from postal.reasons import Reason
 from publication import database_clock
 from subscribers import cadences, schedules
 from subscribers.models import Cadence, CadenceOffer, Newsletter
@@ -30,8 +32,8 @@ from subscribers.schedules import Period
 log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 2_000
-EMPTY = "No story was published in this window."
-STALE = "Skipped: the clock came back too late for this run. Its stories go into the next digest."
+EMPTY = IssueReason.NOTHING_PUBLISHED
+STALE = IssueReason.RUN_TOO_LATE
 
 
 class ComposingError(Exception):
@@ -144,7 +146,7 @@ def compose_article_issue(*, newsletter: Newsletter, article: Article, now: date
     """
     offer = _offer(newsletter, Cadence.INSTANT)
     released = article.first_published_at
-    if article.state != Article.State.PUBLISHED or released is None or released <= offer.active_since:
+    if not article.is_public or released is None or released <= offer.active_since:
         raise Mismatch(_("Only a public story that came after the cadence was offered is sent at once."))
     now = database_clock.not_ahead(moment=now)
     return _approved(_gather_article(newsletter, article, released, now), now)
@@ -166,7 +168,7 @@ def check_story(*, issue: Issue, article: Article) -> None:
 
     It must be public, and stand in no other issue for the same readers.
     """
-    if article.state != Article.State.PUBLISHED:
+    if not article.is_public:
         raise Mismatch(_("“%(article)s” is not public. Publish it first, or leave it out.") % {"article": article})
     if IssueItem.objects.filter(article=article, included=True, issue__in=lines.others(issue=issue)).exists():
         raise Mismatch(
@@ -322,8 +324,9 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool, by_h
     fresh = fresh if by_hand else fresh.news()
     stories = [*lines.owed(issue=issue, offer=offer, now=now), *fresh.values_list("pk", flat=True)]
     if stale or not stories:
-        issue.state, issue.state_reason = Issue.State.CANCELLED, STALE if stale else EMPTY
-    issue.save(update_fields=["window_start", "state", "state_reason", "updated_at"])
+        issue.state = Issue.State.CANCELLED
+        issue_reasons.give(issue, STALE if stale else EMPTY)
+    issue.save(update_fields=["window_start", "state", *issue_reasons.FIELDS, "updated_at"])
     if issue.state == Issue.State.CANCELLED:
         return
     # The newest story leads until an editor says otherwise.
@@ -362,7 +365,8 @@ def _approve(issue: Issue, now: datetime) -> None:
         return  # an editor is at it; the next tick tries again
     except freezing.NotFrozen as refusal:
         waiting = Issue.objects.filter(pk=issue.pk, state=Issue.State.DRAFT)
-        waiting.update(approves_itself=False, state_reason=str(refusal)[:300])
+        why = Reason(IssueReason.NOT_FROZEN, {"text": str(refusal)})
+        waiting.update(approves_itself=False, **issue_reasons.columns(why))
 
 
 def _refreshed(issues: list[Issue]) -> list[Issue]:

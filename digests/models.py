@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from django.conf import settings
 from django.db import models
@@ -14,14 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article
+from digests import delivery_reasons, issue_reasons, states
+from digests.states import DeliveryState, IssueState
 from mailkit import message
 from publication import fields
 from subscribers.models import Cadence, Newsletter, Subscriber, Subscription, SubscriptionQuerySet
-
-PUBLIC = Article.State.PUBLISHED
-# The Meta inside a class cannot read the class, so its states stand here once more.
-ISSUE_STATES = ["draft", "scheduled", "preparing", "sending", "paused", "sent", "sent_with_exceptions", "cancelled"]
-ACTIVE = ["scheduled", "preparing", "sending"]
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):
@@ -31,12 +28,7 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         """Issues that the archive shows: frozen, numbered, and being sent or sent."""
         return self.filter(
             number__isnull=False,
-            state__in=[
-                Issue.State.SENDING,
-                Issue.State.PAUSED,
-                Issue.State.SENT,
-                Issue.State.SENT_WITH_EXCEPTIONS,
-            ],
+            state__in=states.SHOWN,
         )
 
     def under_way(self) -> IssueQuerySet:
@@ -52,15 +44,7 @@ class Issue(models.Model):
         ARTICLE = "article", _("Article")
         LETTER = "letter", _("Letter")
 
-    class State(models.TextChoices):
-        DRAFT = "draft", _("Draft")
-        SCHEDULED = "scheduled", _("Scheduled")
-        PREPARING = "preparing", _("Preparing")
-        SENDING = "sending", _("Sending")
-        PAUSED = "paused", _("Paused")
-        SENT = "sent", _("Sent")
-        SENT_WITH_EXCEPTIONS = "sent_with_exceptions", _("Sent with exceptions")
-        CANCELLED = "cancelled", _("Cancelled")
+    State: TypeAlias = IssueState
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="issues")
@@ -89,7 +73,8 @@ class Issue(models.Model):
         blank=True, help_text=_("Markdown. Stands above the stories; in a letter it is the whole text.")
     )
     state = fields.CharField(max_length=20, choices=State.choices, default=State.DRAFT, editable=False)
-    state_reason = fields.CharField(max_length=300, blank=True, editable=False)
+    state_reason = fields.CharField(max_length=32, blank=True, editable=False, choices=issue_reasons.choices)
+    state_reason_parameters = models.JSONField(null=True, blank=True, editable=False)
     scheduled_for = models.DateTimeField(
         null=True, blank=True, help_text=_("When it leaves once approved. Empty: at once.")
     )
@@ -124,20 +109,19 @@ class Issue(models.Model):
                 name="issue_once_per_period",
             ),
             models.UniqueConstraint(fields=["newsletter", "number"], name="issue_number_once"),
-            models.CheckConstraint(condition=Q(state__in=ISSUE_STATES), name="issue_state_is_known"),
+            models.CheckConstraint(condition=Q(state__in=IssueState.values), name="issue_state_is_known"),
             models.CheckConstraint(
-                condition=Q(state__in=["draft", "scheduled", "preparing", "cancelled"])
-                | Q(number__isnull=False, audience_count__isnull=False),
+                condition=Q(state__in=states.UNPLANNED) | Q(number__isnull=False, audience_count__isnull=False),
                 name="issue_sending_is_planned",
             ),
             models.CheckConstraint(
-                condition=Q(readers_after__isnull=True) | Q(state__in=["sending", "paused", "cancelled"]),
+                condition=Q(readers_after__isnull=True) | Q(state__in=states.HALF_PLANNED),
                 name="issue_ended_is_planned_whole",
             ),
         ]
         indexes = [
             # digests.tasks.tick: what is approved and due, what is under way.
-            models.Index(fields=["state", "scheduled_for"], condition=Q(state__in=ACTIVE), name="issue_active"),
+            models.Index(fields=["state", "scheduled_for"], condition=Q(state__in=states.ACTIVE), name="issue_active"),
             # composing: what was composed and is to be approved.
             models.Index(fields=["id"], condition=Q(approves_itself=True), name="issue_approves_itself"),
             # composing: the end of the window before.
@@ -151,6 +135,11 @@ class Issue(models.Model):
     def get_absolute_url(self) -> str:
         """The frozen issue in the archive. Only an issue with a number has one."""
         return reverse("issue", args=[self.newsletter.slug, self.number])
+
+    @property
+    def reason_sentence(self) -> str:
+        """Why it is in its state, for a person; empty without a reason."""
+        return issue_reasons.CATALOGUE.sentence(self.state_reason, self.state_reason_parameters)
 
     def readers(self, *, now: datetime) -> SubscriptionQuerySet:
         """The subscriptions that the issue is for and that may be mailed: its newsletter and cadence.
@@ -171,20 +160,20 @@ class IssueItemQuerySet(models.QuerySet["IssueItem"]):
 
     def public(self) -> IssueItemQuerySet:
         """Those that readers see: included, and still public."""
-        return self.filter(included=True).alias(story_state=_story_state()).filter(story_state=PUBLIC)
+        return self.filter(included=True).alias(public_story=_public_story()).filter(public_story__isnull=False)
 
     def gone(self) -> IssueItemQuerySet:
         """Those that are included, but no longer public."""
-        return self.filter(included=True).alias(story_state=_story_state()).exclude(story_state=PUBLIC)
+        return self.filter(included=True).alias(public_story=_public_story()).filter(public_story__isnull=True)
 
 
-def _story_state() -> Subquery:
-    """One look-up by key for each row.
+def _public_story() -> Subquery:
+    """The story, if it is public: one look-up by key for each row.
 
     After a bulk load the planner believes that hardly any story is public, and of a large issue a join
     would compare each item with every story: minutes instead of milliseconds.
     """
-    return Subquery(Article.objects.filter(pk=OuterRef("article_id")).order_by().values("state")[:1])
+    return Subquery(Article.objects.published().filter(pk=OuterRef("article_id")).order_by().values("pk")[:1])
 
 
 class IssueItem(models.Model):
@@ -240,23 +229,9 @@ class Snapshot(models.Model):
 class Delivery(models.Model):
     """One copy of one issue for one subscriber. Its state changes only in `digests.sending` and `digests.feedback`."""
 
-    class State(models.TextChoices):
-        PENDING = "pending", _("Pending")
-        CLAIMED = "claimed", _("Claimed")
-        ATTEMPTING = "attempting", _("Attempting")
-        ACCEPTED = "accepted", _("Accepted")
-        DEFERRED = "deferred", _("Deferred")
-        REJECTED = "rejected", _("Rejected")
-        UNCERTAIN = "uncertain", _("Uncertain")
-        SUPPRESSED = "suppressed", _("Suppressed")
-        CANCELLED = "cancelled", _("Cancelled")
-        RENDER_FAILED = "render_failed", _("Rendering failed")
-        EXPIRED = "expired", _("Expired")
-
-    # States from which a copy may still leave, or of which it is not yet known.
-    OPEN: ClassVar[tuple[str, ...]] = ("pending", "claimed", "attempting", "deferred")
-    # States that make a finished issue `sent_with_exceptions`: a reader may be without a copy.
-    EXCEPTIONS: ClassVar[tuple[str, ...]] = ("uncertain", "render_failed", "expired")
+    State: TypeAlias = DeliveryState
+    OPEN = states.OPEN
+    EXCEPTIONS = states.EXCEPTIONS
 
     id = models.BigAutoField(primary_key=True)
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -271,7 +246,8 @@ class Delivery(models.Model):
         Subscriber, null=True, on_delete=models.SET_NULL, related_name="deliveries", db_constraint=False
     )
     state = fields.CharField(max_length=16, choices=State.choices, default=State.PENDING)
-    reason = fields.CharField(max_length=200, blank=True)
+    reason = fields.CharField(max_length=32, blank=True, choices=delivery_reasons.choices)
+    reason_parameters = models.JSONField(null=True, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     # How often in a row it was put off for what is not its own: `postal.backoff.SOON`.
     disturbances = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -289,30 +265,14 @@ class Delivery(models.Model):
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(fields=["issue", "subscriber"], name="delivery_once_per_reader"),
+            models.CheckConstraint(condition=Q(state__in=DeliveryState.values), name="delivery_state_is_known"),
             models.CheckConstraint(
-                condition=Q(
-                    state__in=[
-                        "pending",
-                        "claimed",
-                        "attempting",
-                        "accepted",
-                        "deferred",
-                        "rejected",
-                        "uncertain",
-                        "suppressed",
-                        "cancelled",
-                        "render_failed",
-                        "expired",
-                    ]
-                ),
-                name="delivery_state_is_known",
-            ),
-            models.CheckConstraint(
-                condition=~Q(state__in=["claimed", "attempting"]) | Q(lease_until__isnull=False),
+                condition=~Q(state__in=states.HELD) | Q(lease_until__isnull=False),
                 name="delivery_held_has_lease",
             ),
             models.CheckConstraint(
-                condition=~Q(state="deferred") | Q(due_at__isnull=False), name="delivery_deferred_has_hour"
+                condition=~Q(state=DeliveryState.DEFERRED.value) | Q(due_at__isnull=False),
+                name="delivery_deferred_has_hour",
             ),
         ]
         # No column that changes on a copy's usual way may stand in an index, nor in an index's condition:
@@ -326,6 +286,23 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return f"Copy {self.pk}: {self.get_state_display().lower()}"
 
+    @property
+    def reason_sentence(self) -> str:
+        """Why it is in its state, for a person; empty without a reason."""
+        return delivery_reasons.CATALOGUE.sentence(self.reason, self.reason_parameters)
+
+
+class EventKind(models.TextChoices):
+    """What can be said of a copy that has left."""
+
+    DELIVERED = "delivered", _("Delivered")
+    SOFT_BOUNCE = "soft_bounce", _("Soft bounce")
+    HARD_BOUNCE = "hard_bounce", _("Hard bounce")
+    COMPLAINT = "complaint", _("Complaint")
+    UNSUBSCRIBE = "unsubscribe", _("Unsubscribe")
+    OPEN = "open", _("Open")
+    CLICK = "click", _("Click")
+
 
 class DeliveryEvent(models.Model):
     """What a provider or a mailbox later said of a copy. Stored once per provider's event id.
@@ -333,14 +310,7 @@ class DeliveryEvent(models.Model):
     What is not settled is due: new ones at once, those whose copy is not known (yet) again and again.
     """
 
-    class Kind(models.TextChoices):
-        DELIVERED = "delivered", _("Delivered")
-        SOFT_BOUNCE = "soft_bounce", _("Soft bounce")
-        HARD_BOUNCE = "hard_bounce", _("Hard bounce")
-        COMPLAINT = "complaint", _("Complaint")
-        UNSUBSCRIBE = "unsubscribe", _("Unsubscribe")
-        OPEN = "open", _("Open")
-        CLICK = "click", _("Click")
+    Kind: TypeAlias = EventKind
 
     provider = fields.CharField(max_length=40)
     event_id = fields.CharField(max_length=200)
@@ -368,20 +338,7 @@ class DeliveryEvent(models.Model):
         ordering = ["-received_at"]
         constraints = [
             models.UniqueConstraint(fields=["provider", "event_id"], name="delivery_event_once"),
-            models.CheckConstraint(
-                condition=Q(
-                    kind__in=[
-                        "delivered",
-                        "soft_bounce",
-                        "hard_bounce",
-                        "complaint",
-                        "unsubscribe",
-                        "open",
-                        "click",
-                    ]
-                ),
-                name="delivery_event_kind_is_known",
-            ),
+            models.CheckConstraint(condition=Q(kind__in=EventKind.values), name="delivery_event_kind_is_known"),
         ]
         indexes = [
             # feedback.processing: what is to be looked at.

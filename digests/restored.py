@@ -15,18 +15,22 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from digests import approval, composing
+from digests import approval, composing, delivery_reasons, issue_reasons
+from digests.delivery_reasons import DeliveryReason
+from digests.issue_reasons import IssueReason
 from digests.models import Delivery, Issue
 from digests.sending import audience, send_journal
+from postal.reasons import Reason
+from subscribers.letter_reasons import LetterReason
 from subscribers.models import Letter
 
 log = logging.getLogger(__name__)
 
 State = Issue.State
-LOOK_AGAIN = "The database was restored. Look whether this left already, then approve."
-SOME_UNCERTAIN = "The database was restored. Copies that may have left since are uncertain; the others can be resumed."
-UNKNOWN = "The database was restored, and nobody knows which copies left since. Resume: some readers may get two."
-MAY_HAVE_LEFT = "may have left before the database was restored"
+LOOK_AGAIN = IssueReason.RESTORED
+SOME_UNCERTAIN = IssueReason.RESTORED_UNCERTAIN
+UNKNOWN = IssueReason.RESTORED_UNKNOWN
+MAY_HAVE_LEFT = DeliveryReason.MAY_HAVE_LEFT
 # A letter that has waited for longer left long ago, on the other side of the restore.
 LETTERS_OLDER_THAN = timedelta(hours=1)
 # No process that still runs holds a fence as high as this above the last one known.
@@ -76,12 +80,13 @@ def _reopen(now: datetime) -> list[Issue]:
     drafts = [_hold_draft(issue) for issue in waiting.order_by("pk")]
     Issue.objects.filter(state=State.PREPARING).update(state=State.SCHEDULED)
     due = Issue.objects.filter(state=State.SCHEDULED, scheduled_for__lte=now)
-    return drafts + [approval.reopen(issue=issue, reason=LOOK_AGAIN, now=now) for issue in due.order_by("pk")]
+    return drafts + [approval.reopen(issue=issue, reason=Reason(LOOK_AGAIN), now=now) for issue in due.order_by("pk")]
 
 
 def _hold_draft(issue: Issue) -> Issue:
-    issue.approves_itself, issue.state_reason = False, LOOK_AGAIN
-    issue.save(update_fields=["approves_itself", "state_reason", "updated_at"])
+    issue.approves_itself = False
+    issue_reasons.give(issue, LOOK_AGAIN)
+    issue.save(update_fields=["approves_itself", *issue_reasons.FIELDS, "updated_at"])
     return issue
 
 
@@ -96,14 +101,15 @@ def _pause(issue: Issue, now: datetime) -> int:
     open_copies = Q(state__in=Delivery.OPEN) & Q(pk__lte=highest)
     uncertain = issue.deliveries.filter(open_copies).update(
         state=Delivery.State.UNCERTAIN,
-        reason=MAY_HAVE_LEFT,
+        **delivery_reasons.columns(MAY_HAVE_LEFT),
         fence=models.Func(models.Value("digests_fence"), function="nextval"),
         settled_at=Now(),
         lease_until=None,
         due_at=None,
     )
-    issue.state, issue.state_reason = State.PAUSED, SOME_UNCERTAIN if highest else UNKNOWN
-    issue.save(update_fields=["state", "state_reason", *audience.REACHED, "updated_at"])
+    issue.state = State.PAUSED
+    issue_reasons.give(issue, SOME_UNCERTAIN if highest else UNKNOWN)
+    issue.save(update_fields=["state", *issue_reasons.FIELDS, *audience.REACHED, "updated_at"])
     return uncertain
 
 
@@ -117,7 +123,7 @@ def _plan_rest(issue: Issue, now: datetime) -> int:
 def _give_up_letters(now: datetime) -> int:
     waiting = Letter.objects.filter(state__in=[Letter.State.PENDING, Letter.State.ATTEMPTING])
     return waiting.filter(created_at__lt=now - LETTERS_OLDER_THAN).update(
-        state=Letter.State.EXPIRED, reason=MAY_HAVE_LEFT, settled_at=now, lease_until=None
+        state=Letter.State.EXPIRED, settled_at=now, lease_until=None, **Reason(LetterReason.MAY_HAVE_LEFT).columns()
     )
 
 

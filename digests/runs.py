@@ -12,16 +12,16 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
+from digests import issue_reasons
 from digests.calendar import Owed
+from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from subscribers import cadences
 from subscribers.models import CadenceOffer
 from subscribers.schedules import Period
 
-MISSED: Final = "Missed: the clock did not run at its hour. Its stories go into the next digest."
-OVERTAKEN: Final = (
-    "Left out: its hour had passed when the newsletter's schedule was changed. Its stories go into the next digest."
-)
+MISSED: Final = IssueReason.RUN_UNSEEN
+OVERTAKEN: Final = IssueReason.RUN_OVERTAKEN
 
 
 def lock(*, offer: CadenceOffer) -> CadenceOffer:
@@ -79,7 +79,7 @@ def mark(*, offer: CadenceOffer, issue: Issue, now: datetime) -> None:
     _write(offer, runs_after=over, recorded_until=recorded, last_run_at=last)
 
 
-def _record(offer: CadenceOffer, run: Period, reason: str, now: datetime) -> None:
+def _record(offer: CadenceOffer, run: Period, reason: IssueReason, now: datetime) -> None:
     """One row; none if the day or week has a cancelled one already."""
     if _line(offer).filter(period_key=run.key, state=Issue.State.CANCELLED).exists():
         return
@@ -87,7 +87,7 @@ def _record(offer: CadenceOffer, run: Period, reason: str, now: datetime) -> Non
     Issue.objects.create(
         newsletter=offer.newsletter, kind=Issue.Kind.DIGEST, cadence=offer.cadence, period_key=run.key,
         runs_at=run.runs_at, window_start=run.runs_at, window_end=run.runs_at, created_at=now,
-        state=Issue.State.CANCELLED, state_reason=reason,
+        state=Issue.State.CANCELLED, **issue_reasons.columns(reason),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from digests import heartbeat
+from digests.issue_reasons import TRIPPED
 from digests.models import Delivery, Issue
 from digests.sending.pacing import report
 from digests.stats import Progress, spoken
@@ -54,7 +55,7 @@ def reasons(*, issue: Issue, progress: Progress, now: datetime) -> list[Reason]:
 
 def _draft(issue: Issue, _progress: Progress, _now: datetime) -> Iterator[Reason]:
     if issue.state_reason:
-        yield Reason(issue.state_reason, "Look at the draft again, and approve it.")
+        yield Reason(issue.reason_sentence, "Look at the draft again, and approve it.")
 
 
 def _waiting(issue: Issue, _progress: Progress, now: datetime) -> Iterator[Reason]:
@@ -68,7 +69,7 @@ def _waiting(issue: Issue, _progress: Progress, now: datetime) -> Iterator[Reaso
     if not hours.is_open:
         yield _closed(hours, issue, now)
     elif issue.state_reason:
-        yield Reason(issue.state_reason, NOTHING)
+        yield Reason(issue.reason_sentence, NOTHING)
     elif now - due > SOON:
         yield Reason(
             f"Its hour came {spoken(seconds=(now - due).total_seconds())} ago, and it has not begun.", SEE_WORKERS
@@ -91,9 +92,9 @@ def _sending(issue: Issue, progress: Progress, now: datetime) -> Iterator[Reason
 
 
 def _paused(issue: Issue, progress: Progress, _now: datetime) -> Iterator[Reason]:
-    told = issue.state_reason.rstrip(".") or "no reason was given"
+    sentence = issue.reason_sentence.rstrip(".") or "no reason was given"
     yield Reason(
-        f"{told}." if told.startswith("Paused") else f"It is paused: {told}.",
+        f"{sentence}." if issue.state_reason in TRIPPED else f"It is paused: {sentence}.",
         "Mend what it names, if that is a fault; then resume on the issue's page. Nobody gets a second copy.",
         (f"manage.py deliveries {issue.pk}",),
     )
@@ -113,7 +114,7 @@ def _exceptions(issue: Issue, progress: Progress, _now: datetime) -> Iterator[Re
 
 
 def _cancelled(issue: Issue, _progress: Progress, _now: datetime) -> Iterator[Reason]:
-    yield Reason(issue.state_reason or "It was cancelled.", NOTHING)
+    yield Reason(issue.reason_sentence or "It was cancelled.", NOTHING)
 
 
 def _clock(now: datetime) -> Iterator[Reason]:

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.db.models import Count, F, Func, Max, Min, Q, QuerySet, Value
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from digests import delivery_reasons, states
 from digests.models import Delivery, Issue
 
-FINISHED = frozenset({Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS, Issue.State.CANCELLED})
 # The rate is that of the shortest of these spans (seconds) in which enough copies were settled to say one.
 SPANS: Final = (10, 60, 600)
 ENOUGH: Final = 20
@@ -23,18 +24,23 @@ OVERDUE: Final = 5
 # Whoever watches looks again after so many times what the counting took: it costs a twentieth of one core.
 REST: Final = 20
 DEAR_SECONDS: Final = 0.1
-# Reasons that differ only in a queue's number are one.
-NUMBERED: Final = r"\m(?=\w*\d)\w{6,}\M"
 MOST_REASONS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """So many copies were put off for this reason; the first of them is tried again at `next_at`."""
+    """So many copies were put off for this reason (a code); the first of them is tried again at `next_at`."""
 
-    reason: str
+    code: str
     copies: int
     next_at: datetime
+    said: str = ""
+
+    @property
+    def reason(self) -> str:
+        """As a sentence, with the words of one of these copies."""
+        told = {"said": self.said} if self.said else {}
+        return delivery_reasons.CATALOGUE.sentence(self.code, told) or str(_("No reason was given."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class Progress:
 
     @property
     def finished(self) -> bool:
-        return self.state in FINISHED
+        return self.state in states.FINISHED
 
     @property
     def total(self) -> int:
@@ -147,7 +153,7 @@ def progress(issue: Issue) -> Progress:
         last_try=_latest(found, "due"),
         retries=retries,
         cost=time.monotonic() - began,
-        is_planning=issue.readers_after is not None and issue.state not in FINISHED,
+        is_planning=issue.readers_after is not None and issue.state not in states.FINISHED,
     )
 
 
@@ -214,16 +220,15 @@ def _latest(found: dict[str, dict[str, Any]], name: str) -> datetime | None:
 
 
 def _retries(issue: Issue) -> tuple[Retry, ...]:
-    folded = Func(F("reason"), Value(NUMBERED), Value("…"), Value("g"), function="regexp_replace")
     rows = (
         # Only a deferred copy has an hour, and the index knows these by their hour.
         Delivery.objects.filter(issue_id=issue.pk, state=Delivery.State.DEFERRED, due_at__isnull=False)
         .order_by()
-        .values(folded=folded)
-        .annotate(copies=Count("pk"), next_at=Min("due_at"))
-        .order_by("-copies", "folded")[:MOST_REASONS]
+        .values("reason")
+        .annotate(copies=Count("pk"), next_at=Min("due_at"), said=Min(delivery_reasons.said()))
+        .order_by("-copies", "reason")[:MOST_REASONS]
     )
-    return tuple(Retry(row["folded"] or "no reason was given", row["copies"], row["next_at"]) for row in rows)
+    return tuple(Retry(row["reason"], row["copies"], row["next_at"], row["said"] or "") for row in rows)
 
 
 def _rate(issue: Issue, found: dict[str, dict[str, Any]], settled_at: datetime | None) -> float:

@@ -8,6 +8,8 @@ from datetime import datetime
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from digests import delivery_reasons, issue_reasons
+from digests.delivery_reasons import DeliveryReason
 from digests.feedback import handlers
 from digests.models import Delivery, Issue
 from digests.sending import tasks
@@ -23,7 +25,7 @@ def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
     # The issue's row before its copies, as `resend` does: the other way round each could wait for the other.
     Issue.objects.select_for_update().get(pk=issue.pk)
     count = _chosen(issue, deliveries).update(
-        state=Delivery.State.ACCEPTED, reason="called accepted by an editor", settled_at=now
+        state=Delivery.State.ACCEPTED, settled_at=now, **delivery_reasons.columns(DeliveryReason.CALLED_ACCEPTED)
     )
     handlers.lift_exceptions(issue.pk)
     return count
@@ -43,13 +45,13 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
         state=Delivery.State.PENDING,
         # Back in the queue under a new fence: whoever held the copy has no say in it any more.
         fence=models.Func(models.Value("digests_fence"), function="nextval"),
-        reason="sent again by an editor",
+        **delivery_reasons.columns(DeliveryReason.SENT_AGAIN),
         settled_at=None,
         lease_until=None,
     )
     if count and locked.state == Issue.State.SENT_WITH_EXCEPTIONS:
         Issue.objects.filter(pk=issue.pk).update(
-            state=Issue.State.SENDING, state_reason="", finished_at=None, updated_at=now
+            state=Issue.State.SENDING, finished_at=None, updated_at=now, **issue_reasons.columns()
         )
     tasks.hint_wake(issue.pk)
     return count

@@ -29,7 +29,6 @@ UNDER_WAY: Final = (Issue.State.SENDING, Issue.State.PAUSED)
 # An issue that ended with exceptions is counted for so long, and so much less often than one under way.
 REMEMBERED: Final = timedelta(days=14)
 REST: Final = 600
-LONGEST_LABEL: Final = 100
 __all__ = ["CONTENT_TYPE", "text"]
 
 Sample = tuple[Mapping[str, object], float]
@@ -114,12 +113,7 @@ def _issues(now: datetime) -> Iterator[Metric]:
     yield family("quiet_seconds", "Since a copy last moved.", quiet)
     copies = [({"issue": one.pk, "state": state}, n) for one, it in found for state, n in it.by_state.items()]
     yield _gauge("newsroom_issue_copies", "Copies by state. Of issues that are being sent or paused.", copies)
-    retries: dict[tuple[int, str], int] = {}
-    for key, count in (
-        ((one.pk, retry.reason[:LONGEST_LABEL]), retry.copies) for one, it in found for retry in it.retries
-    ):
-        retries[key] = retries.get(key, 0) + count
-    put_off = [({"issue": issue, "reason": reason}, count) for (issue, reason), count in retries.items()]
+    put_off = [({"issue": one.pk, "reason": retry.code}, retry.copies) for one, it in found for retry in it.retries]
     yield _gauge("newsroom_issue_put_off", "Copies to be tried again, by the most frequent reasons.", put_off)
 
 

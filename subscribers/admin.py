@@ -312,10 +312,15 @@ class SuppressionAdmin(ModelAdmin):
 class LetterAdmin(ReadOnlyAdmin):
     """Mails about one's own subscription, and what became of them."""
 
-    list_display = ("kind", "subscriber", "state", "attempts", "due_at", "reason", "created_at")
-    list_filter = ("state", "kind", "created_at")
+    list_display = ("kind", "subscriber", "state", "attempts", "due_at", "shown_reason", "created_at")
+    list_filter = ("state", "reason", "kind", "created_at")
     search_fields = ("subscriber__address", "uuid")
     list_select_related = ("subscriber",)
+
+    @admin.display(description=_("Reason"), ordering="reason")
+    def shown_reason(self, obj: Letter) -> str:
+        """As a sentence."""
+        return obj.reason_sentence
 
 
 def _by(request: HttpRequest) -> str:

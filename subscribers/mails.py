@@ -12,10 +12,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses, message
+from postal.reasons import Reason
 from publication import languages
 from publication import urls as site
 from publication.models import Publication
 from subscribers import legal, links, suppression
+from subscribers.letter_reasons import LetterReason
 from subscribers.models import Letter, Subscription, Suppression
 
 Facts = dict[str, Any]
@@ -24,9 +26,9 @@ Facts = dict[str, Any]
 class NotNeeded(Exception):
     """The letter has nothing to say any more, or its reader must not be written to."""
 
-    def __init__(self, reason: str, state: Letter.State) -> None:
+    def __init__(self, reason: LetterReason, state: Letter.State) -> None:
         super().__init__(reason)
-        self.state = state
+        self.reason, self.state = Reason(reason), state
 
 
 def build(*, letter: Letter, now: datetime) -> EmailMultiAlternatives:
@@ -87,7 +89,7 @@ def _check_suppression(letter: Letter) -> None:
         return
     if found.reason == Suppression.Reason.ERASED and letter.kind == Letter.Kind.CONFIRM:
         return
-    raise NotNeeded("the address is suppressed", Letter.State.REJECTED)
+    raise NotNeeded(LetterReason.SUPPRESSED, Letter.State.REJECTED)
 
 
 def _still_meant(letter: Letter) -> list[Subscription]:
@@ -97,7 +99,7 @@ def _still_meant(letter: Letter) -> list[Subscription]:
     rows = letter.subscriptions.select_related("newsletter", "subscriber")
     found = list(rows.filter(state=MEANT[Letter.Kind(letter.kind)]).order_by("newsletter__position", "pk"))
     if not found:
-        raise NotNeeded("overtaken by a later act of the reader", Letter.State.EXPIRED)
+        raise NotNeeded(LetterReason.OVERTAKEN, Letter.State.EXPIRED)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -14,10 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import message
 from publication import fields
+from subscribers import letter_reasons, states
 from subscribers.cadences import Cadence as Cadence
 from subscribers.cadences import Weekday as Weekday
 from subscribers.newsletters import CadenceOffer as CadenceOffer
 from subscribers.newsletters import Newsletter as Newsletter
+from subscribers.states import LetterState, SubscriptionState
 
 
 class LegalDocument(models.Model):
@@ -168,15 +170,20 @@ class KeptHead(models.Model):
         return f"{self.count} events at {self.at}"
 
 
+class SuppressionReason(models.TextChoices):
+    """Why an address must not be mailed."""
+
+    HARD_BOUNCE = "hard_bounce", _("Hard bounce")
+    SOFT_BOUNCE = "soft_bounce", _("Soft bounces, again and again")
+    COMPLAINT = "complaint", _("Complaint")
+    MANUAL = "manual", _("By hand")
+    ERASED = "erased", _("Erased")
+
+
 class Suppression(models.Model):
     """A keyed hash of an address that must not be mailed, and why."""
 
-    class Reason(models.TextChoices):
-        HARD_BOUNCE = "hard_bounce", _("Hard bounce")
-        SOFT_BOUNCE = "soft_bounce", _("Soft bounces, again and again")
-        COMPLAINT = "complaint", _("Complaint")
-        MANUAL = "manual", _("By hand")
-        ERASED = "erased", _("Erased")
+    Reason: TypeAlias = SuppressionReason
 
     address_hash = fields.CharField(max_length=64, unique=True, editable=False)
     reason = fields.CharField(max_length=12, choices=Reason.choices)
@@ -187,7 +194,7 @@ class Suppression(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(reason__in=["hard_bounce", "soft_bounce", "complaint", "manual", "erased"]),
+                condition=Q(reason__in=SuppressionReason.values),
                 name="suppression_reason_is_known",
             ),
         ]
@@ -234,10 +241,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
 class Subscription(models.Model):
     """A subscriber's place on a newsletter. Its state changes only through `subscribers.signup`."""
 
-    class State(models.TextChoices):
-        PENDING = "pending", _("Pending")
-        CONFIRMED = "confirmed", _("Confirmed")
-        UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+    State: TypeAlias = SubscriptionState
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="subscriptions")
@@ -266,12 +270,10 @@ class Subscription(models.Model):
         ordering = ["newsletter", "pk"]
         constraints = [
             models.UniqueConstraint(fields=["subscriber", "newsletter"], name="subscription_once_per_newsletter"),
-            models.CheckConstraint(
-                condition=Q(state__in=["pending", "confirmed", "unsubscribed"]), name="subscription_state_is_known"
-            ),
+            models.CheckConstraint(condition=Q(state__in=SubscriptionState.values), name="subscription_state_is_known"),
             models.CheckConstraint(condition=Q(cadence__in=Cadence.values), name="subscription_cadence_is_known"),
             models.CheckConstraint(
-                condition=~Q(state="confirmed") | Q(consent_event__isnull=False),
+                condition=~Q(state=SubscriptionState.CONFIRMED.value) | Q(consent_event__isnull=False),
                 name="subscription_confirmed_has_consent",
             ),
         ]
@@ -279,7 +281,7 @@ class Subscription(models.Model):
             # sending.audience.plan: everybody mailable of a newsletter and cadence.
             models.Index(
                 fields=["newsletter", "cadence", "subscriber"],
-                condition=Q(state="confirmed"),
+                condition=Q(state=SubscriptionState.CONFIRMED.value),
                 name="subscription_audience",
             ),
         ]
@@ -304,20 +306,15 @@ class Letter(models.Model):
         GOODBYE = "goodbye", _("Goodbye")
         PREFERENCES = "preferences", _("Preferences link")
 
-    class State(models.TextChoices):
-        HELD = "held", _("Waits to be released")
-        PENDING = "pending", _("Pending")
-        ATTEMPTING = "attempting", _("Attempting")
-        SENT = "sent", _("Sent")
-        REJECTED = "rejected", _("Rejected")
-        EXPIRED = "expired", _("Expired")
+    State: TypeAlias = LetterState
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = fields.CharField(max_length=20, choices=Kind.choices)
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="letters")
     subscriptions = models.ManyToManyField(Subscription, related_name="letters")
     state = fields.CharField(max_length=12, choices=State.choices, default=State.PENDING)
-    reason = fields.CharField(max_length=200, blank=True)
+    reason = fields.CharField(max_length=32, blank=True, choices=letter_reasons.choices)
+    reason_parameters = models.JSONField(null=True, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=timezone.now)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -328,14 +325,19 @@ class Letter(models.Model):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["held", "pending", "attempting", "sent", "rejected", "expired"]),
+                condition=Q(state__in=LetterState.values),
                 name="letter_state_is_known",
             ),
         ]
         indexes = [
             # subscribers.tasks.tick: letters that wait or whose sender died.
-            models.Index("due_at", condition=Q(state__in=["pending", "attempting"]), name="letter_waiting"),
+            models.Index("due_at", condition=Q(state__in=states.WAITING), name="letter_waiting"),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.get_state_display().lower()}"
+
+    @property
+    def reason_sentence(self) -> str:
+        """Why it did not leave, for a person; empty without a reason."""
+        return letter_reasons.CATALOGUE.sentence(self.reason, self.reason_parameters)

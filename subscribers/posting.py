@@ -9,17 +9,17 @@ import smtplib
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from anymail.exceptions import AnymailRecipientsRefused
 from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.db.models import F, Q
 
-from postal import verdicts
-from postal.verdicts import Verdict
+from postal import answers
+from postal.reasons import Reason
 from subscribers import mails, suppression
+from subscribers.letter_reasons import LetterReason
 from subscribers.models import Letter, Subscription, Suppression
 
 logger = logging.getLogger(__name__)
@@ -43,15 +43,15 @@ def send(*, letter_id: int, now: datetime, connection: BaseEmailBackend | None =
     if letter is None:
         return None
     if letter.created_at + MAX_AGE <= now:
-        return _settle(letter, Letter.State.EXPIRED, "could not be delivered within 72 hours", now)
+        return _settle(letter, Letter.State.EXPIRED, Reason(LetterReason.TOO_OLD), now)
     try:
         mail = mails.build(letter=letter, now=now)
         (connection or get_connection()).send_messages([mail])
-    except mails.NotNeeded as reason:
-        return _settle(letter, reason.state, str(reason), now)
+    except mails.NotNeeded as needless:
+        return _settle(letter, needless.state, needless.reason, now)
     except Exception as error:  # noqa: BLE001  # one letter's fault must not stop the others; it is settled and logged
         return _fail(letter, error, now)
-    return _settle(letter, Letter.State.SENT, "", now)
+    return _settle(letter, Letter.State.SENT, Reason(), now)
 
 
 def sweep(*, clock: Callable[[], datetime]) -> int:
@@ -104,31 +104,34 @@ def _claim(letter_id: int, now: datetime) -> Letter | None:
     return Letter.objects.select_related("subscriber").filter(pk=letter_id).first() if claimed else None
 
 
-def _settle(letter: Letter, state: Letter.State, reason: str, now: datetime, **changes: Any) -> Letter.State:
+def _settle(letter: Letter, state: Letter.State, reason: Reason, now: datetime, **changes: Any) -> Letter.State:
     """Write the outcome, unless somebody else claimed the letter meanwhile: `attempts` is the fence."""
     settled_at = None if state == WAITING else now
     Letter.objects.filter(pk=letter.pk, state=ATTEMPTING, attempts=letter.attempts).update(
-        state=state, reason=reason[:200], settled_at=settled_at, lease_until=None, **changes
+        state=state, settled_at=settled_at, lease_until=None, **reason.columns(), **changes
     )
     return state
 
 
 def _fail(letter: Letter, error: Exception, now: datetime) -> Letter.State:
-    refusal = judge(error)
-    if refusal.is_permanent:
-        logger.warning("Letter %s was rejected: %s", letter.pk, refusal.reason)
+    """Settle a letter that did not leave. Only a no to this very reader is final; what is about us is mended first."""
+    meaning = answers.of_error(error)
+    if meaning.state == "rejected" and not meaning.about_us:
+        logger.warning("Letter %s was rejected: %s", letter.pk, meaning.reason.code)
         with transaction.atomic():
-            if refusal.is_gone and is_proven(subscriber_id=letter.subscriber_id):
+            if meaning.is_gone and is_proven(subscriber_id=letter.subscriber_id):
                 suppression.suppress_hash(
                     address_hash=letter.subscriber.address_hash,
                     reason=Suppression.Reason.HARD_BOUNCE,
                     note="refused a letter",
                     now=now,
                 )
-            return _settle(letter, Letter.State.REJECTED, refusal.reason, now)
+            return _settle(letter, Letter.State.REJECTED, meaning.reason, now)
     pause = RETRY[min(letter.attempts, len(RETRY)) - 1]
-    logger.warning("Letter %s waits for %s after attempt %s: %s", letter.pk, pause, letter.attempts, refusal.reason)
-    return _settle(letter, WAITING, refusal.reason, now, due_at=now + pause)
+    logger.warning(
+        "Letter %s waits for %s after attempt %s: %s", letter.pk, pause, letter.attempts, meaning.reason.code
+    )
+    return _settle(letter, WAITING, meaning.reason, now, due_at=now + pause)
 
 
 def is_proven(*, subscriber_id: int) -> bool:
@@ -138,40 +141,6 @@ def is_proven(*, subscriber_id: int) -> bool:
     locked out for good, since a mailbox that is suppressed gets no confirm link when its owner comes.
     """
     return Subscription.objects.filter(subscriber_id=subscriber_id, confirmed_at__isnull=False).exists()
-
-
-class Refusal(NamedTuple):
-    """Why a letter did not leave; `reason` holds no address."""
-
-    is_permanent: bool  # trying again is pointless
-    reason: str
-    is_gone: bool = False  # the reader's server says that the mailbox does not exist
-
-
-def judge(error: Exception) -> Refusal:
-    """What an error of sending means.
-
-    Only a 5xx about this recipient is permanent. Refusals of the sender, of our login or for any other
-    reason that is ours are about us, and the letter waits until we have mended that.
-    """
-    match error:
-        case AnymailRecipientsRefused():
-            return Refusal(True, "the mail provider refused the address")
-        case smtplib.SMTPSenderRefused() | smtplib.SMTPAuthenticationError():
-            return Refusal(False, f"the mail server refuses us ({error.smtp_code})")
-        case smtplib.SMTPRecipientsRefused() if error.recipients:
-            code, text = next(iter(error.recipients.values()))
-            return _answered(code, text, f"the mail server refused the address ({code})")
-        case smtplib.SMTPResponseException():
-            return _answered(error.smtp_code, error.smtp_error, f"the mail server answered {error.smtp_code}")
-        case _:
-            return Refusal(False, f"it could not be sent ({type(error).__name__})")
-
-
-def _answered(code: int, text: bytes | str, reason: str) -> Refusal:
-    said = text.decode(errors="replace") if isinstance(text, bytes) else text
-    verdict = verdicts.judge(words=said, code=code).verdict
-    return Refusal(500 <= code < 600 and verdict is not Verdict.OURS, reason, is_gone=verdict is Verdict.GONE)
 
 
 def _fresh(connection: BaseEmailBackend) -> BaseEmailBackend:

@@ -3,7 +3,7 @@
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
-from articles import publishing, rights
+from articles import publishing, rights, states
 from articles.admin.forms import CorrectionText, Hour, Reason
 from articles.models import Article
 from publication.row_actions import Action
@@ -26,7 +26,7 @@ ACTIONS: dict[str, Action[Article]] = {
             label=_("Submit for review"),
             explanation=_("The editors get the story, and you cannot change it until they return it."),
             done=_("The story is with the editors."),
-            states=frozenset({State.DRAFT}),
+            states=frozenset(states.before(State.IN_REVIEW)),
             run=lambda article, actor, _data, now: publishing.submit(article=article, actor=actor, now=now),
             fits=_may_edit,
         ),
@@ -35,7 +35,7 @@ ACTIONS: dict[str, Action[Article]] = {
             label=_("Return to draft"),
             explanation=_("The story leaves the review or the clock. Its author can write on."),
             done=_("The story is a draft again."),
-            states=frozenset({State.IN_REVIEW, State.SCHEDULED}),
+            states=frozenset(states.before(State.DRAFT)),
             run=lambda article, actor, _data, now: publishing.return_to_draft(article=article, actor=actor, now=now),
             permission=rights.EDIT_ANY,
         ),
@@ -44,7 +44,7 @@ ACTIONS: dict[str, Action[Article]] = {
             label=_("Schedule"),
             explanation=_("The clock publishes the story at this hour, given in the time zone {zone}."),
             done=_("The story is scheduled."),
-            states=frozenset({State.DRAFT, State.IN_REVIEW, State.SCHEDULED, State.WITHDRAWN}),
+            states=frozenset(states.before(State.SCHEDULED)),
             run=lambda article, actor, data, now: publishing.schedule(
                 article=article, publish_at=data["publish_at"], actor=actor, now=now
             ),
@@ -77,7 +77,7 @@ ACTIONS: dict[str, Action[Article]] = {
             label=_("Withdraw"),
             explanation=_("The story is gone from every page. Its address gives your reason. Sent mails stay."),
             done=_("The story is withdrawn."),
-            states=frozenset({State.PUBLISHED}),
+            states=frozenset(states.before(State.WITHDRAWN)),
             run=lambda article, actor, data, now: publishing.withdraw(
                 article=article, reason=data["reason"], actor=actor, now=now
             ),

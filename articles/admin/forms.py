@@ -70,7 +70,7 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
         shown: datetime | None = self.cleaned_data["published_at"]
         if shown is not None and shown > database_clock.now():
             raise forms.ValidationError(_("This date is still to come. To publish later, use the action Schedule."))
-        if shown is None and self.instance.state == Article.State.PUBLISHED:
+        if shown is None and self.instance.is_public:
             raise forms.ValidationError(_("A published story needs the date that readers see."))
         return shown
 

@@ -135,7 +135,7 @@ class ArticleAdmin(ActionAdmin):
 
     def view_on_site(self, obj: Article) -> str | None:
         """Only where readers find something."""
-        return obj.get_absolute_url() if obj.state == Article.State.PUBLISHED else None
+        return obj.get_absolute_url() if obj.is_public else None
 
     def save_model(self, request: HttpRequest, obj: Article, form: Any, change: bool) -> None:
         """Save what the form shows and nothing else: a state that changed meanwhile stays changed."""

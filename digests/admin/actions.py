@@ -11,7 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from digests import approval, freezing, proofs, uncertain
 from digests.admin import forms
+from digests.issue_reasons import IssueReason
 from digests.models import Issue
+from postal.reasons import Reason
 from publication.row_actions import Action
 from subscribers import unmailed
 
@@ -26,7 +28,7 @@ def _approve(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) 
 
 
 def _reopen(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
-    return approval.reopen(issue=issue, reason=f"Opened again by {actor.get_username()}", now=now)
+    return approval.reopen(issue=issue, reason=Reason(IssueReason.REOPENED, {"name": actor.get_username()}), now=now)
 
 
 def _pause(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:

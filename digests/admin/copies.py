@@ -44,11 +44,20 @@ class EngineAdmin(ReadOnlyAdmin):
 class DeliveryAdmin(EngineAdmin):
     """Copies. Of uncertain ones a person may decide what became of them."""
 
-    list_display = ("id", "subscriber", "issue", "shown_state", "reason", "attempts", "attempted_at", "settled_at")
-    list_filter = ("state", "issue__newsletter", ("issue", admin.RelatedOnlyFieldListFilter))
+    list_display = (
+        "id",
+        "subscriber",
+        "issue",
+        "shown_state",
+        "reason_sentence",
+        "attempts",
+        "attempted_at",
+        "settled_at",
+    )
+    list_filter = ("state", "reason", "issue__newsletter", ("issue", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("subscriber", "issue__newsletter")
-    search_fields = ("subscriber__address", "remote_id", "reason")
-    search_help_text = _("An address, a reason or the id that the provider gave")
+    search_fields = ("subscriber__address", "remote_id")
+    search_help_text = _("An address, or the id that the provider gave")
     actions = ("call_accepted", "send_again")
 
     @display(description=_("State"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types

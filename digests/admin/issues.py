@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from digests import approval, archive, composing, links, proofs, rendering, stats, views
+from digests import archive, composing, links, proofs, rendering, states, stats, views
 from digests.admin import forms, panel, places
 from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts
 from digests.models import Issue
@@ -80,7 +80,7 @@ class IssueAdmin(ActionAdmin):
     warn_unsaved_form = True
     words = ("newsletter", "subject", "preheader", "introduction", "scheduled_for")
     facts = (
-        "shown_state", "state_reason", "shown_kind", "number", "window_start", "window_end", "approved_by",
+        "shown_state", "shown_reason", "shown_kind", "number", "window_start", "window_end", "approved_by",
         "approved_at", "planned_at", "started_at", "finished_at", "audience_count",
     )  # fmt: skip
     readonly_fields = (*facts, "left_out")
@@ -109,9 +109,9 @@ class IssueAdmin(ActionAdmin):
         if obj is None:
             note = _("You write a letter of your own. Digests are composed by the clock, or by “Compose a digest”.")
             return [(None, {"fields": self.words, "description": note})]
-        left_out = ("left_out",) if obj.state in approval.STOPPABLE else ()
+        left_out = ("left_out",) if obj.state in states.STOPPABLE else ()
         return [
-            (None, {"fields": ("shown_state", "state_reason", *left_out, *self.words)}),
+            (None, {"fields": ("shown_state", "shown_reason", *left_out, *self.words)}),
             ("How it came and went", {"fields": self.facts[2:], "classes": ["collapse"]}),
         ]
 
@@ -243,6 +243,11 @@ class IssueAdmin(ActionAdmin):
         """The subject that it has, or will have."""
         frozen = getattr(issue, "snapshot", None)
         return frozen.subject if frozen else issue.subject or f"{issue.newsletter}, {_period(issue)}"
+
+    @admin.display(description=_("Reason"))
+    def shown_reason(self, issue: Issue) -> str:
+        """Why it is in its state, as a sentence."""
+        return issue.reason_sentence
 
     @display(description=_("State"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def shown_state(self, issue: Issue) -> tuple[str, str]:

@@ -11,10 +11,12 @@ from typing import Final
 
 from django.db.models import Q
 
-from digests import refusals
+from digests import issue_reasons, refusals
+from digests.delivery_reasons import DeliveryReason
 from digests.feedback import soft_bounces
 from digests.feedback.events import CLOCK_SKEW
 from digests.models import Delivery, DeliveryEvent, Issue
+from postal.reasons import Reason
 from subscribers import consent, posting, signup, suppression
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
 
@@ -26,7 +28,7 @@ PERSONAL: Final = (Kind.OPEN, Kind.CLICK)
 
 
 # Why a copy is accepted of which our own server's answer was lost.
-REPORTED: Final = "reported as delivered"
+REPORTED: Final = DeliveryReason.REPORTED_DELIVERED
 
 
 class Effect(Enum):
@@ -78,11 +80,11 @@ def lift_exceptions(issue_id: int) -> None:
     if issue.state != Issue.State.SENT_WITH_EXCEPTIONS:
         return
     if not Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.EXCEPTIONS).exists():
-        Issue.objects.filter(pk=issue_id).update(state=Issue.State.SENT, state_reason="")
+        Issue.objects.filter(pk=issue_id).update(state=Issue.State.SENT, **issue_reasons.columns())
 
 
 def _delivered(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
-    return _settle_copy(delivery, State.ACCEPTED, REPORTED, Q(), now)
+    return _settle_copy(delivery, State.ACCEPTED, Reason(REPORTED), Q(), now)
 
 
 def _soft_bounce(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
@@ -154,10 +156,12 @@ HANDLERS: Final[Mapping[Kind, Callable[[DeliveryEvent, Delivery, datetime], Effe
 def _settle_lost(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
     # A bounce of an earlier attempt says nothing of the one that is uncertain now.
     of_this_attempt = Q(attempted_at__lte=row.occurred_at + CLOCK_SKEW)
-    return _settle_copy(delivery, State.REJECTED, row.description[:200] or "bounced", of_this_attempt, now)
+    said = {"said": row.description[:200]} if row.description else {}
+    why = Reason(DeliveryReason.REPORTED_BOUNCED, said)
+    return _settle_copy(delivery, State.REJECTED, why, of_this_attempt, now)
 
 
-def _settle_copy(delivery: Delivery, state: State, reason: str, condition: Q, now: datetime) -> Effect:
+def _settle_copy(delivery: Delivery, state: State, reason: Reason, condition: Q, now: datetime) -> Effect:
     """uncertain -> `state`, and accepted on an event's word -> rejected.
 
     A copy that is still on its way may become uncertain, so its event waits.
@@ -165,11 +169,11 @@ def _settle_copy(delivery: Delivery, state: State, reason: str, condition: Q, no
     if delivery.state == State.ACCEPTED and state == State.REJECTED:
         # What was first reported as delivered came back after all: the two may arrive in any order.
         Delivery.objects.filter(condition, pk=delivery.pk, state=State.ACCEPTED, reason=REPORTED).update(
-            state=state, reason=reason, settled_at=now
+            state=state, settled_at=now, **reason.columns()
         )
     if delivery.state == State.UNCERTAIN:
         uncertain = Delivery.objects.filter(condition, pk=delivery.pk, state=State.UNCERTAIN)
-        if uncertain.update(state=state, reason=reason, settled_at=now):
+        if uncertain.update(state=state, settled_at=now, **reason.columns()):
             delivery.state = state
             return Effect.SETTLED
         delivery.refresh_from_db(fields=["state"])

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from digests import refusals
+from digests.issue_reasons import IssueReason
+from postal.reasons import Reason
 from postal.transports.base import Outcome
 
 
@@ -20,8 +22,8 @@ class Breaker:
         self.streak = 0
         self.last_reason = ""
 
-    def watch(self, outcomes: Sequence[Outcome]) -> str | None:
-        """Take note of a batch; return the reason to pause, for a person to read, or None."""
+    def watch(self, outcomes: Sequence[Outcome]) -> Reason | None:
+        """Take note of a batch; return the reason to pause, or None."""
         tripped = None
         for outcome in outcomes:
             self._note(outcome)
@@ -39,14 +41,17 @@ class Breaker:
         if refused:
             self.last_reason = outcome.reason
 
-    def _verdict(self) -> str | None:
+    def _verdict(self) -> Reason | None:
         if self.streak >= settings.SENDING["BREAKER_CONSECUTIVE"]:
-            return f"Paused after {self.streak} refusals in a row. The last one: {self.last_reason}"
+            return Reason(IssueReason.REFUSED_IN_A_ROW, {"count": self.streak, "last": self.last_reason})
         if self.seen < refusals.LEAST:
             return None
         if self.about_us / self.seen > settings.SENDING["BREAKER_SHARE"]:
-            return f"Paused: {self.about_us} of {self.seen} copies were refused because of us: {self.last_reason}"
+            return self._share(IssueReason.REFUSED_ABOUT_US, self.about_us)
         # Refusals of single mailboxes are normal; this many of them are an old or bought list.
         if self.rejected / self.seen > refusals.SHARE:
-            return f"Paused: {self.rejected} of {self.seen} copies were refused. The last one: {self.last_reason}"
+            return self._share(IssueReason.REFUSED_READERS, self.rejected)
         return None
+
+    def _share(self, code: IssueReason, refused: int) -> Reason:
+        return Reason(code, {"refused": refused, "copies": self.seen, "last": self.last_reason})

@@ -58,7 +58,8 @@ WHERE id = ANY(%(ids)s::bigint[]) AND state = 'claimed' AND fence = %(fence)s
 RECOVER = """
 UPDATE digests_delivery SET
     state = CASE state WHEN 'claimed' THEN 'pending' ELSE 'uncertain' END,
-    reason = CASE state WHEN 'claimed' THEN reason ELSE 'the sender stopped before the outcome was known' END,
+    reason = CASE state WHEN 'claimed' THEN reason ELSE 'sender_stopped' END,
+    reason_parameters = CASE state WHEN 'claimed' THEN reason_parameters END,
     settled_at = CASE state WHEN 'claimed' THEN NULL ELSE now() END,
     lease_until = NULL
 WHERE id IN (
@@ -72,7 +73,7 @@ WHERE id IN (
 
 EXPIRE = """
 UPDATE digests_delivery AS delivery
-SET state = 'expired', reason = 'too old to be sent', settled_at = now(), due_at = NULL
+SET state = 'expired', reason = 'too_old', reason_parameters = NULL, settled_at = now(), due_at = NULL
 FROM digests_issue AS issue
 WHERE issue.id = delivery.issue_id AND issue.state = 'sending' AND delivery.state = 'deferred'
     AND delivery.due_at IS NOT NULL AND issue.started_at < now() - %(hours)s * interval '1 hour'

@@ -9,9 +9,13 @@ from django.db import transaction
 from django.db.models import Count, Exists
 from django.db.models.functions import Now
 
+from digests import delivery_reasons, issue_reasons
+from digests.delivery_reasons import DeliveryReason
 from digests.feedback import processing
+from digests.issue_reasons import IssueReason
 from digests.models import Delivery, Issue
 from digests.sending.pacing import windows
+from postal.reasons import Reason
 
 log = logging.getLogger(__name__)
 
@@ -39,25 +43,23 @@ def _close(issue_id: int, now: datetime) -> Issue.State | None:
     if issue is None or issue.deliveries.filter(state__in=Delivery.OPEN).exists():
         return None
     counts = dict(issue.deliveries.values_list("state").annotate(count=Count("pk")).order_by())
-    known = issue.state, issue.state_reason
-    issue.state_reason = _exceptions(counts, issue.audience_count or 0)
+    known = issue.state, issue.state_reason, issue.state_reason_parameters
+    issue_reasons.give(issue, _exceptions(counts, issue.audience_count or 0))
     issue.state = Issue.State.SENT_WITH_EXCEPTIONS if issue.state_reason else Issue.State.SENT
-    if known == (issue.state, issue.state_reason):
+    if known == (issue.state, issue.state_reason, issue.state_reason_parameters):
         return None
     issue.finished_at = issue.finished_at or now
-    issue.save(update_fields=["state", "state_reason", "finished_at", "updated_at"])
+    issue.save(update_fields=["state", *issue_reasons.FIELDS, "finished_at", "updated_at"])
     log.info("issue %s is %s", issue_id, issue.state)
     return Issue.State(issue.state)
 
 
-def _exceptions(counts: dict[str, int], audience: int) -> str:
+def _exceptions(counts: dict[str, int], audience: int) -> Reason:
     total = sum(counts.values())
     if total != audience:
-        return f"The audience was {audience}, but {total} copies are on record. Tell whoever runs this system."
-    found = [
-        f"{counts[state]} {Delivery.State(state).label.lower()}" for state in Delivery.EXCEPTIONS if counts.get(state)
-    ]
-    return ", ".join(found)
+        return Reason(IssueReason.AUDIENCE_DIFFERS, {"audience": audience, "copies": total})
+    without = {state: counts[state] for state in Delivery.EXCEPTIONS if counts.get(state)}
+    return Reason(IssueReason.EXCEPTIONS, without) if without else Reason()
 
 
 def give_up(*, issue_id: int, now: datetime) -> int:
@@ -67,7 +69,10 @@ def give_up(*, issue_id: int, now: datetime) -> int:
         return 0
     waiting = issue.deliveries.filter(state__in=[Delivery.State.PENDING, Delivery.State.DEFERRED])
     given_up = waiting.update(
-        state=Delivery.State.EXPIRED, reason="the issue's time was over", settled_at=Now(), due_at=None
+        state=Delivery.State.EXPIRED,
+        settled_at=Now(),
+        due_at=None,
+        **delivery_reasons.columns(DeliveryReason.TIME_OVER),
     )
     if given_up:
         log.error("%s copies of issue %s were not sent: its time is over", given_up, issue_id)
@@ -91,7 +96,12 @@ def sweep_cancelled(*, issue_id: int) -> int:
             break
         total += Delivery.objects.filter(
             pk__in=chosen, state__in=[Delivery.State.PENDING, Delivery.State.DEFERRED]
-        ).update(state=Delivery.State.CANCELLED, reason="issue cancelled", settled_at=Now(), due_at=None)
+        ).update(
+            state=Delivery.State.CANCELLED,
+            settled_at=Now(),
+            due_at=None,
+            **delivery_reasons.columns(DeliveryReason.ISSUE_CANCELLED),
+        )
     cancelled = Issue.objects.filter(pk=issue_id, state=Issue.State.CANCELLED, finished_at__isnull=True)
     cancelled.exclude(Exists(Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.OPEN))).update(
         finished_at=Now()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Collection
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from digests import statements
-from digests.models import Delivery, Issue
+from digests import delivery_reasons, statements
+from digests.delivery_reasons import DeliveryReason
+from digests.models import Delivery, Issue, IssueItem
 from digests.sending import claims, merge, stages
 from postal.transports.base import Copy
 from subscribers.models import Subscription
@@ -26,13 +29,9 @@ class StoryWithdrawn(Exception):
     """A story of the issue is no longer public; str() is its headline."""
 
 
-WITHDRAWN = """
-SELECT article.headline FROM digests_issueitem AS item JOIN articles_article AS article ON article.id = item.article_id
-WHERE item.issue_id = %s AND item.included AND article.state <> 'published' LIMIT 1
-"""
-
-# A pause or a cancellation of the issue waits until this transaction ends.
-HOLD_ISSUE = f"SELECT state, ({WITHDRAWN}) FROM digests_issue WHERE id = %s FOR SHARE"  # noqa: S608  # constants only
+# A pause or a cancellation of the issue waits until this transaction ends. What "public" means is asked of
+# the articles: the subquery is the ORM's own SQL.
+HOLD_ISSUE = "SELECT state, ({gone}) FROM digests_issue WHERE id = %s FOR SHARE"
 
 # As every act of a reader does first. What is read here cannot change before the commit.
 HOLD_READERS = """
@@ -124,19 +123,29 @@ def renew(*, batches: Collection[claims.Batch], lease_seconds: int) -> int:
 
 def withdrawn_story(*, issue_id: int) -> str | None:
     """The headline of a story in the issue that is no longer public, if there is one."""
-    with connection.cursor() as cursor:
-        cursor.execute(WITHDRAWN, [issue_id])
-        row = cursor.fetchone()
-    return row[0] if row else None
+    return _gone(issue_id).first()
+
+
+def _gone(issue_id: int) -> QuerySet[IssueItem, str]:
+    gone = IssueItem.objects.filter(issue_id=issue_id).gone()
+    return gone.order_by("pk").values_list("article__headline", flat=True)[:1]
 
 
 def _hold_issue(issue_id: int) -> bool:
     """Whether the issue is being sent."""
-    for state, headline in statements.rows(HOLD_ISSUE, [issue_id, issue_id]):
+    sql, parameters = _hold(issue_id)
+    for state, headline in statements.rows(sql, [*parameters, issue_id]):
         if state == Issue.State.SENDING and headline is not None:
             raise StoryWithdrawn(headline)
         return bool(state == Issue.State.SENDING)
     return False
+
+
+@functools.lru_cache(maxsize=16)
+def _hold(issue_id: int) -> tuple[str, tuple[Any, ...]]:
+    """HOLD_ISSUE of this issue: written once, since a lane asks for every batch."""
+    gone, parameters = _gone(issue_id).query.sql_with_params()
+    return HOLD_ISSUE.format(gone=gone), tuple(parameters)
 
 
 def _hold_readers(batch: claims.Batch) -> list[merge.Row]:
@@ -163,7 +172,7 @@ def _mark_broken(ids: list[int], batch: claims.Batch) -> None:
     broken = Delivery.objects.filter(_held(batch), pk__in=ids)
     broken.filter(render_failures__gte=RENDER_TRIES - 1).update(
         state=Delivery.State.RENDER_FAILED,
-        reason="the copy could not be built",
+        **delivery_reasons.columns(DeliveryReason.NOT_BUILT),
         render_failures=F("render_failures") + 1,
         settled_at=Now(),
         lease_until=None,
@@ -176,20 +185,20 @@ def _suppress_rest(batch: claims.Batch, issue: Issue) -> None:
     rest = Delivery.objects.filter(_held(batch))
     for condition, reason in _reasons(issue):
         rest.filter(condition).update(
-            state=Delivery.State.SUPPRESSED, reason=reason, settled_at=Now(), lease_until=None
+            state=Delivery.State.SUPPRESSED, settled_at=Now(), lease_until=None, **delivery_reasons.columns(reason)
         )
 
 
-def _reasons(issue: Issue) -> list[tuple[Q, str]]:
+def _reasons(issue: Issue) -> list[tuple[Q, DeliveryReason]]:
     """Each reason not to mail, asked in this order; the last one holds for whatever is left."""
     own = Subscription.objects.filter(newsletter_id=issue.newsletter_id)
     confirmed = own.filter(state=Subscription.State.CONFIRMED)
     wanted = confirmed.filter(cadence=issue.cadence) if issue.cadence else confirmed
     paused = wanted.filter(paused_until__gt=Now())
     return [
-        (Q(subscriber__isnull=True), "erased"),
-        (~Q(subscriber_id__in=confirmed.values("subscriber_id")), "unsubscribed"),
-        (~Q(subscriber_id__in=wanted.values("subscriber_id")), "changed cadence"),
-        (Q(subscriber_id__in=paused.values("subscriber_id")), "paused by the reader"),
-        (Q(), "address suppressed"),
+        (Q(subscriber__isnull=True), DeliveryReason.ERASED),
+        (~Q(subscriber_id__in=confirmed.values("subscriber_id")), DeliveryReason.UNSUBSCRIBED),
+        (~Q(subscriber_id__in=wanted.values("subscriber_id")), DeliveryReason.CADENCE_CHANGED),
+        (Q(subscriber_id__in=paused.values("subscriber_id")), DeliveryReason.READER_PAUSED),
+        (Q(), DeliveryReason.SUPPRESSED),
     ]

@@ -14,11 +14,13 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from core import locks
-from digests import refusals
+from digests import issue_reasons, refusals
+from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.sending import breaker, claims, closing, draining, intents, leases, merge, outcomes, send_journal, stages
 from digests.sending.pacing import domains, gate
 from postal import limiter, transports
+from postal.reasons import Reason
 from postal.transports.base import Copy, Outcome, Transport, nobody_answered
 
 log = logging.getLogger(__name__)
@@ -256,15 +258,17 @@ class _Lane:
         elif all(result.unreachable for result in results) or nobody_answered(results):
             self.ending = self.ending or Ending.AWAY
 
-    def _pause(self, reason: str) -> None:
+    def _pause(self, reason: Reason) -> None:
         log.warning("issue %s was paused by the breaker", self.issue.pk)
         refusals.doubt(issue_id=self.issue.pk)
-        Issue.objects.under_way().filter(pk=self.issue.pk).update(state=Issue.State.PAUSED, state_reason=reason[:300])
+        Issue.objects.under_way().filter(pk=self.issue.pk).update(
+            state=Issue.State.PAUSED, **issue_reasons.columns(reason)
+        )
 
     def _stop_for(self, story: intents.StoryWithdrawn, batch: claims.Batch) -> None:
         claims.release(batch=batch)
         Issue.objects.under_way().filter(pk=self.issue.pk).update(
             state=Issue.State.CANCELLED,
-            state_reason=f"“{story}” was withdrawn while the issue was being sent."[:300],
+            **issue_reasons.columns(Reason(IssueReason.STORY_WITHDRAWN_LATE, {"story": str(story)})),
         )
         closing.sweep_cancelled(issue_id=self.issue.pk)

@@ -34,6 +34,7 @@ SET state = CASE
         WHEN result.state = 'deferred' AND result.about_us AND delivery.attempts > 1 AND NOT %(tripped)s THEN 'rejected'
         ELSE result.state END,
     reason = result.reason,
+    reason_parameters = result.parameters,
     remote_id = result.remote_id,
     attempts = delivery.attempts - COALESCE(result.unused, 0),
     disturbances = CASE WHEN result.is_in_vain THEN LEAST(delivery.disturbances + 1, 100) ELSE 0 END,
@@ -45,8 +46,8 @@ SET state = CASE
     lease_until = NULL
 FROM digests_issue AS issue,
     jsonb_to_recordset(%(results)s::jsonb) AS result
-        (id bigint, fence bigint, state text, reason text, remote_id text, wait float8, jitter float8, about_us bool,
-         gone bool, unused int, is_in_vain bool)
+        (id bigint, fence bigint, state text, reason text, parameters jsonb, remote_id text, wait float8, jitter float8,
+         about_us bool, gone bool, unused int, is_in_vain bool)
 WHERE delivery.id = result.id AND issue.id = delivery.issue_id
     AND delivery.fence = result.fence
     AND (delivery.state = 'attempting' OR (delivery.state = 'uncertain' AND result.state IN ('accepted', 'rejected')))
@@ -58,14 +59,14 @@ WHERE delivery.id = result.id AND issue.id = delivery.issue_id
 SETTLE_AND_TELL = f"""
 WITH settled AS (
     {SETTLE}
-    RETURNING delivery.id, delivery.uuid, delivery.issue_id, delivery.fence, delivery.state, delivery.reason,
-        result.gone, NOT %(tripped)s AND issue.state <> 'paused' AS is_open
+    RETURNING delivery.id, delivery.uuid, delivery.issue_id, delivery.fence, delivery.state,
+        result.parameters->>'said' AS said, result.gone, NOT %(tripped)s AND issue.state <> 'paused' AS is_open
 ), told AS (
     INSERT INTO digests_deliveryevent (provider, event_id, kind, delivery_uuid, delivery_id, issue_id, remote_id,
         address_hash, about_mailbox, gave_up, description, occurred_at, received_at, due_at)
     SELECT '{refusals.PROVIDER}', uuid::text || ':' || fence,
         CASE WHEN is_open THEN 'hard_bounce' ELSE 'soft_bounce' END, uuid, id, issue_id, '', '', is_open, true,
-        CASE WHEN is_open THEN reason ELSE '{refusals.NOT_BELIEVED}' END,
+        CASE WHEN is_open THEN COALESCE(said, '') ELSE '{refusals.NOT_BELIEVED}' END,
         now(), now(), now() + %(wait)s * interval '1 second'
     FROM settled WHERE gone AND state = 'rejected'
     ON CONFLICT DO NOTHING
@@ -133,11 +134,13 @@ def _parameters(batches: Collection[claims.Batch], outcomes: Sequence[Outcome], 
 
 def _result(outcome: Outcome, fence: int) -> dict[str, Any]:
     """One outcome as SETTLE reads it; of an accepted copy, as nearly all are, it reads no more than this."""
+    why = outcome.why.columns()
     written = {
         "id": outcome.delivery_id,
         "fence": fence,
         "state": outcome.state,
-        "reason": outcome.reason[:200],
+        "reason": why["reason"],
+        "parameters": why["reason_parameters"],
         "remote_id": outcome.remote_id[:200],
     }
     if outcome.state == "accepted":

@@ -12,16 +12,17 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from core import locks
-from digests import freezing
+from digests import freezing, issue_reasons
+from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.sending import audience, draining, intents, send_journal
 from digests.sending.pacing import windows
+from postal.reasons import Reason
 
 log = logging.getLogger(__name__)
 
 State = Issue.State
-STALE = "Not sent: it could not begin to leave in time."
-STALE_DIGEST = f"{STALE} Its stories go into the next digest."
+STALE, STALE_DIGEST = IssueReason.STALE, IssueReason.STALE_DIGEST
 
 
 def prepare(*, issue_id: int, now: datetime) -> bool:
@@ -101,7 +102,7 @@ def _may_begin(issue_id: int, now: datetime) -> bool:
         return True
     if windows.is_stale(issue=issue, now=now):
         reason = STALE_DIGEST if issue.kind == Issue.Kind.DIGEST else STALE
-        due.filter(pk=issue_id).update(state=State.CANCELLED, state_reason=reason)
+        due.filter(pk=issue_id).update(state=State.CANCELLED, **issue_reasons.columns(reason))
         log.error("issue %s was not sent: it is stale", issue_id)
         return False
     return windows.is_open(issue=issue, now=now)
@@ -124,14 +125,16 @@ def _still_true(issue: Issue, now: datetime) -> bool:
         try:
             freezing.freeze(issue=issue, now=now)
         except freezing.NotFrozen as refusal:
-            return _stop(issue, State.CANCELLED, str(refusal))
+            return _stop(issue, State.CANCELLED, Reason(IssueReason.NOT_FROZEN, {"text": str(refusal)}))
         return True
     if withdrawn is not None:
-        return _stop(issue, State.DRAFT, f"“{withdrawn}” was withdrawn after the approval. Look again and approve.")
-    return _stop(issue, State.DRAFT, "The frozen text was damaged in the database. Look again and approve.")
+        return _stop(issue, State.DRAFT, Reason(IssueReason.STORY_WITHDRAWN, {"story": withdrawn}))
+    return _stop(issue, State.DRAFT, Reason(IssueReason.TEXT_DAMAGED))
 
 
-def _stop(issue: Issue, state: Issue.State, reason: str) -> bool:
+def _stop(issue: Issue, state: Issue.State, reason: Reason) -> bool:
     log.warning("issue %s was not sent: its content is no longer what was approved", issue.pk)
-    Issue.objects.filter(pk=issue.pk).update(state=state, state_reason=reason[:300], approved_by=None, approved_at=None)
+    Issue.objects.filter(pk=issue.pk).update(
+        state=state, approved_by=None, approved_at=None, **issue_reasons.columns(reason)
+    )
     return False

@@ -24,16 +24,15 @@ from django.db import connection
 from django.utils import timezone
 
 from core import redis_client
+from digests import issue_reasons
+from digests.issue_reasons import IssueReason
 from digests.models import Issue
 
 log = logging.getLogger(__name__)
 
 State = Issue.State
 
-REASON: Final = (
-    "The database has forgotten copies that left: it was restored, or a replica that lagged took over. "
-    "Nothing leaves until manage.py after_restore was run."
-)
+REASON: Final = IssueReason.DATABASE_FORGOT
 REST_SECONDS: Final = 5.0
 # Longer than backups are kept.
 KEEP_SECONDS: Final = 40 * 86_400
@@ -113,9 +112,9 @@ def is_behind(*, issue_id: int) -> bool:
     if not forgotten:
         return False
     log.critical("the database went backwards: it has forgotten copies that left, so everything is paused")
-    Issue.objects.filter(state=State.SENDING).update(state=State.PAUSED, state_reason=REASON)
+    Issue.objects.filter(state=State.SENDING).update(state=State.PAUSED, **issue_reasons.columns(REASON))
     waiting = Issue.objects.filter(state__in=[State.SCHEDULED, State.PREPARING], scheduled_for__lte=timezone.now())
-    waiting.update(state_reason=REASON)
+    waiting.update(**issue_reasons.columns(REASON))
     return True
 
 

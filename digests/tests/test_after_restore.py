@@ -116,7 +116,7 @@ def test_letters_that_left_on_the_other_side_are_given_up(newsletter: Newsletter
         Letter.objects.create(kind="confirm", subscriber=reader, state=state, created_at=old, lease_until=now)
     waited = {Letter.State.PENDING, Letter.State.ATTEMPTING}
     assert restored.hold(now=now).letters == len(waited)
-    given_up = Letter.objects.filter(reason=restored.MAY_HAVE_LEFT)
+    given_up = Letter.objects.filter(reason="may_have_left")
     assert set(given_up.values_list("state", "settled_at", "lease_until")) == {(Letter.State.EXPIRED, now, None)}
     assert not Letter.objects.filter(state__in=waited).exists()
 
@@ -146,6 +146,6 @@ def test_a_redis_that_goes_before_the_end_has_to_be_asked_again(
 ) -> None:
     """What it was not told is settled would hold the issue again."""
     copies.issue(newsletter)
-    monkeypatch.setattr(send_journal, "forgive", lambda *, fence: False)
+    monkeypatch.setattr(send_journal, "acknowledge", lambda *, fence: False)
     with pytest.raises(restored.RedisAway):
         restored.hold(now=timezone.now())

@@ -56,7 +56,7 @@ def test_asking_again_gives_the_same_issue(newsletter: Newsletter, release: Rele
 
 def test_an_empty_window_is_recorded_and_sends_nothing(newsletter: Newsletter, now: datetime) -> None:
     issue = compose(newsletter, now)
-    assert (issue.state, issue.state_reason, issue.number) == (
+    assert (issue.state, issue.reason_sentence, issue.number) == (
         "cancelled",
         "No story was published in this window.",
         None,
@@ -69,7 +69,7 @@ def test_a_run_that_is_too_late_is_recorded_and_its_stories_come_later(
     release("One", now - timedelta(hours=1))
     skipped = compose(newsletter, now, now=now + timedelta(hours=24, seconds=1))
     assert (skipped.state, skipped.items.count()) == (Issue.State.CANCELLED, 0)
-    assert "too late" in skipped.state_reason
+    assert "too late" in skipped.reason_sentence
     assert headlines(compose(newsletter, now + DAY)) == ["One"]
 
 
@@ -270,7 +270,7 @@ def test_if_it_cannot_be_approved_a_draft_says_why(newsletter: Newsletter, relea
     release("One", now - timedelta(hours=1))
     issue = compose(newsletter, now)
     assert (issue.state, issue.number) == (Issue.State.DRAFT, None)
-    assert issue.state_reason.startswith("Check the addresses of sender")
+    assert issue.reason_sentence.startswith("Check the addresses of sender")
 
 
 class TestOfTheClock:

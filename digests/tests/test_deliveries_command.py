@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -32,13 +33,13 @@ def raw(issue: Issue) -> str:
 
 
 def test_one_line_per_copy(issue: Issue, newsletter: Newsletter) -> None:
-    copies.copy(issue, copies.reader(newsletter), State.ACCEPTED, settled_at=AT, reason="250 ok")
+    copies.copy(issue, copies.reader(newsletter), State.REJECTED, settled_at=AT, reason="mailbox_gone")
     copies.copy(issue, copies.reader(newsletter, "berta@readers.example"), State.PENDING, attempted_at=None)
     copies.copy(copies.issue(newsletter), copies.reader(newsletter, "other@readers.example"))
 
     assert listed(issue) == [
         ["address", "state", "reason", "time"],
-        ["anna@readers.example", "accepted", "250 ok", "2025-05-06T09:01:02+00:00"],
+        ["anna@readers.example", "rejected", "The mailbox does not exist.", "2025-05-06T09:01:02+00:00"],
         ["berta@readers.example", "pending", "", ""],
     ]
 
@@ -59,7 +60,7 @@ def test_the_time_of_an_attempt_stands_in_while_nothing_is_settled(issue: Issue)
 
 def test_lines_end_as_rfc_4180_wants_and_commas_are_quoted(issue: Issue) -> None:
     copies.copy(issue, None, State.REJECTED, settled_at=AT)
-    raw_rows.write(Delivery, reason='550 "no", they said\r\nand again')
+    raw_rows.write(Delivery, reason_parameters=json.dumps({"text": '550 "no", they said\r\nand again'}), reason="other")
 
     text = raw(issue)
 
@@ -71,7 +72,7 @@ def test_lines_end_as_rfc_4180_wants_and_commas_are_quoted(issue: Issue) -> None
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])
 def test_a_formula_is_text(issue: Issue, start: str) -> None:
     copies.copy(issue, None, State.REJECTED, settled_at=AT)
-    raw_rows.write(Delivery, reason=f"{start}HYPERLINK(1)")
+    raw_rows.write(Delivery, reason="other", reason_parameters=json.dumps({"text": f"{start}HYPERLINK(1)"}))
 
     assert listed(issue)[1][2] == f"'{start}HYPERLINK(1)"
 

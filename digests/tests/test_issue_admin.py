@@ -208,7 +208,7 @@ class TestActions:
         assert publisher.post(do(digest, name), data).status_code == 302
         found = Issue.objects.get()
         assert found.state == after
-        assert found.state_reason == data.get("reason", found.state_reason)
+        assert found.reason_sentence == data.get("reason", found.reason_sentence)
         assert LogEntry.objects.filter(object_id=digest.pk).count() == 1, "the row's history says who did it"
 
     def test_a_verb_that_no_longer_fits_says_so(self, digest: Issue, as_: People) -> None:

@@ -25,7 +25,14 @@ def issue(newsletter: Newsletter) -> Issue:
     Issue.objects.filter(pk=issue.pk).update(planned_at=now, started_at=now)
     Delivery.objects.bulk_create([Delivery(issue=issue, state=State.ACCEPTED, settled_at=now) for _ in range(1_000)])
     copies.copy(issue, None, State.UNCERTAIN)
-    copies.copy(issue, None, State.DEFERRED, reason="4.2.2 <b>full</b>", due_at=now + timedelta(hours=1))
+    copies.copy(
+        issue,
+        None,
+        State.DEFERRED,
+        reason="mailbox_full",
+        reason_parameters={"said": "4.2.2 <b>full</b>"},
+        due_at=now + timedelta(hours=1),
+    )
     issue.refresh_from_db()
     return issue
 

@@ -140,14 +140,20 @@ def test_time_left_reaches_to_the_last_copy_that_was_put_off(issue: Issue) -> No
 
 def test_what_is_put_off_is_counted_by_reason(issue: Issue) -> None:
     soon = timezone.now() + timedelta(minutes=1)
-    for queue in ("4bXyZ12abc", "4bXyZ99def", "AB12CD34"):
-        copies.copy(issue, None, State.DEFERRED, reason=f"4.3.0 Try later, {queue}", due_at=soon)
-    copies.copy(issue, None, State.DEFERRED, reason="4.7.28 rate limited", due_at=soon + timedelta(hours=1))
-    copies.copy(issue, None, State.REJECTED, reason="5.1.1 no such user")
+    for queue in ("AB12CD34", "BC12CD34", "CD12CD34"):
+        said = {"said": f"4.3.0 Try later, {queue}"}
+        copies.copy(issue, None, State.DEFERRED, reason="passing", reason_parameters=said, due_at=soon)
+    full = {"reason": "mailbox_full", "due_at": soon + timedelta(hours=1)}
+    copies.copy(issue, None, State.DEFERRED, **full)
+    copies.copy(issue, None, State.REJECTED, reason="mailbox_gone")
 
     found = stats.progress(issue).retries
 
-    assert [(retry.reason, retry.copies) for retry in found] == [("4.3.0 Try later, …", 3), ("4.7.28 rate limited", 1)]
+    assert [(retry.code, retry.copies) for retry in found] == [("passing", 3), ("mailbox_full", 1)]
+    assert [retry.reason for retry in found] == [
+        "It cannot be delivered at the moment: 4.3.0 Try later, AB12CD34",
+        "The mailbox is full.",
+    ]
     assert found[0].next_at == soon
 
 

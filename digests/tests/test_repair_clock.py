@@ -94,7 +94,7 @@ def test_the_digest_of_a_day_to_come_is_a_draft_in_nobodys_place(ahead: Issue, c
     run("--apply")
     ahead.refresh_from_db()
     assert (ahead.state, ahead.approved_at, ahead.scheduled_for) == (Issue.State.DRAFT, None, None)
-    assert "whose clock was ahead" in ahead.state_reason
+    assert "whose clock was ahead" in ahead.reason_sentence
     assert ahead.window_end == clock - DAY
     assert headlines(ahead) == ["Before"]
     assert not Issue.objects.filter(period_key=(clock + YEAR).date().isoformat()).exists()

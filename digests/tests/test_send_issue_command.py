@@ -11,9 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from digests import approval, stats
+from digests import approval, issue_reasons, stats
 from digests.models import Delivery, Issue
 from digests.tests import copies
+from postal.reasons import Reason
 from publication.models import Publication
 from subscribers.models import Newsletter
 
@@ -44,7 +45,9 @@ def while_waiting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def turn(issue: Issue, state: State, reason: str = "", **fields: object) -> Happens:
-    return lambda: Issue.objects.filter(pk=issue.pk).update(state=state, state_reason=reason, **fields)
+    return lambda: Issue.objects.filter(pk=issue.pk).update(
+        state=state, **issue_reasons.columns(issue_reasons.by_hand(reason)), **fields
+    )
 
 
 def send(issue: Issue, *options: str, out: io.StringIO | None = None) -> str:
@@ -138,7 +141,8 @@ def test_an_issue_that_is_under_way_is_watched_again(
 def test_a_paused_issue_says_why_and_what_to_do(newsletter: Newsletter) -> None:
     issue = copies.issue(newsletter, state=State.PAUSED)
     copies.copy(issue, None, Delivery.State.PENDING)
-    Issue.objects.update(state_reason="Paused after 20 refusals in a row. The last one: 5.7.1 no")
+    why = Reason("refused_in_a_row", {"count": 20, "last": "5.7.1 no"})
+    Issue.objects.update(**issue_reasons.columns(why))
     out = io.StringIO()
 
     with pytest.raises(CommandError) as ended:
@@ -227,7 +231,7 @@ def test_why_nothing_moves_is_said_once_and_again_when_it_changes(
     issue = copies.issue(newsletter, audience=1)
     Issue.objects.update(started_at=timezone.now() - timedelta(minutes=10))
     copies.copy(issue, None, Delivery.State.PENDING)
-    later = {"due_at": timezone.now() + timedelta(hours=1), "reason": "4.2.2 Mailbox full"}
+    later = {"due_at": timezone.now() + timedelta(hours=1), "reason": "mailbox_full"}
     while_waiting(
         *[lambda: None] * 5,
         lambda: Delivery.objects.update(state=Delivery.State.DEFERRED, **later),
@@ -239,7 +243,7 @@ def test_why_nothing_moves_is_said_once_and_again_when_it_changes(
 
     assert said.count("Are a Celery") == 0
     assert said.count("Nothing has moved for 10 min, and nothing is known to hold it.") == 1
-    assert said.count("The most frequent answer: 4.2.2 Mailbox full.") == 1
+    assert said.count("The most frequent answer: The mailbox is full.") == 1
     assert f"    manage.py deliveries {issue.pk} --state deferred" in said.splitlines()
 
 

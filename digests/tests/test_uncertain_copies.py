@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from digests import uncertain
+from digests import issue_reasons, uncertain
 from digests.models import Delivery, Issue
 from digests.tests import copies
+from postal.reasons import Reason
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +25,9 @@ def ended(newsletter: Newsletter, *states: Delivery.State, state: Issue.State = 
     issue = copies.issue(newsletter, state=state, audience=len(states))
     for one in states:
         copies.copy(issue, None, one)
-    Issue.objects.filter(pk=issue.pk).update(state_reason="1 uncertain", finished_at=copies.LEFT_AT)
+    Issue.objects.filter(pk=issue.pk).update(
+        finished_at=copies.LEFT_AT, **issue_reasons.columns(Reason("exceptions", {"uncertain": 1}))
+    )
     return issue
 
 
@@ -35,7 +38,7 @@ def test_calling_the_last_one_accepted_ends_the_exceptions(newsletter: Newslette
     issue.refresh_from_db()
     assert (issue.state, issue.state_reason, found(issue)) == (State.SENT, "", {"accepted": 2})
     told = issue.deliveries.exclude(reason="").get()
-    assert (told.reason, told.settled_at) == ("called accepted by an editor", now)
+    assert (told.reason, told.settled_at) == ("called_accepted", now)
 
 
 @pytest.mark.parametrize("other", Delivery.EXCEPTIONS)
@@ -61,7 +64,7 @@ def test_what_is_sent_again_begins_anew(newsletter: Newsletter) -> None:
     issue.deliveries.update(fence=0, settled_at=long_ago, lease_until=long_ago)
     assert uncertain.resend(issue=issue, deliveries=None, now=now) == 1
     again = issue.deliveries.get()
-    assert (again.state, again.reason) == (Copy.PENDING, "sent again by an editor")
+    assert (again.state, again.reason) == (Copy.PENDING, "sent_again")
     assert (again.settled_at, again.lease_until) == (None, None)
     # Whoever held it before has no say in it any more.
     assert again.fence > 0

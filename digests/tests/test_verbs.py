@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from articles.models import Article
-from digests import approval, freezing
+from digests import approval, freezing, issue_reasons
 from digests.models import Issue, Snapshot
 from digests.tests import copies
 from subscribers.models import Newsletter
@@ -20,7 +20,7 @@ VERBS: dict[str, tuple[Callable[[Issue, datetime], Issue], set[State], State]] =
     "pause": (lambda issue, now: approval.pause(issue=issue, reason="Wait.", now=now), {State.SENDING}, State.PAUSED),
     "resume": (lambda issue, now: approval.resume(issue=issue, now=now), {State.PAUSED}, State.SENDING),
     "reopen": (
-        lambda issue, now: approval.reopen(issue=issue, reason="Wait.", now=now),
+        lambda issue, now: approval.reopen(issue=issue, reason=issue_reasons.by_hand("Wait."), now=now),
         {State.SCHEDULED},
         State.DRAFT,
     ),
@@ -44,21 +44,21 @@ def test_a_verb_works_in_its_states_and_refuses_in_all_others(newsletter: Newsle
             with pytest.raises(approval.NotAllowed, match=f"this one is {state.label.lower()}"):
                 verb(issue, now)
         reason = "Wait." if state in sources and name != "resume" else ""
-        assert (issue.state, issue.state_reason) == (target if state in sources else state, reason)
+        assert (issue.state, issue.reason_sentence) == (target if state in sources else state, reason)
         assert (issue.updated_at == now) is (state in sources)
 
 
 def test_a_long_reason_is_cut_short(newsletter: Newsletter) -> None:
     issue = copies.issue(newsletter)
-    assert approval.cancel(issue=issue, reason="x" * 999, now=timezone.now()).state_reason == "x" * 300
+    assert approval.cancel(issue=issue, reason="x" * 999, now=timezone.now()).reason_sentence == "x" * 300
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_an_approval_says_whose_it_is_and_when(digest: Issue, admin_user: User, by_hand: bool) -> None:
-    Issue.objects.update(state_reason="The database was restored.")
+    Issue.objects.update(**issue_reasons.columns(issue_reasons.by_hand("Wait.")))
     now = timezone.now()
     approval.approve(issue=digest, actor=admin_user if by_hand else None, now=now)
-    assert (digest.state, digest.state_reason) == (State.SCHEDULED, "")
+    assert (digest.state, digest.state_reason, digest.state_reason_parameters) == (State.SCHEDULED, "", None)
     assert (digest.approved_by, digest.approved_at) == (admin_user if by_hand else None, now)
     assert freezing.verify(snapshot=Snapshot.objects.get(issue=digest))
 
@@ -74,7 +74,7 @@ def test_the_hour_is_the_one_that_is_said_then_the_one_that_was_set_then_now(dig
 def test_what_is_opened_again_is_nobodys_approval(digest: Issue, admin_user: User) -> None:
     now = timezone.now()
     approval.approve(issue=digest, actor=admin_user, now=now, when=now + timedelta(hours=1))
-    approval.reopen(issue=digest, reason="A typo.", now=now)
+    approval.reopen(issue=digest, reason=issue_reasons.by_hand("A typo."), now=now)
     assert (digest.approved_by, digest.approved_at) == (None, None)
     assert not Snapshot.objects.exists()
 
@@ -85,7 +85,7 @@ def test_an_issue_is_not_opened_halfway(digest: Issue, monkeypatch: pytest.Monke
     approval.approve(issue=digest, actor=None, now=now, when=now + timedelta(hours=1))
     monkeypatch.setattr(approval, "Snapshot", None)
     with pytest.raises(AttributeError):
-        approval.reopen(issue=digest, reason="A typo.", now=now)
+        approval.reopen(issue=digest, reason=issue_reasons.by_hand("A typo."), now=now)
     digest.refresh_from_db()
     assert digest.state == State.SCHEDULED
 

@@ -43,7 +43,7 @@ def make(newsletter: Newsletter, state: str, **counts: int) -> Issue:
         newsletter=newsletter, state=state, number=Issue.objects.count() + 1, audience_count=sum(counts.values()),
         started_at=now, planned_at=now,
     )  # fmt: skip
-    due = {"due_at": now - timedelta(seconds=90), "reason": 'back\\slash "quoted" second line, 4bXyZ12abc'}
+    due = {"due_at": now - timedelta(seconds=90), "reason": "passing"}
     for name, count in counts.items():
         extra = due if name == "deferred" else {}
         Delivery.objects.bulk_create([Delivery(issue=issue, state=name, **extra) for _ in range(count)])
@@ -79,7 +79,7 @@ def test_they_are_the_numbers_of_the_issues_page(newsletter: Newsletter) -> None
     assert (found["newsroom_issue_audience", name], found["newsroom_issue_conserved", name]) == (9, 0)
     assert found["newsroom_issue_rate", name] == shown.rate
     assert ("newsroom_issue_seconds_left", name) not in found
-    assert found["newsroom_issue_put_off", name, 'back\\slash "quoted" second line, …'] == 2
+    assert found["newsroom_issue_put_off", name, "passing"] == 2
     assert 90 <= found["newsroom_deliveries_late_seconds",] < 100
     assert found["newsroom_deliveries", "deferred"] == 2
 
@@ -103,12 +103,12 @@ def test_a_paused_issue_that_never_moved_has_been_quiet_since_it_began(newslette
     assert found["newsroom_issue_copies", str(issue.pk), "pending"] == 1
 
 
-def test_long_reasons_that_begin_alike_are_one_figure(newsletter: Newsletter) -> None:
+def test_copies_that_were_put_off_are_counted_by_their_code(newsletter: Newsletter) -> None:
     issue = make(newsletter, "sending", deferred=3)
     for number, copy in enumerate(issue.deliveries.all()):
-        Delivery.objects.filter(pk=copy.pk).update(reason="x" * 120 + " " + "abc"[number])
+        Delivery.objects.filter(pk=copy.pk).update(reason_parameters={"said": f"try later, queue {number}"})
     put_off = {key: value for key, value in figures().items() if key[0] == "newsroom_issue_put_off"}
-    assert put_off == {("newsroom_issue_put_off", str(issue.pk), "x" * 100): 3}
+    assert put_off == {("newsroom_issue_put_off", str(issue.pk), "passing"): 3}
 
 
 def test_only_a_copy_whose_next_try_is_due_is_late(newsletter: Newsletter) -> None:

@@ -6,6 +6,8 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
 
 from mailkit.segments import CompiledMessage
+from postal.answers import Cause
+from postal.reasons import Reason
 
 State = Literal["accepted", "deferred", "rejected", "uncertain"]
 # The whole message; its pieces as SMTP's DATA wants them; the compiled letter and the reader's values.
@@ -67,6 +69,15 @@ class Outcome(NamedTuple):
     about_us: bool = False
     retry_after: int | None = None
     is_gone: bool = False
+    # What an answer of the server means (`postal.answers.Cause`), where it was judged.
+    cause: str = ""
+
+    @property
+    def why(self) -> Reason:
+        """As it is stored: of an accepted copy nothing."""
+        if self.state == "accepted":
+            return Reason()
+        return Reason(self.cause or _cause(self), {"said": self.reason} if self.reason else {})
 
     @property
     def unreachable(self) -> bool:
@@ -77,6 +88,21 @@ class Outcome(NamedTuple):
     def found_nobody(self) -> bool:
         """True when the copy never left because the server is away, or too busy to begin: it says nothing of us."""
         return self.unreachable and not self.about_us and not self.code.startswith("5")
+
+
+def _cause(outcome: Outcome) -> Cause:
+    """What follows from how far the copy came, where no answer was judged."""
+    if outcome.state == "uncertain":
+        return Cause.ANSWER_LOST
+    if outcome.phase is Phase.LOCAL:
+        return Cause.NOT_HANDED_OVER
+    if outcome.phase is Phase.CONNECT:
+        return Cause.NOT_REACHED
+    if outcome.phase is Phase.SESSION:
+        return Cause.NO_SESSION
+    if outcome.phase is Phase.FINAL:
+        return Cause.PROVIDER_ANSWERED
+    return Cause.REFUSED if outcome.state == "rejected" else Cause.CONNECTION_LOST
 
 
 def nobody_answered(outcomes: Sequence[Outcome]) -> bool:

@@ -20,6 +20,7 @@ from django.test import Client
 from django.utils import timezone
 
 from mailkit import addresses
+from postal.reasons import Reason
 from subscribers import letters, links, mails, posting, preferences, signup, suppression, tasks
 from subscribers.models import LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, form_token, make_newsletter
@@ -117,7 +118,7 @@ def test_one_who_lost_the_lease_settles_nothing(letter: Letter, server: type[Ser
     assert stale is not None
     Letter.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     send(letter)
-    posting._settle(stale, Letter.State.REJECTED, "too late", timezone.now())
+    posting._settle(stale, Letter.State.REJECTED, Reason("other"), timezone.now())
     letter.refresh_from_db()
 
     assert letter.state == "sent"

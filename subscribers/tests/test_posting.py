@@ -10,6 +10,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
+from postal.reasons import Reason
 from subscribers import posting
 from subscribers.models import Letter, Newsletter, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask
@@ -90,7 +91,7 @@ def test_a_letter_that_is_settled_stays_as_it_is(letters: list[Letter], settled:
     claimed = posting._claim(letters[0].pk, timezone.now())
     assert claimed is not None
     Letter.objects.filter(pk=claimed.pk).update(state=settled, lease_until=None)
-    posting._settle(claimed, Letter.State.PENDING, "later", timezone.now())
+    posting._settle(claimed, Letter.State.PENDING, Reason("other"), timezone.now())
     assert states()[0] == settled
 
 
@@ -99,7 +100,7 @@ def test_one_whose_claim_another_has_taken_over_settles_nothing(letters: list[Le
     stale = posting._claim(letters[0].pk, now)
     assert stale is not None
     assert posting._claim(letters[0].pk, now + posting.LEASE) is not None
-    posting._settle(stale, Letter.State.REJECTED, "too late", now + posting.LEASE)
+    posting._settle(stale, Letter.State.REJECTED, Reason("other"), now + posting.LEASE)
     assert states()[0] == "attempting"
 
 

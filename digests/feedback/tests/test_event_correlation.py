@@ -147,12 +147,12 @@ def test_an_event_whose_copy_was_settled_meanwhile_is_done(copy: Delivery, now: 
     lease = {"state": State.ATTEMPTING, "lease_until": now + timedelta(minutes=2)}
     Delivery.objects.filter(pk=copy.pk).update(**lease)
     record(copies.said("delivered", copy), now)
-    Delivery.objects.filter(pk=copy.pk).update(state=State.ACCEPTED, reason="250 ok", lease_until=None)
+    Delivery.objects.filter(pk=copy.pk).update(state=State.ACCEPTED, reason="called_accepted", lease_until=None)
 
     assert processing.settle(now=now + timedelta(minutes=1)) == 1
 
     copy.refresh_from_db()
-    assert (copy.state, copy.reason) == (State.ACCEPTED, "250 ok")
+    assert (copy.state, copy.reason) == (State.ACCEPTED, "called_accepted")
 
 
 @pytest.mark.parametrize(("hours", "settled"), [(23, False), (24, True), (400, True)])

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from digests import issue_reasons
 from digests.feedback import handlers, processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
 from mailkit import addresses
+from postal.reasons import Reason
 from subscribers import consent, signup, suppression
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Subscription, Suppression
 
@@ -88,7 +90,8 @@ def test_settling_notes_when_and_why(copy: Copy, now: datetime) -> None:
     record(copies.said("bounced", delivery, **POLICY), now)
 
     delivery.refresh_from_db()
-    assert (delivery.reason, delivery.settled_at) == ("550 5.7.26 DMARC", now)
+    assert (delivery.reason, delivery.settled_at) == ("reported_bounced", now)
+    assert delivery.reason_sentence == "It was reported as bounced: 550 5.7.26 DMARC"
 
 
 def test_bounce_then_delivered_keeps_what_came_first(copy: Copy, now: datetime) -> None:
@@ -120,13 +123,13 @@ def test_a_copy_that_was_settled_while_its_event_was_read_is_left_as_it_is(
 ) -> None:
     delivery = copy(State.UNCERTAIN)
     lease = now + timedelta(minutes=2) if meanwhile == State.CLAIMED else None
-    Delivery.objects.update(state=meanwhile, reason="known meanwhile", lease_until=lease)
+    Delivery.objects.update(state=meanwhile, reason="other", lease_until=lease)
     row = DeliveryEvent(kind=DeliveryEvent.Kind.HARD_BOUNCE, provider="x", occurred_at=now, description="gone")
 
     assert handlers.follow(row, delivery, now) is effect
 
     found = Delivery.objects.get()
-    assert (found.state, found.reason) == (meanwhile, "known meanwhile")
+    assert (found.state, found.reason) == (meanwhile, "other")
 
 
 def test_a_bounce_of_an_earlier_attempt_says_nothing_of_this_one(copy: Copy, now: datetime) -> None:
@@ -278,7 +281,9 @@ def test_an_erased_reader_stays_erased(copy: Copy, reader: Subscriber, now: date
 def test_the_last_exception_that_is_settled_makes_the_issue_sent(copy: Copy, now: datetime) -> None:
     delivery = copy(State.UNCERTAIN)
     issues = Issue.objects.filter(pk=delivery.issue_id)
-    issues.update(state=Issue.State.SENT_WITH_EXCEPTIONS, state_reason="2 uncertain")
+    issues.update(
+        state=Issue.State.SENT_WITH_EXCEPTIONS, **issue_reasons.columns(Reason("exceptions", {"uncertain": 2}))
+    )
     second = copies.copy(issues.get(), None, State.UNCERTAIN)
 
     record(copies.said("delivered", delivery), now)

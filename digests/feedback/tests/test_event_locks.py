@@ -48,7 +48,7 @@ def test_an_issue_that_is_being_closed_keeps_its_last_exception_until_it_is(
     copy = copies.copy(issue, copies.reader(newsletter), State.UNCERTAIN)
     events.store(events=[copies.said("delivered", copy)], provider="Mailgun", now=now)
     with elsewhere.cursor() as closing, connection.cursor() as mine:
-        closing.execute("UPDATE digests_issue SET state = 'sent_with_exceptions', state_reason = '1 uncertain'")
+        closing.execute("UPDATE digests_issue SET state = 'sent_with_exceptions', state_reason = 'exceptions'")
         mine.execute("SET lock_timeout = '50ms'")
         with pytest.raises(OperationalError):
             processing.settle(now=now)

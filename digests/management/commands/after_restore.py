@@ -29,8 +29,8 @@ class Command(BaseCommand):
         except restored.RedisAway:
             raise CommandError("Redis does not answer. Start it, with its data if there is any; then again.") from None
         for issue in held.paused:
-            self.stdout.write(f"Issue {issue.pk} is paused. {issue.state_reason}")
+            self.stdout.write(f"Issue {issue.pk} is paused. {issue.reason_sentence}")
         for issue in held.drafts:
-            self.stdout.write(f"Issue {issue.pk} is a draft. {issue.state_reason}")
+            self.stdout.write(f"Issue {issue.pk} is a draft. {issue.reason_sentence}")
         self.stdout.write(f"{held.uncertain} copies are uncertain, {held.letters} letters were given up.")
         self.stdout.write(THEN)

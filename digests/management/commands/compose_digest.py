@@ -101,6 +101,6 @@ def _sentence(issue: Issue, *, made: bool) -> str:
     if not made:
         return f"Issue {issue.pk} ({what}) had been composed before; it is {issue.get_state_display().lower()}."
     if issue.state == Issue.State.CANCELLED:
-        return f"Issue {issue.pk} ({what}) will not be sent. {issue.state_reason}"
+        return f"Issue {issue.pk} ({what}) will not be sent. {issue.reason_sentence}"
     plural = "story" if stories == 1 else "stories"
     return f"Issue {issue.pk} ({what}) has {stories} {plural} and is {issue.get_state_display().lower()}."

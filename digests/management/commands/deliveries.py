@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models.functions import Coalesce
 
-from digests import uncertain
+from digests import delivery_reasons, uncertain
 from digests.models import Delivery, Issue
 from mailkit import addresses
 from publication import database_clock
@@ -66,10 +66,13 @@ class Command(BaseCommand):
         writer = csv.writer(self.stdout)
         writer.writerow(COLUMNS)
         copies = Delivery.objects.filter(issue_id=issue_id, **({"state": state} if state else {})).order_by("pk")
-        rows = copies.values_list("subscriber__address", "state", "reason", Coalesce("settled_at", "attempted_at"))
+        rows = copies.values_list(
+            "subscriber__address", "state", "reason", "reason_parameters", Coalesce("settled_at", "attempted_at")
+        )
         # A server-side cursor: a million copies never stand in memory.
-        for address, state, reason, moment in rows.iterator(chunk_size=AT_ONCE):
+        for address, state, code, parameters, moment in rows.iterator(chunk_size=AT_ONCE):
             when = moment.isoformat(timespec="seconds") if moment else ""
+            reason = delivery_reasons.CATALOGUE.sentence(code, parameters)
             writer.writerow([_cell(address or ""), state, _cell(reason), when])
 
 

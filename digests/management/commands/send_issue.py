@@ -94,7 +94,7 @@ class Command(BaseCommand):
         if issue.state == State.SENT:
             return
         sentence = f"Issue {issue.pk} is {issue.get_state_display().lower()}"
-        sentence += f": {issue.state_reason.rstrip('.')}." if issue.state_reason else "."
+        sentence += f": {issue.reason_sentence.rstrip('.')}." if issue.reason_sentence else "."
         if issue.state == State.SENT_WITH_EXCEPTIONS:
             sentence += f" Every copy is listed by: manage.py deliveries {issue.pk}"
             raise CommandError(sentence, returncode=SENT_WITH_EXCEPTIONS_CODE)

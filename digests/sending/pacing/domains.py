@@ -10,10 +10,11 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connection
 
+from digests.delivery_reasons import DeliveryReason
 from digests.sending import claims
 from postal import backoff, limiter, limiter_scripts
 
-REASON: Final = "waits for its turn: the reader's mail provider takes only so many at a time"
+REASON: Final = DeliveryReason.DOMAINS_TURN
 
 DOMAINS = """
 SELECT delivery.id, substring(reader.address_key FROM '[^@]*$')
@@ -29,7 +30,8 @@ WHERE issue_id = %s AND state = 'deferred' AND due_at IS NOT NULL
 # The hour is the turn in the domain's line, so that a row is claimed again once, not over and over.
 PUT_OFF = """
 UPDATE digests_delivery AS delivery
-SET state = 'deferred', reason = %(reason)s, lease_until = NULL, due_at = now() + turn.wait * interval '1 second'
+SET state = 'deferred', reason = %(reason)s, reason_parameters = NULL, lease_until = NULL,
+    due_at = now() + turn.wait * interval '1 second'
 FROM unnest(%(ids)s::bigint[], %(waits)s::float8[]) AS turn (id, wait)
 WHERE delivery.id = turn.id AND delivery.state = 'claimed' AND delivery.fence = %(fence)s
 """
@@ -51,7 +53,7 @@ def thin(*, batch: claims.Batch, shared: limiter.Limits, slowed: Container[str])
         return batch
     with connection.cursor() as cursor:
         parameters: dict[str, Any] = {
-            "reason": REASON,
+            "reason": str(REASON),
             "ids": list(waits),
             "waits": list(waits.values()),
             "fence": batch.fence,

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import pytest
 from django.conf import settings
 
+from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.sending import breaker, lanes
 from digests.sending.tests.conftest import ToldTransport, accepted, refuse, states
+from postal.reasons import Reason
 from postal.transports.base import Outcome, Phase
 
 
@@ -21,7 +23,7 @@ def test_twenty_refusals_in_a_row_trip_it() -> None:
     watcher = breaker.Breaker()
     assert watcher.watch([result("rejected")] * 19) is None
     reason = watcher.watch([result("rejected")])
-    assert reason == "Paused after 20 refusals in a row. The last one: 550 no"
+    assert reason == Reason(IssueReason.REFUSED_IN_A_ROW, {"count": 20, "last": "550 no"})
 
 
 def test_an_accepted_copy_breaks_the_row() -> None:
@@ -37,7 +39,7 @@ def test_a_share_of_refusals_about_us_trips_it() -> None:
     for _ in range(10):
         reason = reason or watcher.watch(mixed)
     assert reason is not None
-    assert "because of us" in reason
+    assert reason.code == IssueReason.REFUSED_ABOUT_US
 
 
 def test_a_share_of_refused_mailboxes_trips_it() -> None:
@@ -46,14 +48,14 @@ def test_a_share_of_refused_mailboxes_trips_it() -> None:
     mixed = [result("accepted")] * 3 + [result("rejected")]
     assert watcher.watch(mixed * 24) is None, "too few to say anything"
     reason = watcher.watch(mixed * 2)
-    assert reason == "Paused: 25 of 100 copies were refused. The last one: 550 no"
+    assert reason == Reason(IssueReason.REFUSED_READERS, {"refused": 25, "copies": 100, "last": "550 no"})
 
 
 def test_the_reason_is_the_one_that_tripped_it_whatever_came_after() -> None:
     watcher = breaker.Breaker()
     reason = watcher.watch([result("rejected", about_us=True)] * 20 + [result("accepted")] * 30)
     assert reason is not None
-    assert reason.startswith("Paused after 20 refusals in a row.")
+    assert reason.code == IssueReason.REFUSED_IN_A_ROW
 
 
 def test_refusals_about_us_are_not_counted_as_mailboxes() -> None:
@@ -77,7 +79,7 @@ def test_the_issue_is_paused_with_the_reason_and_nobody_is_bounced(
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
     issue.refresh_from_db()
     assert issue.state == Issue.State.PAUSED
-    assert issue.state_reason.startswith("Paused after 20 refusals in a row.")
+    assert issue.reason_sentence.startswith("Paused after 20 refusals in a row.")
     assert states(issue) == {"deferred": 50, "pending": 70}
 
 
@@ -91,7 +93,9 @@ def test_a_server_that_talks_a_lot_pauses_it_too(
     transport.verdict = lambda copy: refused(copy)._replace(reason="Go away! " * 100)
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
     issue.refresh_from_db()
-    assert (issue.state, len(issue.state_reason)) == (Issue.State.PAUSED, 300)
+    assert issue.state == Issue.State.PAUSED
+    assert issue.reason_sentence.startswith("Paused after 1 refusal. The last one: Go away! ")
+    assert len((issue.state_reason_parameters or {})["last"]) == 300
 
 
 @pytest.mark.django_db

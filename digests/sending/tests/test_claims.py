@@ -103,9 +103,9 @@ def test_a_claim_that_ran_out_is_free_again(sending: Start) -> None:
     issue = sending(2)
     claimed(issue)
     expire_leases(issue, timezone.now() - timedelta(hours=1))
-    issue.deliveries.update(reason="told before")
+    issue.deliveries.update(reason="other")
     assert claims.recover() == 2
-    as_before = {"state": "pending", "reason": "told before", "settled_at": None, "lease_until": None}
+    as_before = {"state": "pending", "reason": "other", "settled_at": None, "lease_until": None}
     assert list(issue.deliveries.values(*as_before)) == [as_before] * 2
 
 
@@ -116,7 +116,7 @@ def test_an_attempt_that_ran_out_is_uncertain_with_a_reason(sending: Start) -> N
     expire_leases(issue, timezone.now() - timedelta(hours=1))
     claims.recover()
     for copy in issue.deliveries.all():
-        assert (copy.state, copy.reason) == ("uncertain", "the sender stopped before the outcome was known")
+        assert (copy.state, copy.reason) == ("uncertain", "sender_stopped")
         assert copy.settled_at is not None
         assert copy.lease_until is None
 
@@ -164,7 +164,7 @@ def test_deferred_copies_of_an_old_issue_expire(sending: Start) -> None:
     Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=25))
     assert claims.expire() == 2
     for copy in issue.deliveries.all():
-        assert (copy.state, copy.reason, copy.due_at) == ("expired", "too old to be sent", None)
+        assert (copy.state, copy.reason, copy.due_at) == ("expired", "too_old", None)
         assert copy.settled_at is not None
 
 

@@ -182,9 +182,9 @@ def change_cadence(reader: Subscription) -> None:
     ("act", "reason"),
     [
         (leave, "unsubscribed"),
-        (be_suppressed, "address suppressed"),
+        (be_suppressed, "suppressed"),
         (be_erased, "erased"),
-        (change_cadence, "changed cadence"),
+        (change_cadence, "cadence_changed"),
     ],
 )
 def test_who_must_not_be_mailed_any_more_is_left_out(
@@ -218,7 +218,7 @@ def test_one_copy_that_does_not_render_stops_nobody_else(
     issue.refresh_from_db()
     assert states(issue) == {"accepted": 4, "render_failed": 1}
     assert issue.state == Issue.State.SENT_WITH_EXCEPTIONS
-    assert issue.state_reason == "1 rendering failed"
+    assert issue.reason_sentence == "1 rendering failed"
 
 
 def test_a_4xx_is_deferred_with_an_hour_and_retried(sending: Start, transport: ToldTransport) -> None:
@@ -270,7 +270,7 @@ def test_uncertain_is_listed_and_never_sent_again(sending: Start, transport: Tol
         lanes.run(issue_id=issue.pk, lane=0)
     issue.refresh_from_db()
     assert issue.state == Issue.State.SENT_WITH_EXCEPTIONS
-    assert issue.state_reason == "1 uncertain"
+    assert issue.reason_sentence == "1 uncertain"
     assert len(transport.taken) == 4
 
 

@@ -20,13 +20,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from articles import publishing
 from articles.models import Article, Author, Byline, Section
-from digests import approval, stats, uncertain
+from digests import approval, states, stats, uncertain
 from digests.feedback import processing
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import claims, intents, lanes, merge, outcomes, preparing, sweeper
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, expire_leases, subscribe
 from postal import transports
+from postal.reasons import Reason
 from postal.transports.base import Copy, Outcome, Phase
 from publication.models import Publication
 from subscribers import consent, erasure, signup, suppression
@@ -185,7 +186,7 @@ class Engine(RuleBasedStateMachine):
         self.ask("approve", lambda: approval.approve(issue=self.issue, actor=actor, now=timezone.now()))
 
     def reopen(self) -> None:
-        self.ask("reopen", lambda: approval.reopen(issue=self.issue, reason="Wait.", now=timezone.now()))
+        self.ask("reopen", lambda: approval.reopen(issue=self.issue, reason=Reason("reopened"), now=timezone.now()))
 
     def pause(self) -> None:
         self.ask("pause", lambda: approval.pause(issue=self.issue, reason="Wait.", now=timezone.now()))
@@ -350,8 +351,8 @@ class Engine(RuleBasedStateMachine):
     def only_allowed_moves(self) -> None:
         moves = transitions.seen()
         EVER.update((what, *move) for what in moves for move in moves[what])
-        assert moves["issue"] <= transitions.ISSUE
-        assert moves["delivery"] <= transitions.DELIVERY
+        assert moves["issue"] <= states.ISSUE_MOVES
+        assert moves["delivery"] <= states.DELIVERY_MOVES
 
     @invariant()
     def nobody_gets_two_by_itself(self) -> None:
@@ -373,7 +374,7 @@ class Engine(RuleBasedStateMachine):
     @invariant()
     def whoever_got_none_is_on_a_list(self) -> None:
         """`accepted` is believed only of copies that the server took, or that a person or the provider vouched for."""
-        done = self.issue.deliveries.filter(state="accepted", reason="told", subscriber__isnull=False)
+        done = self.issue.deliveries.filter(state="accepted", reason="", subscriber__isnull=False)
         assert set(done.values_list("subscriber__address", flat=True)) <= {one for one, n in self.taken.items() if n}
 
 

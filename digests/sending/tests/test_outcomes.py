@@ -40,12 +40,17 @@ def settle(issue: Issue, state: State, *, about_us: bool = False, tripped: bool 
     assert outcomes.settle(batches=[batch], outcomes=results, tripped=tripped) == len(batch.ids)
 
 
+SAID = {"said": "why"}
+
+
 @pytest.mark.parametrize("state", ["accepted", "rejected", "uncertain"])
 def test_a_final_outcome_has_its_reason_and_hour(sending: Start, state: State) -> None:
     issue = sending(1)
     settle(issue, state)
     copy = issue.deliveries.get()
-    assert (copy.state, copy.reason, copy.remote_id) == (state, "why", "r1")
+    stored = {"accepted": ("", None), "rejected": ("refused", SAID), "uncertain": ("answer_lost", SAID)}
+    assert (copy.state, copy.remote_id) == (state, "r1")
+    assert (copy.reason, copy.reason_parameters) == stored[state]
     assert copy.settled_at is not None
     assert (copy.lease_until, copy.due_at) == (None, None)
 
@@ -107,10 +112,11 @@ def test_copies_that_were_put_off_together_do_not_come_back_together(sending: St
 def test_a_server_that_talks_a_lot_is_cut_short(sending: Start) -> None:
     issue = sending(1)
     batch = attempting(issue)
-    long = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL, reason="x" * 999, remote_id="y" * 999)
+    long = Outcome(delivery_id=batch.ids[0], state="rejected", phase=Phase.FINAL, reason="x" * 999, remote_id="y" * 999)
     outcomes.settle(batches=[batch], outcomes=[long], tripped=False)
     copy = issue.deliveries.get()
-    assert (copy.state, len(copy.reason), len(copy.remote_id)) == ("accepted", 200, 200)
+    assert (copy.state, len(copy.remote_id)) == ("rejected", 200)
+    assert len((copy.reason_parameters or {})["said"]) == 300
 
 
 def test_nothing_to_settle_is_no_fault(db: None) -> None:

@@ -14,6 +14,7 @@ from digests import approval, freezing
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import lanes, preparing
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
+from postal.reasons import Reason
 from postal.transports.base import Copy
 from publication.models import Publication
 from subscribers.models import Newsletter
@@ -103,7 +104,7 @@ def test_a_withdrawn_story_stops_what_a_person_approved(
     Article.objects.filter(pk=story.pk).update(state=Article.State.WITHDRAWN)
     assert not prepare(issue)
     assert issue.state == Issue.State.DRAFT
-    assert issue.state_reason == "“A story” was withdrawn after the approval. Look again and approve."
+    assert issue.reason_sentence == "“A story” was withdrawn after the approval. Look again and approve."
     assert (issue.approved_by, issue.approved_at) == (None, None)
     assert not Snapshot.objects.exists()
 
@@ -136,7 +137,7 @@ def test_what_nobody_approved_leaves_without_a_story_that_was_withdrawn(
         assert "Wrong" not in issue.snapshot.text
     else:
         assert issue.state == Issue.State.CANCELLED
-        assert issue.state_reason.startswith("No published story is left")
+        assert issue.reason_sentence.startswith("No published story is left")
         assert not issue.deliveries.exists()
 
 
@@ -151,7 +152,7 @@ def test_a_long_reason_against_freezing_it_anew_stops_it_too(
     IssueItem.objects.create(issue=issue, article=story)
     Article.objects.update(state=Article.State.WITHDRAWN)
     assert not prepare(issue)
-    assert (issue.state, len(issue.state_reason)) == (Issue.State.CANCELLED, 300)
+    assert (issue.state, len(issue.reason_sentence)) == (Issue.State.CANCELLED, 300)
 
 
 def test_a_damaged_snapshot_is_not_sent(newsletter: Newsletter) -> None:
@@ -172,7 +173,7 @@ def test_the_database_keeps_a_snapshot_as_it_is(newsletter: Newsletter) -> None:
 
 def test_an_approval_taken_back_can_be_edited_again(newsletter: Newsletter) -> None:
     issue = frozen_issue(newsletter)
-    approval.reopen(issue=issue, reason="A typo.", now=timezone.now())
+    approval.reopen(issue=issue, reason=Reason("reopened"), now=timezone.now())
     assert issue.state == Issue.State.DRAFT
     assert not Snapshot.objects.exists()
 
@@ -185,7 +186,7 @@ def test_verbs_refuse_other_states_and_change_nothing(newsletter: Newsletter, st
     with pytest.raises(approval.NotAllowed):
         approval.approve(issue=issue, actor=None, now=now)
     with pytest.raises(approval.NotAllowed):
-        approval.reopen(issue=issue, reason="", now=now)
+        approval.reopen(issue=issue, reason=Reason(), now=now)
     with pytest.raises(approval.NotAllowed):
         approval.pause(issue=issue, reason="", now=now)
     with pytest.raises(approval.NotAllowed):
@@ -210,4 +211,4 @@ def test_a_story_withdrawn_while_its_issue_leaves_cancels_the_rest(
     issue.refresh_from_db()
     assert states(issue) == {"accepted": 50, "cancelled": 70}
     assert issue.state == Issue.State.CANCELLED
-    assert issue.state_reason == "“A story” was withdrawn while the issue was being sent."
+    assert issue.reason_sentence == "“A story” was withdrawn while the issue was being sent."

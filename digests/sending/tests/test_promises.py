@@ -82,10 +82,10 @@ def test_why_somebody_got_none_is_on_record(sending: Start) -> None:
     found = issue.deliveries.exclude(state="attempting")
     assert dict(found.values_list("subscriber", "reason")) == {
         left.subscriber_id: "unsubscribed",
-        weekly.subscriber_id: "changed cadence",
-        paused.subscriber_id: "paused by the reader",
-        was_paused.subscriber_id: "address suppressed",
-        suppressed.subscriber_id: "address suppressed",
+        weekly.subscriber_id: "cadence_changed",
+        paused.subscriber_id: "reader_paused",
+        was_paused.subscriber_id: "suppressed",
+        suppressed.subscriber_id: "suppressed",
     }
     assert set(found.values_list("state", "lease_until")) == {("suppressed", None)}
     assert not found.filter(settled_at=None).exists()
@@ -98,7 +98,7 @@ def test_a_letter_is_for_every_cadence(sending: Start) -> None:
     Subscription.objects.filter(pk=weekly.pk).update(cadence="weekly")
     suppress(suppressed)
     assert len(promise(issue)) == 2
-    assert issue.deliveries.get(state="suppressed").reason == "address suppressed"
+    assert issue.deliveries.get(state="suppressed").reason == "suppressed"
 
 
 def test_a_copy_that_cannot_be_built_is_tried_three_times(sending: Start) -> None:
@@ -114,7 +114,7 @@ def test_a_copy_that_cannot_be_built_is_tried_three_times(sending: Start) -> Non
     intents.intend(batch=batch, merger=merger, lease_seconds=300)
     copy = issue.deliveries.get()
     assert (copy.state, copy.render_failures, copy.lease_until) == ("render_failed", 3, None)
-    assert (copy.reason, copy.settled_at is None) == ("the copy could not be built", False)
+    assert (copy.reason, copy.settled_at is None) == ("not_built", False)
 
 
 def test_nobody_else_is_touched_when_copies_cannot_be_built(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:

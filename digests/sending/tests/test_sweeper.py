@@ -75,7 +75,7 @@ def test_a_copy_that_vanished_is_noticed(sending: Start) -> None:
     Delivery.objects.filter(pk=issue.deliveries.earliest("pk").pk).delete()
     assert closing.close(issue_id=issue.pk, now=timezone.now()) is Issue.State.SENT_WITH_EXCEPTIONS
     issue.refresh_from_db()
-    assert issue.state_reason.startswith("The audience was 3, but 2 copies are on record.")
+    assert issue.reason_sentence.startswith("The audience was 3, but 2 copies are on record.")
 
 
 def test_cancelling_sweeps_what_waits(sending: Start) -> None:
@@ -192,7 +192,7 @@ def test_a_large_issue_is_swept_in_portions_to_its_end(sending: Start, monkeypat
         assert closing.sweep_cancelled(issue_id=issue.pk) == 5
     portions = [query for query in asked if query["sql"].startswith('UPDATE "digests_delivery"')]
     assert len(portions) == 3
-    assert set(issue.deliveries.values_list("state", "reason", "due_at")) == {("cancelled", "issue cancelled", None)}
+    assert set(issue.deliveries.values_list("state", "reason", "due_at")) == {("cancelled", "issue_cancelled", None)}
     assert not issue.deliveries.filter(settled_at=None).exists()
 
 

@@ -1,48 +1,12 @@
-"""The literal tables of what an issue and a copy may become, and a trigger that sees everything they did become.
-
-The first part of each table is design 6. The second part is what the house does besides, with the
-place that does it; nothing else is allowed.
-"""
+"""A trigger that sees everything that issues and copies become, to be compared with `digests.states`."""
 
 from __future__ import annotations
-
-from typing import Final
 
 from django.db import connection
 
 from tests import ownership
 
 Move = tuple[str, str]
-
-ISSUE: Final[frozenset[Move]] = frozenset({
-    ("draft", "scheduled"), ("scheduled", "preparing"), ("preparing", "sending"), ("sending", "paused"),
-    ("paused", "sending"), ("sending", "sent"), ("sending", "sent_with_exceptions"),
-    ("draft", "cancelled"), ("scheduled", "cancelled"), ("preparing", "cancelled"), ("sending", "cancelled"),
-    ("paused", "cancelled"),
-    ("scheduled", "draft"),  # approval.reopen: the approval is taken back while nothing has left
-    ("preparing", "draft"),  # preparing: a story was withdrawn after a person approved
-    ("sent_with_exceptions", "sending"),  # uncertain.resend: a person sends again
-    ("sent_with_exceptions", "sent"),  # the last exception was settled by an event, a person or a late answer
-})  # fmt: skip
-
-DELIVERY: Final[frozenset[Move]] = frozenset({
-    ("pending", "claimed"), ("claimed", "attempting"), ("deferred", "claimed"),
-    ("attempting", "accepted"), ("attempting", "deferred"), ("attempting", "rejected"), ("attempting", "uncertain"),
-    ("uncertain", "accepted"), ("uncertain", "rejected"), ("uncertain", "pending"),
-    ("claimed", "pending"), ("claimed", "suppressed"), ("claimed", "cancelled"), ("claimed", "render_failed"),
-    ("deferred", "expired"),
-    ("attempting", "expired"),  # outcomes.settle: deferred, and too old already
-    ("claimed", "deferred"),  # pacing.domains: not this domain's turn
-    ("pending", "cancelled"), ("deferred", "cancelled"),  # closing.sweep_cancelled
-    ("accepted", "rejected"),  # handlers: reported as delivered first, and as bounced after that
-    ("pending", "expired"),  # closing.give_up: the issue's time is over
-})  # fmt: skip
-
-# What only a person may do, by `restored.hold`, once the database itself went back in time.
-AFTER_A_RESTORE: Final[frozenset[Move]] = frozenset({
-    ("sending", "paused"), ("scheduled", "draft"), ("preparing", "scheduled"),
-    ("pending", "uncertain"), ("claimed", "uncertain"), ("attempting", "uncertain"), ("deferred", "uncertain"),
-})  # fmt: skip
 
 WATCH = """
 CREATE TABLE moves_seen (what text, old text, new text);

@@ -167,7 +167,7 @@ class Journey:
             time.sleep(0.1)
             issue.refresh_from_db()
         if issue.state != "sent":
-            raise Unexpected(f"the issue is {issue.state} {issue.state_reason}".rstrip())
+            raise Unexpected(f"the issue is {issue.state} {issue.reason_sentence}".rstrip())
 
     def read_the_digest(self) -> str:
         """As a mail program does: both parts, the headers, and the page of the inbox."""

@@ -64,7 +64,7 @@ def test_what_did_not_leave_in_a_day_is_given_up_and_listed(sending: Start, tran
     assert sweeper.wake(issue_id=issue.pk, now=timezone.now()) is False
     issue.refresh_from_db()
     assert states(issue) == {"accepted": 10, "expired": 50}
-    assert (issue.state, issue.state_reason) == (Issue.State.SENT_WITH_EXCEPTIONS, "50 expired")
+    assert (issue.state, issue.reason_sentence) == (Issue.State.SENT_WITH_EXCEPTIONS, "50 expired")
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,20 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from digests import heartbeat, stalls, stats
+from digests import heartbeat, issue_reasons, stalls, stats
 from digests.models import Delivery, Issue
 from digests.sending import preparing
 from digests.sending.tests.conftest import frozen_issue
 from digests.sending.tests.pacing.conftest import Server
 from postal import limiter
+from postal.reasons import Reason
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db
 
 Pace = Callable[..., None]
 State = Delivery.State
+FULL = {"reason": "mailbox_full", "reason_parameters": {"said": "452 4.2.2 Mailbox full."}}
 LONG_AGO = timedelta(minutes=10)
 
 
@@ -134,20 +136,33 @@ def test_redis_is_away(issue: Issue, own_redis: Server) -> None:
 
 
 def test_all_that_are_left_wait_for_another_try(issue: Issue) -> None:
-    fill(issue, State.DEFERRED, 3, due_at=timezone.now() + timedelta(hours=25), reason="4.2.2 Mailbox full.")
+    fill(
+        issue,
+        State.DEFERRED,
+        3,
+        due_at=timezone.now() + timedelta(hours=25),
+        reason="mailbox_full",
+        reason_parameters={"said": "452 4.2.2 Mailbox full."},
+    )
     found = told(issue)
     assert "All that are left were put off, 3 copies; the next is tried on 2" in found
-    assert "The most frequent answer: 4.2.2 Mailbox full. Wait;" in found
+    assert "The most frequent answer: The mailbox is full: 452 4.2.2 Mailbox full. Wait;" in found
     Delivery.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     assert "the next is tried within a minute." in told(issue)
 
 
 def test_a_server_that_is_away_is_told_by_what_was_tried(issue: Issue) -> None:
     fill(issue, State.PENDING, 5)
-    fill(issue, State.DEFERRED, due_at=timezone.now(), reason="The mail server cannot be reached (Connection refused).")
+    fill(
+        issue,
+        State.DEFERRED,
+        due_at=timezone.now(),
+        reason="not_reached",
+        reason_parameters={"said": "Connection refused"},
+    )
     assert (
-        "most frequent answer to what was tried: The mail server cannot be reached (Connection refused). See"
-        in told(issue)
+        "most frequent answer to what was tried: The mail server could not be reached, or the connection broke "
+        "(Connection refused). See" in told(issue)
     )
 
 
@@ -181,9 +196,10 @@ def test_uncertain_copies_come_with_their_two_choices(issue: Issue, state: Issue
 
 
 def test_a_paused_issue_says_who_or_what_paused_it(issue: Issue) -> None:
-    issue.state, issue.state_reason = Issue.State.PAUSED, "A typo in the headline."
+    issue.state = Issue.State.PAUSED
+    issue_reasons.give(issue, issue_reasons.by_hand("A typo in the headline."))
     assert "It is paused: A typo in the headline. Mend what it names" in told(issue)
-    issue.state_reason = "Paused after 20 refusals in a row. The last one: 5.7.1 not welcome"
+    issue_reasons.give(issue, Reason("refused_in_a_row", {"count": 20, "last": "5.7.1 not welcome"}))
     assert told(issue).startswith("Paused after 20 refusals in a row. The last one: 5.7.1 not welcome. Mend")
 
 
@@ -219,13 +235,15 @@ def test_an_approved_issue_says_when_it_leaves(newsletter: Newsletter, late: tim
 
 
 def test_a_draft_that_came_back_says_why(newsletter: Newsletter) -> None:
-    issue = Issue.objects.create(newsletter=newsletter, state_reason="“Third” was withdrawn after the approval.")
-    assert told(issue).startswith("“Third” was withdrawn after the approval. Look at the draft again")
+    issue = Issue.objects.create(newsletter=newsletter)
+    issue_reasons.give(issue, issue_reasons.by_hand("A wrong number."))
+    assert told(issue).startswith("A wrong number. Look at the draft again")
 
 
 def test_an_issue_whose_beginning_is_held_says_by_what(newsletter: Newsletter) -> None:
     issue = frozen_issue(newsletter)
-    issue.scheduled_for, issue.state_reason = timezone.now() - LONG_AGO, "Its newsletter is paused."
+    issue.scheduled_for = timezone.now() - LONG_AGO
+    issue_reasons.give(issue, issue_reasons.by_hand("Its newsletter is paused."))
     assert told(issue) == "Its newsletter is paused. Nothing is to be done. "
 
 
@@ -248,7 +266,13 @@ def test_what_is_explained_is_not_called_unknown(issue: Issue, holder: str) -> N
 
 def test_what_waits_for_another_try_does_not_stand_still(issue: Issue) -> None:
     now = timezone.now()
-    fill(issue, State.DEFERRED, due_at=now + timedelta(hours=1), reason="4.2.2 Mailbox full.")
+    fill(
+        issue,
+        State.DEFERRED,
+        due_at=now + timedelta(hours=1),
+        reason="mailbox_full",
+        reason_parameters={"said": "452 4.2.2 Mailbox full."},
+    )
     assert "Nothing has" not in told(issue)
     fill(issue, State.ATTEMPTING, lease_until=now + timedelta(seconds=30))
     assert "in the hands of a lane" in told(issue)

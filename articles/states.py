@@ -1,0 +1,40 @@
+"""What a story may be, and what it may become: models, constraints, verbs and buttons read it here."""
+
+from typing import Final
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from core import moves
+
+
+class ArticleState(TextChoices):
+    """Of a story."""
+
+    DRAFT = "draft", _("Draft")
+    IN_REVIEW = "in_review", _("In review")
+    SCHEDULED = "scheduled", _("Scheduled")
+    PUBLISHED = "published", _("Published")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+_S = ArticleState
+MOVES: Final = moves.table(
+    {
+        _S.DRAFT: [_S.IN_REVIEW, _S.SCHEDULED, _S.PUBLISHED],
+        _S.IN_REVIEW: [_S.DRAFT, _S.SCHEDULED, _S.PUBLISHED],
+        # Scheduling again moves the hour.
+        _S.SCHEDULED: [_S.DRAFT, _S.SCHEDULED, _S.PUBLISHED],
+        _S.PUBLISHED: [_S.WITHDRAWN],
+        _S.WITHDRAWN: [_S.SCHEDULED, _S.PUBLISHED],
+    }
+)
+# The only definition of public: page, section, feed, sitemap, search, digest and engine ask it.
+PUBLIC: Final = [_S.PUBLISHED]
+# Whose addresses readers know: a withdrawn story answers 410.
+ON_RECORD: Final = [_S.PUBLISHED, _S.WITHDRAWN]
+
+
+def before(state: ArticleState) -> list[str]:
+    """The states from which this one is reached."""
+    return moves.before(state, MOVES)

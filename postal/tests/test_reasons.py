@@ -1,0 +1,92 @@
+"""Reasons: a code and parameters in the row, a sentence for the one who reads it."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection, models
+from django.utils import translation
+from django.utils.functional import Promise
+
+from postal import answers
+from postal.reasons import Catalogue, Reason
+from postal.stored_sentences import Rule, to_codes
+
+
+class Why(models.TextChoices):
+    """Two reasons."""
+
+    FULL = "full", "It is full."
+    AWAY = "away", "It is away."
+
+
+CATALOGUE = Catalogue(Why, sentences={Why.FULL: "It is full: %(said)s"})
+PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+def test_the_sentence_is_made_of_the_code_and_its_parameters() -> None:
+    cases = [
+        (Reason(), ""),
+        (Reason(Why.AWAY), "It is away."),
+        (Reason(Why.FULL, {"said": "552 100% full"}), "It is full: 552 100% full"),
+        # A parameter is missing, or the row was written by a newer version.
+        (Reason(Why.FULL), "It is full."),
+        (Reason(Why.FULL, {"told": "552"}), "It is full."),
+        (Reason("newer", {"x": 1}), "newer"),
+        (Reason("other", {"text": "100% of %(said)s"}), "100% of %(said)s"),
+        (Reason(Why.FULL, {"text": "as somebody wrote it"}), "as somebody wrote it"),
+    ]
+    for reason, sentence in cases:
+        columns = reason.columns()
+        assert CATALOGUE.sentence(columns["reason"], columns["reason_parameters"]) == sentence
+
+
+def test_other_peoples_words_are_stored_as_one_short_line() -> None:
+    stored = Reason(Why.FULL, {"said": "a\x00b\r\nc" + "x" * 999, "count": 3}).columns("state_reason")
+    assert stored["state_reason"] == "full"
+    assert stored["state_reason_parameters"]["said"].startswith("ab cxxx")
+    assert len(stored["state_reason_parameters"]["said"]) == 300
+    assert stored["state_reason_parameters"]["count"] == 3
+    assert Reason(Why.AWAY).columns() == {"reason": "away", "reason_parameters": None}
+
+
+def test_each_sentence_can_be_translated_and_each_code_has_one_without_parameters() -> None:
+    for code, template in answers.SENTENCES.items():
+        assert isinstance(template, Promise), code
+        assert set(PLACEHOLDER.findall(str(template))) <= {"said", "error"}
+    with translation.override("en"):
+        for _, label in Catalogue(answers.Cause, sentences={}).choices():
+            assert "%" not in label
+            assert label.endswith(".")
+
+
+RULES = (Rule("^it is full$", "full"), Rule(r"^answered (\d+) by (\w+)$", "answered", ("code", "name")))
+
+
+@pytest.fixture
+def sentences() -> Iterator[dict[str, int]]:
+    """A table of sentences, by their row's number."""
+    rows = {text: number for number, text in enumerate(["", "it is full", "answered 550 by mx", 'it\'s "odd" 5%'])}
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE said (id int, reason varchar(200), reason_parameters jsonb)")
+        cursor.executemany("INSERT INTO said VALUES (%s, %s)", [(number, text) for text, number in rows.items()])
+    yield rows
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE said")
+
+
+@pytest.mark.django_db
+def test_stored_sentences_become_codes_and_none_is_lost(sentences: dict[str, int]) -> None:
+    operation = to_codes(table="said", column="reason", length=200, rules=RULES)
+    with connection.cursor() as cursor:
+        cursor.execute(str(operation.sql))
+        cursor.execute("SELECT reason, reason_parameters::text FROM said ORDER BY id")
+        assert cursor.fetchall() == [
+            ("", None),
+            ("full", None),
+            ("answered", '{"code": "550", "name": "mx"}'),
+            ("other", '{"text": "it\'s \\"odd\\" 5%"}'),
+        ]
+        cursor.execute(str(operation.reverse_sql))
+        cursor.execute("SELECT reason FROM said ORDER BY id")
+        assert cursor.fetchall() == [("",), ("full",), ("answered",), ('it\'s "odd" 5%',)]

@@ -1,0 +1,27 @@
+"""Why a letter did not leave: what we decide ourselves, beside what servers and providers answer."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from postal import answers
+from postal.reasons import Catalogue
+
+
+class LetterReason(TextChoices):
+    """Reasons of our own."""
+
+    TOO_OLD = "too_old", _("It could not be delivered within 72 hours.")
+    SUPPRESSED = "suppressed", _("The address is suppressed.")
+    OVERTAKEN = "overtaken", _("A later act of the reader overtook it.")
+    MAY_HAVE_LEFT = "may_have_left", _("It may have left before the database was restored.")
+    OTHER = "other", _("Another reason.")
+
+
+CATALOGUE = Catalogue(LetterReason, answers.Cause, sentences=answers.SENTENCES)
+
+
+def choices() -> list[tuple[str, str]]:
+    """Every code that `Letter.reason` may hold, with its label."""
+    return CATALOGUE.choices()
