@@ -18,6 +18,7 @@ from articles import images, publishing
 from articles.models import Article, Author, Byline, Correction, Image, Section
 from articles.tests.conftest import StoryMaker, png
 from publication.models import Publication
+from tests.table import rows
 
 Seat = Callable[[User], Client]
 ARTICLES = "/admin/articles/article/"
@@ -45,7 +46,7 @@ def errors(answer: Any) -> str:
     return " ".join(BeautifulSoup(answer.content, "html5lib").get_text(" ").split())
 
 
-@pytest.mark.parametrize("model", [model for model in site._registry if model._meta.app_label == "articles"])
+@rows("model", [model for model in site._registry if model._meta.app_label == "articles"])
 def test_every_list_and_form_opens_and_searches(
     seat: Seat, paul: User, story: StoryMaker, picture: Image, now: datetime, model: Any
 ) -> None:
@@ -233,7 +234,7 @@ def test_two_editors_do_not_write_over_each_other(seat: Seat, edda: User, paul: 
     assert article.body_markdown == "Her words."
 
 
-@pytest.mark.parametrize(
+@rows(
     ("change", "sentence"),
     [
         ({"body_markdown": "![x](image:999)"}, "There is no picture number 999"),

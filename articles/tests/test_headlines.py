@@ -9,6 +9,7 @@ from articles import publishing
 from articles.models import Article, Section
 from articles.tests.conftest import StoryMaker
 from tests import raw_rows
+from tests.table import rows
 
 CONTROLS = [*map(chr, range(0x20)), "\x7f", *map(chr, range(0x80, 0xA0)), "\u2028", "\u2029"]
 # What turns words round: nobody can say which of them was meant.
@@ -16,14 +17,14 @@ REORDERING = [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))
 NO_DATABASE_TAKES_IT = "\x00"
 
 
-@pytest.mark.parametrize("character", CONTROLS, ids=lambda character: f"U+{ord(character):04X}")
+@rows("character", CONTROLS)
 def test_a_control_character_is_taken_out(character: str, story: StoryMaker, now: datetime) -> None:
     article = story(headline=f"Bitcoin{character}Subject: rises")
     publishing.publish(article=article, actor=None, now=now)
     assert article.headline in {"BitcoinSubject: rises", "Bitcoin Subject: rises"}
 
 
-@pytest.mark.parametrize("character", REORDERING, ids=lambda character: f"U+{ord(character):04X}")
+@rows("character", REORDERING)
 def test_the_model_refuses_what_reorders(character: str, desk: Section) -> None:
     article = Article(headline=f"Bitcoin{character}Subject: rises", slug="bitcoin", section=desk)
     with pytest.raises(ValidationError) as refused:
@@ -31,10 +32,9 @@ def test_the_model_refuses_what_reorders(character: str, desk: Section) -> None:
     assert "headline" in refused.value.message_dict
 
 
-@pytest.mark.parametrize(
+@rows(
     "character",
     [each for each in CONTROLS + REORDERING if each != NO_DATABASE_TAKES_IT],
-    ids=lambda each: f"U+{ord(each):04X}",
 )
 def test_no_verb_lets_it_pass_either(character: str, story: StoryMaker, now: datetime) -> None:
     article = story()
@@ -47,9 +47,7 @@ def test_no_verb_lets_it_pass_either(character: str, story: StoryMaker, now: dat
     assert article.state == Article.State.DRAFT
 
 
-@pytest.mark.parametrize(
-    "headline", ["Crypto\u2019s \u201creserve\u201d: 100 %", "Банк", "比特币", "Ünïcödé & <tags>", "🚀 up"]
-)
+@rows("headline", ["Crypto\u2019s \u201creserve\u201d: 100 %", "Банк", "比特币", "Ünïcödé & <tags>", "🚀 up"])
 def test_ordinary_headlines_of_every_script_pass(headline: str, story: StoryMaker, now: datetime) -> None:
     article = story(headline=headline)
     publishing.publish(article=article, actor=None, now=now)

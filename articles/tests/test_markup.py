@@ -7,6 +7,7 @@ from django.test import Client
 from articles import markup
 from articles.models import Article, Image
 from articles.tests.conftest import StoryMaker
+from tests.table import rows
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -27,7 +28,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@rows("text", HOSTILE)
 def test_hostile_markdown_is_harmless_on_the_page(client: Client, story: StoryMaker, text: str) -> None:
     article = story(state="published", body_markdown=f"Before.\n\n{text}\n\nAfter.")
     page = BeautifulSoup(client.get(article.get_absolute_url()).content, "html5lib")

@@ -13,6 +13,7 @@ from articles.models import Article, Author, Byline, Image, Tag
 from articles.tests.conftest import StoryMaker
 from publication.models import Publication
 from tests import raw_rows
+from tests.table import rows
 
 
 def soup(client: Client, path: str) -> BeautifulSoup:
@@ -188,6 +189,6 @@ def test_line_separators_cannot_break_structured_data(client: Client, story: Sto
     assert json.loads(data)["description"] == "one\u2028two\u2029three"
 
 
-@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+@rows("method", ["post", "put", "delete", "patch"])
 def test_pages_are_only_read(client: Client, db: None, method: str) -> None:
     assert getattr(client, method)("/").status_code == 405

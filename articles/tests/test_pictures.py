@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from articles import images
 from articles.models import Image
 from articles.tests.conftest import StoryMaker, png
+from tests.table import rows
 
 
 def stored(media: Path) -> set[str]:
@@ -36,7 +37,7 @@ def test_the_fitting_rendition_is_chosen(photograph: Image) -> None:
     assert photograph.url_for(5000).endswith("-1200.jpg")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("width", "renditions"),
     [
         (200, [200]),
@@ -73,7 +74,7 @@ def test_the_whereabouts_in_a_photograph_are_gone(media: Path, db: None) -> None
         assert not each.is_file() or b"SECRET-SOURCE" not in each.read_bytes()
 
 
-@pytest.mark.parametrize(
+@rows(
     "upload",
     [b"", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", b"\x89PNG\r\n\x1a\n rubbish", b"GIF89a"],
 )

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from articles import publishing
 from articles.models import Article
 from articles.tests.conftest import StoryMaker
+from tests.table import rows
 
 State = Article.State
 
@@ -55,7 +56,7 @@ def test_publishing_again_keeps_the_first_release(story: StoryMaker, now: dateti
     assert article.withdrawn_at is None
 
 
-@pytest.mark.parametrize(
+@rows(
     ("state", "verb"),
     [
         ("published", "publish"), ("published", "submit"), ("draft", "withdraw"), ("draft", "correct"),

@@ -1,11 +1,11 @@
 """Readers find public stories by their words."""
 
-import pytest
 from bs4 import BeautifulSoup
 from django.test import Client
 
 from articles import search
 from articles.tests.conftest import StoryMaker
+from tests.table import rows
 
 
 def found(query: str) -> list[str]:
@@ -40,7 +40,7 @@ def test_a_changed_story_is_found_by_its_new_words_only(story: StoryMaker) -> No
     assert (found("copper"), found("nickel")) == ([], ["Nickel"])
 
 
-@pytest.mark.parametrize(
+@rows(
     "query", ["", " ", "\x00", "'", '"', "a & | ! b", "((", ":*", "the", "x" * 5000, "%", "\\", "<script>", "🚀", "-"]
 )
 def test_every_query_gets_an_answer(client: Client, story: StoryMaker, query: str) -> None:

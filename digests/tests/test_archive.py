@@ -9,6 +9,7 @@ from articles.models import Article
 from digests import freezing
 from digests.models import Issue
 from subscribers.models import CadenceOffer, Newsletter
+from tests.table import rows
 
 ADDRESS = "/newsletters/tech-news/1/"
 
@@ -72,13 +73,13 @@ def test_the_web_view_can_do_nothing_but_show_itself(sent: Issue, client: Client
     assert "script-src" not in rules
 
 
-@pytest.mark.parametrize("state", [Issue.State.SENDING, Issue.State.PAUSED, Issue.State.SENT_WITH_EXCEPTIONS])
+@rows("state", [Issue.State.SENDING, Issue.State.PAUSED, Issue.State.SENT_WITH_EXCEPTIONS])
 def test_it_is_there_from_the_first_copy_on(sent: Issue, client: Client, state: str) -> None:
     Issue.objects.filter(pk=sent.pk).update(state=state)
     assert "Third" in body(client, ADDRESS)
 
 
-@pytest.mark.parametrize("state", [Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING])
+@rows("state", [Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING])
 def test_it_is_not_there_before(sent: Issue, client: Client, state: str) -> None:
     Issue.objects.filter(pk=sent.pk).update(state=state)
     assert client.get(ADDRESS).status_code == 404
@@ -93,12 +94,12 @@ def test_a_cancelled_issue_says_that_it_was_withdrawn_and_not_what_it_said(sent:
     assert "Third" not in response.content.decode()
 
 
-@pytest.mark.parametrize("address", ["/newsletters/nothing/", "/newsletters/tech-news/7/", "/newsletters/nothing/1/"])
+@rows("address", ["/newsletters/nothing/", "/newsletters/tech-news/7/", "/newsletters/nothing/1/"])
 def test_what_is_not_there_is_not_found(sent: Issue, client: Client, address: str) -> None:
     assert client.get(address).status_code == 404
 
 
-@pytest.mark.parametrize("address", ["/newsletters/", "/newsletters/tech-news/", ADDRESS])
+@rows("address", ["/newsletters/", "/newsletters/tech-news/", ADDRESS])
 def test_it_is_only_read(sent: Issue, client: Client, address: str) -> None:
     assert client.post(address).status_code == 405
     assert client.head(address).status_code == 200

@@ -14,6 +14,7 @@ from digests.models import Issue
 from digests.tests.conftest import Release
 from subscribers.models import CadenceOffer, Newsletter
 from tests import clocks
+from tests.table import rows
 
 
 def run(*arguments: str) -> tuple[Issue, str]:
@@ -67,7 +68,7 @@ def test_as_of_a_time_there_is_one_digest_per_period(
     assert said.endswith("had been composed before; it is draft.\n")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("arguments", "sentence"),
     [
         (("nothing", "--cadence", "daily"), "There is no newsletter “nothing”. Known are: tech-news."),

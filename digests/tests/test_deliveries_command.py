@@ -12,6 +12,7 @@ from digests.models import Delivery, Issue
 from digests.tests import copies
 from subscribers.models import Newsletter, Subscriber
 from tests import raw_rows
+from tests.table import rows
 
 State = Delivery.State
 AT = datetime(2025, 5, 6, 9, 1, 2, 345678, tzinfo=UTC)
@@ -69,7 +70,7 @@ def test_lines_end_as_rfc_4180_wants_and_commas_are_quoted(issue: Issue) -> None
     assert listed(issue)[1][2] == '550 "no", they said\r\nand again'
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])
+@rows("start", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])
 def test_a_formula_is_text(issue: Issue, start: str) -> None:
     copies.copy(issue, None, State.REJECTED, settled_at=AT)
     raw_rows.write(Delivery, reason="other", reason_parameters=json.dumps({"text": f"{start}HYPERLINK(1)"}))
@@ -129,7 +130,7 @@ def test_uncertain_copies_are_settled_all_or_one_by_one(two_uncertain: Issue, ch
     assert states(two_uncertain) == [after, after, "rejected"]
 
 
-@pytest.mark.parametrize("who", ["carl@readers.example", "nobody@readers.example", "everybody"])
+@rows("who", ["carl@readers.example", "nobody@readers.example", "everybody"])
 def test_who_is_not_uncertain_is_refused_and_nothing_is_changed(two_uncertain: Issue, who: str) -> None:
     with pytest.raises(CommandError, match=r"^The 2\. .*(nothing was changed|nor an address)") as refusal:
         settle(two_uncertain, "--accept", "anna@readers.example", who)

@@ -17,6 +17,7 @@ from mailkit import segments
 from publication.models import Publication
 from subscribers.models import Newsletter
 from tests import raw_rows, threads
+from tests.table import rows
 
 EDITABLE = (Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING)
 # Without a RETURN_DOMAIN a mail that asks to be removed has its code in the subject.
@@ -68,7 +69,7 @@ def test_no_later_edit_reaches_it(digest: Issue, now: datetime) -> None:
     assert freezing.verify(snapshot=Snapshot.objects.get(issue=digest))
 
 
-@pytest.mark.parametrize("part", ["subject", "preheader", "html", "text", "headers", "compiled", "audience_rule"])
+@rows("part", ["subject", "preheader", "html", "text", "headers", "compiled", "audience_rule"])
 def test_the_hash_covers_every_part(digest: Issue, now: datetime, part: str) -> None:
     snapshot = freezing.freeze(issue=digest, now=now)
     assert freezing.verify(snapshot=snapshot)
@@ -105,7 +106,7 @@ class TestRefusals:
         digest.items.update(included=False)
         self.refused(digest, now, "No published story is left")
 
-    @pytest.mark.parametrize("address", ["", " \n", "Postal address not set"])
+    @rows("address", ["", " \n", "Postal address not set"])
     def test_no_postal_address(self, digest: Issue, now: datetime, address: str) -> None:
         Publication.objects.update(postal_address=address)
         self.refused(digest, now, "postal address")
@@ -125,7 +126,7 @@ class TestRefusals:
         raw_rows.write(Article, headline="Bank\x0bBcc: all@blocknews.example")
         self.refused(digest, now, "Subject: Character 5 is invisible")
 
-    @pytest.mark.parametrize("state", sorted(set(Issue.State) - set(EDITABLE)))
+    @rows("state", sorted(set(Issue.State) - set(EDITABLE)))
     def test_what_is_under_way_or_over(self, newsletter: Newsletter, now: datetime, state: str) -> None:
         issue = letter(newsletter)
         Issue.objects.filter(pk=issue.pk).update(state=state, number=7, audience_count=0)
@@ -134,7 +135,7 @@ class TestRefusals:
         assert not Snapshot.objects.exists()
 
 
-@pytest.mark.parametrize("state", EDITABLE)
+@rows("state", EDITABLE)
 def test_what_is_not_under_way_yet_can_be_frozen(digest: Issue, now: datetime, state: str) -> None:
     """Also anew: a story may have been withdrawn since the approval."""
     Issue.objects.filter(pk=digest.pk).update(state=state)

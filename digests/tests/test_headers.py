@@ -10,6 +10,7 @@ from digests.models import Issue
 from publication.models import Publication
 from subscribers.models import Newsletter
 from tests import raw_rows
+from tests.table import rows
 
 
 def headers(issue: Issue, subject: str = "Third") -> dict[str, str]:
@@ -66,8 +67,8 @@ def test_a_name_with_marks_is_quoted_in_list_id(digest: Issue) -> None:
     assert headers(digest)["List-Id"].startswith('"Tech, \\"the\\" News" <tech-news.')
 
 
-@pytest.mark.parametrize("character", ["\r", "\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u202e"])
-@pytest.mark.parametrize("field", ["sender_name", "name"])
+@rows("character", ["\r", "\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u202e"])
+@rows("field", ["sender_name", "name"])
 def test_characters_that_end_a_header_early_are_refused(digest: Issue, field: str, character: str) -> None:
     raw_rows.write(Newsletter, **{field: f"Tech{character}Bcc: x@y.example"})
     with pytest.raises(rendering.RenderingError, match="invisible"):

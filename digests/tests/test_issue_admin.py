@@ -17,6 +17,7 @@ from digests.models import Delivery, Issue
 from digests.tests.conftest import People, Release
 from digests.tests.editing import change, items
 from subscribers.models import Newsletter, Subscription
+from tests.table import rows
 
 
 def do(issue: Issue, name: str) -> str:
@@ -57,7 +58,7 @@ def test_a_letter_is_written_in_the_admin(newsletter: Newsletter, as_: People) -
     assert (letter.kind, letter.state, letter.period_key) == (Issue.Kind.LETTER, Issue.State.DRAFT, "")
 
 
-@pytest.mark.parametrize("day", ["0001-01-01", "2020-05-06", "9999-12-31"])
+@rows("day", ["0001-01-01", "2020-05-06", "9999-12-31"])
 def test_an_hour_that_makes_no_sense_is_sent_back(digest: Issue, as_: People, day: str) -> None:
     hour = {"scheduled_for_0": day, "scheduled_for_1": "07:00"}
     written = as_("Editor").post(change(digest), items(digest, **hour)).content.decode()

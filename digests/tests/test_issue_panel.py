@@ -13,6 +13,7 @@ from digests.models import Delivery, Issue
 from digests.tests import copies
 from digests.tests.conftest import People
 from subscribers.models import Newsletter
+from tests.table import rows
 
 State = Delivery.State
 
@@ -116,7 +117,7 @@ def test_the_choices_are_gone_with_the_last_uncertain_copy(issue: Issue, as_: Pe
     assert before["data-actions"] != after["data-actions"]
 
 
-@pytest.mark.parametrize(
+@rows(
     ("state", "seconds"),
     [("sending", "2.0"), ("paused", "15.0"), ("sent", "0.0"), ("sent_with_exceptions", "0.0"), ("cancelled", "0.0")],
 )

@@ -11,6 +11,7 @@ from digests.models import Issue
 from digests.tests import copies
 from subscribers import suppression
 from subscribers.models import Newsletter, Suppression
+from tests.table import rows
 
 GONE = {"mta_response": "550 5.1.1 no such user"}
 
@@ -58,7 +59,7 @@ def test_the_bounces_of_a_time_and_a_reporter_are_lifted(issue: Issue, now: date
     assert run(f"--since={since}", f"--until={since}", "--apply").startswith("0 readers")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("arguments", "sentence"),
     [
         ([], "Say which bounces"),

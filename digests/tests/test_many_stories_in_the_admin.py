@@ -12,6 +12,7 @@ from digests.tests.conftest import People, Release
 from digests.tests.editing import change
 from subscribers.models import Cadence, Newsletter
 from tests import query_work
+from tests.table import rows
 
 LIST = "/admin/digests/issueitem/"
 STORIES = 3_000
@@ -97,7 +98,7 @@ class TestTheList:
         self.act(editor, "take_back", second)
         assert list(issue.items.filter(included=False).values_list("pk", flat=True)) == [first]
 
-    @pytest.mark.parametrize("action", ["move_to_top", "leave_out", "take_back"])
+    @rows("action", ["move_to_top", "leave_out", "take_back"])
     def test_an_approved_issue_stays_as_it_is(self, issue: Issue, as_: People, action: str) -> None:
         before = order(issue)
         Issue.objects.update(state=Issue.State.SCHEDULED)

@@ -16,6 +16,7 @@ from digests import approval, stats
 from digests.models import Delivery, Issue
 from digests.tests import copies
 from subscribers.models import Newsletter
+from tests.table import rows
 
 State = Delivery.State
 
@@ -53,7 +54,7 @@ def test_every_state_is_counted(issue: Issue) -> None:
     assert (found.total, found.open, found.done, found.uncertain) == (4, 1, 3, 1)
 
 
-@pytest.mark.parametrize(("copies_made", "conserved"), [(3, False), (4, True), (5, False)])
+@rows(("copies_made", "conserved"), [(3, False), (4, True), (5, False)])
 def test_a_copy_too_few_or_too_many_is_noticed(issue: Issue, copies_made: int, conserved: bool) -> None:
     fill(issue, *[State.ACCEPTED] * copies_made)
 
@@ -245,7 +246,7 @@ def test_before_anybody_is_planned_nobody_is_missing(newsletter: Newsletter) -> 
     assert (found.total, found.audience, found.conserved, found.finished) == (0, 0, True, False)
 
 
-@pytest.mark.parametrize(
+@rows(
     ("state", "finished"),
     [("sending", False), ("paused", False), ("sent", True), ("sent_with_exceptions", True), ("cancelled", True)],
 )

@@ -11,6 +11,7 @@ from articles.models import Article
 from digests import freezing, proofs
 from digests.models import Delivery, Issue
 from subscribers.models import ConsentEvent
+from tests.table import rows
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,7 @@ def test_before_freezing_it_is_what_stands_there_now(
     assert digest.number is None
 
 
-@pytest.mark.parametrize("address", ["", "nobody", "a@x.example, b@x.example", "a@x.example\r\nBcc: b@x.example"])
+@rows("address", ["", "nobody", "a@x.example, b@x.example", "a@x.example\r\nBcc: b@x.example"])
 def test_it_goes_to_one_address(
     digest: Issue, now: datetime, address: str, mailoutbox: list[EmailMultiAlternatives]
 ) -> None:

@@ -18,6 +18,7 @@ from digests.tests.conftest import Release
 from publication.models import Publication
 from subscribers.models import Newsletter
 from tests import raw_rows
+from tests.table import rows
 
 HOSTILE = 'Prices & <b>"profits"</b> <script>alert(1)</script> {{ 7 }} {% now %} %%unsubscribe_url%%'
 
@@ -134,7 +135,7 @@ def test_text_around_a_slot_cannot_reach_into_it(digest: Issue, now: datetime) -
     assert "%%unsubscribe_url%%" not in written.subject
 
 
-@pytest.mark.parametrize("standfirst", ["One\r\ntwo", "One\x0btwo", "One\u2028two", "One\n\n \u202e\x01two\u202c"])
+@rows("standfirst", ["One\r\ntwo", "One\x0btwo", "One\u2028two", "One\n\n \u202e\x01two\u202c"])
 def test_a_line_break_in_a_standfirst_is_no_reason_to_send_nothing(
     newsletter: Newsletter, release: Release, now: datetime, standfirst: str
 ) -> None:
@@ -166,7 +167,7 @@ def test_a_letter_is_the_editors_own_words(newsletter: Newsletter, now: datetime
     assert written.preheader.startswith("Dear readers")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("fields", "sentence"),
     [
         ({"subject": ""}, "no subject"),

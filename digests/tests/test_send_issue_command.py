@@ -17,6 +17,7 @@ from digests.tests import copies
 from postal.reasons import Reason
 from publication.models import Publication
 from subscribers.models import Newsletter
+from tests.table import rows
 
 State = Issue.State
 Happens = Callable[[], object]
@@ -108,7 +109,7 @@ def test_waiting_ends_well_when_the_issue_is_sent(digest: Issue, while_waiting: 
     assert said.splitlines()[-1].startswith(f"issue {digest.pk}: sent, 0 of 4 copies")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("state", "reason", "code", "sentence"),
     [
         (State.SENT_WITH_EXCEPTIONS, "3 uncertain", 3, r"sent with exceptions: 3 uncertain\. .*deliveries"),

@@ -7,7 +7,6 @@ from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.utils import parseaddr
 
-import pytest
 from django.core.mail import EmailMultiAlternatives
 from pytest_django import Settings
 
@@ -17,6 +16,7 @@ from digests.sending import merge
 from mailkit.tests.test_names_in_any_script import NAMES, assert_lawful, assert_sender
 from publication.models import Publication
 from subscribers.models import Newsletter
+from tests.table import rows
 
 
 def fields(copy: bytes) -> dict[str, bytes]:
@@ -30,8 +30,8 @@ def letter(issue: Issue) -> Issue:
     )
 
 
-@pytest.mark.parametrize("kind", ["digest", "article", "letter"])
-@pytest.mark.parametrize("name", NAMES)
+@rows("kind", ["digest", "article", "letter"])
+@rows("name", NAMES)
 def test_every_kind_of_issue_is_approved_and_leaves(digest: Issue, now: datetime, kind: str, name: str) -> None:
     name = name.strip()
     Newsletter.objects.update(name=name, reply_to="desk@blocknews.example")
@@ -56,7 +56,7 @@ def test_every_kind_of_issue_is_approved_and_leaves(digest: Issue, now: datetime
     assert parseaddr(unfolded["To"])[1] == "reader@blocknews.example"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@rows("name", NAMES)
 def test_so_does_a_proof(
     digest: Issue, now: datetime, name: str, mailoutbox: list[EmailMultiAlternatives], settings: Settings
 ) -> None:

@@ -11,6 +11,7 @@ from digests.models import Delivery, Issue
 from digests.tests import copies
 from postal.reasons import Reason
 from subscribers.models import Newsletter
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,7 @@ def test_calling_the_last_one_accepted_ends_the_exceptions(newsletter: Newslette
     assert (told.reason, told.settled_at) == ("called_accepted", now)
 
 
-@pytest.mark.parametrize("other", Delivery.EXCEPTIONS)
+@rows("other", Delivery.EXCEPTIONS)
 def test_while_somebody_else_may_be_without_a_copy_the_exceptions_stay(newsletter: Newsletter, other: str) -> None:
     issue = ended(newsletter, Copy.UNCERTAIN, Copy(other))
     first = issue.deliveries.earliest("pk")
@@ -50,7 +51,7 @@ def test_while_somebody_else_may_be_without_a_copy_the_exceptions_stay(newslette
     assert (issue.state, found(issue)[other]) == (State.SENT_WITH_EXCEPTIONS, 1)
 
 
-@pytest.mark.parametrize("state", [State.SENDING, State.PAUSED, State.CANCELLED])
+@rows("state", [State.SENDING, State.PAUSED, State.CANCELLED])
 def test_calling_copies_accepted_ends_no_issue_that_has_not_ended(newsletter: Newsletter, state: Issue.State) -> None:
     issue = ended(newsletter, Copy.UNCERTAIN, Copy.PENDING, state=state)
     uncertain.accept(issue=issue, deliveries=None, now=timezone.now())

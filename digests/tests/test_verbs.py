@@ -12,6 +12,7 @@ from digests import approval, freezing, issue_reasons
 from digests.models import Issue, Snapshot
 from digests.tests import copies
 from subscribers.models import Newsletter
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ VERBS: dict[str, tuple[Callable[[Issue, datetime], Issue], set[State], State]] =
 }
 
 
-@pytest.mark.parametrize("name", VERBS)
+@rows("name", VERBS)
 def test_a_verb_works_in_its_states_and_refuses_in_all_others(newsletter: Newsletter, name: str) -> None:
     verb, sources, target = VERBS[name]
     now = timezone.now() + timedelta(minutes=5)

@@ -19,6 +19,7 @@ from digests.tests.conftest import Release
 from publication import database_clock
 from subscribers import tasks as reader_tasks
 from subscribers.models import Cadence, CadenceOffer, Letter, Newsletter, Subscriber
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -54,8 +55,8 @@ def host_is_off(by: timedelta) -> time_machine.travel:
     return time_machine.travel(timezone.now() + by, tick=True)
 
 
-@pytest.mark.parametrize("by", WRONG, ids=str)
-@pytest.mark.parametrize("tick", TICKS, ids=lambda tick: tick.name)
+@rows("by", WRONG)
+@rows("tick", TICKS)
 def test_it_does_not_tick_and_says_why(tick: Task[[], None], by: timedelta, caplog: pytest.LogCaptureFixture) -> None:
     with host_is_off(by), caplog.at_level(logging.ERROR):
         tick()
@@ -63,7 +64,7 @@ def test_it_does_not_tick_and_says_why(tick: Task[[], None], by: timedelta, capl
     assert f"seconds {direction} the database's. This host does no work of the clock" in caplog.text
 
 
-@pytest.mark.parametrize("by", WRONG, ids=str)
+@rows("by", WRONG)
 def test_it_composes_publishes_and_forgets_nothing(
     line: Newsletter, release: Release, draft: Article, clock: datetime, by: timedelta
 ) -> None:
@@ -126,7 +127,7 @@ COMPOSE: dict[str, Callable[[Newsletter, datetime], object]] = {
 }
 
 
-@pytest.mark.parametrize("how", COMPOSE)
+@rows("how", COMPOSE)
 def test_composed_by_a_clock_that_is_ahead_no_window_is(
     line: Newsletter, release: Release, draft: Article, clock: datetime, how: str
 ) -> None:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from articles.models import Article, Section
 from publication.listing import Listing
 from publication.models import Publication
+from tests.table import rows
 
 pytestmark = [
     pytest.mark.django_db,
@@ -42,19 +43,19 @@ def story() -> Article:
     return Article.objects.create(headline="Gold", slug="gold", section=section)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@rows("model", MODELS)
 def test_every_list_tries_first_what_it_is_asked_for(model: type) -> None:
     assert admin.site._registry[model].get_changelist(None) is Listing  # type: ignore[arg-type]  # ours ignores the request
 
 
-@pytest.mark.parametrize("name", ["id", "headline", "created_at", "section", "tags", "state"])
+@rows("name", ["id", "headline", "created_at", "section", "tags", "state"])
 def test_no_filter_fails(admin_client: Client, story: Article, name: str) -> None:
     for lookup, value in ASKED:
         query = urlencode({f"{name}__{lookup}": value})
         assert admin_client.get(f"{listing(Article)}?{query}").status_code in {200, 302, 400}, query
 
 
-@pytest.mark.parametrize("model", MODELS)
+@rows("model", MODELS)
 def test_no_filter_of_any_list_fails(admin_client: Client, model: type) -> None:
     fields = [field for field in model._meta.get_fields() if getattr(field, "concrete", False)]  # type: ignore[attr-defined]  # a model
     for field in fields:
@@ -65,7 +66,7 @@ def test_no_filter_of_any_list_fails(admin_client: Client, model: type) -> None:
         assert admin_client.get(f"{listing(model)}?{query}").status_code == refused, query
 
 
-@pytest.mark.parametrize("value", ["99999", "0", "-1", MANY, "abc"])
+@rows("value", ["99999", "0", "-1", MANY, "abc"])
 def test_a_year_that_no_calendar_has_is_refused(admin_client: Client, story: Article, value: str) -> None:
     for query in (f"created_at__year={value}", f"updated_at__year__gte={value}"):
         assert admin_client.get(f"{listing(Article)}?{query}").status_code == 400
@@ -77,8 +78,8 @@ def test_a_year_of_the_calendar_is_listed(admin_client: Client, story: Article) 
     assert b"Gold" not in admin_client.get(f"{listing(Article)}?created_at__year={year - 1}").content
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("value", ["-1", MANY, "9" * 5_000, "abc%ff"])
+@rows("model", MODELS)
+@rows("value", ["-1", MANY, "9" * 5_000, "abc%ff"])
 def test_no_page_row_or_search_fails(admin_client: Client, model: type, value: str) -> None:
     for path in (
         f"?p={value}",
@@ -91,8 +92,8 @@ def test_no_page_row_or_search_fails(admin_client: Client, model: type, value: s
         assert admin_client.get(listing(model) + path).status_code in {200, 302, 400, 404}, path
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("value", [MANY, "abc"])
+@rows("model", MODELS)
+@rows("value", [MANY, "abc"])
 def test_an_action_on_what_is_no_row_changes_nothing(admin_client: Client, model: type, value: str) -> None:
     people = User.objects.count()
     for form in ({"action": "delete_selected", "_selected_action": value}, {"action": value, "_selected_action": "1"}):
@@ -100,7 +101,7 @@ def test_an_action_on_what_is_no_row_changes_nothing(admin_client: Client, model
     assert User.objects.count() == people
 
 
-@pytest.mark.parametrize("value", ["99999", MANY, "9" * 5_000, "abc", "1,b", "["])
+@rows("value", ["99999", MANY, "9" * 5_000, "abc", "1,b", "["])
 def test_a_form_leaves_out_what_its_address_suggests_and_cannot_be(admin_client: Client, value: str) -> None:
     names = ("section", "tags", "lead_image", "published_at", "publish_at", "state", "nosuch")
     for path in (f"{listing(Article)}add/", reverse("admin:digests_issue_add")):

@@ -17,6 +17,7 @@ from articles.models import Article, Section, Tag
 from publication.models import Publication
 from subscribers import consent
 from subscribers.models import ConsentEvent, Subscriber
+from tests.table import rows
 
 OURS = ("publication", "articles", "subscribers", "digests", "mailkit", "core", "postal", "newsroom")
 HOSTILE = "A\x0bB\x00C\x1b\r\nD\u2028E\x85F\x9f\ud800\ufffe"
@@ -143,7 +144,7 @@ def test_what_is_sealed_is_what_is_stored(now: datetime) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1b", "\x85", "\u2028"])
+@rows("character", ["\x00", "\x0b", "\x1b", "\x85", "\u2028"])
 def test_an_editor_may_paste_it(admin_client: Client, character: str) -> None:
     Publication.objects.current()
     answer = admin_client.post(

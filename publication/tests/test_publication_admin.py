@@ -12,6 +12,7 @@ from PIL import Image
 from pytest_django import Settings
 
 from publication.models import THE_ROW, Publication
+from tests.table import rows
 
 CHANGE = f"/admin/publication/publication/{THE_ROW}/change/"
 GOOD = {
@@ -73,13 +74,13 @@ def test_saving(editor: Client) -> None:
     assert row.sender().name == "Block News"
 
 
-@pytest.mark.parametrize("character", ["\x0b", "\u2028", "\r\n", "\t"])
+@rows("character", ["\x0b", "\u2028", "\r\n", "\t"])
 def test_a_line_break_in_a_name_is_a_blank(editor: Client, character: str) -> None:
     assert save(editor, name=f"Block{character}News") == ""
     assert Publication.objects.get().name == "Block News"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("changes", "sentence"),
     [
         ({"name": "Block\u2066News"}, "is invisible"),

@@ -9,6 +9,7 @@ from publication import groups
 from subscribers import consent, legal, suppression
 from subscribers.models import ConsentEvent, LegalVersion, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +39,7 @@ def act(client: Client, model: str, action: str, *rows: object) -> object:
     return client.post(f"/admin/subscribers/{model}/", data, follow=True)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@rows("model", MODELS)
 def test_every_list_and_row_opens_and_is_searchable(publisher: Client, rita: Subscription, model: str) -> None:
     suppression.suppress(address_key=BOB, reason=Suppression.Reason.MANUAL, now=timezone.now())
     page = publisher.get(f"/admin/subscribers/{model}/?q=a")
@@ -47,7 +48,7 @@ def test_every_list_and_row_opens_and_is_searchable(publisher: Client, rita: Sub
     assert publisher.get(f"/admin/subscribers/{model}/{row.pk}/change/").status_code == 200
 
 
-@pytest.mark.parametrize("model", ["subscriber", "subscription", "consentevent", "consentorigin", "letter"])
+@rows("model", ["subscriber", "subscription", "consentevent", "consentorigin", "letter"])
 def test_rows_of_the_verbs_cannot_be_edited(publisher: Client, rita: Subscription, model: str) -> None:
     row = publisher.get(f"/admin/subscribers/{model}/").context["cl"].model.objects.first()
 

@@ -12,6 +12,7 @@ from mailkit import addresses
 from subscribers import erasure, links, signup, suppression
 from subscribers.models import ConsentEvent, LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import RITA, ask, evidence
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +32,7 @@ def state() -> str:
     return Subscription.objects.get().state
 
 
-@pytest.mark.parametrize("method", ["get", "head", "options", "put", "delete"])
+@rows("method", ["get", "head", "options", "put", "delete"])
 def test_nothing_but_post_confirms(browser: Client, path: str, method: str) -> None:
     getattr(browser, method)(path)
 
@@ -118,7 +119,7 @@ def test_it_works_for_72_hours(browser: Client, path: str, hours: int, status: i
     assert state() == ("confirmed" if status == 200 else "pending")
 
 
-@pytest.mark.parametrize("minutes", [0, 6, 600])
+@rows("minutes", [0, 6, 600])
 def test_the_page_has_nothing_that_presses_its_button(browser: Client, path: str, minutes: int) -> None:
     with time_machine.travel(timezone.now() + timedelta(minutes=minutes)):
         page = BeautifulSoup(browser.get(path).content, "html5lib")

@@ -15,6 +15,7 @@ from subscribers import consent, signup
 from subscribers.models import ConsentEvent, Newsletter, Subscription
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence
 from tests import ownership
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +78,7 @@ FORGERIES: list[dict[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize("forgery", FORGERIES)
+@rows("forgery", FORGERIES)
 def test_a_changed_fact_is_found(chain: list[ConsentEvent], forgery: dict[str, object]) -> None:
     with an_intruder():
         ConsentEvent.objects.filter(pk=chain[1].pk).update(**forgery)

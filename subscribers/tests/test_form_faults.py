@@ -10,6 +10,7 @@ from django.utils import timezone
 from subscribers import forms, legal, views
 from subscribers.models import LegalVersion, Letter, Newsletter, Subscriber, Subscription
 from subscribers.tests.conftest import Fill, form_token
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +55,7 @@ def value(response: object, name: str) -> str:
     return str(field.get("value", ""))
 
 
-@pytest.mark.parametrize("address", HOSTILE)
+@rows("address", HOSTILE)
 def test_a_hostile_address_gets_one_sentence_and_no_row(
     browser: Client, newsletter: Newsletter, fill: Fill, address: str
 ) -> None:

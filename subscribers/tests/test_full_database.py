@@ -8,6 +8,7 @@ from subscribers import links
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription
 from subscribers.tests.conftest import Fill
 from tests import ownership
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +26,7 @@ def break_at(table: str, fault: str) -> None:
         )
 
 
-@pytest.mark.parametrize("fault", list(FAULTS))
+@rows("fault", list(FAULTS))
 def test_a_sign_up_is_asked_to_come_back_and_is_not_half_there(
     client: Client, newsletter: object, fill: Fill, fault: str
 ) -> None:

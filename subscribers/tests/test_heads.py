@@ -14,6 +14,7 @@ from subscribers import consent, heads, tasks, verification
 from subscribers.models import ConsentEvent, ConsentOrigin, Newsletter, Subscription
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed
 from subscribers.tests.test_consent_chain import an_intruder
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -60,9 +61,7 @@ def test_a_head_is_kept_when_the_record_grew_and_only_then(newsletter: Newslette
     assert verification.verify().faults == []
 
 
-@pytest.mark.parametrize(
-    ("after", "lost"), [(3, "at least the last 1"), (1, "at least the last 3"), (0, "all of them")]
-)
+@rows(("after", "lost"), [(3, "at least the last 1"), (1, "at least the last 3"), (0, "all of them")])
 def test_the_loss_of_the_end_is_named(anchored: list[ConsentEvent], after: int, lost: str) -> None:
     cut(after=after)
 

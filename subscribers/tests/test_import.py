@@ -15,6 +15,7 @@ from subscribers.import_report import Report
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence
 from subscribers.tests.conftest import import_text as run
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +85,7 @@ def test_a_strangers_request_does_not_open_the_way_back(newsletter: Newsletter) 
     assert reasons(report) == [(2, imports.LEFT)]
 
 
-@pytest.mark.parametrize("reason", list(Suppression.Reason))
+@rows("reason", list(Suppression.Reason))
 def test_nobody_suppressed_or_erased_is_brought_back(newsletter: Newsletter, reason: Suppression.Reason) -> None:
     suppression.suppress(address_key=addresses.normalise(RITA).key, reason=reason, now=timezone.now())
     report = run(f"email\n{RITA}\n{BOB}\n", newsletter)
@@ -114,7 +115,7 @@ def test_every_refused_row_has_its_line_and_a_sentence(newsletter: Newsletter) -
     assert set(Subscriber.objects.values_list("address", flat=True)) == {RITA, "dora@fourth.org"}
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         f"\ufeffEmail\n{RITA}\n".removeprefix("\ufeff"),
@@ -128,7 +129,7 @@ def test_common_kinds_of_files_are_understood(newsletter: Newsletter, text: str)
     assert run(text, newsletter).imported == 1
 
 
-@pytest.mark.parametrize("text", ["", "first,second\n1,2\n", "\n"])
+@rows("text", ["", "first,second\n1,2\n", "\n"])
 def test_a_file_without_addresses_is_refused_whole(newsletter: Newsletter, text: str) -> None:
     with pytest.raises(imports.ImportRefused):
         run(text, newsletter)
@@ -163,7 +164,7 @@ def test_the_command_imports_and_reports(newsletter: Newsletter, tmp_path: Path)
     assert RITA not in out.getvalue()
 
 
-@pytest.mark.parametrize(
+@rows(
     ("options", "sentence"),
     [
         ({"newsletter": "none"}, "There is no newsletter with that slug."),

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from subscribers import import_files, imports
 from subscribers.models import Newsletter, Subscriber
 from subscribers.tests.conftest import BOB, RITA, import_text
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -39,14 +40,14 @@ def test_a_mark_inside_a_plain_cell_is_a_letter(newsletter: Newsletter) -> None:
     assert import_text(f'email,notes\n{RITA},a 5" nail\n{BOB},\n', newsletter).imported == 2
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@rows("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 def test_unicode_is_read_in_every_form(newsletter: Newsletter, encoding: str) -> None:
     import_text(f"Email,Name\n{RITA},Рита Küste 渡辺\n".encode(encoding), newsletter)
 
     assert names() == {RITA: "Рита Küste 渡辺"}
 
 
-@pytest.mark.parametrize(
+@rows(
     ("encoding", "name", "called"),
     [
         ("cp1251", "Светлана Журавлёва, Новости Центральной Азии", "windows-1251"),
@@ -80,7 +81,7 @@ def test_a_spreadsheet_is_not_taken_for_text(newsletter: Newsletter) -> None:
         import_text(b"PK\x03\x04" + bytes(200), newsletter)
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         "sep=;\r\nE-Mail;Name\r\nrita@reader.org;Rita\r\n",
@@ -99,7 +100,7 @@ def test_common_shapes_are_understood(newsletter: Newsletter, text: str) -> None
     assert names() == {RITA: "Rita"}
 
 
-@pytest.mark.parametrize(
+@rows(
     "header",
     [
         "Email Address,First Name,Last Name",

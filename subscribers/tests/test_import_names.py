@@ -5,11 +5,12 @@ import pytest
 from subscribers import imports
 from subscribers.models import Newsletter, Subscriber
 from subscribers.tests.conftest import BOB, RITA, import_text
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize(
+@rows(
     ("name", "encoding", "meant"),
     [
         ("Jürgen Küste", "cp1252", "Jürgen Küste"),
@@ -36,22 +37,20 @@ def test_a_name_with_a_lost_letter_is_refused(newsletter: Newsletter) -> None:
     assert not Subscriber.objects.exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["Вієслава", "Ві", "Ðóra", "Ståle Ærø", "Nuño", "Zoë D’Août", "渡辺 太郎", "Çağrı Işık"]
-)
+@rows("name", ["Вієслава", "Ві", "Ðóra", "Ståle Ærø", "Nuño", "Zoë D’Août", "渡辺 太郎", "Çağrı Işık"])
 def test_a_real_name_is_never_taken_for_a_garbled_one(newsletter: Newsletter, name: str) -> None:
     import_text(f"Email,Name\n{RITA},{name}\n", newsletter)
 
     assert Subscriber.objects.get().name == name
 
 
-@pytest.mark.parametrize("encoding", ["windows-1252", "iso-8859-1", "windows-1251", "unicode_escape", "cp037"])
+@rows("encoding", ["windows-1252", "iso-8859-1", "windows-1251", "unicode_escape", "cp037"])
 def test_a_file_in_utf_8_is_read_as_nothing_else(newsletter: Newsletter, encoding: str) -> None:
     with pytest.raises(imports.ImportRefused, match=r"written in UTF-8\. Leave --encoding out"):
         import_text(f"Email,Name\n{RITA},Küste\n", newsletter, encoding=encoding)
 
 
-@pytest.mark.parametrize("encoding", ["rot13", "base64", "zip", "undefined", "x\0y", "утф"])
+@rows("encoding", ["rot13", "base64", "zip", "undefined", "x\0y", "утф"])
 def test_what_is_no_encoding_of_text_is_said_to_be_none(newsletter: Newsletter, encoding: str) -> None:
     with pytest.raises(imports.ImportRefused, match="There is no encoding named"):
         import_text(f"Email,Name\n{RITA},Rita\n", newsletter, encoding=encoding)
@@ -66,7 +65,7 @@ def test_an_encoding_in_which_no_word_can_be_read_is_refused(newsletter: Newslet
     assert Subscriber.objects.get().name == "Анна Иванова"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("name", "encoding", "first"),
     [
         ("Анна", "cp1251", "windows-1251"),

@@ -11,6 +11,7 @@ from subscribers import imports
 from subscribers.import_words import Answer
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, import_text
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +48,7 @@ COLUMNS = [
 ]
 
 
-@pytest.mark.parametrize(("column", "yes", "no"), COLUMNS)
+@rows(("column", "yes", "no"), COLUMNS)
 def test_a_column_is_understood_by_the_beginnings_of_its_words(
     newsletter: Newsletter, column: str, yes: str, no: str
 ) -> None:
@@ -58,7 +59,7 @@ def test_a_column_is_understood_by_the_beginnings_of_its_words(
     assert Subscriber.objects.get().address == BOB
 
 
-@pytest.mark.parametrize(
+@rows(
     ("column", "values"),
     [
         ("Notes", ["unsubscribed from the paper edition", "bounced a cheque"]),
@@ -88,7 +89,7 @@ def test_a_word_in_a_nameless_file_is_a_no_too(newsletter: Newsletter) -> None:
     assert Subscriber.objects.get().address == BOB
 
 
-@pytest.mark.parametrize("column", ["Kundenstatus", "Newsletter", "Deleted"])
+@rows("column", ["Kundenstatus", "Newsletter", "Deleted"])
 def test_an_unknown_word_refuses_the_file_until_the_column_is_ignored(newsletter: Newsletter, column: str) -> None:
     text = f"Email,{column}\n{BOB},yes\n{RITA},gold\n"
     with pytest.raises(imports.ImportRefused, match=f'Line 3: .*“{column}” holds “gold”.*--ignore-column "{column}"'):
@@ -107,9 +108,7 @@ def test_a_sentence_about_a_cell_repeats_no_address(newsletter: Newsletter) -> N
     assert "@" not in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    ("code", "reason"), [("5.1.1", "hard_bounce"), ("550 5.1.10", "hard_bounce"), ("5.7.1", None), ("4.2.2", None)]
-)
+@rows(("code", "reason"), [("5.1.1", "hard_bounce"), ("550 5.1.10", "hard_bounce"), ("5.7.1", None), ("4.2.2", None)])
 def test_a_code_of_a_mail_server_is_no_subscription(newsletter: Newsletter, code: str, reason: str | None) -> None:
     import_text(f"email,reason,status,created\n{RITA},see there,{code},1600000000\n", newsletter)
     suppression = Suppression.objects.first()
@@ -118,7 +117,7 @@ def test_a_code_of_a_mail_server_is_no_subscription(newsletter: Newsletter, code
     assert (suppression.reason if suppression else None) == reason
 
 
-@pytest.mark.parametrize("name", ["unsubscribes", "nonsubscribed_members_export_1", "Abmeldungen", "spam-reports"])
+@rows("name", ["unsubscribes", "nonsubscribed_members_export_1", "Abmeldungen", "spam-reports"])
 def test_a_list_of_noes_without_a_column_asks_what_it_is(newsletter: Newsletter, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{name}.csv")

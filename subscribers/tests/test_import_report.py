@@ -16,6 +16,7 @@ from mailkit import addresses
 from subscribers import imports, suppression
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, import_text
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +116,7 @@ def test_many_different_noes_cost_no_more_statements_than_a_few(newsletter: News
     assert costs[0] == costs[1]
 
 
-@pytest.mark.parametrize(
+@rows(
     "text",
     [
         f"Email;Name, Vorname;Ort, Land, Kontinent\n{RITA};Reader, Rita;Bern, CH, Europa\n",

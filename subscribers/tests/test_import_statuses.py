@@ -11,6 +11,7 @@ from mailkit import addresses
 from subscribers import imports, links, signup
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, import_text
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -85,7 +86,7 @@ def test_a_no_is_seen_in_other_words_and_shapes(newsletter: Newsletter) -> None:
         assert (report.imported, len(report.refused)) == (1, text.count("\n") - 2), words
 
 
-@pytest.mark.parametrize("tool", EXPORTS)
+@rows("tool", EXPORTS)
 def test_who_said_no_is_refused_by_line_and_column_and_never_comes_in(newsletter: Newsletter, tool: str) -> None:
     report = import_text(EXPORTS[tool], newsletter)
     rows = EXPORTS[tool].count("\n") - 1
@@ -97,7 +98,7 @@ def test_who_said_no_is_refused_by_line_and_column_and_never_comes_in(newsletter
     assert Subscriber.objects.get().address == "yes@a.net"
 
 
-@pytest.mark.parametrize("tool", EXPORTS)
+@rows("tool", EXPORTS)
 def test_a_no_stands_in_the_way_of_a_later_list(newsletter: Newsletter, product: Newsletter, tool: str) -> None:
     import_text(EXPORTS[tool], newsletter)
     everybody = [
@@ -110,7 +111,7 @@ def test_a_no_stands_in_the_way_of_a_later_list(newsletter: Newsletter, product:
     assert Subscription.objects.mailable(now=timezone.now()).count() == 2
 
 
-@pytest.mark.parametrize(
+@rows(
     ("columns", "row", "reason"),
     [
         ("Email Address,UNSUB_TIME,UNSUB_REASON", "rita@reader.org,2022-03-01 10:00:00,NORMAL", None),

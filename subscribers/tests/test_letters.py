@@ -24,6 +24,7 @@ from postal.reasons import Reason
 from subscribers import letters, links, mails, posting, preferences, signup, suppression, tasks
 from subscribers.models import LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, form_token, make_newsletter
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -89,7 +90,7 @@ def test_its_message_id_is_its_own_and_stays(letter: Letter, server: type[Server
     assert sent.cc == sent.bcc == []
 
 
-@pytest.mark.parametrize(("attempt", "minutes"), list(enumerate([1, 5, 15, 60, 240, 240])))
+@rows(("attempt", "minutes"), list(enumerate([1, 5, 15, 60, 240, 240])))
 def test_it_waits_longer_after_each_failure(letter: Letter, server: type[Server], attempt: int, minutes: int) -> None:
     server.says = smtplib.SMTPDataError(451, b"4.3.2 later")
     Letter.objects.update(attempts=attempt)
@@ -124,7 +125,7 @@ def test_one_who_lost_the_lease_settles_nothing(letter: Letter, server: type[Ser
     assert letter.state == "sent"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("fault", "state"),
     [
         (smtplib.SMTPRecipientsRefused({RITA: (550, b"5.1.1 no such user")}), "rejected"),

@@ -14,6 +14,7 @@ from postal.reasons import Reason
 from subscribers import posting
 from subscribers.models import Letter, Newsletter, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -133,7 +134,7 @@ def test_an_address_that_was_only_typed_is_left_alone_and_not_locked_out(letters
     assert not Suppression.objects.exists()
 
 
-@pytest.mark.parametrize(
+@rows(
     "answer", [(550, b"5.7.1 spam"), (550, b"on our block list"), (552, b"5.2.2 mailbox full"), (450, b"4.1.1 unknown")]
 )
 def test_any_other_refusal_suppresses_nobody(letters: list[Letter], answer: tuple[int, bytes]) -> None:

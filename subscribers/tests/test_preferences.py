@@ -10,6 +10,7 @@ from django.utils import timezone
 from subscribers import links
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 from subscribers.tests.conftest import BOB, RITA, confirmed, form_token
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +75,7 @@ def test_a_pause_ends_at_midnight_in_the_newsletters_zone(newsletter: Newsletter
     assert rita.paused_until is None
 
 
-@pytest.mark.parametrize("day", ["0001-01-01", "2020-01-01", "2199-01-01", "9999-12-31", "soon", "2026-13-40"])
+@rows("day", ["0001-01-01", "2020-01-01", "2199-01-01", "9999-12-31", "soon", "2026-13-40"])
 def test_a_pause_that_makes_no_sense_is_refused(browser: Client, path: str, rita: Subscription, day: str) -> None:
     data = {"action": "save", "newsletter": "tech-news", "cadence": "weekly", "paused_until": day}
 
@@ -150,7 +151,7 @@ def test_an_unknown_action_is_refused(browser: Client, path: str) -> None:
     assert browser.post(path, {"action": "explode"}).status_code == 422
 
 
-@pytest.mark.parametrize("method", ["get", "head", "options", "put", "delete"])
+@rows("method", ["get", "head", "options", "put", "delete"])
 def test_nothing_but_post_changes_anything(browser: Client, path: str, rita: Subscription, method: str) -> None:
     getattr(browser, method)(f"{path}?action=unsubscribe_all&newsletter=tech-news")
     rita.refresh_from_db()
@@ -203,8 +204,8 @@ def test_a_wrong_address_gets_the_form_back(browser: Client, texts: object) -> N
     assert b'value="rita@nowhere"' in response.content
 
 
-@pytest.mark.parametrize("action", ["save", "unsubscribe", "subscribe"])
-@pytest.mark.parametrize("name", ["", "no-such-letter", "tech-news\x00", "\x00"])
+@rows("action", ["save", "unsubscribe", "subscribe"])
+@rows("name", ["", "no-such-letter", "tech-news\x00", "\x00"])
 def test_a_newsletter_that_no_button_names_is_refused(browser: Client, path: str, action: str, name: str) -> None:
     data = {"action": action, "newsletter": name, "cadence": "weekly", "consent": "on", "form_token": form_token()}
     response = browser.post(path, data)

@@ -14,6 +14,7 @@ from subscribers import evidence as proofs
 from subscribers.models import ConsentEvent, LegalVersion, Newsletter, Subscription
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, import_text
 from subscribers.tests.test_consent_chain import an_intruder
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -55,9 +56,7 @@ def an_import_without_a_basis(rita: Subscription, product: Newsletter) -> Consen
         )
 
 
-@pytest.mark.parametrize(
-    "event", [of_somebody_else, of_another_newsletter, a_request, a_withdrawal, an_import_without_a_basis]
-)
+@rows("event", [of_somebody_else, of_another_newsletter, a_request, a_withdrawal, an_import_without_a_basis])
 def test_another_event_proves_nothing(
     rita: Subscription, product: Newsletter, event: Callable[[Subscription, Newsletter], ConsentEvent]
 ) -> None:

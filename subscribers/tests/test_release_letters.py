@@ -12,6 +12,7 @@ from django.utils import timezone
 from subscribers import erasure, letters, posting
 from subscribers.models import Letter, Newsletter, Subscription
 from subscribers.tests.conftest import import_text
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +84,7 @@ def test_only_one_newsletter_is_released(imported: Newsletter, product: Newslett
     assert letters.held(newsletter=imported) == 12
 
 
-@pytest.mark.parametrize("rate", [0, -1, 100_001])
+@rows("rate", [0, -1, 100_001])
 def test_a_rate_that_cannot_be_is_refused(imported: Newsletter, rate: int) -> None:
     with pytest.raises(letters.BadRate, match="between 1 and 100000"):
         letters.release(newsletter=imported, per_hour=rate, now=timezone.now())

@@ -7,6 +7,7 @@ import pytest
 from mailkit import addresses
 from subscribers import suppression
 from subscribers.models import Subscription, Suppression
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,7 @@ def test_the_list_names_nobody(now: datetime) -> None:
     assert not suppression.is_suppressed("bob@elsewhere.net")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("first", "then", "stays"),
     [
         (Reason.COMPLAINT, Reason.HARD_BOUNCE, "complaint"),

@@ -10,6 +10,7 @@ from django.utils import timezone
 from subscribers import erasure, links
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 from subscribers.tests.conftest import RITA, confirmed, evidence
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +72,7 @@ def test_one_click_of_somebody_erased_is_answered_alike_and_changes_nothing(
     )
 
 
-@pytest.mark.parametrize("method", ["get", "head", "options", "put", "delete"])
+@rows("method", ["get", "head", "options", "put", "delete"])
 def test_nothing_but_post_unsubscribes(browser: Client, path: str, rita: Subscription, method: str) -> None:
     getattr(browser, method)(path)
     rita.refresh_from_db()

@@ -13,6 +13,7 @@ from digests.feedback import events, handlers, processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
 from subscribers.models import Newsletter, Suppression
+from tests.table import rows
 
 State = Delivery.State
 Kind = DeliveryEvent.Kind
@@ -88,7 +89,7 @@ def test_a_database_that_is_away_is_not_taken_for_an_event_that_cannot_be_stored
     assert connection.is_usable(), "whoever has a transaction open decides what becomes of it"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("kind", "fields", "is_quiet"),
     [
         (Kind.OPEN, {}, True),

@@ -14,6 +14,7 @@ from digests.models import Delivery, Issue
 from digests.tests import copies
 from subscribers import suppression
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
+from tests.table import rows
 
 EVENTS = {
     "delivered": ("delivered", {}),
@@ -63,7 +64,7 @@ def test_the_order_changes_nothing(newsletter: Newsletter, now: datetime, names:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("names", [["complaint", "gone"], ["gone", "complaint"], ["full", "complaint", "gone"]])
+@rows("names", [["complaint", "gone"], ["gone", "complaint"], ["full", "complaint", "gone"]])
 def test_a_complaint_outweighs_a_bounce(newsletter: Newsletter, now: datetime, names: list[str]) -> None:
     assert outcome(newsletter, names, now) == ("rejected", "sent", "unsubscribed", "complaint")
 
@@ -86,8 +87,8 @@ REASONS = list(suppression.STRONGEST_FIRST)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("first", REASONS)
-@pytest.mark.parametrize("second", REASONS)
+@rows("first", REASONS)
+@rows("second", REASONS)
 def test_of_two_reasons_the_stronger_stays(
     first: Suppression.Reason, second: Suppression.Reason, now: datetime
 ) -> None:

@@ -15,6 +15,7 @@ from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
 from subscribers.models import Newsletter
 from tests import ownership
+from tests.table import rows
 
 Kind = DeliveryEvent.Kind
 
@@ -55,7 +56,7 @@ def test_without_an_id_the_same_facts_are_the_same_event(sent: Delivery, now: da
     assert DeliveryEvent.objects.count() == 1
 
 
-@pytest.mark.parametrize(
+@rows(
     "other",
     [
         {"event_type": "deferred"},
@@ -84,7 +85,7 @@ def test_an_id_longer_than_the_column_still_counts_once(sent: Delivery, now: dat
     assert DeliveryEvent.objects.count() == 2
 
 
-@pytest.mark.parametrize(
+@rows(
     ("word", "kind"),
     [
         ("delivered", Kind.DELIVERED),
@@ -112,7 +113,7 @@ def test_a_soft_bounce_behind_the_word_bounced_is_soft(sent: Delivery, now: date
     assert row.kind == Kind.SOFT_BOUNCE
 
 
-@pytest.mark.parametrize("word", ["queued", "sent", "autoresponded", "subscribed", "inbound", "unknown", "news"])
+@rows("word", ["queued", "sent", "autoresponded", "subscribed", "inbound", "unknown", "news"])
 def test_words_of_no_concern_are_logged_and_not_stored(
     sent: Delivery, now: datetime, word: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -134,7 +135,7 @@ def test_an_address_in_the_servers_answer_is_not_kept(sent: Delivery, now: datet
     assert "5.7.1" in row.description
 
 
-@pytest.mark.parametrize(
+@rows(
     "hostile",
     [
         {"description": "nul \x00 byte"},
@@ -159,7 +160,7 @@ def test_an_address_in_the_servers_answer_is_not_kept(sent: Delivery, now: datet
         {"reject_reason": "news"},
     ],
 )
-@pytest.mark.parametrize("kind", ["bounced", "delivered", "complained"])
+@rows("kind", ["bounced", "delivered", "complained"])
 def test_hostile_content_is_stored_and_never_raises(
     sent: Delivery, now: datetime, kind: str, hostile: dict[str, Any]
 ) -> None:

@@ -16,6 +16,7 @@ from digests.feedback.tests import mails
 from digests.models import Delivery, DeliveryEvent
 from postal.notifications import notices
 from tests.faults import certificates, mailbox_server
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 both = pytest.mark.parametrize("protocol", ["imap", "pop3"])
@@ -75,9 +76,7 @@ def test_no_mail_is_deleted_before_its_event_is_committed(
     assert server.mails == []
 
 
-@pytest.mark.parametrize(
-    ("protocol", "command"), [("imap", "UID STORE"), ("imap", "UID EXPUNGE"), ("pop3", "DELE"), ("pop3", "QUIT")]
-)
+@rows(("protocol", "command"), [("imap", "UID STORE"), ("imap", "UID EXPUNGE"), ("pop3", "DELE"), ("pop3", "QUIT")])
 def test_a_line_that_breaks_before_the_deletion_makes_no_second_event(
     copy: Delivery, now: datetime, protocol: str, command: str
 ) -> None:
@@ -138,8 +137,8 @@ FETCH = {"imap": "UID FETCH", "pop3": "RETR"}
 
 
 @both
-@pytest.mark.parametrize("fault", ["drop", "drip"])
-@pytest.mark.parametrize("commands", [FIRST, FETCH], ids=["first", "fetch"])
+@rows("fault", ["drop", "drip"])
+@rows("commands", [FIRST, FETCH])
 def test_a_server_that_stops_answering_ends_the_pass(
     copy: Delivery, now: datetime, protocol: str, fault: str, commands: dict[str, str]
 ) -> None:
@@ -176,7 +175,7 @@ def test_nobody_at_the_port_is_said(now: datetime, protocol: str) -> None:
 
 
 @both
-@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+@rows("tls", ["starttls", "implicit"])
 def test_the_mailbox_is_read_encrypted(
     copy: Delivery, now: datetime, protocol: str, tls: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

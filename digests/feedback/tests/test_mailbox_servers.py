@@ -15,6 +15,7 @@ from digests.models import Delivery, DeliveryEvent
 from postal.mailbox import imap, pop3
 from postal.notifications import notices
 from tests.faults import mailbox_server
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 LOGIN = {"imap": "LOGIN", "pop3": "PASS"}
@@ -84,7 +85,7 @@ def test_a_pass_that_fails_lets_go_too(now: datetime, protocol: str, monkeypatch
 # --- Who reads -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("protocol", "fault"), [("imap", "drop"), ("pop3", "drop"), ("pop3", "busy")])
+@rows(("protocol", "fault"), [("imap", "drop"), ("pop3", "drop"), ("pop3", "busy")])
 def test_a_login_that_fails_for_another_reason_blames_no_password(now: datetime, protocol: str, fault: str) -> None:
     with (
         mailbox_server.running(protocol, [], {LOGIN[protocol]: fault}) as server,

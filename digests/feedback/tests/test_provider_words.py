@@ -12,6 +12,7 @@ from digests.feedback import processing
 from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
 from subscribers.models import Letter, Newsletter, Subscription, Suppression
+from tests.table import rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:django-anymail has dropped official support")
 SECRET = {"Authorization": "Basic aG9vazp2ZXJ5LXNlY3JldA=="}
@@ -109,7 +110,7 @@ def test_who_complained_to_the_provider_has_complained(
 NO_MAILBOX = "550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302)"
 
 
-@pytest.mark.parametrize(
+@rows(
     ("event", "reason", "kind", "is_suppressed"),
     [
         ("hard_bounce", NO_MAILBOX, "hard_bounce", True),

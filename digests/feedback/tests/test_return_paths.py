@@ -17,6 +17,7 @@ from digests.tests import copies
 from postal import return_paths
 from subscribers import suppression
 from subscribers.models import Letter, Newsletter, Subscriber
+from tests.table import rows
 
 
 @given(st.uuids(), st.sampled_from([str, str.upper, str.title, str.swapcase]))
@@ -78,7 +79,7 @@ def test_the_way_out_by_mail_leads_to_where_returned_mail_is_read(newsletter: Ne
 FORGED = "bounces+" + "0" * 52 + "@" + mails.DOMAIN
 
 
-@pytest.mark.parametrize("name", ["postfix_gone", "qmail", "yahoo_arf", "outlook_jmrp", "exchange_365"])
+@rows("name", ["postfix_gone", "qmail", "yahoo_arf", "outlook_jmrp", "exchange_365"])
 def test_a_forged_return_path_is_ignored(copy: Delivery, reader: Subscriber, now: datetime, name: str) -> None:
     """Even when the Message-ID beside it is genuine."""
     raw = mails.mail(name, copy, return_path=FORGED)

@@ -10,6 +10,7 @@ from digests.feedback.tests import mails
 from digests.models import Delivery, DeliveryEvent
 from subscribers import suppression
 from subscribers.models import Subscriber, Subscription
+from tests.table import rows
 
 # name -> the kind of the event, the copy's state afterwards, and why the address is suppressed, if it is
 GONE = ("hard_bounce", "rejected", "hard_bounce")
@@ -52,7 +53,7 @@ def test_the_whole_corpus_is_judged() -> None:
     assert sorted([*EFFECTS, *SILENT]) == mails.NAMES
 
 
-@pytest.mark.parametrize("name", EFFECTS)
+@rows("name", EFFECTS)
 def test_a_notice_becomes_its_event(copy: Delivery, reader: Subscriber, now: datetime, name: str) -> None:
     kind, state, reason = EFFECTS[name]
 
@@ -67,14 +68,14 @@ def test_a_notice_becomes_its_event(copy: Delivery, reader: Subscriber, now: dat
     assert (found and found.reason) == reason
 
 
-@pytest.mark.parametrize("name", SILENT)
+@rows("name", SILENT)
 def test_what_reports_nothing_changes_nothing(copy: Delivery, reader: Subscriber, now: datetime, name: str) -> None:
     assert ingestion.take(raw=mails.mail(name, copy), envelope_to=mails.return_path(copy), now=now) is Arrival.IGNORED
     assert not DeliveryEvent.objects.exists()
     assert not suppression.is_suppressed(reader.address_key)
 
 
-@pytest.mark.parametrize("name", EFFECTS)
+@rows("name", EFFECTS)
 def test_the_same_notice_is_one_event_however_often_it_comes(copy: Delivery, now: datetime, name: str) -> None:
     raw = mails.mail(name, copy)
     ingestion.take(raw=raw, now=now)
@@ -82,7 +83,7 @@ def test_the_same_notice_is_one_event_however_often_it_comes(copy: Delivery, now
     assert DeliveryEvent.objects.count() == 1
 
 
-@pytest.mark.parametrize("name", EFFECTS)
+@rows("name", EFFECTS)
 def test_no_address_is_kept_of_what_servers_write(copy: Delivery, now: datetime, name: str) -> None:
     ingestion.take(raw=mails.mail(name, copy), now=now)
     event = DeliveryEvent.objects.get()

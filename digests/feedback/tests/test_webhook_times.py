@@ -19,6 +19,7 @@ from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
 from postal import providers
 from subscribers.models import Newsletter, Subscription, Suppression
+from tests.table import rows
 
 KEY = "signing-key"
 SECRET = {"Authorization": "Basic aG9vazp2ZXJ5LXNlY3JldA=="}
@@ -66,9 +67,7 @@ def mailgun(copy: Delivery, *, when: object, signed_at: str | None = None) -> di
 # --- Signatures ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("minutes", "status"), [(0, 200), (-14, 200), (14, 200), (-16, 400), (16, 400), (-60 * 24 * 365, 400)]
-)
+@rows(("minutes", "status"), [(0, 200), (-14, 200), (14, 200), (-16, 400), (16, 400), (-60 * 24 * 365, 400)])
 def test_a_signature_is_good_for_fifteen_minutes(say: Say, copy: Delivery, minutes: int, status: int) -> None:
     moment = timezone.now() + timedelta(minutes=minutes)
     told = mailgun(copy, when=1_746_522_300, signed_at=str(int(moment.timestamp())))
@@ -76,7 +75,7 @@ def test_a_signature_is_good_for_fifteen_minutes(say: Say, copy: Delivery, minut
     assert DeliveryEvent.objects.count() == (status == 200)
 
 
-@pytest.mark.parametrize("stamp", ["", "soon", "nan", "inf", "-1e400", "1e300"])
+@rows("stamp", ["", "soon", "nan", "inf", "-1e400", "1e300"])
 def test_a_signature_without_a_time_is_none(say: Say, copy: Delivery, stamp: str) -> None:
     assert say("mailgun", mailgun(copy, when=1_746_522_300, signed_at=stamp)).status_code == 400
     assert not DeliveryEvent.objects.exists()

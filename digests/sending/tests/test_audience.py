@@ -15,6 +15,7 @@ from digests.sending import audience
 from digests.sending.tests.conftest import frozen_issue, subscribe
 from subscribers import erasure
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +45,7 @@ def test_unconfirmed_and_unsubscribed_are_not(newsletter: Newsletter, state: str
     assert planned(newsletter) == {stays.subscriber_id}
 
 
-@pytest.mark.parametrize("reason", Suppression.Reason.values)
+@rows("reason", Suppression.Reason.values)
 def test_suppressed_are_not(newsletter: Newsletter, reason: str) -> None:
     stays, leaves = subscribe(newsletter, 2)
     Suppression.objects.create(address_hash=leaves.subscriber.address_hash, reason=reason)

@@ -20,6 +20,7 @@ from postal import transports
 from postal.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
 from subscribers import suppression
 from subscribers.models import Subscription
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -178,7 +179,7 @@ def change_cadence(reader: Subscription) -> None:
     Subscription.objects.filter(pk=reader.pk).update(cadence="weekly")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("act", "reason"),
     [
         (leave, "unsubscribed"),
@@ -322,8 +323,8 @@ def test_a_lane_whose_minute_is_over_is_queued_anew_and_one_without_work_is_not(
     assert (len(queued), len(transport.taken)) == (1, 1)
 
 
-@pytest.mark.parametrize("worker_stops", [True, False])
-@pytest.mark.parametrize("ending", lanes.Ending)
+@rows("worker_stops", [True, False])
+@rows("ending", lanes.Ending)
 def test_a_lane_that_was_cut_short_is_queued_anew(
     monkeypatch: pytest.MonkeyPatch, ending: lanes.Ending, worker_stops: bool
 ) -> None:

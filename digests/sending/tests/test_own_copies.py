@@ -17,6 +17,7 @@ from digests.sending.tests.conftest import frozen_issue
 from mailkit import tokens
 from subscribers import links
 from subscribers.models import Newsletter
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,7 @@ def test_its_links_are_the_readers_own(issue: Issue, settings: Any) -> None:
         assert copy.merge["unsubscribe_token"] == dict(found)["unsubscribe"]
 
 
-@pytest.mark.parametrize("needs", ["payload", "stuffed", "merge"])
+@rows("needs", ["payload", "stuffed", "merge"])
 def test_a_transport_gets_the_form_that_it_reads(issue: Issue, needs: Any) -> None:
     merger = merge.Merger(issue, needs=needs)
     ((copy,), _) = merger.copies(rows=[row(1)])
@@ -65,9 +66,7 @@ def test_it_is_addressed_to_its_reader_with_and_without_a_name(issue: Issue) -> 
     assert [one["Message-ID"] for one in read] == [f"<{one.delivery_uuid}@example.com>" for one in rows]
 
 
-@pytest.mark.parametrize(
-    "name", ["=?x?q?=FF?=", "=?utf-8?q?a=0D=0ABcc:_b@y.example?=", "=?utf-8?q?x_=3Cv@y.example=3E?="]
-)
+@rows("name", ["=?x?q?=FF?=", "=?utf-8?q?a=0D=0ABcc:_b@y.example?=", "=?utf-8?q?x_=3Cv@y.example=3E?="])
 def test_a_name_that_reads_as_an_encoded_word_costs_nobody_a_copy_and_adds_no_address(issue: Issue, name: str) -> None:
     built, broken = merge.Merger(issue, needs="payload").copies(rows=[row(1, name=name)])
     assert broken == []

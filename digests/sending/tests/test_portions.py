@@ -18,6 +18,7 @@ from digests.sending import audience, closing, draining, lanes, preparing, sweep
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
 from subscribers.models import Newsletter, Subscriber, Subscription
 from tests import ownership
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -354,7 +355,7 @@ def test_no_lane_waits_for_a_portion(begun: Issue, transport: ToldTransport, mon
     assert len(transport.taken) == 2
 
 
-@pytest.mark.parametrize("state", [Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS, Issue.State.SCHEDULED])
+@rows("state", [Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS, Issue.State.SCHEDULED])
 def test_only_an_issue_under_way_may_be_half_planned(begun: Issue, state: str) -> None:
     with pytest.raises(IntegrityError, match="issue_ended_is_planned_whole"), transaction.atomic():
         Issue.objects.filter(pk=begun.pk).update(state=state)

@@ -19,6 +19,7 @@ from postal.transports.base import Copy
 from publication.models import Publication
 from subscribers.models import Newsletter
 from tests import ownership
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -178,7 +179,7 @@ def test_an_approval_taken_back_can_be_edited_again(newsletter: Newsletter) -> N
     assert not Snapshot.objects.exists()
 
 
-@pytest.mark.parametrize("state", [Issue.State.PREPARING, Issue.State.SENT, Issue.State.CANCELLED])
+@rows("state", [Issue.State.PREPARING, Issue.State.SENT, Issue.State.CANCELLED])
 def test_verbs_refuse_other_states_and_change_nothing(newsletter: Newsletter, state: str) -> None:
     issue = frozen_issue(newsletter)
     Issue.objects.filter(pk=issue.pk).update(state=state, audience_count=0)

@@ -18,6 +18,7 @@ from digests.sending.tests.conftest import ToldTransport, accepted, states
 from postal.transports.base import Copy, Outcome, Phase
 from subscribers.models import Subscriber, Subscription, Suppression
 from tests.faults import smtp_server
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +61,7 @@ def move(issue: Issue, count: int, domain: str) -> None:
 # --- A real server -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@rows(
     ("reply", "left"),
     [(NO_SUCH_USER, 1), ("550 5.7.1 Spam", 2), ("450 4.1.1 User unknown", 2), ("552 5.2.2 Mailbox full", 2)],
 )

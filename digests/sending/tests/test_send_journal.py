@@ -20,6 +20,7 @@ from digests.models import Issue
 from digests.sending import send_journal, stages
 from digests.sending.tests.conftest import frozen_issue
 from subscribers.models import Newsletter
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +52,7 @@ def test_a_lane_that_tries_early_copies_again_forgets_no_later_ones(sending: Sta
     assert send_journal.highest(issue_id=issue.pk) == 30
 
 
-@pytest.mark.parametrize(("state", "behind"), [("pending", True), ("claimed", True), ("attempting", False)])
+@rows(("state", "behind"), [("pending", True), ("claimed", True), ("attempting", False)])
 def test_an_intent_that_is_not_on_record_was_forgotten(sending: Start, state: str, behind: bool) -> None:
     issue = sending(1)
     issue.deliveries.update(state=state, fence=7, lease_until=timezone.now())

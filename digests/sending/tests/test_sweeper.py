@@ -15,6 +15,7 @@ from digests.models import Delivery, Issue
 from digests.sending import claims, closing, sweeper
 from digests.sending.tests.conftest import expire_leases, frozen_issue, states, subscribe
 from subscribers.models import Newsletter
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +43,7 @@ def test_what_waited_too_long_expires_with_the_pump(sending: Start) -> None:
     assert states(issue) == {"expired": 1}
 
 
-@pytest.mark.parametrize("state", [Issue.State.DRAFT, Issue.State.PAUSED, Issue.State.SENT])
+@rows("state", [Issue.State.DRAFT, Issue.State.PAUSED, Issue.State.SENT])
 def test_what_must_not_move_is_left_alone(sending: Start, state: str) -> None:
     issue = sending(1)
     Issue.objects.filter(pk=issue.pk).update(state=state)
@@ -125,7 +126,7 @@ def test_the_pump_frees_what_a_dead_lane_held(sending: Start) -> None:
     assert states(issue) == {"pending": 2}
 
 
-@pytest.mark.parametrize("state", sorted(set(Issue.State) - {Issue.State.SENDING, Issue.State.SENT_WITH_EXCEPTIONS}))
+@rows("state", sorted(set(Issue.State) - {Issue.State.SENDING, Issue.State.SENT_WITH_EXCEPTIONS}))
 def test_only_what_is_being_sent_is_closed(sending: Start, state: str) -> None:
     """Whoever paused or cancelled an issue decides what becomes of it, also when nothing of it is open."""
     issue = sending(1)
@@ -161,7 +162,7 @@ def test_of_an_issue_whose_time_is_over_all_is_given_up_that_is_in_nobodys_hands
     assert not issue.deliveries.exclude(due_at=None).exists()
 
 
-@pytest.mark.parametrize("state", [Issue.State.DRAFT, Issue.State.PAUSED, Issue.State.CANCELLED])
+@rows("state", [Issue.State.DRAFT, Issue.State.PAUSED, Issue.State.CANCELLED])
 def test_what_is_not_being_sent_is_not_given_up(sending: Start, state: str) -> None:
     issue = sending(1)
     Issue.objects.filter(pk=issue.pk).update(state=state, started_at=timezone.now() - timedelta(hours=25))
