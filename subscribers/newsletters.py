@@ -118,7 +118,7 @@ class CadenceOffer(models.Model):
 
     # What `subscribers.schedules` and the clock know of it: the hour, weekday and zone on record; up to which instant
     # runs are over (made, skipped, or of an earlier schedule); up to which each has its row; the last one with stories.
-    schedule = models.CharField(max_length=120, blank=True, editable=False)
+    schedule = fields.CharField(max_length=120, blank=True, editable=False)
     runs_after = models.DateTimeField(null=True, blank=True, editable=False)
     recorded_until = models.DateTimeField(null=True, blank=True, editable=False)
     last_run_at = models.DateTimeField(null=True, blank=True, editable=False)
