@@ -47,8 +47,9 @@ def test_there_are_columns_to_look_at() -> None:
 def test_every_text_column_cleans_what_is_stored(field: Any) -> None:
     cleaned = TEXT if isinstance(field, models.TextField) else LINE
     row = field.model(**{field.attname: HOSTILE})
-    assert field.get_db_prep_save(HOSTILE, connection) == cleaned
-    assert field.pre_save(row, add=True) == getattr(row, field.attname) == cleaned
+    # As ASCII, since a failure with a lone surrogate in its message ends the whole run.
+    assert ascii(field.get_db_prep_save(HOSTILE, connection)) == ascii(cleaned)
+    assert ascii(field.pre_save(row, add=True)) == ascii(getattr(row, field.attname)) == ascii(cleaned)
     assert holds_controls(HOSTILE)
     assert not holds_controls(cleaned)
 
