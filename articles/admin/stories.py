@@ -85,7 +85,7 @@ class ArticleAdmin(ActionAdmin):
     prepopulated_fields = {"slug": ("headline",)}
     autocomplete_fields = ("section", "tags", "lead_image")
     readonly_fields = (
-        "shown_state", "publish_at", "first_published_at", "withdrawn_at", "withdrawal_reason", "updated_at",
+        "state", "publish_at", "first_published_at", "withdrawn_at", "withdrawal_reason", "updated_at",
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("base", "headline", "standfirst", "body_markdown", "lead_image")}),

@@ -80,7 +80,7 @@ class IssueAdmin(ActionAdmin):
     warn_unsaved_form = True
     words = ("newsletter", "subject", "preheader", "introduction", "scheduled_for")
     facts = (
-        "shown_state", "shown_reason", "shown_kind", "number", "window_start", "window_end", "approved_by",
+        "state", "shown_reason", "shown_kind", "number", "window_start", "window_end", "approved_by",
         "approved_at", "planned_at", "started_at", "finished_at", "audience_count",
     )  # fmt: skip
     readonly_fields = (*facts, "left_out")
@@ -111,7 +111,7 @@ class IssueAdmin(ActionAdmin):
             return [(None, {"fields": self.words, "description": note})]
         left_out = ("left_out",) if obj.state in states.STOPPABLE else ()
         return [
-            (None, {"fields": ("shown_state", "shown_reason", *left_out, *self.words)}),
+            (None, {"fields": ("state", "shown_reason", *left_out, *self.words)}),
             ("How it came and went", {"fields": self.facts[2:], "classes": ["collapse"]}),
         ]
 

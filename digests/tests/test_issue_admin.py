@@ -41,6 +41,10 @@ def test_the_list_shows_state_and_progress(digest: Issue, as_: People, now: date
     assert len(re.findall(r"/admin/digests/issue/\d+/change/", found)) >= 1
 
 
+def test_the_page_names_the_state_in_words(digest: Issue, as_: People) -> None:
+    assert re.search(r">\s*Draft\s*<", page(as_("Editor"), change(digest)))
+
+
 def test_a_person_is_told_of_a_withdrawn_story_before_approving(digest: Issue, as_: People) -> None:
     Article.objects.filter(headline="Second").update(state=Article.State.WITHDRAWN)
     response = as_("Publisher").post(do(digest, "approve"), {})

@@ -42,6 +42,7 @@ def test_arguments_and_tracebacks_are_masked_too() -> None:
     assert "ValueError" in line
 
 
+@pytest.mark.django_db
 def test_a_wrong_host_is_answered_and_its_name_is_not_printed(
     client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,8 +23,8 @@ import sys, time
 from django.conf import settings
 url, seconds = sys.argv[1], float(sys.argv[2])
 settings.configure(REDIS_URL=url, CACHES={"default": {}}, PACING={"PROCESSES": 3})
-from digests.sending.pacing import limits
-shared, rule = limits.Limits(prefix="many:"), limits.Rule("all", 200, 1)
+from postal import limiter
+shared, rule = limiter.Limits(prefix="many:"), limiter.Rule("all", 200, 1)
 print("ready", flush=True)
 sys.stdin.readline()
 ends = time.monotonic() + seconds
