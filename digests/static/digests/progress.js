@@ -18,7 +18,7 @@ async function refresh() {
     const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
     const after = parsed.getElementById("progress");
     if (!after) return;
-    if (after.dataset.doors !== before.dataset.doors) {
+    if (after.dataset.actions !== before.dataset.actions) {
       location.reload(); // what can be done to the issue has changed, and the buttons with it
       return;
     }
