@@ -87,7 +87,7 @@ def test_who_ends_a_session_now_and_then_teaches_nothing() -> None:
         outcomes = hand_over(sender, copies(60))
         sender.close()
     assert states(outcomes) == {"accepted": 60}
-    assert [count for count in per_session(server) if count > 20], "it was taken for a rule"
+    assert max(per_session(server)) > 9, "it was taken for a rule"
 
 
 def test_refused_readers_count_as_messages() -> None:
