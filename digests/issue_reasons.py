@@ -55,7 +55,7 @@ class IssueReason(TextChoices):
     EXCEPTIONS = "exceptions", _("Some readers may be without a copy.")
     AUDIENCE_DIFFERS = (
         "audience_differs",
-        _("The audience and the copies on record differ. Tell whoever runs this system."),
+        _("The audience and the copies on record differ. Tell those who run this system."),
     )
     DATABASE_FORGOT = (
         "database_forgot",
@@ -108,7 +108,7 @@ CATALOGUE: Final = Catalogue(
         IssueReason.REFUSED_READERS: _("Paused: %(refused)s of %(copies)s copies were refused. The last one: %(last)s"),
         IssueReason.EXCEPTIONS: _exceptions,
         IssueReason.AUDIENCE_DIFFERS: _(
-            "The audience was %(audience)s, but %(copies)s copies are on record. Tell whoever runs this system."
+            "The audience was %(audience)s, but %(copies)s copies are on record. Tell those who run this system."
         ),
     },
 )

@@ -39,8 +39,8 @@ class Retry:
     @property
     def reason(self) -> str:
         """As a sentence, with the words of one of these copies."""
-        told = {"said": self.said} if self.said else {}
-        return delivery_reasons.CATALOGUE.sentence(self.code, told) or str(_("No reason was given."))
+        parameters = {"said": self.said} if self.said else {}
+        return delivery_reasons.CATALOGUE.sentence(self.code, parameters) or str(_("No reason was given."))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,17 +38,17 @@ def _active() -> Prefetch[str]:
 @caching.public
 def newsletters(request: HttpRequest) -> HttpResponse:
     """Every newsletter that readers can sign up for."""
-    found = Newsletter.objects.filter(is_open=True).prefetch_related(_active())
-    return render(request, "digests/newsletters.html", {"newsletters": found})
+    open_newsletters = Newsletter.objects.filter(is_open=True).prefetch_related(_active())
+    return render(request, "digests/newsletters.html", {"newsletters": open_newsletters})
 
 
 @caching.public
 def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
     """One newsletter: what it is, how often it comes, its past issues."""
-    found = get_object_or_404(Newsletter.objects.prefetch_related(_active()), slug=slug)
-    past = archive.issues(newsletter=found)
+    newsletter = get_object_or_404(Newsletter.objects.prefetch_related(_active()), slug=slug)
+    past = archive.issues(newsletter=newsletter)
     page = Paginator(past, ISSUES_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "digests/newsletter.html", {"newsletter": found, "page": page})
+    return render(request, "digests/newsletter.html", {"newsletter": newsletter, "page": page})
 
 
 @caching.public

@@ -11,7 +11,7 @@ from django.conf import settings
 from newsroom import workers
 from newsroom.worker_heartbeat import Process, Signs
 
-# Of what is said every HEARTBEAT_SECONDS, so many may be missing.
+# How many heartbeats, sent every HEARTBEAT_SECONDS, may be missing.
 MISSED: Final = 6
 # Beat sends something every minute.
 IDLE_SECONDS: Final = 180.0
@@ -39,8 +39,8 @@ def faults(*, signs: Signs, done: float | None) -> dict[str, Fault | None]:
     """
     parts = {"beat": beat_fault(signs)}
     for worker in workers.read():
-        found = [queue_fault(queue, signs) for queue in worker.queues]
-        parts[worker.name] = next(filter(None, found), None)
+        faults = [queue_fault(queue, signs) for queue in worker.queues]
+        parts[worker.name] = next(filter(None, faults), None)
     parts["ticks"] = parts["ticks"] or _work_fault(done, signs)
     return parts
 

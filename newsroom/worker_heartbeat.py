@@ -120,8 +120,8 @@ def beat_turns(*, name: str, idle: float) -> None:
 def _say(kind: str, name: str, **more: object) -> None:
     try:
         client = redis_client.connect()
-        said = {"at": _now(client), "uptime": time.monotonic() - _started_at, **more}
-        client.hset(redis_client.key(kind), _field(name), json.dumps(said))
+        values = {"at": _now(client), "uptime": time.monotonic() - _started_at, **more}
+        client.hset(redis_client.key(kind), _field(name), json.dumps(values))
     except redis.ResponseError:
         _put_right()
     except redis.RedisError as error:
@@ -145,9 +145,9 @@ def _forget_the_dead() -> None:
         client = redis_client.connect()
         now = _now(client)
         for kind in ("workers", "beats"):
-            said = _hash(client, kind)
-            known = {f"{process.name}/{process.pid}" for process in _processes(said, now)}
-            if gone := set(said) - known:
+            signs = _hash(client, kind)
+            known = {f"{process.name}/{process.pid}" for process in _processes(signs, now)}
+            if gone := set(signs) - known:
                 client.hdel(redis_client.key(kind), *gone)
     except redis.ResponseError:
         _put_right()
@@ -216,22 +216,22 @@ def _since(client: redis.Redis, now: float) -> float:
 
 
 def _hash(client: redis.Redis, kind: str) -> dict[str, str]:
-    found: Any = client.hgetall(redis_client.key(kind))
-    return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in found.items()}
+    stored: Any = client.hgetall(redis_client.key(kind))
+    return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in stored.items()}
 
 
 def _processes(said: Mapping[str, str], now: float) -> list[Process]:
-    found = [process for field, text in sorted(said.items()) if (process := _process(field, text, now)) is not None]
-    return [process for process in found if process.age < FORGET_SECONDS]
+    processes = [process for field, text in sorted(said.items()) if (process := _process(field, text, now)) is not None]
+    return [process for process in processes if process.age < FORGET_SECONDS]
 
 
 def _process(field: str, text: str, now: float) -> Process | None:
     name, _, pid = field.rpartition("/")
     try:
-        said = json.loads(text)
-        age = max(0.0, now - said["at"])
-        queues = tuple(map(str, said.get("queues", ())))
-        return Process(name, int(pid), age, age + said["uptime"], queues, age + said.get("idle", 0.0))
+        values = json.loads(text)
+        age = max(0.0, now - values["at"])
+        queues = tuple(map(str, values.get("queues", ())))
+        return Process(name, int(pid), age, age + values["uptime"], queues, age + values.get("idle", 0.0))
     except BROKEN:
         return None
 

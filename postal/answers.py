@@ -122,5 +122,5 @@ def of_error(error: Exception) -> Meaning:
 def _of_smtp(code: int, text: bytes | str, *, names_reader: bool) -> Meaning:
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
     reply = Reply(code, words)
-    said = Reason(Cause.OUT_OF_TURN, {"said": clean(f"{code} {words}")})
-    return of_reply(reply, names_reader=names_reader) or Meaning("deferred", said)
+    out_of_turn = Reason(Cause.OUT_OF_TURN, {"said": clean(f"{code} {words}")})
+    return of_reply(reply, names_reader=names_reader) or Meaning("deferred", out_of_turn)

@@ -79,15 +79,17 @@ class Limits:
         self._away_until = 0.0
         self._alone = Alone()
 
-    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, crumbs: bool = False) -> Permit:
+    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, partial_grant: bool = False) -> Permit:
         """Take up to `wanted` permits that every rule and every slow-down of the `slow` subjects allows.
 
         Fewer than a sensible portion are refused, since a batch costs the same however small it is,
-        unless `crumbs` are welcome.
+        unless a `partial_grant` is welcome.
         """
         keys = [self._prefix + "askers", *map(self._window, rules), *map(self.slow_key, slow)]
         numbers = [number for rule in rules for number in (rule.limit, rule.seconds * 1000)]
-        answer = self.run(scripts.ASK, keys, [f"{self._who}-{os.getpid()}", wanted, int(crumbs), len(rules), *numbers])
+        answer = self.run(
+            scripts.ASK, keys, [f"{self._who}-{os.getpid()}", wanted, int(partial_grant), len(rules), *numbers]
+        )
         if answer is None:
             return self._alone.ask(rules=rules, slow=slow, wanted=wanted, share=self.share)
         granted, wait, at, self._askers, slowed_to = answer

@@ -67,7 +67,7 @@ ASK: Final = (
 local SLICES, LOOK_BACK = {SLICES}, {LOOK_BACK}
 """
     + """
-local wanted, crumbs, rules = tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5])
+local wanted, partial_grant, rules = tonumber(ARGV[3]), ARGV[4] == '1', tonumber(ARGV[5])
 redis.call('ZADD', KEYS[1], now, ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 600000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], now + 600000, '+inf')
@@ -110,7 +110,7 @@ for place = 1, rules do
   local least = math.max(1, math.min(wanted, math.floor(burst / 2), math.floor(500 / spacing)))
   found[place] = {key = key, tat = tat, spacing = spacing, room = room, left = limit - used, counts = counts,
                   slice = slice, current = current, window = window, burst = burst}
-  need = math.min(need, crumbs and 1 or least)
+  need = math.min(need, partial_grant and 1 or least)
   granted = math.min(granted, room, limit - used)
 end
 
@@ -125,7 +125,7 @@ for place = 2 + rules, #KEYS do
       room = 0
       wait = math.max(wait, is.held - now)
     end
-    need = math.min(need, crumbs and 1 or math.max(1, math.min(wanted, math.floor(burst / 2))))
+    need = math.min(need, partial_grant and 1 or math.max(1, math.min(wanted, math.floor(burst / 2))))
     granted = math.min(granted, room)
     brakes[#brakes + 1] = {key = KEYS[place], tat = tat, spacing = spacing, room = room, burst = burst, held = is.held}
   end

@@ -117,8 +117,8 @@ def test_an_author_is_offered_what_an_author_may_do(seat: Seat, ada: User, story
     client.post(f"{ARTICLES}{article.pk}/do/submit/")
     article.refresh_from_db()
     assert article.state == State.IN_REVIEW
-    answer = client.post(f"{ARTICLES}{article.pk}/change/", {"headline": "Changed after all"})
-    assert answer.status_code == 403
+    response = client.post(f"{ARTICLES}{article.pk}/change/", {"headline": "Changed after all"})
+    assert response.status_code == 403
 
 
 def test_asking_changes_nothing_and_the_button_does(seat: Seat, paul: User, story: StoryMaker) -> None:
@@ -291,8 +291,8 @@ def test_a_hostile_headline_is_words_in_the_admin_too(seat: Seat, paul: User, st
     client = seat(paul)
     for path in (ARTICLES, f"{ARTICLES}{article.pk}/change/", f"{ARTICLES}{article.pk}/do/publish/"):
         assert "<script>alert(1)" not in client.get(path).content.decode(), path
-    answer = client.post(ARTICLES, {"action": "publish_selected", "_selected_action": [article.pk]}, follow=True)
-    assert "<script>alert(1)" not in answer.content.decode()
+    response = client.post(ARTICLES, {"action": "publish_selected", "_selected_action": [article.pk]}, follow=True)
+    assert "<script>alert(1)" not in response.content.decode()
 
 
 def test_a_picture_is_taken_in_by_the_form(seat: Seat, ada: User, media: Any) -> None:

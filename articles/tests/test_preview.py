@@ -19,8 +19,8 @@ def path(article: Article) -> str:
 def test_the_preview_is_the_real_page_of_what_is_saved(seat: Seat, edda: User, story: StoryMaker) -> None:
     article = story(headline="Not out yet")
     Article.objects.filter(pk=article.pk).update(body_markdown="Fresh *words*.")
-    answer = seat(edda).get(path(article))
-    page = BeautifulSoup(answer.content, "html5lib")
+    response = seat(edda).get(path(article))
+    page = BeautifulSoup(response.content, "html5lib")
     assert page.select_one("article.story h1").get_text() == "Not out yet"  # type: ignore[union-attr]  # it is there
     assert page.select_one(".prose em").get_text() == "words"  # type: ignore[union-attr]  # as above
 
@@ -62,6 +62,6 @@ def test_a_preview_is_for_those_who_may_see_the_story(
 def test_a_text_that_cannot_be_shown_says_why(seat: Seat, edda: User, story: StoryMaker) -> None:
     article = story()
     Article.objects.filter(pk=article.pk).update(body_markdown="![x](image:999)")
-    answer = seat(edda).get(path(article))
-    assert answer.status_code == 422
-    assert "There is no picture number 999" in answer.content.decode()
+    response = seat(edda).get(path(article))
+    assert response.status_code == 422
+    assert "There is no picture number 999" in response.content.decode()

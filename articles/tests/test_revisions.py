@@ -16,8 +16,8 @@ def test_each_save_and_each_verb_is_one_version(story: StoryMaker, now: datetime
     publishing.save_revision(article=article, actor=None, now=now)
     publishing.publish(article=article, actor=None, now=now)
     publishing.correct(article=article, text="Seven.", actor=None, now=now)
-    kept = list(article.revisions.values_list("number", "note"))
-    assert kept == [(4, "Corrected: Seven."), (3, "Published"), (2, ""), (1, "")]
+    revisions = list(article.revisions.values_list("number", "note"))
+    assert revisions == [(4, "Corrected: Seven."), (3, "Published"), (2, ""), (1, "")]
     assert article.revisions.get(number=1).snapshot["headline"] == "Story 1"
     assert article.revisions.get(number=2).snapshot["headline"] == "Another headline"
 

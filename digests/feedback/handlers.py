@@ -156,8 +156,8 @@ HANDLERS: Final[Mapping[Kind, Callable[[DeliveryEvent, Delivery, datetime], Effe
 def _settle_lost(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
     # A bounce of an earlier attempt says nothing of the one that is uncertain now.
     of_this_attempt = Q(attempted_at__lte=row.occurred_at + CLOCK_SKEW)
-    said = {"said": row.description[:200]} if row.description else {}
-    why = Reason(DeliveryReason.REPORTED_BOUNCED, said)
+    parameters = {"said": row.description[:200]} if row.description else {}
+    why = Reason(DeliveryReason.REPORTED_BOUNCED, parameters)
     return _settle_copy(delivery, State.REJECTED, why, of_this_attempt, now)
 
 

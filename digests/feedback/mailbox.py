@@ -98,7 +98,7 @@ def read(*, account: dict[str, Any], now: datetime, seconds: float = PASS_SECOND
     `account` is what `newsroom.returns_url.read` makes. After: every mail that was acted on is deleted,
     or flagged where it was nothing of ours. On failure: MailboxAway; what was acted on stays acted on.
     A database that goes away raises its own error, and the mail at hand stays unread. That it was done is noted
-    (`heartbeat`), but not by whoever finds somebody else at it.
+    (`heartbeat`), but not by a reader who finds another at work.
     """
     found = Pass()
     with locks.advisory_lock(MAILBOX_LOCK) as alone:

@@ -164,11 +164,11 @@ def _settle_batch(now: datetime) -> tuple[int, int]:
 
 def _settle_quiet(rows: Sequence[DeliveryEvent], now: datetime) -> tuple[list[DeliveryEvent], int]:
     """Settle those that change no reader's rows; returns the others, and how many are settled."""
-    found = correlation.find(rows)
-    loud = [row for row in rows if row.pk in found.letters]
-    loud += [row for row in rows if row.pk in found.copies and not handlers.is_quiet(row, found.copies[row.pk])]
+    matches = correlation.find(rows)
+    loud = [row for row in rows if row.pk in matches.letters]
+    loud += [row for row in rows if row.pk in matches.copies and not handlers.is_quiet(row, matches.copies[row.pk])]
     others = {row.pk for row in loud}
-    return loud, _act([row for row in rows if row.pk not in others], found, now)
+    return loud, _act([row for row in rows if row.pk not in others], matches, now)
 
 
 def _settle_alone(pk: int, now: datetime) -> int:
@@ -177,8 +177,8 @@ def _settle_alone(pk: int, now: datetime) -> int:
         with transaction.atomic():
             waiting = DeliveryEvent.objects.select_for_update(skip_locked=True)
             rows = list(waiting.filter(pk=pk, settled_at__isnull=True))
-            found = correlation.find(rows)
-            return _act(rows, found, now)
+            matches = correlation.find(rows)
+            return _act(rows, matches, now)
     except Exception:
         if not connection.is_usable():
             raise

@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 # Results are written when there is room for the next copies, and no later than this.
 SETTLE_AFTER_SECONDS: Final = 1.0
-# While copies are on the wire, nobody waits longer than this for the database: `deferred_results` writes the results.
+# While copies are on the wire, no lane waits longer than this for the database: `deferred_results` writes the results.
 SETTLE_ON_THE_WAY_SECONDS: Final = 2.0
 # A lane with copies on the wire that got no permit for more of them asks again so much later.
 ASK_AGAIN_SECONDS: Final = 0.1
-# A copy whose hour is no further away than this is not left to the sweeper.
+# A copy that is due within this time is not left to the sweeper.
 LONGEST_LOOK_SECONDS: Final = 60.0
 
 

@@ -168,10 +168,10 @@ def _notes(of: str, issue_id: int) -> dict[str, Mark]:
             return pipe.execute()
 
     by_lane, (newest, forgiven) = ask(read) or ({}, (None, None))
-    found = [(lane.decode(), Mark(*map(int, text.split()))) for lane, text in by_lane.items()]
-    found += [("newest", Mark(*map(int, newest.split())))] if newest else []
-    found += [(str(lane), note) for (issue, lane), note in _own.get(of, {}).items() if issue == issue_id]
-    return _latest(found, after=int(forgiven or 0))
+    marks = [(lane.decode(), Mark(*map(int, text.split()))) for lane, text in by_lane.items()]
+    marks += [("newest", Mark(*map(int, newest.split())))] if newest else []
+    marks += [(str(lane), note) for (issue, lane), note in _own.get(of, {}).items() if issue == issue_id]
+    return _latest(marks, after=int(forgiven or 0))
 
 
 def _latest(found: Iterable[tuple[str, Mark]], *, after: int) -> dict[str, Mark]:

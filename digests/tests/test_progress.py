@@ -142,8 +142,8 @@ def test_time_left_reaches_to_the_last_copy_that_was_put_off(issue: Issue) -> No
 def test_what_is_put_off_is_counted_by_reason(issue: Issue) -> None:
     soon = timezone.now() + timedelta(minutes=1)
     for queue in ("AB12CD34", "BC12CD34", "CD12CD34"):
-        said = {"said": f"4.3.0 Try later, {queue}"}
-        copies.copy(issue, None, State.DEFERRED, reason="passing", reason_parameters=said, due_at=soon)
+        parameters = {"said": f"4.3.0 Try later, {queue}"}
+        copies.copy(issue, None, State.DEFERRED, reason="passing", reason_parameters=parameters, due_at=soon)
     full = {"reason": "mailbox_full", "due_at": soon + timedelta(hours=1)}
     copies.copy(issue, None, State.DEFERRED, **full)
     copies.copy(issue, None, State.REJECTED, reason="mailbox_gone")

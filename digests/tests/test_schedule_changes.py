@@ -226,7 +226,7 @@ ZONES = st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Kiritimati", "Pacific/
 CHANGES = st.fixed_dictionaries(
     {}, optional={"send_at": HOURS, "weekday": st.integers(0, 6), "time_zone": ZONES}
 )  # fmt: skip
-# After so many hours, either a change or an outage of so many hours.
+# After a number of hours, either a change or an outage of a number of hours.
 EVENTS = st.lists(st.tuples(st.integers(1, 90), CHANGES | st.integers(2, 100)), min_size=1, max_size=5)
 REASONS = {"", runs.MISSED, runs.OVERTAKEN, composing.STALE}
 

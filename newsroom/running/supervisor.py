@@ -94,7 +94,7 @@ class Supervisor:
             self.say(sentence)
         signs = worker_heartbeat.read()
         if news or signs is None or self.servers.silent:
-            # Whoever waits for a server can do nothing, and cannot say so; afterwards everybody has the usual time.
+            # A program that waits for a server cannot report; afterwards each has the usual time.
             self.calm_since = now
         for program in self.group.programs.values():
             care = self.cares[program.name]

@@ -41,7 +41,7 @@ def declared(content: bytes) -> str:
 
 
 def test_the_path_alone_decides_about_a_public_page(russian: Publication, newsletter: Newsletter) -> None:
-    said = {
+    sentences = {
         "/": ("Skip to the content", "Перейти к содержанию"),
         "/newsletters/": ("How often it comes", "Как часто выходит"),
         "/newsletters/tech-news/": ("Every Friday at 07:00", "По пятницам в 07:00"),
@@ -52,7 +52,7 @@ def test_the_path_alone_decides_about_a_public_page(russian: Publication, newsle
         "/legal/privacy/": ("This is the current version.", "Это действующая версия."),
         "/nowhere/": ("Page not found", "Страница не найдена"),
     }
-    for path, (english, native) in said.items():
+    for path, (english, native) in sentences.items():
         plain, prefixed = Client().get(path, headers=ELSEWHERE), Client().get(f"/ru{path}", headers=ELSEWHERE)
         assert (declared(plain.content), declared(prefixed.content)) == ("en", "ru"), path
         assert english in plain.content.decode(), path

@@ -38,12 +38,12 @@ def test_a_page_asks_to_come_back_and_then_works(client: Client, path: str, capl
     client.get(path)
     cut_off()
     with caplog.at_level(logging.ERROR):
-        answer = client.get(path)
+        response = client.get(path)
     connection.close()
 
-    assert answer.status_code == 503
-    assert answer["Retry-After"] == str(middleware.RETRY_SECONDS)
-    assert answer.content.decode() == f"{middleware.SENTENCE}\n"
+    assert response.status_code == 503
+    assert response["Retry-After"] == str(middleware.RETRY_SECONDS)
+    assert response.content.decode() == f"{middleware.SENTENCE}\n"
     assert client.get(path).status_code == 200
 
 
@@ -57,9 +57,9 @@ def test_a_page_asks_to_come_back_and_then_works(client: Client, path: str, capl
     ],
 )
 def test_a_full_disk_is_an_outage_and_other_faults_stay_faults(fault: Exception, status: int | None) -> None:
-    door = middleware.AwayMiddleware(lambda _request: None)  # type: ignore[arg-type, return-value]  # never called here
-    answer = door.process_exception(None, fault)  # type: ignore[arg-type]  # not looked at
-    assert (answer and answer.status_code) == status
+    layer = middleware.AwayMiddleware(lambda _request: None)  # type: ignore[arg-type, return-value]  # never called here
+    response = layer.process_exception(None, fault)  # type: ignore[arg-type]  # not looked at
+    assert (response and response.status_code) == status
 
 
 def begin_and_be_cut_off() -> None:

@@ -11,13 +11,13 @@ from newsroom import email_url, rate_settings
 
 
 def test_rates_of_mail_domains() -> None:
-    found = rate_settings.domain_rates(["gmail.com=20/s", "Gmail.com=10000/h", "*=5/m"])
-    assert found == {"gmail.com": [(20, 1), (10_000, 3600)], "*": [(5, 60)]}
+    rates = rate_settings.domain_rates(["gmail.com=20/s", "Gmail.com=10000/h", "*=5/m"])
+    assert rates == {"gmail.com": [(20, 1), (10_000, 3600)], "*": [(5, 60)]}
 
 
 def test_warm_up_plans() -> None:
-    found = rate_settings.warm_up(["News.example.org=2026-11-22:200:1.5"])
-    assert found == {"news.example.org": (date(2026, 11, 22), 200, 1.5)}
+    plans = rate_settings.warm_up(["News.example.org=2026-11-22:200:1.5"])
+    assert plans == {"news.example.org": (date(2026, 11, 22), 200, 1.5)}
 
 
 def test_hours() -> None:

@@ -125,9 +125,9 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 def test_readyz_answers_503_with_the_sentence(client: Client, given: dict[str, object]) -> None:
     assert client.get("/readyz").status_code == 200
     given["beats"] = []
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["beat"]) == (503, "No clock runs: start Celery beat.")
-    assert answer.json()["letters"] == "ok"
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["beat"]) == (503, "No clock runs: start Celery beat.")
+    assert response.json()["letters"] == "ok"
 
 
 @pytest.mark.django_db
@@ -136,8 +136,8 @@ def test_what_is_started_together_is_not_missed_at_once(
 ) -> None:
     given["beats"] = [clock(age=LONG)]
     monkeypatch.setattr(health, "_started_at", time.monotonic() - 50)
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["beat"]) == (200, "starting")
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["beat"]) == (200, "starting")
     given["beats"] = [clock(age=45.0)]
     assert client.get("/readyz").status_code == 503
 
@@ -145,8 +145,8 @@ def test_what_is_started_together_is_not_missed_at_once(
 @pytest.mark.django_db
 def test_nobody_is_missed_because_redis_was_emptied_or_restarted(client: Client, given: dict[str, object]) -> None:
     given |= {"beats": [], "workers": [], "finished": {}, "since": 3.0}
-    answer = client.get("/readyz")
-    assert (answer.status_code, {answer.json()[part] for part in readiness.PARTS}) == (200, {"starting"})
+    response = client.get("/readyz")
+    assert (response.status_code, {response.json()[part] for part in readiness.PARTS}) == (200, {"starting"})
     # It came back with what was true before it was away for a while.
     old = {"beats": [clock(age=500.0, idle=500.0)], "finished": dict.fromkeys(workers.QUEUES, 500.0)}
     given |= {**old, "workers": [worker("celery", *workers.QUEUES)]}
@@ -158,7 +158,7 @@ def test_nobody_is_missed_because_redis_was_emptied_or_restarted(client: Client,
 @pytest.mark.django_db
 def test_while_redis_is_away_readyz_says_so_and_accuses_nobody(client: Client, settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    answer = client.get("/readyz")
-    assert answer.status_code == 503
-    parts = answer.json()
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    parts = response.json()
     assert (parts["redis"], {parts[part] for part in readiness.PARTS}) == ("failed", {"unknown"})

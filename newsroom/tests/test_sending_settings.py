@@ -31,9 +31,9 @@ def test_shares_retries_and_timeouts_can_be_set(monkeypatch: pytest.MonkeyPatch)
     }  # fmt: skip
     for name, value in values.items():
         monkeypatch.setenv(name, value)
-    found = sending_settings.sending()
-    assert (found["BREAKER_SHARE"], found["RETRY_MINUTES"]) == (0.08, [2, 30])
-    assert found["TIMEOUTS"] == {"connect": 1, "command": 2, "final": 3}
+    sending = sending_settings.sending()
+    assert (sending["BREAKER_SHARE"], sending["RETRY_MINUTES"]) == (0.08, [2, 30])
+    assert sending["TIMEOUTS"] == {"connect": 1, "command": 2, "final": 3}
 
 
 @pytest.mark.parametrize("name", [*NUMBERS, "BREAKER_PERCENT", "SMTP_FINAL_SECONDS"])

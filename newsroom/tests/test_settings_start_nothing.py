@@ -28,11 +28,11 @@ print(json.dumps({"deeds": deeds, "database": settings.DATABASE_URL, "redis": se
 
 def test_reading_the_settings_starts_and_writes_nothing(tmp_path: Path) -> None:
     var = tmp_path / "var"
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     done = subprocess.run(
         [sys.executable, "-B", "-c", READ],
         cwd=settings.BASE_DIR,
-        env={**kept, "VAR_DIR": str(var)},
+        env={**environment, "VAR_DIR": str(var)},
         capture_output=True,
         text=True,
         timeout=60,

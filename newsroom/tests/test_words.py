@@ -87,7 +87,7 @@ STILL: dict[str, set[str]] = {
         "whose hour has come",
     ),
     "digests tests": words(
-        "(?<!publishing )house, anew, answer=, askers=, brake=, crumbs=, found=, kept=, made=, octets?",
+        "(?<!publishing )house, anew, answer=, askers=, brake=, found=, kept=, made=, octets?",
         "permit=, permits?, said=, so many, stands, told, told=, whoever",
     ),
     "docs": words(
@@ -104,7 +104,7 @@ STILL: dict[str, set[str]] = {
         "(?<!publishing )house, answer=, found=, kept=, said=, told, told=",
     ),
     "postal": words(
-        "answer=, askers, crumbs=, found=, kept=, octets?, permit=, permits?, said=, so many, stands, told",
+        "answer=, askers, found=, kept=, octets?, permit=, permits?, said=, so many, stands, told",
         "told=, whoever",
     ),
     "postal tests": words(

@@ -35,9 +35,9 @@ def finish_a_task_of_one() -> None:
 
 
 def signs() -> worker_heartbeat.Signs:
-    found = worker_heartbeat.read()
-    assert found is not None
-    return found
+    current = worker_heartbeat.read()
+    assert current is not None
+    return current
 
 
 def at(monkeypatch: pytest.MonkeyPatch, seconds_ago: float, act: Callable[[], object]) -> None:
@@ -218,8 +218,8 @@ def test_celery_reaches_redis_by_the_mended_way() -> None:
         assert isinstance(connection.transport, kombu_fix.Transport)
         assert isinstance(connection.default_channel, kombu_fix.Channel)
     for scheme in ("redis", "rediss"):
-        found: object = transport.resolve_transport(scheme)
-        assert found is kombu_fix.Transport
+        resolved: object = transport.resolve_transport(scheme)
+        assert resolved is kombu_fix.Transport
 
 
 def test_an_acknowledgement_on_a_connection_that_was_closed_is_a_lost_connection_and_ends_no_worker() -> None:

@@ -111,9 +111,9 @@ def faults(entry: polib.POEntry) -> list[str]:
     """What is wrong with a translation: placeholders that differ, a line more at an end, a guess."""
     sentences = [text for text in (entry.msgstr, *entry.msgstr_plural.values()) if text]
     wanted = set(PLACEHOLDER.findall(entry.msgid + entry.msgid_plural))
-    found = [f"{text!r} has other placeholders" for text in sentences if not _fits(text, entry, wanted)]
+    differing = [f"{text!r} has other placeholders" for text in sentences if not _fits(text, entry, wanted)]
     ends = [f"{text!r} begins or ends otherwise" for text in sentences if _edges(text) != _edges(entry.msgid)]
-    return found + ends + (["it is marked as fuzzy"] if entry.fuzzy else [])
+    return differing + ends + (["it is marked as fuzzy"] if entry.fuzzy else [])
 
 
 def _fits(text: str, entry: polib.POEntry, wanted: set[str]) -> bool:

@@ -152,4 +152,4 @@ class RelayTransport:
     def _permits(self, name: str, count: int) -> int:
         """How many copies a server takes that were meant for another one, within its own limit."""
         relay = self._relays[name]
-        return self._shared.ask(rules=relay.rules, slow=[name], wanted=count, crumbs=True).count
+        return self._shared.ask(rules=relay.rules, slow=[name], wanted=count, partial_grant=True).count

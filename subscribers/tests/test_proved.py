@@ -93,8 +93,8 @@ def test_an_overwritten_text_is_found(newsletter: Newsletter, texts: list[LegalV
     ]
     with pytest.raises(CommandError, match="was changed after it was published"):
         call_command("verify_consent", stdout=StringIO())
-    told = {text["document"]: text["is_as_shown"] for text in proofs.of(RITA)["texts"]}
-    assert told == {"terms-of-use": False, "privacy": True}
+    shown = {text["document"]: text["is_as_shown"] for text in proofs.of(RITA)["texts"]}
+    assert shown == {"terms-of-use": False, "privacy": True}
 
 
 def test_a_text_and_its_hash_overwritten_together_are_found(newsletter: Newsletter, texts: list[LegalVersion]) -> None:

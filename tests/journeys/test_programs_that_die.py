@@ -46,8 +46,8 @@ def parts(site: whole_site.Site) -> dict[str, str]:
 
 
 def works(site: whole_site.Site) -> bool:
-    answer = parts(site)
-    return bool(answer) and all(answer.get(part) == "ok" for part in ("redis", "beat", "letters", "ticks", "issues"))
+    states = parts(site)
+    return bool(states) and all(states.get(part) == "ok" for part in ("redis", "beat", "letters", "ticks", "issues"))
 
 
 def wait(site: whole_site.Site, condition: object, what: str, seconds: float) -> None:

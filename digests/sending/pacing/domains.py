@@ -47,7 +47,7 @@ def thin(*, batch: claims.Batch, shared: limiter.Limits, slowed: Container[str])
     for domain, ids in _by_domain(batch).items():
         rules, subject = rules_for(domain), f"domain:{domain}"
         if rules or subject in slowed:
-            permit = shared.ask(rules=rules, slow=[subject], wanted=len(ids), crumbs=True)
+            permit = shared.ask(rules=rules, slow=[subject], wanted=len(ids), partial_grant=True)
             waits |= _turns(ids[permit.count :], subject, rules, permit, shared)
     if not waits:
         return batch

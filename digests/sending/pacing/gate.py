@@ -30,8 +30,8 @@ PROBE_SECONDS: Final = 5.0
 PROBE: Final = "probe"
 # A slow-down begins at this multiple of the rate that was reached, so that a rare refusal has no effect.
 HEADROOM: Final = 2.0
-# What share is refused is asked of so many batches, none older than a second: one batch is small, and of those that
-# have a refusal at all it would be the share of the unlucky ones.
+# The refused share is taken of this many batches at most, none older than a second: one batch is small, and of those
+# that have a refusal at all it would be the share of the unlucky ones.
 SHARE_BATCHES: Final = 16
 SHARE_SECONDS: Final = 1.0
 

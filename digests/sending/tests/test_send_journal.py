@@ -65,9 +65,9 @@ def test_notes_do_not_stay_for_ever(sending: Start) -> None:
     note(issue, highest=1, fence=1)
     send_journal.acknowledge(fence=1)
     client = redis_client.connect()
-    kept = list(client.scan_iter(f"*:{send_journal.instance_id()}:*"))
-    assert len(kept) == 3
-    assert {0 < int(client.ttl(key)) <= send_journal.KEEP_SECONDS for key in kept} == {True}
+    keys = list(client.scan_iter(f"*:{send_journal.instance_id()}:*"))
+    assert len(keys) == 3
+    assert {0 < int(client.ttl(key)) <= send_journal.KEEP_SECONDS for key in keys} == {True}
 
 
 def test_what_left_of_one_issue_says_nothing_of_another(sending: Start) -> None:

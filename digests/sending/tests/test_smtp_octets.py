@@ -111,11 +111,11 @@ def test_everything_that_was_decrypted_is_read() -> None:
 
 def test_what_is_no_longer_held_is_not_written() -> None:
     """A process that slept in the middle of a copy writes not one byte more of it."""
-    made = line([10_000, 10_000], encrypted=False)
-    made.write(lambda: False)
-    [outcome], again = made.talk.lose(made.failure)
+    connection = line([10_000, 10_000], encrypted=False)
+    connection.write(lambda: False)
+    [outcome], again = connection.talk.lose(connection.failure)
     assert (outcome.state, again) == ("deferred", [])
-    assert len(made.sock.offered) == 1  # type: ignore[attr-defined]  # the Socket above
+    assert len(connection.sock.offered) == 1  # type: ignore[attr-defined]  # the Socket above
 
 
 def test_sessions_that_died_between_two_batches_are_not_tried_one_after_the_other() -> None:

@@ -186,9 +186,9 @@ class Journey:
         header = str(self.digest["List-Unsubscribe"]) if self.digest else ""
         address = http_client.link(header, part="/unsubscribe/")
         body = {"List-Unsubscribe": "One-Click"}
-        answer = requests.post(address, data=body, timeout=http_client.REQUEST_SECONDS, allow_redirects=False)
-        if answer.status_code != requests.codes.ok or self._confirmed() != 1:
-            raise Unexpected(f"the POST answered {answer.status_code} and {self._confirmed()} subscriptions are left")
+        response = requests.post(address, data=body, timeout=http_client.REQUEST_SECONDS, allow_redirects=False)
+        if response.status_code != requests.codes.ok or self._confirmed() != 1:
+            raise Unexpected(f"the POST answered {response.status_code} and {self._confirmed()} subscriptions are left")
         return "answered 200 without cookie or redirect; 1 reader is left"
 
     def left_out(self) -> str:

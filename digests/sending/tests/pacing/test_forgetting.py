@@ -70,20 +70,20 @@ def test_a_clock_that_was_set_back_neither_stops_nor_frees_anybody(own_redis: Se
     shared = limiter.Limits(clock=clock, prefix="set-back:")
     taken = 0
     for _ in range(100):
-        taken += shared.ask(rules=[HOURLY], slow=[], wanted=10, crumbs=True).count
+        taken += shared.ask(rules=[HOURLY], slow=[], wanted=10, partial_grant=True).count
         clock.pass_(30)
     assert taken >= 5
     clock.pass_(-AGES)
     again = 0
     for _ in range(119):
-        again += shared.ask(rules=[HOURLY], slow=[], wanted=10, crumbs=True).count
+        again += shared.ask(rules=[HOURLY], slow=[], wanted=10, partial_grant=True).count
         clock.pass_(30)
     assert 0 < again <= 10 - taken + 1
     # Nothing of the future that was taken back is held against anybody when its hour comes.
     later = 0
     for _ in range(120):
         clock.pass_(30)
-        later += shared.ask(rules=[HOURLY], slow=[], wanted=10, crumbs=True).count
+        later += shared.ask(rules=[HOURLY], slow=[], wanted=10, partial_grant=True).count
     assert later >= 9
 
 

@@ -112,7 +112,7 @@ def test_the_limit_is_shared_by_issues(mixed: Callable[..., Issue], transport: T
     pace(DOMAINS={"slow.example": [(60, 3600)]})
     first = mixed(5, at="slow.example", of_them=5)
     lanes.run(issue_id=first.pk, lane=0)
-    permit = limiter.shared().ask(rules=domains.rules_for("slow.example"), slow=[], wanted=5, crumbs=True)
+    permit = limiter.shared().ask(rules=domains.rules_for("slow.example"), slow=[], wanted=5, partial_grant=True)
     assert permit.count == 0
 
 

@@ -64,9 +64,9 @@ def test_no_window_ever_holds_more_than_the_limit(
 ) -> None:
     clock = Clock()
     shared, rule, grants = fresh(clock), limiter.Rule("all", limit, seconds), []
-    for gap, wanted, crumbs, used in asks:
+    for gap, wanted, partial_grant, used in asks:
         clock.pass_(gap * seconds * 0.2)
-        permit = shared.ask(rules=[rule], slow=[], wanted=wanted, crumbs=crumbs)
+        permit = shared.ask(rules=[rule], slow=[], wanted=wanted, partial_grant=partial_grant)
         kept = round(permit.count * used)
         shared.give_back(permit=permit, count=permit.count - kept)
         assert permit.count <= wanted

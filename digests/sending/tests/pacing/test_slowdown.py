@@ -86,7 +86,7 @@ def test_a_domain_is_judged_by_its_own_copies() -> None:
 
 
 def rate(shared: limiter.Limits) -> float:
-    return shared.ask(rules=[], slow=[WAY], wanted=1, crumbs=True).slowed_to
+    return shared.ask(rules=[], slow=[WAY], wanted=1, partial_grant=True).slowed_to
 
 
 def test_a_slow_down_halves_and_comes_back_evenly(clock: Clock) -> None:
@@ -152,9 +152,9 @@ def test_retry_after_holds_everybody_for_that_long(clock: Clock) -> None:
     shared.slow_down(subject=WAY, base=100, hold=120)
     for _ in range(11):
         clock.pass_(10)
-        assert other.ask(rules=[], slow=[WAY], wanted=50, crumbs=True).count == 0
+        assert other.ask(rules=[], slow=[WAY], wanted=50, partial_grant=True).count == 0
     clock.pass_(11)
-    assert other.ask(rules=[], slow=[WAY], wanted=50, crumbs=True).count > 0
+    assert other.ask(rules=[], slow=[WAY], wanted=50, partial_grant=True).count > 0
 
 
 def test_a_slowed_rate_is_kept_by_all_together(clock: Clock) -> None:
@@ -163,7 +163,7 @@ def test_a_slowed_rate_is_kept_by_all_together(clock: Clock) -> None:
     count = 0
     for _ in range(45):
         clock.pass_(0.1)
-        count += sum(one.ask(rules=[], slow=[WAY], wanted=50, crumbs=True).count for one in (shared, other))
+        count += sum(one.ask(rules=[], slow=[WAY], wanted=50, partial_grant=True).count for one in (shared, other))
     # Four and a half seconds from 20 to 38 a second, and what may go at once.
     assert 110 <= count <= 180
 
@@ -174,7 +174,7 @@ def test_a_clock_set_back_holds_nobody_for_the_difference(clock: Clock) -> None:
     clock.pass_(-7200)
     rate(shared)
     clock.pass_(10)
-    assert shared.ask(rules=[], slow=[WAY], wanted=1, crumbs=True).count == 1
+    assert shared.ask(rules=[], slow=[WAY], wanted=1, partial_grant=True).count == 1
 
 
 def test_without_redis_the_process_itself_slows_down(own_redis: Server) -> None:

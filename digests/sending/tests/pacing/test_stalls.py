@@ -54,8 +54,8 @@ def fill(issue: Issue, state: State, count: int = 1, **fields: Any) -> None:
 
 def told(issue: Issue, now: datetime | None = None) -> str:
     """Every sentence, why and advice."""
-    found = stalls.reasons(issue=issue, progress=stats.progress(issue), now=now or timezone.now())
-    return " | ".join(f"{reason.why} {reason.advice} {' '.join(reason.commands)}" for reason in found)
+    reasons = stalls.reasons(issue=issue, progress=stats.progress(issue), now=now or timezone.now())
+    return " | ".join(f"{reason.why} {reason.advice} {' '.join(reason.commands)}" for reason in reasons)
 
 
 def test_of_an_issue_that_goes_on_nothing_is_said(issue: Issue) -> None:
