@@ -14,10 +14,10 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from core.reasons import Reason
 from digests import freezing, issue_reasons, states
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import tasks
-from postal.reasons import Reason
 from publication import database_clock
 
 State = Issue.State

@@ -20,10 +20,10 @@ from django.utils.translation import gettext_lazy as _
 
 from articles import publishing
 from articles.models import Article
+from core.reasons import Reason
 from digests import approval, calendar, freezing, issue_reasons, lines, runs
 from digests.issue_reasons import IssueReason
 from digests.models import Issue, IssueItem
-from postal.reasons import Reason
 from publication import database_clock
 from subscribers import cadences, schedules
 from subscribers.models import Cadence, CadenceOffer, Newsletter

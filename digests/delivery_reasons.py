@@ -7,8 +7,8 @@ from typing import Any, Final
 from django.db.models import F, Func, TextChoices, TextField, Value
 from django.utils.translation import gettext_lazy as _
 
+from core.reasons import Catalogue, Reason
 from postal import answers
-from postal.reasons import Catalogue, Reason
 
 
 class DeliveryReason(TextChoices):

@@ -8,8 +8,8 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from core.reasons import Catalogue, Parameters, Reason
 from digests.states import EXCEPTIONS, DeliveryState
-from postal.reasons import Catalogue, Parameters, Reason
 
 if TYPE_CHECKING:
     from digests.models import Issue

@@ -15,12 +15,12 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from core.reasons import Reason
 from digests import approval, composing, delivery_reasons, issue_reasons
 from digests.delivery_reasons import DeliveryReason
 from digests.issue_reasons import IssueReason
 from digests.models import Delivery, Issue
 from digests.sending import audience, send_journal
-from postal.reasons import Reason
 from subscribers.letter_reasons import LetterReason
 from subscribers.models import Letter
 

@@ -3,7 +3,6 @@
 replies    one answer of an SMTP server: its codes, its words without addresses, its name for a copy
 answers    what an answer means for the mail it decided about: its state, and why
 providers  all that differs between providers, one record each
-reasons    codes with parameters that are stored, and the sentences that are made of them
 verdicts   whose fault a refusal is: one rule for our own wire, letters, returned mail and webhooks
 phrases    the words that the rule knows, as literal tables
 notifications   what a returned mail reports

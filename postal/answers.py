@@ -13,8 +13,8 @@ from anymail.exceptions import AnymailRecipientsRefused
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from core.reasons import Reason, Template
 from postal import verdicts
-from postal.reasons import Reason, Template
 from postal.replies import Reply, clean
 from postal.verdicts import Verdict
 

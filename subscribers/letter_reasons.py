@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from core.reasons import Catalogue
 from postal import answers
-from postal.reasons import Catalogue
 
 
 class LetterReason(TextChoices):

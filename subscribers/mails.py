@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from core.reasons import Reason
 from mailkit import addresses, message
-from postal.reasons import Reason
 from publication import languages
 from publication import urls as site
 from publication.models import Publication

@@ -16,8 +16,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.db.models import F, Q
 
+from core.reasons import Reason
 from postal import answers
-from postal.reasons import Reason
 from subscribers import mails, suppression
 from subscribers.letter_reasons import LetterReason
 from subscribers.models import Letter, Subscription, Suppression

@@ -9,11 +9,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
+from core.reasons import Reason
 from digests import approval, freezing, proofs, uncertain
 from digests.admin import forms
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
-from postal.reasons import Reason
 from publication.row_actions import Action
 from subscribers import unmailed
 

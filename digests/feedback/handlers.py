@@ -11,12 +11,12 @@ from typing import Final
 
 from django.db.models import Q
 
+from core.reasons import Reason
 from digests import issue_reasons, refusals
 from digests.delivery_reasons import DeliveryReason
 from digests.feedback import soft_bounces
 from digests.feedback.events import CLOCK_SKEW
 from digests.models import Delivery, DeliveryEvent, Issue
-from postal.reasons import Reason
 from subscribers import consent, posting, signup, suppression
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
 

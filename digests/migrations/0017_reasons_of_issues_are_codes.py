@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 import digests.issue_reasons
 import publication.fields
-from postal.stored_sentences import Rule, to_codes
+from core.stored_sentences import Rule, to_codes
 
 RULES = (
     Rule(r"^Opened again by (.*)$", "reopened", ("name",)),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
+from core.reasons import Reason
 from digests import refusals
 from digests.issue_reasons import IssueReason
-from postal.reasons import Reason
 from postal.transports.base import Outcome
 
 

@@ -9,13 +9,13 @@ from django.db import transaction
 from django.db.models import Count, Exists
 from django.db.models.functions import Now
 
+from core.reasons import Reason
 from digests import delivery_reasons, issue_reasons
 from digests.delivery_reasons import DeliveryReason
 from digests.feedback import processing
 from digests.issue_reasons import IssueReason
 from digests.models import Delivery, Issue
 from digests.sending.pacing import windows
-from postal.reasons import Reason
 
 log = logging.getLogger(__name__)
 

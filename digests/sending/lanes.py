@@ -14,13 +14,13 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from core import locks
+from core.reasons import Reason
 from digests import issue_reasons, refusals
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.sending import breaker, claims, closing, draining, intents, leases, merge, outcomes, send_journal, stages
 from digests.sending.pacing import domains, gate
 from postal import limiter, transports
-from postal.reasons import Reason
 from postal.transports.base import Copy, Outcome, Transport, nobody_answered
 
 log = logging.getLogger(__name__)

@@ -12,12 +12,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from core import locks
+from core.reasons import Reason
 from digests import freezing, issue_reasons
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.sending import audience, draining, intents, send_journal
 from digests.sending.pacing import windows
-from postal.reasons import Reason
 
 log = logging.getLogger(__name__)
 

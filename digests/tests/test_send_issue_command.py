@@ -11,10 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from core.reasons import Reason
 from digests import approval, issue_reasons, stats
 from digests.models import Delivery, Issue
 from digests.tests import copies
-from postal.reasons import Reason
 from publication.models import Publication
 from subscribers.models import Newsletter
 from tests.table import rows

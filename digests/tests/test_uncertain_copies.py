@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from core.reasons import Reason
 from digests import issue_reasons, uncertain
 from digests.models import Delivery, Issue
 from digests.tests import copies
-from postal.reasons import Reason
 from subscribers.models import Newsletter
 from tests.table import rows
 

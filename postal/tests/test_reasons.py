@@ -8,9 +8,9 @@ from django.db import connection, models
 from django.utils import translation
 from django.utils.functional import Promise
 
+from core.reasons import Catalogue, Reason
+from core.stored_sentences import Rule, to_codes
 from postal import answers
-from postal.reasons import Catalogue, Reason
-from postal.stored_sentences import Rule, to_codes
 
 
 class Why(models.TextChoices):

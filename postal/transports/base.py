@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
 
+from core.reasons import Reason
 from mailkit.segments import CompiledMessage
 from postal.answers import Cause
-from postal.reasons import Reason
 
 State = Literal["accepted", "deferred", "rejected", "uncertain"]
 # The whole message; its pieces as SMTP's DATA wants them; the compiled letter and the reader's values.

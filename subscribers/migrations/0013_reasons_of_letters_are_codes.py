@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 import publication.fields
 import subscribers.letter_reasons
-from postal.stored_sentences import Rule, to_codes
+from core.stored_sentences import Rule, to_codes
 
 RULES = (
     Rule(r"^could not be delivered within 72 hours$", "too_old"),

@@ -19,8 +19,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client
 from django.utils import timezone
 
+from core.reasons import Reason
 from mailkit import addresses
-from postal.reasons import Reason
 from subscribers import letters, links, mails, posting, preferences, signup, suppression, tasks
 from subscribers.models import LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, form_token, make_newsletter

@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
-from postal.reasons import Reason
+from core.reasons import Reason
 from subscribers import posting
 from subscribers.models import Letter, Newsletter, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from core.reasons import Reason
 from digests import issue_reasons
 from digests.feedback import handlers, processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
 from mailkit import addresses
-from postal.reasons import Reason
 from subscribers import consent, signup, suppression
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Subscription, Suppression
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from django.conf import settings
 
+from core.reasons import Reason
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.sending import breaker, lanes
 from digests.sending.tests.conftest import ToldTransport, accepted, refuse, states
-from postal.reasons import Reason
 from postal.transports.base import Outcome, Phase
 
 

@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from articles import publishing
 from articles.models import Article, Author, Byline, Section
+from core.reasons import Reason
 from digests import approval, states, stats, uncertain
 from digests.feedback import processing
 from digests.models import Delivery, Issue, IssueItem
@@ -27,7 +28,6 @@ from digests.sending import claims, intents, lanes, merge, outcomes, preparing, 
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, expire_leases, subscribe
 from postal import transports
-from postal.reasons import Reason
 from postal.transports.base import Copy, Outcome, Phase
 from publication.models import Publication
 from subscribers import consent, erasure, signup, suppression

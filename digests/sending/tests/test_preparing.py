@@ -10,11 +10,11 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from articles.models import Article, Section
+from core.reasons import Reason
 from digests import approval, freezing
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import lanes, preparing
 from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
-from postal.reasons import Reason
 from postal.transports.base import Copy
 from publication.models import Publication
 from subscribers.models import Newsletter

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from core.reasons import Reason
 from digests import heartbeat, issue_reasons, stalls, stats
 from digests.models import Delivery, Issue
 from digests.sending import preparing
 from digests.sending.tests.conftest import frozen_issue
 from digests.sending.tests.pacing.conftest import Server
 from postal import limiter
-from postal.reasons import Reason
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db

@@ -44,7 +44,7 @@ def _storable(value: Any) -> Any:
 class Catalogue:
     """The codes that a column may hold, and the sentence of each.
 
-    A code's label is its sentence without parameters: it names the code in filters, and stands for a
+    A code's label is its sentence without parameters: it names the code in filters, and is shown for a
     sentence of which a parameter is missing.
     """
 
@@ -57,7 +57,7 @@ class Catalogue:
         return [(value, str(code.label)) for value, code in self._labels.items()]
 
     def sentence(self, code: str, parameters: Parameters | None) -> str:
-        """What a person reads; empty for no reason. A code that this version does not know stands for itself.
+        """What a person reads; empty for no reason. A code that this version does not know is shown itself.
 
         The parameter `text` is a person's own words, or a sentence that was stored whole: it is shown as it is.
         """
