@@ -204,7 +204,7 @@ def _proved_since(row: DeliveryEvent, delivery: Delivery) -> bool:
 
 
 def _hold(delivery: Delivery) -> Subscription | None:
-    """Lock the reader as the engine does (`intents`), so that no intent is committed after this event is."""
+    """Lock the reader as the engine does (`attempts`), so that no attempt is committed after this event is."""
     if delivery.subscriber_id is None:
         return None
     held = Subscription.objects.filter(

@@ -10,7 +10,7 @@ The rows are the queue; a task is only a hint to look at them. Stage by stage:
                 wire it settles those that were answered and puts others behind them.
 3. `claims`     after a permit of `pacing`, the next pending or due deferred rows become `claimed`, with a
                 lease and a fence; those of a mail domain at its limit are put off to their turn.
-4. `intents`    in one transaction: is the issue still being sent, may each reader still be mailed,
+4. `attempts`   in one transaction: is the issue still being sent, may each reader still be mailed,
                 does the copy render (`merge`)? Then `attempting`, COMMITTED before a byte leaves.
                 `send_journal` notes the batch outside the database, which may be set back one day.
 5. `postal.transports`  the copies are handed over; each has one outcome, classified by phase.

@@ -1,4 +1,4 @@
-"""A lane: claim copies, promise them, hand them over, settle them; always some of them on the wire, for a minute."""
+"""A lane: claim copies, record their attempts, hand them over, settle them; for a minute."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from core.reasons import Reason
 from digests import issue_reasons, refusals
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
-from digests.sending import breaker, claims, closing, draining, intents, leases, merge, outcomes, send_journal, stages
+from digests.sending import attempts, breaker, claims, closing, draining, leases, merge, outcomes, send_journal, stages
 from digests.sending.pacing import domains, gate
 from postal import limiter, transports
 from postal.transports.base import Copy, Outcome, Transport, nobody_answered
@@ -55,7 +55,7 @@ LOOK_AGAIN_SECONDS: Final = {Ending.AWAY: gate.PROBE_SECONDS, Ending.PACED: 10.0
 def run(*, issue_id: int, lane: int) -> Ending:
     """Send copies of the issue until there is nothing to claim, or LANE_SECONDS are over.
 
-    At most COPIES_IN_FLIGHT copies are promised and not yet settled. Two tasks for one lane never
+    At most COPIES_IN_FLIGHT copies are attempted and not yet settled. Two tasks for one lane never
     run at the same time: the second finds the lane held and ends.
     """
     lease = settings.SENDING["LEASE_SECONDS"]
@@ -89,7 +89,7 @@ def look_again_in(*, issue_id: int, lane: int, ending: Ending) -> float | None:
 class _Lane:
     """The state of one run: its place in the rows, what is in flight, its breaker, its hour.
 
-    The transport asks for `_more` while it works, so the next copies are claimed, promised and put
+    The transport asks for `_more` while it works, so the next copies are claimed, recorded and put
     behind those on the wire, and results are written, without a session having to wait.
     """
 
@@ -160,7 +160,7 @@ class _Lane:
             self.renewed_at = now
             began = leases.clock()
             batches = {batch.fence: batch for batch, _ in self.in_flight.values()}
-            held = intents.renew(batches=batches.values(), lease_seconds=self.lease)
+            held = attempts.renew(batches=batches.values(), lease_seconds=self.lease)
             # A row that is no longer ours: the lease was over by the database's clock, whatever ours says.
             self.held_until = began + self.lease if held >= len(self.in_flight) else 0.0
 
@@ -176,7 +176,7 @@ class _Lane:
         return self._take(room, patience=0) if has_room else ()
 
     def _take(self, wanted: int, *, patience: float) -> Sequence[Copy]:
-        """Up to `wanted` copies whose intent is on record; none when the lane is to end, which `ending` says."""
+        """Up to `wanted` copies whose attempt is on record; none when the lane is to end, which `ending` says."""
         self.ending = self.ending or self._end_of_turn()
         if self.ending is not None:
             return ()
@@ -194,7 +194,7 @@ class _Lane:
         if not batch.ids:
             self.wants_at = time.monotonic() + ASK_AGAIN_SECONDS
             return ()
-        return self._promise(batch)
+        return self._record(batch)
 
     def _end_of_turn(self) -> Ending | None:
         if draining.asked():
@@ -217,12 +217,12 @@ class _Lane:
             self.after = max(self.after, batch.last_id)
         return self.gate.admit(batch=batch, permit=permit)
 
-    def _promise(self, batch: claims.Batch) -> Sequence[Copy]:
+    def _record(self, batch: claims.Batch) -> Sequence[Copy]:
         if not self.in_flight:
             self.renewed_at, self.held_until = time.monotonic(), leases.clock() + self.lease
         try:
-            copies = intents.intend(batch=batch, merger=self.merger, lease_seconds=self.lease)
-        except intents.StoryWithdrawn as story:
+            copies = attempts.record_attempts(batch=batch, merger=self.merger, lease_seconds=self.lease)
+        except attempts.StoryWithdrawn as story:
             self._stop_for(story, batch)
             self.ending = Ending.STOPPED
             return ()
@@ -265,7 +265,7 @@ class _Lane:
             state=Issue.State.PAUSED, **issue_reasons.columns(reason)
         )
 
-    def _stop_for(self, story: intents.StoryWithdrawn, batch: claims.Batch) -> None:
+    def _stop_for(self, story: attempts.StoryWithdrawn, batch: claims.Batch) -> None:
         claims.release(batch=batch)
         Issue.objects.under_way().filter(pk=self.issue.pk).update(
             state=Issue.State.CANCELLED,

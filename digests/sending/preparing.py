@@ -16,7 +16,7 @@ from core.reasons import Reason
 from digests import freezing, issue_reasons
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
-from digests.sending import audience, draining, intents, send_journal
+from digests.sending import attempts, audience, draining, send_journal
 from digests.sending.pacing import windows
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ def _start(issue: Issue, now: datetime) -> None:
 
 
 def _still_true(issue: Issue, now: datetime) -> bool:
-    withdrawn = intents.withdrawn_story(issue_id=issue.pk)
+    withdrawn = attempts.withdrawn_story(issue_id=issue.pk)
     if withdrawn is None and freezing.verify(snapshot=issue.snapshot):
         return True
     issue.snapshot.delete()

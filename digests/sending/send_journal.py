@@ -40,7 +40,7 @@ KEEP_SECONDS: Final = 40 * 86_400
 # Notes belong to the database that holds this issue: a new instance begins without any.
 INSTANCE = "SELECT uuid FROM digests_issue ORDER BY id LIMIT 1"
 
-# An intent leaves its fence in the row, whatever becomes of it; every way back into the queue draws a new one.
+# An attempt leaves its fence in the row, whatever becomes of it; every way back into the queue draws a new one.
 FORGOTTEN = """
 SELECT count(*) FROM unnest(%s::bigint[], %s::bigint[]) AS note (id, fence)
 LEFT JOIN digests_delivery AS delivery ON delivery.id = note.id
@@ -51,7 +51,7 @@ WHERE delivery.id IS NULL OR delivery.fence < note.fence
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mark:
-    """One copy of a lane's newest batch, its fence, and the highest id of a copy that the lane ever promised."""
+    """One copy of a lane's newest batch, its fence, and the highest id of a copy that the lane ever attempted."""
 
     delivery_id: int
     fence: int
@@ -77,7 +77,7 @@ class Journal:
         self._begins = True
 
     def note(self, *, delivery_id: int, fence: int, highest: int) -> None:
-        """Before: the batch's intents are committed, and nothing of it has left."""
+        """Before: the batch's attempts are committed, and nothing of it has left."""
         self._highest = max(self._highest, highest)
         note = Mark(delivery_id, fence, self._highest)
         _own.setdefault(self._house, {})[self._place] = note

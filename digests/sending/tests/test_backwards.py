@@ -122,7 +122,7 @@ def test_a_task_that_was_left_over_plans_nobody_in_a_database_that_was_set_back(
     assert (issue.deliveries.count(), issue.state) == (IN_FLIGHT, Issue.State.PAUSED)
 
 
-@pytest.mark.parametrize("lost", ["the claim too", "only the intent"])
+@pytest.mark.parametrize("lost", ["the claim too", "only the attempt"])
 def test_a_single_batch_that_was_forgotten_is_missed(
     sending: Start, transport: ToldTransport, send: Send, lost: str
 ) -> None:
@@ -133,7 +133,7 @@ def test_a_single_batch_that_was_forgotten_is_missed(
     send(issue)
     # The batches before the last are on record.
     go_back(issue, backups[-1])
-    fence = {} if lost == "only the intent" else {"fence": 0}
+    fence = {} if lost == "only the attempt" else {"fence": 0}
     Delivery.objects.filter(issue=issue, state="attempting").update(state="pending", lease_until=None, **fence)
     assert states(issue) == {"accepted": READERS - IN_FLIGHT, "pending": IN_FLIGHT}
 

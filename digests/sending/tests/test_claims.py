@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from digests.models import Delivery, Issue
-from digests.sending import claims, intents, merge, outcomes
+from digests.sending import attempts, claims, merge, outcomes
 from digests.sending.tests.conftest import expire_leases, states
 from postal.transports.base import Copy, Outcome, Phase
 
@@ -193,7 +193,7 @@ def test_nothing_becomes_too_old_while_its_issue_is_paused(sending: Start) -> No
     assert claims.expire() == 0
 
 
-def test_a_row_that_another_lane_took_while_its_copy_was_built_is_not_promised(
+def test_a_row_that_another_lane_took_while_its_copy_was_built_is_not_attempted(
     sending: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue = sending(2)
@@ -207,9 +207,9 @@ def test_a_row_that_another_lane_took_while_its_copy_was_built_is_not_promised(
         return built
 
     monkeypatch.setattr(merger, "copies", slowly)
-    promised = intents.intend(batch=batch, merger=merger, lease_seconds=60)
+    attempted = attempts.record_attempts(batch=batch, merger=merger, lease_seconds=60)
 
-    assert [copy.delivery_id for copy in promised] == [batch.ids[1]]
+    assert [copy.delivery_id for copy in attempted] == [batch.ids[1]]
     assert issue.deliveries.get(pk=batch.ids[0]).state == "claimed"
 
 
@@ -223,7 +223,7 @@ def test_who_lost_the_fence_gives_nothing_back(sending: Start) -> None:
     assert states(issue) == {"claimed": 2}
 
 
-def test_what_was_promised_is_not_given_back(sending: Start) -> None:
+def test_what_was_attempted_is_not_given_back(sending: Start) -> None:
     issue = sending(2)
     batch = claimed(issue)
     issue.deliveries.filter(pk=batch.ids[0]).update(state="attempting")
@@ -232,7 +232,7 @@ def test_what_was_promised_is_not_given_back(sending: Start) -> None:
     assert issue.deliveries.get(state="pending").lease_until is None
 
 
-def test_only_what_this_lane_promised_is_held_for_longer(sending: Start) -> None:
+def test_only_what_this_lane_attempted_is_held_for_longer(sending: Start) -> None:
     """Neither what is settled or back in the queue meanwhile, nor what another lane took."""
     issue = sending(3)
     batch = claimed(issue)
@@ -242,7 +242,7 @@ def test_only_what_this_lane_promised_is_held_for_longer(sending: Start) -> None
     issue.deliveries.filter(pk=taken.pk).update(fence=batch.fence + 1)
     before = dict(issue.deliveries.values_list("pk", "lease_until"))
 
-    intents.renew(batches=[batch], lease_seconds=3_600)
+    attempts.renew(batches=[batch], lease_seconds=3_600)
 
     after = dict(issue.deliveries.values_list("pk", "lease_until"))
     assert {pk for pk in after if after[pk] != before[pk]} == {ours.pk}

@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 Start = Callable[[int], Issue]
 READERS, IN_FLIGHT = 30, 10
 # Nothing of the batch can have left: its rows are free again.
-BEFORE_THE_INTENT = ["claimed:1", "rendered:1"]
-AFTER_THE_INTENT = ["intended:1", "intended:2", "answered:1", "answered:14", "settling:1", "settling:2", "settled:1"]
+BEFORE_THE_ATTEMPT = ["claimed:1", "rendered:1"]
+AFTER_THE_ATTEMPT = ["intended:1", "intended:2", "answered:1", "answered:14", "settling:1", "settling:2", "settled:1"]
 # In the session with the mail server, which is told where to kill: at the first copy and in the second batch.
 ON_THE_WIRE = ["MAIL", "RCPT", "DATA", "BODY", "DOT", "ACCEPTED", "TOLD"]
 
@@ -78,8 +78,8 @@ def check_contract(issue: Issue, mail: smtp_server.Server) -> set[str]:
     return uncertain
 
 
-@pytest.mark.parametrize("stage", BEFORE_THE_INTENT)
-def test_before_the_intent_everybody_gets_one(
+@pytest.mark.parametrize("stage", BEFORE_THE_ATTEMPT)
+def test_before_the_attempt_everybody_gets_one(
     sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, stage: str
 ) -> None:
     issue = sending(READERS)
@@ -94,8 +94,8 @@ def test_before_the_intent_everybody_gets_one(
     assert len(mail.copies()) == READERS
 
 
-@pytest.mark.parametrize("stage", AFTER_THE_INTENT)
-def test_after_the_intent_whoever_got_none_is_listed(
+@pytest.mark.parametrize("stage", AFTER_THE_ATTEMPT)
+def test_after_the_attempt_whoever_got_none_is_listed(
     sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, stage: str
 ) -> None:
     issue = sending(READERS)
@@ -129,7 +129,7 @@ def test_on_the_wire_whoever_got_none_is_listed(
 def test_what_was_listed_can_be_sent_again_by_a_person(
     sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server
 ) -> None:
-    """Killed between intent and wire: nobody of the batch has a copy, and all of it is on the list."""
+    """Killed between attempt and wire: nobody of the batch has a copy, and all of it is on the list."""
     issue = sending(READERS)
     mail.begin_anew({})
     killed(nursery, mail, issue, "intended:1")
@@ -157,7 +157,7 @@ def test_an_issue_with_a_dead_lane_does_not_end_before_its_leases(
 
 
 def test_every_stage_is_died_at() -> None:
-    assert {one.partition(":")[0] for one in BEFORE_THE_INTENT + AFTER_THE_INTENT} == set(stages.STAGES)
+    assert {one.partition(":")[0] for one in BEFORE_THE_ATTEMPT + AFTER_THE_ATTEMPT} == set(stages.STAGES)
     assert set(ON_THE_WIRE) == set(smtp_script.MOMENTS[smtp_script.MOMENTS.index("MAIL") :])
 
 

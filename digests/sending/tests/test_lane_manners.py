@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from digests.models import Issue
-from digests.sending import claims, intents, lanes, outcomes
+from digests.sending import attempts, claims, lanes, outcomes
 from digests.sending.pacing import gate
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
 from postal import limiter, transports
@@ -76,7 +76,7 @@ def test_leases_are_kept_as_long_as_was_set_and_not_more_often_than_needed(
     monkeypatch.setitem(settings.SENDING, "LEASE_SECONDS", 600)
     issue = sending(1)
     kept: list[float] = []
-    renew = intents.renew
+    renew = attempts.renew
 
     def renewed(*, batches: Collection[claims.Batch], lease_seconds: int) -> int:
         kept.append(lease_seconds)
@@ -95,7 +95,7 @@ def test_leases_are_kept_as_long_as_was_set_and_not_more_often_than_needed(
     told = ToldTransport()
     monkeypatch.setattr(told, "hand_over", slowly)
     monkeypatch.setattr(transports, "for_settings", lambda: told)
-    monkeypatch.setattr(intents, "renew", renewed)
+    monkeypatch.setattr(attempts, "renew", renewed)
     lanes.run(issue_id=issue.pk, lane=0)
     assert kept == [600]
 

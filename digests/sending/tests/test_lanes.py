@@ -71,7 +71,7 @@ class Greedy(ToldTransport):
             self.in_flight.append(self.issue.deliveries.filter(state="attempting").count())
 
 
-def test_the_next_copies_are_promised_while_others_are_on_the_wire(
+def test_the_next_copies_are_attempted_while_others_are_on_the_wire(
     sending: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue = sending(200)
@@ -126,7 +126,7 @@ def test_leases_are_kept_while_a_server_thinks(sending: Start, monkeypatch: pyte
     assert states(issue) == {"accepted": 3}
 
 
-def test_the_intent_is_on_record_before_the_bytes_leave(sending: Start, transport: ToldTransport) -> None:
+def test_the_attempt_is_on_record_before_the_bytes_leave(sending: Start, transport: ToldTransport) -> None:
     issue = sending(3)
 
     def check(copies: Sequence[Copy]) -> None:

@@ -24,7 +24,7 @@ Start = Callable[[int], Issue]
 When = Literal["before", "after"]
 READERS, IN_FLIGHT = 30, 10
 CLAIM = b"nextval('digests_fence')"
-PROMISE = b"SET state = 'attempting'"
+RECORD = b"SET state = 'attempting'"
 COMMIT = b"COMMIT"
 SETTLE = b"THEN 'expired'"
 
@@ -83,9 +83,9 @@ def check_everybody_gets_one(issue: Issue, mail: smtp_server.Server, nursery: la
 
 
 @pytest.mark.parametrize(("statement", "when"), [
-    (CLAIM, "before"), (CLAIM, "after"), (PROMISE, "before"), (PROMISE, "after"), (COMMIT, "before"),
+    (CLAIM, "before"), (CLAIM, "after"), (RECORD, "before"), (RECORD, "after"), (COMMIT, "before"),
 ])  # fmt: skip
-def test_before_an_intent_is_on_record_nobody_is_uncertain(
+def test_before_an_attempt_is_on_record_nobody_is_uncertain(
     cut_lane: Callable[[bytes, When], Issue],
     mail: smtp_server.Server,
     nursery: lane_processes.Nursery,
@@ -110,7 +110,7 @@ def test_what_is_on_record_is_sent_and_settled_by_the_lane_itself(
     statement: bytes,
     when: When,
 ) -> None:
-    """An intent is read back on a new connection, a result is written again: no lease has to run out."""
+    """An attempt is read back on a new connection, a result is written again: no lease has to run out."""
     issue = cut_lane(statement, when)
     assert states(issue)["accepted"] >= IN_FLIGHT
     assert set(states(issue)) == {"accepted", "pending"}

@@ -24,7 +24,7 @@ from core.reasons import Reason
 from digests import approval, states, stats, uncertain
 from digests.feedback import processing
 from digests.models import Delivery, Issue, IssueItem
-from digests.sending import claims, intents, lanes, merge, outcomes, preparing, sweeper
+from digests.sending import attempts, claims, lanes, merge, outcomes, preparing, sweeper
 from digests.sending.tests import transitions
 from digests.sending.tests.conftest import ToldTransport, expire_leases, subscribe
 from postal import transports
@@ -277,7 +277,7 @@ class Engine(RuleBasedStateMachine):
     def intend(self, data: st.DataObject) -> None:
         batch = self.claimed.pop(data.draw(st.integers(0, len(self.claimed) - 1)))
         issue = Issue.objects.select_related("newsletter", "snapshot").get(pk=self.issue.pk)
-        copies = intents.intend(batch=batch, merger=merge.Merger(issue, needs="payload"), lease_seconds=60)
+        copies = attempts.record_attempts(batch=batch, merger=merge.Merger(issue, needs="payload"), lease_seconds=60)
         self.check_promise(copies)
         if copies:
             self.promised.append((batch, copies))

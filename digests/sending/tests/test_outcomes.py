@@ -209,7 +209,7 @@ def test_whatever_the_driver_calls_an_outage_the_results_are_kept(
     assert len(kept) == 1
 
 
-def test_a_late_promise_to_try_again_leaves_the_copy_on_the_list(sending: Start) -> None:
+def test_a_late_deferral_leaves_the_copy_on_the_list(sending: Start) -> None:
     """The issue may be closed by now: a copy that waited in it would never be tried, and nobody would know."""
     issue = sending(1)
     batch = attempting(issue)

@@ -330,7 +330,7 @@ def test_two_issues_are_planned_side_by_side(
 
 @pytest.mark.django_db(transaction=True)
 def test_no_lane_waits_for_a_portion(begun: Issue, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planning a portion takes seconds; only its end touches the row that every intent holds."""
+    """Planning a portion takes seconds; only its end touches the row that every attempt holds."""
     plan = audience.plan
 
     def plan_beside_a_lane(**how: object) -> None:

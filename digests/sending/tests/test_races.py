@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from digests import approval, restored, uncertain
 from digests.models import Delivery, Issue
-from digests.sending import audience, claims, closing, intents, lanes, merge, preparing
+from digests.sending import attempts, audience, claims, closing, lanes, merge, preparing
 from digests.sending.tests.conftest import ToldTransport, expire_leases, frozen_issue, states, subscribe
 from postal.transports.base import Copy
 from subscribers import consent, signup, suppression
@@ -81,11 +81,11 @@ def test_only_a_lane_of_the_same_issue_is_the_same_lane(sending: Start, transpor
     assert ended == [lanes.Ending.IDLE]
 
 
-def promise(issue: Issue) -> list[Copy]:
+def attempt(issue: Issue) -> list[Copy]:
     batch = claims.claim(issue_id=issue.pk, after=0, limit=10)
     assert batch is not None
     merger = merge.Merger(Issue.objects.select_related("newsletter", "snapshot").get(pk=issue.pk), needs="payload")
-    return intents.intend(batch=batch, merger=merger, lease_seconds=60)
+    return attempts.record_attempts(batch=batch, merger=merger, lease_seconds=60)
 
 
 def unsubscribe(reader: Subscription) -> None:
@@ -100,26 +100,26 @@ def suppress(reader: Subscription) -> None:
 
 
 @pytest.mark.parametrize("act", [unsubscribe, suppress])
-def test_no_intent_follows_an_act_of_the_reader(sending: Start, act: Callable[[Subscription], None]) -> None:
-    """The act holds the reader's row while the engine promises: the engine waits, and sees it."""
+def test_no_attempt_follows_an_act_of_the_reader(sending: Start, act: Callable[[Subscription], None]) -> None:
+    """The act holds the reader's row while the engine records the attempt: the engine waits, and sees it."""
     issue = sending(1)
     reader = Subscription.objects.select_related("subscriber", "newsletter").get()
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             act(reader)
-            promised = pool.submit(in_thread(lambda: promise(issue)))
+            attempted = pool.submit(in_thread(lambda: attempt(issue)))
             with pytest.raises(TimeoutError):
-                promised.result(0.7)
-        assert promised.result(10) == []
+                attempted.result(0.7)
+        assert attempted.result(10) == []
     assert states(issue) == {"suppressed": 1}
 
 
-def test_an_act_during_the_promise_waits_for_it(sending: Start) -> None:
+def test_an_act_during_the_attempt_waits_for_it(sending: Start) -> None:
     issue = sending(1)
     reader = Subscription.objects.select_related("subscriber", "newsletter").get()
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            assert len(promise(issue)) == 1
+            assert len(attempt(issue)) == 1
             done = pool.submit(in_thread(lambda: unsubscribe(reader)))
             with pytest.raises(TimeoutError):
                 done.result(0.7)
@@ -127,7 +127,7 @@ def test_an_act_during_the_promise_waits_for_it(sending: Start) -> None:
     assert Delivery.objects.get().state == "attempting"
 
 
-def test_a_pause_during_the_promise_waits_for_it(sending: Start) -> None:
+def test_a_pause_during_the_attempt_waits_for_it(sending: Start) -> None:
     issue = sending(1)
 
     def pause() -> int:
@@ -135,7 +135,7 @@ def test_a_pause_during_the_promise_waits_for_it(sending: Start) -> None:
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            assert len(promise(issue)) == 1
+            assert len(attempt(issue)) == 1
             done = pool.submit(in_thread(pause))
             with pytest.raises(TimeoutError):
                 done.result(0.7)
@@ -178,9 +178,9 @@ def test_a_lane_that_lost_its_rows_holds_up_no_reader(sending: Start) -> None:
     issue = sending(2)
     batch = claims.claim(issue_id=issue.pk, after=0, limit=10)
     assert batch is not None
-    taken, promised = issue.deliveries.order_by("pk")
+    taken, attempted = issue.deliveries.order_by("pk")
     issue.deliveries.filter(pk=taken.pk).update(fence=batch.fence + 1)
-    issue.deliveries.filter(pk=promised.pk).update(state="attempting")
+    issue.deliveries.filter(pk=attempted.pk).update(state="attempting")
     merger = merge.Merger(Issue.objects.select_related("newsletter", "snapshot").get(pk=issue.pk), needs="payload")
 
     def act() -> int:
@@ -188,7 +188,7 @@ def test_a_lane_that_lost_its_rows_holds_up_no_reader(sending: Start) -> None:
             return len(Subscriber.objects.select_for_update(nowait=True))
 
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        assert intents.intend(batch=batch, merger=merger, lease_seconds=60) == []
+        assert attempts.record_attempts(batch=batch, merger=merger, lease_seconds=60) == []
         assert pool.submit(in_thread(act)).result(5) == 2
 
 

@@ -53,7 +53,7 @@ def test_a_lane_that_tries_early_copies_again_forgets_no_later_ones(sending: Sta
 
 
 @rows(("state", "behind"), [("pending", True), ("claimed", True), ("attempting", False)])
-def test_an_intent_that_is_not_on_record_was_forgotten(sending: Start, state: str, behind: bool) -> None:
+def test_an_attempt_that_is_not_on_record_was_forgotten(sending: Start, state: str, behind: bool) -> None:
     issue = sending(1)
     issue.deliveries.update(state=state, fence=7, lease_until=timezone.now())
     note(issue, highest=issue.deliveries.get().pk, fence=7)

@@ -1,4 +1,4 @@
-"""The promise of a batch: what goes on record of those who get a copy, of those who do not, and of nobody else."""
+"""Recording attempts: what goes on record of those who get a copy, of those who do not, and of nobody else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 from articles.models import Article, Section
 from digests import statements
 from digests.models import Issue, IssueItem
-from digests.sending import claims, intents, merge
+from digests.sending import attempts, claims, merge
 from digests.sending.tests.conftest import states
 from digests.sending.tests.test_races import in_thread
 from mailkit import addresses
@@ -34,9 +34,9 @@ def claimed(issue: Issue) -> tuple[claims.Batch, merge.Merger]:
     return batch, merge.Merger(Issue.objects.select_related("newsletter", "snapshot").get(pk=issue.pk), needs="payload")
 
 
-def promise(issue: Issue) -> list[Copy]:
+def attempt(issue: Issue) -> list[Copy]:
     batch, merger = claimed(issue)
-    return intents.intend(batch=batch, merger=merger, lease_seconds=300)
+    return attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
 
 
 def readers(issue: Issue) -> list[Subscription]:
@@ -48,10 +48,10 @@ def suppress(reader: Subscription) -> None:
     suppression.suppress(address_key=key, reason=Suppression.Reason.COMPLAINT, now=timezone.now())
 
 
-def test_an_intent_counts_has_its_hour_and_is_held(sending: Start) -> None:
+def test_an_attempt_counts_has_its_hour_and_is_held(sending: Start) -> None:
     issue = sending(1)
     issue.deliveries.update(attempts=2)
-    assert len(promise(issue)) == 1
+    assert len(attempt(issue)) == 1
     copy = issue.deliveries.get()
     assert (copy.state, copy.attempts) == ("attempting", 3)
     assert copy.attempted_at is not None
@@ -77,7 +77,7 @@ def test_why_somebody_got_none_is_on_record(sending: Start) -> None:
     for reader in (was_paused, suppressed):
         suppress(reader)
 
-    assert [copy.recipient for copy in promise(issue)] == [gets.subscriber.address]
+    assert [copy.recipient for copy in attempt(issue)] == [gets.subscriber.address]
 
     found = issue.deliveries.exclude(state="attempting")
     assert dict(found.values_list("subscriber", "reason")) == {
@@ -97,7 +97,7 @@ def test_a_letter_is_for_every_cadence(sending: Start) -> None:
     _, weekly, suppressed = readers(issue)
     Subscription.objects.filter(pk=weekly.pk).update(cadence="weekly")
     suppress(suppressed)
-    assert len(promise(issue)) == 2
+    assert len(attempt(issue)) == 2
     assert issue.deliveries.get(state="suppressed").reason == "suppressed"
 
 
@@ -106,35 +106,35 @@ def test_a_copy_that_cannot_be_built_is_tried_three_times(sending: Start) -> Non
     for failures in (1, 2):
         batch, merger = claimed(issue)
         merger.values = lambda row: {}  # type: ignore[method-assign]  # a slot without a value
-        assert intents.intend(batch=batch, merger=merger, lease_seconds=300) == []
+        assert attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300) == []
         copy = issue.deliveries.get()
         assert (copy.state, copy.render_failures, copy.lease_until) == ("pending", failures, None)
     batch, merger = claimed(issue)
     merger.values = lambda row: {}  # type: ignore[method-assign]  # as above
-    intents.intend(batch=batch, merger=merger, lease_seconds=300)
+    attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
     copy = issue.deliveries.get()
     assert (copy.state, copy.render_failures, copy.lease_until) == ("render_failed", 3, None)
     assert (copy.reason, copy.settled_at is None) == ("not_built", False)
 
 
 def test_nobody_else_is_touched_when_copies_cannot_be_built(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither whoever left meanwhile, nor what another lane holds, nor what has been promised."""
+    """Neither whoever left meanwhile, nor what another lane holds, nor what has been attempted."""
     issue = sending(4)
     batch, merger = claimed(issue)
-    broken, left, taken, promised = issue.deliveries.order_by("pk")
+    broken, left, taken, attempted = issue.deliveries.order_by("pk")
     Subscription.objects.filter(subscriber=left.subscriber).update(state=Subscription.State.UNSUBSCRIBED)
     issue.deliveries.filter(pk=taken.pk).update(fence=batch.fence + 1)
-    issue.deliveries.filter(pk=promised.pk).update(state="attempting")
-    monkeypatch.setattr(merger, "copies", lambda rows: ([], [broken.pk, taken.pk, promised.pk]))
+    issue.deliveries.filter(pk=attempted.pk).update(state="attempting")
+    monkeypatch.setattr(merger, "copies", lambda rows: ([], [broken.pk, taken.pk, attempted.pk]))
 
-    assert intents.intend(batch=batch, merger=merger, lease_seconds=300) == []
+    assert attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300) == []
 
     assert list(issue.deliveries.order_by("pk").values_list("state", "render_failures")) == [
         ("pending", 1), ("suppressed", 0), ("claimed", 0), ("attempting", 0),
     ]  # fmt: skip
 
 
-def test_a_row_that_was_freed_while_its_copy_was_built_is_not_promised(
+def test_a_row_that_was_freed_while_its_copy_was_built_is_not_attempted(
     sending: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its lease ran out: whoever claims it next sends it."""
@@ -148,18 +148,18 @@ def test_a_row_that_was_freed_while_its_copy_was_built_is_not_promised(
         return copies
 
     monkeypatch.setattr(merger, "copies", slowly)
-    found = intents.intend(batch=batch, merger=merger, lease_seconds=300)
+    found = attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
     assert [copy.delivery_id for copy in found] == [batch.ids[1]]
     assert states(issue) == {"pending": 1, "attempting": 1}
 
 
-def test_a_promise_is_made_whole_or_not_at_all(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attempts_are_recorded_whole_or_not_at_all(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = sending(2)
     suppress(readers(issue)[0])
     batch, merger = claimed(issue)
-    monkeypatch.setattr(intents, "_reasons", lambda _issue: 1 / 0)
+    monkeypatch.setattr(attempts, "_reasons", lambda _issue: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        intents.intend(batch=batch, merger=merger, lease_seconds=300)
+        attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
     assert states(issue) == {"claimed": 2}
 
 
@@ -175,7 +175,7 @@ def story(sending: Start) -> Article:
 def test_a_story_that_was_left_out_may_be_withdrawn(sending: Start, story: Article) -> None:
     issue = sending(1)
     IssueItem.objects.create(issue=issue, article=story, included=False)
-    assert len(promise(issue)) == 1
+    assert len(attempt(issue)) == 1
 
 
 def test_a_paused_issue_gives_its_rows_back_whatever_became_of_its_stories(sending: Start, story: Article) -> None:
@@ -183,20 +183,20 @@ def test_a_paused_issue_gives_its_rows_back_whatever_became_of_its_stories(sendi
     IssueItem.objects.create(issue=issue, article=story)
     batch, merger = claimed(issue)
     Issue.objects.filter(pk=issue.pk).update(state=Issue.State.PAUSED)
-    assert intents.intend(batch=batch, merger=merger, lease_seconds=300) == []
+    assert attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300) == []
     assert states(issue) == {"pending": 2}
 
 
 class TestCommitInDoubt:
-    """The connection was lost in the commit of the promise: a new one is asked what is on record."""
+    """The connection was lost in the commit of the attempts: a new one is asked what is on record."""
 
     pytestmark = pytest.mark.django_db(transaction=True)
 
     def in_doubt(self, issue: Issue) -> tuple[claims.Batch, list[Copy]]:
         batch, merger = claimed(issue)
-        return batch, intents.intend(batch=batch, merger=merger, lease_seconds=300)
+        return batch, attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
 
-    def test_what_another_lane_promised_since_is_not_ours(self, sending: Start) -> None:
+    def test_what_another_lane_attempted_since_is_not_ours(self, sending: Start) -> None:
         issue = sending(3)
         batch, copies = self.in_doubt(issue)
         taken, freed, ours = issue.deliveries.order_by("pk")
@@ -205,7 +205,7 @@ class TestCommitInDoubt:
         lease = timezone.now() + timedelta(seconds=1)
         issue.deliveries.update(lease_until=lease)
 
-        found = intents._read_back(copies, batch, 300)
+        found = attempts._read_back(copies, batch, 300)
 
         assert [copy.delivery_id for copy in found] == [ours.pk]
         kept = issue.deliveries.filter(lease_until__gt=lease + timedelta(minutes=1))
@@ -217,8 +217,8 @@ class TestCommitInDoubt:
         batch, merger = claimed(issue)
         with ThreadPoolExecutor(1) as pool:
             with transaction.atomic():
-                copies = intents.intend(batch=batch, merger=merger, lease_seconds=300)
-                found = pool.submit(in_thread(lambda: intents._read_back(copies, batch, 300)))
+                copies = attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
+                found = pool.submit(in_thread(lambda: attempts._read_back(copies, batch, 300)))
                 with pytest.raises(TimeoutError):
                     found.result(0.3)
             assert found.result(10) == copies
@@ -236,14 +236,14 @@ class TestCommitInDoubt:
 
         monkeypatch.setattr(statements, "rows", rows)
         monkeypatch.setattr(time, "sleep", waited.append)
-        assert intents._read_back(copies, batch, 300) == copies
+        assert attempts._read_back(copies, batch, 300) == copies
         assert len(waited) == 3
 
     def test_a_connection_that_was_cut_is_replaced(self, sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
         batch, copies = self.in_doubt(sending(1))
         monkeypatch.setattr(time, "sleep", lambda _seconds: None)
         connection.connection.close()
-        assert intents._read_back(copies, batch, 1) == copies
+        assert attempts._read_back(copies, batch, 1) == copies
 
     def test_before_the_commit_nothing_is_in_doubt(self, sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
         """So nobody waits for the database: the lease frees the rows."""
@@ -255,7 +255,7 @@ class TestCommitInDoubt:
         monkeypatch.setattr(statements, "rows", rows)
         monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("there is nothing to wait for"))
         with pytest.raises(OperationalError):
-            intents.intend(batch=batch, merger=merger, lease_seconds=300)
+            attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
 
     def test_but_no_longer_than_a_lease(self, sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
         batch, copies = self.in_doubt(sending(1))
@@ -266,4 +266,4 @@ class TestCommitInDoubt:
         monkeypatch.setattr(statements, "rows", rows)
         monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("its time is over"))
         with pytest.raises(OperationalError):
-            intents._read_back(copies, batch, -1)
+            attempts._read_back(copies, batch, -1)

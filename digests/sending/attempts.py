@@ -1,4 +1,4 @@
-"""The promise before the bytes: who of a claimed batch is mailed is committed before anything leaves."""
+"""The write-ahead record: which copies of a claimed batch are attempted is committed before anything leaves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ WHERE delivery.id = ANY(%s::bigint[]) AND delivery.state = 'claimed' AND deliver
 ORDER BY reader.id FOR NO KEY UPDATE OF reader
 """
 
-INTEND = """
+RECORD = """
 UPDATE digests_delivery AS delivery
 SET state = 'attempting', attempts = attempts + 1, attempted_at = now(),
     lease_until = now() + %s * interval '1 second'
@@ -59,8 +59,8 @@ WHERE id = ANY(%s::bigint[]) AND state = 'attempting' AND fence = %s
 IN_DOUBT = "SELECT id, state FROM digests_delivery WHERE id = ANY(%s::bigint[]) AND fence = %s ORDER BY id FOR UPDATE"
 
 
-def intend(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> list[Copy]:
-    """Turn the claimed rows into copies whose intent is recorded; the caller commits by leaving.
+def record_attempts(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> list[Copy]:
+    """Turn the claimed rows into copies whose attempt is on record.
 
     Before: the rows are `claimed` under the batch's fence. After: each is `attempting` and returned
     as a copy, or `suppressed` with its reason, or `pending`/`render_failed` when it did not render.
@@ -69,12 +69,12 @@ def intend(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> 
     connection is lost in the commit, a new one is asked what is on record, and only that is returned.
 
     Unsubscribing and suppressing lock the same rows: whoever commits first is seen by the other, so
-    no intent is committed after a reader's unsubscribe was.
+    no attempt is committed after a reader's unsubscribe was.
     """
     copies: list[Copy] = []
     try:
         with transaction.atomic():
-            copies = _promise(batch, merger, lease_seconds)
+            copies = _record(batch, merger, lease_seconds)
     except LOST:
         if not copies:
             raise  # before the commit: nothing is on record, and the lease frees the rows
@@ -82,7 +82,7 @@ def intend(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> 
     return copies
 
 
-def _promise(batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> list[Copy]:
+def _record(batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> list[Copy]:
     if not _hold_issue(batch.issue_id):
         claims.release(batch=batch)
         return []
@@ -97,27 +97,27 @@ def _promise(batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> l
 
 
 def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> list[Copy]:
-    """The copies whose intent was committed after all, with a new lease; waits for the database as long as one."""
+    """The copies whose attempt was committed after all, with a new lease; waits for the database as long as one."""
     deadline = time.monotonic() + lease_seconds
     ids = [copy.delivery_id for copy in copies]
     while True:
         connection.close()
         try:
             with transaction.atomic():
-                found = statements.rows(IN_DOUBT, [statements.array(ids), batch.fence])
-                kept = {int(row[0]) for row in found if row[1] == Delivery.State.ATTEMPTING}
-                statements.count(RENEW, [lease_seconds, statements.array(kept), batch.fence])
+                rows = statements.rows(IN_DOUBT, [statements.array(ids), batch.fence])
+                recorded = {int(row[0]) for row in rows if row[1] == Delivery.State.ATTEMPTING}
+                statements.count(RENEW, [lease_seconds, statements.array(recorded), batch.fence])
             break
         except LOST:
             if time.monotonic() > deadline:
                 raise
             time.sleep(1)
-    log.warning("the database was away in a commit: %s of %s intents are on record", len(kept), len(ids))
-    return [copy for copy in copies if copy.delivery_id in kept]
+    log.warning("the database was away in a commit: %s of %s attempts are on record", len(recorded), len(ids))
+    return [copy for copy in copies if copy.delivery_id in recorded]
 
 
 def renew(*, batches: Collection[claims.Batch], lease_seconds: int) -> int:
-    """Hold for another while what is promised and not yet settled; return how many copies that is."""
+    """Extend the lease of what is attempted and not yet settled; return how many copies that is."""
     return sum(statements.count(RENEW, [lease_seconds, statements.array(one.ids), one.fence]) for one in batches)
 
 
@@ -154,11 +154,11 @@ def _hold_readers(batch: claims.Batch) -> list[merge.Row]:
 
 
 def _attempt(ids: list[int], batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> set[int]:
-    """Record the intent for those of the rows whose readers may be mailed now; return their ids."""
+    """Record the attempt for those of the rows whose readers may be mailed now; return their ids."""
     mailable, parameters = merger.mailable
     # The subquery is the ORM's own SQL; every value in it is a parameter.
     values = [lease_seconds, statements.array(ids), batch.fence, *parameters]
-    return {row[0] for row in statements.rows(INTEND.format(mailable=mailable), values)}
+    return {row[0] for row in statements.rows(RECORD.format(mailable=mailable), values)}
 
 
 def _held(batch: claims.Batch) -> Q:
