@@ -1,4 +1,4 @@
-"""What pacing costs: a batch's permits, and what is left of the rate with a mail server that is moody.
+"""What pacing costs: a batch's grants, and what is left of the rate with a mail server that is moody.
 
 The same server first takes everything, then each mood has an issue of its own; a ratio is to what it took
 undisturbed, in the same run. SECONDS, CONNECTIONS and LANES set the rest.
@@ -41,27 +41,27 @@ say = functools.partial(_figures.say, "pacing")
 
 
 def main() -> None:
-    """The permits, then the moods, of a server that is near and of one that is 50 ms away."""
-    permits()
+    """The grants, then the moods, of a server that is near and of one that is 50 ms away."""
+    grants()
     for distance, delay in {"near": 0.0, "50 ms away": _slow_sink.DELAY_SECONDS}.items():
         moods(distance, delay)
 
 
-def permits() -> None:
+def grants() -> None:
     """Milliseconds and CPU of one ask, with every kind of limit at once."""
     shared = limiter.Limits(prefix=f"bench{os.getpid()}:")
     rules = [limiter.Rule("all", 10**6, 1), limiter.Rule("all", 10**9, 3600), limiter.Rule("relay:mx:25", 10**6, 1)]
     spent, before = [], time.process_time()
     for _ in range(ASKS):
         began = time.perf_counter()
-        permit = shared.ask(rules=rules, slow=["relay:mx:25"], wanted=50)
+        grant = shared.ask(rules=rules, slow=["relay:mx:25"], wanted=50)
         spent.append((time.perf_counter() - began) * 1000)
     busy = (time.process_time() - before) * 1000 / ASKS
-    if permit.at is None:
+    if grant.at is None:
         raise SystemExit("Redis is away: nothing was measured.")
-    say("a batch's permits, median", statistics.median(spent), "ms", allowed=1.0)
-    say("a batch's permits, 99th percentile", statistics.quantiles(spent, n=100)[98], "ms")
-    say("a batch's permits, CPU", busy, "ms")
+    say("a batch's grants, median", statistics.median(spent), "ms", allowed=1.0)
+    say("a batch's grants, 99th percentile", statistics.quantiles(spent, n=100)[98], "ms")
+    say("a batch's grants, CPU", busy, "ms")
 
 
 def moods(distance: str, delay: float) -> None:

@@ -154,20 +154,20 @@ def _shared(issue: Issue, now: datetime) -> Iterator[Reason]:
 def _servers(pace: report.Pace, issue: Issue, now: datetime) -> Iterator[Reason]:
     """Mail servers that are away or ask for patience."""
     if pace.away:
-        names = ", ".join(_name(way) for way in sorted(pace.away))
+        names = ", ".join(_name(route) for route in sorted(pace.away))
         others = "the others take its copies; it is tried again every half minute"
-        if len(pace.away) == len(pace.ways):
+        if len(pace.away) == len(pace.routes):
             others = "no other one is left; one copy is tried every few seconds, and all others wait"
         yield Reason(f"No answer from {names}: {others}.", SEE_SERVER)
-    for brake in pace.brakes:
-        if brake.held:
-            when = _at(now + timedelta(seconds=brake.held), issue, now)
+    for throttle in pace.throttles:
+        if throttle.held:
+            when = _at(now + timedelta(seconds=throttle.held), issue, now)
             yield Reason(
-                f"We were asked to wait by {_name(brake.subject)}: it gets nothing until then, {when}.", NOTHING
+                f"We were asked to wait by {_name(throttle.subject)}: it gets nothing until then, {when}.", NOTHING
             )
         else:
-            pace_now = f"{brake.per_second:.3g} copies a second now, more with every quiet second"
-            yield Reason(f"A slower pace was asked for by {_name(brake.subject)}: {pace_now}.", NOTHING)
+            pace_now = f"{throttle.per_second:.3g} copies a second now, more with every quiet second"
+            yield Reason(f"A slower pace was asked for by {_name(throttle.subject)}: {pace_now}.", NOTHING)
     if not pace.is_known:
         yield Reason(
             "Redis does not answer: workers hear of work late or not at all, and each keeps to a share of the limits.",

@@ -140,11 +140,11 @@ def _returns(now: datetime) -> Iterator[Metric]:
 def _pace() -> Iterator[Metric]:
     pace = report.pace()
     yield _one("newsroom_redis_up", "1 if Redis answers.", pace.is_known)
-    away = [({"way": way}, way in pace.away) for way in pace.ways]
-    yield _gauge("newsroom_way_resting", "1 if this mail server could not be reached.", away)
-    slowed = [({"subject": brake.subject}, brake.per_second) for brake in pace.brakes]
+    away = [({"route": route}, route in pace.away) for route in pace.routes]
+    yield _gauge("newsroom_route_away", "1 if this mail server could not be reached.", away)
+    slowed = [({"subject": throttle.subject}, throttle.per_second) for throttle in pace.throttles]
     yield _gauge("newsroom_slowed_rate", "Copies per second of whom asked for a slower pace.", slowed)
-    held = [({"subject": brake.subject}, brake.held) for brake in pace.brakes]
+    held = [({"subject": throttle.subject}, throttle.held) for throttle in pace.throttles]
     yield _gauge("newsroom_slowed_held_seconds", "How long it gets nothing at all.", held)
     full = [({"copies": rule.limit, "seconds": rule.seconds}, 1) for rule in pace.full]
     yield _gauge("newsroom_limit_full", "1 for each limit over all workers that is used up.", full)

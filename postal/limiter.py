@@ -1,7 +1,7 @@
 """How many copies may leave now, decided in one place for all workers of all hosts.
 
 A limit holds in every window of its length, wherever it begins, and at least 95 % of it is reached
-when there is enough to send. Permits come in small portions, evenly spaced, so neither the start
+when there is enough to send. Grants come in small portions, evenly spaced, so neither the start
 of a window nor a second worker makes a rush.
 
 When Redis is away, each process keeps to a share: the limit divided by the number of processes
@@ -45,7 +45,7 @@ class Rule:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Permit:
+class Grant:
     """`count` copies may leave; if 0, asking again makes sense after `wait` seconds."""
 
     count: int
@@ -56,11 +56,11 @@ class Permit:
     # Copies per second that a slow-down of a subject leaves; 0: none is in force.
     slowed_to: float = 0.0
     # The relay or provider that it is for.
-    way: str = ""
+    route: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Brake:
+class Throttle:
     """A subject that was slowed down: so many copies a second now, and none at all for `held` seconds."""
 
     subject: str
@@ -69,38 +69,38 @@ class Brake:
 
 
 class Limits:
-    """One process's way to the shared limits. `clock` (ms) is for tests; the server's own is used otherwise."""
+    """One process's access to the shared limits. `clock` (ms) is for tests; the server's own is used otherwise."""
 
     def __init__(self, *, clock: Callable[[], int] | None = None, prefix: str | None = None) -> None:
         self._clock = clock
         self._prefix = prefix if prefix is not None else f"{redis_client.key('pace')}:"
         self._who = uuid.uuid4().hex[:8]
-        self._askers = 1
+        self._clients = 1
         self._away_until = 0.0
-        self._alone = Alone()
+        self._fallback = LocalFallback()
 
-    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, partial_grant: bool = False) -> Permit:
-        """Take up to `wanted` permits that every rule and every slow-down of the `slow` subjects allows.
+    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, partial_grant: bool = False) -> Grant:
+        """Take up to `wanted` grants that every rule and every slow-down of the `slow` subjects allows.
 
         Fewer than a sensible portion are refused, since a batch costs the same however small it is,
         unless a `partial_grant` is welcome.
         """
-        keys = [self._prefix + "askers", *map(self._window, rules), *map(self.slow_key, slow)]
+        keys = [self._prefix + "clients", *map(self._window, rules), *map(self.slow_key, slow)]
         numbers = [number for rule in rules for number in (rule.limit, rule.seconds * 1000)]
         answer = self.run(
             scripts.ASK, keys, [f"{self._who}-{os.getpid()}", wanted, int(partial_grant), len(rules), *numbers]
         )
         if answer is None:
-            return self._alone.ask(rules=rules, slow=slow, wanted=wanted, share=self.share)
-        granted, wait, at, self._askers, slowed_to = answer
-        return Permit(granted, wait / 1000, tuple(rules), at, slowed_to / 1000)
+            return self._fallback.ask(rules=rules, slow=slow, wanted=wanted, share=self.share)
+        granted, wait, at, self._clients, slowed_to = answer
+        return Grant(granted, wait / 1000, tuple(rules), at, slowed_to / 1000)
 
-    def give_back(self, *, permit: Permit, count: int) -> None:
-        """Return what was not used, so that it does not count. Permits that nobody wrote down are forgotten."""
-        if not count or permit.at is None or not permit.rules:
+    def give_back(self, *, grant: Grant, count: int) -> None:
+        """Return what was not used, so that it does not count. Grants that nobody wrote down are forgotten."""
+        if not count or grant.at is None or not grant.rules:
             return
-        numbers = [number for rule in permit.rules for number in (rule.limit, rule.seconds * 1000)]
-        self.run(scripts.GIVE_BACK, [self._window(rule) for rule in permit.rules], [permit.at, count, *numbers])
+        numbers = [number for rule in grant.rules for number in (rule.limit, rule.seconds * 1000)]
+        self.run(scripts.GIVE_BACK, [self._window(rule) for rule in grant.rules], [grant.at, count, *numbers])
 
     def queue(self, *, subject: str, count: int, per_second: float) -> float:
         """Stand in the subject's line with `count` copies; return the seconds until the first one's turn."""
@@ -115,7 +115,7 @@ class Limits:
         Nothing at all leaves for `hold` seconds. Then the rate grows evenly, and the slow-down is over when it
         is at `base`: RECOVERY_SECONDS at most after the last complaint.
         """
-        self._alone.slow_down(subject=subject, base=base, hold=hold, share=share)
+        self._fallback.slow_down(subject=subject, base=base, hold=hold, share=share)
         keys = [self.slow_key(subject), self._prefix + "slowed"]
         self.run(scripts.SLOW, keys, [subject, base, int(hold * 1000), share])
 
@@ -123,14 +123,14 @@ class Limits:
         """The subjects that may be slowed down now."""
         client = self._client()
         if client is None:
-            return set(self._alone.slowed)
+            return set(self._fallback.slowed)
         try:
             client.zremrangebyscore(self._prefix + "slowed", "-inf", time.time() * 1000)
             names: Any = client.zrange(self._prefix + "slowed", 0, -1)
             return {name.decode() for name in names}
         except redis.RedisError:
             self._note_absence()
-            return set(self._alone.slowed)
+            return set(self._fallback.slowed)
 
     def allow(self, *, name: str, allowance: int, wanted: int, count: Callable[[], int]) -> int:
         """Take up to `wanted` of an allowance whose use is known by `count()`, asked only when Redis forgot it.
@@ -160,7 +160,7 @@ class Limits:
         """The subject answers."""
         names = [f"rest:{subject}", f"away:{subject}"]
         for name in names:
-            self._alone.marks.pop(name, None)
+            self._fallback.marks.pop(name, None)
         self._look(lambda client: client.delete(*(self._prefix + name for name in names)))
 
     def resting(self, *, subjects: Sequence[str]) -> set[str]:
@@ -176,29 +176,29 @@ class Limits:
         is_first: Any = self._look(
             lambda client: client.set(self._prefix + name, 1, nx=True, px=int(seconds * 1000)) or 0
         )
-        if is_first is None and (is_first := self._alone.marks.get(name, 0.0) <= time.monotonic()):
-            self._alone.marks[name] = time.monotonic() + seconds
+        if is_first is None and (is_first := self._fallback.marks.get(name, 0.0) <= time.monotonic()):
+            self._fallback.marks[name] = time.monotonic() + seconds
         return bool(is_first)
 
     def _mark(self, name: str, seconds: float) -> None:
-        self._alone.marks[name] = time.monotonic() + seconds
+        self._fallback.marks[name] = time.monotonic() + seconds
         self._look(lambda client: client.set(self._prefix + name, 1, px=int(seconds * 1000)))
 
     def _marked(self, kind: str, subjects: Sequence[str]) -> set[str]:
         marks: Any = self._look(lambda client: client.mget([f"{self._prefix}{kind}:{one}" for one in subjects]))
         if marks is None:
             now = time.monotonic()
-            return {one for one in subjects if self._alone.marks.get(f"{kind}:{one}", 0) > now}
+            return {one for one in subjects if self._fallback.marks.get(f"{kind}:{one}", 0) > now}
         return {one for one, mark in zip(subjects, marks, strict=True) if mark}
 
-    def brakes(self) -> list[Brake] | None:
+    def throttles(self) -> list[Throttle] | None:
         """The slow-downs in force, to look at; None when Redis is away."""
         names = sorted(self.slowed())
-        found = self._look(lambda client: [client.hmget(self.slow_key(one), _BRAKE) for one in names])
+        found = self._look(lambda client: [client.hmget(self.slow_key(one), _THROTTLE) for one in names])
         if found is None:
             return None
         now = self._now()
-        read = [_brake(subject, values, now) for subject, values in zip(names, found, strict=True) if values[0]]
+        read = [_throttle(subject, values, now) for subject, values in zip(names, found, strict=True) if values[0]]
         return [one for one in read if one is not None]
 
     def left(self, *, rule: Rule) -> int | None:
@@ -231,7 +231,7 @@ class Limits:
     @property
     def share(self) -> int:
         """How many processes a limit is divided among while each is alone."""
-        return max(self._askers, int(settings.PACING["PROCESSES"]))
+        return max(self._clients, int(settings.PACING["PROCESSES"]))
 
     def run(self, script: str, keys: Sequence[str], values: Sequence[Any]) -> Any:
         """The script's answer, or None when Redis is away."""
@@ -259,7 +259,7 @@ class Limits:
         self._away_until = time.monotonic() + REST_SECONDS
 
 
-class Alone:
+class LocalFallback:
     """The limits of one process that cannot ask the others. Evenly spaced, one copy at a time."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -270,14 +270,14 @@ class Alone:
         # What is marked, until when.
         self.marks: dict[str, float] = {}
 
-    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, share: int) -> Permit:
+    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, share: int) -> Grant:
         """As `Limits.ask`, of the share."""
         now = self._clock()
         paces = [(f"{rule.subject}:{rule.seconds}", rule.seconds * share / rule.limit, 0.0) for rule in rules]
-        paces += [pace for subject in slow if (pace := self._brake(subject, share, now))]
+        paces += [pace for subject in slow if (pace := self._throttle(subject, share, now))]
         wait = max([held - now for _, _, held in paces] + [self._next.get(key, now) - now for key, _, _ in paces] + [0])
         if wait > 0:
-            return Permit(
+            return Grant(
                 0,
                 wait,
                 slowed_to=min([1 / spacing for key, spacing, _ in paces if key.startswith("slow:")], default=0.0),
@@ -286,7 +286,7 @@ class Alone:
         granted = min([wanted, *(max(1, int(0.1 / spacing)) for _, spacing, _ in paces)])
         for key, spacing, _ in paces:
             self._next[key] = now + granted * spacing
-        return Permit(granted)
+        return Grant(granted)
 
     def slow_down(self, *, subject: str, base: float, hold: float, share: float = 1.0) -> None:
         """As `Limits.slow_down`."""
@@ -297,7 +297,7 @@ class Alone:
             since, top = now, max(1.0, min(top, 2 * rate)) if share > 0.5 else top
         self.slowed[subject] = (rate, since, max(held, now + hold), top)
 
-    def _brake(self, subject: str, share: int, now: float) -> tuple[str, float, float] | None:
+    def _throttle(self, subject: str, share: int, now: float) -> tuple[str, float, float] | None:
         if subject not in self.slowed:
             return None
         rate, since, held, top = self.slowed[subject]
@@ -308,14 +308,14 @@ class Alone:
         return f"slow:{subject}", share / current, held
 
 
-_BRAKE: Final = ("rate", "since", "until", "ceiling")
+_THROTTLE: Final = ("rate", "since", "until", "ceiling")
 
 
-def _brake(subject: str, values: list[bytes], now: float) -> Brake | None:
+def _throttle(subject: str, values: list[bytes], now: float) -> Throttle | None:
     """As `slowed` in scripts reckons it; None when it is over."""
     rate, since, held, ceiling = map(float, values)
     current = _grown(rate, since / 1000, held / 1000, ceiling, now / 1000)
-    return None if current >= ceiling and now >= held else Brake(subject, current, max(0.0, held - now) / 1000)
+    return None if current >= ceiling and now >= held else Throttle(subject, current, max(0.0, held - now) / 1000)
 
 
 def _grown(rate: float, since: float, held: float, ceiling: float, now: float) -> float:

@@ -1,4 +1,4 @@
-"""The parts of pacing that run inside Redis, where all askers meet and there is one clock.
+"""The parts of pacing that run inside Redis, where all clients meet and there is one clock.
 
 Every script takes the time in ms as ARGV[1], or an empty text for the server's own clock.
 """
@@ -51,9 +51,9 @@ end
 )
 
 # KEYS: who asks; one hash per rule; one hash per subject that may be slowed down.
-# ARGV: now, asker, how many are wanted, 1 if any number is welcome, how many rules, then for
+# ARGV: now, client, how many are wanted, 1 if any number is welcome, how many rules, then for
 # each rule its limit and its window in ms.
-# Returns: how many are granted, ms to wait otherwise, the time, how many askers there were in the
+# Returns: how many are granted, ms to wait otherwise, the time, how many clients there were in the
 # last ten minutes, copies per 1,000 s that a slow-down leaves (0: none is in force).
 #
 # A rule's hash counts by fiftieths of its window and looks back over 52 of them, so that whatever
@@ -72,7 +72,7 @@ redis.call('ZADD', KEYS[1], now, ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 600000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], now + 600000, '+inf')
 redis.call('PEXPIRE', KEYS[1], 600000)
-local askers = redis.call('ZCARD', KEYS[1])
+local clients = redis.call('ZCARD', KEYS[1])
 local found, need, granted, wait, is_slowed = {}, wanted, wanted, 0, 0
 
 local function pace(tat, spacing, burst)
@@ -140,7 +140,7 @@ if granted >= need and granted > 0 then
   for _, brake in ipairs(brakes) do
     redis.call('HSET', brake.key, 'tat', string.format('%.3f', brake.tat + granted * brake.spacing))
   end
-  return {granted, 0, now, askers, is_slowed}
+  return {granted, 0, now, clients, is_slowed}
 end
 
 -- Until the spacing allows for so many; to the millisecond, since whoever waits asks again and again.
@@ -163,7 +163,7 @@ end
 for _, brake in ipairs(brakes) do
   if brake.room < need and now >= brake.held then wait = math.max(wait, opens_in(brake)) end
 end
-return {0, math.max(1, math.ceil(wait)), now, askers, is_slowed}
+return {0, math.max(1, math.ceil(wait)), now, clients, is_slowed}
 """
 )
 

@@ -53,10 +53,10 @@ class Complaint:
     hold: float
 
 
-def complaints(*, outcomes: Sequence[Outcome], domains: Mapping[int, str], way: str) -> dict[str, Complaint]:
+def complaints(*, outcomes: Sequence[Outcome], domains: Mapping[int, str], route: str) -> dict[str, Complaint]:
     """Which subjects are to be slowed down.
 
-    `domains` gives the mail domain of each delivery, `way` the subject of the relay or provider. A
+    `domains` gives the mail domain of each delivery, `route` the subject of the relay or provider. A
     refusal that names no reader is the relay's; one of a reader is the reader's mail domain's. A
     session that was refused says that there are enough of them, not that those go too fast.
     """
@@ -65,13 +65,13 @@ def complaints(*, outcomes: Sequence[Outcome], domains: Mapping[int, str], way: 
     for outcome in outcomes:
         if not is_too_fast(outcome) or (outcome.unreachable and outcome.retry_after is None):
             continue
-        subject = way if _speaks_for_itself(outcome) else f"domain:{domains.get(outcome.delivery_id, '')}"
+        subject = route if _speaks_for_itself(outcome) else f"domain:{domains.get(outcome.delivery_id, '')}"
         holds[subject] = max(holds[subject], float(min(outcome.retry_after or 0, LONGEST_HOLD_SECONDS)))
         refused[subject] += 1
-    if sum(subject != way for subject in refused) >= DOMAINS_OF_A_RELAY:
-        holds, refused = {way: max(holds.values())}, Counter({way: refused.total()})
+    if sum(subject != route for subject in refused) >= DOMAINS_OF_A_RELAY:
+        holds, refused = {route: max(holds.values())}, Counter({route: refused.total()})
     handed = Counter(f"domain:{domains.get(outcome.delivery_id, '')}" for outcome in outcomes)
-    handed[way] = len(outcomes)
+    handed[route] = len(outcomes)
     return {
         subject: Complaint(count / handed[subject], handed[subject] / len(outcomes), holds[subject])
         for subject, count in refused.items()

@@ -8,7 +8,7 @@ The rows are the queue; a task is only a hint to look at them. Stage by stage:
 2. `lanes`      a lane is one task that repeats 3 to 6 for at most a minute, then queues itself anew. It
                 does not wait for one batch to end before it begins the next: while copies are on the
                 wire it settles those that were answered and puts others behind them.
-3. `claims`     after a permit of `pacing`, the next pending or due deferred rows become `claimed`, with a
+3. `claims`     after a grant of `pacing`, the next pending or due deferred rows become `claimed`, with a
                 lease and a fence; those of a mail domain at its limit are put off to their turn.
 4. `attempts`   in one transaction: is the issue still being sent, may each reader still be mailed,
                 does the copy render (`merge`)? Then `attempting`, COMMITTED before a byte leaves.

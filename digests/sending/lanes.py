@@ -19,7 +19,7 @@ from digests import issue_reasons, refusals
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.sending import attempts, breaker, claims, closing, draining, leases, merge, outcomes, send_journal, stages
-from digests.sending.pacing import domains, gate
+from digests.sending.pacing import domains, rate_limits
 from postal import limiter, transports
 from postal.transports.base import Copy, Outcome, Transport, nobody_answered
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 SETTLE_AFTER_SECONDS: Final = 1.0
 # While copies are on the wire, no lane waits longer than this for the database: `deferred_results` writes the results.
 SETTLE_ON_THE_WAY_SECONDS: Final = 2.0
-# A lane with copies on the wire that got no permit for more of them asks again so much later.
+# A lane with copies on the wire that got no grant for more of them asks again so much later.
 ASK_AGAIN_SECONDS: Final = 0.1
 # A copy that is due within this time is not left to the sweeper.
 LONGEST_LOOK_SECONDS: Final = 60.0
@@ -49,7 +49,7 @@ class Ending(enum.Enum):
 
 
 # How long a lane that ended so leaves its process to others.
-LOOK_AGAIN_SECONDS: Final = {Ending.AWAY: gate.PROBE_SECONDS, Ending.PACED: 10.0}
+LOOK_AGAIN_SECONDS: Final = {Ending.AWAY: rate_limits.PROBE_SECONDS, Ending.PACED: 10.0}
 
 
 def run(*, issue_id: int, lane: int) -> Ending:
@@ -99,7 +99,7 @@ class _Lane:
         self.seen = seen
         self.merger = merge.Merger(issue, needs=transport.needs)
         self.breaker = breaker.Breaker()
-        self.gate = gate.Gate(issue, transport)
+        self.rate_limiter = rate_limits.RateLimiter(issue, transport)
         self.bound = int(settings.SENDING["COPIES_IN_FLIGHT"])
         self.lease = int(settings.SENDING["LEASE_SECONDS"])
         self.ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
@@ -115,7 +115,7 @@ class _Lane:
 
     def run(self) -> Ending:
         while self.ending is None:
-            copies = self._take(self.bound, patience=gate.PATIENCE_SECONDS)
+            copies = self._take(self.bound, patience=rate_limits.PATIENCE_SECONDS)
             try:
                 for result in self._hand_over(copies) if copies else ():
                     self.results.append(result)
@@ -182,9 +182,9 @@ class _Lane:
             return ()
         try:
             batch = self._claim(wanted, patience)
-        except gate.NoPermit as refusal:
+        except rate_limits.NoGrant as refusal:
             self.wants_at = time.monotonic() + ASK_AGAIN_SECONDS
-            ending = Ending.AWAY if isinstance(refusal, gate.NobodyThere) else Ending.PACED
+            ending = Ending.AWAY if isinstance(refusal, rate_limits.NoServer) else Ending.PACED
             self.ending = ending if patience else None
             return ()
         if batch is None:
@@ -206,16 +206,16 @@ class _Lane:
     def _claim(self, wanted: int, patience: float) -> claims.Batch | None:
         """The next rows after this lane's place that may leave now; at the end, once more from the beginning.
 
-        The permit comes first, so that nothing waits for it in a row.
+        The grant comes first, so that nothing waits for it in a row.
         """
-        permit = self.gate.permit(wanted=wanted, patience=patience)
-        batch = claims.claim(issue_id=self.issue.pk, after=self.after, limit=permit.count)
+        grant = self.rate_limiter.grant(wanted=wanted, patience=patience)
+        batch = claims.claim(issue_id=self.issue.pk, after=self.after, limit=grant.count)
         if batch is None and self.after > self.issue.copies_after:
             self.after = self.issue.copies_after
-            batch = claims.claim(issue_id=self.issue.pk, after=self.after, limit=permit.count)
+            batch = claims.claim(issue_id=self.issue.pk, after=self.after, limit=grant.count)
         if batch is not None:
             self.after = max(self.after, batch.last_id)
-        return self.gate.admit(batch=batch, permit=permit)
+        return self.rate_limiter.admit(batch=batch, grant=grant)
 
     def _record(self, batch: claims.Batch) -> Sequence[Copy]:
         if not self.in_flight:
@@ -251,7 +251,7 @@ class _Lane:
             self._look_at_leases()
         stages.reached("settled")
         # What it learns for the next batch must never stand between an outcome and its row.
-        self.gate.learn(copies=[copy for _, copy in settled], results=results)
+        self.rate_limiter.learn(copies=[copy for _, copy in settled], results=results)
         if tripped:
             self._pause(tripped)
             self.ending = Ending.STOPPED

@@ -166,8 +166,8 @@ def test_who_rests_and_who_is_slowed_down() -> None:
     limiter.shared().slow_down(subject="domain:gmail.com", base=40, hold=60)
     found = figures()
     assert (
-        found["newsroom_way_resting", "relay:a.example:25"],
-        found["newsroom_way_resting", "relay:b.example:25"],
+        found["newsroom_route_away", "relay:a.example:25"],
+        found["newsroom_route_away", "relay:b.example:25"],
     ) == (1, 0)
     assert found["newsroom_slowed_rate", "domain:gmail.com"] == 20
     assert 50 < found["newsroom_slowed_held_seconds", "domain:gmail.com"] <= 60

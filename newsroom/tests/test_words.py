@@ -73,7 +73,7 @@ STILL: dict[str, set[str]] = {
         "answer=, found=, kept=, stands, told=",
     ),
     "benchmarks": words(
-        "(?<!publishing )house, answer=, found=, kept=, permit=, permits?, said=, so many, told=",
+        "(?<!publishing )house, answer=, found=, kept=, said=, so many, told=",
     ),
     "core": words(
         "kept=",
@@ -82,13 +82,12 @@ STILL: dict[str, set[str]] = {
         "anew",
     ),
     "digests": words(
-        "(?<!publishing )house, anew, answer=, borne, brake=, found=, gate=, kept=, made=, octets?",
-        "of concern, permit=, permits?, said=, so many, stands, told, told=, went backwards, whoever",
-        "whose hour has come",
+        "(?<!publishing )house, anew, answer=, borne, found=, kept=, made=, octets?, of concern, said=",
+        "so many, stands, told, told=, went backwards, whoever, whose hour has come",
     ),
     "digests tests": words(
-        "(?<!publishing )house, anew, answer=, askers=, brake=, found=, kept=, made=, octets?",
-        "permit=, permits?, said=, so many, stands, told, told=, whoever",
+        "(?<!publishing )house, anew, answer=, found=, kept=, made=, octets?, said=, so many, stands, told",
+        "told=, whoever",
     ),
     "docs": words(
         "stands",
@@ -97,15 +96,13 @@ STILL: dict[str, set[str]] = {
         "(?<!publishing )house, anew, found=, kept=, stands, told, told=, whoever",
     ),
     "newsroom": words(
-        "(?<!publishing )house, answer=, brake=, found=, kept=, made=, octets?, said=, so many, stands, told",
-        "whoever",
+        "(?<!publishing )house, answer=, found=, kept=, made=, octets?, said=, so many, stands, told, whoever",
     ),
     "newsroom tests": words(
         "(?<!publishing )house, answer=, found=, kept=, said=, told, told=",
     ),
     "postal": words(
-        "answer=, askers, found=, kept=, octets?, permit=, permits?, said=, so many, stands, told",
-        "told=, whoever",
+        "answer=, found=, kept=, octets?, said=, so many, stands, told, told=, whoever",
     ),
     "postal tests": words(
         "answer=, found=, kept=, made=, octets?, said=, stands, told=, whoever",

@@ -15,7 +15,7 @@ from postal.transports.smtp import SmtpTransport
 
 # A server that could not be reached is not tried again for so long.
 REST_SECONDS: Final = 30.0
-# When copies that found no server at all, or no permit for another one, come back.
+# When copies that found no server at all, or no grant for another one, come back.
 RETURN_SECONDS: Final = 10
 
 
@@ -39,7 +39,7 @@ def configured() -> list[Relay]:
     return [_relay(smtp) for smtp in settings.RELAYS or [settings.SMTP]]
 
 
-def ways() -> list[Relay]:
+def routes() -> list[Relay]:
     """What bulk mail leaves by: the mail servers, or the one provider or folder that stands in their place."""
     if settings.EMAIL_TRANSPORT == "smtp":
         return configured()
@@ -76,7 +76,7 @@ class RelayTransport:
             transport.close()
 
     def prefer(self, *, delivery_ids: Sequence[int], relay: str) -> None:
-        """Have these copies go to the relay that their permit is for."""
+        """Have these copies go to the relay that their grant is for."""
         self._preferred |= dict.fromkeys(delivery_ids, relay)
 
     def hand_over(
@@ -94,12 +94,12 @@ class RelayTransport:
         failed: dict[int, Outcome] = {}
         order = self._order(self._preferred_by(copies))
         away = self._shared.away(subjects=order)
-        # Whose permit it is takes what the others have no permit for.
+        # Whose grant it is takes what the others have no grant for.
         own = self._preferred_by(copies) or order[0]
         for place, name in enumerate(order):
             batch = list(waiting.values())
             if name != own:
-                batch = batch[: self._permits(name, len(batch))]
+                batch = batch[: self._granted(name, len(batch))]
             further = functools.partial(self._further, "" if place else name, more, waiting, later)
             has_failed = False
             for outcome in self._open[name].hand_over(batch, more=further, is_held=is_held) if batch else ():
@@ -120,7 +120,7 @@ class RelayTransport:
         yield from map(functools.partial(self._put_off, failed), waiting)
 
     def _further(self, name: str, more: More, waiting: dict[int, Copy], later: list[Sequence[Copy]]) -> Sequence[Copy]:
-        """More for this server; what has a permit for another one comes later."""
+        """More for this server; what has a grant for another one comes later."""
         copies = more()
         if copies and self._preferred_by(copies) != name:
             later.append(copies)
@@ -129,7 +129,7 @@ class RelayTransport:
         return copies
 
     def _preferred_by(self, copies: Sequence[Copy]) -> str:
-        """The relay that the copies' permit is for: one permit is asked for each batch."""
+        """The relay that the copies' grant is for: one grant is asked for each batch."""
         names = {self._preferred.get(copy.delivery_id, "") for copy in copies}
         return names.pop() if names else ""
 
@@ -149,7 +149,7 @@ class RelayTransport:
         )
         return [relay.name for relay in others]
 
-    def _permits(self, name: str, count: int) -> int:
+    def _granted(self, name: str, count: int) -> int:
         """How many copies a server takes that were meant for another one, within its own limit."""
         relay = self._relays[name]
         return self._shared.ask(rules=relay.rules, slow=[name], wanted=count, partial_grant=True).count

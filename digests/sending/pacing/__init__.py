@@ -1,6 +1,6 @@
 """How fast copies leave, and when one that was put off is tried again.
 
-1. `gate`             what a lane asks before it claims: a grant of a number of copies, and of a relay.
+1. `rate_limits`             what a lane asks before it claims: a grant of a number of copies, and of a relay.
                       Nothing waits in a row: no grant, no claim.
 2. `postal.limiter`   sliding windows in Redis, shared by every worker of every host.
 3. `postal.slowdown`  a relay, provider or domain that says "too fast" is asked less often, then more by the second.

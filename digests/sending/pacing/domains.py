@@ -37,7 +37,7 @@ WHERE delivery.id = turn.id AND delivery.state = 'claimed' AND delivery.fence = 
 """
 
 
-def thin(*, batch: claims.Batch, shared: limiter.Limits, slowed: Container[str]) -> claims.Batch:
+def defer_over_limit(*, batch: claims.Batch, shared: limiter.Limits, slowed: Container[str]) -> claims.Batch:
     """The part of a claimed batch whose domains take copies now.
 
     After: the others are `deferred` with the hour of their turn, and no attempt is counted. `slowed`
@@ -47,8 +47,8 @@ def thin(*, batch: claims.Batch, shared: limiter.Limits, slowed: Container[str])
     for domain, ids in _by_domain(batch).items():
         rules, subject = rules_for(domain), f"domain:{domain}"
         if rules or subject in slowed:
-            permit = shared.ask(rules=rules, slow=[subject], wanted=len(ids), partial_grant=True)
-            waits |= _turns(ids[permit.count :], subject, rules, permit, shared)
+            grant = shared.ask(rules=rules, slow=[subject], wanted=len(ids), partial_grant=True)
+            waits |= _turns(ids[grant.count :], subject, rules, grant, shared)
     if not waits:
         return batch
     with connection.cursor() as cursor:
@@ -87,7 +87,7 @@ def _by_domain(batch: claims.Batch) -> dict[str, list[int]]:
 
 
 def _turns(
-    ids: list[int], subject: str, rules: list[limiter.Rule], permit: limiter.Permit, shared: limiter.Limits
+    ids: list[int], subject: str, rules: list[limiter.Rule], grant: limiter.Grant, shared: limiter.Limits
 ) -> dict[int, float]:
     """Seconds until the turn of each."""
     if not ids:
@@ -95,7 +95,7 @@ def _turns(
     if not rules:
         # What a slow-down leaves changes by the second, so nobody is put off beyond its end.
         spread = limiter_scripts.RECOVERY_SECONDS / len(ids)
-        return {one: permit.wait + (place + 1) * spread * backoff.jitter() for place, one in enumerate(sorted(ids))}
+        return {one: grant.wait + (place + 1) * spread * backoff.jitter() for place, one in enumerate(sorted(ids))}
     per_second = min(rule.limit / rule.seconds for rule in rules)
-    first = max(permit.wait, shared.queue(subject=subject, count=len(ids), per_second=per_second))
+    first = max(grant.wait, shared.queue(subject=subject, count=len(ids), per_second=per_second))
     return {one: (first + place / per_second) * backoff.jitter() for place, one in enumerate(sorted(ids))}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from digests.models import Issue
-from digests.sending.pacing import gate, warmup, windows
+from digests.sending.pacing import rate_limits, warmup, windows
 from postal import limiter
 from postal.transports import relays
 
@@ -17,8 +17,8 @@ class Pace:
 
     is_known: bool
     full: tuple[limiter.Rule, ...]
-    brakes: tuple[limiter.Brake, ...]
-    ways: tuple[str, ...]
+    throttles: tuple[limiter.Throttle, ...]
+    routes: tuple[str, ...]
     away: frozenset[str]
 
 
@@ -38,16 +38,16 @@ class Hours:
 def pace() -> Pace:
     """As Redis has it; `is_known` is False while that is away."""
     shared = limiter.shared()
-    ways = relays.ways()
-    rules = [*gate.overall(), *(rule for way in ways for rule in way.rules)]
+    routes = relays.routes()
+    rules = [*rate_limits.overall(), *(rule for route in routes for rule in route.rules)]
     rooms = {rule: shared.left(rule=rule) for rule in rules if rule.seconds > 1}
-    brakes = shared.brakes()
+    throttles = shared.throttles()
     return Pace(
-        is_known=brakes is not None,
+        is_known=throttles is not None,
         full=tuple(rule for rule, room in rooms.items() if room == 0),
-        brakes=tuple(brakes or ()),
-        ways=tuple(way.name for way in ways),
-        away=frozenset(shared.away(subjects=[way.name for way in ways])),
+        throttles=tuple(throttles or ()),
+        routes=tuple(route.name for route in routes),
+        away=frozenset(shared.away(subjects=[route.name for route in routes])),
     )
 
 

@@ -1,7 +1,7 @@
 """A new sender's daily allowance, which grows from day to day.
 
 What was used is counted from the rows: copies that were attempted today under this sender's
-domain. Redis only keeps the sum while it lives, so FLUSHALL makes nobody start again. Permits
+domain. Redis only keeps the sum while it lives, so FLUSHALL makes nobody start again. Grants
 that other lanes hold at that instant are not in rows yet: at most N per lane.
 """
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import attempts, claims, lanes, outcomes
-from digests.sending.pacing import gate
+from digests.sending.pacing import rate_limits
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
 from postal import limiter, transports
 from postal.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
@@ -113,14 +113,14 @@ def test_the_rows_are_asked_for_a_quarter_of_what_may_be_in_flight_not_for_each_
         wanted.append(limit)
         return honest(issue_id=issue_id, after=after, limit=limit)
 
-    permit = gate.Gate.permit
+    grant = rate_limits.RateLimiter.grant
 
-    def permitted(self: gate.Gate, *, wanted: int, patience: float) -> limiter.Permit:
+    def asked_for(self: rate_limits.RateLimiter, *, wanted: int, patience: float) -> limiter.Grant:
         asked.append(wanted)
-        return permit(self, wanted=wanted, patience=patience)
+        return grant(self, wanted=wanted, patience=patience)
 
     asked: list[int] = []
-    monkeypatch.setattr(gate.Gate, "permit", permitted)
+    monkeypatch.setattr(rate_limits.RateLimiter, "grant", asked_for)
     told = ToldTransport()
 
     def hand_over(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
@@ -138,7 +138,7 @@ def test_the_rows_are_asked_for_a_quarter_of_what_may_be_in_flight_not_for_each_
     assert min(*wanted, *asked) >= max(1, in_flight // 4)
 
 
-@pytest.mark.parametrize("nothing", ["no permit", "no copy whose turn it is"])
+@pytest.mark.parametrize("nothing", ["no grant", "no copy whose turn it is"])
 def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
     sending: Start, monkeypatch: pytest.MonkeyPatch, nothing: str
 ) -> None:
@@ -146,18 +146,18 @@ def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
     monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 3)
     monkeypatch.setattr(lanes, "ASK_AGAIN_SECONDS", 1_000)
     issue = sending(6)
-    permit, admit = gate.Gate.permit, gate.Gate.admit
+    grant, admit = rate_limits.RateLimiter.grant, rate_limits.RateLimiter.admit
     asked: list[float] = []
 
-    def scarce(self: gate.Gate, *, wanted: int, patience: float) -> limiter.Permit:
+    def scarce(self: rate_limits.RateLimiter, *, wanted: int, patience: float) -> limiter.Grant:
         asked.append(patience)
-        if nothing == "no permit" and not patience:
-            raise gate.NoPermit
-        return permit(self, wanted=wanted, patience=patience)
+        if nothing == "no grant" and not patience:
+            raise rate_limits.NoGrant
+        return grant(self, wanted=wanted, patience=patience)
 
-    def thin(self: gate.Gate, *, batch: claims.Batch | None, permit: limiter.Permit) -> claims.Batch | None:
+    def thin(self: rate_limits.RateLimiter, *, batch: claims.Batch | None, grant: limiter.Grant) -> claims.Batch | None:
         if asked[-1] or batch is None:
-            return admit(self, batch=batch, permit=permit)
+            return admit(self, batch=batch, grant=grant)
         claims.release(batch=batch)
         return claims.Batch(issue.pk, (), 0)
 
@@ -168,8 +168,8 @@ def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
             yield accepted(copy)
             more()
 
-    monkeypatch.setattr(gate.Gate, "permit", scarce)
-    monkeypatch.setattr(gate.Gate, "admit", thin)
+    monkeypatch.setattr(rate_limits.RateLimiter, "grant", scarce)
+    monkeypatch.setattr(rate_limits.RateLimiter, "admit", thin)
     monkeypatch.setattr(told, "hand_over", hand_over)
     monkeypatch.setattr(transports, "for_settings", lambda: told)
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.IDLE

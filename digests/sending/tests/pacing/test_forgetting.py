@@ -13,7 +13,7 @@ import redis
 
 from core import redis_client
 from digests.sending.tests.pacing.conftest import Clock, Server
-from digests.sending.tests.pacing.test_slowdown import WAY, outcome, rate
+from digests.sending.tests.pacing.test_slowdown import ROUTE, outcome, rate
 from postal import limiter, slowdown
 from postal.transports.base import Phase
 
@@ -35,8 +35,8 @@ def test_nothing_is_kept_for_ever(own_redis: Server) -> None:
     shared.ask(rules=[RULE], slow=[], wanted=1)
     shared.ask(rules=[HOURLY, RULE], slow=[], wanted=100)
     shared.ask(rules=[limiter.Rule("relay:a", 100, 1)], slow=[], wanted=1)
-    shared.slow_down(subject=WAY, base=10, hold=5)
-    shared.rest(subject=WAY, seconds=30)
+    shared.slow_down(subject=ROUTE, base=10, hold=5)
+    shared.rest(subject=ROUTE, seconds=30)
     assert shared.once(name="probe", seconds=5)
     shared.queue(subject="domain:a.example", count=5, per_second=1)
     shared.allow(name="warmup:a", allowance=10, wanted=5, count=lambda: 0)
@@ -89,12 +89,12 @@ def test_a_clock_that_was_set_back_neither_stops_nor_frees_anybody(own_redis: Se
 
 def test_what_was_given_back_can_be_taken_again_and_no_more_than_that(own_redis: Server, clock: Clock) -> None:
     shared = limiter.Limits(clock=clock, prefix="back:")
-    permit = shared.ask(rules=[HOURLY], slow=[], wanted=1)
-    shared.give_back(permit=permit, count=1)
+    grant = shared.ask(rules=[HOURLY], slow=[], wanted=1)
+    shared.give_back(grant=grant, count=1)
     assert shared.left(rule=HOURLY) == 10
     assert shared.ask(rules=[HOURLY], slow=[], wanted=1).count == 1, "its turn was given back too"
     own_redis.flush()
-    shared.give_back(permit=permit, count=1)
+    shared.give_back(grant=grant, count=1)
     assert shared.left(rule=HOURLY) == 10
 
 
@@ -102,11 +102,11 @@ def test_a_hold_is_not_shortened_by_a_milder_complaint_and_nothing_recovers_mean
     own_redis: Server, clock: Clock
 ) -> None:
     shared = limiter.Limits(clock=clock, prefix="hold:")
-    shared.slow_down(subject=WAY, base=64, hold=120)
+    shared.slow_down(subject=ROUTE, base=64, hold=120)
     clock.pass_(10)
-    shared.slow_down(subject=WAY, base=2, hold=0)
-    (brake,) = shared.brakes() or []
-    assert brake.held == 110
+    shared.slow_down(subject=ROUTE, base=2, hold=0)
+    (throttle,) = shared.throttles() or []
+    assert throttle.held == 110
     clock.pass_(110)
     assert rate(shared) == pytest.approx(16, rel=0.05)
     clock.pass_(2)
@@ -115,13 +115,13 @@ def test_a_hold_is_not_shortened_by_a_milder_complaint_and_nothing_recovers_mean
 
 def test_the_slowest_way_is_still_one(own_redis: Server, clock: Clock) -> None:
     shared = limiter.Limits(clock=clock, prefix="slow:")
-    shared.slow_down(subject=WAY, base=0.01, hold=0)
+    shared.slow_down(subject=ROUTE, base=0.01, hold=0)
     assert rate(shared) == pytest.approx(0.5, rel=0.05)
 
 
 def test_a_slow_down_that_is_long_over_is_asked_about_no_more(own_redis: Server) -> None:
     past = int((time.time() - 3 * 3_600) * 1000)
-    limiter.Limits(clock=lambda: past, prefix="over:").slow_down(subject=WAY, base=10, hold=0)
+    limiter.Limits(clock=lambda: past, prefix="over:").slow_down(subject=ROUTE, base=10, hold=0)
     assert limiter.Limits(prefix="over:").slowed() == set()
 
 
@@ -145,27 +145,27 @@ def test_two_houses_on_one_redis_have_each_their_own_pace(own_redis: Server, set
     for name in ("one", "two"):
         settings.CACHES = {"default": {**settings.CACHES["default"], "KEY_PREFIX": name}}
         houses.append(limiter.Limits())
-    houses[0].slow_down(subject=WAY, base=10, hold=0)
-    assert [house.slowed() for house in houses] == [{WAY}, set()]
+    houses[0].slow_down(subject=ROUTE, base=10, hold=0)
+    assert [house.slowed() for house in houses] == [{ROUTE}, set()]
 
 
 def test_a_server_that_rested_is_tried_again(own_redis: Server) -> None:
     here, there = limiter.Limits(prefix="rests:"), limiter.Limits(prefix="rests:")
-    here.rest(subject=WAY, seconds=0.2)
-    assert here.resting(subjects=[WAY, "other"]) == there.resting(subjects=[WAY, "other"]) == {WAY}
+    here.rest(subject=ROUTE, seconds=0.2)
+    assert here.resting(subjects=[ROUTE, "other"]) == there.resting(subjects=[ROUTE, "other"]) == {ROUTE}
     ends = time.monotonic() + 5
-    while here.resting(subjects=[WAY]) | there.resting(subjects=[WAY]):
+    while here.resting(subjects=[ROUTE]) | there.resting(subjects=[ROUTE]):
         assert time.monotonic() < ends, "it rests for ever"
         time.sleep(0.01)
 
 
 def test_a_server_is_away_until_somebody_reaches_it(own_redis: Server) -> None:
     here, there = limiter.Limits(prefix="away:"), limiter.Limits(prefix="away:")
-    here.rest(subject=WAY, seconds=0.01)
+    here.rest(subject=ROUTE, seconds=0.01)
     time.sleep(0.02)
-    assert here.away(subjects=[WAY, "other"]) == there.away(subjects=[WAY, "other"]) == {WAY}
-    there.reached(subject=WAY)
-    assert here.away(subjects=[WAY]) == there.away(subjects=[WAY]) == set()
+    assert here.away(subjects=[ROUTE, "other"]) == there.away(subjects=[ROUTE, "other"]) == {ROUTE}
+    there.reached(subject=ROUTE)
+    assert here.away(subjects=[ROUTE]) == there.away(subjects=[ROUTE]) == set()
 
 
 def test_one_of_all_is_told_to_try_it(own_redis: Server) -> None:
@@ -181,16 +181,16 @@ def test_one_of_all_is_told_to_try_it(own_redis: Server) -> None:
 
 def test_what_is_known_here_holds_when_redis_goes(own_redis: Server) -> None:
     shared = limiter.Limits(prefix="goes:")
-    shared.slow_down(subject=WAY, base=10, hold=60)
-    shared.rest(subject=WAY, seconds=30)
+    shared.slow_down(subject=ROUTE, base=10, hold=60)
+    shared.rest(subject=ROUTE, seconds=30)
     own_redis.stop()
-    assert shared.slowed() == {WAY}
-    assert shared.slowed() == {WAY}, "asked once, Redis is left alone for a while"
-    assert shared.resting(subjects=[WAY]) == {WAY}
-    assert shared.away(subjects=[WAY]) == {WAY}
-    assert shared.ask(rules=[], slow=[WAY], wanted=50).count == 0
-    shared.reached(subject=WAY)
-    assert shared.away(subjects=[WAY]) == shared.resting(subjects=[WAY]) == set()
+    assert shared.slowed() == {ROUTE}
+    assert shared.slowed() == {ROUTE}, "asked once, Redis is left alone for a while"
+    assert shared.resting(subjects=[ROUTE]) == {ROUTE}
+    assert shared.away(subjects=[ROUTE]) == {ROUTE}
+    assert shared.ask(rules=[], slow=[ROUTE], wanted=50).count == 0
+    shared.reached(subject=ROUTE)
+    assert shared.away(subjects=[ROUTE]) == shared.resting(subjects=[ROUTE]) == set()
 
 
 def test_without_redis_a_process_tries_it_once_by_itself(alone: limiter.Limits) -> None:
@@ -199,9 +199,9 @@ def test_without_redis_a_process_tries_it_once_by_itself(alone: limiter.Limits) 
 
 def test_without_redis_nothing_that_is_noted_raises(own_redis: Server) -> None:
     own_redis.stop()
-    limiter.Limits(prefix="raises:").rest(subject=WAY, seconds=30)
-    assert limiter.Limits(prefix="raises:").resting(subjects=[WAY]) == set()
-    assert limiter.Limits(prefix="raises:").queue(subject=WAY, count=1, per_second=1) == 1.0
+    limiter.Limits(prefix="raises:").rest(subject=ROUTE, seconds=30)
+    assert limiter.Limits(prefix="raises:").resting(subjects=[ROUTE]) == set()
+    assert limiter.Limits(prefix="raises:").queue(subject=ROUTE, count=1, per_second=1) == 1.0
 
 
 def test_without_redis_a_process_takes_its_share_of_an_allowance(alone: limiter.Limits, pace: Pace) -> None:
@@ -229,24 +229,24 @@ def test_redis_that_does_not_answer_is_waited_for_once(
 
 def test_alone_a_slow_down_is_shared_out_and_over_after_ten_quiet_seconds() -> None:
     now = [1_000.0]
-    process = limiter.Alone(clock=lambda: now[0])
-    process.slow_down(subject=WAY, base=40, hold=20)
-    process.slow_down(subject=WAY, base=40, hold=0)
-    held = process.ask(rules=[], slow=[WAY], wanted=9, share=4)
+    process = limiter.LocalFallback(clock=lambda: now[0])
+    process.slow_down(subject=ROUTE, base=40, hold=20)
+    process.slow_down(subject=ROUTE, base=40, hold=0)
+    held = process.ask(rules=[], slow=[ROUTE], wanted=9, share=4)
     assert (held.count, held.wait, held.slowed_to) == (0, 20, 5)
     now[0] += 20
-    assert process.ask(rules=[], slow=[WAY], wanted=9, share=4).count == 1
-    process.slow_down(subject=WAY, base=40, hold=0)
-    assert process.slowed[WAY][0] == 10, "several complaints at once were one, a later one is another"
+    assert process.ask(rules=[], slow=[ROUTE], wanted=9, share=4).count == 1
+    process.slow_down(subject=ROUTE, base=40, hold=0)
+    assert process.slowed[ROUTE][0] == 10, "several complaints at once were one, a later one is another"
     now[0] += 4
-    process.ask(rules=[], slow=[WAY], wanted=1, share=1)
-    assert WAY in process.slowed
+    process.ask(rules=[], slow=[ROUTE], wanted=1, share=1)
+    assert ROUTE in process.slowed
     now[0] += 2
-    assert process.ask(rules=[], slow=[WAY], wanted=9, share=4).count == 9
+    assert process.ask(rules=[], slow=[ROUTE], wanted=9, share=4).count == 9
 
 
 def test_of_several_answers_the_longest_wait_holds_but_no_longer_than_a_day() -> None:
     told = [outcome("429", Phase.FINAL, number=number, retry_after=after) for number, after in enumerate((5, 60, 7))]
-    assert slowdown.complaints(outcomes=told, domains={}, way=WAY)[WAY].hold == 60
+    assert slowdown.complaints(outcomes=told, domains={}, route=ROUTE)[ROUTE].hold == 60
     told.append(outcome("429", Phase.FINAL, number=9, retry_after=10_000_000))
-    assert slowdown.complaints(outcomes=told, domains={}, way=WAY)[WAY].hold == slowdown.LONGEST_HOLD_SECONDS
+    assert slowdown.complaints(outcomes=told, domains={}, route=ROUTE)[ROUTE].hold == slowdown.LONGEST_HOLD_SECONDS

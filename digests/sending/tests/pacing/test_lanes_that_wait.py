@@ -10,7 +10,7 @@ import pytest
 
 from digests.models import Issue
 from digests.sending import claims, draining, lanes
-from digests.sending.pacing import gate
+from digests.sending.pacing import rate_limits
 from digests.sending.tests.conftest import ToldTransport, states
 from digests.sending.tests.pacing.conftest import Server
 from postal import limiter
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 Start = Callable[[int], Issue]
 Pace = Callable[..., None]
-# A second, less what a busy machine may take between a permit and the hand-over.
+# A second, less what a busy machine may take between a grant and the hand-over.
 ON_THE_WIRE = 0.75
 
 
@@ -62,7 +62,7 @@ def test_a_long_wait_ends_the_lane_and_holds_no_worker(sending: Start, transport
     issue = sending(5)
     began = time.monotonic()
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.PACED
-    # The next permit is two minutes away.
+    # The next grant is two minutes away.
     assert time.monotonic() - began < 60
     assert states(issue) == {"accepted": 1, "pending": 4}
     assert issue.deliveries.filter(attempts__gt=1).count() == 0
@@ -123,7 +123,7 @@ def test_without_limits_redis_is_asked_now_and_then_only(
     monkeypatch.setattr(limiter.Limits, "ask", None)
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 200}
-    assert all(later - earlier >= gate.LOOK_UP_SECONDS for earlier, later in itertools.pairwise(asked))
+    assert all(later - earlier >= rate_limits.LOOK_UP_SECONDS for earlier, later in itertools.pairwise(asked))
 
 
 def test_without_redis_a_limited_lane_goes_on(
@@ -138,16 +138,16 @@ def test_without_redis_a_limited_lane_goes_on(
     assert at[-1] - at[0] >= 0.6
 
 
-def test_permits_for_rows_that_are_not_there_are_given_back(
+def test_grants_for_rows_that_are_not_there_are_given_back(
     sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pace(PER_SECOND=1000)
     issue, returned = sending(3), []
     honest = limiter.Limits.give_back
 
-    def give_back(self: limiter.Limits, *, permit: limiter.Permit, count: int) -> None:
-        returned.append((permit.count, count))
-        honest(self, permit=permit, count=count)
+    def give_back(self: limiter.Limits, *, grant: limiter.Grant, count: int) -> None:
+        returned.append((grant.count, count))
+        honest(self, grant=grant, count=count)
 
     monkeypatch.setattr(limiter.Limits, "give_back", give_back)
     lanes.run(issue_id=issue.pk, lane=0)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import claims, lanes
-from digests.sending.pacing import domains, gate
+from digests.sending.pacing import domains, rate_limits
 from digests.sending.tests.conftest import ToldTransport, states
 from digests.sending.tests.pacing.conftest import Server
 from mailkit import addresses
@@ -92,7 +92,7 @@ def test_a_limited_domain_reaches_its_limit_and_never_exceeds_it(
     lanes.run(issue_id=issue.pk, lane=0)
     # One run of one lane takes every turn as it comes; the sweeper's next minute is not waited for.
     assert set(issue.deliveries.values_list("state", "attempts")) == {("accepted", 1)}
-    # A tenth more: a slow machine may be held up between a permit and the hand-over.
+    # A tenth more: a slow machine may be held up between a grant and the hand-over.
     assert max(sum(start <= one < start + 1 for one in left) for start in left) <= 22
     assert len({copy.recipient for copy in transport.taken}) == len(transport.taken) == 40
 
@@ -112,8 +112,8 @@ def test_the_limit_is_shared_by_issues(mixed: Callable[..., Issue], transport: T
     pace(DOMAINS={"slow.example": [(60, 3600)]})
     first = mixed(5, at="slow.example", of_them=5)
     lanes.run(issue_id=first.pk, lane=0)
-    permit = limiter.shared().ask(rules=domains.rules_for("slow.example"), slow=[], wanted=5, partial_grant=True)
-    assert permit.count == 0
+    grant = limiter.shared().ask(rules=domains.rules_for("slow.example"), slow=[], wanted=5, partial_grant=True)
+    assert grant.count == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -164,7 +164,7 @@ def test_rows_that_were_taken_over_are_not_put_off(mixed: Callable[..., Issue], 
     batch = claims.claim(issue_id=issue.pk, after=issue.copies_after, limit=4)
     assert batch is not None
     issue.deliveries.update(fence=batch.fence + 1)
-    assert len(domains.thin(batch=batch, shared=limiter.shared(), slowed=set()).ids) <= 1
+    assert len(domains.defer_over_limit(batch=batch, shared=limiter.shared(), slowed=set()).ids) <= 1
     assert states(issue) == {"claimed": 4}
 
 
@@ -178,11 +178,11 @@ def test_a_turn_is_waited_for_a_moment_at_a_time_and_not_with_copies_on_the_wire
     slept: float,
 ) -> None:
     seen: list[float] = []
-    one = gate.Gate(sending(1), transport)
-    permit = one.permit(wanted=1, patience=patience)
+    one = rate_limits.RateLimiter(sending(1), transport)
+    grant = one.grant(wanted=1, patience=patience)
     monkeypatch.setattr(domains, "next_turn", lambda *, issue_id: due_in)
     monkeypatch.setattr(time, "sleep", seen.append)
-    batch = one.admit(batch=None, permit=permit)
+    batch = one.admit(batch=None, grant=grant)
     assert batch is not None
     assert not batch.ids
     assert seen == [slept]
@@ -191,6 +191,6 @@ def test_a_turn_is_waited_for_a_moment_at_a_time_and_not_with_copies_on_the_wire
 def test_a_turn_that_is_far_away_is_left_to_the_clock(
     sending: Start, transport: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = gate.Gate(sending(1), transport)
-    monkeypatch.setattr(domains, "next_turn", lambda *, issue_id: gate.PATIENCE_SECONDS + 1)
-    assert one.admit(batch=None, permit=one.permit(wanted=1)) is None
+    one = rate_limits.RateLimiter(sending(1), transport)
+    monkeypatch.setattr(domains, "next_turn", lambda *, issue_id: rate_limits.PATIENCE_SECONDS + 1)
+    assert one.admit(batch=None, grant=one.grant(wanted=1)) is None

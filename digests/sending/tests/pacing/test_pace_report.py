@@ -40,15 +40,15 @@ def test_what_a_window_has_left_is_what_can_still_be_taken(clock: Clock) -> None
 def test_a_slow_down_is_shown_at_its_present_rate_until_it_is_over(clock: Clock) -> None:
     shared = limiter.Limits(clock=clock)
     shared.slow_down(subject="relay:a", base=40, hold=30)
-    (brake,) = shared.brakes() or []
-    assert (brake.subject, brake.per_second, brake.held) == ("relay:a", 20, 30)
+    (throttle,) = shared.throttles() or []
+    assert (throttle.subject, throttle.per_second, throttle.held) == ("relay:a", 20, 30)
     clock.pass_(32.5)
-    (brake,) = shared.brakes() or []
-    assert brake.per_second == pytest.approx(30)
+    (throttle,) = shared.throttles() or []
+    assert throttle.per_second == pytest.approx(30)
     told = shared.ask(rules=[], slow=["relay:a"], wanted=1).slowed_to
-    assert told == pytest.approx(brake.per_second, abs=0.01)
+    assert told == pytest.approx(throttle.per_second, abs=0.01)
     clock.pass_(3)
-    assert shared.brakes() == []
+    assert shared.throttles() == []
 
 
 def test_a_server_that_rests_and_a_window_that_is_full_are_named(settings: Any, pace: Pace) -> None:
@@ -58,7 +58,7 @@ def test_a_server_that_rests_and_a_window_that_is_full_are_named(settings: Any, 
     limiter.shared().rest(subject="relay:a:25", seconds=30)
     assert limiter.shared().ask(rules=[limiter.Rule("all", 10, 3_600)], slow=[], wanted=10).count == 1
     found = report.pace()
-    assert (found.ways, found.away, found.full) == (("relay:a:25", "relay:b:25"), frozenset({"relay:a:25"}), ())
+    assert (found.routes, found.away, found.full) == (("relay:a:25", "relay:b:25"), frozenset({"relay:a:25"}), ())
     pace(PER_HOUR=1)
     assert report.pace().full == (limiter.Rule("all", 1, 3_600),)
 
@@ -67,7 +67,7 @@ def test_without_redis_it_is_said_that_nothing_is_known(own_redis: Server, pace:
     pace(PER_HOUR=10)
     own_redis.stop()
     found = report.pace()
-    assert (found.is_known, found.full, found.brakes, found.away) == (False, (), (), frozenset())
+    assert (found.is_known, found.full, found.throttles, found.away) == (False, (), (), frozenset())
 
 
 @pytest.mark.parametrize(

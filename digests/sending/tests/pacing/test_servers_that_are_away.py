@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from digests.models import Delivery, Issue
 from digests.sending import lanes, tasks
-from digests.sending.pacing import gate
+from digests.sending.pacing import rate_limits
 from digests.sending.tests.conftest import ToldTransport, refuse, states
 from digests.sending.tests.pacing.conftest import Server
 from digests.sending.tests.pacing.test_relays import smtp, use
@@ -30,7 +30,7 @@ Away = lanes.Ending.AWAY
 
 @pytest.fixture(autouse=True)
 def _hurried(own_redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "PROBE_SECONDS", 0.4)
+    monkeypatch.setattr(rate_limits, "PROBE_SECONDS", 0.4)
     monkeypatch.setattr(backoff, "AWAY_SECONDS", 0.3)
 
 

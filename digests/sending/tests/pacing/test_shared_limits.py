@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[4]
 RULE = limiter.Rule("all", 200, 1)
 # One worker: it takes what it gets and writes down when.
-ASKER = """
+CLIENT = """
 import sys, time
 from django.conf import settings
 url, seconds = sys.argv[1], float(sys.argv[2])
@@ -29,20 +29,20 @@ print("ready", flush=True)
 sys.stdin.readline()
 ends = time.monotonic() + seconds
 while time.monotonic() < ends:
-    permit = shared.ask(rules=[rule], slow=[], wanted=50)
-    if permit.count:
+    grant = shared.ask(rules=[rule], slow=[], wanted=50)
+    if grant.count:
         # The hour of the grant, not of this line: a loaded machine may hold a process up in between.
-        print(permit.at or int(time.time() * 1000), permit.count, flush=True)
+        print(grant.at or int(time.time() * 1000), grant.count, flush=True)
     else:
-        time.sleep(min(permit.wait, 0.2))
+        time.sleep(min(grant.wait, 0.2))
 """
 
 
-class Askers:
+class Clients:
     """Several real processes that ask as fast as they may."""
 
     def __init__(self, url: str, *, count: int, seconds: float) -> None:
-        command = [sys.executable, "-c", ASKER, url, str(seconds)]
+        command = [sys.executable, "-c", CLIENT, url, str(seconds)]
         pipe = subprocess.PIPE
         self.processes = [
             subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
@@ -70,7 +70,7 @@ def together(grants: list[Grants]) -> Grants:
 
 
 def test_several_processes_keep_to_one_limit_and_reach_it(own_redis: Server) -> None:
-    each = Askers(own_redis.url, count=3, seconds=4).grants()
+    each = Clients(own_redis.url, count=3, seconds=4).grants()
     grants = together(each)
     assert fullest(grants, 980) <= 200
     assert all(own for own in each), "one of them got nothing"
@@ -79,21 +79,21 @@ def test_several_processes_keep_to_one_limit_and_reach_it(own_redis: Server) -> 
 
 
 def test_flushall_lets_nobody_rush(own_redis: Server) -> None:
-    askers = Askers(own_redis.url, count=3, seconds=4)
+    clients = Clients(own_redis.url, count=3, seconds=4)
     for _ in range(5):
         time.sleep(0.6)
         own_redis.flush()
-    grants = together(askers.grants())
+    grants = together(clients.grants())
     assert fullest(grants, 980) <= 200 * 1.1
     assert sum(count for _, count in grants) >= 0.5 * 200 * 4
 
 
 def test_without_redis_everybody_goes_on_with_a_share(own_redis: Server) -> None:
-    askers = Askers(own_redis.url, count=3, seconds=5)
+    clients = Clients(own_redis.url, count=3, seconds=5)
     time.sleep(1)
     own_redis.stop()
     away = int(time.time() * 1000)
-    each = askers.grants()
+    each = clients.grants()
     # Each with a whole limit to itself would be 600.
     assert fullest(together(each), 980) <= 300
     later = [sum(count for at, count in own if at > away + 500) for own in each]
@@ -111,12 +111,12 @@ def test_a_share_is_smaller_when_more_processes_were_seen(own_redis: Server, clo
 @pytest.mark.parametrize("share", [1, 4, 1000])
 def test_alone_no_process_exceeds_its_share(share: int) -> None:
     now = [100.0]
-    alone, grants = limiter.Alone(clock=lambda: now[0]), []
+    alone, grants = limiter.LocalFallback(clock=lambda: now[0]), []
     rule = limiter.Rule("all", 100, 1)
     while now[0] < 160:
-        permit = alone.ask(rules=[rule], slow=[], wanted=50, share=share)
-        grants.append((int(now[0] * 1000), permit.count))
-        now[0] += max(permit.wait, 0.001)
+        grant = alone.ask(rules=[rule], slow=[], wanted=50, share=share)
+        grants.append((int(now[0] * 1000), grant.count))
+        now[0] += max(grant.wait, 0.001)
     total = sum(count for _, count in grants)
     assert 0 < total <= 60 * 100 / share + 10
     assert fullest(grants, 1000) <= max(1, 100 // share + 100 // share // 10)

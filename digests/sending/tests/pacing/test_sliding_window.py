@@ -44,9 +44,9 @@ def greedy(shared: limiter.Limits, rule: limiter.Rule, clock: Clock, *, windows:
     while clock.now < ends:
         waits = []
         for _ in range(lanes):
-            permit = shared.ask(rules=[rule], slow=[], wanted=50)
-            grants.append((clock.now, permit.count))
-            waits.append(permit.wait)
+            grant = shared.ask(rules=[rule], slow=[], wanted=50)
+            grants.append((clock.now, grant.count))
+            waits.append(grant.wait)
         clock.pass_(max(0.001, min(waits)))
     return grants
 
@@ -66,11 +66,11 @@ def test_no_window_ever_holds_more_than_the_limit(
     shared, rule, grants = fresh(clock), limiter.Rule("all", limit, seconds), []
     for gap, wanted, partial_grant, used in asks:
         clock.pass_(gap * seconds * 0.2)
-        permit = shared.ask(rules=[rule], slow=[], wanted=wanted, partial_grant=partial_grant)
-        kept = round(permit.count * used)
-        shared.give_back(permit=permit, count=permit.count - kept)
-        assert permit.count <= wanted
-        assert (permit.count > 0) != (permit.wait > 0)
+        grant = shared.ask(rules=[rule], slow=[], wanted=wanted, partial_grant=partial_grant)
+        kept = round(grant.count * used)
+        shared.give_back(grant=grant, count=grant.count - kept)
+        assert grant.count <= wanted
+        assert (grant.count > 0) != (grant.wait > 0)
         grants.append((clock.now, kept))
     # Also when a copy is a fiftieth of the window longer on its way than the next one.
     assert fullest(grants, seconds * 1020) <= limit
@@ -110,7 +110,7 @@ def test_whoever_comes_again_early_waits_for_the_rest_only(own_redis: Server, cl
     if slowed:
         shared.slow_down(subject="relay", base=1, hold=0)
 
-    def ask() -> limiter.Permit:
+    def ask() -> limiter.Grant:
         return shared.ask(rules=rules, slow=["relay"], wanted=50)
 
     assert ask().count == 1
@@ -126,9 +126,9 @@ def test_both_limits_hold_at_once(own_redis: Server, clock: Clock) -> None:
     shared, grants = fresh(clock), []
     rules = [limiter.Rule("all", 100, 1), limiter.Rule("all", 1500, 60)]
     while clock.now < 1_800_000_000_000 + 180_000:
-        permit = shared.ask(rules=rules, slow=[], wanted=50)
-        grants.append((clock.now, permit.count))
-        clock.pass_(max(permit.wait, 0.001))
+        grant = shared.ask(rules=rules, slow=[], wanted=50)
+        grants.append((clock.now, grant.count))
+        clock.pass_(max(grant.wait, 0.001))
     assert fullest(grants, 1000) <= 100
     assert fullest(grants, 60_000) <= 1500
     assert sum(count for _, count in grants) >= 0.95 * 3 * 1500
@@ -147,6 +147,6 @@ def test_what_is_given_back_can_be_used_again(own_redis: Server, clock: Clock) -
     shared, rule = fresh(clock), limiter.Rule("all", 50, 3600)
     clock.pass_(7200)
     for _ in range(60):
-        permit = shared.ask(rules=[rule], slow=[], wanted=1)
-        assert permit.count == 1
-        shared.give_back(permit=permit, count=1)
+        grant = shared.ask(rules=[rule], slow=[], wanted=1)
+        assert grant.count == 1
+        shared.give_back(grant=grant, count=1)

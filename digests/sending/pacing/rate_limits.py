@@ -36,25 +36,25 @@ SHARE_BATCHES: Final = 16
 SHARE_SECONDS: Final = 1.0
 
 
-class NoPermit(Exception):
+class NoGrant(Exception):
     """Nothing may leave now, nor within the next seconds."""
 
 
-class NobodyThere(NoPermit):
+class NoServer(NoGrant):
     """No server could be reached lately, and another lane tries it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answers:
-    """What became of a batch that was settled `at`, with the way and the mail domain of each copy."""
+    """What became of a batch that was settled `at`, with the route and the mail domain of each copy."""
 
     at: float
     results: Sequence[Outcome]
-    ways: Mapping[int, str]
+    routes: Mapping[int, str]
     mail_domains: Mapping[int, str]
 
 
-class Gate:
+class RateLimiter:
     """The pace of one lane's run."""
 
     def __init__(self, issue: Issue, transport: Transport) -> None:
@@ -63,50 +63,50 @@ class Gate:
         self._shared = limiter.shared()
         self._sender = warmup.sender_domain(issue=issue)
         self._rules = overall()
-        self._ways = relays.ways()
+        self._routes = relays.routes()
         self._fresh_until = 0.0
         self._is_free = False
         self._slowed: set[str] = set()
         self._resting: set[str] = set()
         self._is_away = False
-        self._way_of: dict[int, str] = {}
+        self._route_of: dict[int, str] = {}
         self._lately: deque[Answers] = deque(maxlen=SHARE_BATCHES)
         self._patience = PATIENCE_SECONDS
         self._began_at = time.monotonic()
         self._accepted = 0
 
-    def permit(self, *, wanted: int, patience: float = PATIENCE_SECONDS) -> limiter.Permit:
-        """Up to `wanted` copies that may leave; waits `patience` seconds at most, holding nothing. Raises NoPermit.
+    def grant(self, *, wanted: int, patience: float = PATIENCE_SECONDS) -> limiter.Grant:
+        """Up to `wanted` copies that may leave; waits `patience` seconds at most, holding nothing. Raises NoGrant.
 
         While every server is away it is one copy, every PROBE_SECONDS, of all lanes together.
         """
         self._patience = patience
         deadline = time.monotonic() + patience
         while True:
-            permit = self._ask(wanted)
-            if permit.count:
-                return permit
-            if draining.asked() or time.monotonic() + permit.wait > deadline:
-                raise NoPermit
-            # Lanes that wait for the same permit do not all come back at the same instant.
-            time.sleep(min(permit.wait, LOOK_UP_SECONDS) * random.uniform(1.0, 1.1))  # noqa: S311  # spreads load
+            grant = self._ask(wanted)
+            if grant.count:
+                return grant
+            if draining.asked() or time.monotonic() + grant.wait > deadline:
+                raise NoGrant
+            # Lanes that wait for the same grant do not all come back at the same instant.
+            time.sleep(min(grant.wait, LOOK_UP_SECONDS) * random.uniform(1.0, 1.1))  # noqa: S311  # spreads load
 
-    def admit(self, *, batch: claims.Batch | None, permit: limiter.Permit) -> claims.Batch | None:
+    def admit(self, *, batch: claims.Batch | None, grant: limiter.Grant) -> claims.Batch | None:
         """The part of the claimed batch that may leave now, possibly nothing of it; None if there is none to wait for.
 
-        After: what may not is `deferred` to its turn, and the permits that are not needed are given back.
+        After: what may not is `deferred` to its turn, and the grants that are not needed are given back.
         When there was no batch and a copy's turn comes within the lane's patience, that is waited for:
         left to the sweeper's next minute, a limited mail domain would never reach its limit.
         """
         if batch is not None and (settings.PACING["DOMAINS"] or any(one.startswith("domain:") for one in self._slowed)):
-            batch = domains.thin(batch=batch, shared=self._shared, slowed=self._slowed)
+            batch = domains.defer_over_limit(batch=batch, shared=self._shared, slowed=self._slowed)
         ids = batch.ids if batch is not None else ()
-        unused = permit.count - len(ids)
-        self._shared.give_back(permit=permit, count=unused)
+        unused = grant.count - len(ids)
+        self._shared.give_back(grant=grant, count=unused)
         warmup.give_back(shared=self._shared, domain=self._sender, count=unused, now=timezone.now())
         if isinstance(self._transport, relays.RelayTransport):
-            self._transport.prefer(delivery_ids=ids, relay=permit.way)
-            self._way_of |= dict.fromkeys(ids, permit.way)
+            self._transport.prefer(delivery_ids=ids, relay=grant.route)
+            self._route_of |= dict.fromkeys(ids, grant.route)
         return batch if batch is not None else self._await_turn()
 
     def _await_turn(self) -> claims.Batch | None:
@@ -120,28 +120,28 @@ class Gate:
         """Slow down for everybody whoever said that this was too fast."""
         self._accepted += sum(one.state == "accepted" for one in results)
         self._note_absence(results)
-        ways = {one.delivery_id: self._way_of.pop(one.delivery_id, self._ways[0].name) for one in results}
+        routes = {one.delivery_id: self._route_of.pop(one.delivery_id, self._routes[0].name) for one in results}
         mail_domains = {copy.delivery_id: copy.recipient.rpartition("@")[2].lower() for copy in copies}
-        self._lately.append(Answers(time.monotonic(), results, ways, mail_domains))
+        self._lately.append(Answers(time.monotonic(), results, routes, mail_domains))
         if not any(map(slowdown.is_too_fast, results)):
             return
-        for way in set(ways.values()):
-            outcomes, domains_of = self._answered_by(way)
-            complaints = slowdown.complaints(outcomes=outcomes, domains=domains_of, way=way)
+        for route in set(routes.values()):
+            outcomes, domains_of = self._answered_by(route)
+            complaints = slowdown.complaints(outcomes=outcomes, domains=domains_of, route=route)
             for subject, complaint in complaints.items():
                 reached = self._base(subject, complaint.part)
                 self._shared.slow_down(subject=subject, base=reached, hold=complaint.hold, share=complaint.share)
         self._fresh_until = 0.0
 
-    def _answered_by(self, way: str) -> tuple[list[Outcome], dict[int, str]]:
-        """What was answered this way lately, and the mail domains of these copies."""
+    def _answered_by(self, route: str) -> tuple[list[Outcome], dict[int, str]]:
+        """What was answered lately by this route, and the mail domains of these copies."""
         lately = [one for one in self._lately if one.at >= self._lately[-1].at - SHARE_SECONDS]
-        outcomes = [one for batch in lately for one in batch.results if batch.ways[one.delivery_id] == way]
+        outcomes = [one for batch in lately for one in batch.results if batch.routes[one.delivery_id] == route]
         return outcomes, {copy: domain for batch in lately for copy, domain in batch.mail_domains.items()}
 
     def _note_absence(self, results: Sequence[Outcome]) -> None:
         """Whether the one server that there is could be reached; of several, who hands over has noted it."""
-        is_alone, name = len(self._ways) == 1, self._ways[0].name
+        is_alone, name = len(self._routes) == 1, self._routes[0].name
         if base.nobody_answered(results):
             # That was a try; the next one is due later.
             self._shared.once(name=PROBE, seconds=PROBE_SECONDS)
@@ -153,36 +153,36 @@ class Gate:
             return
         self._fresh_until = 0.0
 
-    def _ask(self, wanted: int) -> limiter.Permit:
+    def _ask(self, wanted: int) -> limiter.Grant:
         if not windows.is_open(issue=self._issue, now=timezone.now()):
-            raise NoPermit
+            raise NoGrant
         self._refresh()
         if self._is_away:
             if not self._shared.once(name=PROBE, seconds=PROBE_SECONDS):
-                raise NobodyThere
+                raise NoServer
             wanted = 1
         wanted = self._allowed(wanted)
         if self._is_free and not self._slowed:
-            return limiter.Permit(wanted, way=self._order()[0].name)
-        found = self._ask_ways(wanted)
+            return limiter.Grant(wanted, route=self._order()[0].name)
+        found = self._ask_routes(wanted)
         warmup.give_back(shared=self._shared, domain=self._sender, count=wanted - found.count, now=timezone.now())
         return found
 
-    def _ask_ways(self, wanted: int) -> limiter.Permit:
-        """A permit of the first way that has one; else the shortest wait."""
+    def _ask_routes(self, wanted: int) -> limiter.Grant:
+        """A grant of the first route that has one; else the shortest wait."""
         wait = float("inf")
-        for way in self._order():
-            rules = [*self._rules, *way.rules]
-            permit = self._shared.ask(rules=rules, slow=[way.name], wanted=wanted)
-            if permit.count:
-                return limiter.Permit(permit.count, 0.0, permit.rules, permit.at, permit.slowed_to, way.name)
-            wait = min(wait, permit.wait)
-        return limiter.Permit(0, wait)
+        for route in self._order():
+            rules = [*self._rules, *route.rules]
+            grant = self._shared.ask(rules=rules, slow=[route.name], wanted=wanted)
+            if grant.count:
+                return limiter.Grant(grant.count, 0.0, grant.rules, grant.at, grant.slowed_to, route.name)
+            wait = min(wait, grant.wait)
+        return limiter.Grant(0, wait)
 
     def _allowed(self, wanted: int) -> int:
         allowed = warmup.take(shared=self._shared, domain=self._sender, wanted=wanted, now=timezone.now())
         if not allowed:
-            raise NoPermit
+            raise NoGrant
         return allowed
 
     def _refresh(self) -> None:
@@ -191,19 +191,19 @@ class Gate:
             return
         self._fresh_until = time.monotonic() + LOOK_UP_SECONDS
         self._slowed = self._shared.slowed()
-        ways = self._ways
-        self._is_free = not self._rules and not any(way.rules for way in ways)
-        names = [way.name for way in ways]
-        self._resting = self._shared.resting(subjects=names) if len(ways) > 1 else set()
+        routes = self._routes
+        self._is_free = not self._rules and not any(route.rules for route in routes)
+        names = [route.name for route in routes]
+        self._resting = self._shared.resting(subjects=names) if len(routes) > 1 else set()
         self._is_away = len(self._shared.away(subjects=names)) == len(names)
 
     def _order(self) -> list[relays.Relay]:
-        """The ways in the order in which to try them: by chance and weight, those that rest last."""
-        ways = self._ways
-        if len(ways) == 1:
-            return ways
-        chance = {way.name: random.random() ** (1 / way.weight) for way in ways}  # noqa: S311  # spreads load
-        return sorted(ways, key=lambda way: (way.name in self._resting, -chance[way.name]))
+        """The routes in the order in which to try them: by chance and weight, those that rest last."""
+        routes = self._routes
+        if len(routes) == 1:
+            return routes
+        chance = {route.name: random.random() ** (1 / route.weight) for route in routes}  # noqa: S311  # spreads load
+        return sorted(routes, key=lambda route: (route.name in self._resting, -chance[route.name]))
 
     def _base(self, subject: str, part: float) -> float:
         """Copies per second from which a slow-down starts: the limit, or more than its part of what all lanes reach."""
