@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from django.db.models import QuerySet
 from django.utils.html import escape
 
-from digests import material
+from digests import issue_content
 from digests.models import Issue, IssueItem, Snapshot
 from mailkit import segments
 from subscribers import links
@@ -32,7 +32,7 @@ def stories(*, issue: Issue) -> QuerySet[IssueItem, int]:
 def listed(*, numbers: Iterable[int]) -> QuerySet[IssueItem]:
     """Stories of an issue, in its order, without their texts."""
     places = IssueItem.objects.filter(pk__in=list(numbers))
-    return places.select_related("article__section").defer(*material.BODIES)
+    return places.select_related("article__section").defer(*issue_content.BODIES)
 
 
 def web_html(*, snapshot: Snapshot) -> str:

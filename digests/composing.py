@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from articles import publishing
 from articles.models import Article
 from core.reasons import Reason
-from digests import approval, calendar, freezing, issue_reasons, lines, runs
+from digests import approval, calendar, freezing, issue_reasons, runs, series
 from digests.issue_reasons import IssueReason
 from digests.models import Issue, IssueItem
 from publication import database_clock
@@ -170,7 +170,7 @@ def check_story(*, issue: Issue, article: Article) -> None:
     """
     if not article.is_public:
         raise Mismatch(_("“%(article)s” is not public. Publish it first, or leave it out.") % {"article": article})
-    if IssueItem.objects.filter(article=article, included=True, issue__in=lines.others(issue=issue)).exists():
+    if IssueItem.objects.filter(article=article, included=True, issue__in=series.other_issues(issue=issue)).exists():
         raise Mismatch(
             _("“%(article)s” stands in another issue for the same readers already. Leave it out of one.")
             % {"article": article}
@@ -274,7 +274,7 @@ def _gather_instant(now: datetime) -> list[Issue]:
     for offer in CadenceOffer.objects.filter(is_active=True, cadence=Cadence.INSTANT).select_related("newsletter"):
         start = max(oldest, offer.active_since)
         stories = (
-            lines.stories_of(newsletter=offer.newsletter, start=start, end=now).news().only("pk", "first_published_at")
+            series.stories_of(newsletter=offer.newsletter, start=start, end=now).news().only("pk", "first_published_at")
         )
         keys = {f"article-{story.pk}": story for story in stories}
         issues = Issue.objects.filter(newsletter=offer.newsletter, kind=Issue.Kind.ARTICLE, period_key__in=keys)
@@ -318,11 +318,11 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool, by_h
     The clock takes news only; an editor who composes by hand is shown the archive that moved in as well.
     """
     end = issue.window_end or now
-    issue.window_start = min(lines.end(issue=issue) or offer.active_since, end)
-    taken = IssueItem.objects.filter(included=True, issue__in=lines.others(issue=issue)).values("article")
-    fresh = lines.stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end).exclude(pk__in=taken)
+    issue.window_start = min(series.end(issue=issue) or offer.active_since, end)
+    taken = IssueItem.objects.filter(included=True, issue__in=series.other_issues(issue=issue)).values("article")
+    fresh = series.stories_of(newsletter=issue.newsletter, start=issue.window_start, end=end).exclude(pk__in=taken)
     fresh = fresh if by_hand else fresh.news()
-    stories = [*lines.owed(issue=issue, offer=offer, now=now), *fresh.values_list("pk", flat=True)]
+    stories = [*series.missed_stories(issue=issue, offer=offer, now=now), *fresh.values_list("pk", flat=True)]
     if stale or not stories:
         issue.state = Issue.State.CANCELLED
         issue_reasons.give(issue, STALE if stale else EMPTY)
@@ -336,7 +336,7 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool, by_h
 
 def _last_draft(issue: Issue) -> str:
     """Where the stories are that somebody looks for: in the newest digest of the line, if that is still a draft."""
-    last = lines.others(issue=issue).order_by("-window_end").first()
+    last = series.other_issues(issue=issue).order_by("-window_end").first()
     return ", which is still a draft" if last is not None and last.state == Issue.State.DRAFT else ""
 
 

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
-from digests import material, rendering
+from digests import issue_content, rendering
 from digests.models import Issue, IssueItem, Snapshot
 from mailkit import segments
 from publication.models import Publication
@@ -54,7 +54,7 @@ class Prepared:
     """
 
     placeholder: int
-    content: material.Material
+    content: issue_content.IssueContent
     snapshot: Snapshot
 
 
@@ -94,7 +94,7 @@ def prepare(*, issue: Issue, now: datetime) -> Prepared | None:
     # No text contains this number by chance.
     current.number = placeholder = secrets.randbelow(9 * 10**17) + 10**17
     try:
-        content = material.load(issue=current, now=now)
+        content = issue_content.load(issue=current, now=now)
         return Prepared(placeholder, content, _written(current, content, now))
     except rendering.RenderingError as refusal:
         raise NotFrozen(str(refusal)) from refusal
@@ -127,7 +127,7 @@ def preview(*, issue: Issue, now: datetime) -> Snapshot:
 
     On failure: RenderingError.
     """
-    return _written(issue, material.load(issue=issue, now=now), now)
+    return _written(issue, issue_content.load(issue=issue, now=now), now)
 
 
 def verify(*, snapshot: Snapshot) -> bool:
@@ -142,7 +142,7 @@ def fingerprint(*, snapshot: Snapshot) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _written(issue: Issue, content: material.Material, now: datetime) -> Snapshot:
+def _written(issue: Issue, content: issue_content.IssueContent, now: datetime) -> Snapshot:
     written = rendering.write(content=content)
     headers = rendering.headers(issue=issue, subject=written.subject)
     return Snapshot(
@@ -159,7 +159,7 @@ def _written(issue: Issue, content: material.Material, now: datetime) -> Snapsho
 def _check_unchanged(locked: Issue, prepared: Prepared, now: datetime) -> None:
     """Compare all that the snapshot was written from with the rows as they are. On failure: Outdated."""
     number, locked.number = locked.number, prepared.placeholder
-    content = material.load(issue=locked, now=now)
+    content = issue_content.load(issue=locked, now=now)
     locked.number = number
     headers = rendering.headers(issue=locked, subject=prepared.snapshot.subject)
     if content != prepared.content or [list(pair) for pair in headers] != prepared.snapshot.headers:

@@ -1,4 +1,4 @@
-"""Writes an issue's HTML and text from its material, with slots where readers' copies differ.
+"""Writes an issue's HTML and text from its content, with slots where readers' copies differ.
 
 Nothing that an editor typed reaches the templates: it enters the HTML after MJML was compiled, escaped,
 and what looks like a slot in it is changed so that it is none.
@@ -20,7 +20,7 @@ from django.utils import translation
 from django.utils.html import escape
 from django.utils.translation import gettext as _
 
-from digests.material import Material, Story
+from digests.issue_content import IssueContent, Story
 from digests.models import Issue
 from mailkit import html as markup
 from mailkit import mjml
@@ -59,12 +59,12 @@ table { border-collapse: collapse; margin: 0 0 16px; } th, td { border: 1px soli
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An issue that is being laid out: its material, and the words that were derived from it.
+    """An issue that is being laid out: its content, and the words that were derived from it.
 
     `introduction` and `body`, the text of the story that an article issue brings, are HTML with our styles on it.
     """
 
-    material: Material
+    content: IssueContent
     subject: str
     preheader: str
     introduction: str
@@ -73,7 +73,7 @@ class Draft:
     @property
     def words(self) -> dict[str, str]:
         """What masthead and footer say, with subject and preheader."""
-        return self.material.words | {"subject": self.subject, "preheader": self.preheader}
+        return self.content.words | {"subject": self.subject, "preheader": self.preheader}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +114,16 @@ def html(*, draft: Draft, extent: Extent) -> str:
 
 
 def _html(draft: Draft, extent: Extent) -> str:
-    content, words, kind = Placeholders(), draft.words, draft.material.kind
-    context: dict[str, Any] = {name: content.text(value) for name, value in words.items()}
+    placeholders, words, kind = Placeholders(), draft.words, draft.content.kind
+    context: dict[str, Any] = {name: placeholders.text(value) for name, value in words.items()}
     # Colours are validated, and in the style sheet nothing may be escaped; MJML calculates with the width.
     context |= {name: words[name] for name in ("accent", "ink", "logo_width")}
-    context["preheader"] = content.html(escape(words["preheader"]) + PADDING)
-    context["postal_address"] = content.html(escape(words["postal_address"]).replace("\n", "<br />"))
-    context["introduction"] = content.html(draft.introduction) if draft.introduction else ""
-    context["body"] = content.html(extent.body) if extent.body else ""
-    context |= _arranged([_escaped(story, content) for story in draft.material.stories], draft.material, extent)
-    return content.replace(mjml.compile(loader.render_to_string(f"digests/mail/{kind}.mjml", context)))
+    context["preheader"] = placeholders.html(escape(words["preheader"]) + PADDING)
+    context["postal_address"] = placeholders.html(escape(words["postal_address"]).replace("\n", "<br />"))
+    context["introduction"] = placeholders.html(draft.introduction) if draft.introduction else ""
+    context["body"] = placeholders.html(extent.body) if extent.body else ""
+    context |= _arranged([_escaped(story, placeholders) for story in draft.content.stories], draft.content, extent)
+    return placeholders.replace(mjml.compile(loader.render_to_string(f"digests/mail/{kind}.mjml", context)))
 
 
 def text(*, draft: Draft, extent: Extent) -> str:
@@ -133,7 +133,7 @@ def text(*, draft: Draft, extent: Extent) -> str:
 
 
 def _text(draft: Draft, extent: Extent) -> str:
-    words, kind = draft.words, draft.material.kind
+    words, kind = draft.words, draft.content.kind
     context: dict[str, Any] = {
         **{name: without_slots(value) for name, value in words.items()},
         "masthead_line": _wrapped(" · ".join(dict.fromkeys([words["publication"], words["date"]]))),
@@ -143,7 +143,7 @@ def _text(draft: Draft, extent: Extent) -> str:
         "because": _wrapped(_("You receive this because you subscribed to %(newsletter)s.") % words),
         "imprint": _imprint(words),
     }
-    context |= _arranged([_wrapped_story(story) for story in draft.material.stories], draft.material, extent)
+    context |= _arranged([_wrapped_story(story) for story in draft.content.stories], draft.content, extent)
     written = loader.render_to_string(f"digests/mail/{kind}.txt", context)
     return re.sub(r"\n{3,}", "\n\n", written).strip() + "\n"
 
@@ -159,36 +159,36 @@ def without_slots(value: str) -> str:
     return LOOKS_LIKE_SLOT.sub("%" + WORD_JOINER, value)
 
 
-def is_digest(material: Material) -> bool:
+def is_digest(content: IssueContent) -> bool:
     """Whether the issue shows several stories, of which some may be headlines."""
-    return material.kind == Issue.Kind.DIGEST
+    return content.kind == Issue.Kind.DIGEST
 
 
 def _language(draft: Draft) -> AbstractContextManager[None]:
     """What the templates say is said in the newsletter's language, whatever the thread speaks."""
-    return translation.override(languages.catalogue(draft.material.words["language"]))
+    return translation.override(languages.catalogue(draft.content.words["language"]))
 
 
-def _arranged(stories: list[dict[str, Any]], material: Material, extent: Extent) -> dict[str, Any]:
+def _arranged(stories: list[dict[str, Any]], content: IssueContent, extent: Extent) -> dict[str, Any]:
     """The stories as the templates want them: a lead, others in full, headlines, and how many more there are."""
     shown = extent.full + extent.headlines
     return {
         "lead": stories[0] if stories else None,
         "stories": stories[1 : extent.full],
         "headlines": stories[extent.full : shown],
-        "more": material.total - shown if is_digest(material) else 0,
+        "more": content.total - shown if is_digest(content) else 0,
         "is_cut": extent.is_cut,
     }
 
 
-def _escaped(story: Story, content: Placeholders) -> dict[str, Any]:
+def _escaped(story: Story, placeholders: Placeholders) -> dict[str, Any]:
     escaped: dict[str, Any] = {
-        name: content.text(getattr(story, name)) for name in ("headline", "summary", "url", "section", "byline")
+        name: placeholders.text(getattr(story, name)) for name in ("headline", "summary", "url", "section", "byline")
     }
     picture = story.picture
     escaped["picture"] = picture and {
         "width": picture.width,
-        **{name: content.text(getattr(picture, name)) for name in ("src", "thumbnail", "alt", "note")},
+        **{name: placeholders.text(getattr(picture, name)) for name in ("src", "thumbnail", "alt", "note")},
     }
     return escaped
 

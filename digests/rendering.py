@@ -1,8 +1,8 @@
 """What an issue looks like: subject, preheader, HTML, text and headers, once for all readers.
 
-`material` reads it, `layout` writes it, `fitting` measures it. Here is decided what it says, and how much
+`issue_content` reads it, `layout` writes it, `mail_size` measures it. This module decides what it says, and how much
 of it: a digest shows its first stories in full, the next ones as headlines, and says how many more there
-are; a long story is cut at a paragraph; and no HTML becomes as large as `fitting.LIMIT`.
+are; a long story is cut at a paragraph; and no HTML becomes as large as `mail_size.LIMIT`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from urllib.parse import quote, urlsplit
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from digests import fitting, layout, material
+from digests import issue_content, layout, mail_size
 from digests.feedback import unsubscribe_mail
+from digests.issue_content import IssueContent
 from digests.layout import SLOTS
-from digests.material import Material
 from digests.models import Issue
 from mailkit import addresses, message, mjml
 from mailkit import html as markup
@@ -57,13 +57,13 @@ class RenderedIssue:
 
 def render(*, issue: Issue, now: datetime) -> RenderedIssue:
     """Write the issue as it is now. The snapshot of a frozen issue is not looked at. On failure: as `write`."""
-    return write(content=material.load(issue=issue, now=now))
+    return write(content=issue_content.load(issue=issue, now=now))
 
 
-def write(*, content: Material) -> RenderedIssue:
-    """Write an issue from its material; nothing is read.
+def write(*, content: IssueContent) -> RenderedIssue:
+    """Write an issue from its content; nothing is read.
 
-    After: the HTML of a reader's copy is smaller than `fitting.LIMIT`. On failure: RenderingError, with a
+    After: the HTML of a reader's copy is smaller than `mail_size.LIMIT`. On failure: RenderingError, with a
     sentence that says what is missing or too long.
     """
     if content.kind != Issue.Kind.LETTER and not content.stories:
@@ -72,7 +72,7 @@ def write(*, content: Material) -> RenderedIssue:
     if content.kind == Issue.Kind.LETTER and not introduction:
         raise RenderingError(_("This letter has no text yet. Write it under “Introduction”."))
     draft = layout.Draft(
-        material=content,
+        content=content,
         subject=_subject(content),
         preheader=_preheader(content, introduction),
         introduction=layout.inlined(introduction) if introduction else "",
@@ -153,43 +153,43 @@ def _html(draft: layout.Draft, extent: layout.Extent) -> str:
 
 def _extent(draft: layout.Draft) -> layout.Extent:
     """As much of the issue as its HTML has room for. On failure: RenderingError when there is room for nothing."""
-    extent = _arranged(draft) if layout.is_digest(draft.material) else _with_body(draft)
-    excess = fitting.excess(_html(draft, extent))
+    extent = _arranged(draft) if layout.is_digest(draft.content) else _with_body(draft)
+    excess = mail_size.excess(_html(draft, extent))
     if excess > 0:
-        percent = min(99, 100 * excess // max(1, fitting.sent_size(draft.introduction)) + 1)
+        percent = min(99, 100 * excess // max(1, mail_size.sent_size(draft.introduction)) + 1)
         raise RenderingError(TOO_LARGE % {"percent": percent})
     return extent
 
 
 def _arranged(draft: layout.Draft) -> layout.Extent:
     """How many stories are in full, at most as many as the newsletter says, and how many are headlines."""
-    count = len(draft.material.stories)
+    count = len(draft.content.stories)
 
     def extent(full: int, headlines: int) -> layout.Extent:
         return layout.Extent(full=full, headlines=min(headlines, count - full), body="")
 
     def fits(full: int, headlines: int) -> bool:
-        return fitting.excess(_html(draft, extent(full, headlines))) <= 0
+        return mail_size.excess(_html(draft, extent(full, headlines))) <= 0
 
-    in_full = min(draft.material.in_full, count)
+    in_full = min(draft.content.in_full, count)
     if fits(in_full, count):
         return extent(in_full, count)
-    full = fitting.most(fits=lambda number: fits(number, LEAST_HEADLINES), least=1, limit=in_full)
-    return extent(full, fitting.most(fits=lambda number: fits(full, number), least=0, limit=count - full))
+    full = mail_size.largest(fits=lambda number: fits(number, LEAST_HEADLINES), least=1, limit=in_full)
+    return extent(full, mail_size.largest(fits=lambda number: fits(full, number), least=0, limit=count - full))
 
 
 def _with_body(draft: layout.Draft) -> layout.Extent:
     """A story with its text, or with the beginning of it; a letter as it is."""
-    body, full = draft.body, len(draft.material.stories)
+    body, full = draft.body, len(draft.content.stories)
     extent = layout.Extent(full=full, headlines=0, body=body)
-    if not body or (excess := fitting.excess(_html(draft, extent))) <= 0:
+    if not body or (excess := mail_size.excess(_html(draft, extent))) <= 0:
         return extent
-    room = fitting.sent_size(body) - excess
-    beginning = fitting.cut(body, limit=room) if room >= LEAST_BODY else ""
+    room = mail_size.sent_size(body) - excess
+    beginning = mail_size.cut(body, limit=room) if room >= LEAST_BODY else ""
     return layout.Extent(full=full, headlines=0, body=beginning, is_cut=True)
 
 
-def _introduction(content: Material) -> str:
+def _introduction(content: IssueContent) -> str:
     if not content.introduction.strip():
         return ""
     try:
@@ -198,7 +198,7 @@ def _introduction(content: Material) -> str:
         raise RenderingError(str(refusal)) from refusal
 
 
-def _subject(content: Material) -> str:
+def _subject(content: IssueContent) -> str:
     subject = content.subject or (content.stories[0].headline if content.stories else "")
     if not subject:
         raise RenderingError(_("This letter has no subject yet. Write one."))
@@ -206,7 +206,7 @@ def _subject(content: Material) -> str:
     return layout.without_slots(subject)[:SUBJECT_LENGTH]
 
 
-def _preheader(content: Material, introduction: str) -> str:
+def _preheader(content: IssueContent, introduction: str) -> str:
     """The editor's line; else the next headlines, the story's standfirst, or how the letter begins.
 
     It stands in no header, so a line break or a stray control in a standfirst is no reason to send nothing.

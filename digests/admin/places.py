@@ -14,7 +14,7 @@ from unfold.admin import TabularInline
 from unfold.forms import PaginationInlineFormSet
 
 from articles.models import Article
-from digests import arranging, composing, material
+from digests import arranging, composing, issue_content
 from digests.admin import forms
 from digests.models import Issue, IssueItem
 from publication.records import ReadOnlyAdmin
@@ -32,7 +32,7 @@ class FirstPlaces(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfo
             places = super().get_queryset()
             chosen = self._sent() if self.is_bound else list(places.values_list("pk", flat=True)[:IN_FORM])
             shown = places.filter(pk__in=chosen).select_related("issue__newsletter", "article")
-            self._shown: QuerySet[IssueItem] = shown.defer(*material.BODIES)
+            self._shown: QuerySet[IssueItem] = shown.defer(*issue_content.BODIES)
         return self._shown
 
     def _sent(self) -> list[str]:
@@ -53,7 +53,7 @@ class FirstPlaces(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfo
     @property
     def headlines(self) -> int:
         """How many stories a mail shows as headlines, at most."""
-        return material.HEADLINES
+        return issue_content.HEADLINES
 
 
 class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types

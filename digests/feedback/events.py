@@ -17,7 +17,7 @@ from anymail.signals import EventType, RejectReason
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests import bounces, payloads, statements
+from digests import bounces, payloads, prepared_statements
 from digests.bounces import Bounce
 from digests.models import DeliveryEvent
 from mailkit import addresses
@@ -124,12 +124,12 @@ def _send(rows: str) -> list[int]:
     Doing it twice is harmless, so it needs no question beforehand whether the connection still works.
     """
     try:
-        return [pk for (pk,) in statements.rows(STORE, [rows])]
+        return [pk for (pk,) in prepared_statements.rows(STORE, [rows])]
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block:
             raise
         connection.close()
-        return [pk for (pk,) in statements.rows(STORE, [rows])]
+        return [pk for (pk,) in prepared_statements.rows(STORE, [rows])]
 
 
 def provider_name(name: str) -> str:

@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from digests import delivery_reasons, statements
+from digests import delivery_reasons, prepared_statements
 from digests.delivery_reasons import DeliveryReason
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import claims, merge, stages
@@ -104,9 +104,9 @@ def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> l
         connection.close()
         try:
             with transaction.atomic():
-                rows = statements.rows(IN_DOUBT, [statements.array(ids), batch.fence])
+                rows = prepared_statements.rows(IN_DOUBT, [prepared_statements.array(ids), batch.fence])
                 recorded = {int(row[0]) for row in rows if row[1] == Delivery.State.ATTEMPTING}
-                statements.count(RENEW, [lease_seconds, statements.array(recorded), batch.fence])
+                prepared_statements.count(RENEW, [lease_seconds, prepared_statements.array(recorded), batch.fence])
             break
         except LOST:
             if time.monotonic() > deadline:
@@ -118,7 +118,10 @@ def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> l
 
 def renew(*, batches: Collection[claims.Batch], lease_seconds: int) -> int:
     """Extend the lease of what is attempted and not yet settled; return how many copies that is."""
-    return sum(statements.count(RENEW, [lease_seconds, statements.array(one.ids), one.fence]) for one in batches)
+    return sum(
+        prepared_statements.count(RENEW, [lease_seconds, prepared_statements.array(one.ids), one.fence])
+        for one in batches
+    )
 
 
 def withdrawn_story(*, issue_id: int) -> str | None:
@@ -134,7 +137,7 @@ def _gone(issue_id: int) -> QuerySet[IssueItem, str]:
 def _hold_issue(issue_id: int) -> bool:
     """Whether the issue is being sent."""
     sql, parameters = _hold(issue_id)
-    for state, headline in statements.rows(sql, [*parameters, issue_id]):
+    for state, headline in prepared_statements.rows(sql, [*parameters, issue_id]):
         if state == Issue.State.SENDING and headline is not None:
             raise StoryWithdrawn(headline)
         return bool(state == Issue.State.SENDING)
@@ -149,7 +152,7 @@ def _hold(issue_id: int) -> tuple[str, tuple[Any, ...]]:
 
 
 def _hold_readers(batch: claims.Batch) -> list[merge.Row]:
-    rows = statements.rows(HOLD_READERS, [statements.array(batch.ids), batch.fence])
+    rows = prepared_statements.rows(HOLD_READERS, [prepared_statements.array(batch.ids), batch.fence])
     return [*map(merge.Row._make, rows)]
 
 
@@ -157,8 +160,8 @@ def _attempt(ids: list[int], batch: claims.Batch, merger: merge.Merger, lease_se
     """Record the attempt for those of the rows whose readers may be mailed now; return their ids."""
     mailable, parameters = merger.mailable
     # The subquery is the ORM's own SQL; every value in it is a parameter.
-    values = [lease_seconds, statements.array(ids), batch.fence, *parameters]
-    return {row[0] for row in statements.rows(RECORD.format(mailable=mailable), values)}
+    values = [lease_seconds, prepared_statements.array(ids), batch.fence, *parameters]
+    return {row[0] for row in prepared_statements.rows(RECORD.format(mailable=mailable), values)}
 
 
 def _held(batch: claims.Batch) -> Q:

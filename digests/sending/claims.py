@@ -9,7 +9,7 @@ import dataclasses
 
 from django.conf import settings
 
-from digests import statements
+from digests import prepared_statements
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def claim(*, issue_id: int, after: int, limit: int) -> Batch | None:
 
     Returns None when there are none. Two lanes never hold the same row: SKIP LOCKED and the state decide.
     """
-    rows = statements.rows(
+    rows = prepared_statements.rows(
         CLAIM,
         {"issue": issue_id, "after": after, "limit": limit, "lease": settings.SENDING["LEASE_SECONDS"]},
     )
@@ -96,14 +96,14 @@ def claim(*, issue_id: int, after: int, limit: int) -> Batch | None:
 
 def release(*, batch: Batch) -> int:
     """Give back the rows of the batch that are still only claimed: nothing of them has left."""
-    return statements.count(RELEASE, {"ids": statements.array(batch.ids), "fence": batch.fence})
+    return prepared_statements.count(RELEASE, {"ids": prepared_statements.array(batch.ids), "fence": batch.fence})
 
 
 def recover() -> int:
     """Free rows whose lease ran out: claimed -> pending; attempting -> uncertain, since bytes may have left."""
-    return statements.count(RECOVER, {})
+    return prepared_statements.count(RECOVER, {})
 
 
 def expire() -> int:
     """Give up deferred copies of issues that started more than MAX_AGE_HOURS ago."""
-    return statements.count(EXPIRE, {"hours": settings.SENDING["MAX_AGE_HOURS"]})
+    return prepared_statements.count(EXPIRE, {"hours": settings.SENDING["MAX_AGE_HOURS"]})

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests import refusals, statements
+from digests import prepared_statements, refusals
 from digests.sending import claims, closing, deferred_results
 from postal import backoff, slowdown
 from postal.transports.base import Outcome
@@ -107,8 +107,8 @@ def settle(
 
 def _write(parameters: dict[str, Any]) -> int:
     if "wait" not in parameters:
-        return statements.count(SETTLE, parameters)
-    return int(statements.rows(SETTLE_AND_TELL, parameters)[0][0])
+        return prepared_statements.count(SETTLE, parameters)
+    return int(prepared_statements.rows(SETTLE_AND_TELL, parameters)[0][0])
 
 
 def _write_late(parameters: dict[str, Any], issue_id: int) -> None:

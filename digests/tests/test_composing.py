@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from articles.models import Article, Section
-from digests import composing, lines
+from digests import composing, series
 from digests.models import Issue
 from digests.tests.conftest import SINCE, Release
 from subscribers.models import Cadence, CadenceOffer, Newsletter
@@ -135,7 +135,7 @@ def test_owed_is_only_what_is_public_and_still_news(
     release("Two", now + timedelta(hours=1))
     compose(newsletter, now + DAY)
     cancel(first)
-    later = now + 2 * DAY if withdrawn else now + lines.OWED_FOR
+    later = now + 2 * DAY if withdrawn else now + series.CATCH_UP
     if withdrawn:
         Article.objects.filter(pk=story.pk).update(state=Article.State.WITHDRAWN)
     assert compose(newsletter, later).state_reason == composing.EMPTY

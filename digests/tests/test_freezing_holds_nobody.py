@@ -11,7 +11,7 @@ from articles import publishing
 from articles.models import Article
 from core import locks
 from digests import composing, freezing, rendering
-from digests.material import Material
+from digests.issue_content import IssueContent
 from digests.models import Issue, Snapshot
 from digests.tests.conftest import Release
 from publication.models import Publication
@@ -38,7 +38,7 @@ def while_rendering(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int]
     times: list[int] = []
 
     def set_up(deed: Callable[[int], object]) -> list[int]:
-        def write_meanwhile(*, content: Material) -> rendering.RenderedIssue:
+        def write_meanwhile(*, content: IssueContent) -> rendering.RenderedIssue:
             times.append(len(times) + 1)
             written = write(content=content)
             assert threads.faults(lambda: deed(times[-1])) == []

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from articles import images, publishing
 from articles.models import Article, Image
-from digests import composing, freezing, material
+from digests import composing, freezing, issue_content
 from digests.models import Issue, Snapshot
 from mailkit import rewriting
 from publication.models import Publication
@@ -109,7 +109,7 @@ def test_so_has_every_address_of_the_text(issue: Snapshot) -> None:
 def test_no_picture_is_wider_than_the_column(issue: Snapshot) -> None:
     for image in BeautifulSoup(issue.html, "html5lib").find_all("img"):
         width = int(str(image["width"]))
-        assert width <= material.COLUMN
+        assert width <= issue_content.COLUMN
         height = str(image.get("height", ""))
         assert height in {"", "auto"} or int(height) == pytest.approx(
             width / (3 if "raw" in str(image["src"]) else 2), 1

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from articles.models import Section
-from digests import composing, fitting
+from digests import composing, mail_size
 from digests.models import Issue, IssueItem
 from subscribers.models import Cadence, Newsletter
 from tests import query_work
@@ -43,7 +43,7 @@ def test_it_is_composed_approved_and_covered_with_little_work(huge: Newsletter, 
         [issue] = composing.compose_due(now=now)
     assert issue.state == Issue.State.SCHEDULED
     assert IssueItem.objects.filter(issue=issue, included=True).count() == STORIES
-    assert fitting.sent_size(issue.snapshot.html) < fitting.LIMIT
+    assert mail_size.sent_size(issue.snapshot.html) < mail_size.LIMIT
     assert f"and {STORIES - 40:,} more stories" in issue.snapshot.html
     # A query that compared each item with every story would look at nine million rows; how many it takes without
     # that depends on what the planner knows, and was never more than a million.

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from django.test import Client
 
 from articles.models import Article, Section
-from digests import composing, fitting, freezing, rendering
+from digests import composing, freezing, mail_size, rendering
 from digests.models import Issue
 from digests.sending import merge
 from digests.tests.conftest import Release
@@ -69,8 +69,8 @@ def html_part(issue: Issue, now: datetime) -> tuple[bytes, str]:
 def check_size(issue: Issue, now: datetime) -> str:
     """The HTML, once it is known that Gmail shows all of it, whatever it counts."""
     raw, html = html_part(issue, now)
-    assert len(raw) < fitting.LIMIT
-    assert len(html.encode()) < fitting.LIMIT
+    assert len(raw) < mail_size.LIMIT
+    assert len(html.encode()) < mail_size.LIMIT
     assert "/unsubscribe/" in html
     assert html.rstrip().endswith("</html>")
     return html

@@ -7,7 +7,7 @@ import pytest
 
 from articles import publishing
 from articles.models import Article, Section
-from digests import composing, freezing, lines
+from digests import composing, freezing, series
 from digests.models import Issue, IssueItem
 from digests.tests.conftest import SINCE, Release
 from subscribers.models import Cadence, Newsletter
@@ -116,7 +116,7 @@ def test_old_news_does_not_come_back(
     daily: Composed, release: Release, now: datetime, first_published_at: datetime
 ) -> None:
     """From before the newsletter had this cadence, or older than anything that is still owed."""
-    later = now + lines.OWED_FOR if first_published_at > SINCE else now
+    later = now + series.CATCH_UP if first_published_at > SINCE else now
     old = release("Old", first_published_at, body_markdown="It happened.")
     withdraw(old, first_published_at + HOUR)
     release("Another", later - HOUR)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from digests import statements
+from digests import prepared_statements
 from digests.feedback import events, handlers, processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
@@ -83,7 +83,7 @@ def test_a_database_that_is_away_is_not_taken_for_an_event_that_cannot_be_stored
     def away(*_: object) -> list[tuple[int]]:
         raise OperationalError
 
-    monkeypatch.setattr(statements, "rows", away)
+    monkeypatch.setattr(prepared_statements, "rows", away)
     with pytest.raises(OperationalError), transaction.atomic():
         events.store(events=[copies.said("delivered")], provider="x", now=now)
     assert connection.is_usable(), "whoever has a transaction open decides what becomes of it"

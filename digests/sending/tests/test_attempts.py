@@ -13,7 +13,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from articles.models import Article, Section
-from digests import statements
+from digests import prepared_statements
 from digests.models import Issue, IssueItem
 from digests.sending import attempts, claims, merge
 from digests.sending.tests.conftest import states
@@ -226,7 +226,7 @@ class TestCommitInDoubt:
     def test_a_database_that_stays_away_is_waited_for(self, sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
         issue = sending(2)
         batch, copies = self.in_doubt(issue)
-        honest, failures = statements.rows, [OperationalError("starting up")] * 3
+        honest, failures = prepared_statements.rows, [OperationalError("starting up")] * 3
         waited: list[float] = []
 
         def rows(sql: str, parameters: Any) -> list[tuple[Any, ...]]:
@@ -234,7 +234,7 @@ class TestCommitInDoubt:
                 raise failures.pop()
             return honest(sql, parameters)
 
-        monkeypatch.setattr(statements, "rows", rows)
+        monkeypatch.setattr(prepared_statements, "rows", rows)
         monkeypatch.setattr(time, "sleep", waited.append)
         assert attempts._read_back(copies, batch, 300) == copies
         assert len(waited) == 3
@@ -252,7 +252,7 @@ class TestCommitInDoubt:
         def rows(sql: str, parameters: Any) -> list[tuple[Any, ...]]:
             raise OperationalError
 
-        monkeypatch.setattr(statements, "rows", rows)
+        monkeypatch.setattr(prepared_statements, "rows", rows)
         monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("there is nothing to wait for"))
         with pytest.raises(OperationalError):
             attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
@@ -263,7 +263,7 @@ class TestCommitInDoubt:
         def rows(sql: str, parameters: Any) -> list[tuple[Any, ...]]:
             raise OperationalError
 
-        monkeypatch.setattr(statements, "rows", rows)
+        monkeypatch.setattr(prepared_statements, "rows", rows)
         monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("its time is over"))
         with pytest.raises(OperationalError):
             attempts._read_back(copies, batch, -1)

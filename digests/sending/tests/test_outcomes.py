@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests import statements
+from digests import prepared_statements
 from digests.models import Issue
 from digests.sending import claims, closing, deferred_results, outcomes
 from digests.sending.tests.conftest import states
@@ -299,7 +299,7 @@ def test_what_is_kept_is_written_over_a_new_connection(monkeypatch: pytest.Monke
         if len(tries) == 1:
             connection.ensure_connection()
             connection.connection.close()
-        statements.rows("SELECT 1", [])
+        prepared_statements.rows("SELECT 1", [])
 
     writer = deferred_results.ResultWriter(keep_seconds=1)
     writer.defer(write)

@@ -1,7 +1,7 @@
-"""What an issue is written from: all that is read from the database, as one value that can be compared.
+"""Everything that an issue is rendered from, read from the database into one comparable value.
 
-Two loads that are equal prove that nothing was changed between them, so what was written from the
-first one does not mix old words with new ones.
+Two equal loads prove that nothing changed between them, so a text rendered from the first one does not
+mix old words with new ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BODIES: Final = tuple(f"article__{name}" for name in ("body_markdown", "body_tex
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A story's picture as it stands in a mail: whole addresses of its renditions."""
+    """A story's picture in a mail, with absolute URLs of its renditions."""
 
     src: str
     width: int
@@ -39,7 +39,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A story as this issue tells it, all of it as it was typed: nothing is escaped yet."""
+    """A story in this issue's words. Nothing is escaped yet."""
 
     headline: str
     summary: str
@@ -51,11 +51,12 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """An issue's own words, the publication's, and its first stories; `total` counts all of its stories.
+class IssueContent:
+    """An issue's own words, the publication's, and its first stories.
 
-    `stories` holds those that may be shown, in their order: at most `in_full` of them in full, then at
-    most HEADLINES as headlines. Subject, preheader and introduction are what the editor wrote, or empty.
+    `stories` are those that may be shown, in their order: at most `in_full` of them in full, then at
+    most HEADLINES as headlines. `total` counts all stories of the issue. Subject, preheader and
+    introduction are what the editor wrote, or empty.
     """
 
     kind: str
@@ -68,26 +69,26 @@ class Material:
     total: int
 
 
-def load(*, issue: Issue, now: datetime) -> Material:
-    """Read the issue as it is now, not its snapshot; its dates and addresses are in the newsletter's language.
+def load(*, issue: Issue, now: datetime) -> IssueContent:
+    """Read the issue as it is now, not its snapshot. Dates and addresses are in the newsletter's language.
 
-    However many stories it has, queries and rows are bounded.
+    The number of queries and rows is bounded, whatever the number of stories.
     """
     publication = Publication.objects.current()
     with languages.override(issue.newsletter.language, publication=publication):
         return _load(issue, publication, now)
 
 
-def _load(issue: Issue, publication: Publication, now: datetime) -> Material:
+def _load(issue: Issue, publication: Publication, now: datetime) -> IssueContent:
     in_full = issue.newsletter.stories_in_full
     places = IssueItem.objects.filter(issue=issue).public()
-    # Two steps: sorted are ten thousand numbers, and not as many stories.
+    # Two steps, so that PostgreSQL sorts ten thousand ids instead of ten thousand stories.
     first = list(places.values_list("pk", flat=True)[: in_full + HEADLINES])
     shown = IssueItem.objects.filter(pk__in=first).select_related("article__section", "article__lead_image")
     shown = shown.prefetch_related("article__bylines__author")
     if issue.kind != Issue.Kind.ARTICLE:
         shown = shown.defer(*BODIES)
-    return Material(
+    return IssueContent(
         kind=issue.kind,
         subject=issue.subject,
         preheader=issue.preheader,
@@ -115,21 +116,21 @@ def _story(item: IssueItem, *, whole: bool) -> Story:
 def _picture(image: Image) -> Picture:
     note = captions.note(caption=image.caption, credit=image.credit)
     return Picture(
-        src=_whole(image.url_for(1200)),
+        src=_absolute(image.url_for(1200)),
         width=min(COLUMN, image.width or COLUMN),
-        thumbnail=_whole(image.url_for(480)),
+        thumbnail=_absolute(image.url_for(480)),
         alt=image.alt,
         note=note,
     )
 
 
-def _whole(url: str) -> str:
-    """Media may be served by us (a path) or by a bucket (a whole address)."""
+def _absolute(url: str) -> str:
+    """An absolute URL. Media are served by us (a path) or by a bucket (already absolute)."""
     return urls.absolute(url) if url.startswith("/") else url
 
 
 def _words(issue: Issue, publication: Publication, now: datetime) -> dict[str, str]:
-    """What masthead and footer say, as plain text."""
+    """The words of masthead and footer, as plain text."""
     local = (issue.scheduled_for or issue.window_end or now).astimezone(ZoneInfo(issue.newsletter.time_zone))
     return {
         "language": issue.newsletter.language or publication.language,
@@ -141,7 +142,7 @@ def _words(issue: Issue, publication: Publication, now: datetime) -> dict[str, s
         "strapline": publication.strapline,
         "owner": publication.owner,
         "postal_address": publication.postal_address,
-        "logo": _whole(publication.logo.url) if publication.logo else "",
+        "logo": _absolute(publication.logo.url) if publication.logo else "",
         "logo_width": str(publication.mail_logo_width),
         "date": times.day(local),
         "web_url": links.web_url(issue=issue),

@@ -1,8 +1,8 @@
-"""Our own SQL, planned once for each connection.
+"""Prepared statements: SQL that PostgreSQL parses and plans once per connection.
 
-Django sends every statement as text, to be parsed and planned anew each time. For those that a lane
-sends for every batch, or a web process for every report, the planning took as long as the work.
-These are prepared (psycopg's `prepare=True`) and their values travel beside them.
+Django sends every statement as text, which PostgreSQL parses and plans each time. For the statements
+that a lane sends per batch, or a web process per report, planning took as long as the work. They are
+prepared here with psycopg's `prepare=True`; their values are sent as parameters.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 Parameters = Mapping[str, Any] | Sequence[Any]
 
-# Only what is asked for here is prepared; nothing becomes prepared by being sent often.
-_NEVER_BY_ITSELF = 2**31
+# psycopg prepares a statement that was sent this often. Here only an explicit request counts.
+_NEVER_AUTOMATICALLY = 2**31
 
 
 def rows(sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
@@ -35,7 +35,7 @@ def count(sql: str, parameters: Parameters) -> int:
 
 
 def array(numbers: Iterable[int]) -> str:
-    """The numbers as a value for `%s::bigint[]`: of a list, psycopg asks for each number's type."""
+    """The numbers as a value for `%s::bigint[]`. With a list, psycopg looks up the type of each number."""
     return f"{{{','.join(map(str, numbers))}}}"
 
 
@@ -43,7 +43,7 @@ def _execute(database: BaseDatabaseWrapper, sql: str, parameters: Parameters) ->
     database.ensure_connection()
     database.validate_no_broken_transaction()
     session: psycopg.Connection[tuple[Any, ...]] = database.connection
-    session.prepare_threshold = _NEVER_BY_ITSELF
+    session.prepare_threshold = _NEVER_AUTOMATICALLY
     cursor = psycopg.Cursor(session)
     cursor.execute(sql.encode(), parameters, prepare=True)
     return cursor

@@ -1,4 +1,4 @@
-"""A line: the issues of one newsletter, kind and cadence. Which stories are its own, and how far its windows reach."""
+"""Queries over a series: the issues of one newsletter, kind and cadence, their windows and their articles."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from digests.models import Issue, IssueItem
 from subscribers import cadences
 from subscribers.models import CadenceOffer, Newsletter
 
-# How old a story may be that a digest makes up for, where two periods are shorter.
-OWED_FOR = timedelta(days=14)
+# A digest catches up on stories of this age, or of two periods if those are longer.
+CATCH_UP = timedelta(days=14)
 
 
 def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime) -> ArticleQuerySet:
@@ -22,33 +22,33 @@ def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime)
     return stories.filter(section__in=sections) if sections else stories
 
 
-def others(*, issue: Issue) -> QuerySet[Issue]:
-    """The other issues of this line; one that was cancelled before it left does not count."""
-    line = Issue.objects.filter(newsletter=issue.newsletter_id, kind=issue.kind, cadence=issue.cadence)
-    return line.exclude(pk=issue.pk).exclude(state=Issue.State.CANCELLED, planned_at__isnull=True)
+def other_issues(*, issue: Issue) -> QuerySet[Issue]:
+    """The other issues of this series. One that was cancelled before it left does not count."""
+    series = Issue.objects.filter(newsletter=issue.newsletter_id, kind=issue.kind, cadence=issue.cadence)
+    return series.exclude(pk=issue.pk).exclude(state=Issue.State.CANCELLED, planned_at__isnull=True)
 
 
 def end(*, issue: Issue) -> datetime | None:
-    """Where the windows of this line end so far."""
-    latest: datetime | None = others(issue=issue).aggregate(latest=Max("window_end"))["latest"]
+    """The end of the latest window of this series."""
+    latest: datetime | None = other_issues(issue=issue).aggregate(latest=Max("window_end"))["latest"]
     return latest
 
 
-def owed(*, issue: Issue, offer: CadenceOffer, now: datetime) -> list[int]:
-    """Ids of stories of earlier windows that no digest of this line decided, and no later window would have.
+def missed_stories(*, issue: Issue, offer: CadenceOffer, now: datetime) -> list[int]:
+    """Ids of stories of earlier windows that no digest of this series has decided on. No later window has them.
 
-    Either they stood in a digest that was cancelled before it left, after a later one had been composed; or
-    they were withdrawn when their digest was composed, and are public again. Whatever stands in a digest
-    that counts, taken or left out, is owed to nobody, and a story that is older than two periods is news no longer.
+    There are two kinds. Some were in a digest that was cancelled before it left, after a later one had been
+    composed. Others were withdrawn when their digest was composed, and are public again. A story that a digest
+    included or left out is decided, and one that is older than two periods is no longer news.
     """
     start, end = issue.window_start or now, issue.window_end or now
     lost = Issue.objects.filter(
         newsletter=issue.newsletter_id, kind=issue.kind, cadence=issue.cadence,
         state=Issue.State.CANCELLED, planned_at__isnull=True,
     )  # fmt: skip
-    decided = IssueItem.objects.filter(issue__in=others(issue=issue)).values("article")
+    decided = IssueItem.objects.filter(issue__in=other_issues(issue=issue)).values("article")
     cancelled = Q(pk__in=IssueItem.objects.filter(included=True, issue__in=lost).values("article"))
     back = Q(pk__in=Article.objects.all().back_between(start, end), first_published_at__gt=offer.active_since)
-    oldest = now - max(OWED_FOR, 2 * cadences.rhythm(offer.cadence).length)
+    oldest = now - max(CATCH_UP, 2 * cadences.rhythm(offer.cadence).length)
     stories = stories_of(newsletter=issue.newsletter, start=oldest, end=start)
     return list(stories.filter(cancelled | back).exclude(pk__in=decided).values_list("pk", flat=True))

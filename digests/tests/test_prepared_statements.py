@@ -4,7 +4,7 @@ import pytest
 from django.db import DataError, connection, transaction
 from django.db.transaction import TransactionManagementError
 
-from digests import statements
+from digests import prepared_statements
 
 PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement = %s"
 
@@ -18,7 +18,7 @@ def prepared(sql: str) -> int:
 @pytest.mark.django_db
 def test_a_statement_is_prepared_at_once_and_no_other_ever_is() -> None:
     ours, djangos = "SELECT 'ours'", "SELECT 'django''s'"
-    assert statements.rows(ours, []) == [("ours",)]
+    assert prepared_statements.rows(ours, []) == [("ours",)]
     with connection.cursor() as cursor:
         for _ in range(12):
             cursor.execute(djangos)
@@ -26,7 +26,7 @@ def test_a_statement_is_prepared_at_once_and_no_other_ever_is() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("verb", [statements.rows, statements.count])
+@pytest.mark.parametrize("verb", [prepared_statements.rows, prepared_statements.count])
 def test_its_errors_are_djangos(verb: object) -> None:
     with pytest.raises(DataError), transaction.atomic():
         verb("SELECT 1 / 0", [])  # type: ignore[operator]  # one of the two
@@ -37,10 +37,10 @@ def test_it_respects_a_transaction_that_has_failed() -> None:
     with transaction.atomic():
         transaction.set_rollback(True)
         with pytest.raises(TransactionManagementError):
-            statements.rows("SELECT 1", [])
+            prepared_statements.rows("SELECT 1", [])
 
 
 @pytest.mark.django_db(transaction=True)
 def test_it_connects_when_nobody_has() -> None:
     connection.close()
-    assert statements.count("SELECT 1", []) == 1
+    assert prepared_statements.count("SELECT 1", []) == 1

@@ -1,8 +1,8 @@
-"""How large a mail's HTML is as it is sent, and how a text is cut so that it stays below the limit.
+"""The size of a mail's HTML as it is sent, and how HTML is cut to stay below the limit.
 
-Gmail shows the first 102 KB of a mail and hides the rest, with it the link to unsubscribe. Whether it
-counts the HTML or its transfer encoding is not documented, so both are held below LIMIT: sizes here are
-bytes of quoted-printable, which are never fewer than those of the HTML itself. A letter outside ASCII is
+Gmail shows the first 102 KB of a mail and clips the rest, the unsubscribe link included. It is not
+documented whether Gmail counts the HTML or its transfer encoding, so both stay below LIMIT. Sizes here are
+bytes of quoted-printable, which are never fewer than those of the HTML itself. A letter outside ASCII has
 two to four bytes of HTML, and three times as many in quoted-printable.
 """
 
@@ -19,7 +19,7 @@ from mailkit import segments
 
 # The HTML of every issue is smaller than this.
 LIMIT: Final = 100_000
-# What layouts aim at; the rest is room for what a size can be wrong by.
+# What layouts aim at. The difference is a margin for the error of an estimated size.
 TARGET: Final = 98_500
 # A reader's link is the site's address, a path and a token of about 125 characters.
 LONGEST_TOKEN: Final = 200
@@ -42,12 +42,12 @@ def sent_size(html: str) -> int:
 
 
 def excess(html: str) -> int:
-    """By how many bytes the HTML is larger than layouts aim at; zero or less when it fits."""
+    """How many bytes the HTML exceeds TARGET by; zero or less when it fits."""
     return sent_size(html) - TARGET
 
 
-def most(*, fits: Callable[[int], bool], least: int, limit: int) -> int:
-    """The largest number from `least` to `limit` that fits, or `least`; what is larger fits less."""
+def largest(*, fits: Callable[[int], bool], least: int, limit: int) -> int:
+    """The largest number from `least` to `limit` that fits, or `least`. If a number fits, so do all smaller ones."""
     fitting = bisect_right(range(least, limit + 1), False, key=lambda number: not fits(number))
     return least + max(0, fitting - 1)
 
@@ -111,7 +111,7 @@ class _Beginning(HTMLParser):
         """Text; of what is too long, as much as fits."""
         if self.is_full or self._add(data):
             return
-        length = most(fits=lambda number: self._fits(data[:number]), least=0, limit=len(data))
+        length = largest(fits=lambda number: self._fits(data[:number]), least=0, limit=len(data))
         self.pieces.append(_whole_words(data[:length]))
 
     def handle_entityref(self, name: str) -> None:
