@@ -17,17 +17,18 @@ from anymail.signals import EventType, RejectReason
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests import bounces, payloads, prepared_statements
-from digests.bounces import Bounce
+from digests import prepared_statements
 from digests.models import DeliveryEvent
 from mailkit import addresses
+from postal import bounces, payloads
+from postal.bounces import Bounce
 
 log = logging.getLogger(__name__)
 
 Kind = DeliveryEvent.Kind
 
 # Anymail's word -> ours. The other words (queued, sent, autoresponded, subscribed, inbound, unknown)
-# say nothing that we act on. A bounce may turn out to be soft: `bounces.judge`.
+# say nothing that we act on. A bounce may turn out to be soft: `postal.bounces`.
 KINDS: Final[Mapping[str, Kind]] = {
     EventType.DELIVERED: Kind.DELIVERED,
     EventType.DEFERRED: Kind.SOFT_BOUNCE,
@@ -159,10 +160,10 @@ def _kind(event: TrackingEvent, provider: str) -> Kind | None:
     """What happened, in our words; None for what is of no concern."""
     kind = KINDS.get(event.event_type)
     if kind in {None, Kind.HARD_BOUNCE}:
-        told = payloads.readers_act(provider=provider, payload=event.esp_event)
-        if told is None and event.event_type == EventType.REJECTED and event.reject_reason == RejectReason.UNSUBSCRIBED:
-            told = Kind.UNSUBSCRIBE
-        return told or kind
+        act = payloads.reader_act(provider=provider, payload=event.esp_event)
+        if act is None and event.event_type == EventType.REJECTED and event.reject_reason == RejectReason.UNSUBSCRIBED:
+            act = "unsubscribe"
+        return Kind(act) if act else kind
     return kind
 
 
@@ -191,11 +192,11 @@ def _bounce(event: TrackingEvent, provider: str) -> Bounce:
     """What a bounce means: read already (`ingestion`), or as the provider tells of it."""
     if isinstance(event.esp_event, Bounce):
         return event.esp_event
-    return bounces.judge(
+    return bounces.classify(
         provider=provider,
         reject_reason=event.reject_reason,
-        said=str(event.mta_response or ""),
-        described=str(event.description or ""),
+        reply=str(event.mta_response or ""),
+        description=str(event.description or ""),
         payload=event.esp_event,
     )
 

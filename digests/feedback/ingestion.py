@@ -17,12 +17,11 @@ from typing import Final
 
 from anymail.signals import AnymailTrackingEvent, EventType
 
-from digests import bounces
 from digests.feedback import events, processing, unsubscribe_mail
 from digests.feedback.unsubscribe_mail import Wish
 from digests.models import Delivery, DeliveryEvent
 from mailkit import addresses
-from postal import return_paths
+from postal import bounces, return_paths
 from postal.notifications import notices
 from postal.notifications.notices import Notice
 from postal.notifications.reports import Fate, Kind
@@ -168,7 +167,7 @@ def _record(notice: Notice, subject: _Subject, now: datetime) -> Arrival:
 
 def _event(notice: Notice, subject: _Subject, now: datetime) -> AnymailTrackingEvent:
     fate = _fate(notice, subject.reader)
-    said, bounce = fate.words, bounces.of(fate.judgement)
+    said, bounce = fate.words, bounces.from_judgement(fate.judgement)
     if fate.kind is Kind.FAILED and not _is_about(fate, subject.reader):
         # The reader forwards mail to a mailbox that refuses it; the address that we know may be fine.
         said, bounce = "refused by another mailbox than the reader's", bounces.REFUSED

@@ -1,14 +1,12 @@
-"""What stands in providers' own payloads and is lost in Anymail's common words (`postal.providers` has where).
+"""Facts in providers' own webhook payloads that Anymail's events leave out. `postal.providers` says where they are.
 
-A place is a dotted path into the payload. Payloads are strangers' data: nothing here raises.
+A path is dotted, as in `bounce.bounceType`. Payloads are untrusted: nothing here raises.
 """
 
 from collections.abc import Mapping
 
-from digests.models import DeliveryEvent
 from postal import providers
-
-Kind = DeliveryEvent.Kind
+from postal.providers import Act
 
 
 def is_soft(*, provider: str, payload: object) -> bool:
@@ -20,17 +18,17 @@ def is_soft(*, provider: str, payload: object) -> bool:
     return isinstance(word, str | int) and word in reports.soft.values
 
 
-def readers_act(*, provider: str, payload: object) -> Kind | None:
-    """What the reader did, if the payload tells of it in words of its own."""
+def reader_act(*, provider: str, payload: object) -> Act | None:
+    """The reader's complaint or unsubscription, if the payload reports it under a name that Anymail does not know."""
     reports = providers.REPORTING.get(provider)
     for path, word, act in reports.acts if reports else ():
         if value(payload, path) == word:
-            return Kind(act)
+            return act
     return None
 
 
 def value(payload: object, path: str) -> object:
-    """What stands at the path, or None."""
+    """The value at the path, or None."""
     for key in path.split("."):
         if not isinstance(payload, Mapping):
             return None

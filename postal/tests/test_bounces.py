@@ -2,14 +2,14 @@
 
 import pytest
 
-from digests import bounces
+from postal import bounces
 
 GONE = bounces.Bounce(hard=True, about_mailbox=True)
 REFUSED = bounces.Bounce(hard=True, about_mailbox=False)
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("reply", "expected"),
     [
         ("550 5.1.1 The email account does not exist", GONE),
         ("550-5.1.1 no such user", GONE),
@@ -33,10 +33,10 @@ REFUSED = bounces.Bounce(hard=True, about_mailbox=False)
         ("421 4.7.0 Try again later", bounces.SOFT),
     ],
 )
-def test_the_servers_code_decides(said: str, expected: bounces.Bounce) -> None:
-    judged = bounces.judge(provider="mailgun", reject_reason="bounced", said=said, payload={})
+def test_the_servers_code_decides(reply: str, expected: bounces.Bounce) -> None:
+    bounce = bounces.classify(provider="mailgun", reject_reason="bounced", reply=reply, payload={})
 
-    assert judged == expected
+    assert bounce == expected
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_the_servers_code_decides(said: str, expected: bounces.Bounce) -> None:
     ],
 )
 def test_without_a_code_the_providers_reason_decides(reason: str | None, expected: bounces.Bounce) -> None:
-    assert bounces.judge(provider="mailgun", reject_reason=reason, said="No.", payload={}) == expected
+    assert bounces.classify(provider="mailgun", reject_reason=reason, reply="No.", payload={}) == expected
 
 
-@pytest.mark.parametrize("said", ["550 5.0.0 User unknown", "550 from 5.1.1.7 refused", "550 1.5.7.1 refused"])
-def test_a_code_that_says_nothing_and_an_ip_address_are_not_a_verdict(said: str) -> None:
-    assert bounces.judge(provider="mailgun", reject_reason="bounced", said=said, payload={}) == GONE
+@pytest.mark.parametrize("reply", ["550 5.0.0 User unknown", "550 from 5.1.1.7 refused", "550 1.5.7.1 refused"])
+def test_a_code_that_says_nothing_and_an_ip_address_are_not_a_verdict(reply: str) -> None:
+    assert bounces.classify(provider="mailgun", reject_reason="bounced", reply=reply, payload={}) == GONE
 
 
 @pytest.mark.parametrize(
@@ -73,18 +73,18 @@ def test_a_code_that_says_nothing_and_an_ip_address_are_not_a_verdict(said: str)
         ("sparkpost", {"msys": {"message_event": {"bounce_class": "22"}}}),
     ],
 )
-def test_a_providers_own_word_for_soft_is_heard(provider: str, payload: dict[str, object]) -> None:
-    judged = bounces.judge(provider=provider, reject_reason="bounced", said="", payload=payload)
+def test_a_providers_own_word_for_soft_counts(provider: str, payload: dict[str, object]) -> None:
+    bounce = bounces.classify(provider=provider, reject_reason="bounced", reply="", payload=payload)
 
-    assert judged == bounces.SOFT
+    assert bounce == bounces.SOFT
 
 
 def test_a_word_of_another_provider_means_nothing() -> None:
-    judged = bounces.judge(provider="brevo", reject_reason="bounced", said="", payload={"Type": "SoftBounce"})
+    bounce = bounces.classify(provider="brevo", reject_reason="bounced", reply="", payload={"Type": "SoftBounce"})
 
-    assert judged == GONE
+    assert bounce == GONE
 
 
 @pytest.mark.parametrize("payload", [None, [], "soft_bounce", {"bounce": None}, {"bounce": {"bounceType": []}}, 7])
 def test_an_odd_payload_is_survived(payload: object) -> None:
-    assert bounces.judge(provider="amazon_ses", reject_reason=None, said="", payload=payload) == REFUSED
+    assert bounces.classify(provider="amazon_ses", reject_reason=None, reply="", payload=payload) == REFUSED
