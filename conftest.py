@@ -10,7 +10,7 @@ from xdist.remote import Producer
 
 from mailkit import confined
 from newsroom import embedded, env
-from tests import ownership, redis_keys, sharing
+from tests import ownership, redis_keys, sharing, template
 from tests.clearing import Clearing
 from tests.remembering import Remembering
 
@@ -42,9 +42,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> sharing
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
-    """The owner makes the database."""
+def django_db_modify_db_settings(django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """The owner makes the database, from a template that is migrated already."""
     ownership.prepare()
+    with django_db_blocker.unblock():
+        template.prepare()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 The main job, which waits a lot, runs beside the checks. All of them run even if one
 fails; the last lines say which failed. With DATABASE_URL unset the tests have servers
-of their own under var/test, so a living site is not touched.
+of their own under var/test, so a living site is not touched, and this PostgreSQL does
+not wait for its disk.
 
 --quick leaves out the main job and every test that needs the database, a browser or a
 running site; what is left takes less than a minute.
@@ -20,18 +21,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 from django.core.exceptions import ImproperlyConfigured
 
-from newsroom import env
+from newsroom import cluster, embedded, env
 from newsroom.running import chromium, servers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-# Journeys wait more than they compute, so one process more than there are processors keeps them busy.
-# Which tests stay together is said in tests/sharing.py.
-WORKERS = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadscope")
+PROCESSORS = os.cpu_count() or 1
 MAIN_JOB = ("main job", ["-m", "newsroom.running.selftest"])
 QUICK = "--quick"
+# What a loss of power would damage is made again; a killed process, or server, loses nothing by these.
+DURABILITY = ("fsync", "full_page_writes")
 # name, and command after `python`, of what needs nothing that runs.
 STATIC = [
     ("lint", ["-m", "ruff", "check", "."]),
@@ -59,14 +61,26 @@ def main(arguments: list[str]) -> int:
     # Else each process of the tests compiles every test again, on every run.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("TEST_DB_SUFFIX", hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:8])
+    is_embedded = not env.text("DATABASE_URL")
     try:
         with servers.alone(var, name="test"), servers.running(var):
+            if is_embedded:
+                disable_durability(var)
             return verify_quickly(arguments) if QUICK in arguments else verify(arguments)
     except (servers.Refused, ImproperlyConfigured) as fault:
         sys.stderr.write(f"{fault}\n")
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
     return 1
+
+
+def disable_durability(var: Path) -> None:
+    """After: no commit on the embedded PostgreSQL of this directory waits for the disk."""
+    sockets = str(embedded.place(var).sockets)
+    with psycopg.connect(host=sockets, user=cluster.SUPERUSER, dbname="postgres", autocommit=True) as session:
+        for parameter in DURABILITY:
+            session.execute(f"ALTER SYSTEM SET {parameter} = off".encode())
+        session.execute("SELECT pg_reload_conf()")
 
 
 def verify(arguments: list[str]) -> int:
@@ -120,8 +134,12 @@ def asked() -> list[str]:
 
 
 def tests(arguments: list[str]) -> list[str]:
-    """The command after `python` for pytest."""
-    workers = [] if {"-n", "--pdb", "--numprocesses"} & set(arguments) else [*WORKERS]
+    """The command after `python` for pytest. Which tests stay on one process is said in tests/sharing.py."""
+    # Journeys wait more than they compute, so one process more than there are processors keeps those busy.
+    processes = PROCESSORS if QUICK in arguments else PROCESSORS + 1
+    workers = (
+        [] if {"-n", "--pdb", "--numprocesses"} & set(arguments) else ["-n", str(processes), "--dist", "loadscope"]
+    )
     return ["-m", "pytest", "-q", *workers, *arguments]
 
 

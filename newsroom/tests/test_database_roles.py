@@ -182,6 +182,7 @@ def test_programs_that_bin_run_starts_do_not_know_the_owner(tmp_path: Path) -> N
     assert "DATABASE_OWNER" not in log.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_cluster_of_before_is_handed_to_its_owner(tmp_path: Path) -> None:
     """Its only role was a superuser, who owned everything."""
     here = embedded.place(tmp_path / "var")

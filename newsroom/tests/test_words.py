@@ -7,7 +7,7 @@ directory fails here, and so does an entry whose word is gone.
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -61,6 +61,7 @@ NAMES = {
 
 # Most files have none of the words, and need no parsing.
 SUSPECT = re.compile(rf"\b(?:{'|'.join([*PROSE, *NAMES])})\b", re.IGNORECASE)
+FORMER = {word: re.compile(rf"\b{word}\b", re.IGNORECASE) for word in PROSE}
 COMMENT = re.compile(r"(?:^|\s)#(.*)", re.MULTILINE)
 
 
@@ -141,19 +142,19 @@ def sources() -> Iterator[Path]:
                 yield path
 
 
-def prose(text: str, tree: ast.Module | None) -> str:
+def prose(text: str, nodes: Sequence[ast.AST]) -> str:
     """What people read there, without what is in backticks: a file or a name may still be called so."""
-    if tree is not None:
+    if nodes:
         documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-        docstrings = [ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)]
+        docstrings = [ast.get_docstring(node, clean=False) for node in nodes if isinstance(node, documented)]
         text = "\n".join([*COMMENT.findall(text), *filter(None, docstrings)])
     return re.sub(r"`[^`]*`", "", text)
 
 
-def names(path: Path, tree: ast.Module) -> Iterator[str]:
+def names(path: Path, nodes: Sequence[ast.AST]) -> Iterator[str]:
     """What this file gives a name to: itself, its functions and classes, arguments and variables."""
     yield path.stem
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
                 yield name
@@ -169,11 +170,11 @@ def used() -> dict[str, set[str]]:
         text = path.read_text(encoding="utf-8")
         if not SUSPECT.search(text):
             continue
-        tree = ast.parse(text) if path.suffix == ".py" else None
-        readable = prose(text, tree)
-        there[room(path)] |= {word for word in PROSE if re.search(rf"\b{word}\b", readable, re.IGNORECASE)}
-        if tree is not None:
-            there[room(path)] |= {f"{name}=" for name in NAMES.keys() & set(names(path, tree))}
+        nodes = list(ast.walk(ast.parse(text))) if path.suffix == ".py" else []
+        readable = prose(text, nodes)
+        there[room(path)] |= {word for word, former in FORMER.items() if former.search(readable)}
+        if nodes:
+            there[room(path)] |= {f"{name}=" for name in NAMES.keys() & set(names(path, nodes))}
     return {directory: words_there for directory, words_there in there.items() if words_there}
 
 
