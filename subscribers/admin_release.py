@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from publication.listing import ModelAdmin
-from subscribers import letters
+from subscribers.letters import queue
 from subscribers.models import Newsletter
 
 
@@ -27,8 +27,8 @@ class Rate(forms.Form):
     per_hour = forms.IntegerField(
         label=gettext_lazy("Letters an hour"),
         min_value=1,
-        max_value=letters.FASTEST,
-        initial=letters.USUAL,
+        max_value=queue.FASTEST,
+        initial=queue.USUAL,
         widget=UnfoldAdminIntegerFieldWidget,
         help_text=gettext_lazy("Begin slowly with a list that has not been written to for long."),
     )
@@ -46,7 +46,7 @@ class ReleasesLetters(ModelAdmin):
 
     def waiting_letters(self, newsletter: Newsletter) -> str:
         """How many imported readers are still to be asked, with the way to the page."""
-        count = letters.held(newsletter=newsletter)
+        count = queue.held(newsletter=newsletter)
         if not count:
             return ""
         address = reverse("admin:subscribers_newsletter_release", args=[newsletter.pk])
@@ -62,26 +62,24 @@ class ReleasesLetters(ModelAdmin):
             raise PermissionDenied
         form = Rate(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            released = letters.release(
-                newsletter=newsletter, per_hour=form.cleaned_data["per_hour"], now=timezone.now()
-            )
+            released = queue.release(newsletter=newsletter, per_hour=form.cleaned_data["per_hour"], now=timezone.now())
             self.message_user(request, _said(released), messages.SUCCESS)
             return HttpResponseRedirect(reverse("admin:subscribers_newsletter_changelist"))
-        count = letters.held(newsletter=newsletter)
+        count = queue.held(newsletter=newsletter)
         context = {
             "title": _("Ask for permission: %(newsletter)s") % {"newsletter": newsletter.name},
             "form": form,
             "count": count,
             "newsletter": newsletter,
-            "hours": round(timedelta(hours=count / letters.USUAL).total_seconds() / 3600),
-            "usual": letters.USUAL,
+            "hours": round(timedelta(hours=count / queue.USUAL).total_seconds() / 3600),
+            "usual": queue.USUAL,
             "opts": self.opts,
         }
         page = "admin/subscribers/newsletter/release.html"
         return render(request, page, {**self.admin_site.each_context(request), **context})
 
 
-def _said(released: letters.Schedule) -> str:
+def _said(released: queue.Schedule) -> str:
     sentence = ngettext(
         "%(count)s letter leaves. Time: %(last)s",
         "%(count)s letters leave at the rate that you chose. Time of the last one: %(last)s",

@@ -26,7 +26,6 @@ from subscribers import (
     import_names,
     import_refusals,
     import_words,
-    letters,
     offers,
     withdrawals,
 )
@@ -34,6 +33,7 @@ from subscribers.import_columns import Columns, Verdict
 from subscribers.import_encodings import Unreadable
 from subscribers.import_report import Report
 from subscribers.import_words import Answer
+from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
 
 CHUNK = 2_000
@@ -325,7 +325,7 @@ def _subscribe(subscribers: Sequence[Subscriber], plan: Plan, now: datetime) -> 
         _subscription(subscriber, event, plan, now) for subscriber, event in zip(subscribers, events, strict=True)
     )
     if not plan.is_confirmed:
-        letters.hold_many(kind=Letter.Kind.PERMISSION, subscriptions=subscriptions, now=now)
+        queue.hold_many(kind=Letter.Kind.PERMISSION, subscriptions=subscriptions, now=now)
 
 
 def _subscription(subscriber: Subscriber, event: ConsentEvent, plan: Plan, now: datetime) -> Subscription:

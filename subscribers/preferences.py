@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
 from publication.models import Publication
-from subscribers import consent, letters, offers, signup
+from subscribers import consent, offers, signup
+from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
 LONGEST_PAUSE = timedelta(days=366)
@@ -97,7 +98,7 @@ def choose_language(*, subscriber: Subscriber, language: str) -> None:
 def mail_link(*, subscriber: Subscriber, now: datetime) -> Letter:
     """Mail a fresh preferences link to its owner."""
     with transaction.atomic():
-        return letters.queue(kind=Letter.Kind.PREFERENCES, subscriber=subscriber, now=now)
+        return queue.enqueue(kind=Letter.Kind.PREFERENCES, subscriber=subscriber, now=now)
 
 
 def request_link(*, address: addresses.Address, now: datetime, dry_run: bool = False) -> None:
@@ -112,7 +113,7 @@ def request_link(*, address: addresses.Address, now: datetime, dry_run: bool = F
             letter = mail_link(subscriber=signup.mailbox(address=address, language="", now=now), now=now)
             transaction.set_rollback(dry_run or not is_known)
         if dry_run or not is_known:
-            letters.wake(letter_id=letter.pk)
+            queue.wake(letter_id=letter.pk)
 
 
 def _lock_confirmed(subscription: Subscription) -> Subscriber:

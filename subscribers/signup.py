@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
 from publication import database_clock
-from subscribers import consent, letters, links, suppression
+from subscribers import consent, links, suppression
+from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
 Wishes = Sequence[tuple[Newsletter, str]]
@@ -60,7 +61,7 @@ def request(
             letter = _request(address, newsletter_cadences, evidence, now)
             transaction.set_rollback(dry_run)
         if dry_run:
-            letters.wake(letter_id=letter.pk)
+            queue.wake(letter_id=letter.pk)
 
 
 def _request(address: addresses.Address, wishes: Wishes, evidence: consent.Evidence, now: datetime) -> Letter:
@@ -73,7 +74,7 @@ def _request(address: addresses.Address, wishes: Wishes, evidence: consent.Evide
     consent.append(acts=acts, evidence=evidence, now=now)
     waiting = [row for row in subscriptions if row.state == Subscription.State.PENDING]
     kind = Letter.Kind.CONFIRM if waiting else Letter.Kind.ALREADY
-    return letters.queue(kind=kind, subscriber=subscriber, subscriptions=waiting or subscriptions, now=now)
+    return queue.enqueue(kind=kind, subscriber=subscriber, subscriptions=waiting or subscriptions, now=now)
 
 
 def mailbox(*, address: addresses.Address, language: str, now: datetime) -> Subscriber:
@@ -116,7 +117,7 @@ def confirm(*, token: str, evidence: consent.Evidence, now: datetime) -> Confirm
             agreed = consent.agreed(subscriber=confirmation.subscriber)
             _confirm_rows(confirmation.subscriber, confirmation.subscriptions, agreed, evidence, now)
             suppression.lift_erasure(address_hash=confirmation.subscriber.address_hash)
-            letters.queue(
+            queue.enqueue(
                 kind=Letter.Kind.WELCOME,
                 subscriber=confirmation.subscriber,
                 subscriptions=confirmation.subscriptions,
@@ -140,7 +141,7 @@ def subscribe_proven(
         fresh = [row for row in rows if row.state == Subscription.State.PENDING]
         _confirm_rows(locked, fresh, consent.agreed(subscriber=locked) if as_before else {}, evidence, now)
         if fresh:
-            letters.queue(kind=Letter.Kind.WELCOME, subscriber=locked, subscriptions=fresh, now=now)
+            queue.enqueue(kind=Letter.Kind.WELCOME, subscriber=locked, subscriptions=fresh, now=now)
     return fresh
 
 
@@ -262,7 +263,7 @@ def _end(
     )
     were_confirmed = [row for row in ending if row.state == Subscription.State.CONFIRMED]
     if were_confirmed and goodbye:
-        letters.queue(kind=Letter.Kind.GOODBYE, subscriber=subscriber, subscriptions=were_confirmed, now=now)
+        queue.enqueue(kind=Letter.Kind.GOODBYE, subscriber=subscriber, subscriptions=were_confirmed, now=now)
     return ending
 
 

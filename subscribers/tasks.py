@@ -5,7 +5,8 @@ import logging
 from celery import shared_task
 
 from publication import database_clock
-from subscribers import erasure, heads, posting, privacy
+from subscribers import erasure, heads, privacy
+from subscribers.letters import send
 
 log = logging.getLogger(__name__)
 
@@ -15,13 +16,13 @@ HOUSEKEEPING_MINUTE = 17
 @shared_task
 def send_letter(letter_id: int) -> None:
     """Send one letter if it is due and nobody else is at it."""
-    posting.send(letter_id=letter_id, now=database_clock.now())
+    send.send(letter_id=letter_id, now=database_clock.now())
 
 
 @shared_task
-def pump_letters() -> None:
+def sweep_letters() -> None:
     """Send whatever is due: letters whose task was lost, whose sender died, or whose retry has come."""
-    posting.sweep(clock=database_clock.now)
+    send.sweep(clock=database_clock.now)
 
 
 @shared_task
@@ -35,7 +36,7 @@ def tick() -> None:
     except database_clock.HostClockWrong as refusal:
         log.error("%s", refusal)
         return
-    pump_letters()
+    sweep_letters()
     heads.anchor(now=now)
     if now.minute == HOUSEKEEPING_MINUTE:
         privacy.truncate_origins(now=now)

@@ -17,7 +17,8 @@ from digests.delivery_reasons import DeliveryReason
 from digests.feedback import soft_bounces
 from digests.feedback.events import CLOCK_SKEW
 from digests.models import Delivery, DeliveryEvent, Issue
-from subscribers import consent, posting, signup, suppression
+from subscribers import consent, signup, suppression
+from subscribers.letters import send
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
 
 Kind = DeliveryEvent.Kind
@@ -58,12 +59,12 @@ def follow(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
 def follow_letter(row: DeliveryEvent, letter: Letter, now: datetime) -> Effect:
     """A letter has no copy, but its mailbox may be gone, or its reader angry or leaving.
 
-    A mailbox that nobody ever confirmed is not suppressed for a bounce (`subscribers.posting`).
+    A mailbox that nobody ever confirmed is not suppressed for a bounce (`subscribers.letters.send`).
     """
     reader = letter.subscriber
     if row.kind == Kind.COMPLAINT:
         _suppress(reader.address_hash, Suppression.Reason.COMPLAINT, row, now)
-    elif row.kind == Kind.HARD_BOUNCE and row.about_mailbox and posting.is_proven(subscriber_id=reader.pk):
+    elif row.kind == Kind.HARD_BOUNCE and row.about_mailbox and send.is_proven(subscriber_id=reader.pk):
         _suppress(reader.address_hash, Suppression.Reason.HARD_BOUNCE, row, now)
     if row.kind in {Kind.COMPLAINT, Kind.UNSUBSCRIBE}:
         for subscription in letter.subscriptions.select_related("subscriber", "newsletter"):

@@ -9,7 +9,8 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from publication.models import Publication
-from subscribers import consent, links, mails, terms
+from subscribers import consent, links, terms
+from subscribers.letters import render
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 from subscribers.tests.conftest import Fill
 
@@ -50,7 +51,7 @@ def test_a_reader_who_signs_up_in_russian_goes_on_in_russian(
     assert reader.language == "ru"
 
     with translation.override("de"):  # whatever the worker spoke before
-        mail = mails.build(letter=Letter.objects.get(), now=timezone.now())
+        mail = render.build(letter=Letter.objects.get(), now=timezone.now())
         assert translation.get_language() == "de"
     assert mail.subject.startswith("Пожалуйста, подтвердите подписку")
     assert "Ссылка действует 72 часа." in str(mail.body)

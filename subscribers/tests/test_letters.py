@@ -21,7 +21,8 @@ from django.utils import timezone
 
 from core.reasons import Reason
 from mailkit import addresses
-from subscribers import letters, links, mails, posting, preferences, signup, suppression, tasks
+from subscribers import links, preferences, signup, suppression, tasks
+from subscribers.letters import queue, render, send
 from subscribers.models import LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, form_token, make_newsletter
 from tests.table import rows
@@ -63,8 +64,8 @@ def letter(newsletter: Newsletter) -> Letter:
     return Letter.objects.get()
 
 
-def send(letter: Letter, *, after: timedelta = timedelta()) -> Letter:
-    posting.send(letter_id=letter.pk, now=timezone.now() + after)
+def try_to_send(letter: Letter, *, after: timedelta = timedelta()) -> Letter:
+    send.send(letter_id=letter.pk, now=timezone.now() + after)
     letter.refresh_from_db()
     return letter
 
@@ -80,9 +81,9 @@ def test_it_is_sent_once(letter: Letter, server: type[Server]) -> None:
 
 def test_its_message_id_is_its_own_and_stays(letter: Letter, server: type[Server]) -> None:
     server.says = smtplib.SMTPServerDisconnected("gone")
-    send(letter)
+    try_to_send(letter)
     server.says = None
-    send(letter, after=timedelta(minutes=2))
+    try_to_send(letter, after=timedelta(minutes=2))
 
     sent = server.accepted[0]
     assert letter.uuid.hex in sent.extra_headers["Message-ID"]
@@ -95,31 +96,31 @@ def test_it_waits_longer_after_each_failure(letter: Letter, server: type[Server]
     server.says = smtplib.SMTPDataError(451, b"4.3.2 later")
     Letter.objects.update(attempts=attempt)
     now = timezone.now()
-    posting.send(letter_id=letter.pk, now=now)
+    send.send(letter_id=letter.pk, now=now)
     letter.refresh_from_db()
 
     assert (letter.state, letter.due_at) == ("pending", now + timedelta(minutes=minutes))
-    assert posting.send(letter_id=letter.pk, now=now + timedelta(minutes=minutes, seconds=-1)) is None
+    assert send.send(letter_id=letter.pk, now=now + timedelta(minutes=minutes, seconds=-1)) is None
 
 
 def test_it_expires_after_72_hours(letter: Letter, server: type[Server]) -> None:
-    assert send(letter, after=timedelta(hours=73)).state == "expired"
+    assert try_to_send(letter, after=timedelta(hours=73)).state == "expired"
     assert not server.accepted
 
 
 def test_a_sender_that_died_is_followed_by_another(letter: Letter, server: type[Server]) -> None:
     now = timezone.now()
-    Letter.objects.update(state="attempting", attempts=1, lease_until=now + posting.LEASE)
-    assert posting.send(letter_id=letter.pk, now=now) is None
-    assert posting.send(letter_id=letter.pk, now=now + posting.LEASE) == "sent"
+    Letter.objects.update(state="attempting", attempts=1, lease_until=now + send.LEASE)
+    assert send.send(letter_id=letter.pk, now=now) is None
+    assert send.send(letter_id=letter.pk, now=now + send.LEASE) == "sent"
 
 
 def test_one_who_lost_the_lease_settles_nothing(letter: Letter, server: type[Server]) -> None:
-    stale = posting._claim(letter.pk, timezone.now())
+    stale = send._claim(letter.pk, timezone.now())
     assert stale is not None
     Letter.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    send(letter)
-    posting._settle(stale, Letter.State.REJECTED, Reason("other"), timezone.now())
+    try_to_send(letter)
+    send._settle(stale, Letter.State.REJECTED, Reason("other"), timezone.now())
     letter.refresh_from_db()
 
     assert letter.state == "sent"
@@ -148,7 +149,7 @@ def test_only_a_refusal_of_this_mailbox_is_final(
 ) -> None:
     server.says = fault
     with caplog.at_level(logging.INFO):
-        send(letter)
+        try_to_send(letter)
 
     assert letter.state == state
     assert letter.reason
@@ -160,17 +161,17 @@ def test_a_letter_that_cannot_be_written_stops_no_other(
 ) -> None:
     ask(BOB, newsletter)
     Subscriber.objects.filter(address=RITA).update(address="rita@reader.org\nBcc: bob@elsewhere.net")
-    posting.sweep(clock=timezone.now)
+    send.sweep(clock=timezone.now)
 
     letter.refresh_from_db()
     assert letter.state == "pending"
     assert [sent.to for sent in server.accepted] == [[BOB]]
 
 
-def test_the_pump_sends_what_lost_its_task(letter: Letter, newsletter: Newsletter, server: type[Server]) -> None:
+def test_the_sweeper_sends_what_lost_its_task(letter: Letter, newsletter: Newsletter, server: type[Server]) -> None:
     ask(BOB, newsletter)
-    assert posting.sweep(clock=timezone.now) == 2
-    assert posting.sweep(clock=timezone.now) == 0
+    assert send.sweep(clock=timezone.now) == 2
+    assert send.sweep(clock=timezone.now) == 0
     assert len(server.accepted) == 2
 
 
@@ -180,10 +181,10 @@ def test_people_who_wait_come_before_the_bulk_of_an_import(
     Letter.objects.all().delete()
     Subscription.objects.update(state="pending")
     rita.refresh_from_db()
-    letters.hold_many(kind=Letter.Kind.PERMISSION, subscriptions=[rita], now=timezone.now())
-    letters.release(newsletter=newsletter, per_hour=60, now=timezone.now() - timedelta(hours=1))
+    queue.hold_many(kind=Letter.Kind.PERMISSION, subscriptions=[rita], now=timezone.now())
+    queue.release(newsletter=newsletter, per_hour=60, now=timezone.now() - timedelta(hours=1))
     ask(BOB, newsletter)
-    posting.sweep(clock=timezone.now)
+    send.sweep(clock=timezone.now)
 
     assert [sent.to for sent in server.accepted] == [[BOB], [RITA]]
 
@@ -192,7 +193,7 @@ def test_a_suppressed_address_is_not_written_to(letter: Letter, server: type[Ser
     key = addresses.normalise(RITA).key
     suppression.suppress(address_key=key, reason=Suppression.Reason.COMPLAINT, now=timezone.now())
 
-    assert send(letter).state == "rejected"
+    assert try_to_send(letter).state == "rejected"
     assert not server.accepted
 
 
@@ -200,13 +201,13 @@ def test_an_erased_person_is_asked_to_confirm_when_they_ask_again(letter: Letter
     key = addresses.normalise(RITA).key
     suppression.suppress(address_key=key, reason=Suppression.Reason.ERASED, now=timezone.now())
 
-    assert send(letter).state == "sent"
+    assert try_to_send(letter).state == "sent"
 
 
 def test_a_letter_overtaken_by_the_reader_is_not_sent(letter: Letter, server: type[Server]) -> None:
     signup.unsubscribe(subscription=Subscription.objects.get(), evidence=evidence(), reason="t", now=timezone.now())
 
-    assert send(letter).state == "expired"
+    assert try_to_send(letter).state == "expired"
     assert not server.accepted
 
 
@@ -230,7 +231,7 @@ def test_a_broker_that_is_away_costs_nobody_a_subscription(
     assert "the broker is away" in caplog.text
     assert "reader.org" not in caplog.text
     assert Letter.objects.get().state == "pending"
-    posting.sweep(clock=timezone.now)
+    send.sweep(clock=timezone.now)
     assert len(server.accepted) == 1
 
 
@@ -244,7 +245,7 @@ def inbox(settings: object, tmp_path: Path) -> Callable[[], list[EmailMessage]]:
     settings.EMAIL_BACKEND = "mailkit.local.LocalBackend"  # type: ignore[attr-defined]  # as above
 
     def read() -> list[EmailMessage]:
-        posting.sweep(clock=timezone.now)
+        send.sweep(clock=timezone.now)
         files = sorted(tmp_path.rglob("*.eml"))
         found = [email.message_from_bytes(file.read_bytes(), policy=default) for file in files]
         return [message for message in found if isinstance(message, EmailMessage)]
@@ -295,7 +296,7 @@ def test_every_kind_has_its_templates_reason_and_facts() -> None:
     folders = {kind: site.BASE_DIR / "templates" / "letters" / kind for kind in Letter.Kind.values}
     files = {"subject.txt", "body.txt", "body.mjml"}
     assert {kind for kind, folder in folders.items() if not all((folder / file).exists() for file in files)} == set()
-    assert set(Letter.Kind) == set(mails.REASONS) == set(mails.FACTS)
+    assert set(Letter.Kind) == set(render.REASONS) == set(render.FACTS)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from mailkit import addresses
-from subscribers import consent, imports, links, posting, signup, withdrawals
+from subscribers import consent, imports, links, signup, withdrawals
+from subscribers.letters import send
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 from subscribers.tests.conftest import RITA, ask, evidence, make_newsletter, make_texts
 from tests import threads
@@ -84,7 +85,7 @@ def test_unsubscribing_many_times_at_once_is_one_withdrawal(newsletter: Newslett
 def test_a_letter_claimed_by_many_is_sent_by_one(newsletter: Newsletter) -> None:
     ask(RITA, newsletter)
     letter = Letter.objects.get()
-    claims = at_once(lambda _: posting._claim(letter.pk, timezone.now()))
+    claims = at_once(lambda _: send._claim(letter.pk, timezone.now()))
 
     assert sum(claim is not None for claim in claims) == 1
 

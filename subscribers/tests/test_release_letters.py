@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from subscribers import erasure, letters, posting
+from subscribers import erasure
+from subscribers.letters import queue, send
 from subscribers.models import Letter, Newsletter, Subscription
 from subscribers.tests.conftest import import_text
 from tests.table import rows
@@ -25,32 +26,32 @@ def imported(newsletter: Newsletter) -> Newsletter:
 
 
 def test_nothing_leaves_before_it_is_released(imported: Newsletter) -> None:
-    assert posting.sweep(clock=timezone.now) == 0
-    assert letters.held(newsletter=imported) == 12
+    assert send.sweep(clock=timezone.now) == 0
+    assert queue.held(newsletter=imported) == 12
 
 
 def test_letters_leave_evenly_at_the_rate_that_was_chosen(imported: Newsletter, now: datetime) -> None:
-    assert letters.release(newsletter=imported, per_hour=60, now=now).count == 12
+    assert queue.release(newsletter=imported, per_hour=60, now=now).count == 12
 
     due = list(Letter.objects.order_by("pk").values_list("state", "due_at"))
     assert due == [("pending", now + timedelta(minutes=number)) for number in range(12)]
 
 
 def test_a_second_release_comes_behind_the_first(imported: Newsletter, now: datetime) -> None:
-    letters.release(newsletter=imported, per_hour=60, now=now)
+    queue.release(newsletter=imported, per_hour=60, now=now)
     import_text("email\nlate1@reader.org\nlate2@reader.org\n", imported, basis="")
-    released = letters.release(newsletter=imported, per_hour=30, now=now)
+    released = queue.release(newsletter=imported, per_hour=30, now=now)
 
     assert (released.first_at, released.last_at) == (now + timedelta(minutes=13), now + timedelta(minutes=15))
     assert Letter.objects.filter(due_at__lte=now + timedelta(minutes=5)).count() == 6
 
 
 def test_after_a_pause_of_the_workers_the_letters_leave_no_faster(imported: Newsletter, now: datetime) -> None:
-    letters.release(newsletter=imported, per_hour=60, now=now)
+    queue.release(newsletter=imported, per_hour=60, now=now)
     later = now + timedelta(hours=5)
 
-    assert posting.sweep(clock=lambda: later) == 1
-    assert posting.sweep(clock=lambda: later + timedelta(minutes=2)) == 2
+    assert send.sweep(clock=lambda: later) == 1
+    assert send.sweep(clock=lambda: later + timedelta(minutes=2)) == 2
     last = Letter.objects.order_by("pk").last()
     assert last is not None
     assert last.due_at - last.created_at == timedelta(0)
@@ -58,17 +59,17 @@ def test_after_a_pause_of_the_workers_the_letters_leave_no_faster(imported: News
 
 
 def test_a_small_delay_is_made_up_for(imported: Newsletter, now: datetime) -> None:
-    letters.release(newsletter=imported, per_hour=60, now=now)
+    queue.release(newsletter=imported, per_hour=60, now=now)
 
-    assert posting.sweep(clock=lambda: now + timedelta(minutes=3)) == 4
+    assert send.sweep(clock=lambda: now + timedelta(minutes=3)) == 4
 
 
 def test_the_last_of_many_days_is_still_tried(imported: Newsletter, now: datetime) -> None:
-    letters.release(newsletter=imported, per_hour=1, now=now - timedelta(days=30))
+    queue.release(newsletter=imported, per_hour=1, now=now - timedelta(days=30))
     last = Letter.objects.order_by("pk").last()
     assert last is not None
 
-    assert posting.send(letter_id=last.pk, now=last.due_at) == Letter.State.SENT
+    assert send.send(letter_id=last.pk, now=last.due_at) == Letter.State.SENT
 
 
 def test_readers_who_wait_to_be_asked_are_not_forgotten(imported: Newsletter) -> None:
@@ -79,15 +80,15 @@ def test_readers_who_wait_to_be_asked_are_not_forgotten(imported: Newsletter) ->
 
 def test_only_one_newsletter_is_released(imported: Newsletter, product: Newsletter) -> None:
     import_text("email\nx@reader.org\n", product, basis="")
-    letters.release(newsletter=product, per_hour=60, now=timezone.now())
+    queue.release(newsletter=product, per_hour=60, now=timezone.now())
 
-    assert letters.held(newsletter=imported) == 12
+    assert queue.held(newsletter=imported) == 12
 
 
 @rows("rate", [0, -1, 100_001])
 def test_a_rate_that_cannot_be_is_refused(imported: Newsletter, rate: int) -> None:
-    with pytest.raises(letters.BadRate, match="between 1 and 100000"):
-        letters.release(newsletter=imported, per_hour=rate, now=timezone.now())
+    with pytest.raises(queue.BadRate, match="between 1 and 100000"):
+        queue.release(newsletter=imported, per_hour=rate, now=timezone.now())
     with pytest.raises(CommandError, match="between 1 and 100000"):
         call_command("release_letters", "tech-news", per_hour=rate, yes=True, stdout=StringIO())
 
@@ -96,10 +97,10 @@ def test_the_command_says_what_would_happen_and_waits_for_a_yes(imported: Newsle
     out = StringIO()
     call_command("release_letters", "tech-news", per_hour=6, stdout=out)
     assert "12 readers of Tech News would get" in out.getvalue()
-    assert letters.held(newsletter=imported) == 12
+    assert queue.held(newsletter=imported) == 12
 
     call_command("release_letters", "tech-news", per_hour=6, yes=True, stdout=out)
-    assert letters.held(newsletter=imported) == 0
+    assert queue.held(newsletter=imported) == 0
 
 
 def test_an_editor_sees_the_count_and_the_rate_and_releases_by_a_button(imported: Newsletter, client: Client) -> None:
@@ -109,11 +110,11 @@ def test_an_editor_sees_the_count_and_the_rate_and_releases_by_a_button(imported
     page = client.get(address).content.decode()
     assert "12 imported readers of Tech News" in page
     assert 'value="500"' in page
-    assert letters.held(newsletter=imported) == 12
+    assert queue.held(newsletter=imported) == 12
 
     assert client.post(address, {"per_hour": "0"}).status_code == 200
     assert client.post(address, {"per_hour": "100"}).status_code == 302
-    assert letters.held(newsletter=imported) == 0
+    assert queue.held(newsletter=imported) == 0
 
 
 def test_only_who_may_change_a_newsletter_may_release(imported: Newsletter, client: Client) -> None:

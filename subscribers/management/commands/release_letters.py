@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from subscribers import letters
+from subscribers.letters import queue
 from subscribers.models import Newsletter
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         """The command line."""
         parser.add_argument("newsletter", metavar="SLUG")
         parser.add_argument(
-            "--per-hour", type=int, default=letters.USUAL, metavar="N", help=f"letters an hour ({letters.USUAL})"
+            "--per-hour", type=int, default=queue.USUAL, metavar="N", help=f"letters an hour ({queue.USUAL})"
         )
         parser.add_argument("--yes", action="store_true", help="release them")
 
@@ -30,10 +30,10 @@ class Command(BaseCommand):
         newsletter = Newsletter.objects.filter(slug=options["newsletter"]).first()
         if newsletter is None:
             raise CommandError("There is no newsletter with that slug.")
-        act, rate = letters.release if options["yes"] else letters.schedule, options["per_hour"]
+        act, rate = queue.release if options["yes"] else queue.schedule, options["per_hour"]
         try:
             planned = act(newsletter=newsletter, per_hour=rate, now=timezone.now())
-        except letters.BadRate as fault:
+        except queue.BadRate as fault:
             raise CommandError(str(fault)) from fault
         verb = "get" if options["yes"] else "would get"
         self.stdout.write(

@@ -37,7 +37,7 @@ class BadRate(ValueError):
     """The rate is not possible; str() says which rates are."""
 
 
-def queue(
+def enqueue(
     *, kind: Letter.Kind, subscriber: Subscriber, subscriptions: Iterable[Subscription] = (), now: datetime
 ) -> Letter:
     """Make the row of one letter and wake a worker once the transaction commits.

@@ -18,8 +18,9 @@ from django.db.models import F, Q
 
 from core.reasons import Reason
 from postal import answers
-from subscribers import mails, suppression
+from subscribers import suppression
 from subscribers.letter_reasons import LetterReason
+from subscribers.letters import render
 from subscribers.models import Letter, Subscription, Suppression
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ MAX_AGE = timedelta(hours=72)
 RETRY = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
 LATE = timedelta(minutes=10)  # how far the letters of a rate may lag behind before all of them are put off
 BATCH = 100
-PUMP_SECONDS = 45.0
+SWEEP_SECONDS = 45.0
 WAITING, ATTEMPTING = Letter.State.PENDING, Letter.State.ATTEMPTING
 
 
@@ -45,9 +46,9 @@ def send(*, letter_id: int, now: datetime, connection: BaseEmailBackend | None =
     if letter.created_at + MAX_AGE <= now:
         return _settle(letter, Letter.State.EXPIRED, Reason(LetterReason.TOO_OLD), now)
     try:
-        mail = mails.build(letter=letter, now=now)
+        mail = render.build(letter=letter, now=now)
         (connection or get_connection()).send_messages([mail])
-    except mails.NotNeeded as needless:
+    except render.NotNeeded as needless:
         return _settle(letter, needless.state, needless.reason, now)
     except Exception as error:  # noqa: BLE001  # one letter's fault must not stop the others; it is settled and logged
         return _fail(letter, error, now)
@@ -60,7 +61,7 @@ def sweep(*, clock: Callable[[], datetime]) -> int:
     A connection that saw a fault is not used again: after a 421 or a disconnect
     it would fail every later letter too.
     """
-    deadline = time.monotonic() + PUMP_SECONDS
+    deadline = time.monotonic() + SWEEP_SECONDS
     _keep_pace(clock())
     connection, tried = get_connection(), 0
     try:

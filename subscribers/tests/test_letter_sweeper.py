@@ -11,7 +11,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
 from core.reasons import Reason
-from subscribers import posting
+from subscribers.letters import send
 from subscribers.models import Letter, Newsletter, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask
 from tests.table import rows
@@ -61,7 +61,7 @@ def states() -> list[str]:
 
 def test_a_connection_that_saw_a_fault_is_not_used_again() -> None:
     Session.faults = [smtplib.SMTPServerDisconnected("421 going down")]
-    assert posting.sweep(clock=timezone.now) == 2
+    assert send.sweep(clock=timezone.now) == 2
     assert states() == ["pending", "sent"]
     assert [len(one.sent) for one in Session.made] == [0, 1]
 
@@ -69,39 +69,39 @@ def test_a_connection_that_saw_a_fault_is_not_used_again() -> None:
 def test_every_connection_is_closed_in_the_end() -> None:
     """Also one over which nothing can be said any more."""
     Session.faults = [smtplib.SMTPServerDisconnected(), smtplib.SMTPServerDisconnected()]
-    posting.sweep(clock=timezone.now)
+    send.sweep(clock=timezone.now)
     assert [one.is_closed for one in Session.made] == [True] * 3
 
 
-def test_the_pump_gives_its_place_to_others_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posting, "PUMP_SECONDS", 0.0)
-    assert posting.sweep(clock=timezone.now) == 0
+def test_the_sweeper_gives_its_place_to_others_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send, "SWEEP_SECONDS", 0.0)
+    assert send.sweep(clock=timezone.now) == 0
     assert states() == ["pending", "pending"]
 
 
 def test_who_has_claimed_a_letter_keeps_it_for_five_minutes(letters: list[Letter]) -> None:
     now = timezone.now()
-    assert posting._claim(letters[0].pk, now) is not None
-    assert posting.send(letter_id=letters[0].pk, now=now + posting.LEASE - timedelta(seconds=1)) is None
-    assert posting._claim(letters[0].pk, now + posting.LEASE) is not None
+    assert send._claim(letters[0].pk, now) is not None
+    assert send.send(letter_id=letters[0].pk, now=now + send.LEASE - timedelta(seconds=1)) is None
+    assert send._claim(letters[0].pk, now + send.LEASE) is not None
 
 
 @pytest.mark.parametrize("settled", ["sent", "rejected"])
 def test_a_letter_that_is_settled_stays_as_it_is(letters: list[Letter], settled: str) -> None:
     """Also when the same attempt says so: a person may have settled it meanwhile."""
-    claimed = posting._claim(letters[0].pk, timezone.now())
+    claimed = send._claim(letters[0].pk, timezone.now())
     assert claimed is not None
     Letter.objects.filter(pk=claimed.pk).update(state=settled, lease_until=None)
-    posting._settle(claimed, Letter.State.PENDING, Reason("other"), timezone.now())
+    send._settle(claimed, Letter.State.PENDING, Reason("other"), timezone.now())
     assert states()[0] == settled
 
 
 def test_one_whose_claim_another_has_taken_over_settles_nothing(letters: list[Letter]) -> None:
     now = timezone.now()
-    stale = posting._claim(letters[0].pk, now)
+    stale = send._claim(letters[0].pk, now)
     assert stale is not None
-    assert posting._claim(letters[0].pk, now + posting.LEASE) is not None
-    posting._settle(stale, Letter.State.REJECTED, Reason("other"), now + posting.LEASE)
+    assert send._claim(letters[0].pk, now + send.LEASE) is not None
+    send._settle(stale, Letter.State.REJECTED, Reason("other"), now + send.LEASE)
     assert states()[0] == "attempting"
 
 
@@ -112,7 +112,7 @@ GONE = (550, b"5.1.1 no such user")
 
 def refuse(letter: Letter, answer: tuple[int, bytes]) -> None:
     Session.faults = [smtplib.SMTPRecipientsRefused({letter.subscriber.address: answer})]
-    posting.send(letter_id=letter.pk, now=timezone.now())
+    send.send(letter_id=letter.pk, now=timezone.now())
 
 
 def prove(letter: Letter) -> None:
