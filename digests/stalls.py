@@ -226,7 +226,7 @@ def _uncertain(issue: Issue, progress: Progress) -> Iterator[Reason]:
 
 
 def _closed(hours: report.Hours, issue: Issue, now: datetime) -> Reason:
-    opens, closes = (f"{hour:%H:%M}" for hour in settings.PACING["HOURS"])
+    opens, closes = (f"{hour:%H:%M}" for hour in settings.PACING.hours or ())
     begins = f"; it continues {_at(hours.opens_at, issue, now)}" if hours.opens_at else ""
     return Reason(
         f"Copies leave from {opens} to {closes} only{begins}.", "Wait; or change SEND_HOURS and restart the workers."

@@ -121,7 +121,7 @@ class Progress:
     @property
     def moved_at(self) -> datetime | None:
         """When a copy was last settled, or taken into a lane's hands."""
-        taken = self.held_until - timedelta(seconds=settings.SENDING["LEASE_SECONDS"]) if self.held_until else None
+        taken = self.held_until - timedelta(seconds=settings.SENDING.lease_seconds) if self.held_until else None
         return max(filter(None, [self.settled_at, taken]), default=None)
 
     @property
@@ -177,18 +177,18 @@ def watched(issue: Issue, *, rest: int = REST) -> Progress:
 def pace() -> list[str]:
     """What holds copies back by configuration, one sentence each; first how many are in flight at most."""
     sending, limits = settings.SENDING, settings.PACING
-    lanes, batch = sending["LANES"], sending["COPIES_IN_FLIGHT"]
-    rates = [f"{limits['PER_SECOND']} a second", f"{limits['PER_HOUR']} an hour"]
+    lanes, batch = sending.lanes, sending.copies_in_flight
+    rates = [f"{limits.per_second} a second", f"{limits.per_hour} an hour"]
     known = [rate for rate in rates if not rate.startswith("0 ")]
     found = [f"At most {batch} copies are in flight in each of {lanes} lanes."]
     if known:
         found.append(f"At most {' and '.join(known)} leave, over all workers.")
-    if limits["DOMAINS"]:
-        found.append("These mail domains of readers have limits of their own: " + ", ".join(limits["DOMAINS"]) + ".")
-    if limits["WARMUP"]:
-        found.append("Senders that are being warmed up: " + ", ".join(limits["WARMUP"]) + ".")
-    if limits["HOURS"]:
-        opens, closes = (f"{hour:%H:%M}" for hour in limits["HOURS"])
+    if limits.domains:
+        found.append("These mail domains of readers have limits of their own: " + ", ".join(limits.domains) + ".")
+    if limits.warm_up:
+        found.append("Senders that are being warmed up: " + ", ".join(limits.warm_up) + ".")
+    if limits.hours:
+        opens, closes = (f"{hour:%H:%M}" for hour in limits.hours)
         found.append(f"Copies leave from {opens} to {closes} only, in the newsletter's own time zone.")
     return found
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from newsroom import env
-from postal import providers
+from postal import config, providers
 
 CLOCK_SECONDS = 5.0
 Rule = tuple[str, Callable[[], bool], str, str]
@@ -31,9 +31,9 @@ def _unverified_webhooks() -> bool:
     return settings.EMAIL_TRANSPORT == "esp" and not (settings.WEBHOOK_SECRET or signed)
 
 
-def _in_the_clear(server: dict[str, Any]) -> bool:
-    local = server["host"] in {"localhost", "127.0.0.1", "::1"}
-    return bool(server["password"]) and server["tls"] == "none" and not local
+def _in_the_clear(server: config.MailServer | config.Mailbox) -> bool:
+    local = server.host in {"localhost", "127.0.0.1", "::1"}
+    return bool(server.password) and server.tls == "none" and not local
 
 
 def _password_in_the_clear() -> bool:
@@ -91,7 +91,7 @@ PRODUCTION: list[Rule] = [
     ),
     (
         "newsroom.E010",
-        lambda: bool(settings.RETURNS) and _in_the_clear(settings.RETURNS),
+        lambda: settings.RETURNS is not None and _in_the_clear(settings.RETURNS),
         "The password of the mailbox for returned mail would travel unencrypted.",
         "Use imaps:// or pop3s://, or add ?tls=1 to RETURNS_URL.",
     ),

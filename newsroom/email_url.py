@@ -1,13 +1,14 @@
 """Turns EMAIL_URL into the settings of one way to send: local, smtp or a provider."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote
 
 from django.core.exceptions import ImproperlyConfigured
 
 from newsroom import env
-from postal import providers
+from postal import config, providers
 
 # By Anymail's names; each is a variable of the environment.
 WEBHOOK_KEYS = tuple(name for reports in providers.REPORTING.values() for name in reports.variables)
@@ -22,9 +23,8 @@ class Email:
 
     transport: str
     backend: str
-    smtp: dict[str, object] = field(default_factory=dict)
-    # All servers of an EMAIL_URL that names several; `smtp` is the first, which letters use.
-    relays: list[dict[str, object]] = field(default_factory=list)
+    # Every mail server that it names; letters use the first.
+    relays: Sequence[config.MailServer] = ()
     provider: str = ""
     anymail: dict[str, object] = field(default_factory=dict)
 
@@ -41,8 +41,7 @@ def read(url: str) -> Email:
     if parts.scheme == "local":
         return Email("local", "mailkit.local.LocalBackend")
     if parts.scheme in {"smtp", "smtps"}:
-        relay = _relay(parts)
-        return Email("smtp", "django.core.mail.backends.smtp.EmailBackend", smtp=_smtp(parts), relays=[relay])
+        return Email("smtp", "django.core.mail.backends.smtp.EmailBackend", relays=[_relay(parts)])
     kind, _, provider = parts.scheme.partition("+")
     provider = provider.replace("-", "_")
     if kind == "anymail" and provider in providers.SENDING:
@@ -67,40 +66,37 @@ def _relays(urls: list[str]) -> Email:
     if any(one.scheme not in {"smtp", "smtps"} for one in parts):
         raise ImproperlyConfigured("EMAIL_URL may name several mail servers only as smtp:// or smtps:// URLs.")
     relays = [_relay(one) for one in parts]
-    if len({(relay["host"], relay["port"]) for relay in relays}) < len(relays):
+    if len({(relay.host, relay.port) for relay in relays}) < len(relays):
         raise ImproperlyConfigured("EMAIL_URL names the same mail server twice; give it a ?weight= instead.")
-    return Email("smtp", "django.core.mail.backends.smtp.EmailBackend", smtp=_smtp(parts[0]), relays=relays)
+    return Email("smtp", "django.core.mail.backends.smtp.EmailBackend", relays=relays)
 
 
-def _relay(parts: SplitResult) -> dict[str, object]:
-    """A server with ?weight= (its share of the copies, else 1) and ?rate= (its copies per second; 0: no limit)."""
+def _relay(parts: SplitResult) -> config.MailServer:
+    """?weight= is 1 and ?rate= 0 unless given. TLS is one of none, starttls (?tls=1) and implicit (smtps://)."""
     options = dict(parse_qsl(parts.query))
     weight, rate = options.get("weight", "1"), options.get("rate", "0")
     if not (weight.isascii() and weight.isdigit() and int(weight) and rate.isascii() and rate.isdigit()):
         raise ImproperlyConfigured("In EMAIL_URL, weight must be a whole number from 1 on and rate a whole number.")
-    return {**_smtp(parts), "weight": int(weight), "rate": int(rate)}
+    starttls = options.get("tls", "0") in env.YES
+    implicit = parts.scheme == "smtps"
+    _require_no_path(parts)
+    if not parts.hostname:
+        raise ImproperlyConfigured("EMAIL_URL must name a mail server, as in smtp://127.0.0.1:2525.")
+    return config.MailServer(
+        host=parts.hostname,
+        port=parts.port or (465 if implicit else 587 if starttls else 25),
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls="implicit" if implicit else "starttls" if starttls else "none",
+        weight=int(weight),
+        rate=int(rate),
+    )
 
 
 def _require_no_path(parts: SplitResult) -> None:
     """A password with a / that happens to look like a port leaves the rest of itself as a path."""
     if parts.path.strip("/"):
         raise ImproperlyConfigured(f"EMAIL_URL names a host and no path behind it. {env.ESCAPES}")
-
-
-def _smtp(parts: SplitResult) -> dict[str, object]:
-    """TLS is one of none, starttls (?tls=1) and implicit (smtps://)."""
-    starttls = dict(parse_qsl(parts.query)).get("tls", "0") in env.YES
-    implicit = parts.scheme == "smtps"
-    _require_no_path(parts)
-    if not parts.hostname:
-        raise ImproperlyConfigured("EMAIL_URL must name a mail server, as in smtp://127.0.0.1:2525.")
-    return {
-        "host": parts.hostname,
-        "port": parts.port or (465 if implicit else 587 if starttls else 25),
-        "username": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "tls": "implicit" if implicit else "starttls" if starttls else "none",
-    }
 
 
 def _anymail(provider: str, parts: SplitResult) -> dict[str, object]:

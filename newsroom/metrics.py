@@ -68,7 +68,7 @@ def _overall(now: datetime) -> Iterator[Metric]:
     )
     meaning = "Entries of queues that were ever put aside."
     yield _one("newsroom_dead_entries_ever", meaning, dead_entries.ever())
-    bound = settings.SENDING["LANES"] * settings.SENDING["COPIES_IN_FLIGHT"]
+    bound = settings.SENDING.lanes * settings.SENDING.copies_in_flight
     yield _one("newsroom_in_flight_bound", "Copies of one issue that may be in flight at once, over its lanes.", bound)
 
 

@@ -5,41 +5,43 @@ from datetime import date, time
 
 from django.core.exceptions import ImproperlyConfigured
 
+from postal import config
+
 SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _RATE = re.compile(r"([1-9]\d{0,8})/([smhd])")
 _HOURS = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)")
 
 
-def domain_rates(entries: list[str]) -> dict[str, list[tuple[int, int]]]:
-    """`gmail.com=20/s`, `gmail.com=10000/h`, `*=50/s`: domain -> (how many, in how many seconds); all of them hold."""
-    found: dict[str, list[tuple[int, int]]] = {}
+def domain_rates(entries: list[str]) -> dict[str, list[config.Rate]]:
+    """`gmail.com=20/s`, `gmail.com=10000/h`, `*=50/s`: by domain; all of them hold."""
+    rates: dict[str, list[config.Rate]] = {}
     for entry in entries:
         domain, _, text = entry.partition("=")
         rate = _RATE.fullmatch(text.strip())
         if rate is None or not domain.strip():
             raise ImproperlyConfigured("DOMAIN_RATES must be a list such as gmail.com=20/s,yahoo.com=5000/h,*=50/s.")
-        found.setdefault(domain.strip().lower(), []).append((int(rate[1]), SECONDS[rate[2]]))
-    return found
+        rates.setdefault(domain.strip().lower(), []).append(config.Rate(int(rate[1]), SECONDS[rate[2]]))
+    return rates
 
 
-def warm_up(entries: list[str]) -> dict[str, tuple[date, int, float]]:
-    """`news.example.org=2026-11-22:200:1.5`: sender's domain -> (first day in UTC, copies that day, growth per day)."""
+def warm_up(entries: list[str]) -> dict[str, config.WarmUp]:
+    """`news.example.org=2026-11-22:200:1.5`: by sender's domain; the day is UTC's."""
     return dict(_warm_up(entry) for entry in entries)
 
 
-def _warm_up(entry: str) -> tuple[str, tuple[date, int, float]]:
-    domain, _, plan = entry.partition("=")
+def _warm_up(entry: str) -> tuple[str, config.WarmUp]:
+    domain, _, text = entry.partition("=")
     try:
-        first, count, growth = plan.split(":")
-        values = (date.fromisoformat(first.strip()), int(count), float(growth))
+        first, count, growth = text.split(":")
+        plan = config.WarmUp(date.fromisoformat(first.strip()), int(count), float(growth))
     except ValueError:
-        values = (date.min, 0, 0.0)
-    if not domain.strip() or values[1] < 1 or not 1 <= values[2] <= 10:
+        plan = config.WarmUp(date.min, 0, 0.0)
+    if not domain.strip() or plan.copies < 1 or not 1 <= plan.growth <= 10:
         raise ImproperlyConfigured(
             "WARMUP must be a list such as news.example.org=2026-11-22:200:1.5: "
             "the sender's domain, the first day, the copies of that day, and how much each day grows (1 to 10)."
         )
-    return domain.strip().lower(), values
+    return domain.strip().lower(), plan
 
 
 def hours(text: str) -> tuple[time, time] | None:

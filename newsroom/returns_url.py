@@ -1,15 +1,16 @@
 """Turns RETURNS_URL into a mailbox to read, and RETURN_DOMAIN into a domain to put in return paths."""
 
 import re
-from typing import Any
+from typing import Final, Literal
 from urllib.parse import parse_qsl, unquote
 
 from django.core.exceptions import ImproperlyConfigured
 
 from newsroom import env
+from postal import config
 
 # scheme -> (protocol, TLS from the start, usual port)
-SCHEMES = {
+SCHEMES: Final[dict[str, tuple[Literal["imap", "pop3"], bool, int]]] = {
     "imap": ("imap", False, 143),
     "imaps": ("imap", True, 993),
     "pop3": ("pop3", False, 110),
@@ -19,10 +20,10 @@ SCHEMES = {
 _DOMAIN = re.compile(r"(?=.{4,180}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 
 
-def read(url: str) -> dict[str, Any]:
-    """The mailbox that the URL names, {} for none; otherwise ImproperlyConfigured. `tls` as in EMAIL_URL."""
+def read(url: str) -> config.Mailbox | None:
+    """The mailbox that the URL names, None for none; otherwise ImproperlyConfigured. `tls` as in EMAIL_URL."""
     if not url:
-        return {}
+        return None
     parts = env.split_url("RETURNS_URL", url)
     if parts.scheme not in SCHEMES:
         raise ImproperlyConfigured("RETURNS_URL must begin with imaps://, pop3s://, imap:// or pop3://.")
@@ -32,15 +33,15 @@ def read(url: str) -> dict[str, Any]:
         )
     protocol, implicit, port = SCHEMES[parts.scheme]
     starttls = dict(parse_qsl(parts.query)).get("tls", "0") in env.YES
-    return {
-        "protocol": protocol,
-        "host": parts.hostname,
-        "port": parts.port or port,
-        "username": unquote(parts.username),
-        "password": unquote(parts.password),
-        "tls": "implicit" if implicit else "starttls" if starttls else "none",
-        "folder": unquote(parts.path.strip("/")) or "INBOX",
-    }
+    return config.Mailbox(
+        protocol=protocol,
+        host=parts.hostname,
+        port=parts.port or port,
+        username=unquote(parts.username),
+        password=unquote(parts.password),
+        tls="implicit" if implicit else "starttls" if starttls else "none",
+        folder=unquote(parts.path.strip("/")) or "INBOX",
+    )
 
 
 def domain(text: str) -> str:

@@ -10,7 +10,6 @@ checks in newsroom/checks.py. docs/configuration.md lists the variables.
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from celery.schedules import crontab
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
@@ -28,6 +27,8 @@ from newsroom import (
     sending_settings,
     workers,
 )
+from postal import config
+from subscribers.config import Throttles, Window
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = env.var_dir()
@@ -225,12 +226,13 @@ CELERY_BEAT_SCHEDULE = {
 EMAIL = email_url.read("local://" if TESTING else env.text("EMAIL_URL", "local://"))
 EMAIL_TRANSPORT = EMAIL.transport
 EMAIL_BACKEND = EMAIL.backend
-SMTP = EMAIL.smtp or {"host": "127.0.0.1", "port": 25, "username": "", "password": "", "tls": "none"}
 # Every mail server that EMAIL_URL names, with its weight; bulk mail is shared out among them.
 RELAYS = EMAIL.relays
-EMAIL_HOST, EMAIL_PORT = SMTP["host"], SMTP["port"]
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = SMTP["username"], SMTP["password"]
-EMAIL_USE_TLS, EMAIL_USE_SSL = SMTP["tls"] == "starttls", SMTP["tls"] == "implicit"
+# Letters leave by the first one.
+SMTP = RELAYS[0] if RELAYS else config.MailServer(host="127.0.0.1", port=25)
+EMAIL_HOST, EMAIL_PORT = SMTP.host, SMTP.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = SMTP.username, SMTP.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = SMTP.tls == "starttls", SMTP.tls == "implicit"
 EMAIL_TIMEOUT = 30
 EMAIL_PROVIDER = EMAIL.provider
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
@@ -243,37 +245,35 @@ ANYMAIL = (
 RETURN_DOMAIN = "" if TESTING else returns_url.domain(env.text("RETURN_DOMAIN"))
 RETURNS = returns_url.read("" if TESTING else env.text("RETURNS_URL"))
 # So many copies in a row that bounced softly, over at least so many days, are enough.
-SOFT_BOUNCES = {
-    "COPIES": env.number("SOFT_BOUNCE_COPIES", 5, least=1),
-    "DAYS": env.number("SOFT_BOUNCE_DAYS", 14),
-}
+SOFT_BOUNCES = config.SoftBounces(
+    copies=env.number("SOFT_BOUNCE_COPIES", 5, least=1), days=env.number("SOFT_BOUNCE_DAYS", 14)
+)
 LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
-SENDING: dict[str, Any] = sending_settings.sending()
+SENDING = sending_settings.sending()
 # Limits over all workers of all hosts; 0 and empty: none. Tests say what they want.
-PACING: dict[str, Any] = {
-    "PER_SECOND": 0 if TESTING else env.number("RATE_PER_SECOND", 0),
-    "PER_HOUR": 0 if TESTING else env.number("RATE_PER_HOUR", 0),
-    "DOMAINS": {} if TESTING else rate_settings.domain_rates(env.names("DOMAIN_RATES", [])),
-    "WARMUP": {} if TESTING else rate_settings.warm_up(env.names("WARMUP", [])),
-    "HOURS": None if TESTING else rate_settings.hours(env.text("SEND_HOURS")),
+PACING = config.Pacing(
+    per_second=0 if TESTING else env.number("RATE_PER_SECOND", 0),
+    per_hour=0 if TESTING else env.number("RATE_PER_HOUR", 0),
+    domains={} if TESTING else rate_settings.domain_rates(env.names("DOMAIN_RATES", [])),
+    warm_up={} if TESTING else rate_settings.warm_up(env.names("WARMUP", [])),
+    hours=None if TESTING else rate_settings.hours(env.text("SEND_HOURS")),
     # Among so many processes, or as many as were seen, a limit is divided while Redis is away.
-    "PROCESSES": CELERY_WORKER_CONCURRENCY,
-}
+    processes=CELERY_WORKER_CONCURRENCY,
+)
 
 # --- Readers ---------------------------------------------------------------------------------
 
-# name -> (how many, in how many seconds); every limit of a name must hold.
-THROTTLES = {
-    "signup_address": [(1, 600), (3, 86_400)],
-    # Letters that their mailbox has not answered; a week, after which the unanswered request is forgotten too.
-    "signup_unanswered": [(5, 604_800)],
-    "signup_network": [(20, 3_600)],
-    # A /48 of IPv6, so that a customer with 65,536 networks has no more than five of them.
-    "signup_wide_network": [(100, 3_600)],
-    "signup_domain": [(500, 3_600)],
-    "signup_global": [(5_000, 3_600)],
-    "preferences_address": [(1, 600), (5, 86_400)],
-}
+THROTTLES = Throttles(
+    signup_address=[Window(1, 600), Window(3, 86_400)],
+    # A week, after which the unanswered request is forgotten too.
+    signup_unanswered=[Window(5, 604_800)],
+    signup_network=[Window(20, 3_600)],
+    # So that a customer with 65,536 networks has no more than five of them.
+    signup_wide_network=[Window(100, 3_600)],
+    signup_domain=[Window(500, 3_600)],
+    signup_global=[Window(5_000, 3_600)],
+    preferences_address=[Window(1, 600), Window(5, 86_400)],
+)
 SIGNUP_FORM_AGE = (timedelta(seconds=2), timedelta(hours=24))
 MARKUP_SECONDS = 5
 

@@ -16,7 +16,7 @@ AWAY_SECONDS: Final = 4.0
 
 def steps() -> list[float]:
     """Seconds to wait after the first, second... attempt; the last one holds for all further ones."""
-    return [float(minutes * 60) for minutes in settings.SENDING["RETRY_MINUTES"]]
+    return [float(minutes * 60) for minutes in settings.SENDING.retry_minutes]
 
 
 def jitter() -> float:

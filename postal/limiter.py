@@ -231,7 +231,7 @@ class Limits:
     @property
     def share(self) -> int:
         """How many processes a limit is divided among while each is alone."""
-        return max(self._clients, int(settings.PACING["PROCESSES"]))
+        return max(self._clients, settings.PACING.processes)
 
     def run(self, script: str, keys: Sequence[str], values: Sequence[Any]) -> Any:
         """The script's answer, or None when Redis is away."""

@@ -1,8 +1,8 @@
 """How often may somebody ask? Sliding windows in Redis, all checked and counted in one round trip.
 
-Settings: THROTTLES = {"name": [(how many, in how many seconds), ...]}. A log of
-times per key is exact where a token bucket lets a full bucket and its refill
-through together; the largest log has as many entries as the largest limit.
+settings.THROTTLES has the windows of each limit. A log of times per key is exact where a token
+bucket lets a full bucket and its refill through together; the largest log has as many entries as
+the largest limit.
 Without Redis nobody is turned away: sign-ups matter more than limits.
 """
 
@@ -16,9 +16,12 @@ from django.conf import settings
 
 from core import redis_client
 from mailkit import addresses
-from subscribers import privacy
+from subscribers import config, privacy
 
 logger = logging.getLogger(__name__)
+
+# A limit's name, whom it counts, and its windows.
+Key = tuple[str, str, Sequence[config.Window]]
 
 # KEYS: one log per limit name. ARGV: now in ms, a unique member, then per key: how
 # many windows, and for each its count and its length in ms. Returns 0 when every
@@ -52,8 +55,14 @@ def signup(*, address: addresses.Address, ip: str | None, now: datetime) -> bool
     over any limit is counted nowhere. True when Redis cannot be reached.
     """
     mailbox = addresses.throttle_key(address)
-    keys = [("signup_address", mailbox), ("signup_unanswered", mailbox), *_networks(ip)]
-    keys += [("signup_domain", address.domain), ("signup_global", "")]
+    limits = settings.THROTTLES
+    keys = [
+        ("signup_address", mailbox, limits.signup_address),
+        ("signup_unanswered", mailbox, limits.signup_unanswered),
+        *_networks(ip),
+        ("signup_domain", address.domain, limits.signup_domain),
+        ("signup_global", "", limits.signup_global),
+    ]
     return _ask(keys, now)
 
 
@@ -61,41 +70,45 @@ def answered(*, address_key: str) -> None:
     """The mailbox's owner has confirmed: letters that were asked for before count no longer as unanswered."""
     address = addresses.Address(address=address_key, key=address_key, domain=address_key.rpartition("@")[2])
     try:
-        redis_client.connect().delete(*_names([("signup_unanswered", addresses.throttle_key(address))]))
+        redis_client.connect().delete(_name("signup_unanswered", addresses.throttle_key(address)))
     except redis.RedisError as error:
         logger.warning("A confirmation was not counted: Redis cannot be reached (%s).", type(error).__name__)
 
 
 def preferences(*, address: addresses.Address, ip: str | None, now: datetime) -> bool:
     """Whether this request for a preferences link is within the limits of its mailbox and its networks."""
-    return _ask([("preferences_address", addresses.throttle_key(address)), *_networks(ip)], now)
+    mailbox = ("preferences_address", addresses.throttle_key(address), settings.THROTTLES.preferences_address)
+    return _ask([mailbox, *_networks(ip)], now)
 
 
-def _networks(ip: str | None) -> list[tuple[str, str]]:
+def _networks(ip: str | None) -> list[Key]:
     """Requests whose address cannot be known, as over a proxy's Unix socket, count as one wide network."""
+    limits = settings.THROTTLES
     if not ip:
-        return [("signup_wide_network", "")]
-    return [("signup_network", privacy.network(ip)), ("signup_wide_network", privacy.wide_network(ip))]
+        return [("signup_wide_network", "", limits.signup_wide_network)]
+    return [
+        ("signup_network", privacy.network(ip), limits.signup_network),
+        ("signup_wide_network", privacy.wide_network(ip), limits.signup_wide_network),
+    ]
 
 
-def _ask(keys: Sequence[tuple[str, str]], now: datetime) -> bool:
+def _ask(keys: Sequence[Key], now: datetime) -> bool:
     try:
         ask = redis_client.connect().register_script(ASK)
-        return not int(ask(keys=_names(keys), args=_arguments(keys, now)))
+        return not int(ask(keys=[_name(limit, subject) for limit, subject, _ in keys], args=_arguments(keys, now)))
     except redis.RedisError as error:
         logger.warning("Limits are not applied: Redis cannot be reached (%s).", type(error).__name__)
         return True
 
 
-def _names(keys: Sequence[tuple[str, str]]) -> list[str]:
+def _name(limit: str, subject: str) -> str:
     """Redis learns keyed hashes only, neither addresses nor networks."""
-    return [redis_client.key("throttle", name, addresses.keyed_hash(subject)) for name, subject in keys]
+    return redis_client.key("throttle", limit, addresses.keyed_hash(subject))
 
 
-def _arguments(keys: Sequence[tuple[str, str]], now: datetime) -> list[str | int]:
+def _arguments(keys: Sequence[Key], now: datetime) -> list[str | int]:
     arguments: list[str | int] = [int(now.timestamp() * 1000), uuid.uuid4().hex]
-    for name, _ in keys:
-        windows = settings.THROTTLES[name]
+    for _, _, windows in keys:
         arguments.append(len(windows))
         for count, seconds in windows:
             arguments += [count, seconds * 1000]

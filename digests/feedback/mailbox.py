@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError
 from core import locks
 from digests import heartbeat
 from digests.feedback import ingestion
+from postal import config
 from postal.mailbox.imap import ImapBox
 from postal.mailbox.pop3 import PopBox
 
@@ -83,7 +84,7 @@ class Pass:
 
 def read_configured(*, now: datetime) -> Pass:
     """The clock's step: a pass if RETURNS_URL names a mailbox. A mailbox that is away is logged, not raised."""
-    if not settings.RETURNS:
+    if settings.RETURNS is None:
         return Pass()
     try:
         return read(account=settings.RETURNS, now=now)
@@ -92,10 +93,10 @@ def read_configured(*, now: datetime) -> Pass:
         return Pass()
 
 
-def read(*, account: dict[str, Any], now: datetime, seconds: float = PASS_SECONDS, limit: int = MAILS_PER_PASS) -> Pass:
+def read(*, account: config.Mailbox, now: datetime, seconds: float = PASS_SECONDS, limit: int = MAILS_PER_PASS) -> Pass:
     """Read and act on at most `limit` mails, for at most `seconds`.
 
-    `account` is what `newsroom.returns_url.read` makes. After: every mail that was acted on is deleted,
+    After: every mail that was acted on is deleted,
     or flagged where it was nothing of ours. On failure: MailboxAway; what was acted on stays acted on.
     A database that goes away raises its own error, and the mail at hand stays unread. That it was done is noted
     (`heartbeat`), but not by a reader who finds another at work.
@@ -125,9 +126,9 @@ def _read_all(box: Box, found: Pass, limit: int, now: datetime) -> None:
 
 
 @contextlib.contextmanager
-def _opened(account: dict[str, Any], seconds: float) -> Iterator[Box]:
+def _opened(account: config.Mailbox, seconds: float) -> Iterator[Box]:
     """An open mailbox, cut off when its time is over: a server that drips octets never runs into a timeout."""
-    kind: type[ImapBox | PopBox] = ImapBox if account["protocol"] == "imap" else PopBox
+    kind: type[ImapBox | PopBox] = ImapBox if account.protocol == "imap" else PopBox
     box = kind(account, ssl.create_default_context())
     watch = threading.Timer(seconds, box.abort)
     watch.daemon = True

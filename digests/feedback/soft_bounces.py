@@ -1,8 +1,8 @@
 """When "not now" has been said often enough: an address that only ever bounces softly is not mailed any more.
 
 Copies count, not notices: a copy is lost when whoever carried it has given up on it. The lost ones
-must be the newest that anything is known of, in a row, SOFT_BOUNCES["COPIES"] of them or more, and
-the first and the last notice at least SOFT_BOUNCES["DAYS"] days apart. A copy that was delivered, or
+must be the newest that anything is known of, in a row, SOFT_BOUNCES.copies of them or more, and
+the first and the last notice at least SOFT_BOUNCES.days days apart. A copy that was delivered, or
 accepted and not heard of again while a later one bounced, starts the count anew.
 """
 
@@ -26,7 +26,7 @@ def is_enough(*, subscriber_id: int) -> bool:
     """Whether the reader's newest copies were all lost, for long enough. One query for the copies; changes nothing."""
     lost = _lost_in_a_row(subscriber_id)
     span = max(lost) - min(lost) if lost else timedelta()
-    enough, days = settings.SOFT_BOUNCES["COPIES"], settings.SOFT_BOUNCES["DAYS"]
+    enough, days = settings.SOFT_BOUNCES.copies, settings.SOFT_BOUNCES.days
     return len(lost) >= enough and span >= timedelta(days=days)
 
 

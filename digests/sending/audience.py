@@ -56,7 +56,7 @@ def plan(*, issue: Issue, now: datetime) -> None:
     the transaction in which this runs.
     """
     is_first = issue.readers_after is None
-    portion = min(max(settings.SENDING["FIRST_PORTION"], issue.audience_count or 0), LARGEST_PORTION)
+    portion = min(max(settings.SENDING.first_portion, issue.audience_count or 0), LARGEST_PORTION)
     # Whoever deletes a reader waits until a plan that may have chosen them is committed (migration 0008).
     erasure.keep_readers()
     with connection.cursor() as cursor:

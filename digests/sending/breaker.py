@@ -42,11 +42,11 @@ class Breaker:
             self.last_reason = outcome.reason
 
     def _verdict(self) -> Reason | None:
-        if self.streak >= settings.SENDING["BREAKER_CONSECUTIVE"]:
+        if self.streak >= settings.SENDING.breaker_consecutive:
             return Reason(IssueReason.REFUSED_IN_A_ROW, {"count": self.streak, "last": self.last_reason})
         if self.seen < refusals.LEAST:
             return None
-        if self.about_us / self.seen > settings.SENDING["BREAKER_SHARE"]:
+        if self.about_us / self.seen > settings.SENDING.breaker_share:
             return self._share(IssueReason.REFUSED_ABOUT_US, self.about_us)
         # Refusals of single mailboxes are normal; this many of them are an old or bought list.
         if self.rejected / self.seen > refusals.SHARE:

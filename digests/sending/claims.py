@@ -87,7 +87,7 @@ def claim(*, issue_id: int, after: int, limit: int) -> Batch | None:
     """
     rows = prepared_statements.rows(
         CLAIM,
-        {"issue": issue_id, "after": after, "limit": limit, "lease": settings.SENDING["LEASE_SECONDS"]},
+        {"issue": issue_id, "after": after, "limit": limit, "lease": settings.SENDING.lease_seconds},
     )
     if not rows:
         return None
@@ -106,4 +106,4 @@ def recover() -> int:
 
 def expire() -> int:
     """Give up deferred copies of issues that started more than MAX_AGE_HOURS ago."""
-    return prepared_statements.count(EXPIRE, {"hours": settings.SENDING["MAX_AGE_HOURS"]})
+    return prepared_statements.count(EXPIRE, {"hours": settings.SENDING.max_age_hours})

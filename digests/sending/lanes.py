@@ -58,7 +58,7 @@ def run(*, issue_id: int, lane: int) -> Ending:
     At most COPIES_IN_FLIGHT copies are attempted and not yet settled. Two tasks for one lane never
     run at the same time: the second finds the lane held and ends.
     """
-    lease = settings.SENDING["LEASE_SECONDS"]
+    lease = settings.SENDING.lease_seconds
     with locks.advisory_lock(f"lane {issue_id} {lane}", asleep_after=lease) as held:
         if not held:
             return Ending.BUSY
@@ -100,9 +100,9 @@ class _Lane:
         self.merger = merge.Merger(issue, needs=transport.needs)
         self.breaker = breaker.Breaker()
         self.rate_limiter = rate_limits.RateLimiter(issue, transport)
-        self.bound = int(settings.SENDING["COPIES_IN_FLIGHT"])
-        self.lease = int(settings.SENDING["LEASE_SECONDS"])
-        self.ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
+        self.bound = settings.SENDING.copies_in_flight
+        self.lease = settings.SENDING.lease_seconds
+        self.ends_at = time.monotonic() + settings.SENDING.lane_seconds
         self.after = issue.copies_after
         self.session = connection.connection
         self.ending: Ending | None = None

@@ -127,7 +127,7 @@ def _parameters(batches: Collection[claims.Batch], outcomes: Sequence[Outcome], 
         "last": len(steps),
         "soon": backoff.SOON,
         "last_soon": len(backoff.SOON),
-        "max_age": settings.SENDING["MAX_AGE_HOURS"],
+        "max_age": settings.SENDING.max_age_hours,
         "tripped": tripped,
     }
 

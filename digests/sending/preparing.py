@@ -57,7 +57,7 @@ def complete(*, issue_id: int, now: datetime, planned: Callable[[], object] = la
     """
     if not is_half_planned(issue_id=issue_id):
         return False
-    ends_at = time.monotonic() + settings.SENDING["LANE_SECONDS"]
+    ends_at = time.monotonic() + settings.SENDING.lane_seconds
     with locks.advisory_lock(f"plan {issue_id}") as held:
         if not held:
             return False

@@ -20,7 +20,7 @@ def hint_lane(issue_id: int, lane: int) -> None:
 
 
 def _hint_lanes(issue_id: int) -> None:
-    for lane in range(settings.SENDING["LANES"]):
+    for lane in range(settings.SENDING.lanes):
         hint_lane(issue_id, lane)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, time, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 from digests import approval, stats
 from digests.models import Delivery, Issue
 from digests.tests import copies
+from postal import config
 from subscribers.models import Newsletter
 from tests.table import rows
 
@@ -225,7 +227,7 @@ def test_a_copy_that_was_taken_in_hand_has_moved(issue: Issue, settings: Any) ->
     assert stats.progress(issue).moved_at is None
     settled(issue, [90.0])
     assert stats.progress(issue).moved_at == now - timedelta(seconds=90)
-    lease = timedelta(seconds=settings.SENDING["LEASE_SECONDS"])
+    lease = timedelta(seconds=settings.SENDING.lease_seconds)
     copies.copy(issue, None, State.ATTEMPTING, lease_until=now + lease - timedelta(seconds=5))
 
     assert stats.progress(issue).moved_at == now - timedelta(seconds=5)
@@ -263,13 +265,14 @@ def test_it_is_two_queries_however_many_copies(issue: Issue, django_assert_num_q
 
 def test_what_holds_copies_back_is_said_in_sentences(settings: Any) -> None:
     assert stats.pace() == ["At most 50 copies are in flight in each of 2 lanes."]
-    settings.PACING = settings.PACING | {
-        "PER_SECOND": 100,
-        "PER_HOUR": 20_000,
-        "DOMAINS": {"gmail.com": [(20, 1)]},
-        "WARMUP": {"news.example.org": (date(2026, 11, 22), 200, 1.5)},
-        "HOURS": (time(7), time(21, 30)),
-    }
+    settings.PACING = replace(
+        settings.PACING,
+        per_second=100,
+        per_hour=20_000,
+        domains={"gmail.com": [config.Rate(20, 1)]},
+        warm_up={"news.example.org": config.WarmUp(date(2026, 11, 22), 200, 1.5)},
+        hours=(time(7), time(21, 30)),
+    )
     assert stats.pace()[1:] == [
         "At most 100 a second and 20000 an hour leave, over all workers.",
         "These mail domains of readers have limits of their own: gmail.com.",

@@ -58,10 +58,12 @@ def test_one_of_several_mail_servers_is_refused_too() -> None:
 
 
 def test_written_as_told_it_is_the_password() -> None:
-    read = email_url.read("smtp://AKIA0:Aq+Am%2FU8%40EC%23%3F@mail.paper-house.net:587?tls=1")
-    assert (read.smtp["password"], read.smtp["host"]) == ("Aq+Am/U8@EC#?", "mail.paper-house.net")
+    (server,) = email_url.read("smtp://AKIA0:Aq+Am%2FU8%40EC%23%3F@mail.paper-house.net:587?tls=1").relays
+    assert (server.password, server.host) == ("Aq+Am/U8@EC#?", "mail.paper-house.net")
     assert env.database("postgresql://u:a%2Fb%40c@h/news")["PASSWORD"] == "a/b@c"
-    assert returns_url.read("imaps://u%40x:p%2Fw@h/INBOX%2FReturns")["password"] == "p/w"
+    mailbox = returns_url.read("imaps://u%40x:p%2Fw@h/INBOX%2FReturns")
+    assert mailbox is not None
+    assert mailbox.password == "p/w"
     assert env.redis_number("rediss://:a%2Fb@h/3") == 3
 
 

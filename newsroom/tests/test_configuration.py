@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from newsroom import email_url, env
-from postal import providers
+from postal import config, providers
 
 
 def test_a_value_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -107,13 +107,7 @@ def test_one_redis_in_two_spellings(url: str, number: int, broker: str) -> None:
 def test_smtp_with_starttls() -> None:
     read = email_url.read("smtp://user:p%40ss@mail.example.org:587/?tls=1")
     assert read.transport == "smtp"
-    assert read.smtp == {
-        "host": "mail.example.org",
-        "port": 587,
-        "username": "user",
-        "password": "p@ss",
-        "tls": "starttls",
-    }
+    assert read.relays == [config.MailServer("mail.example.org", 587, "user", "p@ss", "starttls")]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +115,8 @@ def test_smtp_with_starttls() -> None:
     [("smtp://127.0.0.1:2525", 2525, "none"), ("smtps://h", 465, "implicit"), ("smtp://h?tls=1", 587, "starttls")],
 )
 def test_smtp_defaults(url: str, port: int, tls: str) -> None:
-    read = email_url.read(url)
-    assert (read.smtp["port"], read.smtp["tls"]) == (port, tls)
+    (server,) = email_url.read(url).relays
+    assert (server.port, server.tls) == (port, tls)
 
 
 def test_a_provider() -> None:

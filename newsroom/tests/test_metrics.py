@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from digests import heartbeat, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from newsroom import metrics
-from postal import limiter
+from postal import config, limiter
 from subscribers.models import Letter, Newsletter, Subscriber
 from tests import ownership
 
@@ -27,7 +28,7 @@ State = Delivery.State
 @pytest.fixture(autouse=True)
 def _nothing_known(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.EMAIL_TRANSPORT = "smtp"
-    settings.RELAYS = [{"host": "a.example", "port": 25}, {"host": "b.example", "port": 25}]
+    settings.RELAYS = [config.MailServer("a.example", 25), config.MailServer("b.example", 25)]
     own = limiter.Limits(prefix=f"test-metrics-{uuid.uuid4().hex}:")
     monkeypatch.setattr(limiter, "shared", lambda: own)
 
@@ -125,14 +126,14 @@ def test_an_issue_whose_readers_are_being_gathered_is_late_too(newsletter: Newsl
 
 def test_the_mailbox_for_returned_mail_has_an_age_where_there_is_one(settings: Any) -> None:
     heartbeat.beat(work="returns", now=timezone.now() - timedelta(minutes=10))
-    settings.RETURNS = {}
+    settings.RETURNS = None
     assert ("newsroom_returns_age_seconds",) not in figures()
-    settings.RETURNS = {"host": "imap.example"}
+    settings.RETURNS = config.Mailbox("imap", "imap.example", 993, "user", "password")
     assert figures()["newsroom_returns_age_seconds",] == pytest.approx(600, abs=20)
 
 
 def test_a_limit_that_is_used_up_is_a_figure(settings: Any) -> None:
-    settings.PACING = settings.PACING | {"PER_HOUR": 1}
+    settings.PACING = replace(settings.PACING, per_hour=1)
     assert not [key for key in figures() if key[0] == "newsroom_limit_full"]
     limiter.shared().ask(rules=[limiter.Rule("all", 1, 3_600)], slow=[], wanted=1)
     assert figures()["newsroom_limit_full", "1", "3600"] == 1

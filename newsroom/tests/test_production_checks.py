@@ -1,9 +1,12 @@
 """Development values are refused in production, one by one, and the engine's baseline is held."""
 
+from dataclasses import replace
+
 import pytest
 from pytest_django.fixtures import Settings
 
 from newsroom import checks
+from postal import config
 
 GOOD = {
     "DEBUG": False,
@@ -53,9 +56,9 @@ def test_each_development_value_is_refused(production: Settings, name: str, valu
 
 def test_a_password_never_travels_in_the_clear(production: Settings) -> None:
     production.EMAIL_TRANSPORT = "smtp"
-    production.SMTP = {"host": "mail.example.org", "port": 25, "username": "u", "password": "p", "tls": "none"}
+    production.SMTP = config.MailServer("mail.example.org", 25, username="u", password="p")
     assert ids() == ["newsroom.E008"]
-    production.SMTP = {**production.SMTP, "tls": "starttls"}
+    production.SMTP = replace(production.SMTP, tls="starttls")
     assert ids() == []
 
 

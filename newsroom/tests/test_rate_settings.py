@@ -52,13 +52,12 @@ def test_several_mail_servers_with_weights(separator: str) -> None:
     urls = ["smtp://user:pass,word@a.example:587/?tls=1&weight=3", "smtps://b.example?rate=20", "smtp://c.example"]
     found = email_url.read(separator.join(urls))
     assert found.transport == "smtp"
-    assert [(one["host"], one["port"], one["weight"], one["rate"], one["tls"]) for one in found.relays] == [
+    assert [(one.host, one.port, one.weight, one.rate, one.tls) for one in found.relays] == [
         ("a.example", 587, 3, 0, "starttls"),
         ("b.example", 465, 1, 20, "implicit"),
         ("c.example", 25, 1, 0, "none"),
     ]
-    assert found.smtp["password"] == "pass,word"
-    assert found.smtp["host"] == "a.example"
+    assert found.relays[0].password == "pass,word"
 
 
 @pytest.mark.parametrize(

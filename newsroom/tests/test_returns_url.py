@@ -19,12 +19,13 @@ from newsroom import checks, returns_url
 )
 def test_a_mailbox_is_named_by_a_url(url: str, expected: tuple[object, ...]) -> None:
     found = returns_url.read(url)
-    assert tuple(found[name] for name in ("protocol", "port", "tls", "folder", "password")) == expected
-    assert (found["host"], found["username"]) == ("m.example.org", "u")
+    assert found is not None
+    assert (found.protocol, found.port, found.tls, found.folder, found.password) == expected
+    assert (found.host, found.username) == ("m.example.org", "u")
 
 
 def test_none_is_none() -> None:
-    assert returns_url.read("") == {}
+    assert returns_url.read("") is None
     assert returns_url.domain("") == ""
 
 

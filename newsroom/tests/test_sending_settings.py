@@ -4,6 +4,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from newsroom import sending_settings
+from postal import config
 
 NUMBERS = (
     "COPIES_IN_FLIGHT", "LANES", "LEASE_SECONDS", "LANE_SECONDS", "CONNECTIONS", "MESSAGES_PER_CONNECTION",
@@ -21,7 +22,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", NUMBERS)
 def test_every_number_can_be_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "7")
-    assert sending_settings.sending()[name] == 7
+    assert getattr(sending_settings.sending(), name.lower()) == 7
 
 
 def test_shares_retries_and_timeouts_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,8 +33,8 @@ def test_shares_retries_and_timeouts_can_be_set(monkeypatch: pytest.MonkeyPatch)
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     sending = sending_settings.sending()
-    assert (sending["BREAKER_SHARE"], sending["RETRY_MINUTES"]) == (0.08, [2, 30])
-    assert sending["TIMEOUTS"] == {"connect": 1, "command": 2, "final": 3}
+    assert (sending.breaker_share, sending.retry_minutes) == (0.08, (2, 30))
+    assert sending.timeouts == config.Timeouts(connect_seconds=1, command_seconds=2, final_seconds=3)
 
 
 @pytest.mark.parametrize("name", [*NUMBERS, "BREAKER_PERCENT", "SMTP_FINAL_SECONDS"])

@@ -6,8 +6,9 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
+from postal import config
 from postal.notifications import notices
 
 CONNECT_SECONDS: Final = 10.0
@@ -40,25 +41,25 @@ class ImapBox:
     FAULTS: ClassVar[tuple[type[Exception], ...]] = (imaplib.IMAP4.error, EOFError, ValueError, IndexError, TypeError)
     client: imaplib.IMAP4
 
-    def __init__(self, account: dict[str, Any], tls: ssl.SSLContext) -> None:
+    def __init__(self, account: config.Mailbox, tls: ssl.SSLContext) -> None:
         self._account, self._tls = account, tls
         self._deleted: list[str] = []
 
     def open(self) -> None:
         """Connect, log in and select. Raises PermissionError, FileNotFoundError, or as the Box says."""
-        where = (self._account["host"], self._account["port"])
-        if self._account["tls"] == "implicit":
+        where = (self._account.host, self._account.port)
+        if self._account.tls == "implicit":
             _Encrypted(self, where, self._tls)
         else:
             _Plain(self, where)
-        if self._account["tls"] == "starttls":
+        if self._account.tls == "starttls":
             self.client.starttls(self._tls)
         self._enter(self._account)
 
-    def _enter(self, account: dict[str, Any]) -> None:
+    def _enter(self, account: config.Mailbox) -> None:
         self.client.sock.settimeout(COMMAND_SECONDS)
-        self._login(account["username"], account["password"])
-        folder = account["folder"].replace("\\", "\\\\").replace('"', '\\"')
+        self._login(account.username, account.password)
+        folder = account.folder.replace("\\", "\\\\").replace('"', '\\"')
         answer, count = self.client.select(f'"{folder}"')
         if answer != "OK":
             raise FileNotFoundError

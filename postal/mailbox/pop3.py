@@ -5,8 +5,9 @@ import poplib
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from postal import config
 from postal.notifications import notices
 
 CONNECT_SECONDS: Final = 10.0
@@ -70,20 +71,20 @@ class PopBox:
     FAULTS: ClassVar[tuple[type[Exception], ...]] = (poplib.error_proto, EOFError, ValueError, IndexError)
     client: poplib.POP3
 
-    def __init__(self, account: dict[str, Any], tls: ssl.SSLContext) -> None:
+    def __init__(self, account: config.Mailbox, tls: ssl.SSLContext) -> None:
         self._account, self._tls = account, tls
 
     def open(self) -> None:
         """Connect and log in. Raises PermissionError, or as the Box says."""
-        where = (self._account["host"], self._account["port"])
-        if self._account["tls"] == "implicit":
+        where = (self._account.host, self._account.port)
+        if self._account.tls == "implicit":
             _Encrypted(self, where, self._tls)
         else:
             _Plain(self, where)
-        if self._account["tls"] == "starttls":
+        if self._account.tls == "starttls":
             self.client.stls(self._tls)
         self.client.sock.settimeout(COMMAND_SECONDS)
-        self._login(self._account["username"], self._account["password"])
+        self._login(self._account.username, self._account.password)
 
     def _login(self, username: str, password: str) -> None:
         self.client.user(username)

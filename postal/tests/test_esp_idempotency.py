@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,7 +96,7 @@ def test_sent_again_by_a_person_although_it_was_taken_it_is_not_taken_twice(serv
 
 
 def test_no_repeat_outlasts_the_lease(server: mailgun_server.Server, settings: Any) -> None:
-    settings.SENDING = settings.SENDING | {"LEASE_SECONDS": 0}
+    settings.SENDING = replace(settings.SENDING, lease_seconds=0)
     told(server, do="status_after", status=502)
     states: Mapping[int, Outcome] = hand_over(copy(0))
     assert states[0].state == "uncertain"

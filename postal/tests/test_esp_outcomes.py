@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -171,7 +172,7 @@ def test_a_provider_that_stumbles_is_not_asked_again(mailgun: Mailgun, do: str) 
 @pytest.mark.parametrize("connections", [1, 3])
 def test_after_a_stumble_the_other_readers_wait(mailgun: Mailgun, connections: int) -> None:
     """One request per reader, as with a provider that does not merge: only those on the wire are in doubt."""
-    mailgun.settings.SENDING = mailgun.settings.SENDING | {"CONNECTIONS": connections}
+    mailgun.settings.SENDING = replace(mailgun.settings.SENDING, connections=connections)
     with mailgun_server.running({"rules": [{"do": "status", "status": 503, "skip": 1}]}) as server:
         mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
         found = states(mailgun.outcomes([copy(n) for n in range(12)], provider="without merging"))
@@ -182,7 +183,7 @@ def test_after_a_stumble_the_other_readers_wait(mailgun: Mailgun, connections: i
 
 
 def test_a_provider_too_slow_for_the_lease_gets_the_rest_with_the_next_batch(mailgun: Mailgun) -> None:
-    mailgun.settings.SENDING = mailgun.settings.SENDING | {"LEASE_SECONDS": 0, "CONNECTIONS": 1}
+    mailgun.settings.SENDING = replace(mailgun.settings.SENDING, lease_seconds=0, connections=1)
     with mailgun_server.running() as server:
         mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
         outcomes = mailgun.outcomes([copy(n) for n in range(3)], provider="without merging")
@@ -295,7 +296,7 @@ def test_copies_of_two_letters_are_two_requests(mailgun: Mailgun) -> None:
 
 
 def test_once_nobody_listens_nothing_further_begins_and_what_is_on_the_wire_ends(mailgun: Mailgun) -> None:
-    mailgun.settings.SENDING = mailgun.settings.SENDING | {"CONNECTIONS": 2}
+    mailgun.settings.SENDING = replace(mailgun.settings.SENDING, connections=2)
     with mailgun_server.running() as server:
         mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
         transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="without merging")

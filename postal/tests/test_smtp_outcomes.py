@@ -3,10 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.conf import settings
 
+from postal import config
 from postal.transports import smtp
 from postal.transports.base import Copy, Outcome, Phase
 from postal.transports.smtp import SmtpTransport
@@ -23,11 +26,13 @@ def copies(count: int, payload: bytes = PAYLOAD) -> list[Copy]:
     ]
 
 
-def transport(port: int, *, connections: int = 1, tls: str = "none", **more: Any) -> SmtpTransport:
-    timeouts = {"connect": 2, "command": more.pop("command", 1.0), "final": more.pop("final", 1.5)}
+def transport(port: int, *, connections: int = 1, tls: config.Tls = "none", **more: Any) -> SmtpTransport:
+    timeouts = config.Timeouts(2, more.pop("command", 1.0), more.pop("final", 1.5))
     per_connection = more.pop("per_connection", 100)
-    smtp = {"host": "127.0.0.1", "port": port, "username": "", "password": "", "tls": tls, **more}
-    sending = {"TIMEOUTS": timeouts, "CONNECTIONS": connections, "MESSAGES_PER_CONNECTION": per_connection}
+    smtp = config.MailServer(more.pop("host", "127.0.0.1"), port, tls=tls, **more)
+    sending = replace(
+        settings.SENDING, timeouts=timeouts, connections=connections, messages_per_connection=per_connection
+    )
     return SmtpTransport(smtp=smtp, sending=sending)
 
 

@@ -7,14 +7,17 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkit import segments
+from postal import config
 from postal.transports import session, wire
 from postal.transports.base import Copy, Outcome
 from postal.transports.smtp import SmtpTransport
@@ -28,10 +31,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return certificates.for_localhost(tmp_path_factory.mktemp("tls"))
 
 
-def transport(port: int, *, host: str = "localhost", tls: str = "none", password: str = "") -> SmtpTransport:
-    smtp = {"host": host, "port": port, "username": "user" if password else "", "password": password, "tls": tls}
-    timeouts = {"connect": 2, "command": 2, "final": 2}
-    return SmtpTransport(smtp=smtp, sending={"TIMEOUTS": timeouts, "CONNECTIONS": 2, "MESSAGES_PER_CONNECTION": 100})
+def transport(port: int, *, host: str = "localhost", tls: config.Tls = "none", password: str = "") -> SmtpTransport:
+    smtp = config.MailServer(host, port, username="user" if password else "", password=password, tls=tls)
+    return SmtpTransport(smtp=smtp, sending=sending(config.Timeouts(2, 2, 2), messages=100))
+
+
+def sending(timeouts: config.Timeouts, *, connections: int = 2, messages: int = 9) -> config.Sending:
+    return replace(settings.SENDING, timeouts=timeouts, connections=connections, messages_per_connection=messages)
 
 
 def copies(count: int, payload: bytes = PAYLOAD) -> list[Copy]:
@@ -39,7 +45,7 @@ def copies(count: int, payload: bytes = PAYLOAD) -> list[Copy]:
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_copies_leave_encrypted(certificate: Path, tls: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copies_leave_encrypted(certificate: Path, tls: config.Tls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     big = PAYLOAD + b"y" * 70 + b"\r\n" + b"x" * 70 * 2000 + b"\r\n"
     with smtp_server.running(certificate=certificate, implicit_tls=tls == "implicit") as server:
@@ -55,8 +61,8 @@ def test_what_a_server_said_of_itself_in_clear_is_forgotten(certificate: Path, m
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     rules = [{"at": "EHLO", "do": "reply", "reply": "250-sink\r\n250 8BITMIME", "skip": 1}]
     with smtp_server.running({"rules": rules}, certificate=certificate) as server:
-        smtp = {"host": "localhost", "port": server.port, "username": "", "password": "", "tls": "starttls"}
-        opened = session.start(session.Server.read(smtp, {"connect": 2, "command": 2}))
+        smtp = config.MailServer("localhost", server.port, tls="starttls")
+        opened = session.start(session.Server.read(smtp, config.Timeouts(2, 2, 2)))
         opened.sock.close()
     assert opened.extensions == {"8BITMIME": ""}
     assert [line.split()[0] for line in server.commands[:3]] == ["EHLO", "STARTTLS", "EHLO"]
@@ -75,7 +81,7 @@ def test_a_certificate_for_another_host_is_refused(certificate: Path, monkeypatc
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 @pytest.mark.parametrize("at", ["MAIL", "ACCEPTED"])
 def test_an_encrypted_session_that_is_lost_is_classified_by_phase_too(
-    certificate: Path, tls: str, at: str, monkeypatch: pytest.MonkeyPatch
+    certificate: Path, tls: config.Tls, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     script = {"rules": [{"at": at, "do": "rst"}]}
@@ -87,7 +93,7 @@ def test_an_encrypted_session_that_is_lost_is_classified_by_phase_too(
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_a_certificate_that_cannot_be_verified_is_refused(certificate: Path, tls: str) -> None:
+def test_a_certificate_that_cannot_be_verified_is_refused(certificate: Path, tls: config.Tls) -> None:
     with smtp_server.running(certificate=certificate, implicit_tls=tls == "implicit") as server:
         sender = transport(server.port, tls=tls)
         outcomes = list(sender.hand_over(copies(3)))
@@ -118,10 +124,8 @@ def test_authentication(mechanism: str, password: str, state: str) -> None:
 
 
 def test_the_password_is_in_no_representation() -> None:
-    server = session.Server.read(
-        {"host": "h", "port": 1, "username": "u", "password": "secret", "tls": "none"}, {"connect": 1, "command": 1}
-    )
-    assert "secret" not in repr(server)
+    server = config.MailServer("h", 1, username="u", password="secret")
+    assert "secret" not in repr(server) + repr(session.Server.read(server, config.Timeouts(1, 1, 1)))
 
 
 def test_a_server_in_its_own_process_keeps_a_journal_that_survives_it(tmp_path: Path) -> None:
@@ -199,10 +203,8 @@ def test_an_address_longer_than_the_protocol_allows_is_refused_here() -> None:
 
 def patiently(server: smtp_server.Server, count: int, *, connections: int) -> dict[int, str]:
     """What became of each copy, by a transport that would itself wait for a minute; we do so for half of one."""
-    smtp = {"host": "localhost", "port": server.port, "username": "", "password": "", "tls": "none"}
-    timeouts = {"connect": 60, "command": 60, "final": 60}
-    sending = {"TIMEOUTS": timeouts, "CONNECTIONS": connections, "MESSAGES_PER_CONNECTION": 9}
-    sender = SmtpTransport(smtp=smtp, sending=sending)
+    smtp = config.MailServer("localhost", server.port)
+    sender = SmtpTransport(smtp=smtp, sending=sending(config.Timeouts(60, 60, 60), connections=connections))
     answered: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
     threading.Thread(target=lambda: [*map(answered.put, sender.hand_over(copies(count)))], daemon=True).start()
     found = [answered.get(timeout=30) for _ in range(count)]
@@ -270,11 +272,8 @@ def test_while_a_server_is_away_no_session_is_opened_that_nobody_waits_for() -> 
         {"at": "CONNECT", "do": "silence"},
     ]
     with smtp_server.running({"rules": rules}) as server:
-        smtp = {"host": "localhost", "port": server.port, "username": "", "password": "", "tls": "none"}
-        timeouts = {"connect": 2, "command": 0.3, "final": 2}
-        sender = SmtpTransport(
-            smtp=smtp, sending={"TIMEOUTS": timeouts, "CONNECTIONS": 2, "MESSAGES_PER_CONNECTION": 9}
-        )
+        smtp = config.MailServer("localhost", server.port)
+        sender = SmtpTransport(smtp=smtp, sending=sending(config.Timeouts(2, 0.3, 2)))
         outcomes = list(sender.hand_over(copies(4)))
         sender.close()
     assert Counter(one.state for one in outcomes) == {"deferred": 4}

@@ -42,7 +42,7 @@ class EspTransport:
 
     def __init__(self, *, backend: str, provider: str) -> None:
         self._most = providers.sending(provider).most_per_call
-        count = 1 if providers.sending(provider).merge_field else settings.SENDING["CONNECTIONS"]
+        count = 1 if providers.sending(provider).merge_field else settings.SENDING.connections
         self._lines = [Line(backend=backend, provider=provider) for _ in range(count)]
         self._threads = ThreadPoolExecutor(max_workers=count)
 
@@ -53,7 +53,7 @@ class EspTransport:
         self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
     ) -> Iterator[Outcome]:
         """See `base.Transport.hand_over`."""
-        give_up_at = time.monotonic() + settings.SENDING["LEASE_SECONDS"] / 3
+        give_up_at = time.monotonic() + settings.SENDING.lease_seconds / 3
         good, refused = _sifted(copies)
         yield from refused
         groups = deque(self._groups(good))

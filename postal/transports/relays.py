@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 
-from postal import limiter
+from postal import config, limiter
 from postal.transports.base import Copy, Held, More, Needs, Outcome, always, nothing_more
 from postal.transports.smtp import SmtpTransport
 
@@ -20,13 +20,12 @@ RETURN_SECONDS: Final = 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Relay:
-    """One mail server of EMAIL_URL. `name` holds no credentials."""
+class Route:
+    """What bulk mail leaves by. `name` holds no credentials."""
 
     name: str
     weight: int
     rate: int
-    smtp: dict[str, Any]
 
     @property
     def rules(self) -> list[limiter.Rule]:
@@ -34,22 +33,27 @@ class Relay:
         return [limiter.Rule(self.name, self.rate, 1)] if self.rate else []
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Relay(Route):
+    """One mail server of EMAIL_URL."""
+
+    smtp: config.MailServer
+
+
 def configured() -> list[Relay]:
     """The mail servers of EMAIL_URL, at least one."""
-    return [_relay(smtp) for smtp in settings.RELAYS or [settings.SMTP]]
+    return [
+        Relay(f"relay:{smtp.host}:{smtp.port}", smtp.weight, smtp.rate, smtp)
+        for smtp in settings.RELAYS or [settings.SMTP]
+    ]
 
 
-def routes() -> list[Relay]:
+def routes() -> Sequence[Route]:
     """What bulk mail leaves by: the mail servers, or the one provider or folder that stands in their place."""
     if settings.EMAIL_TRANSPORT == "smtp":
         return configured()
     name = f"esp:{settings.EMAIL_PROVIDER}" if settings.EMAIL_TRANSPORT == "esp" else "local"
-    return [Relay(name, 1, 0, {})]
-
-
-def _relay(smtp: dict[str, Any]) -> Relay:
-    name = f"relay:{smtp['host']}:{smtp['port']}"
-    return Relay(name, smtp.get("weight", 1), smtp.get("rate", 0), smtp)
+    return [Route(name, 1, 0)]
 
 
 class RelayTransport:
@@ -61,7 +65,7 @@ class RelayTransport:
 
     needs: Needs = "stuffed"
 
-    def __init__(self, *, relays: Sequence[Relay], sending: dict[str, Any]) -> None:
+    def __init__(self, *, relays: Sequence[Relay], sending: config.Sending) -> None:
         self._relays = {relay.name: relay for relay in relays}
         self._open = {relay.name: SmtpTransport(smtp=relay.smtp, sending=sending) for relay in relays}
         self._shared = limiter.shared()

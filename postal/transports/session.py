@@ -5,9 +5,9 @@ import contextlib
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-from postal import replies
+from postal import config, replies
 from postal.replies import Reply
 from postal.transports import wire
 from postal.transports.base import Phase
@@ -37,16 +37,16 @@ class Server:
     command_seconds: float
 
     @classmethod
-    def read(cls, smtp: dict[str, Any], timeouts: dict[str, float]) -> Self:
-        """From settings.SMTP and settings.SENDING["TIMEOUTS"]."""
+    def read(cls, smtp: config.MailServer, timeouts: config.Timeouts) -> Self:
+        """From settings.SMTP and settings.SENDING.timeouts."""
         return cls(
-            host=smtp["host"],
-            port=smtp["port"],
-            username=smtp["username"],
-            password=smtp["password"],
-            tls=smtp["tls"],
-            connect_seconds=timeouts["connect"],
-            command_seconds=timeouts["command"],
+            host=smtp.host,
+            port=smtp.port,
+            username=smtp.username,
+            password=smtp.password,
+            tls=smtp.tls,
+            connect_seconds=timeouts.connect_seconds,
+            command_seconds=timeouts.command_seconds,
         )
 
     def __repr__(self) -> str:

@@ -12,9 +12,8 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from postal import replies
+from postal import config, replies
 from postal.transports import base, connection_pool, session, wire
 from postal.transports.base import Copy, Held, More, Needs, Outcome, Phase, always, nothing_more
 from postal.transports.conversation import Attempt, Conversation
@@ -40,12 +39,12 @@ class SmtpTransport:
 
     needs: Needs = "stuffed"
 
-    def __init__(self, *, smtp: dict[str, Any], sending: dict[str, Any]) -> None:
-        self._server = session.Server.read(smtp, sending["TIMEOUTS"])
-        self._command_seconds = float(sending["TIMEOUTS"]["command"])
-        self._final_seconds = float(sending["TIMEOUTS"]["final"])
-        self._connections = self._room = int(sending["CONNECTIONS"])
-        self._per_connection = self._most_per_connection = int(sending["MESSAGES_PER_CONNECTION"])
+    def __init__(self, *, smtp: config.MailServer, sending: config.Sending) -> None:
+        self._server = session.Server.read(smtp, sending.timeouts)
+        self._command_seconds = sending.timeouts.command_seconds
+        self._final_seconds = sending.timeouts.final_seconds
+        self._connections = self._room = sending.connections
+        self._per_connection = self._most_per_connection = sending.messages_per_connection
         # After how many messages, and when, the server last ended a session of its own accord.
         self._ended_after, self._ended_at = 0, 0.0
         self._pool: connection_pool.ConnectionPool | None = None

@@ -1,6 +1,8 @@
 """Limits: exact windows in Redis, silent, and never in the way when Redis is."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,6 +11,7 @@ from django.utils import timezone
 from core import redis_client
 from mailkit import addresses
 from subscribers import links, throttle
+from subscribers.config import Window
 from subscribers.models import Letter, Newsletter, Subscription
 from subscribers.tests.conftest import BOB, RITA, Fill
 from subscribers.tests.conftest import ask as ask_for
@@ -102,14 +105,15 @@ def test_rotating_networks_do_not_help_against_one_mailbox(now: datetime) -> Non
     assert verdicts == [True] + [False] * 4
 
 
-def test_a_provider_and_the_whole_site_have_limits(now: datetime, settings: object) -> None:
-    settings.THROTTLES = {  # type: ignore[attr-defined]  # pytest-django's settings fixture
-        "signup_address": [(9, 60)],
-        "signup_unanswered": [(9, 60)],
-        "signup_wide_network": [(9, 60)],
-        "signup_domain": [(2, 60)],
-        "signup_global": [(3, 60)],
-    }
+def test_a_provider_and_the_whole_site_have_limits(now: datetime, settings: Any) -> None:
+    settings.THROTTLES = replace(
+        settings.THROTTLES,
+        signup_address=[Window(9, 60)],
+        signup_unanswered=[Window(9, 60)],
+        signup_wide_network=[Window(9, 60)],
+        signup_domain=[Window(2, 60)],
+        signup_global=[Window(3, 60)],
+    )
     verdicts = [ask(f"a{number}@reader.org", now) for number in range(3)]
     assert verdicts == [True, True, False]
     assert ask(BOB, now)

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import django
@@ -66,5 +67,5 @@ def work(issue_id: int, lane: int) -> None:
 
 if __name__ == "__main__":
     # A copy that was put off is tried again within the second.
-    settings.SENDING["RETRY_MINUTES"] = [0.005]
+    settings.SENDING = replace(settings.SENDING, retry_minutes=[0.005])
     serve()

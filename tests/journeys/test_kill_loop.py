@@ -43,4 +43,4 @@ def test_killed_over_and_over(mail: smtp_server.Server, nursery: lane_processes.
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
-    assert settings.SENDING["COPIES_IN_FLIGHT"] == IN_FLIGHT
+    assert settings.SENDING.copies_in_flight == IN_FLIGHT

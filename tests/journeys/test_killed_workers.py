@@ -62,5 +62,5 @@ def test_worker_after_worker(stage: stages.Stage, people: People, issue: Issue) 
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
-    assert settings.SENDING["COPIES_IN_FLIGHT"] == 50
-    assert settings.SENDING["LEASE_SECONDS"] == 120
+    assert settings.SENDING.copies_in_flight == 50
+    assert settings.SENDING.lease_seconds == 120

@@ -12,6 +12,7 @@ from digests import prepared_statements
 from digests.feedback import events, handlers, processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
+from postal import config
 from subscribers.models import Newsletter, Suppression
 from tests.table import rows
 
@@ -28,7 +29,7 @@ def test_nobody_is_suppressed_in_the_middle_of_a_promise(
     elsewhere: Any, newsletter: Newsletter, now: datetime, settings: Any, word: str, said: dict[str, Any], table: str
 ) -> None:
     """The engine holds the reader's rows while it commits that a copy may leave."""
-    settings.SOFT_BOUNCES = {"COPIES": 1, "DAYS": 0}
+    settings.SOFT_BOUNCES = config.SoftBounces(copies=1, days=0)
     copy = copies.copy(copies.issue(newsletter), copies.reader(newsletter), State.ACCEPTED)
     events.store(events=[copies.said(word, copy, **said)], provider="Mailgun", now=now)
     with elsewhere.cursor() as engine, connection.cursor() as mine:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from digests import heartbeat
 from digests.feedback import events, mailbox
 from digests.feedback.tests import mails
 from digests.models import Delivery, DeliveryEvent
+from postal import config
 from postal.notifications import notices
 from tests.faults import certificates, mailbox_server
 from tests.table import rows
@@ -22,10 +24,9 @@ pytestmark = pytest.mark.django_db
 both = pytest.mark.parametrize("protocol", ["imap", "pop3"])
 
 
-def account(protocol: str, port: int, **changes: Any) -> dict[str, Any]:
-    values = {"host": "127.0.0.1", "port": port, "tls": "none", "folder": "INBOX"}
-    login = {"username": mailbox_server.USER, "password": mailbox_server.PASSWORD}
-    return {"protocol": protocol} | values | login | changes
+def account(protocol: Any, port: int, **changes: Any) -> config.Mailbox:
+    mailbox = config.Mailbox(protocol, "127.0.0.1", port, mailbox_server.USER, mailbox_server.PASSWORD)
+    return replace(mailbox, **changes)
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def test_a_mailbox_that_is_away_or_not_set_is_an_error(settings: Any) -> None:
     settings.RETURNS = account("pop3", 1)
     with pytest.raises(CommandError, match="could not be read"):
         call_command("read_returns")
-    settings.RETURNS = {}
+    settings.RETURNS = None
     with pytest.raises(CommandError, match="RETURNS_URL"):
         call_command("read_returns")
 

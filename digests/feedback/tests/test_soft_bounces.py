@@ -9,6 +9,7 @@ from digests.feedback import ingestion, processing, soft_bounces
 from digests.feedback.tests import mails
 from digests.models import Delivery, DeliveryEvent
 from digests.tests import copies
+from postal import config
 from subscribers import suppression
 from subscribers.models import Newsletter, Subscriber, Subscription
 
@@ -18,7 +19,7 @@ FULL = {"mta_response": "552 5.2.2 over quota"}
 
 @pytest.fixture(autouse=True)
 def policy(settings: Any) -> None:
-    settings.SOFT_BOUNCES = {"COPIES": 3, "DAYS": 4}
+    settings.SOFT_BOUNCES = config.SoftBounces(copies=3, days=4)
 
 
 class House:

@@ -10,6 +10,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from digests.feedback import mailbox
+from postal import config
 
 
 class Command(BaseCommand):
@@ -31,30 +32,30 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.RETURNS:
+        if settings.RETURNS is None:
             raise CommandError("Set RETURNS_URL to the mailbox to read, as in imaps://user:password@mail.example.org.")
         if options["watch"] is None:
-            self._once()
+            self._once(settings.RETURNS)
             return
         stopped = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
         while not stopped.is_set():
-            self._once_of_many()
+            self._once_of_many(settings.RETURNS)
             stopped.wait(max(1, options["watch"]))
 
-    def _once(self) -> None:
+    def _once(self, account: config.Mailbox) -> None:
         try:
-            found = mailbox.read(account=settings.RETURNS, now=timezone.now())
+            found = mailbox.read(account=account, now=timezone.now())
         except mailbox.MailboxAway as error:
             raise CommandError(str(error)) from None
         self.stdout.write(_line(found))
         self.stdout.flush()
 
-    def _once_of_many(self) -> None:
+    def _once_of_many(self, account: config.Mailbox) -> None:
         close_old_connections()
         try:
-            self._once()
+            self._once(account)
         except CommandError as error:
             self.stderr.write(str(error))
 

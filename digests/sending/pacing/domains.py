@@ -72,7 +72,7 @@ def next_turn(*, issue_id: int) -> float | None:
 
 def rules_for(domain: str) -> list[limiter.Rule]:
     """The domain's own limits, or those of any domain (`*`)."""
-    known = settings.PACING["DOMAINS"]
+    known = settings.PACING.domains
     limits = known.get(domain, known.get("*", []))
     return [limiter.Rule(f"domain:{domain}", limit, seconds) for limit, seconds in limits]
 

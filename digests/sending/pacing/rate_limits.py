@@ -98,7 +98,7 @@ class RateLimiter:
         When there was no batch and a copy's turn comes within the lane's patience, that is waited for:
         left to the sweeper's next minute, a limited mail domain would never reach its limit.
         """
-        if batch is not None and (settings.PACING["DOMAINS"] or any(one.startswith("domain:") for one in self._slowed)):
+        if batch is not None and (settings.PACING.domains or any(one.startswith("domain:") for one in self._slowed)):
             batch = domains.defer_over_limit(batch=batch, shared=self._shared, slowed=self._slowed)
         ids = batch.ids if batch is not None else ()
         unused = grant.count - len(ids)
@@ -197,7 +197,7 @@ class RateLimiter:
         self._resting = self._shared.resting(subjects=names) if len(routes) > 1 else set()
         self._is_away = len(self._shared.away(subjects=names)) == len(names)
 
-    def _order(self) -> list[relays.Relay]:
+    def _order(self) -> Sequence[relays.Route]:
         """The routes in the order in which to try them: by chance and weight, those that rest last."""
         routes = self._routes
         if len(routes) == 1:
@@ -208,12 +208,12 @@ class RateLimiter:
     def _base(self, subject: str, part: float) -> float:
         """Copies per second from which a slow-down starts: the limit, or more than its part of what all lanes reach."""
         known = domains.rules_for(subject.removeprefix("domain:")) if subject.startswith("domain:") else self._rules
-        reached = self._accepted * int(settings.SENDING["LANES"]) / max(0.01, time.monotonic() - self._began_at)
+        reached = self._accepted * settings.SENDING.lanes / max(0.01, time.monotonic() - self._began_at)
         return min([rule.limit / rule.seconds for rule in known] + [max(1.0, HEADROOM * part * reached)])
 
 
 def overall() -> list[limiter.Rule]:
     """The limits of everything that leaves."""
     pace = settings.PACING
-    rates = [(pace["PER_SECOND"], 1), (pace["PER_HOUR"], 3_600)]
+    rates = [(pace.per_second, 1), (pace.per_hour, 3_600)]
     return [limiter.Rule("all", limit, seconds) for limit, seconds in rates if limit]

@@ -23,7 +23,7 @@ GROWN_UP: Final = 10_000_000
 
 def allowance(*, domain: str, now: datetime) -> int | None:
     """How many copies the sender's domain may hand over on the day of `now` (UTC); None: no limit."""
-    plans = settings.PACING["WARMUP"]
+    plans = settings.PACING.warm_up
     plan = plans.get(domain) or plans.get("*")
     if plan is None:
         return None

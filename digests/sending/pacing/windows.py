@@ -14,7 +14,7 @@ from subscribers import schedules
 
 def is_open(*, issue: Issue, now: datetime) -> bool:
     """Whether copies of the issue may leave at this hour of its newsletter's own time zone (SEND_HOURS)."""
-    hours = settings.PACING["HOURS"]
+    hours = settings.PACING.hours
     if hours is None:
         return True
     opens, closes = hours
@@ -26,7 +26,7 @@ def is_open(*, issue: Issue, now: datetime) -> bool:
 
 def opens_at(*, issue: Issue, now: datetime) -> datetime | None:
     """When the next window of the newsletter's own time zone begins (UTC); None when issues leave at any hour."""
-    hours = settings.PACING["HOURS"]
+    hours = settings.PACING.hours
     if hours is None:
         return None
     zone = ZoneInfo(issue.newsletter.time_zone)
@@ -52,13 +52,13 @@ def is_over(*, issue: Issue, now: datetime) -> bool:
     """Whether what has not left of an issue that began is to be given up: its time and a day more have passed."""
     if not issue.cadence or issue.started_at is None:
         return False
-    patience = max(calendar.max_staleness(cadence=issue.cadence), timedelta(hours=settings.SENDING["MAX_AGE_HOURS"]))
+    patience = max(calendar.max_staleness(cadence=issue.cadence), timedelta(hours=settings.SENDING.max_age_hours))
     return now - issue.started_at > patience + closed_for()
 
 
 def closed_for() -> timedelta:
     """How long nothing may leave between two windows."""
-    if settings.PACING["HOURS"] is None:
+    if settings.PACING.hours is None:
         return timedelta()
-    opens, closes = (timedelta(hours=hour.hour, minutes=hour.minute) for hour in settings.PACING["HOURS"])
+    opens, closes = (timedelta(hours=hour.hour, minutes=hour.minute) for hour in settings.PACING.hours)
     return (opens - closes) % timedelta(days=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -33,7 +34,7 @@ class Killed(Exception):
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", IN_FLIGHT)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=IN_FLIGHT))
     monkeypatch.setattr(send_journal, "_away_until", 0.0)
 
 
@@ -106,7 +107,7 @@ def test_a_task_that_was_left_over_plans_nobody_in_a_database_that_was_set_back(
     newsletter: Newsletter, transport: ToldTransport, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else ids of copies that left would be given to other readers, before anybody compared."""
-    monkeypatch.setitem(settings.SENDING, "FIRST_PORTION", IN_FLIGHT)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, first_portion=IN_FLIGHT))
     subscribe(newsletter, READERS)
     issue = frozen_issue(newsletter)
     assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
@@ -254,7 +255,7 @@ def test_after_a_restore_readers_who_were_planned_meanwhile_get_no_second_copy(
 ) -> None:
     """The backup is of the time at which the audience was being planned: it has no rows for whoever came later."""
     first = 4  # of several portions
-    monkeypatch.setitem(settings.SENDING, "FIRST_PORTION", first)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, first_portion=first))
     subscribe(newsletter, READERS)
     issue = frozen_issue(newsletter)
     assert preparing.prepare(issue_id=issue.pk, now=timezone.now())

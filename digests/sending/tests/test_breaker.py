@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from django.conf import settings
@@ -87,7 +88,7 @@ def test_the_issue_is_paused_with_the_reason_and_nobody_is_bounced(
 def test_a_server_that_talks_a_lot_pauses_it_too(
     sending: Callable[[int], Issue], transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(settings.SENDING, "BREAKER_CONSECUTIVE", 1)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, breaker_consecutive=1))
     issue = sending(1)
     refused = refuse("rejected", Phase.MAIL, about_us=True)
     transport.verdict = lambda copy: refused(copy)._replace(reason="Go away! " * 100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -123,7 +124,7 @@ def test_an_attempt_that_ran_out_is_uncertain_with_a_reason(sending: Start) -> N
 
 def test_a_claim_is_held_for_as_long_as_was_set(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = sending(1)
-    monkeypatch.setitem(settings.SENDING, "LEASE_SECONDS", 300)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, lease_seconds=300))
     claimed(issue)
     lease = issue.deliveries.get().lease_until
     assert lease is not None
@@ -172,7 +173,7 @@ def test_how_old_an_issue_may_become_is_set(sending: Start, monkeypatch: pytest.
     issue = sending(1)
     issue.deliveries.update(state="deferred", due_at=timezone.now())
     Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=25))
-    monkeypatch.setitem(settings.SENDING, "MAX_AGE_HOURS", 48)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, max_age_hours=48))
     assert claims.expire() == 0
 
 

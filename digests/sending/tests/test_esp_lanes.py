@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -31,7 +32,7 @@ def provider() -> Iterator[mailgun_server.Server]:
 @pytest.fixture
 def mailgun(provider: mailgun_server.Server, settings: Any) -> mailgun_server.Server:
     """The provider as the way out of this process, with nothing in it."""
-    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": IN_FLIGHT}
+    settings.SENDING = replace(settings.SENDING, copies_in_flight=IN_FLIGHT)
     settings.EMAIL_TRANSPORT, settings.EMAIL_PROVIDER = "esp", "mailgun"
     settings.EMAIL_BACKEND = "anymail.backends.mailgun.EmailBackend"
     settings.ANYMAIL = {

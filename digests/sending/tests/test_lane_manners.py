@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_lane_begins_where_the_rows_of_its_issue_begin(
 def test_leases_are_kept_as_long_as_was_set_and_not_more_often_than_needed(
     sending: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(settings.SENDING, "LEASE_SECONDS", 600)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, lease_seconds=600))
     issue = sending(1)
     kept: list[float] = []
     renew = attempts.renew
@@ -104,7 +105,7 @@ def test_leases_are_kept_as_long_as_was_set_and_not_more_often_than_needed(
 def test_the_rows_are_asked_for_a_quarter_of_what_may_be_in_flight_not_for_each_copy(
     sending: Start, monkeypatch: pytest.MonkeyPatch, in_flight: int, readers: int
 ) -> None:
-    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", in_flight)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=in_flight))
     issue = sending(readers)
     wanted: list[int] = []
     honest = claims.claim
@@ -143,7 +144,7 @@ def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
     sending: Start, monkeypatch: pytest.MonkeyPatch, nothing: str
 ) -> None:
     """It had no time to wait; when the wire is empty, it has. Meanwhile it does not ask after every answer."""
-    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 3)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=3))
     monkeypatch.setattr(lanes, "ASK_AGAIN_SECONDS", 1_000)
     issue = sending(6)
     grant, admit = rate_limits.RateLimiter.grant, rate_limits.RateLimiter.admit
@@ -180,7 +181,7 @@ def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
 def test_a_server_that_answers_some_is_not_away(
     sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 2)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=2))
     issue = sending(4)
     lost = issue.deliveries.earliest("pk")
 
@@ -196,7 +197,7 @@ def test_the_place_of_a_lane_does_not_go_back_for_what_was_put_off(
     sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else each copy that is tried again would cost a walk over all that have left since."""
-    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 1)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=1))
     issue = sending(5)
     early = issue.deliveries.earliest("pk")
     later = timezone.now() + timedelta(hours=1)
@@ -225,7 +226,7 @@ def test_a_database_that_goes_away_does_not_hold_up_what_is_on_the_wire(
     sending: Start, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
     """The lane asks it for nothing more until all was answered; then its lock is gone, and it ends."""
-    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 4)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=4))
     monkeypatch.setattr(connection, "close", lambda: None)
     issue = sending(8)
     claim, settle = claims.claim, outcomes.settle
@@ -276,7 +277,7 @@ def test_a_copy_of_which_nothing_was_heard_is_held_no_longer_than_its_lease(
     sending: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next copies' leases are kept, this one's is not: it has to come onto the list."""
-    monkeypatch.setitem(settings.SENDING, "COPIES_IN_FLIGHT", 2)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=2))
     issue = sending(4)
     forgetful = Forgetful()
     monkeypatch.setattr(transports, "for_settings", lambda: forgetful)
@@ -287,7 +288,7 @@ def test_a_copy_of_which_nothing_was_heard_is_held_no_longer_than_its_lease(
         monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 50)
         yield from ends(copies, more=more)
 
-    monkeypatch.setitem(settings.SENDING, "LANE_SECONDS", 1_000)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, lane_seconds=1_000))
     monkeypatch.setattr(forgetful, "hand_over", slowly)
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"attempting": 1, "accepted": 3}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -315,7 +316,7 @@ def test_a_lane_whose_minute_is_over_is_queued_anew_and_one_without_work_is_not(
     queued: list[tuple[int, int]] = []
     monkeypatch.setattr(tasks, "hint_lane", lambda *lane: queued.append(lane))
     with monkeypatch.context() as hurry:
-        hurry.setitem(settings.SENDING, "LANE_SECONDS", 0)
+        hurry.setattr(settings, "SENDING", replace(settings.SENDING, lane_seconds=0))
         tasks.run_lane(issue.pk, 1)
     assert (queued, transport.taken) == ([(issue.pk, 1)], [])
 
@@ -347,5 +348,5 @@ def test_each_lane_is_queued_of_an_issue_that_is_being_sent_and_none_of_another(
     queued: list[tuple[int, int]] = []
     monkeypatch.setattr(tasks, "hint_lane", lambda *lane: queued.append(lane))
     tasks.wake_issue(issue.pk)
-    every = [(issue.pk, lane) for lane in range(settings.SENDING["LANES"])]
+    every = [(issue.pk, lane) for lane in range(settings.SENDING.lanes)]
     assert queued == (every if state == Issue.State.SENDING else [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -381,7 +382,7 @@ class Engine(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_whatever_happens_in_whatever_order(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transports, "for_settings", transports.for_settings)
-    monkeypatch.setitem(conf.settings.SENDING, "FIRST_PORTION", 2)
+    monkeypatch.setattr(conf.settings, "SENDING", replace(conf.settings.SENDING, first_portion=2))
     transitions.watch()
     run_state_machine_as_test(
         Engine,

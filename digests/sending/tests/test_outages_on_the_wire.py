@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -46,7 +47,7 @@ class Wire(ToldTransport):
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Wire:
     wire = Wire()
-    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": READERS}
+    settings.SENDING = replace(settings.SENDING, copies_in_flight=READERS)
     monkeypatch.setattr(transports, "for_settings", lambda: wire)
     return wire
 

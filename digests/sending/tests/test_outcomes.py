@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -82,7 +83,7 @@ def test_what_became_of_a_copy_of_an_old_issue_is_believed(sending: Start, state
 def test_how_old_an_issue_may_become_is_set(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = sending(1)
     Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=30))
-    monkeypatch.setitem(settings.SENDING, "MAX_AGE_HOURS", 48)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, max_age_hours=48))
     settle(issue, "deferred")
     assert states(issue) == {"deferred": 1}
 
@@ -270,8 +271,8 @@ def test_a_lane_ends_before_a_long_outage_and_its_results_are_written_after_it(
 
 def test_a_result_is_tried_again_for_more_than_ten_minutes_while_its_lane_ends_within_its_time() -> None:
     assert deferred_results.KEEP_SECONDS >= 600
-    batch_seconds = settings.SENDING["LEASE_SECONDS"]
-    busiest = settings.SENDING["LANE_SECONDS"] + batch_seconds + outcomes.SETTLE_SECONDS
+    batch_seconds = settings.SENDING.lease_seconds
+    busiest = settings.SENDING.lane_seconds + batch_seconds + outcomes.SETTLE_SECONDS
     assert busiest < settings.CELERY_TASK_SOFT_TIME_LIMIT
     assert settings.CELERY_VISIBILITY_TIMEOUT >= 2 * settings.CELERY_TASK_TIME_LIMIT
 

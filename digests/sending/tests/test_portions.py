@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -27,7 +28,7 @@ READERS = 11
 
 @pytest.fixture(autouse=True)
 def _small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(settings.SENDING, "FIRST_PORTION", 2)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, first_portion=2))
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_no_portion_is_larger_than_a_transaction_should_be(begun: Issue, monkeyp
 def test_a_portion_is_never_smaller_than_the_first(begun: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else few copies so far would make an audience of small steps, and none at all an end of it."""
     monkeypatch.setattr(draining, "asked", lambda: True)
-    monkeypatch.setitem(settings.SENDING, "FIRST_PORTION", 5)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, first_portion=5))
     complete(begun)
     assert planned(begun) == 2 + 5
 
@@ -131,7 +132,7 @@ def test_lanes_come_first_and_are_called_again_after_each_portion(
     hints: list[str] = []
     for name in ("hint_lane", "hint_readers", "hint_wake"):
         monkeypatch.setattr(tasks, name, lambda *_numbers, name=name: hints.append(name))
-    lanes_of_it = ["hint_lane"] * settings.SENDING["LANES"]
+    lanes_of_it = ["hint_lane"] * settings.SENDING.lanes
     tasks.wake_issue(begun.pk)
     tasks.plan_readers(begun.pk)
     # After 4 and after 8 of the 11 readers.
@@ -144,7 +145,7 @@ def test_lanes_come_first_and_are_called_again_after_each_portion(
 
 
 def test_a_task_that_took_its_time_leaves_the_rest_to_the_next(begun: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(settings.SENDING, "LANE_SECONDS", 0)
+    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, lane_seconds=0))
     assert complete(begun)
     assert planned(begun) == 4
 

@@ -15,6 +15,7 @@ from digests.feedback import processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending import claims, closing, lanes, outcomes, sweeper
 from digests.sending.tests.conftest import ToldTransport, accepted, states
+from postal import config
 from postal.transports.base import Copy, Outcome, Phase
 from subscribers.models import Subscriber, Subscription, Suppression
 from tests.faults import smtp_server
@@ -73,7 +74,7 @@ def test_only_a_reader_who_is_gone_is_missing_from_the_next_audience(
     settings.EMAIL_TRANSPORT = "smtp"
     with smtp_server.running({"rules": [{"at": "RCPT", "match": address, "do": "reply", "reply": reply}]}) as server:
         settings.RELAYS = []
-        settings.SMTP = {"host": "127.0.0.1", "port": server.port, "username": "", "password": "", "tls": "none"}
+        settings.SMTP = config.MailServer("127.0.0.1", server.port)
         run(issue)
     assert Suppression.objects.filter(reason=Suppression.Reason.HARD_BOUNCE).count() == 2 - left
     assert Subscription.objects.all().mailable(now=timezone.now()).count() == left

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from postal import config
 from postal.tests.test_smtp_outcomes import copies, hand_over, states, transport
 from postal.transports import connection_pool, session
 from postal.transports.base import Outcome, Phase
@@ -22,8 +23,7 @@ from tests.faults import smtp_server
 
 
 def where(port: int, **more: Any) -> session.Server:
-    known = {"host": "127.0.0.1", "port": port, "username": "", "password": "", "tls": "none", **more}
-    return session.Server.read(known, {"connect": 2, "command": 2})
+    return session.Server.read(config.MailServer("127.0.0.1", port, **more), config.Timeouts(2, 2, 2))
 
 
 class Talk:
@@ -154,10 +154,7 @@ def test_a_server_that_goes_away_at_its_greeting_is_not_waited_for() -> None:
 
 def test_a_greeting_that_does_not_come_is_waited_for_as_long_as_any_answer() -> None:
     with saying() as talk:
-        server = session.Server.read(
-            {"host": "127.0.0.1", "port": talk.port, "username": "", "password": "", "tls": "none"},
-            {"connect": 5, "command": 0.1},
-        )
+        server = session.Server.read(config.MailServer("127.0.0.1", talk.port), config.Timeouts(5, 0.1, 2))
         began = time.monotonic()
         with pytest.raises(session.SessionFailed):
             session.start(server)
@@ -172,10 +169,7 @@ def test_a_server_that_takes_no_connection_is_not_waited_for_longer_than_set() -
     for one in waiting:
         one.setblocking(False)
         one.connect_ex(("127.0.0.1", port))
-    server = session.Server.read(
-        {"host": "127.0.0.1", "port": port, "username": "", "password": "", "tls": "none"},
-        {"connect": 0.1, "command": 2},
-    )
+    server = session.Server.read(config.MailServer("127.0.0.1", port), config.Timeouts(0.1, 2, 2))
     with futures.ThreadPoolExecutor(1) as threads:
         try:
             failure = threads.submit(session.start, server).exception(timeout=5)

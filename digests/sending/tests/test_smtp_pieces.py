@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from digests.sending import merge
 from digests.sending.tests.conftest import frozen_issue
+from postal import config
 from postal.tests.test_smtp_sessions import certificate, transport
 from postal.transports import wire
 from postal.transports.base import Copy
@@ -68,7 +69,7 @@ def test_what_is_written_in_pieces_leaves_in_order(steps: list[tuple[list[bytes]
 
 @pytest.mark.parametrize("tls", ["none", "implicit"])
 def test_more_pieces_and_octets_than_the_kernel_takes_at_once(
-    certificate: Path, tls: str, monkeypatch: pytest.MonkeyPatch
+    certificate: Path, tls: config.Tls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     pieces = [b"Subject: x\r\n\r\n", *(b"%04d" % n + b"x" * 196 + b"\r\n" for n in range(2_500))]

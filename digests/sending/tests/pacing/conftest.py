@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,6 @@ def pace(settings: Any) -> Any:
     """Sets parts of settings.PACING."""
 
     def set_(**parts: Any) -> None:
-        settings.PACING = settings.PACING | parts
+        settings.PACING = replace(settings.PACING, **parts)
 
     return set_

@@ -47,7 +47,7 @@ def test_nothing_is_kept_for_ever(own_redis: Server) -> None:
 
 
 def test_who_has_not_asked_for_ten_minutes_has_no_share(own_redis: Server, clock: Clock, pace: Pace) -> None:
-    pace(PROCESSES=1)
+    pace(processes=1)
     everybody = [limiter.Limits(clock=clock, prefix="share:") for _ in range(5)]
     for one in everybody:
         one.ask(rules=[RULE], slow=[], wanted=1)
@@ -62,7 +62,7 @@ def test_who_has_not_asked_for_ten_minutes_has_no_share(own_redis: Server, clock
 
 
 def test_a_share_is_never_larger_than_the_setting_says(own_redis: Server, pace: Pace) -> None:
-    pace(PROCESSES=4)
+    pace(processes=4)
     assert limiter.Limits(prefix="set:").share == 4
 
 
@@ -205,7 +205,7 @@ def test_without_redis_nothing_that_is_noted_raises(own_redis: Server) -> None:
 
 
 def test_without_redis_a_process_takes_its_share_of_an_allowance(alone: limiter.Limits, pace: Pace) -> None:
-    pace(PROCESSES=3)
+    pace(processes=3)
     assert alone.allow(name="a", allowance=40, wanted=50, count=lambda: 10) == 10
     assert alone.allow(name="a", allowance=40, wanted=50, count=lambda: 39) == 1
     assert alone.allow(name="a", allowance=40, wanted=50, count=lambda: 41) == 0

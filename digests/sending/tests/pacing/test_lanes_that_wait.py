@@ -30,7 +30,7 @@ def _own_redis(own_redis: Server) -> Server:
 
 
 def test_a_limit_paces_the_copies(sending: Start, transport: ToldTransport, pace: Pace) -> None:
-    pace(PER_SECOND=40)
+    pace(per_second=40)
     issue, at = sending(60), []
     transport.before = lambda copies: at.extend([time.monotonic()] * len(copies))
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.IDLE
@@ -42,7 +42,7 @@ def test_a_limit_paces_the_copies(sending: Start, transport: ToldTransport, pace
 def test_nothing_is_claimed_while_a_lane_waits(
     sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pace(PER_SECOND=10)
+    pace(per_second=10)
     issue, seen = sending(8), []
 
     def sleep(seconds: float) -> None:
@@ -58,7 +58,7 @@ def test_nothing_is_claimed_while_a_lane_waits(
 
 
 def test_a_long_wait_ends_the_lane_and_holds_no_worker(sending: Start, transport: ToldTransport, pace: Pace) -> None:
-    pace(PER_HOUR=30)
+    pace(per_hour=30)
     issue = sending(5)
     began = time.monotonic()
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.PACED
@@ -71,7 +71,7 @@ def test_a_long_wait_ends_the_lane_and_holds_no_worker(sending: Start, transport
 def test_a_pause_takes_hold_while_a_lane_waits(
     sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pace(PER_SECOND=2)
+    pace(per_second=2)
     issue = sending(6)
 
     def sleep(seconds: float) -> None:
@@ -87,7 +87,7 @@ def test_a_pause_takes_hold_while_a_lane_waits(
 def test_a_worker_that_stops_does_not_wait(
     sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pace(PER_HOUR=1800)
+    pace(per_hour=1800)
     issue = sending(6)
 
     def sleep(seconds: float) -> None:
@@ -101,7 +101,7 @@ def test_a_worker_that_stops_does_not_wait(
 
 
 def test_a_portion_is_a_batch(sending: Start, transport: ToldTransport, pace: Pace) -> None:
-    pace(PER_SECOND=200)
+    pace(per_second=200)
     issue, sizes = sending(60), []
     transport.before = lambda copies: sizes.append(len(copies))
     lanes.run(issue_id=issue.pk, lane=0)
@@ -129,7 +129,7 @@ def test_without_limits_redis_is_asked_now_and_then_only(
 def test_without_redis_a_limited_lane_goes_on(
     sending: Start, transport: ToldTransport, pace: Pace, own_redis: Server
 ) -> None:
-    pace(PER_SECOND=100, PROCESSES=2)
+    pace(per_second=100, processes=2)
     own_redis.stop()
     issue, at = sending(40), []
     transport.before = lambda copies: at.extend([time.monotonic()] * len(copies))
@@ -141,7 +141,7 @@ def test_without_redis_a_limited_lane_goes_on(
 def test_grants_for_rows_that_are_not_there_are_given_back(
     sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pace(PER_SECOND=1000)
+    pace(per_second=1000)
     issue, returned = sending(3), []
     honest = limiter.Limits.give_back
 
@@ -156,7 +156,7 @@ def test_grants_for_rows_that_are_not_there_are_given_back(
 
 
 def test_two_issues_share_one_limit(sending: Start, transport: ToldTransport, pace: Pace) -> None:
-    pace(PER_SECOND=50)
+    pace(per_second=50)
     first, at = sending(40), []
     second = sending(40)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -47,7 +48,7 @@ def mixed(sending: Start) -> Callable[..., Issue]:
 def test_a_limited_domain_does_not_stop_the_others(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
 ) -> None:
-    pace(DOMAINS={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(60, 3600)]})
     issue = mixed(60, at="slow.example", of_them=40)
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 21, "deferred": 39}
@@ -58,7 +59,7 @@ def test_a_limited_domain_does_not_stop_the_others(
 def test_whoever_waits_for_a_turn_has_not_been_tried(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
 ) -> None:
-    pace(DOMAINS={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(60, 3600)]})
     issue = mixed(10, at="slow.example", of_them=10)
     lanes.run(issue_id=issue.pk, lane=0)
     waiting = issue.deliveries.filter(state="deferred")
@@ -69,7 +70,7 @@ def test_whoever_waits_for_a_turn_has_not_been_tried(
 def test_turns_are_spread_at_the_pace_of_the_domain(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
 ) -> None:
-    pace(DOMAINS={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(60, 3600)]})
     issue = mixed(60, at="slow.example", of_them=60)
     before = timezone.now()
     lanes.run(issue_id=issue.pk, lane=0)
@@ -85,7 +86,7 @@ def test_turns_are_spread_at_the_pace_of_the_domain(
 def test_a_limited_domain_reaches_its_limit_and_never_exceeds_it(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
 ) -> None:
-    pace(DOMAINS={"slow.example": [(20, 1)]})
+    pace(domains={"slow.example": [(20, 1)]})
     issue = mixed(40, at="slow.example", of_them=40)
     left: list[float] = []
     transport.before = lambda copies: left.extend([time.monotonic()] * len(copies))
@@ -100,7 +101,7 @@ def test_a_limited_domain_reaches_its_limit_and_never_exceeds_it(
 def test_a_limit_for_every_domain_is_each_ones_own(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
 ) -> None:
-    pace(DOMAINS={"*": [(60, 3600)], "free.example": []})
+    pace(domains={"*": [(60, 3600)], "free.example": []})
     issue = mixed(20, at="free.example", of_them=10)
     lanes.run(issue_id=issue.pk, lane=0)
     taken = [copy.recipient.rpartition("@")[2] for copy in transport.taken]
@@ -109,7 +110,7 @@ def test_a_limit_for_every_domain_is_each_ones_own(
 
 
 def test_the_limit_is_shared_by_issues(mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace) -> None:
-    pace(DOMAINS={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(60, 3600)]})
     first = mixed(5, at="slow.example", of_them=5)
     lanes.run(issue_id=first.pk, lane=0)
     grant = limiter.shared().ask(rules=domains.rules_for("slow.example"), slow=[], wanted=5, partial_grant=True)
@@ -120,7 +121,7 @@ def test_the_limit_is_shared_by_issues(mixed: Callable[..., Issue], transport: T
 def test_without_redis_a_limited_domain_goes_on_slowly(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace, own_redis: Server
 ) -> None:
-    pace(DOMAINS={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(60, 3600)]})
     issue = mixed(10, at="slow.example", of_them=6)
     own_redis.stop()
     lanes.run(issue_id=issue.pk, lane=0)
@@ -132,7 +133,7 @@ def test_copies_to_a_domain_that_asked_for_patience_come_back_before_that_is_ove
 ) -> None:
     """It has no limit of its own; what slowed it down was said by its servers."""
     # Within a test's transaction the database's clock stands still, and no turn would ever come.
-    settings.SENDING = settings.SENDING | {"LANE_SECONDS": 0.2}
+    settings.SENDING = replace(settings.SENDING, lane_seconds=0.2)
     limiter.shared().slow_down(subject="domain:slow.example", base=4, hold=0)
     issue = mixed(20, at="slow.example", of_them=10)
     before = timezone.now()
@@ -159,7 +160,7 @@ def test_a_domain_that_asked_to_wait_gets_nothing_until_then(
 
 
 def test_rows_that_were_taken_over_are_not_put_off(mixed: Callable[..., Issue], pace: Pace) -> None:
-    pace(DOMAINS={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(60, 3600)]})
     issue = mixed(4, at="slow.example", of_them=4)
     batch = claims.claim(issue_id=issue.pk, after=issue.copies_after, limit=4)
     assert batch is not None

@@ -12,7 +12,7 @@ from digests.models import Issue
 from digests.sending.pacing import report, windows
 from digests.sending.tests.conftest import frozen_issue
 from digests.sending.tests.pacing.conftest import Clock, Server
-from postal import limiter
+from postal import config, limiter
 from subscribers.models import Newsletter
 
 Pace = Callable[..., None]
@@ -53,18 +53,18 @@ def test_a_slow_down_is_shown_at_its_present_rate_until_it_is_over(clock: Clock)
 
 def test_a_server_that_rests_and_a_window_that_is_full_are_named(settings: Any, pace: Pace) -> None:
     settings.EMAIL_TRANSPORT = "smtp"
-    settings.RELAYS = [{"host": host, "port": 25} for host in ("a", "b")]
-    pace(PER_HOUR=10)
+    settings.RELAYS = [config.MailServer(host, 25) for host in ("a", "b")]
+    pace(per_hour=10)
     limiter.shared().rest(subject="relay:a:25", seconds=30)
     assert limiter.shared().ask(rules=[limiter.Rule("all", 10, 3_600)], slow=[], wanted=10).count == 1
     found = report.pace()
     assert (found.routes, found.away, found.full) == (("relay:a:25", "relay:b:25"), frozenset({"relay:a:25"}), ())
-    pace(PER_HOUR=1)
+    pace(per_hour=1)
     assert report.pace().full == (limiter.Rule("all", 1, 3_600),)
 
 
 def test_without_redis_it_is_said_that_nothing_is_known(own_redis: Server, pace: Pace) -> None:
-    pace(PER_HOUR=10)
+    pace(per_hour=10)
     own_redis.stop()
     found = report.pace()
     assert (found.is_known, found.full, found.throttles, found.away) == (False, (), (), frozenset())
@@ -81,14 +81,14 @@ def test_without_redis_it_is_said_that_nothing_is_known(own_redis: Server, pace:
 )
 def test_when_the_hours_begin_again(newsletter: Newsletter, pace: Pace, now: datetime, opens: datetime) -> None:
     newsletter.time_zone = "Europe/Berlin"
-    pace(HOURS=(time(7), time(21)))
+    pace(hours=(time(7), time(21)))
     assert windows.opens_at(issue=Issue(newsletter=newsletter), now=now) == opens
 
 
 def test_what_a_plan_has_left_today(newsletter: Newsletter, pace: Pace) -> None:
     newsletter.sender_address = "news@young.example"
     newsletter.save()
-    pace(WARMUP={"young.example": (date(2026, 11, 22), 200, 1.5)})
+    pace(warm_up={"young.example": config.WarmUp(date(2026, 11, 22), 200, 1.5)})
     issue, now = frozen_issue(newsletter), datetime(2026, 11, 22, 12, tzinfo=UTC)
     before = report.hours(issue=issue, now=now)
     assert (before.sender, before.allowed, before.left, before.tomorrow) == ("young.example", 200, 200, 300)

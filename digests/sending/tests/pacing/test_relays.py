@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from digests.models import Issue
 from digests.sending import lanes
 from digests.sending.tests.conftest import states
 from digests.sending.tests.pacing.conftest import Server
-from postal import limiter, transports
+from postal import config, limiter, transports
 from postal.tests.test_smtp_outcomes import copies
 from postal.transports import relays
 from postal.transports.base import Phase
@@ -22,11 +23,7 @@ from tests.faults import smtp_server
 
 Start = Callable[[int], Issue]
 NOWHERE = 1  # a port of the loopback where nobody listens
-SENDING = {
-    "TIMEOUTS": {"connect": 2, "command": 1.0, "final": 1.5},
-    "CONNECTIONS": 2,
-    "MESSAGES_PER_CONNECTION": 100,
-}
+TIMEOUTS = config.Timeouts(connect_seconds=2, command_seconds=1.0, final_seconds=1.5)
 
 
 @pytest.fixture(autouse=True)
@@ -40,15 +37,14 @@ def servers() -> Iterator[Callable[..., list[smtp_server.Server]]]:
         yield lambda *scripts: [stack.enter_context(smtp_server.running(script)) for script in scripts]
 
 
-def smtp(port: int, *, weight: int = 1, rate: int = 0) -> dict[str, Any]:
-    address = {"host": "127.0.0.1", "port": port, "username": "", "password": "", "tls": "none"}
-    return {**address, "weight": weight, "rate": rate}
+def smtp(port: int, *, weight: int = 1, rate: int = 0) -> config.MailServer:
+    return config.MailServer("127.0.0.1", port, weight=weight, rate=rate)
 
 
-def use(settings: Any, *servers: dict[str, Any]) -> None:
+def use(settings: Any, *servers: config.MailServer) -> None:
     settings.EMAIL_TRANSPORT = "smtp"
     settings.RELAYS, settings.SMTP = list(servers), servers[0]
-    settings.SENDING = settings.SENDING | SENDING
+    settings.SENDING = replace(settings.SENDING, timeouts=TIMEOUTS, connections=2, messages_per_connection=100)
 
 
 def taken(*servers: smtp_server.Server) -> Counter[str]:
@@ -134,7 +130,7 @@ def test_copies_are_shared_out_by_weight(
 ) -> None:
     heavy, light = servers({}, {})
     use(settings, smtp(heavy.port, weight=19), smtp(light.port, weight=1))
-    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": 5}
+    settings.SENDING = replace(settings.SENDING, copies_in_flight=5)
     issue = sending(200)
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 200}
@@ -161,7 +157,7 @@ def test_a_server_that_rests_is_asked_only_when_all_rest(
 ) -> None:
     tired, awake = servers({}, {})
     use(settings, smtp(tired.port, weight=99), smtp(awake.port))
-    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": 10}
+    settings.SENDING = replace(settings.SENDING, copies_in_flight=10)
     limiter.shared().rest(subject=f"relay:127.0.0.1:{tired.port}", seconds=30)
     issue = sending(50)
     lanes.run(issue_id=issue.pk, lane=0)
@@ -194,7 +190,7 @@ def test_a_relay_that_says_421_is_slowed_and_the_other_is_not(
     # The one that is named first is not blamed for the other.
     use(settings, smtp(free.port), smtp(busy.port))
     # So many batches that chance cannot pass the busy one by.
-    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": 5, "LANE_SECONDS": 2}
+    settings.SENDING = replace(settings.SENDING, copies_in_flight=5, lane_seconds=2)
     issue = sending(200)
     lanes.run(issue_id=issue.pk, lane=0)
     slowed = limiter.shared().slowed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_what_did_not_leave_in_a_day_is_given_up_and_listed(sending: Start, tran
 def test_the_hours_are_those_of_the_newsletter(
     newsletter: Newsletter, pace: Pace, hours: Any, zone: str, now: str, is_open: bool
 ) -> None:
-    pace(HOURS=hours)
+    pace(hours=hours)
     newsletter.time_zone = zone
     issue = Issue(newsletter=newsletter)
     instant = datetime.combine(datetime(2025, 5, 6, tzinfo=UTC), time.fromisoformat(now), tzinfo=UTC)
@@ -97,7 +98,7 @@ def closed_now() -> tuple[time, time]:
 
 
 def test_outside_its_hours_an_issue_waits_as_it_is(newsletter: Newsletter, pace: Pace) -> None:
-    pace(HOURS=closed_now())
+    pace(hours=closed_now())
     subscribe(newsletter, 1)
     issue = frozen_issue(newsletter)
     assert sweeper.wake(issue_id=issue.pk, now=timezone.now()) is False
@@ -108,13 +109,13 @@ def test_outside_its_hours_an_issue_waits_as_it_is(newsletter: Newsletter, pace:
 
 def test_a_lane_stops_when_the_hours_end(sending: Start, transport: ToldTransport, pace: Pace) -> None:
     issue = sending(120)
-    transport.before = lambda _copies: pace(HOURS=closed_now())
+    transport.before = lambda _copies: pace(hours=closed_now())
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.PACED
     assert states(issue) == {"accepted": 50, "pending": 70}
 
 
 def test_closed_hours_do_not_make_an_issue_stale(newsletter: Newsletter, pace: Pace) -> None:
-    pace(HOURS=(time(7), time(9)))
+    pace(hours=(time(7), time(9)))
     issue = frozen_issue(newsletter)
     assert windows.is_stale(issue=issue, now=late(issue, timedelta(hours=45))) is False
     assert windows.is_stale(issue=issue, now=late(issue, timedelta(hours=47))) is True
@@ -134,15 +135,15 @@ def test_closed_hours_do_not_make_an_issue_stale(newsletter: Newsletter, pace: P
 def test_when_what_has_not_left_is_given_up(
     newsletter: Newsletter, settings: Any, cadence: str, most_hours: int, age: timedelta, is_over: bool
 ) -> None:
-    settings.SENDING = settings.SENDING | {"MAX_AGE_HOURS": most_hours}
+    settings.SENDING = replace(settings.SENDING, max_age_hours=most_hours)
     now = timezone.now()
     issue = Issue(newsletter=newsletter, cadence=cadence, started_at=now - age)
     assert windows.is_over(issue=issue, now=now) is is_over
 
 
 def test_closed_hours_do_not_count_against_what_has_begun(newsletter: Newsletter, pace: Pace, settings: Any) -> None:
-    settings.SENDING = settings.SENDING | {"MAX_AGE_HOURS": 24}
-    pace(HOURS=(time(7), time(9)))
+    settings.SENDING = replace(settings.SENDING, max_age_hours=24)
+    pace(hours=(time(7), time(9)))
     now = timezone.now()
     issue = Issue(newsletter=newsletter, cadence="daily", started_at=now - timedelta(hours=45))
     assert windows.is_over(issue=issue, now=now) is False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from digests.sending.pacing import rate_limits
 from digests.sending.tests.conftest import ToldTransport, refuse, states
 from digests.sending.tests.pacing.conftest import Server
 from digests.sending.tests.pacing.test_relays import smtp, use
-from postal import backoff, limiter
+from postal import backoff, config, limiter
 from postal.transports.base import Phase
 from tests.faults import smtp_script, smtp_server
 from tests.journeys.stage import free_port
@@ -39,7 +40,7 @@ def port(settings: Any) -> int:
     """Where the one mail server will be, some day."""
     free = free_port()
     use(settings, smtp(free))
-    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": IN_FLIGHT, "LANES": 2}
+    settings.SENDING = replace(settings.SENDING, copies_in_flight=IN_FLIGHT, lanes=2)
     return free
 
 
@@ -116,7 +117,7 @@ def test_a_new_issue_in_an_outage_waits_as_it_is(sending: Start, port: int) -> N
 
 def test_several_servers_that_are_all_away_are_tried_with_one_copy(sending: Start, settings: Any, port: int) -> None:
     use(settings, smtp(port), smtp(free_port()))
-    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": IN_FLIGHT}
+    settings.SENDING = replace(settings.SENDING, copies_in_flight=IN_FLIGHT)
     issue = sending(60)
     assert run(issue, times=10) == [Away] * 10
     assert states(issue)["pending"] == 60 - IN_FLIGHT
@@ -126,7 +127,7 @@ def test_one_of_several_that_is_back_takes_everything(
     sending: Start, settings: Any, port: int, back: Callable[[], smtp_server.Server]
 ) -> None:
     use(settings, smtp(free_port(), weight=9), smtp(port))
-    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": IN_FLIGHT}
+    settings.SENDING = replace(settings.SENDING, copies_in_flight=IN_FLIGHT)
     issue = sending(60)
     run(issue)
     server = back()
@@ -141,8 +142,7 @@ def test_a_server_that_says_nothing_any_more_is_away_too(sending: Start, setting
     rules = [{"at": "MAIL", "do": "silence"}]
     with smtp_server.running({"rules": rules}) as server:
         use(settings, smtp(server.port))
-        settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": IN_FLIGHT}
-        settings.SENDING["TIMEOUTS"] = {"connect": 1, "command": 0.3, "final": 1}
+        settings.SENDING = replace(settings.SENDING, copies_in_flight=IN_FLIGHT, timeouts=config.Timeouts(1, 0.3, 1))
         issue = sending(60)
         assert run(issue, times=6) == [Away] * 6
     assert states(issue)["pending"] >= 60 - IN_FLIGHT - 1

@@ -21,8 +21,9 @@ RULE = limiter.Rule("all", 200, 1)
 CLIENT = """
 import sys, time
 from django.conf import settings
+from postal import config
 url, seconds = sys.argv[1], float(sys.argv[2])
-settings.configure(REDIS_URL=url, CACHES={"default": {}}, PACING={"PROCESSES": 3})
+settings.configure(REDIS_URL=url, CACHES={"default": {}}, PACING=config.Pacing(processes=3))
 from postal import limiter
 shared, rule = limiter.Limits(prefix="many:"), limiter.Rule("all", 200, 1)
 print("ready", flush=True)

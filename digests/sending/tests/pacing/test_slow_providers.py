@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_all_lanes_wait_as_long_as_it_says_and_then_everybody_gets_one(
 def choose(settings: Any, server: mailgun_server.Server, provider: str) -> None:
     """Make this server the provider that bulk mail leaves by."""
     url = server.url.removesuffix("/v3" if provider == "resend" else "")
-    settings.SENDING = settings.SENDING | {"COPIES_IN_FLIGHT": IN_FLIGHT}
+    settings.SENDING = replace(settings.SENDING, copies_in_flight=IN_FLIGHT)
     settings.EMAIL_TRANSPORT, settings.EMAIL_PROVIDER = "esp", provider
     settings.EMAIL_BACKEND = f"anymail.backends.{provider}.EmailBackend"
     settings.ANYMAIL = {f"{provider.upper()}_API_KEY": "secret", f"{provider.upper()}_API_URL": url}

@@ -16,7 +16,7 @@ from digests.models import Delivery, Issue
 from digests.sending import preparing
 from digests.sending.tests.conftest import frozen_issue
 from digests.sending.tests.pacing.conftest import Server
-from postal import limiter
+from postal import config, limiter
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ LONG_AGO = timedelta(minutes=10)
 @pytest.fixture(autouse=True)
 def _own_redis(own_redis: Server, settings: Any) -> Server:
     settings.EMAIL_TRANSPORT = "smtp"
-    settings.RELAYS = [{"host": "a.example", "port": 25}, {"host": "b.example", "port": 25}]
+    settings.RELAYS = [config.MailServer("a.example", 25), config.MailServer("b.example", 25)]
     return own_redis
 
 
@@ -79,7 +79,7 @@ def test_nothing_moves_and_nothing_is_known_to_hold_it(issue: Issue) -> None:
 
 
 def test_outside_the_hours(issue: Issue, pace: Pace) -> None:
-    pace(HOURS=(time(7), time(21)))
+    pace(hours=(time(7), time(21)))
     fill(issue, State.PENDING)
     night = datetime(2026, 11, 22, 22, tzinfo=UTC)
     expected = "Copies leave from 07:00 to 21:00 only; it continues on 2026-11-23 at 07:00 (Europe/Berlin)."
@@ -90,7 +90,7 @@ def test_outside_the_hours(issue: Issue, pace: Pace) -> None:
 
 
 def test_a_new_senders_day_is_used_up(issue: Issue, pace: Pace) -> None:
-    pace(WARMUP={"young.example": (date(2026, 11, 22), 200, 1.5)})
+    pace(warm_up={"young.example": config.WarmUp(date(2026, 11, 22), 200, 1.5)})
     fill(issue, State.PENDING)
     now = datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert "used up" not in told(issue, now)
@@ -102,7 +102,7 @@ def test_a_new_senders_day_is_used_up(issue: Issue, pace: Pace) -> None:
 
 
 def test_the_limit_of_an_hour_is_used_up(issue: Issue, pace: Pace) -> None:
-    pace(PER_HOUR=1)
+    pace(per_hour=1)
     fill(issue, State.PENDING)
     limiter.shared().ask(rules=[limiter.Rule("all", 1, 3_600)], slow=[], wanted=1)
     assert "The limit of 1 copies in 60 min is used up" in told(issue)
@@ -293,7 +293,7 @@ def test_between_two_portions_of_readers_it_says_that_it_looks_for_them(issue: I
 
 def test_an_hour_is_of_today_where_the_newsletter_is(issue: Issue, pace: Pace) -> None:
     """Half past midnight in Berlin is yesterday in London."""
-    pace(HOURS=(time(7), time(21)))
+    pace(hours=(time(7), time(21)))
     fill(issue, State.PENDING)
     night = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
     assert "it continues at 07:00 (Europe/Berlin)." in told(issue, night)

@@ -14,7 +14,7 @@ from digests.sending import lanes
 from digests.sending.pacing import warmup
 from digests.sending.tests.conftest import ToldTransport, states
 from digests.sending.tests.pacing.conftest import Server
-from postal import limiter
+from postal import config, limiter
 
 pytestmark = pytest.mark.django_db
 
@@ -32,13 +32,13 @@ def _own_redis(own_redis: Server) -> Server:
 def plan(pace: Pace) -> Callable[..., None]:
     def set_(count: int, *, growth: float = 2.0, began: int = 0, domain: str = "*") -> None:
         first = timezone.now().astimezone(UTC).date() - began * DAY
-        pace(WARMUP={domain: (first, count, growth)})
+        pace(warm_up={domain: config.WarmUp(first, count, growth)})
 
     return set_
 
 
 def test_the_allowance_grows_from_day_to_day_until_it_is_no_limit(pace: Pace) -> None:
-    pace(WARMUP={"news.example": (date(2025, 5, 6), 200, 1.5)})
+    pace(warm_up={"news.example": config.WarmUp(date(2025, 5, 6), 200, 1.5)})
     noon = datetime(2025, 5, 6, 12, tzinfo=UTC)
     found = [warmup.allowance(domain="news.example", now=noon + days * DAY) for days in (-1, 0, 1, 2, 3, 90)]
     assert found == [0, 200, 300, 450, 675, None]
@@ -68,7 +68,7 @@ def test_without_redis_the_rows_are_counted(
     sending: Start, transport: ToldTransport, plan: Callable[..., None], own_redis: Server, pace: Pace
 ) -> None:
     plan(30)
-    pace(PROCESSES=2)
+    pace(processes=2)
     own_redis.stop()
     issue = sending(60)
     lanes.run(issue_id=issue.pk, lane=0)
@@ -119,19 +119,19 @@ def test_what_a_limit_keeps_back_is_not_taken_from_the_day(
     sending: Start, transport: ToldTransport, plan: Callable[..., None], pace: Pace
 ) -> None:
     plan(60)
-    pace(PER_SECOND=40)
+    pace(per_second=40)
     lanes.run(issue_id=sending(12).pk, lane=0)
     name = f"warmup:{warmup.house_domain()}:{timezone.now():%Y-%m-%d}"
     assert limiter.shared().taken(name=name) == len(transport.taken) == 12
 
 
 def test_a_plan_of_long_ago_is_over_however_steep(pace: Pace) -> None:
-    pace(WARMUP={"*": (date(2015, 1, 1), 1, 10.0)})
+    pace(warm_up={"*": config.WarmUp(date(2015, 1, 1), 1, 10.0)})
     assert warmup.allowance(domain="news.example", now=datetime(2025, 5, 6, tzinfo=UTC)) is None
 
 
 def test_the_day_is_that_of_utc(pace: Pace) -> None:
-    pace(WARMUP={"*": (date(2025, 5, 6), 100, 2.0)})
+    pace(warm_up={"*": config.WarmUp(date(2025, 5, 6), 100, 2.0)})
     evening = datetime(2025, 5, 6, 20, tzinfo=timezone.get_fixed_timezone(-300))
     assert warmup.allowance(domain="news.example", now=evening) == 200
 
