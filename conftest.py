@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import hypothesis
 import pytest
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
@@ -10,9 +11,8 @@ from xdist.remote import Producer
 
 from mailkit import confined
 from newsroom import embedded, env
-from tests import ownership, redis_keys, sharing, template
+from tests import ownership, redis_keys, sharing, template, unconfined
 from tests.clearing import Clearing
-from tests.remembering import Remembering
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,6 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     """PostgreSQL and Redis run, in every process of the tests."""
+    hypothesis.settings.register_profile("without a clock", deadline=None)  # a busy machine decides no test
+    hypothesis.settings.load_profile("without a clock")
     embedded.start_missing(env.var_dir())
 
 
@@ -64,12 +66,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 
 @pytest.fixture(autouse=True)
-def same_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Markdown that was converted before is not converted again: a process each time, for the same result.
-
-    The rooms that prove the conversion itself override this fixture.
-    """
-    monkeypatch.setattr(confined, "run", Remembering(confined.run))
+def _unconfined(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts and pictures are converted in this process: to start another takes longer than most tests."""
+    if request.node.get_closest_marker("confined") is None:
+        monkeypatch.setattr(confined, "run", unconfined.run)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from core import pictures
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.confined]
 
 SIZE = (60, 40)
 

@@ -18,11 +18,6 @@ TEMPLATES = {
 
 
 @pytest.fixture
-def same_words_once() -> None:
-    """Here the conversion itself is what is proved."""
-
-
-@pytest.fixture
 def sender() -> message.Sender:
     """The house."""
     return message.Sender(name="Block News, International", address="news@example.com", reply_to="desk@example.com")

@@ -8,6 +8,8 @@ import pytest
 
 from mailkit import confined
 
+pytestmark = pytest.mark.confined
+
 CHILD = """
 from mailkit import confined
 
