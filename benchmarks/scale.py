@@ -30,9 +30,9 @@ LANES = os.environ.get("LANES", "4")
 COPIES_IN_FLIGHT = os.environ.get("COPIES_IN_FLIGHT", "100")
 
 BARE = """
-INSERT INTO digests_delivery
-    (uuid, issue_id, subscriber_id, state, reason, attempts, render_failures, fence, remote_id)
-SELECT gen_random_uuid(), %s, subscriber_id, 'pending', '', 0, 0, 0, ''
+INSERT INTO digests_delivery_open
+    (uuid, issue_id, subscriber_id, state, reason, attempts, disturbances, render_failures, fence, remote_id)
+SELECT gen_random_uuid(), %s, subscriber_id, 'pending', '', 0, 0, 0, 0, ''
 FROM subscribers_subscription WHERE newsletter_id = %s
 """
 
@@ -86,8 +86,6 @@ def write(name: str, issue: Issue, newsletter: Newsletter) -> None:
     """The rows of one issue, in one of the two ways."""
     if name == "plan":
         audience.plan(issue=issue, now=timezone.now())
-        while issue.readers_after is not None:
-            audience.plan(issue=issue, now=timezone.now())
         return
     with connection.cursor() as cursor:
         cursor.execute(BARE, [issue.pk, newsletter.pk])

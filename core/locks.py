@@ -19,7 +19,6 @@ UNTIL_DISCONNECT: Final = "SELECT pg_advisory_lock(%s)"
 UNTIL_COMMIT: Final = "SELECT pg_advisory_xact_lock(%s)"
 
 _SHARED_UNTIL_COMMIT: Final = "SELECT pg_advisory_xact_lock_shared(%s)"
-_TRY_UNTIL_COMMIT: Final = "SELECT pg_try_advisory_xact_lock(%s)"
 _TRY: Final = "SELECT pg_try_advisory_lock(%s)"
 _RELEASE: Final = "SELECT pg_advisory_unlock(%s)"
 
@@ -67,11 +66,6 @@ def wait_until_commit(name: str) -> None:
 def share_until_commit(name: str) -> None:
     """Wait while somebody holds the lock alone, and share it to the end of the transaction."""
     _ask(_SHARED_UNTIL_COMMIT, name)
-
-
-def try_until_commit(name: str) -> bool:
-    """Hold the lock alone to the end of the transaction, unless somebody holds or shares it; never waits."""
-    return _ask(_TRY_UNTIL_COMMIT, name)
 
 
 def _end_sleeper(name: str, seconds: float) -> bool:

@@ -97,7 +97,7 @@ def _approve(
     now: datetime,
     when: datetime | None,
 ) -> None:
-    locked = Issue.objects.select_for_update().get(pk=issue.pk)
+    locked = Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
     _check_draft(locked)
     if actor is not None:
         _check_public(locked)

@@ -48,7 +48,7 @@ def move_to_top(*, issue: Issue, items: Collection[int]) -> int:
 @contextmanager
 def _locked(issue: Issue) -> Iterator[Issue]:
     with transaction.atomic():
-        draft = Issue.objects.select_for_update(of=("self",)).select_related("newsletter").get(pk=issue.pk)
+        draft = Issue.objects.select_for_update(of=("self",), no_key=True).select_related("newsletter").get(pk=issue.pk)
         if not composing.is_editable(issue=draft):
             raise NotEditable(_("This issue is approved already. Take it back to draft first."))
         yield draft

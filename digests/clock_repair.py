@@ -112,7 +112,7 @@ def _stories(now: datetime) -> Iterator[Finding]:
 
 def _digests(now: datetime) -> Iterator[Finding]:
     """Issues whose window ends in the future."""
-    for issue in Issue.objects.select_for_update().filter(window_end__gt=now).order_by("window_end", "pk"):
+    for issue in Issue.objects.select_for_update(no_key=True).filter(window_end__gt=now).order_by("window_end", "pk"):
         name = f"Issue {issue.pk} ({issue}, {issue.get_state_display().lower()})"
         found = f"{name} is of a period to come: its window ends {_spelled(issue.window_end or now)}."
         issue.window_end = _last_release(issue) or min(issue.window_start or now, now)

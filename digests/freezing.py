@@ -105,7 +105,7 @@ def keep(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot:
 
     On failure: Outdated when it is not, NotFrozen when the issue is no longer in a state to be frozen.
     """
-    locked = Issue.objects.select_for_update(of=("self",)).select_related("newsletter").get(pk=issue.pk)
+    locked = Issue.objects.select_for_update(of=("self",), no_key=True).select_related("newsletter").get(pk=issue.pk)
     if (existing := Snapshot.objects.filter(issue=locked).first()) is not None:
         return existing
     if prepared is None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from digests.models import DeliveryEvent, Issue
+from digests.models import Delivery, DeliveryEvent, Issue
 from subscribers import suppression
 
 
@@ -25,7 +25,6 @@ def readers(*, incident: Incident) -> Sequence[str]:
     told = DeliveryEvent.objects.filter(
         kind=DeliveryEvent.Kind.HARD_BOUNCE,
         about_mailbox=True,
-        delivery__subscriber__isnull=False,
         received_at__gte=incident.since,
         received_at__lte=incident.until,
     )
@@ -33,7 +32,8 @@ def readers(*, incident: Incident) -> Sequence[str]:
         told = told.filter(issue=incident.issue)
     if incident.provider:
         told = told.filter(provider=incident.provider)
-    return sorted(set(told.values_list("delivery__subscriber__address_hash", flat=True)))
+    copies = Delivery.objects.filter(uuid__in=told.values("delivery_uuid"), subscriber__isnull=False)
+    return sorted(set(copies.values_list("subscriber__address_hash", flat=True)))
 
 
 def suppressed(*, incident: Incident) -> int:

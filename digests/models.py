@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar, TypeAlias
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 from django.urls import reverse
@@ -91,9 +92,8 @@ class Issue(models.Model):
     # Its copies' ids are greater than the first and at most the second: a lane walks over these rows only.
     copies_after = models.BigIntegerField(default=0, editable=False)
     copies_until = models.BigIntegerField(default=0, editable=False)
-    # While the audience is being planned: readers up to the first are, those after the second came since it began.
-    readers_after = models.BigIntegerField(null=True, blank=True, editable=False)
-    readers_until = models.BigIntegerField(default=0, editable=False)
+    # The partition to which its copies were moved after its end; empty while they are where the engine works.
+    deliveries_month = models.DateField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -115,11 +115,17 @@ class Issue(models.Model):
                 name="issue_sending_is_planned",
             ),
             models.CheckConstraint(
-                condition=Q(readers_after__isnull=True) | Q(state__in=states.HALF_PLANNED),
-                name="issue_ended_is_planned_whole",
+                condition=Q(deliveries_month__isnull=True) | Q(state__in=states.FINISHED),
+                name="issue_moved_is_finished",
             ),
         ]
         indexes = [
+            # sending.history: what has ended and whose copies are to be moved.
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(finished_at__isnull=False, deliveries_month__isnull=True),
+                name="issue_to_move",
+            ),
             # digests.tasks.tick: what is approved and due, what is under way.
             models.Index(fields=["state", "scheduled_for"], condition=Q(state__in=states.ACTIVE), name="issue_active"),
             # composing: what was composed and is to be approved.
@@ -226,8 +232,21 @@ class Snapshot(models.Model):
         return self.subject
 
 
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """What may be said of copies."""
+
+    def under_way(self) -> DeliveryQuerySet:
+        """Copies of issues that are being sent or ended a short while ago. No other copy is open."""
+        return self.filter(month__isnull=True)
+
+
 class Delivery(models.Model):
-    """One copy of one issue for one subscriber. Its state changes only in `digests.sending` and `digests.feedback`."""
+    """One copy of one issue for one subscriber. Its state changes only in `digests.sending` and `digests.feedback`.
+
+    The table is partitioned by `month`, and its tables, indexes and foreign keys are made in SQL
+    (`digests/migrations/0001_initial.py`); decisions/0065 says why. The engine works on the partition without a
+    month. Some while after the end of an issue `sending.history` moves its copies to the partition of that month.
+    """
 
     State: TypeAlias = DeliveryState
     OPEN = states.OPEN
@@ -235,22 +254,18 @@ class Delivery(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    # No foreign keys in the database: they were two thirds of planning a large audience. Triggers keep
-    # what they kept (migration 0008). The unique key on (issue, subscriber) finds an issue's copies; an
-    # index of its own would also tempt the planner to walk over all of them for each claim.
-    issue = models.ForeignKey(
-        Issue, on_delete=models.PROTECT, related_name="deliveries", db_index=False, db_constraint=False
-    )
-    # Empty once the person is erased; the copy still counts.
-    subscriber = models.ForeignKey(
-        Subscriber, null=True, on_delete=models.SET_NULL, related_name="deliveries", db_constraint=False
-    )
+    issue = models.ForeignKey(Issue, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
+    # Empty once the person is erased; the copy still counts. The database empties it (ON DELETE SET NULL): Django
+    # would read the person's copies first, and could not see those of a plan that is not committed yet.
+    subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.DO_NOTHING, related_name="deliveries")
+    # First day of the month (UTC) in which the issue ended, once the copy was moved there.
+    month = models.DateField(null=True, editable=False)
     state = fields.CharField(max_length=16, choices=State.choices, default=State.PENDING)
     reason = fields.CharField(max_length=32, blank=True, choices=delivery_reasons.choices)
     reason_parameters = models.JSONField(null=True, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     # How often in a row it was put off for what is not its own: `postal.backoff.SOON`.
-    disturbances = models.PositiveSmallIntegerField(default=0, db_default=0)
+    disturbances = models.PositiveSmallIntegerField(default=0)
     render_failures = models.PositiveSmallIntegerField(default=0)
     # Drawn from the sequence digests_fence at each claim: who holds an older one can settle nothing.
     fence = models.BigIntegerField(default=0)
@@ -260,11 +275,16 @@ class Delivery(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     remote_id = fields.CharField(max_length=200, blank=True)
 
+    objects: ClassVar[models.Manager[Delivery]] = DeliveryQuerySet.as_manager()
+
     class Meta:
         verbose_name_plural = _("deliveries")
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["issue", "subscriber"], name="delivery_once_per_reader"),
+            # A copy is only planned without a month, and moving it changes neither key.
+            models.UniqueConstraint(
+                fields=["issue", "subscriber"], condition=Q(month__isnull=True), name="delivery_once_per_reader"
+            ),
             models.CheckConstraint(condition=Q(state__in=DeliveryState.values), name="delivery_state_is_known"),
             models.CheckConstraint(
                 condition=~Q(state__in=states.HELD) | Q(lease_until__isnull=False),
@@ -274,13 +294,9 @@ class Delivery(models.Model):
                 condition=~Q(state=DeliveryState.DEFERRED.value) | Q(due_at__isnull=False),
                 name="delivery_deferred_has_hour",
             ),
-        ]
-        # No column that changes on a copy's usual way may stand in an index, nor in an index's condition:
-        # then PostgreSQL writes the new version of a row beside the old one and touches no index at all.
-        # decisions/0063 has the figures. What else is searched, is searched among one issue's or reader's rows.
-        indexes = [
-            # claims.claim, claims.expire: deferred copies by their hour, which no other copy has.
-            models.Index("issue", "due_at", condition=Q(due_at__isnull=False), name="delivery_due"),
+            models.CheckConstraint(
+                condition=Q(month__isnull=True) | ~Q(state__in=states.OPEN), name="delivery_moved_is_settled"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -315,8 +331,8 @@ class DeliveryEvent(models.Model):
     provider = fields.CharField(max_length=40)
     event_id = fields.CharField(max_length=200)
     kind = fields.CharField(max_length=12, choices=Kind.choices)
+    # The copy's, or the letter's. No foreign key: the copies' partitions are dropped as a whole (decisions/0065).
     delivery_uuid = models.UUIDField(null=True, blank=True)
-    delivery = models.ForeignKey(Delivery, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
     # Set once the copy is known. A click of a reader who did not agree to tracking has only this.
     issue = models.ForeignKey(Issue, null=True, blank=True, on_delete=models.CASCADE, related_name="events")
     # What finds the copy later, while the event is parked: the provider's message id and the
@@ -343,8 +359,10 @@ class DeliveryEvent(models.Model):
         indexes = [
             # feedback.processing: what is to be looked at.
             models.Index("due_at", condition=Q(settled_at__isnull=True), name="event_due"),
-            # feedback.ingestion: how much has come back about one copy or letter.
-            models.Index("delivery_uuid", condition=Q(provider__in=["dsn", "arf"]), name="event_returned"),
+            # feedback.ingestion: how much has come back about one copy; feedback.soft_bounces: what was said of it.
+            models.Index("delivery_uuid", condition=Q(delivery_uuid__isnull=False), name="event_of_copy"),
+            # sending.history: what is older than RETENTION_DAYS.
+            BrinIndex(fields=["received_at"], name="event_received"),
         ]
 
     def __str__(self) -> str:

@@ -96,7 +96,8 @@ def _known(issue: Issue) -> _Counts:
 
 def _count(issue: Issue) -> _Counts:
     told = DeliveryEvent.objects.filter(issue=issue, provider=PROVIDER)
-    gone = _by_domain(told, "delivery__subscriber__address_key")
+    refused = Delivery.objects.filter(issue=issue, uuid__in=told.values("delivery_uuid"))
+    gone = _by_domain(refused, "subscriber__address_key")
     many = {domain: count for domain, count in gone.items() if count >= FEW}
     copies = Delivery.objects.filter(issue=issue, state__in=_SETTLED)
     settled = _by_domain(copies, "subscriber__address_key", only=many) if many else {}
@@ -109,9 +110,7 @@ def _count(issue: Issue) -> _Counts:
     )
 
 
-def _by_domain(
-    rows: "QuerySet[Delivery] | QuerySet[DeliveryEvent]", path: str, *, only: Collection[str] | None = None
-) -> dict[str, int]:
+def _by_domain(rows: QuerySet[Delivery], path: str, *, only: Collection[str] | None = None) -> dict[str, int]:
     """How many of the rows belong to readers of each mail domain."""
     domain = Func(path, Value("@"), Value(-1), function="split_part", output_field=CharField())
     found = rows.annotate(domain=domain) if only is None else rows.annotate(domain=domain).filter(domain__in=list(only))
@@ -127,5 +126,4 @@ def _is_too_many(settled: int, gone: int) -> bool:
 
 
 def _is_over(issue: Issue) -> bool:
-    waiting = issue.deliveries.filter(state__in=Delivery.OPEN)
-    return issue.readers_after is None and not waiting.exists()
+    return not Delivery.objects.under_way().filter(issue=issue, state__in=Delivery.OPEN).exists()

@@ -20,7 +20,7 @@ from digests import approval, composing, delivery_reasons, issue_reasons
 from digests.delivery_reasons import DeliveryReason
 from digests.issue_reasons import IssueReason
 from digests.models import Delivery, Issue
-from digests.sending import audience, send_journal
+from digests.sending import send_journal
 from subscribers.letter_reasons import LetterReason
 from subscribers.models import Letter
 
@@ -62,9 +62,9 @@ def hold(*, now: datetime) -> Held:
     composing.compose_due(now=now, approve=False)
     with transaction.atomic():
         drafts = _reopen(now)
-        under_way = Issue.objects.select_for_update().filter(state__in=[State.SENDING, State.PAUSED])
+        under_way = Issue.objects.select_for_update(no_key=True).filter(state__in=[State.SENDING, State.PAUSED])
         paused = list(under_way.order_by("pk"))
-        uncertain = sum(_pause(issue, now) for issue in paused)
+        uncertain = sum(_pause(issue) for issue in paused)
         letters = _give_up_letters(now)
         fence = _move_fences_on()
     # Only now: what was noted must count until it is settled.
@@ -76,7 +76,7 @@ def hold(*, now: datetime) -> Held:
 
 def _reopen(now: datetime) -> list[Issue]:
     """What is due becomes a draft, and no draft approves itself."""
-    waiting = Issue.objects.select_for_update().filter(state=State.DRAFT, approves_itself=True)
+    waiting = Issue.objects.select_for_update(no_key=True).filter(state=State.DRAFT, approves_itself=True)
     drafts = [_hold_draft(issue) for issue in waiting.order_by("pk")]
     Issue.objects.filter(state=State.PREPARING).update(state=State.SCHEDULED)
     due = Issue.objects.filter(state=State.SCHEDULED, scheduled_for__lte=now)
@@ -90,34 +90,28 @@ def _hold_draft(issue: Issue) -> Issue:
     return issue
 
 
-def _pause(issue: Issue, now: datetime) -> int:
+def _pause(issue: Issue) -> int:
     """Return how many copies are uncertain by it."""
     highest = send_journal.highest(issue_id=issue.pk)
     if not highest and issue.state_reason == SOME_UNCERTAIN:
         return 0
-    if issue.readers_after is not None and highest > issue.copies_until:
-        # Readers were planned and mailed who have no row here; nobody knows which of the rest they are.
-        highest = _plan_rest(issue, now)
     open_copies = Q(state__in=Delivery.OPEN) & Q(pk__lte=highest)
-    uncertain = issue.deliveries.filter(open_copies).update(
-        state=Delivery.State.UNCERTAIN,
-        **delivery_reasons.columns(MAY_HAVE_LEFT),
-        fence=models.Func(models.Value("digests_fence"), function="nextval"),
-        settled_at=Now(),
-        lease_until=None,
-        due_at=None,
+    uncertain = (
+        Delivery.objects.under_way()
+        .filter(open_copies, issue=issue)
+        .update(
+            state=Delivery.State.UNCERTAIN,
+            **delivery_reasons.columns(MAY_HAVE_LEFT),
+            fence=models.Func(models.Value("digests_fence"), function="nextval"),
+            settled_at=Now(),
+            lease_until=None,
+            due_at=None,
+        )
     )
     issue.state = State.PAUSED
     issue_reasons.give(issue, SOME_UNCERTAIN if highest else UNKNOWN)
-    issue.save(update_fields=["state", *issue_reasons.FIELDS, *audience.REACHED, "updated_at"])
+    issue.save(update_fields=["state", *issue_reasons.FIELDS, "updated_at"])
     return uncertain
-
-
-def _plan_rest(issue: Issue, now: datetime) -> int:
-    """Return the id of the issue's last copy."""
-    while issue.readers_after is not None:
-        audience.plan(issue=issue, now=now)
-    return issue.copies_until
 
 
 def _give_up_letters(now: datetime) -> int:

@@ -84,10 +84,6 @@ def _sending(issue: Issue, progress: Progress, now: datetime) -> Iterator[Reason
         shared = list(_shared(issue, now))
         yield from shared
         yield from _rows(issue, progress, now, is_explained=bool(shared) or heartbeat.clock_is_late(now=now))
-    elif progress.is_planning and _quiet(issue, progress, now) >= QUIET_SECONDS:
-        yield Reason(
-            "Its next readers are being looked for; if a worker died at it, another goes on within a minute.", NOTHING
-        )
     yield from _uncertain(issue, progress)
 
 

@@ -88,12 +88,10 @@ DELIVERY_MOVES_AFTER_A_RESTORE: Final = moves.table(
 STOPPABLE: Final = moves.before(_I.CANCELLED, ISSUE_MOVES)
 # In which nothing has left, so an issue has no number and no audience yet.
 UNPLANNED: Final = [str(_I.DRAFT), str(_I.SCHEDULED), str(_I.PREPARING), str(_I.CANCELLED)]
-# In which the audience may be planned in part.
-HALF_PLANNED: Final = [str(_I.SENDING), str(_I.PAUSED), str(_I.CANCELLED)]
 # What the clock looks at.
 ACTIVE: Final = [str(_I.SCHEDULED), str(_I.PREPARING), str(_I.SENDING)]
 # After which nothing changes by itself.
-FINISHED: Final = frozenset({_I.SENT, _I.SENT_WITH_EXCEPTIONS, _I.CANCELLED})
+FINISHED: Final = (str(_I.SENT), str(_I.SENT_WITH_EXCEPTIONS), str(_I.CANCELLED))
 # What the archive shows, once it has a number.
 SHOWN: Final = [str(_I.SENDING), str(_I.PAUSED), str(_I.SENT), str(_I.SENT_WITH_EXCEPTIONS)]
 # Copies that may still leave, or of which it is not yet known.

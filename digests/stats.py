@@ -48,7 +48,7 @@ class Progress:
     """An issue at one instant.
 
     `by_state` has every delivery state, zeros included; `total` is their sum; `audience` is how many
-    were planned, 0 before; `is_planning`: there will be more. `conserved`: nobody was lost or added
+    were planned, 0 before. `conserved`: nobody was lost or added
     since. `rate`: copies settled per second, lately and since the issue went on; 0 unless it is being
     sent. `seconds_left`: at that rate, and not before the last copy that was put off is due; None when
     nothing tells.
@@ -65,7 +65,6 @@ class Progress:
     last_try: datetime | None = None
     retries: tuple[Retry, ...] = ()
     cost: float = 0.0
-    is_planning: bool = False
 
     @property
     def finished(self) -> bool:
@@ -77,8 +76,7 @@ class Progress:
 
     @property
     def conserved(self) -> bool:
-        # The copies are counted after the audience was read, and another portion may have come between.
-        return self.total == self.audience or (self.is_planning and self.total > self.audience)
+        return self.total == self.audience
 
     @property
     def open(self) -> int:
@@ -106,9 +104,9 @@ class Progress:
 
     @property
     def seconds_left(self) -> int | None:
-        if self.finished or not (self.open or self.is_planning):
+        if self.finished or not self.open:
             return 0
-        if self.is_planning or self.state != Issue.State.SENDING or not (self.rate or self.open == self.deferred):
+        if self.state != Issue.State.SENDING or not (self.rate or self.open == self.deferred):
             return None
         until_last = (self.last_try - self.counted_at).total_seconds() if self.last_try else 0
         return max(0, round(max(until_last, self.open / self.rate if self.rate else 0)))
@@ -153,7 +151,6 @@ def progress(issue: Issue) -> Progress:
         last_try=_latest(found, "due"),
         retries=retries,
         cost=time.monotonic() - began,
-        is_planning=issue.readers_after is not None and issue.state not in states.FINISHED,
     )
 
 

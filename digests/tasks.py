@@ -11,7 +11,7 @@ from celery import shared_task
 from core import locks
 from digests import composing, heartbeat
 from digests.feedback import mailbox, processing
-from digests.sending import sweeper, tasks
+from digests.sending import history, sweeper, tasks
 from publication import database_clock
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ COMPOSE_LOCK: Final = "compose what is due"
 
 @shared_task
 def tick() -> None:
-    """Wake the engine, compose what is due, settle events, read returned mail, and say that it was done.
+    """Wake the engine, compose what is due, settle events, read returned mail, move old copies; say that it was done.
 
     Harmless when late, early or doubled. A host whose own clock is wrong does none of it, and says why. Composing
     may take longer than the minute until the next tick, which then does the rest; so what is being sent comes first,
@@ -33,7 +33,7 @@ def tick() -> None:
         log.error("%s", refusal)
         heartbeat.refuse(reason=str(refusal))
         return
-    for step in (_wake_engine, _compose, processing.settle, mailbox.read_configured, _beat):
+    for step in (_wake_engine, _compose, processing.settle, mailbox.read_configured, history.keep, _beat):
         try:
             step(now=now)
         except Exception:

@@ -23,7 +23,7 @@ class NotAllowed(Exception):
 def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -> int:
     """Call uncertain copies of the issue accepted; None means all of them. Returns how many."""
     # The issue's row before its copies, as `resend` does: the other way round each could wait for the other.
-    Issue.objects.select_for_update().get(pk=issue.pk)
+    Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
     count = _chosen(issue, deliveries).update(
         state=Delivery.State.ACCEPTED, settled_at=now, **delivery_reasons.columns(DeliveryReason.CALLED_ACCEPTED)
     )
@@ -38,20 +38,26 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
     A finished issue is being sent again afterwards. Returns how many; raises NotAllowed for a
     cancelled issue.
     """
-    locked = Issue.objects.select_for_update().get(pk=issue.pk)
+    locked = Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
     if locked.state == Issue.State.CANCELLED:
         raise NotAllowed(_("This issue was cancelled; its copies cannot be sent again."))
     count = _chosen(locked, deliveries).update(
         state=Delivery.State.PENDING,
         # Back in the queue under a new fence: whoever held the copy has no say in it any more.
         fence=models.Func(models.Value("digests_fence"), function="nextval"),
+        # A copy that was moved comes back to where the engine works.
+        month=None,
         **delivery_reasons.columns(DeliveryReason.SENT_AGAIN),
         settled_at=None,
         lease_until=None,
     )
     if count and locked.state == Issue.State.SENT_WITH_EXCEPTIONS:
         Issue.objects.filter(pk=issue.pk).update(
-            state=Issue.State.SENDING, finished_at=None, updated_at=now, **issue_reasons.columns()
+            state=Issue.State.SENDING,
+            finished_at=None,
+            deliveries_month=None,
+            updated_at=now,
+            **issue_reasons.columns(),
         )
     tasks.hint_wake(issue.pk)
     return count

@@ -16,8 +16,6 @@ def sending() -> config.Sending:
     """Every number of the engine, as the environment says or its default."""
     numbers = config.Sending(
         copies_in_flight=env.number("COPIES_IN_FLIGHT", 50, least=1, most=1_000),
-        # How many copies are planned before the first of them leaves; digests.sending.audience has the rest.
-        first_portion=env.number("FIRST_PORTION", 100_000, least=1, most=1_000_000),
         lanes=env.number("LANES", 2, least=1, most=100),
         # A lease outlasts the slowest honest hand-over of a batch, or copies become uncertain for nothing.
         lease_seconds=env.number("LEASE_SECONDS", 120, least=1, most=3_600),

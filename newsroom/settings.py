@@ -201,7 +201,7 @@ CELERY_TASK_ROUTES = {
     "subscribers.tasks.send_letter": {"queue": "transactional"},
     "digests.feedback.processing.*": {"queue": "webhooks"},
     "digests.sending.tasks.run_lane": {"queue": "digest"},
-    "digests.sending.tasks.plan_readers": {"queue": "digest"},
+    "digests.sending.tasks.plan_issue": {"queue": "digest"},
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "newsroom.beat:Scheduler"
@@ -248,6 +248,9 @@ RETURNS = returns_url.read("" if TESTING else env.text("RETURNS_URL"))
 SOFT_BOUNCES = config.SoftBounces(
     copies=env.number("SOFT_BOUNCE_COPIES", 5, least=1), days=env.number("SOFT_BOUNCE_DAYS", 14)
 )
+# Copies of issues that ended longer ago are dropped by whole months, with what was reported of them. At least as
+# long as the function digests_drop_month asks for.
+RETENTION_DAYS = env.number("RETENTION_DAYS", 400, least=60, most=36_500)
 LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
 SENDING = sending_settings.sending()
 # Limits over all workers of all hosts; 0 and empty: none. Tests say what they want.

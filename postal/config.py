@@ -45,7 +45,6 @@ class Sending:
     """settings.SENDING: the numbers of the sending engine."""
 
     copies_in_flight: int
-    first_portion: int
     lanes: int
     lease_seconds: int
     lane_seconds: float

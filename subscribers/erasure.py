@@ -1,31 +1,17 @@
 """The right to be forgotten: everything about a person goes, but the proof and the promise not to write again."""
 
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef
-from django.utils.translation import gettext_lazy as _
 
-from core import locks
 from mailkit import addresses
 from subscribers import consent, privacy, suppression
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
 
 KEEP_UNCONFIRMED = timedelta(days=7)
 BATCH = 500
-
-# Held shared by code that refers to readers without a foreign key, and exclusively by code that deletes one.
-READERS_LOCK: Final = "readers are kept"
-# A portion of a large audience may take half of this to plan.
-PATIENCE_SECONDS = 60.0
-ASK_AGAIN_SECONDS = 0.1
-
-
-class Kept(OperationalError):
-    """Nobody can be deleted now; str() is a sentence that says what to do. A page answers it as any busy database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +29,11 @@ def erase(*, address_key: str, evidence: consent.Evidence, now: datetime) -> Era
     reader but still count. Network addresses of their acts are deleted. The
     suppression `erased` keeps imports from bringing them back; only they can lift
     it, by subscribing again and confirming. An unknown address is suppressed too.
-    While an audience is being planned it waits. On failure: Kept, after a minute; then nothing has changed.
+    While an audience that they belong to is being planned it waits. On failure: OperationalError, when that takes
+    longer than a lock is waited for; then nothing has changed.
     """
     address_hash = addresses.keyed_hash(address_key)
     with transaction.atomic():
-        _wait_for_keepers()
         subscriber = Subscriber.objects.select_for_update().filter(address_key=address_key).first()
         if subscriber is not None:
             consent.record(
@@ -60,31 +46,8 @@ def erase(*, address_key: str, evidence: consent.Evidence, now: datetime) -> Era
     return Erasure(deleted=subscriber is not None, acts_kept=acts)
 
 
-def keep_readers() -> None:
-    """From here to the end of the transaction no reader is deleted."""
-    locks.share_until_commit(READERS_LOCK)
-
-
-def _wait_for_keepers() -> None:
-    """Return when nobody keeps readers. First of all in a transaction: nobody may wait for what it holds meanwhile.
-
-    It polls, since a session that queues for a lock blocks all that come after it.
-    """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not _nobody_keeps_readers():
-        if time.monotonic() > deadline:
-            raise Kept(_("The readers of a large issue are being chosen. Try again in a minute."))
-        time.sleep(ASK_AGAIN_SECONDS)
-
-
-def _nobody_keeps_readers() -> bool:
-    return locks.try_until_commit(READERS_LOCK)
-
-
 def forget_unconfirmed(*, now: datetime) -> int:
     """Drop requests that nobody confirmed within seven days; return how many subscriptions that were.
-
-    None while an audience is being planned: the next minute will do.
 
     A reader who had left earlier is put back to unsubscribed, because an import
     must go on seeing that. People who were imported and asked for permission stay
@@ -96,9 +59,8 @@ def forget_unconfirmed(*, now: datetime) -> int:
         requested_at__lt=now - KEEP_UNCONFIRMED,
     )
     with transaction.atomic():
-        if not _nobody_keeps_readers():
-            return 0
-        # Locked as `signup` locks them, so that a request of this very moment is seen or waits.
+        # A request of this very moment is seen, or waits. Readers of an audience that is being planned are left for
+        # the next minute.
         owners = list(
             Subscriber.objects.select_for_update(skip_locked=True).filter(
                 Exists(stale.filter(subscriber=OuterRef("pk")))

@@ -125,7 +125,7 @@ class ConsentEvent(models.Model):
     form_text_sha256 = fields.CharField(max_length=64, blank=True)
     form_url = fields.CharField(max_length=500, blank=True)
     locale = fields.CharField(max_length=12, blank=True)
-    source = fields.CharField(max_length=40, blank=True, help_text=_("Which door: form, one_click, import..."))
+    source = fields.CharField(max_length=40, blank=True, help_text=_("How it came: form, one_click, import..."))
     basis = fields.CharField(max_length=500, blank=True, help_text=_("For imports: where they consented."))
     user_agent_sha256 = fields.CharField(max_length=64, blank=True)
     occurred_at = models.DateTimeField()

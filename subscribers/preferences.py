@@ -118,7 +118,7 @@ def request_link(*, address: addresses.Address, now: datetime, dry_run: bool = F
 
 def _lock_confirmed(subscription: Subscription) -> Subscriber:
     """Lock the reader and look at the subscription again. On failure: NotSubscribed."""
-    subscriber = Subscriber.objects.select_for_update().get(pk=subscription.subscriber_id)
+    subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=subscription.subscriber_id)
     subscription.refresh_from_db()
     if subscription.state != Subscription.State.CONFIRMED:
         raise NotSubscribed(_("This subscription has ended."))

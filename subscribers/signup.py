@@ -87,7 +87,7 @@ def mailbox(*, address: addresses.Address, language: str, now: datetime) -> Subs
         created_at=now,
     )
     Subscriber.objects.bulk_create([row], ignore_conflicts=True)
-    return Subscriber.objects.select_for_update().get(address_key=address.key)
+    return Subscriber.objects.select_for_update(no_key=True).get(address_key=address.key)
 
 
 def _mark_language(subscriber: Subscriber, language: str) -> None:
@@ -136,7 +136,7 @@ def subscribe_proven(
     reader had agreed to; otherwise `evidence` holds those that were shown now.
     """
     with transaction.atomic():
-        locked = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
+        locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
         rows = _mark_requested(locked, wishes, now)
         fresh = [row for row in rows if row.state == Subscription.State.PENDING]
         _confirm_rows(locked, fresh, consent.agreed(subscriber=locked) if as_before else {}, evidence, now)
@@ -155,7 +155,7 @@ def unsubscribe(
     confirmed. `subscription` shows the new state.
     """
     with transaction.atomic():
-        subscriber = Subscriber.objects.select_for_update().get(pk=subscription.subscriber_id)
+        subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=subscription.subscriber_id)
         ended = _end(
             subscriber, subscriber.subscriptions.filter(pk=subscription.pk), evidence, reason, now, goodbye=goodbye
         )
@@ -166,7 +166,7 @@ def unsubscribe(
 def unsubscribe_all(*, subscriber: Subscriber, evidence: consent.Evidence, reason: str, now: datetime) -> int:
     """End every subscription of one reader with one goodbye letter; return how many ended now."""
     with transaction.atomic():
-        locked = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
+        locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
         return len(_end(locked, locked.subscriptions.all(), evidence, reason, now))
 
 
@@ -210,7 +210,7 @@ def _is_current(row: Subscription, requests: Mapping[int, int]) -> bool:
 
 
 def _claimant(subscriber_uuid: uuid.UUID, token_version: int, *, lock: bool) -> Subscriber:
-    rows = Subscriber.objects.select_for_update() if lock else Subscriber.objects.all()
+    rows = Subscriber.objects.select_for_update(no_key=True) if lock else Subscriber.objects.all()
     subscriber = rows.filter(uuid=subscriber_uuid, token_version=token_version).first()
     if subscriber is None:
         raise links.LinkRefused(expired=True)

@@ -85,7 +85,7 @@ def was_called(*, newsletter: Newsletter, slug: str) -> int:
 
     On failure: NotFormer, if another newsletter has or had that slug, or nobody consented by it.
     """
-    newsletter = Newsletter.objects.select_for_update().get(pk=newsletter.pk)
+    newsletter = Newsletter.objects.select_for_update(no_key=True).get(pk=newsletter.pk)
     other = _named(slug)
     if other is not None:
         raise NotFormer(f"“{other}” has, or had, the slug {slug}, so consent that names it is consent to that one.")

@@ -16,7 +16,10 @@ from digests.admin import actions
 from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
 from publication import database_clock
 from publication.records import ReadOnlyAdmin
+from subscribers.models import Subscriber
 
+LIST = "digests_delivery_changelist"
+MOST_ISSUES = 50
 STATE_LABELS = {
     Delivery.State.ACCEPTED: "success",
     Delivery.State.REJECTED: "danger",
@@ -40,6 +43,15 @@ class EngineAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
 
+class RecentIssues(admin.RelatedFieldListFilter):
+    """The newest issues that have copies, by the issues' own rows: nobody walks over all copies for it."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Number and subject of each."""
+        issues = Issue.objects.filter(planned_at__isnull=False).select_related("newsletter").order_by("-planned_at")
+        return [(str(issue.pk), str(issue)) for issue in issues[:MOST_ISSUES]]
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(EngineAdmin):
     """Copies. Of uncertain ones a person may decide what became of them."""
@@ -54,16 +66,39 @@ class DeliveryAdmin(EngineAdmin):
         "attempted_at",
         "settled_at",
     )
-    list_filter = ("state", "reason", "issue__newsletter", ("issue", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("state", "reason", "issue__newsletter", ("issue", RecentIssues))
     list_select_related = ("subscriber", "issue__newsletter")
-    search_fields = ("subscriber__address", "remote_id")
-    search_help_text = _("An address, or the id that the provider gave")
+    # What `get_search_results` does with it.
+    search_fields = ("subscriber__address",)
+    search_help_text = _(
+        "An address, or the id that the provider gave. Without a search and without an issue, these are the copies of "
+        "issues under way."
+    )
     actions = ("call_accepted", "send_again")
 
     @display(description=_("State"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def shown_state(self, delivery: Delivery) -> tuple[str, str]:
         """The state, which chooses the colour, and its word."""
         return delivery.state, delivery.get_state_display()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        """All copies; on the list those under way, unless an issue or a reader is asked for."""
+        everything: QuerySet[Delivery] = super().get_queryset(request)
+        is_list = request.resolver_match is not None and request.resolver_match.url_name == LIST
+        is_asked = any(request.GET.get(name) for name in ("q", "issue__id__exact"))
+        return everything.filter(month__isnull=True) if is_list and not is_asked else everything
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
+    ) -> tuple[QuerySet[Delivery], bool]:
+        """By the reader, whom an index knows; else by the provider's id, of one issue or of those under way."""
+        if not search_term:
+            return queryset, False
+        readers = Subscriber.objects.filter(address__icontains=search_term)
+        if readers.exists():
+            return queryset.filter(subscriber__in=readers), False
+        near = queryset if request.GET.get("issue__id__exact") else queryset.filter(month__isnull=True)
+        return near.filter(remote_id__icontains=search_term), False
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         """The right that the actions below ask for."""
@@ -97,10 +132,10 @@ class DeliveryAdmin(EngineAdmin):
 class DeliveryEventAdmin(EngineAdmin):
     """What providers and mailboxes said. The words are theirs and are shown as text."""
 
-    list_display = ("received_at", "kind", "provider", "delivery", "description", "settled_at")
+    list_display = ("received_at", "kind", "provider", "issue", "delivery_uuid", "description", "settled_at")
     list_filter = ("kind", "provider", "received_at")
-    list_select_related = ("delivery",)
-    search_fields = ("event_id", "description", "delivery__subscriber__address")
+    list_select_related = ("issue__newsletter",)
+    search_fields = ("event_id", "description")
     search_help_text = _("The provider's event id, its words, or a reader's address")
     date_hierarchy = "received_at"
 

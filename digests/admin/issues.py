@@ -152,7 +152,7 @@ class IssueAdmin(ActionAdmin):
         if not change:
             obj.save()
             return
-        locked = Issue.objects.select_for_update(of=("self",)).get(pk=obj.pk)
+        locked = Issue.objects.select_for_update(of=("self",), no_key=True).get(pk=obj.pk)
         if not composing.is_editable(issue=locked):
             raise PermissionDenied
         obj.save(update_fields=[*(name for name in self.words if name != "newsletter"), "updated_at"])

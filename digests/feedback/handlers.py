@@ -52,7 +52,7 @@ def is_quiet(row: DeliveryEvent, delivery: Delivery) -> bool:
 
 def follow(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
     """Do what the event of a copy asks for, in the caller's transaction, in which `lift_exceptions` comes last."""
-    row.delivery, row.issue, row.delivery_uuid = delivery, delivery.issue, delivery.uuid
+    row.issue, row.delivery_uuid = delivery.issue, delivery.uuid
     return HANDLERS[Kind(row.kind)](row, delivery, now)
 
 
@@ -77,7 +77,7 @@ def lift_exceptions(issue_id: int) -> None:
 
     It may look at all copies of the issue, so once for many events and not for each.
     """
-    issue = Issue.objects.select_for_update().get(pk=issue_id)
+    issue = Issue.objects.select_for_update(no_key=True).get(pk=issue_id)
     if issue.state != Issue.State.SENT_WITH_EXCEPTIONS:
         return
     if not Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.EXCEPTIONS).exists():
@@ -139,7 +139,7 @@ def _open(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
 def _click(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
     """Counted for the issue; who it was is kept only of a reader who agreed."""
     if delivery.subscriber is None or not delivery.subscriber.tracking_consent:
-        row.delivery, row.delivery_uuid, row.remote_id = None, None, ""
+        row.delivery_uuid, row.remote_id = None, ""
     return Effect.SETTLED
 
 

@@ -120,9 +120,9 @@ def _meant(wish: Wish) -> list[Subscription]:
             return []
     if wish.reader is not None:
         return list(rows.filter(subscriber__uuid=wish.reader, newsletter_id=wish.newsletter_id))
-    copy = Delivery.objects.filter(uuid__in=wish.answered).select_related("issue").first()
+    copy = Delivery.objects.filter(uuid__in=wish.answered).select_related("issue", "subscriber").first()
     if copy is not None:
-        return list(rows.filter(subscriber__deliveries=copy, newsletter_id=copy.issue.newsletter_id))
+        return list(rows.filter(subscriber=copy.subscriber, newsletter_id=copy.issue.newsletter_id))
     if letters := list(Letter.objects.filter(uuid__in=wish.answered)):
         return list(rows.filter(letters__in=letters).distinct())
     mailbox = _hash(wish.sender)

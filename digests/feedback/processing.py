@@ -43,12 +43,12 @@ Told = tuple[DeliveryEvent, Effect]
 
 WRITE = """
 UPDATE digests_deliveryevent AS event
-SET delivery_id = told.delivery_id, issue_id = told.issue_id, delivery_uuid = told.delivery_uuid,
+SET issue_id = told.issue_id, delivery_uuid = told.delivery_uuid,
     remote_id = told.remote_id, due_at = told.due_at,
     settled_at = CASE WHEN told.settled THEN %(now)s::timestamptz END,
     address_hash = CASE WHEN told.settled THEN '' ELSE event.address_hash END
 FROM jsonb_to_recordset(%(told)s::jsonb) AS told
-    (id bigint, delivery_id bigint, issue_id bigint, delivery_uuid uuid, remote_id text, due_at timestamptz,
+    (id bigint, issue_id bigint, delivery_uuid uuid, remote_id text, due_at timestamptz,
     settled bool)
 WHERE event.id = told.id
 """
@@ -90,7 +90,7 @@ def settle_refusals(*, issue_id: int, now: datetime) -> None:
     What takes longer is due at once, and a worker goes on.
     """
     waiting = refusals.open_events(issue_id=issue_id)
-    if not waiting.exists() or Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.OPEN).exists():
+    if not waiting.exists() or Delivery.objects.under_way().filter(issue_id=issue_id, state__in=Delivery.OPEN).exists():
         return
     refusals.count_anew(issue_id=issue_id)
     end = time.monotonic() + REFUSALS_SECONDS
@@ -227,7 +227,6 @@ def _result(row: DeliveryEvent, effect: Effect, now: datetime) -> dict[str, obje
     """One event as WRITE reads it."""
     return {
         "id": row.pk,
-        "delivery_id": row.delivery_id,
         "issue_id": row.issue_id,
         "delivery_uuid": row.delivery_uuid,
         "remote_id": row.remote_id,

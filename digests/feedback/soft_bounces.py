@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Count, Min, Q
+from django.db.models import Exists, OuterRef, Subquery
 
 from digests.models import Delivery, DeliveryEvent
 from subscribers.models import Subscription
@@ -18,8 +18,9 @@ from subscribers.models import Subscription
 # Copies of one reader that are looked at, newest first: more than a month of anybody's.
 _NEWEST: Final = 100
 
-_LOST = Q(events__kind=DeliveryEvent.Kind.SOFT_BOUNCE, events__gave_up=True)
-_DELIVERED = Q(events__kind=DeliveryEvent.Kind.DELIVERED)
+_EVENTS = DeliveryEvent.objects.filter(delivery_uuid=OuterRef("uuid")).order_by("occurred_at")
+_LOST = _EVENTS.filter(kind=DeliveryEvent.Kind.SOFT_BOUNCE, gave_up=True)
+_DELIVERED = _EVENTS.filter(kind=DeliveryEvent.Kind.DELIVERED)
 
 
 def is_enough(*, subscriber_id: int) -> bool:
@@ -36,11 +37,12 @@ def _lost_in_a_row(subscriber_id: int) -> list[datetime]:
     # A reader who has just proved the mailbox starts afresh.
     since = max((moment for moment in confirmed if moment), default=None)
     copies = Delivery.objects.filter(subscriber_id=subscriber_id, attempted_at__isnull=False)
-    told = copies.annotate(lost_at=Min("events__occurred_at", filter=_LOST), arrived=Count("events", filter=_DELIVERED))
+    reported = copies.annotate(lost_at=Subquery(_LOST.values("occurred_at")[:1]), arrived=Exists(_DELIVERED))
+    newest = reported.order_by("-attempted_at", "-pk").values_list("lost_at", "arrived", "state")[:_NEWEST]
     lost: list[datetime] = []
-    for copy in told.order_by("-attempted_at", "-pk")[:_NEWEST]:
-        if copy.lost_at is not None and (since is None or copy.lost_at > since):
-            lost.append(copy.lost_at)
-        elif copy.lost_at is not None or copy.arrived or (lost and copy.state == Delivery.State.ACCEPTED):
+    for lost_at, arrived, state in newest:
+        if lost_at is not None and (since is None or lost_at > since):
+            lost.append(lost_at)
+        elif lost_at is not None or arrived or (lost and state == Delivery.State.ACCEPTED):
             break
     return lost

@@ -3,8 +3,8 @@
 The rows are the queue; a task is only a hint to look at them. Stage by stage:
 
 1. `preparing`  an approved issue whose hour has come: its snapshot is verified, `audience.plan`
-                writes one `pending` delivery for each of the first readers who may be mailed, and the
-                issue is `sending`, all in one transaction. The next portions follow beside the lanes.
+                writes one `pending` delivery for each reader who may be mailed, and the issue is
+                `sending`, all in one transaction.
 2. `lanes`      a lane is one task that repeats 3 to 6 for at most a minute, then queues itself anew. It
                 does not wait for one batch to end before it begins the next: while copies are on the
                 wire it settles those that were answered and puts others behind them.
@@ -18,8 +18,10 @@ The rows are the queue; a task is only a hint to look at them. Stage by stage:
                 the issue when the refusals are about us or too many.
 7. `sweeper`       every minute: leases that ran out are recovered (claimed -> pending, attempting ->
                 uncertain), what is too old expires, lanes that went missing are queued again.
-8. `closing`    every reader planned and nothing open: the sum over the states is compared with the
-                audience, the issue is `sent` or `sent_with_exceptions`.
+8. `closing`    nothing open: the sum over the states is compared with the audience, the issue is
+                `sent` or `sent_with_exceptions`.
+9. `history`    an hour later its copies move to the partition of their month, where the engine does
+                not look; after RETENTION_DAYS the month is dropped.
 
 At most COPIES_IN_FLIGHT copies are between 4 and 6 in one lane. A lane that is killed there leaves
 at most that many rows, which become `uncertain`, are listed, and are never sent again by themselves.

@@ -36,13 +36,13 @@ HOLD_ISSUE = "SELECT state, ({gone}) FROM digests_issue WHERE id = %s FOR SHARE"
 # As every act of a reader does first. What is read here cannot change before the commit.
 HOLD_READERS = """
 SELECT delivery.id, delivery.uuid::text, reader.uuid::text, reader.address, reader.name, reader.token_version
-FROM digests_delivery AS delivery JOIN subscribers_subscriber AS reader ON reader.id = delivery.subscriber_id
+FROM digests_delivery_open AS delivery JOIN subscribers_subscriber AS reader ON reader.id = delivery.subscriber_id
 WHERE delivery.id = ANY(%s::bigint[]) AND delivery.state = 'claimed' AND delivery.fence = %s
 ORDER BY reader.id FOR NO KEY UPDATE OF reader
 """
 
 RECORD = """
-UPDATE digests_delivery AS delivery
+UPDATE digests_delivery_open AS delivery
 SET state = 'attempting', attempts = attempts + 1, attempted_at = now(),
     lease_until = now() + %s * interval '1 second'
 WHERE id = ANY(%s::bigint[]) AND state = 'claimed' AND fence = %s
@@ -51,12 +51,14 @@ RETURNING id
 """
 
 RENEW = """
-UPDATE digests_delivery SET lease_until = now() + %s * interval '1 second'
+UPDATE digests_delivery_open SET lease_until = now() + %s * interval '1 second'
 WHERE id = ANY(%s::bigint[]) AND state = 'attempting' AND fence = %s
 """
 
 # Waits for the rows until the transaction whose end is not known is over, one way or the other.
-IN_DOUBT = "SELECT id, state FROM digests_delivery WHERE id = ANY(%s::bigint[]) AND fence = %s ORDER BY id FOR UPDATE"
+IN_DOUBT = (
+    "SELECT id, state FROM digests_delivery_open WHERE id = ANY(%s::bigint[]) AND fence = %s ORDER BY id FOR UPDATE"
+)
 
 
 def record_attempts(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> list[Copy]:
@@ -172,7 +174,7 @@ def _mark_broken(ids: list[int], batch: claims.Batch) -> None:
     if not ids:
         return
     log.error("%s copies of issue %s did not render", len(ids), batch.issue_id)
-    broken = Delivery.objects.filter(_held(batch), pk__in=ids)
+    broken = Delivery.objects.under_way().filter(_held(batch), pk__in=ids)
     broken.filter(render_failures__gte=RENDER_TRIES - 1).update(
         state=Delivery.State.RENDER_FAILED,
         **delivery_reasons.columns(DeliveryReason.NOT_BUILT),
@@ -185,7 +187,7 @@ def _mark_broken(ids: list[int], batch: claims.Batch) -> None:
 
 def _suppress_rest(batch: claims.Batch, issue: Issue) -> None:
     """What is still claimed is not eligible: say why, and never mail it."""
-    rest = Delivery.objects.filter(_held(batch))
+    rest = Delivery.objects.under_way().filter(_held(batch))
     for condition, reason in _reasons(issue):
         rest.filter(condition).update(
             state=Delivery.State.SUPPRESSED, settled_at=Now(), lease_until=None, **delivery_reasons.columns(reason)

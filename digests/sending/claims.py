@@ -30,12 +30,12 @@ class Batch:
 CLAIM = """
 WITH mark AS (SELECT nextval('digests_fence') AS fence),
 due AS (
-    SELECT id FROM digests_delivery
+    SELECT id FROM digests_delivery_open
     WHERE issue_id = %(issue)s AND state = 'deferred' AND due_at <= now()
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ),
 fresh AS (
-    SELECT id FROM digests_delivery
+    SELECT id FROM digests_delivery_open
     WHERE issue_id = %(issue)s AND state = 'pending' AND id > %(after)s
         AND id <= (SELECT copies_until FROM digests_issue WHERE id = %(issue)s)
     ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
@@ -44,27 +44,26 @@ chosen AS (
     SELECT id FROM (SELECT id, 0 AS turn FROM due UNION ALL SELECT id, 1 FROM fresh) AS rows
     ORDER BY turn, id LIMIT %(limit)s
 )
-UPDATE digests_delivery AS delivery
+UPDATE digests_delivery_open AS delivery
 SET state = 'claimed', fence = mark.fence, lease_until = now() + %(lease)s * interval '1 second', due_at = NULL
 FROM mark, chosen WHERE delivery.id = chosen.id
 RETURNING delivery.id, delivery.fence
 """
 
 RELEASE = """
-UPDATE digests_delivery SET state = 'pending', lease_until = NULL
+UPDATE digests_delivery_open SET state = 'pending', lease_until = NULL
 WHERE id = ANY(%(ids)s::bigint[]) AND state = 'claimed' AND fence = %(fence)s
 """
 
 RECOVER = """
-UPDATE digests_delivery SET
+UPDATE digests_delivery_open SET
     state = CASE state WHEN 'claimed' THEN 'pending' ELSE 'uncertain' END,
     reason = CASE state WHEN 'claimed' THEN reason ELSE 'sender_stopped' END,
     reason_parameters = CASE state WHEN 'claimed' THEN reason_parameters END,
     settled_at = CASE state WHEN 'claimed' THEN NULL ELSE now() END,
     lease_until = NULL
 WHERE id IN (
-    SELECT copy.id FROM digests_issue AS issue JOIN digests_delivery AS copy
-        ON copy.issue_id = issue.id AND copy.id > issue.copies_after AND copy.id <= issue.copies_until
+    SELECT copy.id FROM digests_delivery_open AS copy JOIN digests_issue AS issue ON issue.id = copy.issue_id
     WHERE (issue.state IN ('sending', 'paused') OR (issue.state = 'cancelled' AND issue.finished_at IS NULL))
         AND copy.state IN ('claimed', 'attempting') AND copy.lease_until < now()
     FOR UPDATE OF copy SKIP LOCKED
@@ -72,7 +71,7 @@ WHERE id IN (
 """
 
 EXPIRE = """
-UPDATE digests_delivery AS delivery
+UPDATE digests_delivery_open AS delivery
 SET state = 'expired', reason = 'too_old', reason_parameters = NULL, settled_at = now(), due_at = NULL
 FROM digests_issue AS issue
 WHERE issue.id = delivery.issue_id AND issue.state = 'sending' AND delivery.state = 'deferred'

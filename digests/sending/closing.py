@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count, Exists
+from django.db.models import Count, Exists, QuerySet
 from django.db.models.functions import Now
 
 from core.reasons import Reason
@@ -23,7 +23,7 @@ CANCELLED_AT_ONCE = 10_000
 
 
 def close(*, issue_id: int, now: datetime) -> Issue.State | None:
-    """Close an issue whose audience is complete and has no open copy; return its state then, None before its end.
+    """Close an issue that has no open copy; return its state then, None before its end.
 
     One that was closed with exceptions is looked at again: a late answer may have settled the last of them.
 
@@ -38,9 +38,8 @@ def close(*, issue_id: int, now: datetime) -> Issue.State | None:
 @transaction.atomic
 def _close(issue_id: int, now: datetime) -> Issue.State | None:
     ending = [Issue.State.SENDING, Issue.State.SENT_WITH_EXCEPTIONS]
-    planned = Issue.objects.filter(pk=issue_id, state__in=ending, readers_after__isnull=True)
-    issue = planned.select_for_update().first()
-    if issue is None or issue.deliveries.filter(state__in=Delivery.OPEN).exists():
+    issue = Issue.objects.filter(pk=issue_id, state__in=ending).select_for_update(no_key=True).first()
+    if issue is None or _open(issue_id).exists():
         return None
     counts = dict(issue.deliveries.values_list("state").annotate(count=Count("pk")).order_by())
     known = issue.state, issue.state_reason, issue.state_reason_parameters
@@ -67,7 +66,7 @@ def give_up(*, issue_id: int, now: datetime) -> int:
     issue = Issue.objects.under_way().filter(pk=issue_id).first()
     if issue is None or not windows.is_over(issue=issue, now=now):
         return 0
-    waiting = issue.deliveries.filter(state__in=[Delivery.State.PENDING, Delivery.State.DEFERRED])
+    waiting = _waiting(issue_id)
     given_up = waiting.update(
         state=Delivery.State.EXPIRED,
         settled_at=Now(),
@@ -86,24 +85,29 @@ def sweep_cancelled(*, issue_id: int) -> int:
     """
     total = 0
     while True:
-        waiting = Delivery.objects.filter(
-            issue_id=issue_id,
-            issue__state=Issue.State.CANCELLED,
-            state__in=[Delivery.State.PENDING, Delivery.State.DEFERRED],
-        )
+        waiting = _waiting(issue_id).filter(issue__state=Issue.State.CANCELLED)
         chosen = list(waiting.order_by("pk").values_list("pk", flat=True)[:CANCELLED_AT_ONCE])
         if not chosen:
             break
-        total += Delivery.objects.filter(
-            pk__in=chosen, state__in=[Delivery.State.PENDING, Delivery.State.DEFERRED]
-        ).update(
-            state=Delivery.State.CANCELLED,
-            settled_at=Now(),
-            due_at=None,
-            **delivery_reasons.columns(DeliveryReason.ISSUE_CANCELLED),
+        total += (
+            _waiting(issue_id)
+            .filter(pk__in=chosen)
+            .update(
+                state=Delivery.State.CANCELLED,
+                settled_at=Now(),
+                due_at=None,
+                **delivery_reasons.columns(DeliveryReason.ISSUE_CANCELLED),
+            )
         )
     cancelled = Issue.objects.filter(pk=issue_id, state=Issue.State.CANCELLED, finished_at__isnull=True)
-    cancelled.exclude(Exists(Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.OPEN))).update(
-        finished_at=Now()
-    )
+    cancelled.exclude(Exists(_open(issue_id))).update(finished_at=Now())
     return total
+
+
+def _open(issue_id: int) -> QuerySet[Delivery]:
+    return Delivery.objects.under_way().filter(issue_id=issue_id, state__in=Delivery.OPEN)
+
+
+def _waiting(issue_id: int) -> QuerySet[Delivery]:
+    """Copies that are in no lane's hands."""
+    return _open(issue_id).filter(state__in=[Delivery.State.PENDING, Delivery.State.DEFERRED])

@@ -28,7 +28,7 @@ SETTLE_SECONDS = 60.0
 # the lane that holds the fence knows better than the clock. Only what is final counts then: the issue
 # may have been closed meanwhile, and a copy that waits in a closed issue would never be tried again.
 SETTLE = """
-UPDATE digests_delivery AS delivery
+UPDATE digests_delivery_open AS delivery
 SET state = CASE
         WHEN result.state = 'deferred' AND issue.started_at < now() - %(max_age)s * interval '1 hour' THEN 'expired'
         WHEN result.state = 'deferred' AND result.about_us AND delivery.attempts > 1 AND NOT %(tripped)s THEN 'rejected'
@@ -59,13 +59,13 @@ WHERE delivery.id = result.id AND issue.id = delivery.issue_id
 SETTLE_AND_TELL = f"""
 WITH settled AS (
     {SETTLE}
-    RETURNING delivery.id, delivery.uuid, delivery.issue_id, delivery.fence, delivery.state,
+    RETURNING delivery.uuid, delivery.issue_id, delivery.fence, delivery.state,
         result.parameters->>'said' AS said, result.gone, NOT %(tripped)s AND issue.state <> 'paused' AS is_open
 ), told AS (
-    INSERT INTO digests_deliveryevent (provider, event_id, kind, delivery_uuid, delivery_id, issue_id, remote_id,
+    INSERT INTO digests_deliveryevent (provider, event_id, kind, delivery_uuid, issue_id, remote_id,
         address_hash, about_mailbox, gave_up, description, occurred_at, received_at, due_at)
     SELECT '{refusals.PROVIDER}', uuid::text || ':' || fence,
-        CASE WHEN is_open THEN 'hard_bounce' ELSE 'soft_bounce' END, uuid, id, issue_id, '', '', is_open, true,
+        CASE WHEN is_open THEN 'hard_bounce' ELSE 'soft_bounce' END, uuid, issue_id, '', '', is_open, true,
         CASE WHEN is_open THEN COALESCE(said, '') ELSE '{refusals.NOT_BELIEVED}' END,
         now(), now(), now() + %(wait)s * interval '1 second'
     FROM settled WHERE gone AND state = 'rejected'

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -16,7 +13,7 @@ from core.reasons import Reason
 from digests import freezing, issue_reasons
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
-from digests.sending import attempts, audience, draining, send_journal
+from digests.sending import attempts, audience, send_journal
 from digests.sending.pacing import windows
 
 log = logging.getLogger(__name__)
@@ -28,91 +25,71 @@ STALE, STALE_DIGEST = IssueReason.STALE, IssueReason.STALE_DIGEST
 def prepare(*, issue_id: int, now: datetime) -> bool:
     """Begin an approved issue whose hour has come; return whether this call did.
 
-    After: the first portion of its audience is planned, so its lanes may run; `complete` plans the rest.
+    After: its audience is planned as a whole, so its lanes may run; or nothing has changed.
 
-    May run any number of times, in several places at once. When a story of it was withdrawn since
-    the approval, an issue that a person approved becomes a draft again; one that its newsletter
-    approved by itself is frozen anew without that story. An issue that is stale is cancelled with
-    the reason; one outside the hours in which issues leave stays as it is.
+    May run any number of times, in several places at once: one plans, and the others return at once. When
+    a story of it was withdrawn since the approval, an issue that a person approved becomes a draft again;
+    one that its newsletter approved by itself is frozen again without that story. An issue that is stale is
+    cancelled with the reason; one outside the hours in which issues leave stays as it is, and so does each
+    in a database that has forgotten what left.
     """
+    if not is_due(issue_id=issue_id, now=now) or send_journal.is_behind(issue_id=issue_id):
+        return False
     if not _may_begin(issue_id, now):
         return False
     Issue.objects.filter(pk=issue_id, state=State.SCHEDULED, scheduled_for__lte=now).update(state=State.PREPARING)
-    with transaction.atomic():
-        issue = Issue.objects.select_for_update().filter(pk=issue_id, state=State.PREPARING).first()
-        if issue is None or not _still_true(issue, now):
-            return False
-        _start(issue, now)
-    log.info("issue %s is being sent, first to %s readers", issue_id, issue.audience_count)
-    return True
-
-
-def complete(*, issue_id: int, now: datetime, planned: Callable[[], object] = lambda: None) -> bool:
-    """Plan what is missing of the audience of an issue that has begun; return whether it is to be looked at again.
-
-    Runs beside the lanes, in one place at a time, for at most LANE_SECONDS and a portion; whoever meets
-    another at it returns False at once. `planned` is called after each portion but the last. A portion is
-    there as a whole or not at all, so any process may go on where one died. A pause does not stop it; of an
-    issue that was cancelled nothing more is planned, nor in a database that has forgotten what left.
-    """
-    if not is_half_planned(issue_id=issue_id):
-        return False
-    ends_at = time.monotonic() + settings.SENDING.lane_seconds
     with locks.advisory_lock(f"plan {issue_id}") as held:
-        if not held:
-            return False
-        while not send_journal.is_behind(issue_id=issue_id) and _plan_more(issue_id, now):
-            if draining.asked() or time.monotonic() >= ends_at:
-                break
-            planned()
-    return True
+        return held and _begin(issue_id, now)
 
 
-def is_half_planned(*, issue_id: int) -> bool:
-    """Whether there are readers who were not looked at yet."""
-    return _unfinished(issue_id).exists()
+def is_due(*, issue_id: int, now: datetime) -> bool:
+    """Whether the issue is approved, its hour has come, and its audience is not planned."""
+    return _due(now).filter(pk=issue_id).exists()
 
 
-def _unfinished(issue_id: int) -> QuerySet[Issue]:
-    return Issue.objects.filter(pk=issue_id, state__in=[State.SENDING, State.PAUSED], readers_after__isnull=False)
+def _due(now: datetime) -> QuerySet[Issue]:
+    return Issue.objects.filter(state__in=[State.SCHEDULED, State.PREPARING], scheduled_for__lte=now)
 
 
-def _plan_more(issue_id: int, now: datetime) -> bool:
-    """One more portion; whether there is another. The issue's row, which every lane holds, is touched last."""
+def _begin(issue_id: int, now: datetime) -> bool:
+    if not _is_still_true(issue_id, now):
+        return False
     with transaction.atomic():
-        issue = _unfinished(issue_id).first()
+        issue = _preparing(issue_id).first()
         if issue is None:
             return False
-        began_after = issue.readers_after
         audience.plan(issue=issue, now=now)
-        reached = {name: getattr(issue, name) for name in audience.REACHED}
-        if not _unfinished(issue_id).filter(readers_after=began_after).update(**reached):
+        # The issue's row is touched last, so that nobody waits for it while a large audience is planned. Whatever
+        # happened to the issue meanwhile counts, and the plan is undone.
+        started = {name: getattr(issue, name) for name in audience.REACHED} | {"started_at": now, "planned_at": now}
+        if not _preparing(issue_id).update(state=State.SENDING, updated_at=now, **started):
             transaction.set_rollback(True)
             return False
-    log.info(
-        "issue %s has %s readers%s", issue_id, issue.audience_count, "" if issue.readers_after is None else " so far"
-    )
-    return issue.readers_after is not None
+    log.info("issue %s is being sent to %s readers", issue_id, issue.audience_count)
+    return True
+
+
+def _preparing(issue_id: int) -> QuerySet[Issue]:
+    return Issue.objects.filter(pk=issue_id, state=State.PREPARING)
+
+
+@transaction.atomic
+def _is_still_true(issue_id: int, now: datetime) -> bool:
+    """Whether the issue may be planned as it is; if not, it has become what `prepare` says."""
+    issue = _preparing(issue_id).select_for_update(no_key=True).first()
+    return issue is not None and _still_true(issue, now)
 
 
 def _may_begin(issue_id: int, now: datetime) -> bool:
-    due = Issue.objects.filter(state__in=[State.SCHEDULED, State.PREPARING], scheduled_for__lte=now)
-    issue = due.select_related("newsletter").filter(pk=issue_id).first()
+    issue = _due(now).select_related("newsletter").filter(pk=issue_id).first()
     if issue is None:
-        return True
+        return False
     if windows.is_stale(issue=issue, now=now):
         reason = STALE_DIGEST if issue.kind == Issue.Kind.DIGEST else STALE
-        due.filter(pk=issue_id).update(state=State.CANCELLED, **issue_reasons.columns(reason))
+        _due(now).filter(pk=issue_id).update(state=State.CANCELLED, **issue_reasons.columns(reason))
         log.error("issue %s was not sent: it is stale", issue_id)
         return False
     return windows.is_open(issue=issue, now=now)
-
-
-def _start(issue: Issue, now: datetime) -> None:
-    audience.plan(issue=issue, now=now)
-    issue.planned_at = issue.started_at = now
-    issue.state = State.SENDING
-    issue.save(update_fields=[*audience.REACHED, "planned_at", "started_at", "state", "updated_at"])
 
 
 def _still_true(issue: Issue, now: datetime) -> bool:

@@ -42,8 +42,9 @@ INSTANCE = "SELECT uuid FROM digests_issue ORDER BY id LIMIT 1"
 
 # An attempt leaves its fence in the row, whatever becomes of it; every way back into the queue draws a new one.
 FORGOTTEN = """
-SELECT count(*) FROM unnest(%s::bigint[], %s::bigint[]) AS note (id, fence)
-LEFT JOIN digests_delivery AS delivery ON delivery.id = note.id
+WITH delivery AS (SELECT id, fence, state FROM digests_delivery WHERE id = ANY(%(ids)s::bigint[]))
+SELECT count(*) FROM unnest(%(ids)s::bigint[], %(fences)s::bigint[]) AS note (id, fence)
+LEFT JOIN delivery ON delivery.id = note.id
 WHERE delivery.id IS NULL OR delivery.fence < note.fence
     OR (delivery.fence = note.fence AND delivery.state IN ('pending', 'claimed'))
 """
@@ -107,7 +108,9 @@ def is_behind(*, issue_id: int) -> bool:
     if not notes:
         return False
     with connection.cursor() as cursor:
-        cursor.execute(FORGOTTEN, [[note.delivery_id for note in notes], [note.fence for note in notes]])
+        cursor.execute(
+            FORGOTTEN, {"ids": [note.delivery_id for note in notes], "fences": [note.fence for note in notes]}
+        )
         forgotten = cursor.fetchone()[0]
     if not forgotten:
         return False

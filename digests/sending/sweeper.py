@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from digests.models import Issue
-from digests.sending import claims, closing, preparing, send_journal
+from digests.sending import claims, closing, send_journal
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +30,10 @@ def sweep(*, now: datetime) -> list[int]:
 
 
 def wake(*, issue_id: int, now: datetime) -> bool:
-    """Do what one issue waits for: plan it, give it up, close it, or sweep it; return whether it wants its lanes."""
+    """Do what one issue waits for: give it up, close it, or sweep it; return whether it wants its lanes."""
     closing.sweep_cancelled(issue_id=issue_id)
     if send_journal.is_behind(issue_id=issue_id):
         return False
-    preparing.prepare(issue_id=issue_id, now=now)
     closing.give_up(issue_id=issue_id, now=now)
     closing.close(issue_id=issue_id, now=now)
     return Issue.objects.under_way().filter(pk=issue_id).exists()

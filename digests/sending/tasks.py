@@ -24,25 +24,25 @@ def _hint_lanes(issue_id: int) -> None:
         hint_lane(issue_id, lane)
 
 
-def hint_readers(issue_id: int) -> None:
-    """Have a worker plan the readers of the issue that are not planned yet."""
-    plan_readers.delay_on_commit(issue_id)  # type: ignore[attr-defined]  # as above
+def hint_plan(issue_id: int) -> None:
+    """Have a worker plan the issue's audience."""
+    plan_issue.delay_on_commit(issue_id)  # type: ignore[attr-defined]  # as above
 
 
 @shared_task
 def wake_issue(issue_id: int) -> None:
-    """Plan, close or sweep an issue, and queue its lanes when it is being sent."""
-    if sweeper.wake(issue_id=issue_id, now=database_clock.now()):
+    """Close or sweep an issue; queue its lanes when it is being sent, and its plan when it is to begin."""
+    now = database_clock.now()
+    if sweeper.wake(issue_id=issue_id, now=now):
         _hint_lanes(issue_id)
-        # Behind the lanes, so that copies leave first even where one process does everything.
-        if preparing.is_half_planned(issue_id=issue_id):
-            hint_readers(issue_id)
+    elif preparing.is_due(issue_id=issue_id, now=now):
+        hint_plan(issue_id)
 
 
 @shared_task
-def plan_readers(issue_id: int) -> None:
-    """Plan the rest of an issue's audience. After each portion its lanes are queued: they may have come to the end."""
-    if preparing.complete(issue_id=issue_id, now=database_clock.now(), planned=lambda: _hint_lanes(issue_id)):
+def plan_issue(issue_id: int) -> None:
+    """Plan an issue's audience, which may take a minute: beside the lanes, where no tick has to wait for it."""
+    if preparing.prepare(issue_id=issue_id, now=database_clock.now()):
         hint_wake(issue_id)
 
 

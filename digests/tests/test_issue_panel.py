@@ -62,14 +62,6 @@ def test_it_has_the_numbers_of_the_one_source(issue: Issue, as_: People) -> None
         assert sentence in said
 
 
-def test_while_readers_are_being_added_nobody_speaks_of_the_whole_audience(issue: Issue, as_: People) -> None:
-    Issue.objects.filter(pk=issue.pk).update(readers_after=1)
-    said = words(fragment(as_("Publisher"), issue))
-    assert "copies done, more readers are being added" in said
-    assert "= 1,002" in said
-    assert "whole audience" not in said
-
-
 def test_the_page_itself_begins_with_it(issue: Issue, as_: People) -> None:
     html = as_("Publisher").get(f"/admin/digests/issue/{issue.pk}/change/").content.decode()
     page = BeautifulSoup(html, "html5lib")

@@ -197,21 +197,6 @@ def test_progress_on_a_terminal_is_one_line(
     assert last.rstrip().endswith(": 900 pending + 300 accepted = 1,200")
 
 
-@pytest.mark.parametrize("readers_after", [1, None])
-def test_progress_says_that_more_readers_are_being_added(
-    newsletter: Newsletter, while_waiting: Callable[..., None], readers_after: int | None
-) -> None:
-    issue = copies.issue(newsletter, audience=1)
-    Issue.objects.update(readers_after=readers_after)
-    copies.copy(issue, None, Delivery.State.ACCEPTED)
-    while_waiting(lambda: None, turn(issue, State.SENT, readers_after=None))
-
-    first, *_, last = (line for line in send(issue, "--wait").splitlines() if "1 of 1 copies" in line)
-
-    assert ("more readers are being added" in first) is (readers_after is not None)
-    assert "more readers" not in last
-
-
 def test_progress_in_a_log_is_a_line_at_most_every_five_seconds(
     newsletter: Newsletter, while_waiting: Callable[..., None]
 ) -> None:

@@ -65,10 +65,10 @@ def test_a_hint_leaves_with_the_commit(hints: Callable[[], list[tuple[str, str]]
     with transaction.atomic():
         tasks.hint_wake(7)
         tasks.hint_lane(7, 1)
-        tasks.hint_readers(7)
+        tasks.hint_plan(7)
         assert hints() == []
     assert sorted(hints()) == [
-        ("digests.sending.tasks.plan_readers", "(7,)"),
+        ("digests.sending.tasks.plan_issue", "(7,)"),
         ("digests.sending.tasks.run_lane", "(7, 1)"),
         ("digests.sending.tasks.wake_issue", "(7,)"),
     ]

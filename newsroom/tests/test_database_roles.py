@@ -136,7 +136,7 @@ def test_whoever_migrates_as_the_application_is_told_which_url_is_missing(
 ) -> None:
     settings.DATABASE_OWNER, settings.DATABASE_URL = {}, settings.DATABASE_OWNER_URL
     with pytest.raises(CommandError, match="owner as DATABASE_OWNER_URL"):
-        call_command("migrate", "digests", "0001", verbosity=0)
+        call_command("migrate", "sessions", "zero", verbosity=0)
 
 
 def test_a_role_that_could_switch_the_guards_off_is_warned_of(transactional_db: None) -> None:

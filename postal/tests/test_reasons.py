@@ -1,15 +1,12 @@
 """Reasons: a code and parameters in the row, a sentence for the one who reads it."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from django.db import connection, models
+from django.db import models
 from django.utils import translation
 from django.utils.functional import Promise
 
 from core.reasons import Catalogue, Reason
-from core.stored_sentences import Rule, to_codes
 from postal import answers
 
 
@@ -58,35 +55,3 @@ def test_each_sentence_can_be_translated_and_each_code_has_one_without_parameter
         for _, label in Catalogue(answers.Cause, sentences={}).choices():
             assert "%" not in label
             assert label.endswith(".")
-
-
-RULES = (Rule("^it is full$", "full"), Rule(r"^answered (\d+) by (\w+)$", "answered", ("code", "name")))
-
-
-@pytest.fixture
-def sentences() -> Iterator[dict[str, int]]:
-    """A table of sentences, by their row's number."""
-    rows = {text: number for number, text in enumerate(["", "it is full", "answered 550 by mx", 'it\'s "odd" 5%'])}
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMPORARY TABLE said (id int, reason varchar(200), reason_parameters jsonb)")
-        cursor.executemany("INSERT INTO said VALUES (%s, %s)", [(number, text) for text, number in rows.items()])
-    yield rows
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE said")
-
-
-@pytest.mark.django_db
-def test_stored_sentences_become_codes_and_none_is_lost(sentences: dict[str, int]) -> None:
-    operation = to_codes(table="said", column="reason", length=200, rules=RULES)
-    with connection.cursor() as cursor:
-        cursor.execute(str(operation.sql))
-        cursor.execute("SELECT reason, reason_parameters::text FROM said ORDER BY id")
-        assert cursor.fetchall() == [
-            ("", None),
-            ("full", None),
-            ("answered", '{"code": "550", "name": "mx"}'),
-            ("other", '{"text": "it\'s \\"odd\\" 5%"}'),
-        ]
-        cursor.execute(str(operation.reverse_sql))
-        cursor.execute("SELECT reason FROM said ORDER BY id")
-        assert cursor.fetchall() == [("",), ("full",), ("answered",), ('it\'s "odd" 5%',)]

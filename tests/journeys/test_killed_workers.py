@@ -10,7 +10,7 @@ from tests.journeys.conftest import People
 
 State = Delivery.State
 READERS, IN_FLIGHT, LANES, LEASE = 300, 20, 2, 2
-HURRIED = {"COPIES_IN_FLIGHT": str(IN_FLIGHT), "LANES": str(LANES), "LEASE_SECONDS": str(LEASE), "FIRST_PORTION": "50"}
+HURRIED = {"COPIES_IN_FLIGHT": str(IN_FLIGHT), "LANES": str(LANES), "LEASE_SECONDS": str(LEASE)}
 pytestmark = pytest.mark.slow
 
 

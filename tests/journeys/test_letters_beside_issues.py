@@ -114,7 +114,7 @@ def test_every_task_has_a_worker_that_nothing_slower_shares() -> None:
     for task in tasks:
         by_queue[app.amqp.router.route({}, task)["queue"].name].add(task)
     assert by_queue["transactional"] == {"subscribers.tasks.send_letter"}
-    assert by_queue["digest"] == {"digests.sending.tasks.run_lane", "digests.sending.tasks.plan_readers"}
+    assert by_queue["digest"] == {"digests.sending.tasks.run_lane", "digests.sending.tasks.plan_issue"}
     assert by_queue["webhooks"] == {"digests.feedback.processing.settle_events"}
     taken = [queue for worker in workers.read() for queue in worker.queues]
     assert sorted(taken) == sorted(workers.QUEUES)

@@ -34,13 +34,12 @@ def check_everybody_has_one(stage: stages.Stage, issue: Issue, everybody: list[s
 
 def test_every_task_five_times_on_two_workers(stage: stages.Stage, people: People, issue: Issue) -> None:
     everybody = people(READERS)
-    stage.extra = {"FIRST_PORTION": "10"}
     stage.send(issue)
     stage.worker()
     stage.worker()
     for _ in range(5):
         stage.queue("digests.sending.tasks.wake_issue", issue.pk)
-        stage.queue("digests.sending.tasks.plan_readers", issue.pk)
+        stage.queue("digests.sending.tasks.plan_issue", issue.pk)
         for lane in (3, 1, 0, 2, 7):
             stage.queue("digests.sending.tasks.run_lane", issue.pk, lane)
         stage.tick()
@@ -53,7 +52,7 @@ def test_tasks_for_what_is_not_there_harm_nothing(stage: stages.Stage, people: P
     everybody = people(20)
     stage.queue("digests.sending.tasks.run_lane", 999_999, 0)
     stage.queue("digests.sending.tasks.wake_issue", 999_999)
-    stage.queue("digests.sending.tasks.plan_readers", 999_999)
+    stage.queue("digests.sending.tasks.plan_issue", 999_999)
     stage.queue("subscribers.tasks.send_letter", 999_999)
     stage.queue("digests.sending.tasks.run_lane", issue.pk, 0)
     stage.worker()

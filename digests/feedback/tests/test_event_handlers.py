@@ -196,7 +196,7 @@ def test_an_event_that_comes_weeks_late_counts_like_any_other(
     assert list(Suppression.objects.values_list("reason", flat=True)) == ([reason] if reason else [])
     assert reader.subscriptions.get().state == subscription
     event = DeliveryEvent.objects.get()
-    assert (event.delivery, event.settled_at) == (delivery, now + WEEKS)
+    assert (event.delivery_uuid, event.settled_at) == (delivery.uuid, now + WEEKS)
 
 
 def test_a_complaint_suppresses_and_unsubscribes(copy: Copy, reader: Subscriber, now: datetime) -> None:

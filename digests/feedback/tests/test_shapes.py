@@ -60,7 +60,7 @@ def test_a_notice_becomes_its_event(copy: Delivery, reader: Subscriber, now: dat
     assert ingestion.take(raw=mails.mail(name, copy), now=now) is Arrival.RECORDED
 
     event = DeliveryEvent.objects.get()
-    assert (event.kind, event.delivery) == (kind, copy)
+    assert (event.kind, event.delivery_uuid) == (kind, copy.uuid)
     assert event.provider == ("arf" if kind in {"complaint", "unsubscribe"} else "dsn")
     copy.refresh_from_db()
     assert copy.state == state

@@ -39,7 +39,7 @@ def test_wherever_the_return_path_stands_it_names_the_copy(
     """Over IMAP and POP3 nobody says to which address a mail was delivered."""
     raw = with_one_path(name, mails.return_path(copy), before)
     assert ingestion.take(raw=raw, now=now) is Arrival.RECORDED
-    assert DeliveryEvent.objects.get().delivery == copy
+    assert DeliveryEvent.objects.get().delivery_uuid == copy.uuid
 
 
 @pytest.mark.parametrize("name", ["postfix_gone", "qmail", "yahoo_arf", "outlook_jmrp", "exchange_365"])
@@ -82,7 +82,7 @@ def test_one_notice_id_about_two_copies_is_two_events(copy: Delivery, newsletter
     other = copies.copy(copies.issue(newsletter), copies.reader(newsletter, "bert@readers.example"))
     for one, address in ((copy, "anna@readers.example"), (other, "bert@readers.example")):
         assert ingestion.take(raw=mails.mail(BOUNCE, one, reader=address), now=now) is Arrival.RECORDED
-    assert set(DeliveryEvent.objects.values_list("delivery", flat=True)) == {copy.pk, other.pk}
+    assert set(DeliveryEvent.objects.values_list("delivery_uuid", flat=True)) == {copy.uuid, other.uuid}
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_a_notice_about_what_is_no_address_is_about_the_copy(
     copy: Delivery, reader: Subscriber, now: datetime, address: str
 ) -> None:
     assert ingestion.take(raw=mails.mail(BOUNCE, copy, reader=address), now=now) is Arrival.RECORDED
-    assert DeliveryEvent.objects.get().delivery == copy
+    assert DeliveryEvent.objects.get().delivery_uuid == copy.uuid

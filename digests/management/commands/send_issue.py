@@ -153,8 +153,6 @@ def _line(issue: Issue, progress: stats.Progress) -> str:
         return f"issue {issue.pk}: {state}"
     share = 100 * progress.done // progress.audience
     line = f"issue {issue.pk}: {state}, {progress.done:,} of {progress.audience:,} copies ({share} %)"
-    if progress.is_planning:
-        line += ", more readers are being added"
     if progress.rate:
         line += f", {progress.rate:,.3g} a second" if progress.rate < 100 else f", {progress.rate:,.0f} a second"
     if progress.open and progress.time_left:

@@ -18,18 +18,18 @@ REASON: Final = DeliveryReason.DOMAINS_TURN
 
 DOMAINS = """
 SELECT delivery.id, substring(reader.address_key FROM '[^@]*$')
-FROM digests_delivery AS delivery JOIN subscribers_subscriber AS reader ON reader.id = delivery.subscriber_id
+FROM digests_delivery_open AS delivery JOIN subscribers_subscriber AS reader ON reader.id = delivery.subscriber_id
 WHERE delivery.id = ANY(%s)
 """
 
 NEXT_TURN = """
-SELECT EXTRACT(EPOCH FROM min(due_at) - now())::float8 FROM digests_delivery
+SELECT EXTRACT(EPOCH FROM min(due_at) - now())::float8 FROM digests_delivery_open
 WHERE issue_id = %s AND state = 'deferred' AND due_at IS NOT NULL
 """
 
 # The hour is the turn in the domain's line, so that a row is claimed again once, not over and over.
 PUT_OFF = """
-UPDATE digests_delivery AS delivery
+UPDATE digests_delivery_open AS delivery
 SET state = 'deferred', reason = %(reason)s, reason_parameters = NULL, lease_until = NULL,
     due_at = now() + turn.wait * interval '1 second'
 FROM unnest(%(ids)s::bigint[], %(waits)s::float8[]) AS turn (id, wait)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from core import locks
 from digests.models import Delivery
 from digests.sending import audience
 from digests.sending.tests.conftest import frozen_issue, subscribe
-from subscribers import erasure
-from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
+from subscribers.models import Newsletter, Subscription, Suppression
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db
@@ -60,12 +57,22 @@ def test_paused_are_not_until_their_day(newsletter: Newsletter) -> None:
     assert planned(newsletter) == {back.subscriber_id}
 
 
-def test_planning_twice_adds_nothing(newsletter: Newsletter) -> None:
+def test_the_issue_knows_how_many_copies_it_has_and_where(newsletter: Newsletter) -> None:
     subscribe(newsletter, 3)
     issue = frozen_issue(newsletter)
-    for _ in range(2):
+    audience.plan(issue=issue, now=timezone.now())
+    ids = list(issue.deliveries.values_list("pk", flat=True))
+    assert (issue.audience_count, issue.copies_after, issue.copies_until) == (3, min(ids) - 1, max(ids))
+
+
+def test_planning_twice_is_refused_and_adds_nothing(newsletter: Newsletter) -> None:
+    """As when two plan at once in spite of the lock, whose connection was cut."""
+    subscribe(newsletter, 3)
+    issue = frozen_issue(newsletter)
+    audience.plan(issue=issue, now=timezone.now())
+    with pytest.raises(IntegrityError, match="delivery_once_per_reader"), transaction.atomic():
         audience.plan(issue=issue, now=timezone.now())
-        assert (issue.audience_count, issue.deliveries.count()) == (3, 3)
+    assert issue.deliveries.count() == 3
 
 
 def test_a_letter_goes_to_every_cadence(newsletter: Newsletter) -> None:
@@ -108,37 +115,3 @@ def test_an_issue_with_copies_cannot_be_deleted_whoever_tries(newsletter: Newsle
     issue.snapshot.delete()
     with connection.cursor() as cursor, pytest.raises(IntegrityError), transaction.atomic():
         cursor.execute("DELETE FROM digests_issue WHERE id = %s", [issue.pk])
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_reader_erased_during_the_planning_is_nobodys_reader_afterwards(newsletter: Newsletter) -> None:
-    (reader,) = subscribe(newsletter, 1)
-    issue = frozen_issue(newsletter)
-    erased = threading.Event()
-
-    def erase() -> None:
-        Subscriber.objects.filter(pk=reader.subscriber_id).delete()
-        connection.close()
-        erased.set()
-
-    with transaction.atomic():
-        audience.plan(issue=issue, now=timezone.now())
-        thread = threading.Thread(target=erase)
-        thread.start()
-        assert not erased.wait(0.3)
-    thread.join(10)
-    assert list(issue.deliveries.values_list("subscriber_id", flat=True)) == [None]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_plain_delete_of_a_reader_takes_the_lock_of_planning(newsletter: Newsletter) -> None:
-    """By its name: the trigger in the database and the code compute the same key."""
-    (reader,) = subscribe(newsletter, 1)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("DELETE FROM subscribers_subscription")
-        cursor.execute("DELETE FROM subscribers_subscriber WHERE id = %s", [reader.subscriber_id])
-        cursor.execute(
-            "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks"
-            " WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-        )
-        assert cursor.fetchall() == [(locks.key(erasure.READERS_LOCK),)]

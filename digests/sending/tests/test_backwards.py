@@ -103,26 +103,6 @@ def test_copies_that_the_database_forgot_are_not_sent_again(
     assert issue.state == Issue.State.PAUSED
 
 
-def test_a_task_that_was_left_over_plans_nobody_in_a_database_that_was_set_back(
-    newsletter: Newsletter, transport: ToldTransport, send: Send, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else ids of copies that left would be given to other readers, before anybody compared."""
-    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, first_portion=IN_FLIGHT))
-    subscribe(newsletter, READERS)
-    issue = frozen_issue(newsletter)
-    assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
-    backup = transaction.savepoint()
-    preparing.complete(issue_id=issue.pk, now=timezone.now())
-    send(issue)
-    go_back(issue, backup)
-    send_journal._own.clear()
-
-    preparing.complete(issue_id=issue.pk, now=timezone.now())
-
-    issue.refresh_from_db()
-    assert (issue.deliveries.count(), issue.state) == (IN_FLIGHT, Issue.State.PAUSED)
-
-
 @pytest.mark.parametrize("lost", ["the claim too", "only the attempt"])
 def test_a_single_batch_that_was_forgotten_is_missed(
     sending: Start, transport: ToldTransport, send: Send, lost: str
@@ -148,12 +128,12 @@ def test_an_issue_that_was_sent_is_not_planned_again(
     subscribe(newsletter, READERS)
     issue = frozen_issue(newsletter)
     backup = transaction.savepoint()
-    assert sweeper.wake(issue_id=issue.pk, now=timezone.now())
+    assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
     send(issue)
     go_back(issue, backup)
 
     send_journal._own.clear()
-    assert not sweeper.wake(issue_id=issue.pk, now=timezone.now())
+    assert not preparing.prepare(issue_id=issue.pk, now=timezone.now())
     issue.refresh_from_db()
     assert (issue.state, issue.state_reason) == (Issue.State.SCHEDULED, send_journal.REASON)
     assert not issue.deliveries.exists()
@@ -170,10 +150,10 @@ def test_an_issue_that_the_database_does_not_know_any_more_holds_the_others(
     Issue.objects.filter(pk=next_one.pk).update(scheduled_for=timezone.now() + timedelta(hours=1))
 
     send_journal._own.clear()
-    assert not sweeper.wake(issue_id=again.pk, now=timezone.now())
+    assert not preparing.prepare(issue_id=again.pk, now=timezone.now())
     call_command("after_restore")
     Issue.objects.filter(pk=next_one.pk).update(scheduled_for=timezone.now())
-    assert sweeper.wake(issue_id=next_one.pk, now=timezone.now())
+    assert preparing.prepare(issue_id=next_one.pk, now=timezone.now())
 
 
 def test_another_house_on_the_same_redis_has_no_notes_of_it(
@@ -243,41 +223,6 @@ def test_after_a_restore_the_issue_goes_on_with_those_who_certainly_got_none(
     without = set(issue.deliveries.values_list("pk", flat=True)) - {copy.delivery_id for copy in transport.taken}
     assert without <= set(issue.deliveries.filter(state="uncertain").values_list("pk", flat=True))
     assert issue.state == Issue.State.SENT_WITH_EXCEPTIONS
-
-
-@pytest.mark.parametrize("planned_on_the_other_side", [True, False])
-def test_after_a_restore_readers_who_were_planned_meanwhile_get_no_second_copy(
-    newsletter: Newsletter,
-    transport: ToldTransport,
-    send: Send,
-    monkeypatch: pytest.MonkeyPatch,
-    planned_on_the_other_side: bool,
-) -> None:
-    """The backup is of the time at which the audience was being planned: it has no rows for whoever came later."""
-    first = 4  # of several portions
-    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, first_portion=first))
-    subscribe(newsletter, READERS)
-    issue = frozen_issue(newsletter)
-    assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
-    backup = transaction.savepoint()
-    if planned_on_the_other_side:
-        preparing.complete(issue_id=issue.pk, now=timezone.now())
-    send(issue)
-    go_back(issue, backup)
-    send_journal._own.clear()
-
-    call_command("after_restore")
-    issue.refresh_from_db()
-    approval.resume(issue=issue, now=timezone.now())
-    sweeper.wake(issue_id=issue.pk, now=timezone.now())
-    preparing.complete(issue_id=issue.pk, now=timezone.now())
-    send(issue)
-
-    issue.refresh_from_db()
-    assert (issue.state, issue.audience_count) == (Issue.State.SENT_WITH_EXCEPTIONS, READERS)
-    assert times(transport) == {1}
-    # Nobody is in doubt who certainly got none.
-    assert states(issue).get("accepted", 0) == (0 if planned_on_the_other_side else READERS - first)
 
 
 def test_after_a_restore_nothing_leaves_that_a_person_has_not_seen(

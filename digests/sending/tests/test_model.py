@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from anymail.signals import AnymailTrackingEvent, EventType
-from django import conf
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -159,11 +157,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def time_passes(self, data: st.DataObject) -> None:
-        data.draw(
-            st.sampled_from(
-                [self.leases_end, self.an_hour_passes, self.a_day_passes, self.plan_more, self.the_clock_ticks]
-            )
-        )()
+        data.draw(st.sampled_from([self.leases_end, self.an_hour_passes, self.a_day_passes, self.the_clock_ticks]))()
 
     # --- The editor -------------------------------------------------------------------------
 
@@ -327,11 +321,7 @@ class Engine(RuleBasedStateMachine):
         processing.settle(now=now)
         for issue_id in sweeper.sweep(now=now):
             sweeper.wake(issue_id=issue_id, now=now)
-            self.plan_more()
-
-    def plan_more(self) -> None:
-        """The next portion of the audience, if there is one; a worker may die between any two."""
-        preparing._plan_more(self.issue.pk, timezone.now())
+            preparing.prepare(issue_id=issue_id, now=now)
 
     def answer(self, copy: Copy, said: tuple[bool, str, bool]) -> Outcome:
         taken, state, about_us = said
@@ -382,7 +372,6 @@ class Engine(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_whatever_happens_in_whatever_order(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transports, "for_settings", transports.for_settings)
-    monkeypatch.setattr(conf.settings, "SENDING", replace(conf.settings.SENDING, first_portion=2))
     transitions.watch()
     run_state_machine_as_test(
         Engine,

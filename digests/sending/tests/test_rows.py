@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
-from digests.models import Delivery
-
 pytestmark = pytest.mark.django_db
 
+OPEN = "digests_delivery_open"
 # What is written between pending and accepted.
 CHANGING = {
     "state", "reason", "attempts", "fence", "lease_until", "attempted_at", "settled_at", "remote_id", "render_failures"
@@ -17,7 +16,7 @@ CHANGING = {
 
 def test_no_index_knows_what_changes() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s", [Delivery._meta.db_table])
+        cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s", [OPEN])
         found = dict(cursor.fetchall())
     assert found
     for name, definition in found.items():
@@ -26,5 +25,5 @@ def test_no_index_knows_what_changes() -> None:
 
 def test_a_page_has_room_for_the_next_version_of_its_rows() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = %s", [Delivery._meta.db_table])
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = %s", [OPEN])
         assert "fillfactor=50" in cursor.fetchone()[0]

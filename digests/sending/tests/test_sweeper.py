@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from digests import approval, uncertain
 from digests.models import Delivery, Issue
-from digests.sending import claims, closing, sweeper
-from digests.sending.tests.conftest import expire_leases, frozen_issue, states, subscribe
+from digests.sending import claims, closing, preparing, sweeper
+from digests.sending.tests.conftest import expire_leases, frozen_issue, states
 from subscribers.models import Newsletter
 from tests.table import rows
 
@@ -50,15 +50,13 @@ def test_what_must_not_move_is_left_alone(sending: Start, state: str) -> None:
     assert sweeper.sweep(now=timezone.now()) == []
 
 
-def test_waking_plans_and_wants_lanes(newsletter: Newsletter) -> None:
-    subscribe(newsletter, 3)
-    issue = frozen_issue(newsletter)
-    assert sweeper.wake(issue_id=issue.pk, now=timezone.now())
-    assert states(issue) == {"pending": 3}
+def test_an_issue_that_was_planned_wants_its_lanes(sending: Start) -> None:
+    assert sweeper.wake(issue_id=sending(3).pk, now=timezone.now())
 
 
 def test_an_issue_without_readers_is_sent_at_once(newsletter: Newsletter) -> None:
     issue = frozen_issue(newsletter)
+    assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
     assert not sweeper.wake(issue_id=issue.pk, now=timezone.now())
     issue.refresh_from_db()
     assert (issue.state, issue.audience_count) == (Issue.State.SENT, 0)

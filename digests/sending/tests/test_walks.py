@@ -28,7 +28,7 @@ def visits(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         cursor.execute(AS_WITH_MANY_ROWS)
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
         [found] = cursor.fetchone()[0]
-    return [node for node in nodes(found["Plan"]) if node.get("Relation Name") == "digests_delivery"]
+    return [node for node in nodes(found["Plan"]) if node.get("Relation Name") == "digests_delivery_open"]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -48,17 +48,6 @@ def test_a_claim_ends_where_the_rows_of_its_issue_end(sending: Start) -> None:
     sending(MANY)
     found = visits(claims.CLAIM, {"issue": small.pk, "after": 0, "limit": MANY, "lease": 60})
     assert looked_at_in_vain(found) <= 1, json.dumps(found)
-
-
-def test_leases_are_looked_for_in_what_is_under_way(sending: Start) -> None:
-    over, going = sending(MANY), sending(1)
-    over.deliveries.update(state="accepted")
-    Issue.objects.filter(pk=over.pk).update(state=Issue.State.SENT)
-    found = visits(claims.RECOVER, {})
-    assert looked_at_in_vain(found) <= going.deliveries.count(), json.dumps(found)
-    # In the order in which they stand on their pages.
-    bounded = {node.get("Index Name") for node in found if "copies_until" in node.get("Index Cond", "")}
-    assert bounded == {"digests_delivery_pkey"}, json.dumps(found)
 
 
 def test_what_is_too_old_is_looked_for_in_what_was_put_off(sending: Start) -> None:

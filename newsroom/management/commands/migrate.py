@@ -7,8 +7,16 @@ from django.conf import settings
 from django.core.management import CommandError
 from django.core.management.commands import migrate
 from django.db import ProgrammingError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
 
-from newsroom import database_url, grants, owner
+from newsroom import database_url, embedded_place, grants, owner
+
+OURS = ("articles", "digests", "publication", "subscribers")
+OLD = (
+    "These tables were made by a version before 0.1.0, which cannot be upgraded: let DATABASE_URL name an empty "
+    "database, or, for the embedded one, move its directory {home} away while nothing runs; then start again."
+)
 
 
 class Command(migrate.Command):
@@ -20,6 +28,7 @@ class Command(migrate.Command):
         with owner.rights(alias):
             connection = connections[alias]
             connection.ensure_connection()
+            _refuse_old_tables(connection)
             session: grants.Session = connection.connection
             if application == session.info.user:
                 self._migrate(*args, **options)
@@ -43,3 +52,10 @@ class Command(migrate.Command):
                 f"The role of {variable} may not change the tables ({str(error).splitlines()[0]}). "
                 "Give the URL of their owner as DATABASE_OWNER_URL (docs/operations.md)."
             ) from error
+
+
+def _refuse_old_tables(connection: BaseDatabaseWrapper) -> None:
+    """Before anything is changed: the migrations were written again for 0.1.0, and older ones lead nowhere."""
+    loader = MigrationLoader(connection)
+    if any(app in OURS and (app, name) not in loader.disk_migrations for app, name in loader.applied_migrations):
+        raise CommandError(OLD.format(home=embedded_place.place(settings.VAR_DIR).home))

@@ -3,10 +3,13 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 from django.utils import timezone
 
 from mailkit import addresses
 from subscribers import consent, erasure
+
+BUSY = "The database is busy: an issue for this reader may be about to be sent. Try again in a minute."
 
 
 class Command(BaseCommand):
@@ -30,7 +33,7 @@ class Command(BaseCommand):
         evidence = consent.Evidence(source="erase_command")
         try:
             done = erasure.erase(address_key=address.key, evidence=evidence, now=timezone.now())
-        except erasure.Kept as reason:
-            raise CommandError(str(reason)) from None
+        except OperationalError:
+            raise CommandError(BUSY) from None
         what = "Erased." if done.deleted else "There was no subscriber with this address."
         self.stdout.write(f"{what} {done.acts_kept} acts of consent stay under the keyed hash; mail to it is blocked.")

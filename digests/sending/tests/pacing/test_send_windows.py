@@ -33,7 +33,7 @@ def test_a_stale_issue_is_reported_and_reaches_nobody(newsletter: Newsletter, ki
     subscribe(newsletter, 2)
     issue = frozen_issue(newsletter)
     Issue.objects.filter(pk=issue.pk).update(kind=kind)
-    assert sweeper.wake(issue_id=issue.pk, now=late(issue, timedelta(hours=25))) is False
+    assert preparing.prepare(issue_id=issue.pk, now=late(issue, timedelta(hours=25))) is False
     issue.refresh_from_db()
     reason = preparing.STALE_DIGEST if kind == Issue.Kind.DIGEST else preparing.STALE
     assert (issue.state, issue.state_reason) == (Issue.State.CANCELLED, reason)
@@ -43,7 +43,7 @@ def test_a_stale_issue_is_reported_and_reaches_nobody(newsletter: Newsletter, ki
 def test_a_digest_that_is_only_late_is_sent(newsletter: Newsletter) -> None:
     subscribe(newsletter, 2)
     issue = frozen_issue(newsletter)
-    assert sweeper.wake(issue_id=issue.pk, now=late(issue, timedelta(hours=23))) is True
+    assert preparing.prepare(issue_id=issue.pk, now=late(issue, timedelta(hours=23))) is True
 
 
 def test_a_letter_is_never_stale(newsletter: Newsletter) -> None:
@@ -101,10 +101,10 @@ def test_outside_its_hours_an_issue_waits_as_it_is(newsletter: Newsletter, pace:
     pace(hours=closed_now())
     subscribe(newsletter, 1)
     issue = frozen_issue(newsletter)
-    assert sweeper.wake(issue_id=issue.pk, now=timezone.now()) is False
+    assert preparing.prepare(issue_id=issue.pk, now=timezone.now()) is False
     issue.refresh_from_db()
     assert issue.state == Issue.State.SCHEDULED
-    assert sweeper.wake(issue_id=issue.pk, now=timezone.now() + timedelta(minutes=90)) is True
+    assert preparing.prepare(issue_id=issue.pk, now=timezone.now() + timedelta(minutes=90)) is True
 
 
 def test_a_lane_stops_when_the_hours_end(sending: Start, transport: ToldTransport, pace: Pace) -> None:

@@ -174,17 +174,6 @@ def test_copies_in_the_hands_of_a_lane_that_died(issue: Issue) -> None:
     assert told(issue) == ""
 
 
-def test_readers_who_are_not_added_yet(issue: Issue) -> None:
-    fill(issue, State.ACCEPTED, 4, settled_at=timezone.now() - timedelta(minutes=4))
-    assert told(issue) == "", "its end is about to be put on record"
-    issue.readers_after = 1
-    assert told(issue).startswith("Its next readers are being looked for; if a worker died at it, another goes on")
-    fill(issue, State.PENDING)
-    assert told(issue).startswith("Nothing has moved for 4 min")
-    Delivery.objects.update(state=State.ACCEPTED, settled_at=timezone.now())
-    assert told(issue) == ""
-
-
 @pytest.mark.parametrize("state", [Issue.State.SENDING, Issue.State.PAUSED, Issue.State.SENT_WITH_EXCEPTIONS])
 def test_uncertain_copies_come_with_their_two_choices(issue: Issue, state: Issue.State) -> None:
     issue.state = state
@@ -276,19 +265,6 @@ def test_what_waits_for_another_try_does_not_stand_still(issue: Issue) -> None:
     assert "Nothing has" not in told(issue)
     fill(issue, State.ATTEMPTING, lease_until=now + timedelta(seconds=30))
     assert "in the hands of a lane" in told(issue)
-
-
-def test_between_two_portions_of_readers_it_says_that_it_looks_for_them(issue: Issue) -> None:
-    Issue.objects.update(readers_after=17)
-    issue.refresh_from_db()
-    fill(issue, State.ACCEPTED, settled_at=timezone.now() - LONG_AGO)
-    assert told(issue).startswith("Its next readers are being looked for; if a worker died at it")
-    Delivery.objects.update(settled_at=timezone.now())
-    assert told(issue) == ""
-    Issue.objects.update(readers_after=None)
-    issue.refresh_from_db()
-    Delivery.objects.update(settled_at=timezone.now() - LONG_AGO)
-    assert told(issue) == ""
 
 
 def test_an_hour_is_of_today_where_the_newsletter_is(issue: Issue, pace: Pace) -> None:

@@ -1,0 +1,135 @@
+"""What becomes of copies once their issue has ended: they move to the partition of a month, and years later they go.
+
+The partition in which the engine works stays small that way, whatever was sent before. Nothing is looked for
+differently: `Delivery` reads all partitions. decisions/0065 has the sizes.
+"""
+
+from __future__ import annotations
+
+import calendar
+import logging
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from core import locks
+from digests.models import Delivery, DeliveryEvent, Issue
+
+log = logging.getLogger(__name__)
+
+# By then every result of a lane is written, however late, and most of what providers report.
+MOVE_AFTER: Final = timedelta(hours=1)
+# Rows of one transaction: an erasure may wait for it.
+CHUNK: Final = 10_000
+# The tick has more to do; the next one goes on.
+SECONDS: Final = 20.0
+# One process at a time, over all hosts.
+HISTORY_LOCK: Final = "copies move"
+
+# Readers first, as the engine and every act of a reader: an erasure waits for the move, or has taken its reader out.
+HOLD_READERS = """
+SELECT id FROM subscribers_subscriber WHERE id IN (
+    SELECT subscriber_id FROM digests_delivery_open WHERE issue_id = %(issue)s AND id > %(after)s AND id <= %(until)s
+) ORDER BY id FOR KEY SHARE
+"""
+# PostgreSQL moves a row to the partition of its month. One that a person has just sent again stays.
+MOVE = """
+UPDATE digests_delivery SET month = %(month)s
+WHERE month IS NULL AND issue_id = %(issue)s AND id > %(after)s AND id <= %(until)s AND NOT (state = ANY(%(open)s))
+"""
+MONTHS = """
+SELECT to_date(right(relname, 7), 'YYYY_MM') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+WHERE inhparent = 'digests_delivery'::regclass AND relname <> 'digests_delivery_open' ORDER BY relname
+"""
+
+
+def keep(*, now: datetime, seconds: float = SECONDS) -> None:
+    """Make the partitions of this month and the next, move what has ended, and drop what is older than RETENTION_DAYS.
+
+    Harmless when late or doubled. What is not done within `seconds`, or has to wait for somebody's lock, is done by
+    a later call.
+    """
+    end = time.monotonic() + seconds
+    with locks.advisory_lock(HISTORY_LOCK) as held:
+        if not held:
+            return
+        this_month = _month(now)
+        for month in (this_month, _after(this_month)):
+            _add(month)
+        for issue in _ended(now):
+            if not _move(issue, now, end):
+                return
+        before = now - timedelta(days=settings.RETENTION_DAYS)
+        for month in months():
+            if datetime.combine(_after(month), datetime.min.time(), UTC) <= before:
+                _drop(month)
+        _forget_events(before, end)
+
+
+def months() -> list[date]:
+    """The months that have a partition, the oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(MONTHS)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _ended(now: datetime) -> list[Issue]:
+    over = Issue.objects.filter(finished_at__lte=now - MOVE_AFTER, deliveries_month__isnull=True)
+    return list(over.order_by("finished_at"))
+
+
+def _move(issue: Issue, now: datetime, end: float) -> bool:
+    """Whether all copies of the issue are where they belong; False when the time was over before."""
+    month = _month(issue.finished_at or now)
+    _add(month)
+    for after in range(issue.copies_after, issue.copies_until, CHUNK):
+        if time.monotonic() > end:
+            return False
+        until = min(after + CHUNK, issue.copies_until)
+        _move_chunk(issue=issue.pk, after=after, until=until, month=month)
+    # A person may have sent copies of it again meanwhile: then it is under way, and ends once more.
+    Issue.objects.filter(pk=issue.pk, finished_at=issue.finished_at).update(deliveries_month=month)
+    log.info("the copies of issue %s moved to the partition of %s", issue.pk, f"{month:%Y-%m}")
+    return True
+
+
+@transaction.atomic
+def _move_chunk(**values: int | date) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_READERS, values)
+        cursor.execute(MOVE, values | {"open": list(Delivery.OPEN)})
+
+
+def _drop(month: date) -> None:
+    """The partition and what was said of its copies."""
+    DeliveryEvent.objects.filter(issue__deliveries_month=month).delete()
+    _call("digests_drop_month", month)
+    log.info("the copies of issues that ended in %s are older than RETENTION_DAYS and were dropped", f"{month:%Y-%m}")
+
+
+def _forget_events(before: datetime, end: float) -> None:
+    """Delete what was said of copies before then, and of letters."""
+    old = DeliveryEvent.objects.filter(received_at__lt=before).order_by()
+    while time.monotonic() < end:
+        if not old.filter(pk__in=list(old.values_list("pk", flat=True)[:CHUNK])).delete()[0]:
+            return
+
+
+def _add(month: date) -> None:
+    _call("digests_add_month", month)
+
+
+def _call(function: str, month: date) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s)", [month])
+
+
+def _month(moment: datetime) -> date:
+    return moment.astimezone(UTC).date().replace(day=1)
+
+
+def _after(month: date) -> date:
+    return month + timedelta(days=calendar.monthrange(month.year, month.month)[1])
