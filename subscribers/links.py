@@ -5,7 +5,7 @@ is good for one purpose. Possession of a mail is the only proof that readers giv
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -70,26 +70,14 @@ def read_confirm(token: str) -> ConfirmClaim:
     return ConfirmClaim(_uuid(payload), int(payload["v"]), requests)
 
 
-def token_pairs(*, newsletter_id: int) -> Callable[[str, int], tuple[str, str]]:
-    """A function of a reader's uuid (its 32 digits) and token version, for bulk mail; it asks no database.
-
-    It returns the unsubscribe token and the preferences token of that reader's copy.
-    """
-    unsubscribe, preferences = tokens.writer(purpose=UNSUBSCRIBE), tokens.writer(purpose=PREFERENCES)
-
-    def pair(reader: str, token_version: int) -> tuple[str, str]:
-        return (
-            unsubscribe(f'{{"s":"{reader}","n":{newsletter_id}}}'),
-            preferences(f'{{"s":"{reader}","v":{token_version}}}'),
-        )
-
-    return pair
-
-
 def unsubscribe_token(*, subscription: Subscription) -> str:
     """A token that never expires and can do nothing but end this one subscription."""
-    payload: dict[str, str | int] = {"s": subscription.subscriber.uuid.hex, "n": subscription.newsletter_id}
-    return tokens.sign(purpose=UNSUBSCRIBE, payload=payload)
+    return unsubscribe_token_of(reader=subscription.subscriber.uuid.hex, newsletter_id=subscription.newsletter_id)
+
+
+def unsubscribe_token_of(*, reader: str, newsletter_id: int) -> str:
+    """The same for bulk mail, which knows no more of a reader than the 32 digits of the uuid."""
+    return tokens.sign(purpose=UNSUBSCRIBE, payload={"s": reader, "n": newsletter_id})
 
 
 def unsubscribe_url(*, subscription: Subscription) -> str:
@@ -112,7 +100,12 @@ def read_unsubscribe(token: str) -> Subscription:
 
 def preferences_token(*, subscriber: Subscriber) -> str:
     """A token that opens this subscriber's preferences for 24 hours."""
-    return tokens.sign(purpose=PREFERENCES, payload={"s": subscriber.uuid.hex, "v": subscriber.token_version})
+    return preferences_token_of(reader=subscriber.uuid.hex, token_version=subscriber.token_version)
+
+
+def preferences_token_of(*, reader: str, token_version: int) -> str:
+    """The same for bulk mail, which knows no more of a reader than the 32 digits of the uuid."""
+    return tokens.sign(purpose=PREFERENCES, payload={"s": reader, "v": token_version})
 
 
 def preferences_url(*, subscriber: Subscriber) -> str:

@@ -57,7 +57,6 @@ class Merger:
         self.message_domain = sender.rpartition("@")[2] or urlsplit(settings.SITE_URL).hostname
         self.unsubscribe_page = f"{settings.SITE_URL}/unsubscribe"
         self.preferences_page = f"{settings.SITE_URL}/preferences"
-        self.tokens = links.token_pairs(newsletter_id=issue.newsletter_id)
         # Who may be mailed, as SQL with its values: the same question for every batch.
         readers = issue.readers(now=timezone.now()).order_by().values("subscriber_id")
         self.mailable: tuple[str, tuple[Any, ...]] = readers.query.sql_with_params()
@@ -98,7 +97,9 @@ class Merger:
     def values(self, row: Row) -> dict[str, str]:
         """The value of each slot that an issue may use, for one reader."""
         _, delivery, reader, address, name, token_version = row
-        unsubscribe, preferences = self.tokens(reader.replace("-", ""), token_version)
+        digits = reader.replace("-", "")
+        unsubscribe = links.unsubscribe_token_of(reader=digits, newsletter_id=self.issue.newsletter_id)
+        preferences = links.preferences_token_of(reader=digits, token_version=token_version)
         return {
             "to": _mailbox(name, address),
             "name": name,

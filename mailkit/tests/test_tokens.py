@@ -88,10 +88,3 @@ def test_a_token_is_what_django_s_signer_writes(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(time, "time", lambda: 1_700_000_000.5)
     payload: dict[str, str | int] = {"s": "0af1", "n": 17}
     assert tokens.sign(purpose="unsubscribe", payload=payload) == tokens._signer("unsubscribe").sign_object(payload)
-
-
-def test_one_writer_signs_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.5)
-    write = tokens.writer(purpose="unsubscribe")
-    for number in range(3):
-        assert write(f'{{"n":{number}}}') == tokens._signer("unsubscribe").sign_object({"n": number})
