@@ -26,8 +26,7 @@ class Sending:
     `merge_field`, how it writes a field, puts readers' values into a text of ours, `most_per_call` readers
     at a time. `switches_tracking_off`: Anymail can do so for each message. `takes_metadata`: events come
     back with the copy's uuid; otherwise they are matched by the remote id. `idempotency_header`: a request
-    is taken once however often it comes, and each repeat is answered as the first, for a day. `backend`:
-    ours, which writes the same requests as Anymail's own, only faster.
+    is taken once however often it comes, and each repeat is answered as the first, for a day.
     """
 
     url_settings: tuple[str, str, str] = ("API_KEY", "", "")
@@ -36,7 +35,6 @@ class Sending:
     switches_tracking_off: bool = False
     takes_metadata: bool = True
     idempotency_header: str = ""
-    backend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,6 @@ _ALL: Final = (
             ("API_KEY", "", "SENDER_DOMAIN"),
             merge_field=("%recipient.", "%"),
             most_per_call=1_000,
-            backend="postal.transports.esp_batch.EmailBackend",
             switches_tracking_off=True,
         ),
         Reports(

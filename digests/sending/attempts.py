@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from digests import delivery_reasons, prepared_statements
 from digests.delivery_reasons import DeliveryReason
 from digests.models import Delivery, Issue, IssueItem
-from digests.sending import claims, merge, stages
+from digests.sending import claims, merge
 from postal.transports.base import Copy
 from subscribers.models import Subscription
 
@@ -70,7 +70,7 @@ def record_attempts(*, batch: claims.Batch, merger: merge.Merger, lease_seconds:
     story of it is no longer public, StoryWithdrawn is raised and nothing has changed. When the
     connection is lost in the commit, a new one is asked what is on record, and only that is returned.
 
-    Unsubscribing and suppressing lock the same rows: whoever commits first is seen by the other, so
+    Unsubscribing and suppressing lock the same rows: the one that commits first is seen by the other, so
     no attempt is committed after a reader's unsubscribe was.
     """
     copies: list[Copy] = []
@@ -89,7 +89,6 @@ def _record(batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> li
         claims.release(batch=batch)
         return []
     copies, broken = merger.copies(rows=_hold_readers(batch))
-    stages.reached("rendered")
     # A second statement, so that it sees what was committed while the locks were waited for.
     ours = _attempt([copy.delivery_id for copy in copies], batch, merger, lease_seconds)
     if len(ours) < len(batch.ids):

@@ -14,7 +14,7 @@ from digests import prepared_statements
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows that this lane holds. `fence` is drawn anew for each claim; only its holder may move them."""
+    """Rows that this lane holds. `fence` is drawn for each claim; only its holder may move them."""
 
     issue_id: int
     ids: tuple[int, ...]
@@ -26,7 +26,7 @@ class Batch:
 
 
 # Pending rows are looked for from the lane's own place on, so that a claim never walks over the rows that
-# were already taken, and only as far as the issue's rows go; deferred rows by their hour.
+# were already taken, and only as far as the issue's rows go; deferred rows by their time.
 CLAIM = """
 WITH mark AS (SELECT nextval('digests_fence') AS fence),
 due AS (
@@ -80,7 +80,7 @@ WHERE issue.id = delivery.issue_id AND issue.state = 'sending' AND delivery.stat
 
 
 def claim(*, issue_id: int, after: int, limit: int) -> Batch | None:
-    """Hold up to `limit` rows of the issue: deferred ones whose hour has come, then pending ones after `after`.
+    """Hold up to `limit` rows of the issue: deferred ones that are due, then pending ones after `after`.
 
     Returns None when there are none. Two lanes never hold the same row: SKIP LOCKED and the state decide.
     """

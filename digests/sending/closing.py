@@ -28,7 +28,7 @@ def close(*, issue_id: int, now: datetime) -> Issue.State | None:
     One that was closed with exceptions is looked at again: a late answer may have settled the last of them.
 
     Conservation: the audience that was planned is the sum over the delivery states. An issue is
-    `sent` only when that holds and no reader may be without a copy. Whoever was refused as gone is
+    `sent` only when that holds and no reader may be without a copy. A reader who was refused as gone is
     suppressed by then, so that the next issue's audience is without them.
     """
     processing.settle_refusals(issue_id=issue_id, now=now)

@@ -6,7 +6,7 @@ import contextlib
 import enum
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from django.conf import settings
@@ -18,17 +18,19 @@ from core.reasons import Reason
 from digests import issue_reasons, refusals
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
-from digests.sending import attempts, breaker, claims, closing, draining, leases, merge, outcomes, send_journal, stages
+from digests.sending import attempts, breaker, claims, closing, draining, in_flight, merge, send_journal
 from digests.sending.pacing import domains, rate_limits
-from postal import limiter, transports
-from postal.transports.base import Copy, Outcome, Transport, nobody_answered
+from postal import leases, limiter, transports
+from postal.transports.base import Copy, Transport, nobody_answered
 
 log = logging.getLogger(__name__)
 
-# Results are written when there is room for the next copies, and no later than this.
-SETTLE_AFTER_SECONDS: Final = 1.0
-# While copies are on the wire, no lane waits longer than this for the database: `deferred_results` writes the results.
+# However quiet it is, a lane looks at its leases so often.
+LOOK_UP_SECONDS: Final = 1.0
+# While copies are on the wire, no lane waits longer than this for the database: it writes the results at its end.
 SETTLE_ON_THE_WAY_SECONDS: Final = 2.0
+# A lane whose results cannot be written tries until its task is this near to its time limit.
+SPARE_SECONDS: Final = 10.0
 # A lane with copies on the wire that got no grant for more of them asks again so much later.
 ASK_AGAIN_SECONDS: Final = 0.1
 # A copy that is due within this time is not left to the sweeper.
@@ -58,15 +60,17 @@ def run(*, issue_id: int, lane: int) -> Ending:
     At most COPIES_IN_FLIGHT copies are attempted and not yet settled. Two tasks for one lane never
     run at the same time: the second finds the lane held and ends.
     """
-    lease = settings.SENDING.lease_seconds
-    with locks.advisory_lock(f"lane {issue_id} {lane}", asleep_after=lease) as held:
+    with locks.advisory_lock(f"lane {issue_id} {lane}", asleep_after=settings.SENDING.lease_seconds) as held:
         if not held:
             return Ending.BUSY
         issue = Issue.objects.under_way().select_related("newsletter", "snapshot").filter(pk=issue_id).first()
         if issue is None or send_journal.is_behind(issue_id=issue_id):
             return Ending.STOPPED
-        with contextlib.closing(transports.for_settings()) as transport:
-            ending = _Lane(issue, transport, send_journal.Journal(issue_id=issue_id, lane=lane)).run()
+        lease = leases.Lease()
+        journal = send_journal.Journal(issue_id=issue_id, lane=lane)
+        with contextlib.closing(transports.for_settings(lease=lease)) as transport:
+            merger = merge.Merger(issue, needs=transport.needs)
+            ending = _Lane(issue, transport, in_flight.Flight(merger=merger, journal=journal, lease=lease)).run()
     closing.close(issue_id=issue_id, now=timezone.now())
     return ending
 
@@ -87,93 +91,79 @@ def look_again_in(*, issue_id: int, lane: int, ending: Ending) -> float | None:
 
 
 class _Lane:
-    """The state of one run: its place in the rows, what is in flight, its breaker, its hour.
+    """One run: it renews leases, collects results, settles them, claims, records attempts, submits; and again."""
 
-    The transport asks for `_more` while it works, so the next copies are claimed, recorded and put
-    behind those on the wire, and results are written, without a session having to wait.
-    """
-
-    def __init__(self, issue: Issue, transport: Transport, seen: send_journal.Journal) -> None:
+    def __init__(self, issue: Issue, transport: Transport, flight: in_flight.Flight) -> None:
         self.issue = issue
         self.transport = transport
-        self.seen = seen
-        self.merger = merge.Merger(issue, needs=transport.needs)
+        self.flight = flight
         self.breaker = breaker.Breaker()
+        self.tripped: Reason | None = None
         self.rate_limiter = rate_limits.RateLimiter(issue, transport)
-        self.bound = settings.SENDING.copies_in_flight
-        self.lease = settings.SENDING.lease_seconds
-        self.ends_at = time.monotonic() + settings.SENDING.lane_seconds
+        began_at = time.monotonic()
+        self.turn_ends_at = began_at + settings.SENDING.lane_seconds
+        self.task_ends_at = began_at + settings.CELERY_TASK_SOFT_TIME_LIMIT - SPARE_SECONDS
         self.after = issue.copies_after
-        self.session = connection.connection
+        self.wants_at = 0.0
         self.ending: Ending | None = None
         self.is_away = False
-        self.in_flight: dict[int, tuple[claims.Batch, Copy]] = {}
-        self.results: list[Outcome] = []
-        self.settled_at = self.renewed_at = self.wants_at = time.monotonic()
-        # By `leases.clock`: until then nobody else can have what is in flight.
-        self.held_until = 0.0
 
     def run(self) -> Ending:
-        while self.ending is None:
-            copies = self._take(self.bound, patience=rate_limits.PATIENCE_SECONDS)
-            try:
-                for result in self._hand_over(copies) if copies else ():
-                    self.results.append(result)
-                    stages.reached("answered")
-            finally:
-                # Whatever ended the hand-over: what is known of a copy goes on record.
-                self._settle()
-                self.in_flight.clear()
+        try:
+            while self.ending is None or self.flight.unanswered:
+                self._collect()
+                self._work()
+        finally:
+            # Whatever ended the loop: what is known of a copy goes on record.
+            self._settle()
         return self.ending
 
-    def _hand_over(self, copies: Sequence[Copy]) -> Iterator[Outcome]:
-        return self.transport.hand_over(copies, more=self._more, is_held=self._is_held)
+    def _collect(self) -> None:
+        """Wait for results; a second at most, for the leases have to be kept."""
+        results = self.transport.results(LOOK_UP_SECONDS)
+        self.tripped = self.breaker.watch(results) or self.tripped
+        self.flight.results += results
+
+    def _work(self) -> None:
+        """Between two looks at the transport: keep the leases, write results, and submit the next copies.
+
+        A database that goes away ends the lane, but not before what is on the wire was answered: from then on
+        the lane only keeps its leases, as far as it can, and writes its results at the end.
+        """
+        try:
+            # A lease that is over is not renewed, though nobody may have missed it.
+            if self._is_held():
+                self.flight.renew()
+            if self._is_held() and not self.is_away:
+                self._refill()
+        except (DatabaseError, InterfaceError) as error:
+            if not self.flight.unanswered:
+                raise
+            log.warning("the database failed while copies were on the wire (%s)", type(error).__name__)
+            if not self.is_away:
+                self.flight.doubt()
+            self.is_away = True
+            self.ending = Ending.UNHELD
+            connection.close()
 
     def _is_held(self) -> bool:
-        """Whether what is in flight is still ours; once it may not be, the lane is to end."""
-        if leases.clock() < self.held_until:
+        """Whether what is on the wire is still ours; once it may not be, the lane is to end."""
+        if not self.flight.unanswered or self.flight.lease.is_held:
             return True
         self.ending = self.ending or Ending.ASLEEP
         return False
 
-    def _more(self) -> Sequence[Copy]:
-        """Between two events on the wire: write results, keep the leases, and fill up what is in flight.
-
-        A database that goes away here ends the lane, but not before what is on the wire was answered:
-        from then on the lane only keeps its leases, as far as it can, and writes its results at the end.
-        """
-        now = time.monotonic()
-        try:
-            self._keep_leases(now)
-            return () if self.is_away or not self._is_held() else self._refill(now)
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("the database failed while copies were on the wire (%s)", type(error).__name__)
-            if not self.is_away:
-                self._look_at_leases()
-            self.is_away = True
-            self.ending = Ending.UNHELD
-            connection.close()
-            return ()
-
-    def _keep_leases(self, now: float) -> None:
-        if now > self.renewed_at + self.lease / 3:
-            self.renewed_at = now
-            began = leases.clock()
-            batches = {batch.fence: batch for batch, _ in self.in_flight.values()}
-            held = attempts.renew(batches=batches.values(), lease_seconds=self.lease)
-            # A row that is no longer ours: the lease was over by the database's clock, whatever ours says.
-            self.held_until = began + self.lease if held >= len(self.in_flight) else 0.0
-
-    def _look_at_leases(self) -> None:
-        """Ask at once whether our rows are still ours: the machine may have been paused without our notice."""
-        self.renewed_at = float("-inf")
-
-    def _refill(self, now: float) -> Sequence[Copy]:
-        room = self.bound - len(self.in_flight) + len(self.results)
-        has_room = room >= max(1, self.bound // 4) and now >= self.wants_at
-        if self.results and (has_room or now > self.settled_at + SETTLE_AFTER_SECONDS):
-            self._settle(patience=SETTLE_ON_THE_WAY_SECONDS)
-        return self._take(room, patience=0) if has_room else ()
+    def _refill(self) -> None:
+        """Write the results when they give room, or have waited, and put the next copies behind those on the wire."""
+        is_idle = not self.flight.unanswered
+        is_wanted = self.flight.has_room and time.monotonic() >= self.wants_at and self.transport.ready() > 0
+        if is_idle or is_wanted or self.flight.is_overdue:
+            self._settle()
+        if is_idle or is_wanted:
+            wanted = min(self.flight.room, self.transport.ready())
+            copies = self._take(wanted, patience=rate_limits.PATIENCE_SECONDS if is_idle else 0)
+            if copies:
+                self.transport.submit(copies)
 
     def _take(self, wanted: int, *, patience: float) -> Sequence[Copy]:
         """Up to `wanted` copies whose attempt is on record; none when the lane is to end, which `ending` says."""
@@ -190,7 +180,6 @@ class _Lane:
         if batch is None:
             self.ending = Ending.IDLE
             return ()
-        stages.reached("claimed")
         if not batch.ids:
             self.wants_at = time.monotonic() + ASK_AGAIN_SECONDS
             return ()
@@ -199,9 +188,9 @@ class _Lane:
     def _end_of_turn(self) -> Ending | None:
         if draining.asked():
             return Ending.STOPPED
-        if connection.connection is not self.session:
+        if not self.flight.is_locked:
             return Ending.UNHELD
-        return Ending.TIME if time.monotonic() >= self.ends_at else None
+        return Ending.TIME if time.monotonic() >= self.turn_ends_at else None
 
     def _claim(self, wanted: int, patience: float) -> claims.Batch | None:
         """The next rows after this lane's place that may leave now; at the end, once more from the beginning.
@@ -218,42 +207,32 @@ class _Lane:
         return self.rate_limiter.admit(batch=batch, grant=grant)
 
     def _record(self, batch: claims.Batch) -> Sequence[Copy]:
-        if not self.in_flight:
-            self.renewed_at, self.held_until = time.monotonic(), leases.clock() + self.lease
+        """The copies of the batch that may leave. An issue that must not go on ends the lane."""
         try:
-            copies = attempts.record_attempts(batch=batch, merger=self.merger, lease_seconds=self.lease)
+            copies = self.flight.record(batch)
         except attempts.StoryWithdrawn as story:
             self._stop_for(story, batch)
             self.ending = Ending.STOPPED
             return ()
-        if copies:
-            self.seen.note(delivery_id=copies[-1].delivery_id, fence=batch.fence, highest=batch.last_id)
-            stages.reached("intended")
-        elif not Issue.objects.under_way().filter(pk=self.issue.pk).exists():
+        if not copies and not Issue.objects.under_way().filter(pk=self.issue.pk).exists():
             self.ending = Ending.STOPPED
-        self.in_flight |= {copy.delivery_id: (batch, copy) for copy in copies}
         return copies
 
-    def _settle(self, *, patience: float | None = None) -> None:
-        """Write what became of the copies that were answered."""
-        results, self.results = self.results, []
-        self.settled_at = time.monotonic()
-        if not results:
+    def _settle(self) -> None:
+        """Write what became of the copies that were answered, and act on it.
+
+        While copies are on the wire nobody waits for a database that is away; afterwards the lane tries until its
+        task has to end.
+        """
+        if not self.flight.results:
             return
-        tripped = self.breaker.watch(results)
-        stages.reached("settling")
-        settled = [self.in_flight.pop(result.delivery_id) for result in results]
-        batches = {batch.fence: batch for batch, _ in settled}
-        written = outcomes.settle(
-            batches=batches.values(), outcomes=results, tripped=tripped is not None, patience=patience
-        )
-        if written < len(results) or connection.connection is not self.session:
-            self._look_at_leases()
-        stages.reached("settled")
-        # What it learns for the next batch must never stand between an outcome and its row.
-        self.rate_limiter.learn(copies=[copy for _, copy in settled], results=results)
-        if tripped:
-            self._pause(tripped)
+        rest = max(SETTLE_ON_THE_WAY_SECONDS, self.task_ends_at - time.monotonic())
+        patience = SETTLE_ON_THE_WAY_SECONDS if self.flight.unanswered else rest
+        copies, results = self.flight.settle(tripped=self.tripped is not None, patience=patience)
+        # What it learns for the next batch comes after the rows, so that it never keeps an outcome from its row.
+        self.rate_limiter.learn(copies=copies, results=results)
+        if self.tripped:
+            self._pause(self.tripped)
             self.ending = Ending.STOPPED
         elif all(result.unreachable for result in results) or nobody_answered(results):
             self.ending = self.ending or Ending.AWAY

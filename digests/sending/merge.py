@@ -115,7 +115,7 @@ class Merger:
 def _mailbox(name: str, address: str) -> str:
     """As `formataddr`, which looks at most names longer than all else takes.
 
-    A name that reads as an encoded word (RFC 2047 2) is left out: whoever decodes it finds another name.
+    A name that reads as an encoded word (RFC 2047 2) is left out: decoded, it would be another name.
     """
     if not name or "=?" in name:
         return address

@@ -1,30 +1,24 @@
-"""Settling: what became of each copy is written once, by whoever still holds its fence."""
+"""Settling: what became of each copy is written once, by the lane that still holds its fence."""
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import time
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from django.utils import timezone
 
 from digests import prepared_statements, refusals
-from digests.sending import claims, closing, deferred_results
+from digests.sending import claims
 from postal import backoff, slowdown
 from postal.transports.base import Outcome
 
 log = logging.getLogger(__name__)
 
-# So long a lane tries to write its results; then it ends, before its task's time limit, and `deferred_results` goes on.
-SETTLE_SECONDS = 60.0
-
-# `uncertain` stands beside `attempting`: when the lease ran out while the server was still answering,
+# `uncertain` is beside `attempting` here: when the lease ran out while the server was still answering,
 # the lane that holds the fence knows better than the clock. Only what is final counts then: the issue
 # may have been closed meanwhile, and a copy that waits in a closed issue would never be tried again.
 SETTLE = """
@@ -56,12 +50,12 @@ WHERE delivery.id = result.id AND issue.id = delivery.issue_id
 # A reader whose own server calls the mailbox gone: an event of ours, on record with the result and acted on by the
 # same handler as a provider's (`refusals`). It waits, so that a breaker that pauses the issue comes first; what
 # comes when it has is not believed.
-SETTLE_AND_TELL = f"""
+SETTLE_AND_STORE_EVENTS = f"""
 WITH settled AS (
     {SETTLE}
     RETURNING delivery.uuid, delivery.issue_id, delivery.fence, delivery.state,
         result.parameters->>'said' AS said, result.gone, NOT %(tripped)s AND issue.state <> 'paused' AS is_open
-), told AS (
+), event AS (
     INSERT INTO digests_deliveryevent (provider, event_id, kind, delivery_uuid, issue_id, remote_id,
         address_hash, about_mailbox, gave_up, description, occurred_at, received_at, due_at)
     SELECT '{refusals.PROVIDER}', uuid::text || ':' || fence,
@@ -76,52 +70,41 @@ SELECT count(*) FROM settled
 
 
 def settle(
-    *, batches: Collection[claims.Batch], outcomes: Sequence[Outcome], tripped: bool, patience: float | None = None
+    *, batches: Collection[claims.Batch], outcomes: Sequence[Outcome], tripped: bool, patience: float = 0.0
 ) -> int:
     """Write the outcomes of an issue's batches in one statement; return how many rows took theirs.
 
     A refusal that is about us leaves the copy deferred, for the day when the cause is mended; only
     when it comes a second time and the issue goes on without trouble (not `tripped`) is it final.
-    A database that is away is waited for; after `patience` seconds, SETTLE_SECONDS if it is None, the
-    error is raised, and the process goes on trying beside its other work.
+    A database that is away is waited for, up to `patience` seconds; then its error is raised. A result that
+    was written although nobody heard of it is written once: the row has moved on.
     """
     if not outcomes:
         return 0
     parameters = _parameters(batches, outcomes, tripped)
-    issue_id = next(iter(batches)).issue_id
-    deadline = time.monotonic() + (SETTLE_SECONDS if patience is None else patience)
-    try:
-        while True:
-            try:
-                return _write(parameters)
-            except (OperationalError, InterfaceError):
-                if time.monotonic() > deadline:
-                    raise
-                log.warning("the results of %s copies wait for the database", len(outcomes))
-                connection.close()
-                time.sleep(1)
-    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
-        deferred_results.defer(functools.partial(_write_late, parameters, issue_id))
-        raise
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _write(parameters)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > deadline:
+                raise
+            log.warning("the results of %s copies wait for the database", len(outcomes))
+            connection.close()
+            time.sleep(1)
 
 
 def _write(parameters: dict[str, Any]) -> int:
     if "wait" not in parameters:
         return prepared_statements.count(SETTLE, parameters)
-    return int(prepared_statements.rows(SETTLE_AND_TELL, parameters)[0][0])
-
-
-def _write_late(parameters: dict[str, Any], issue_id: int) -> None:
-    """As the lane would have done: write, and close the issue if these were the last. May be called again."""
-    log.warning("the results of %s copies came late", _write(parameters))
-    closing.close(issue_id=issue_id, now=timezone.now())
+    return int(prepared_statements.rows(SETTLE_AND_STORE_EVENTS, parameters)[0][0])
 
 
 def _parameters(batches: Collection[claims.Batch], outcomes: Sequence[Outcome], tripped: bool) -> dict[str, Any]:
     steps = backoff.steps()
     fences = {one: batch.fence for batch in batches for one in batch.ids}
-    told = {"wait": refusals.WAIT.total_seconds()} if any(one.is_gone for one in outcomes) else {}
-    return told | {
+    waits = {"wait": refusals.WAIT.total_seconds()} if any(one.is_gone for one in outcomes) else {}
+    return waits | {
         "results": json.dumps([_result(one, fences[one.delivery_id]) for one in outcomes]),
         "steps": steps,
         "last": len(steps),

@@ -1,4 +1,4 @@
-"""Notices a database that went backwards: a restored backup, a failover to a replica that lagged behind.
+"""Detects a database that was rolled back: a restored backup, a failover to a replica that lagged behind.
 
 Such a database has forgotten copies that left, and would send them again. So each batch is noted
 outside of it before it leaves, in Redis and in the process that sends it: one of its copies and the
@@ -62,7 +62,7 @@ class Mark:
         return f"{self.delivery_id} {self.fence} {self.highest}"
 
 
-# house -> (issue, lane) -> note: what this process saw itself, which Redis may have lost.
+# instance -> (issue, lane) -> mark: what this process saw itself, which Redis may have lost.
 _own: dict[str, dict[tuple[int, int], Mark]] = {}
 _away_until = 0.0
 
@@ -71,9 +71,9 @@ class Journal:
     """Takes the notes of one lane. Made before the lane's first claim."""
 
     def __init__(self, *, issue_id: int, lane: int) -> None:
-        self._house = instance_id()
+        self._instance = instance_id()
         self._place = issue_id, lane
-        known = [note for place, note in _notes(self._house, issue_id).items() if place == str(lane)]
+        known = [note for place, note in _notes(self._instance, issue_id).items() if place == str(lane)]
         self._highest = max((note.highest for note in known), default=0)
         self._begins = True
 
@@ -81,12 +81,12 @@ class Journal:
         """Before: the batch's attempts are committed, and nothing of it has left."""
         self._highest = max(self._highest, highest)
         note = Mark(delivery_id, fence, self._highest)
-        _own.setdefault(self._house, {})[self._place] = note
+        _own.setdefault(self._instance, {})[self._place] = note
         ask(functools.partial(self._write, text=note.dump()))
 
     def _write(self, client: redis.Redis, *, text: str) -> None:
         issue_id, lane = self._place
-        key = _key(self._house, issue_id)
+        key = _key(self._instance, issue_id)
         if not self._begins:
             client.hset(key, str(lane), text)
             return
@@ -94,7 +94,7 @@ class Journal:
             pipe.hset(key, str(lane), text)
             pipe.expire(key, KEEP_SECONDS)
             # So that an issue which the database does not know at all is missed as well.
-            pipe.set(_key(self._house, "newest"), text, ex=KEEP_SECONDS)
+            pipe.set(_key(self._instance, "newest"), text, ex=KEEP_SECONDS)
             pipe.execute()
         self._begins = False
 
@@ -114,7 +114,7 @@ def is_behind(*, issue_id: int) -> bool:
         forgotten = cursor.fetchone()[0]
     if not forgotten:
         return False
-    log.critical("the database went backwards: it has forgotten copies that left, so everything is paused")
+    log.critical("the database was rolled back: it has forgotten copies that left, so everything is paused")
     Issue.objects.filter(state=State.SENDING).update(state=State.PAUSED, **issue_reasons.columns(REASON))
     waiting = Issue.objects.filter(state__in=[State.SCHEDULED, State.PREPARING], scheduled_for__lte=timezone.now())
     waiting.update(**issue_reasons.columns(REASON))
@@ -162,7 +162,7 @@ def ask(question: Callable[[redis.Redis], Any]) -> Any:
 
 
 def _notes(of: str, issue_id: int) -> dict[str, Mark]:
-    """The notes of the issue by lane, and the newest of all as `newest`; none that was forgiven."""
+    """The notes of the issue by lane, and the newest of all as `newest`; none that was acknowledged."""
 
     def read(client: redis.Redis) -> Any:
         with client.pipeline(transaction=False) as pipe:
@@ -170,11 +170,11 @@ def _notes(of: str, issue_id: int) -> dict[str, Mark]:
             pipe.mget(_key(of, "newest"), _key(of, "forgiven"))
             return pipe.execute()
 
-    by_lane, (newest, forgiven) = ask(read) or ({}, (None, None))
+    by_lane, (newest, acknowledged) = ask(read) or ({}, (None, None))
     marks = [(lane.decode(), Mark(*map(int, text.split()))) for lane, text in by_lane.items()]
     marks += [("newest", Mark(*map(int, newest.split())))] if newest else []
     marks += [(str(lane), note) for (issue, lane), note in _own.get(of, {}).items() if issue == issue_id]
-    return _latest(marks, after=int(forgiven or 0))
+    return _latest(marks, after=int(acknowledged or 0))
 
 
 def _latest(found: Iterable[tuple[str, Mark]], *, after: int) -> dict[str, Mark]:

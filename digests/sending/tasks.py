@@ -1,4 +1,4 @@
-"""The engine's doors for the broker. A task carries integers only and may run 0, 1 or 5 times."""
+"""The engine's tasks. A task carries integers only and may run 0, 1 or 5 times."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def plan_issue(issue_id: int) -> None:
 
 @shared_task
 def run_lane(issue_id: int, lane: int) -> None:
-    """Run one lane of an issue, and queue it anew when its minute is over before its work is."""
+    """Run one lane of an issue, and queue it again when its minute is over before its work is."""
     ending = lanes.run(issue_id=issue_id, lane=lane)
     if ending in {lanes.Ending.TIME, lanes.Ending.UNHELD, lanes.Ending.ASLEEP} or draining.asked():
         hint_lane(issue_id, lane)

@@ -84,7 +84,7 @@ STILL: dict[str, set[str]] = {
     ),
     "digests": words(
         "(?<!publishing )house, anew, answer=, borne, found=, kept=, made=, octets?, of concern, said=",
-        "so many, stands, told, told=, went backwards, whoever, whose hour has come",
+        "so many, stands, told, told=, whoever, whose hour has come",
     ),
     "digests tests": words(
         "(?<!publishing )house, anew, answer=, found=, kept=, made=, octets?, said=, so many, stands, told",
@@ -103,10 +103,10 @@ STILL: dict[str, set[str]] = {
         "(?<!publishing )house, answer=, found=, kept=, said=, told, told=",
     ),
     "postal": words(
-        "answer=, found=, kept=, octets?, said=, so many, stands, told, told=, whoever",
+        "answer=, found=, octets?, said=, so many, stands, told, told=, whoever",
     ),
     "postal tests": words(
-        "answer=, found=, kept=, made=, octets?, said=, stands, told=, whoever",
+        "answer=, found=, kept=, octets?, said=, stands, told=",
     ),
     "publication": words(
         "stands",

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from mailkit import segments
-from postal.transports import esp_line
+from postal.leases import Lease
+from postal.tests import driving
+from postal.transports import esp_connection
 from postal.transports.base import Copy, Outcome
 from postal.transports.esp import EspTransport
 from tests.faults import mailgun_server
@@ -23,7 +25,7 @@ LETTER = segments.compile(
 
 @pytest.fixture
 def server(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[mailgun_server.Server]:
-    monkeypatch.setattr(esp_line, "REPEAT_AFTER_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(esp_connection, "REPEAT_AFTER_SECONDS", (0.0, 0.0))
     with mailgun_server.running() as server:
         settings.ANYMAIL = {
             "RESEND_API_KEY": "secret",
@@ -40,8 +42,8 @@ def copy(n: int, *, url: str = "https://example.com/1") -> Copy:
 
 
 def hand_over(*copies: Copy) -> dict[int, Outcome]:
-    transport = EspTransport(backend="anymail.backends.resend.EmailBackend", provider="resend")
-    outcomes = {one.delivery_id: one for one in transport.hand_over(copies)}
+    transport = EspTransport(backend="anymail.backends.resend.EmailBackend", provider="resend", lease=Lease())
+    outcomes = {one.delivery_id: one for one in driving.outcomes_of(transport, copies)}
     transport.close()
     return outcomes
 
@@ -70,7 +72,7 @@ def test_each_copy_has_its_own_key(server: mailgun_server.Server) -> None:
 def test_a_provider_that_never_answers_leaves_it_uncertain(server: mailgun_server.Server) -> None:
     told(server, do="status", status=503)
     assert hand_over(copy(0))[0].state == "uncertain"
-    assert len(server.requests) == 1 + len(esp_line.REPEAT_AFTER_SECONDS)
+    assert len(server.requests) == 1 + len(esp_connection.REPEAT_AFTER_SECONDS)
 
 
 def test_what_a_repeat_is_refused_with_does_not_say_that_the_first_was_not_taken(

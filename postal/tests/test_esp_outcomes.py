@@ -1,5 +1,6 @@
 """Through a provider each copy's outcome follows from the provider's answer and from the HTTP phase."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,9 +13,11 @@ from django.core.mail import EmailMessage
 
 from mailkit import segments
 from postal import slowdown
+from postal.leases import Lease
+from postal.tests import driving
 from postal.transports.base import Copy, Outcome, Phase
 from postal.transports.esp import EspTransport
-from postal.transports.esp_line import Line
+from postal.transports.esp_connection import Connection
 from tests.faults import mailgun_server
 
 LETTER = segments.compile(
@@ -70,8 +73,8 @@ class Mailgun:
             return self.outcomes(batch), server
 
     def outcomes(self, batch: list[Copy], *, provider: str = "mailgun") -> dict[int, Outcome]:
-        transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider=provider)
-        outcomes = list(transport.hand_over(batch))
+        transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider=provider, lease=Lease())
+        outcomes = list(driving.outcomes_of(transport, batch))
         transport.close()
         assert Counter(one.delivery_id for one in outcomes) == Counter(one.delivery_id for one in batch)
         return {one.delivery_id: one for one in outcomes}
@@ -217,16 +220,16 @@ def test_a_provider_that_cannot_be_reached_has_nothing(mailgun: Mailgun) -> None
 def test_the_answer_for_each_recipient_decides(monkeypatch: pytest.MonkeyPatch, word: str | None, state: str) -> None:
     """F12, for the providers that answer per recipient."""
 
-    def answer(_line: Line, _group: list[Copy], *_more: Any, **_options: Any) -> tuple[EmailMessage, None]:
+    def answer(_connection: Connection, _group: list[Copy], *_more: Any, **_options: Any) -> tuple[EmailMessage, None]:
         message = AnymailMessage()
-        said = {"R0@example.com": AnymailRecipientStatus("m0", "sent")}
-        said["r1@example.com"] = AnymailRecipientStatus("m1", word)
-        message.anymail_status.set_recipient_status(said)
+        statuses = {"R0@example.com": AnymailRecipientStatus("m0", "sent")}
+        statuses["r1@example.com"] = AnymailRecipientStatus("m1", word)
+        message.anymail_status.set_recipient_status(statuses)
         return message, None
 
-    monkeypatch.setattr(Line, "send", answer)
-    transport = EspTransport(backend="anymail.backends.test.EmailBackend", provider="mailgun")
-    outcomes = {one.delivery_id: one for one in transport.hand_over([copy(0), copy(1), copy(2)])}
+    monkeypatch.setattr(Connection, "send", answer)
+    transport = EspTransport(backend="anymail.backends.test.EmailBackend", provider="mailgun", lease=Lease())
+    outcomes = {one.delivery_id: one for one in driving.outcomes_of(transport, [copy(0), copy(1), copy(2)])}
     assert outcomes[0].state == "accepted"
     assert outcomes[0].remote_id == "m0"
     assert outcomes[1].state == state
@@ -234,8 +237,8 @@ def test_the_answer_for_each_recipient_decides(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_provider_without_merging_gets_one_message_per_reader() -> None:
-    transport = EspTransport(backend="anymail.backends.test.EmailBackend", provider="test")
-    outcomes = {one.delivery_id: one for one in transport.hand_over([copy(0), copy(1)])}
+    transport = EspTransport(backend="anymail.backends.test.EmailBackend", provider="test", lease=Lease())
+    outcomes = {one.delivery_id: one for one in driving.outcomes_of(transport, [copy(0), copy(1)])}
     transport.close()
     assert states(outcomes) == {"accepted": 2}
     sent: list[Any] = sorted(mail.outbox, key=lambda message: message.to)
@@ -260,8 +263,10 @@ def test_a_letter_that_the_provider_cannot_be_told_is_about_us(settings: Any) ->
     settings.ANYMAIL = {"BREVO_API_KEY": "secret", "BREVO_API_URL": "http://127.0.0.1:9/"}
     headers = [(name, f"{value}, other@example.com" if name == "Reply-To" else value) for name, value in LETTER.headers]
     letter = segments.compile(headers=headers, text="Read.\n", html="<p>Read.</p>\n")
-    transport = EspTransport(backend="anymail.backends.brevo.EmailBackend", provider="brevo")
-    (outcome,) = transport.hand_over([Copy(1, "uuid-1", "", "r1@example.com", message=letter, merge=copy(1).merge)])
+    transport = EspTransport(backend="anymail.backends.brevo.EmailBackend", provider="brevo", lease=Lease())
+    (outcome,) = driving.outcomes_of(
+        transport, [Copy(1, "uuid-1", "", "r1@example.com", message=letter, merge=copy(1).merge)]
+    )
     transport.close()
     assert (outcome.state, outcome.phase, outcome.about_us) == ("deferred", Phase.LOCAL, True)
     assert "AnymailUnsupportedFeature" in outcome.reason
@@ -295,18 +300,52 @@ def test_copies_of_two_letters_are_two_requests(mailgun: Mailgun) -> None:
     assert "<Ann 2>" in subjects["r2@example.com"]
 
 
-def test_once_nobody_listens_nothing_further_begins_and_what_is_on_the_wire_ends(mailgun: Mailgun) -> None:
+def test_once_it_is_closed_nothing_further_begins_and_what_is_on_the_wire_ends(mailgun: Mailgun) -> None:
     mailgun.settings.SENDING = replace(mailgun.settings.SENDING, connections=2)
     with mailgun_server.running() as server:
         mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
-        transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="without merging")
-        running: Any = transport.hand_over([copy(n) for n in range(60)])
-        next(running)
-        running.close()
+        transport = EspTransport(
+            backend="anymail.backends.mailgun.EmailBackend", provider="without merging", lease=Lease()
+        )
+        transport.submit([copy(n) for n in range(60)])
+        assert transport.results(5.0)
+        transport.close()
         begun = len(server.requests)
         assert len(server.accepted) == begun < 60
-        transport.close()
+        time.sleep(0.1)
     assert len(server.requests) == begun
+
+
+def test_a_provider_that_is_slow_keeps_no_lane_waiting_and_gets_no_further_copies(mailgun: Mailgun) -> None:
+    """The lane keeps its leases meanwhile."""
+    with mailgun_server.running({"rules": [{"do": "silence"}]}) as server:
+        mailgun.settings.ANYMAIL = {
+            "MAILGUN_API_KEY": "secret",
+            "MAILGUN_API_URL": server.url,
+            "REQUESTS_TIMEOUT": (2, 0.4),
+        }
+        transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="mailgun", lease=Lease())
+        assert transport.ready() == mailgun.settings.SENDING.copies_in_flight
+        transport.submit([copy(n) for n in range(3)])
+        began = time.monotonic()
+        assert transport.results(0.05) == []
+        assert time.monotonic() - began < 0.3
+        assert transport.ready() == 0
+        assert len(transport.results(5.0)) == 3
+        assert transport.ready()
+        transport.close()
+
+
+def test_once_its_lease_is_over_nothing_is_asked_of_the_provider(mailgun: Mailgun) -> None:
+    lease = Lease()
+    lease.until = 0.0
+    with mailgun_server.running() as server:
+        mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
+        transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="mailgun", lease=lease)
+        outcomes = list(driving.outcomes_of(transport, [copy(n) for n in range(3)]))
+        transport.close()
+    assert [(one.state, one.phase) for one in outcomes] == [("deferred", Phase.LOCAL)] * 3
+    assert not server.requests
 
 
 def test_a_fault_of_the_program_is_heard_of_from_every_thread(
@@ -317,8 +356,8 @@ def test_a_fault_of_the_program_is_heard_of_from_every_thread(
     def stumble(*_: Any, **_options: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Line, "send", stumble)
-    transport = EspTransport(backend="anymail.backends.test.EmailBackend", provider="without merging")
+    monkeypatch.setattr(Connection, "send", stumble)
+    transport = EspTransport(backend="anymail.backends.test.EmailBackend", provider="without merging", lease=Lease())
     with pytest.raises(ZeroDivisionError):
-        list(transport.hand_over([copy(n) for n in range(8)]))
+        list(driving.outcomes_of(transport, [copy(n) for n in range(8)]))
     transport.close()

@@ -1,16 +1,13 @@
-"""What goes to a provider that merges: Anymail's own request, with no more in it per reader than differs."""
+"""What goes to a provider that merges: one letter with fields, and the values of each reader."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 import requests
-from anymail.backends import mailgun
 from django.utils.html import escape
 from hypothesis import example, given
 from hypothesis import settings as trying
@@ -18,7 +15,9 @@ from hypothesis import strategies as st
 
 from mailkit import segments
 from postal import providers
-from postal.transports import esp_batch, esp_line, esp_message, http_phase
+from postal.leases import Lease
+from postal.tests import driving
+from postal.transports import esp_connection, esp_message, http_phase
 from postal.transports.base import Copy
 from postal.transports.esp import EspTransport
 from tests.faults import mailgun_server
@@ -36,7 +35,6 @@ LETTER = segments.compile(
     text="Dear %%name%%, 100 % & more: %%url%%\n",
     html='<p>Dear %%name%%, <a href="%%url%%">Leave</a> %%token%% %%name%%</p>\n',
 )
-ADDRESSES = ["ann+news@example.com", "o'hara@example.com", '"b c"@example.com', "d@xn--bcher-kva.example"]
 
 
 def copies(names: list[str], addresses: list[str] | None = None) -> list[Copy]:
@@ -56,51 +54,6 @@ def values(n: int, name: str) -> Mapping[str, str]:
         "token": token,
         "url": f"https://n.example/leave/{token}/?a=1&b=2",
     }
-
-
-def prepared(backend: type[Any], batch: list[Copy]) -> requests.PreparedRequest:
-    made = backend(api_key="secret")
-    message = esp_message.build(batch, LETTER, provider="mailgun")
-    parameters = made.build_message_payload(message, {}).get_request_params(made.api_url)
-    return requests.Request(**parameters).prepare()
-
-
-def fields(request: requests.PreparedRequest) -> list[tuple[str, Any]]:
-    body = request.body.decode() if isinstance(request.body, bytes) else request.body
-    found = parse_qsl(body, keep_blank_values=True, strict_parsing=True)
-    return [(name, json.loads(value) if name == "recipient-variables" else value) for name, value in found]
-
-
-@trying(deadline=None, max_examples=50)
-@given(st.lists(st.text(max_size=5), min_size=1, max_size=4))
-@example(["Ann"])
-@example(["", 'Bé\n"b" \\ & <c>'])
-@example(["a+b@c", "a+d@c"])
-@example(["a\nb", "c"])
-def test_the_request_is_anymails(names: list[str]) -> None:
-    batch = copies(names, ADDRESSES[: len(names)])
-    ours, theirs = prepared(esp_batch.EmailBackend, batch), prepared(mailgun.EmailBackend, batch)
-    assert fields(ours) == fields(theirs)
-    assert (ours.method, ours.url) == (theirs.method, theirs.url)
-    for name in ("Content-Type", "Authorization"):
-        assert ours.headers[name] == theirs.headers[name]
-
-
-def test_the_request_is_anymails_octet_by_octet() -> None:
-    """With one field, whose place in the JSON Anymail does not leave to chance."""
-    batch = copies(["Ann", "Ann"])
-    assert b"recipient-variables=" in (body := prepared(esp_batch.EmailBackend, batch).body)  # type: ignore[operator]  # it is bytes
-    assert body.decode() == prepared(mailgun.EmailBackend, batch).body  # type: ignore[union-attr]  # it is bytes
-
-
-def test_what_all_readers_share_goes_once() -> None:
-    batch = copies(["Ann"] * 20)
-    sent = dict(fields(prepared(esp_batch.EmailBackend, batch)))
-    assert sent["recipient-variables"]["r7@example.com"] == {"v:delivery": "uuid-7", "url": "07"}
-    assert sent["h:List-Unsubscribe"] == (
-        "<https://n.example/leave/eyJz0%recipient.url%.x/?a=1&b=2>, "
-        "<mailto:leave@example.com?subject=leave-eyJz0%recipient.url%.x>"
-    )
 
 
 @trying(deadline=None, max_examples=50)
@@ -124,6 +77,16 @@ def test_merged_by_the_provider_each_copy_is_what_a_single_one_would_be(names: l
         assert got.headers["List-Unsubscribe"] == alone.extra_headers["List-Unsubscribe"]
 
 
+def test_every_kind_of_address_gets_its_own_values(settings: Any) -> None:
+    """Anymail writes the addresses and the values of a request in two places, which the provider has to match."""
+    addresses = ["ann+news@example.com", "o'hara@example.com", "d@xn--bcher-kva.example"]
+    with mailgun_server.running() as server:
+        hand_over(settings, server, batches=[copies(["Ann", "Bo", "Çem"], addresses)])
+    assert [one.recipient for one in server.accepted] == addresses
+    assert [one.subject for one in server.accepted] == ["Über Ann", "Über Bo", "Über Çem"]
+    assert [one.variables["delivery"] for one in server.accepted] == ["uuid-0", "uuid-1", "uuid-2"]
+
+
 def test_no_request_has_more_readers_than_the_provider_takes(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ten = dataclasses.replace(providers.SENDING["mailgun"], most_per_call=10)
     monkeypatch.setitem(providers.SENDING, "mailgun", ten)
@@ -136,21 +99,21 @@ def test_no_request_has_more_readers_than_the_provider_takes(settings: Any, monk
 
 def hand_over(settings: Any, server: mailgun_server.Server, *, batches: list[list[Copy]]) -> None:
     settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
-    transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="mailgun")
+    transport = EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="mailgun", lease=Lease())
     for batch in batches:
-        assert {one.state for one in transport.hand_over(batch)} == {"accepted"}
+        assert {one.state for one in driving.outcomes_of(transport, batch)} == {"accepted"}
     transport.close()
 
 
 def test_proxies_and_certificates_of_the_environment_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "inside.example")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/house.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ca.pem")
     for host, proxy in [("api.example", "http://proxy.example:3128"), ("inside.example", None)]:
         session = requests.Session()
         http_phase.Watch().watch(session, url=f"https://{host}/v3/")
         assert session.proxies.get("https") == proxy
-        assert session.verify == "/etc/house.pem"
+        assert session.verify == "/etc/ca.pem"
         assert not session.trust_env, "read once"
 
 
@@ -158,7 +121,7 @@ def test_proxies_and_certificates_of_the_environment_hold(monkeypatch: pytest.Mo
 def test_a_connection_is_kept_between_batches_for_a_moment_only(
     settings: Any, monkeypatch: pytest.MonkeyPatch, idle: float, connections: int
 ) -> None:
-    monkeypatch.setattr(esp_line, "IDLE_SECONDS", idle)
+    monkeypatch.setattr(esp_connection, "IDLE_SECONDS", idle)
     with mailgun_server.running() as server:
         hand_over(settings, server, batches=[copies(["Ann"]), copies(["Ann"]), copies(["Ann"])])
     assert len(server.requests) == 3

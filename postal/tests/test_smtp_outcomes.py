@@ -10,7 +10,8 @@ import pytest
 from django.conf import settings
 
 from postal import config
-from postal.transports import smtp
+from postal.leases import Lease
+from postal.tests import driving
 from postal.transports.base import Copy, Outcome, Phase
 from postal.transports.smtp import SmtpTransport
 from tests.faults import smtp_server
@@ -33,12 +34,12 @@ def transport(port: int, *, connections: int = 1, tls: config.Tls = "none", **mo
     sending = replace(
         settings.SENDING, timeouts=timeouts, connections=connections, messages_per_connection=per_connection
     )
-    return SmtpTransport(smtp=smtp, sending=sending)
+    return SmtpTransport(smtp=smtp, sending=sending, lease=Lease())
 
 
 def hand_over(sender: SmtpTransport, batch: Sequence[Copy]) -> dict[int, Outcome]:
     """The outcomes by copy; exactly one each."""
-    outcomes = list(sender.hand_over(batch))
+    outcomes = list(driving.outcomes_of(sender, batch))
     assert Counter(one.delivery_id for one in outcomes) == Counter(one.delivery_id for one in batch)
     return {one.delivery_id: one for one in outcomes}
 
@@ -270,12 +271,12 @@ def test_sessions_are_kept_between_batches_and_replaced_when_they_died_meanwhile
     assert server.commands[-1] == "QUIT"
 
 
-def test_a_dropped_iterator_leaves_nothing_behind() -> None:
+def test_a_transport_that_is_closed_in_the_middle_sends_nothing_more_and_can_begin_again() -> None:
     with smtp_server.running() as server:
         sender = transport(server.port)
-        running = sender.hand_over(copies(50))
-        next(running)
-        running.close()  # type: ignore[attr-defined]  # hand_over is a generator, which the protocol need not say
+        sender.submit(copies(50))
+        assert sender.results(5.0)
+        sender.close()
         sent = len(server.accepted)
         assert states(hand_over(sender, copies(3))) == {"accepted": 3}
         sender.close()
@@ -319,44 +320,60 @@ def test_dots_that_were_doubled_before_are_not_doubled_again() -> None:
     assert server.messages == [b"Subject: x\r\n\r\n.dot\r\n"]
 
 
-def test_once_the_server_is_known_to_be_away_nobody_further_is_taken_in() -> None:
+def test_once_the_server_is_known_to_be_away_no_further_copies_are_wanted() -> None:
+    """Else a whole issue would be put off before anybody was asked."""
     with smtp_server.running() as server:
         port = server.port
-    asked: list[int] = []
-
-    def more() -> Sequence[Copy]:
-        asked.append(len(asked))
-        return [copies(40)[9 + len(asked)]] if len(asked) < 20 else ()
-
     sender = transport(port, connections=4)
-    outcomes = list(sender.hand_over(copies(3), more=more))
-    sender.close()
-    assert len(outcomes) == 3 + len(asked)
-    assert len(asked) <= 2, "a whole issue would be put off before anybody was asked"
-
-
-def test_more_is_asked_for_when_little_is_left_and_otherwise_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is asked keeps the leases, so a slow server must not keep us from asking."""
-    asked: list[int] = []
+    sender.submit(copies(3))
+    wanted = []
     outcomes: list[Outcome] = []
+    while len(outcomes) < 3:
+        outcomes += sender.results(1.0)
+        wanted.append(sender.ready())
+    assert {one.state for one in outcomes} == {"deferred"}
+    assert wanted[:-1].count(50) <= 1, "wanted only until the first refusal"
+    assert wanted[-1] == 50, "and again for another try"
+    sender.close()
 
-    def more() -> Sequence[Copy]:
-        asked.append(len(outcomes))
-        return ()
 
+def test_further_copies_are_wanted_when_few_are_left() -> None:
+    with smtp_server.running() as server:
+        sender = transport(server.port)
+        assert sender.ready() == 50
+        sender.submit(copies(40))
+        assert sender.ready() == 0
+        ready_at: list[int] = []
+        count = 0
+        while count < 40:
+            count += len(sender.results(1.0))
+            if sender.ready():
+                ready_at.append(count)
+        sender.close()
+    assert min(ready_at) >= 35
+
+
+def test_a_quiet_server_keeps_nobody_waiting_longer_than_was_asked() -> None:
+    """The lane keeps its leases meanwhile."""
     rules = [{"at": "ACCEPTED", "match": "^r0@", "do": "delay", "seconds": 0.3}]
     with smtp_server.running({"rules": rules}) as server:
-        monkeypatch.setattr(smtp, "_LOOK_UP_SECONDS", 0.05)
         sender = transport(server.port)
-        for one in sender.hand_over(copies(40), more=more):
-            outcomes.append(one)
-            if len(outcomes) == 1:
-                monkeypatch.setattr(smtp, "_LOOK_UP_SECONDS", 60.0)
+        sender.submit(copies(1))
+        began, looks = time.monotonic(), list[float]()
+        while not sender.results(0.02):
+            assert time.monotonic() - began < 1
+            looks.append(time.monotonic())
         sender.close()
-    assert states({one.delivery_id: one for one in outcomes}) == {"accepted": 40}
-    assert asked.count(0) >= 3, "nobody asked while the server was slow"
-    assert len([taken for taken in asked if 2 < taken < 35]) <= 1, "asked at every turn"
-    assert max(asked) >= 35, "nobody asked when little was left"
+    assert len(looks) >= 5
+
+
+def test_nothing_is_waited_for_when_nothing_is_at_hand() -> None:
+    with smtp_server.running() as server:
+        sender = transport(server.port)
+        began = time.monotonic()
+        assert sender.results(5.0) == []
+        assert time.monotonic() - began < 1
+        sender.close()
 
 
 def test_bare_line_ends_cannot_smuggle_a_second_message() -> None:

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from mailkit import segments
 from postal import config
+from postal.leases import Lease
+from postal.tests import driving
 from postal.transports import session, wire
 from postal.transports.base import Copy, Outcome
 from postal.transports.smtp import SmtpTransport
@@ -33,7 +35,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def transport(port: int, *, host: str = "localhost", tls: config.Tls = "none", password: str = "") -> SmtpTransport:
     smtp = config.MailServer(host, port, username="user" if password else "", password=password, tls=tls)
-    return SmtpTransport(smtp=smtp, sending=sending(config.Timeouts(2, 2, 2), messages=100))
+    return SmtpTransport(smtp=smtp, sending=sending(config.Timeouts(2, 2, 2), messages=100), lease=Lease())
 
 
 def sending(timeouts: config.Timeouts, *, connections: int = 2, messages: int = 9) -> config.Sending:
@@ -50,7 +52,7 @@ def test_copies_leave_encrypted(certificate: Path, tls: config.Tls, monkeypatch:
     big = PAYLOAD + b"y" * 70 + b"\r\n" + b"x" * 70 * 2000 + b"\r\n"
     with smtp_server.running(certificate=certificate, implicit_tls=tls == "implicit") as server:
         sender = transport(server.port, tls=tls)
-        outcomes = list(sender.hand_over(copies(20, big)))
+        outcomes = list(driving.outcomes_of(sender, copies(20, big)))
         sender.close()
     assert Counter(one.state for one in outcomes) == {"accepted": 20}
     assert set(server.messages) == {big}
@@ -72,7 +74,7 @@ def test_a_certificate_for_another_host_is_refused(certificate: Path, monkeypatc
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with smtp_server.running(certificate=certificate) as server:
         sender = transport(server.port, host="127.0.0.1", tls="starttls")
-        outcomes = list(sender.hand_over(copies(2)))
+        outcomes = list(driving.outcomes_of(sender, copies(2)))
         sender.close()
     assert {(one.state, one.about_us) for one in outcomes} == {("deferred", True)}
     assert not server.accepted
@@ -87,7 +89,7 @@ def test_an_encrypted_session_that_is_lost_is_classified_by_phase_too(
     script = {"rules": [{"at": at, "do": "rst"}]}
     with smtp_server.running(script, certificate=certificate, implicit_tls=tls == "implicit") as server:
         sender = transport(server.port, tls=tls)
-        [outcome] = sender.hand_over(copies(1))
+        [outcome] = driving.outcomes_of(sender, copies(1))
         sender.close()
     assert outcome.state == ("deferred" if at == "MAIL" else "uncertain")
 
@@ -96,7 +98,7 @@ def test_an_encrypted_session_that_is_lost_is_classified_by_phase_too(
 def test_a_certificate_that_cannot_be_verified_is_refused(certificate: Path, tls: config.Tls) -> None:
     with smtp_server.running(certificate=certificate, implicit_tls=tls == "implicit") as server:
         sender = transport(server.port, tls=tls)
-        outcomes = list(sender.hand_over(copies(3)))
+        outcomes = list(driving.outcomes_of(sender, copies(3)))
         sender.close()
     assert {(one.state, one.about_us) for one in outcomes} == {("deferred", True)}
     assert not server.accepted
@@ -105,7 +107,7 @@ def test_a_certificate_that_cannot_be_verified_is_refused(certificate: Path, tls
 def test_encryption_that_was_asked_for_is_never_left_out() -> None:
     with smtp_server.running() as server:
         sender = transport(server.port, tls="starttls")
-        outcomes = list(sender.hand_over(copies(3)))
+        outcomes = list(driving.outcomes_of(sender, copies(3)))
         sender.close()
     assert {(one.state, one.about_us) for one in outcomes} == {("deferred", True)}
     assert not any(line.startswith("MAIL") for line in server.commands)
@@ -116,7 +118,7 @@ def test_encryption_that_was_asked_for_is_never_left_out() -> None:
 def test_authentication(mechanism: str, password: str, state: str) -> None:
     with smtp_server.running({"auth": {"user": "pässword"}, "mechanisms": mechanism}) as server:
         sender = transport(server.port, password=password)
-        outcomes = list(sender.hand_over(copies(3)))
+        outcomes = list(driving.outcomes_of(sender, copies(3)))
         sender.close()
     assert {one.state for one in outcomes} == {state}
     assert {one.about_us for one in outcomes} == {state == "deferred"}
@@ -136,7 +138,7 @@ def test_a_server_in_its_own_process_keeps_a_journal_that_survives_it(tmp_path: 
     assert process.stdout is not None
     port = int(process.stdout.readline().rpartition(":")[2])
     sender = transport(port, host="127.0.0.1")
-    outcomes = {one.delivery_id: one.state for one in sender.hand_over(copies(5))}
+    outcomes = {one.delivery_id: one.state for one in driving.outcomes_of(sender, copies(5))}
     process.kill()
     process.wait()
     process.stdout.close()
@@ -204,12 +206,15 @@ def test_an_address_longer_than_the_protocol_allows_is_refused_here() -> None:
 def patiently(server: smtp_server.Server, count: int, *, connections: int) -> dict[int, str]:
     """What became of each copy, by a transport that would itself wait for a minute; we do so for half of one."""
     smtp = config.MailServer("localhost", server.port)
-    sender = SmtpTransport(smtp=smtp, sending=sending(config.Timeouts(60, 60, 60), connections=connections))
+    numbers = sending(config.Timeouts(60, 60, 60), connections=connections)
+    sender = SmtpTransport(smtp=smtp, sending=numbers, lease=Lease())
     answered: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-    threading.Thread(target=lambda: [*map(answered.put, sender.hand_over(copies(count)))], daemon=True).start()
-    found = [answered.get(timeout=30) for _ in range(count)]
+    threading.Thread(
+        target=lambda: [*map(answered.put, driving.outcomes_of(sender, copies(count)))], daemon=True
+    ).start()
+    outcomes = [answered.get(timeout=30) for _ in range(count)]
     sender.close()
-    return {one.delivery_id: one.state for one in found}
+    return {one.delivery_id: one.state for one in outcomes}
 
 
 def test_a_session_that_is_slow_to_begin_holds_up_no_other() -> None:
@@ -273,8 +278,8 @@ def test_while_a_server_is_away_no_session_is_opened_that_nobody_waits_for() -> 
     ]
     with smtp_server.running({"rules": rules}) as server:
         smtp = config.MailServer("localhost", server.port)
-        sender = SmtpTransport(smtp=smtp, sending=sending(config.Timeouts(2, 0.3, 2)))
-        outcomes = list(sender.hand_over(copies(4)))
+        sender = SmtpTransport(smtp=smtp, sending=sending(config.Timeouts(2, 0.3, 2)), lease=Lease())
+        outcomes = list(driving.outcomes_of(sender, copies(4)))
         sender.close()
     assert Counter(one.state for one in outcomes) == {"deferred": 4}
     assert server.connections == 3

@@ -1,7 +1,7 @@
-"""What every transport promises to the lane that hands copies over."""
+"""The protocol between a lane, which drives, and a transport, which takes copies and reports their outcomes."""
 
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -114,57 +114,48 @@ def nobody_answered(outcomes: Sequence[Outcome]) -> bool:
 
 ASLEEP: Final = "The process slept for longer than it may hold a copy."
 
-# Gives further copies whose intent is committed, possibly none now.
-More = Callable[[], Sequence[Copy]]
-
-# Whether the rows of all copies at hand are certainly still the lane's own.
-Held = Callable[[], bool]
-
-
-def nothing_more() -> Sequence[Copy]:
-    """These copies only."""
-    return ()
-
-
-def always() -> bool:
-    """Nobody else can have them."""
-    return True
-
 
 def asleep(copy: Copy) -> Outcome:
-    """The outcome of a copy that was kept back because it was no longer held."""
+    """The outcome of a copy that was held back because its lease was over."""
     return Outcome(copy.delivery_id, "deferred", Phase.LOCAL, ASLEEP)
 
 
 class Transport(Protocol):
-    """One way out. An instance belongs to one lane in one process and is not thread-safe."""
+    """One route for mail. An instance belongs to one lane in one process and is not thread-safe.
+
+    The lane drives: it asks how many copies are wanted (`ready`), gives them (`submit`), and collects what
+    became of them (`results`), until every copy has its outcome.
+
+    A transport is made with the lane's `Lease`. Once that is over, as after a long sleep of the process,
+    nothing of any copy may leave any more: `results` then has the outcome of all copies at hand, `deferred` for
+    what has not left and `uncertain` for what may have.
+    """
 
     needs: Needs
-    """Which of a copy's forms `hand_over` reads; the others may be left out."""
+    """Which of a copy's forms `submit` reads; the others may be left out."""
 
-    def open(self) -> None:
-        """Get ready. Contacts nobody: the first `hand_over` does. May be called again."""
+    def ready(self) -> int:
+        """How many further copies may be submitted now; 0 while there is enough at hand, or no server to take them.
 
-    def hand_over(
-        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
-    ) -> Iterator[Outcome]:
-        """Hand over up to COPIES_IN_FLIGHT copies and yield one outcome for each.
+        At most COPIES_IN_FLIGHT, and never 0 when nothing is at hand.
+        """
+        ...
 
-        `more` may be asked at any time for copies that may leave too, so that no session waits while the
-        next ones are prepared; their outcomes are yielded as well. Who asks does so every second or more
-        often; a transport that works in portions need not ask at all.
+    def submit(self, copies: Sequence[Copy]) -> None:
+        """Take the copies, whose attempts are committed. Waits for no server."""
+        ...
 
-        `is_held` is asked before anything is written: once it says no, as after a long sleep of the process,
-        nothing of any copy may leave any more. What has not left is `deferred`, what may have `uncertain`.
+    def results(self, timeout: float) -> list[Outcome]:
+        """The outcomes that have become known since the last call, in any order.
 
-        Outcomes come as they become known, in any order, so that the lane can settle them while
-        others are under way; exactly one for every copy, whatever happens. Nothing about one
-        reader, server or network raises; an exception means a fault in the program, and
-        copies without an outcome then are `uncertain`. The iterator must be read to its end: one
-        that is dropped closes its connections, and copies without an outcome are `uncertain`.
-        The intent of every copy must be committed before the first `next()`.
+        Waits until there is one, at most `timeout` seconds, and not at all when nothing is at hand. Each
+        submitted copy gets exactly one outcome, whatever happens. Nothing about one reader, server or network
+        raises; an exception means a fault in the program, and copies without an outcome then are `uncertain`.
         """
         ...
 
     def close(self) -> None:
-        """Part from the server politely (QUIT). Never raises; may be called again."""
+        """Close the connections, politely (QUIT) where nothing is under way. Never raises; may be called again.
+
+        Copies that have no outcome yet are `uncertain`.
+        """

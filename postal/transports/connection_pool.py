@@ -1,7 +1,7 @@
 """Opens and closes SMTP sessions beside the loop that serves them, so that those under way wait for neither.
 
 Greeting, EHLO, STARTTLS and AUTH are five round trips, and QUIT is one. Over a slow line a lane that
-waited for them would stand still for a third of its time.
+waited for them would do nothing for a third of its time.
 """
 
 import contextlib
@@ -42,9 +42,9 @@ class ConnectionPool:
         """The sessions that were opened since, and why others were not."""
         with contextlib.suppress(BlockingIOError):
             self._wakeup_reader.recv(4096)
-        found = self._take()
-        self.opening -= len(found)
-        return found
+        arrived = self._take()
+        self.opening -= len(arrived)
+        return arrived
 
     def close_session(self, sock: socket.socket) -> None:
         """Say QUIT and close, without being waited for."""
@@ -77,11 +77,11 @@ class ConnectionPool:
             self._wakeup_writer.send(b".")
 
     def _take(self) -> list[Session | SessionFailed]:
-        found = []
+        arrived = []
         with contextlib.suppress(queue.Empty):
             while True:
-                found.append(self._arrived.get_nowait())
-        return found
+                arrived.append(self._arrived.get_nowait())
+        return arrived
 
 
 def _quit(sock: socket.socket) -> None:

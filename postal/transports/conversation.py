@@ -1,6 +1,6 @@
 """What is said on one SMTP session, as a machine without a socket.
 
-It writes commands into `outgoing` and is told each reply. With PIPELINING (RFC 2920) MAIL, RCPT
+It writes commands into `outgoing` and receives each reply. With PIPELINING (RFC 2920) MAIL, RCPT
 and DATA leave together, and the next envelope leaves behind the body, so that a server on the
 other side of the world is asked once per copy. At most two copies are on a session at a time:
 one whose end has been written and one whose envelope is being negotiated.
@@ -40,7 +40,7 @@ class Attempt:
         self.moves = 0
         self.verdict: Outcome | None = None
         self.answered = False
-        # Offset in the session's stream of the first octet of the final CRLF.CRLF, once written.
+        # Offset in the session's stream of the first byte of the final CRLF.CRLF, once written.
         self.end_at: int | None = None
 
 
@@ -49,7 +49,7 @@ _Expected = tuple[Phase, Attempt | None]
 
 
 class Conversation:
-    """One session's commands and replies. Its owner moves the octets and closes the socket."""
+    """One session's commands and replies. Its owner moves the bytes and closes the socket."""
 
     def __init__(self, extensions: dict[str, str]) -> None:
         self.outgoing = wire.Outgoing()
@@ -101,14 +101,14 @@ class Conversation:
         self._steps = deque([(_MAIL, mail), (_RCPT, rcpt), (_DATA, b"DATA\r\n")])
         self._step()
 
-    def left(self, octets: int) -> None:
-        """Note that `octets` more of `outgoing` went, or may have gone, out of our hands."""
-        self._left += octets
-        self.outgoing.drop(octets)
+    def left(self, count: int) -> None:
+        """Note that `count` more bytes of `outgoing` went, or may have gone, out of our hands."""
+        self._left += count
+        self.outgoing.drop(count)
 
-    def may_have_left(self, octets: int) -> None:
-        """Note that of what is still in `outgoing` the first `octets` may be on the wire already."""
-        self._left = max(self._left, self._written - len(self.outgoing) + octets)
+    def may_have_left(self, count: int) -> None:
+        """Note that of what is still in `outgoing` the first `count` bytes may be on the wire already."""
+        self._left = max(self._left, self._written - len(self.outgoing) + count)
 
     def receive(self, reply: Reply) -> Outcome | None:
         """Take the next reply; return the outcome of the copy that it decides, if it does."""
@@ -136,7 +136,7 @@ class Conversation:
         """The session is gone: the outcomes of its copies, and the copies to try on another session.
 
         Nothing more may be asked of it.
-        A copy is uncertain once the first octet of its final CRLF.CRLF may have left, otherwise
+        A copy is uncertain once the first byte of its final CRLF.CRLF may have left, otherwise
         deferred. One whose MAIL the server did not take has not been refused: it goes to another session.
         """
         self.is_over = True
@@ -211,13 +211,13 @@ class Conversation:
             phase, command = self._steps.popleft()
             self._expect(phase, self._envelope, command)
 
-    def _expect(self, phase: Phase, attempt: Attempt | None, octets: bytes) -> None:
+    def _expect(self, phase: Phase, attempt: Attempt | None, command: bytes) -> None:
         self._waiting.append((phase, attempt))
-        self._write(octets)
+        self._write(command)
 
-    def _write(self, octets: bytes) -> None:
-        self.outgoing.add((octets,), len(octets))
-        self._written += len(octets)
+    def _write(self, data: bytes) -> None:
+        self.outgoing.add((data,), len(data))
+        self._written += len(data)
 
     def _mail(self, attempt: Attempt) -> bytes:
         command = f"MAIL FROM:<{attempt.copy.envelope_from}>"

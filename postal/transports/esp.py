@@ -9,7 +9,7 @@ import queue
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from anymail.message import AnymailRecipientStatus
@@ -17,9 +17,10 @@ from django.conf import settings
 
 from mailkit import headers, segments
 from postal import providers, replies
+from postal.leases import Lease
 from postal.transports import esp_message
-from postal.transports.base import Copy, Held, More, Needs, Outcome, Phase, State, always, asleep, nothing_more
-from postal.transports.esp_line import Failure, Line
+from postal.transports.base import Copy, Needs, Outcome, Phase, State, asleep
+from postal.transports.esp_connection import Connection, Failure
 
 # What Anymail calls the answer for one recipient (anymail.message.ANYMAIL_STATUSES).
 STATES: Final[Mapping[str, State]] = {
@@ -35,48 +36,84 @@ STATES: Final[Mapping[str, State]] = {
 class EspTransport:
     """See `base.Transport`. After a failure of the provider itself the rest of a batch is deferred.
 
-    A provider that does not merge has CONNECTIONS requests at a time, each in a thread of its own.
+    Requests are made in threads, so that the lane can keep its leases meanwhile: one at a time where the
+    provider merges a batch, else CONNECTIONS. The next batch is wanted when this one has its outcomes.
     """
 
     needs: Needs = "merge"
 
-    def __init__(self, *, backend: str, provider: str) -> None:
-        self._most = providers.sending(provider).most_per_call
+    def __init__(self, *, backend: str, provider: str, lease: Lease) -> None:
+        self._most_per_call = providers.sending(provider).most_per_call
         count = 1 if providers.sending(provider).merge_field else settings.SENDING.connections
-        self._lines = [Line(backend=backend, provider=provider) for _ in range(count)]
+        self._connections = [Connection(backend=backend, provider=provider) for _ in range(count)]
+        self._lease = lease
         self._threads = ThreadPoolExecutor(max_workers=count)
+        # What no thread has begun yet.
+        self._groups: deque[list[Copy]] = deque()
+        self._known: queue.SimpleQueue[Outcome | BaseException] = queue.SimpleQueue()
+        self._at_hand = 0
 
-    def open(self) -> None:
-        """Nothing to prepare: a line connects when it first sends."""
+    def ready(self) -> int:
+        """See `base.Transport.ready`."""
+        return 0 if self._at_hand else settings.SENDING.copies_in_flight
 
-    def hand_over(
-        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
-    ) -> Iterator[Outcome]:
-        """See `base.Transport.hand_over`."""
-        give_up_at = time.monotonic() + settings.SENDING.lease_seconds / 3
+    def submit(self, copies: Sequence[Copy]) -> None:
+        """See `base.Transport.submit`."""
+        self._at_hand += len(copies)
         good, refused = _sifted(copies)
-        yield from refused
-        groups = deque(self._groups(good))
-        if len(self._lines) == 1 or len(groups) == 1:
-            yield from _take(self._lines[0], groups, give_up_at, is_held)
-        else:
-            yield from self._together(groups, give_up_at, is_held)
+        for outcome in refused:
+            self._known.put(outcome)
+        groups = self._grouped(good)
+        self._groups += groups
+        give_up_at = time.monotonic() + settings.SENDING.lease_seconds / 3
+        for connection in self._connections[: len(groups)]:
+            self._threads.submit(self._work, connection, give_up_at)
+
+    def results(self, timeout: float) -> list[Outcome]:
+        """See `base.Transport.results`."""
+        outcomes: list[Outcome] = []
+        until = time.monotonic() + timeout
+        while len(outcomes) < self._at_hand:
+            try:
+                wait = 0.0 if outcomes else max(0.0, until - time.monotonic())
+                known = self._known.get(block=wait > 0, timeout=wait)
+            except queue.Empty:
+                break
+            if isinstance(known, Outcome):
+                outcomes.append(known)
+                continue
+            if not outcomes:
+                raise known
+            # What is known of the other copies goes first.
+            self._known.put(known)
+            break
+        self._at_hand -= len(outcomes)
+        return outcomes
 
     def close(self) -> None:
-        """See `base.Transport.close`."""
+        """See `base.Transport.close`. No request begins any more; one that has begun is waited for."""
+        self._groups.clear()
         self._threads.shutdown()
-        for line in self._lines:
-            line.close()
+        for connection in self._connections:
+            connection.close()
 
-    def _groups(self, copies: Sequence[Copy]) -> list[list[Copy]]:
+    def _work(self, connection: Connection, give_up_at: float) -> None:
+        """The life of one thread: send groups until none is left."""
+        try:
+            for outcome in _take(connection, self._groups, give_up_at, self._lease):
+                self._known.put(outcome)
+        except BaseException as error:  # noqa: BLE001  # the lane has to hear of a fault in the program
+            self._known.put(error)
+
+    def _grouped(self, copies: Sequence[Copy]) -> list[list[Copy]]:
         """Copies that one request may carry: of one letter, no address twice, no more than the provider takes."""
-        if self._most == 1:
+        if self._most_per_call == 1:
             return [[copy] for copy in copies]
         groups: list[tuple[int, set[str], list[Copy]]] = []
         for copy in copies:
             letter, address = id(copy.message), copy.recipient.lower()
             for same, addresses, group in groups:
-                if same == letter and address not in addresses and len(group) < self._most:
+                if same == letter and address not in addresses and len(group) < self._most_per_call:
                     addresses.add(address)
                     group.append(copy)
                     break
@@ -84,46 +121,24 @@ class EspTransport:
                 groups.append((letter, {address}, [copy]))
         return [group for _, _, group in groups]
 
-    def _together(self, groups: deque[list[Copy]], give_up_at: float, is_held: Held) -> Iterator[Outcome]:
-        """All lines at work on the same groups; outcomes as they come."""
-        known: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
 
-        def work(line: Line) -> None:
-            try:
-                for outcome in _take(line, groups, give_up_at, is_held):
-                    known.put(outcome)
-            finally:
-                known.put(None)
-
-        at_work: list[Future[None]] = [self._threads.submit(work, line) for line in self._lines]
-        try:
-            for _ in at_work:
-                yield from iter(known.get, None)
-        finally:
-            # Reached early only when the iterator is dropped: nothing new begins, what is on the wire ends.
-            groups.clear()
-            wait(at_work)
-        for one in at_work:
-            one.result()
-
-
-def _take(line: Line, groups: deque[list[Copy]], give_up_at: float, is_held: Held) -> Iterator[Outcome]:
-    """Send group after group; once the provider fails, or is too slow for the lease, none of the rest."""
+def _take(connection: Connection, groups: deque[list[Copy]], give_up_at: float, lease: Lease) -> Iterator[Outcome]:
+    """Send group after group; once the provider fails, or is too slow for the lane to end in time, none of the rest."""
     failure: Failure | None = None
     while groups:
         try:
             group = groups.popleft()
-        except IndexError:  # another line was quicker
+        except IndexError:  # another thread was quicker
             return
-        if not is_held():
+        if not lease.is_held:
             yield from map(asleep, group)
             continue
         if failure is not None:
             yield from map(failure.not_handed, group)
             continue
-        said, trouble = _send(line, group, give_up_at)
+        statuses, trouble = _send(connection, group, give_up_at)
         if trouble is None:
-            yield from (_outcome(copy, said.get(copy.recipient.lower())) for copy in group)
+            yield from (_outcome(copy, statuses.get(copy.recipient.lower())) for copy in group)
         elif trouble.about_one_reader and len(group) > 1:
             # The whole request was refused, so nobody got anything: look for the one in halves.
             middle = len(group) // 2
@@ -137,12 +152,12 @@ def _take(line: Line, groups: deque[list[Copy]], give_up_at: float, is_held: Hel
 
 
 def _send(
-    line: Line, group: Sequence[Copy], give_up_at: float
+    connection: Connection, group: Sequence[Copy], give_up_at: float
 ) -> tuple[Mapping[str, AnymailRecipientStatus], Failure | None]:
     """What the provider said of each address, or why it said nothing."""
     letter = group[0].message
     assert letter is not None, "_sifted lets no copy through without its letter"  # noqa: S101  # for the types
-    message, failure = line.send(group, letter, give_up_at=give_up_at)
+    message, failure = connection.send(group, letter, give_up_at=give_up_at)
     return {address.lower(): status for address, status in message.anymail_status.recipients.items()}, failure
 
 

@@ -1,8 +1,7 @@
 """The Anymail message for a batch of copies, or for one."""
 
-import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from anymail.message import AnymailMessage
@@ -15,7 +14,7 @@ from postal.transports.base import Copy
 # Fields that Anymail takes by another way, and those that the provider writes itself.
 _OWN_FIELDS: Final = frozenset({"from", "to", "subject", "reply-to", "date", "message-id"})
 _NOT_OURS: Final = frozenset({"to", "date", "message-id"})
-# What no header refuses, wherever in it this stands, and however many of them.
+# What no header refuses, wherever it is, and in any number.
 _HARMLESS = re.compile(r"[!-;?-~]*").fullmatch
 _HARMLESS_LENGTH: Final = 300
 
@@ -60,102 +59,36 @@ def _single(copy: Copy, message: CompiledMessage) -> AnymailMessage:
 
 
 def _merged(copies: Sequence[Copy], message: CompiledMessage, field: tuple[str, str]) -> AnymailMessage:
-    """A message whose texts and headers hold the provider's fields where its readers' copies differ."""
-    merging = _Merging(copies, message, field)
-    headers = [(name, source) for name, source in message.headers if name.lower() not in _NOT_OURS]
-    built = _start({name: merging.text(source) for name, source in headers})
-    built.body = merging.text(message.text)
-    built.attach_alternative(merging.html(message.html), "text/html")
-    built.merge_data = merging.data()
-    return built
+    """A message whose texts and headers have the provider's fields for the slots, and each reader's values."""
+    opening, closing = field
+    entity = f"&#{ord(opening[0])};{opening[1:]}"
+    headers = {name: source for name, source in message.headers if name.lower() not in _NOT_OURS}
+    in_text = segments.slots_in("\n".join([*headers.values(), message.text]), message.slots)
+    in_html = segments.slots_in(message.html, message.slots)
 
-
-class _Merging:
-    """Takes apart what the readers of a batch share and what is their own.
-
-    Only what differs becomes a field: of a link, that is its token without its first characters. A slot
-    that is the same for all is text, and slots that differ in the same way share one field.
-    """
-
-    def __init__(self, copies: Sequence[Copy], message: CompiledMessage, field: tuple[str, str]) -> None:
-        self._copies = copies
-        self._slots = message.slots
-        self._opening, self._closing = field
-        self._parts: dict[str, tuple[str, tuple[str, ...], str]] = {}
-        self._fields: dict[tuple[str, ...], str] = {}
-
-    def text(self, source: str) -> str:
-        """`source` with fields, for a header or the plain text."""
-        return self._template(source, kind="", write=str, keep=lambda text: _inert(text, self._opening))
-
-    def html(self, source: str) -> str:
-        """`source` with fields, for HTML: what readers bring is escaped."""
-        entity = f"&#{ord(self._opening[0])};{self._opening[1:]}"
-        return self._template(
-            source, kind="_html", write=segments.escape, keep=lambda text: text.replace(self._opening, entity)
+    def text(source: str) -> str:
+        return segments.fill(
+            source,
+            lambda slot: f"{opening}{slot}{closing}",
+            slots=message.slots,
+            keep=lambda literal: _inert(literal, opening),
         )
 
-    def data(self) -> dict[str, dict[str, str]]:
-        """Each reader's values for the fields of all templates that were made, by address."""
-        names = list(self._fields.values())
-        rows = zip(*self._fields, strict=True) if names else iter([()] * len(self._copies))
-        return {
-            copy.recipient: dict(zip(names, row, strict=True)) for copy, row in zip(self._copies, rows, strict=True)
-        }
-
-    def _template(self, source: str, *, kind: str, write: Callable[[str], str], keep: Callable[[str], str]) -> str:
-        literals, fields = [""], []
-        for index, piece in enumerate(_pieces(source, self._slots)):
-            if index % 2 == 0:
-                literals[-1] += piece
-                continue
-            before, own, after = self._part(piece)
-            literals[-1] += write(before)
-            if own:
-                fields.append(self._field(piece, kind, own, write))
-                literals.append("")
-            literals[-1] += write(after)
-        kept = [keep(literal) for literal in literals]
-        return kept[0] + "".join(field + literal for field, literal in zip(fields, kept[1:], strict=True))
-
-    def _part(self, slot: str) -> tuple[str, tuple[str, ...], str]:
-        """What stands before and after, the same for all, and between them each reader's own; () if that is nothing."""
-        if slot not in self._parts:
-            values = [copy.merge[slot] for copy in self._copies]
-            before = _shared_start(values)
-            rest = [value[len(before) :] for value in values]
-            after = _shared_start([value[::-1] for value in rest])[::-1]
-            own = tuple(value[: len(value) - len(after)] for value in rest) if any(rest) else ()
-            self._parts[slot] = (before, own, after)
-        return self._parts[slot]
-
-    def _field(self, slot: str, kind: str, own: tuple[str, ...], write: Callable[[str], str]) -> str:
-        joined = "".join(own)
-        if write(joined) != joined:
-            own, slot = tuple(map(write, own)), slot + kind
-        return f"{self._opening}{self._fields.setdefault(own, slot)}{self._closing}"
-
-
-def _shared_start(values: Sequence[str]) -> str:
-    """The longest text with which all of `values` begin."""
-    least, greatest = min(values), max(values)
-    for index, character in enumerate(least):
-        if character != greatest[index]:
-            return least[:index]
-    return least
-
-
-@functools.lru_cache(maxsize=16)
-def _pieces(source: str, slots: frozenset[str]) -> Sequence[str]:
-    """Literals at even indexes, slot names at odd ones. Kept, because every batch of an issue asks."""
-    found: list[str] = []
-
-    def note(piece: str) -> str:
-        found.append(piece)
-        return piece
-
-    segments.fill(source, note, slots=slots, keep=note)
-    return found
+    built = _start({name: text(source) for name, source in headers.items()})
+    built.body = text(message.text)
+    html = segments.fill(
+        message.html,
+        lambda slot: f"{opening}{slot}_html{closing}",
+        slots=message.slots,
+        keep=lambda literal: literal.replace(opening, entity),
+    )
+    built.attach_alternative(html, "text/html")
+    built.merge_data = {
+        copy.recipient: {slot: copy.merge[slot] for slot in in_text}
+        | {f"{slot}_html": segments.escape(copy.merge[slot]) for slot in in_html}
+        for copy in copies
+    }
+    return built
 
 
 def _start(fields: dict[str, str]) -> AnymailMessage:
@@ -173,7 +106,7 @@ def _start(fields: dict[str, str]) -> AnymailMessage:
 
 
 def _in_ascii(value: str) -> str:
-    """The value, or what stands in its angle brackets, or nothing.
+    """The value, or what is in its angle brackets, or nothing.
 
     Providers mangle other letters in headers that they do not know (Brevo so much that Anymail refuses
     them, Unisender Go with the brackets), so a List-Id goes without the newsletter's name then.
@@ -189,5 +122,5 @@ def _filled(source: str, copy: Copy, message: CompiledMessage) -> str:
 
 
 def _inert(text: str, opening: str) -> str:
-    """`text` in which an article's own "%recipient." is not a field: a word joiner stands within."""
+    """`text` in which an article's own "%recipient." is not a field: it has a word joiner within."""
     return text.replace(opening, f"{opening[0]}\u2060{opening[1:]}")

@@ -22,7 +22,7 @@ class Watch:
         self.phase = Phase.CONNECT
 
     def sending(self) -> None:
-        """Octets are about to leave: first the head, in one piece, then the body.
+        """Bytes are about to leave: first the head, in one piece, then the body.
 
         A provider may act once it has the whole body, and it may have it once the body's first
         piece was given to the kernel.
@@ -58,7 +58,7 @@ class _Adapter(HTTPAdapter):
 
 
 def _pool(pool: type[HTTPConnectionPool], connection: type[HTTPConnection], watch: Watch) -> type[HTTPConnectionPool]:
-    """A pool whose connections tell `watch` when octets leave."""
+    """A pool whose connections tell `watch` when bytes leave."""
 
     def send(self: HTTPConnection, data: Any) -> None:
         if self.sock is None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from django.conf import settings
 
 from postal import config, limiter
-from postal.transports.base import Copy, Held, More, Needs, Outcome, always, nothing_more
+from postal.leases import Lease
+from postal.transports.base import Copy, Needs, Outcome, Transport
 from postal.transports.smtp import SmtpTransport
 
 # A server that could not be reached is not tried again for so long.
@@ -49,109 +50,136 @@ def configured() -> list[Relay]:
 
 
 def routes() -> Sequence[Route]:
-    """What bulk mail leaves by: the mail servers, or the one provider or folder that stands in their place."""
+    """What bulk mail leaves by: the mail servers, or the one provider or folder in their place."""
     if settings.EMAIL_TRANSPORT == "smtp":
         return configured()
     name = f"esp:{settings.EMAIL_PROVIDER}" if settings.EMAIL_TRANSPORT == "esp" else "local"
     return [Route(name, 1, 0)]
 
 
-class RelayTransport:
-    """See `transports.base.Transport`. One SmtpTransport per server; each batch goes to one of them.
+@dataclasses.dataclass(slots=True)
+class _Batch:
+    """Copies on their way from server to server. `own` is the one that their grant is for."""
 
-    Copies that the server never heard of, because no session came about, go to the next one in the
-    same hand-over. Nothing of them has left, so nobody gets two.
+    own: str
+    untried: deque[str]
+    away: set[str]
+    waiting: dict[int, Copy]
+    # The server that has the batch, and the copies of which it has said nothing yet.
+    server: str = ""
+    unanswered: set[int] = dataclasses.field(default_factory=set)
+    failed: dict[int, Outcome] = dataclasses.field(default_factory=dict)
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether further copies with the same grant may join: nothing of it was passed on to another server."""
+        return self.server == self.own and not self.failed
+
+    def submit(self, copies: Sequence[Copy], transport: Transport) -> None:
+        """Give the copies to the server that has the batch."""
+        self.waiting |= {copy.delivery_id: copy for copy in copies}
+        self.unanswered |= {copy.delivery_id for copy in copies}
+        transport.submit(copies)
+
+
+class RelayTransport:
+    """See `transports.base.Transport`. One SmtpTransport per server; each batch is with one of them.
+
+    Copies that the server never heard of, because no session came about, go to the next one. Nothing of them
+    has left, so nobody gets two.
     """
 
     needs: Needs = "stuffed"
 
-    def __init__(self, *, relays: Sequence[Relay], sending: config.Sending) -> None:
+    def __init__(self, *, relays: Sequence[Relay], sending: config.Sending, lease: Lease) -> None:
         self._relays = {relay.name: relay for relay in relays}
-        self._open = {relay.name: SmtpTransport(smtp=relay.smtp, sending=sending) for relay in relays}
+        self._transports = {
+            relay.name: SmtpTransport(smtp=relay.smtp, sending=sending, lease=lease) for relay in relays
+        }
         self._shared = limiter.shared()
         self._preferred: dict[int, str] = {}
-
-    def open(self) -> None:
-        """Nothing to prepare: sessions are opened when the first copy needs them."""
-
-    def close(self) -> None:
-        """See `base.Transport.close`."""
-        for transport in self._open.values():
-            transport.close()
+        self._batch: _Batch | None = None
+        # What is for another server waits until that batch has its outcomes.
+        self._later: deque[tuple[str, Sequence[Copy]]] = deque()
 
     def prefer(self, *, delivery_ids: Sequence[int], relay: str) -> None:
         """Have these copies go to the relay that their grant is for."""
         self._preferred |= dict.fromkeys(delivery_ids, relay)
 
-    def hand_over(
-        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
-    ) -> Iterator[Outcome]:
-        """See `base.Transport.hand_over`."""
-        later: list[Sequence[Copy]] = [copies]
-        while later:
-            yield from self._hand_over(later.pop(0), more, is_held, later)
+    def ready(self) -> int:
+        """See `base.Transport.ready`."""
+        if self._batch is None:
+            return 0 if self._later else next(iter(self._transports.values())).ready()
+        return self._transports[self._batch.server].ready() if self._batch.can_grow and not self._later else 0
 
-    def _hand_over(
-        self, copies: Sequence[Copy], more: More, is_held: Held, later: list[Sequence[Copy]]
-    ) -> Iterator[Outcome]:
+    def submit(self, copies: Sequence[Copy]) -> None:
+        """See `base.Transport.submit`. All of the copies have the same grant."""
+        own = {self._preferred.pop(copy.delivery_id, "") for copy in copies}.pop()
+        if self._batch is not None and self._batch.can_grow and self._batch.own == own:
+            self._batch.submit(copies, self._transports[own])
+            return
+        self._later.append((own, copies))
+
+    def results(self, timeout: float) -> list[Outcome]:
+        """See `base.Transport.results`."""
+        if self._batch is None:
+            return self._begin(*self._later.popleft()) if self._later else []
+        return self._collect(self._batch, self._transports[self._batch.server].results(timeout))
+
+    def close(self) -> None:
+        """See `base.Transport.close`."""
+        for transport in self._transports.values():
+            transport.close()
+
+    def _begin(self, own: str, copies: Sequence[Copy]) -> list[Outcome]:
+        order = self._order(own)
         waiting = {copy.delivery_id: copy for copy in copies}
-        failed: dict[int, Outcome] = {}
-        order = self._order(self._preferred_by(copies))
-        away = self._shared.away(subjects=order)
-        # Whose grant it is takes what the others have no grant for.
-        own = self._preferred_by(copies) or order[0]
-        for place, name in enumerate(order):
-            batch = list(waiting.values())
-            if name != own:
-                batch = batch[: self._granted(name, len(batch))]
-            further = functools.partial(self._further, "" if place else name, more, waiting, later)
-            has_failed = False
-            for outcome in self._open[name].hand_over(batch, more=further, is_held=is_held) if batch else ():
-                if outcome.unreachable:
-                    has_failed = True
-                    failed[outcome.delivery_id] = outcome
-                    continue
-                for known in (waiting, failed, self._preferred):
-                    known.pop(outcome.delivery_id, None)
-                if name in away:
-                    away.discard(name)
-                    self._shared.reached(subject=name)
-                yield outcome
-            if not waiting:
-                return
-            if has_failed:
-                self._shared.rest(subject=name, seconds=REST_SECONDS)
-        yield from map(functools.partial(self._put_off, failed), waiting)
+        self._batch = _Batch(own or order[0], deque(order), self._shared.away(subjects=order), waiting)
+        return self._pass_on(self._batch)
 
-    def _further(self, name: str, more: More, waiting: dict[int, Copy], later: list[Sequence[Copy]]) -> Sequence[Copy]:
-        """More for this server; what has a grant for another one comes later."""
-        copies = more()
-        if copies and self._preferred_by(copies) != name:
-            later.append(copies)
-            return ()
-        waiting |= {copy.delivery_id: copy for copy in copies}
-        return copies
+    def _collect(self, batch: _Batch, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """The outcomes that are final. Once the server has said something of every copy, the others are passed on."""
+        final = [outcome for outcome in outcomes if not outcome.unreachable]
+        batch.failed |= {outcome.delivery_id: outcome for outcome in outcomes if outcome.unreachable}
+        batch.unanswered -= {outcome.delivery_id for outcome in outcomes}
+        for outcome in final:
+            batch.waiting.pop(outcome.delivery_id)
+            batch.failed.pop(outcome.delivery_id, None)
+        if final and batch.server in batch.away:
+            batch.away.discard(batch.server)
+            self._shared.reached(subject=batch.server)
+        if len(final) < len(outcomes):
+            self._shared.rest(subject=batch.server, seconds=REST_SECONDS)
+        return final if batch.unanswered else final + self._pass_on(batch)
 
-    def _preferred_by(self, copies: Sequence[Copy]) -> str:
-        """The relay that the copies' grant is for: one grant is asked for each batch."""
-        names = {self._preferred.get(copy.delivery_id, "") for copy in copies}
-        return names.pop() if names else ""
+    def _pass_on(self, batch: _Batch) -> list[Outcome]:
+        """Submit what is left of the batch to the next server; after the last one, the outcomes of these copies."""
+        while batch.waiting and batch.untried:
+            batch.server = batch.untried.popleft()
+            copies = list(batch.waiting.values())
+            # The server whose grant it is takes what the others have no grant for.
+            if batch.server != batch.own:
+                copies = copies[: self._granted(batch.server, len(copies))]
+            if copies:
+                batch.submit(copies, self._transports[batch.server])
+                return []
+        self._batch = None
+        return [self._put_off(batch.failed[delivery_id]) for delivery_id in batch.waiting]
 
-    def _put_off(self, failed: dict[int, Outcome], delivery_id: int) -> Outcome:
+    def _put_off(self, last: Outcome) -> Outcome:
         """What becomes of a copy that no server heard of. One that another server could take comes back soon."""
-        last = failed[delivery_id]
-        rests = self._shared.resting(subjects=list(self._relays))
-        if len(rests) == len(self._relays):
+        resting = self._shared.resting(subjects=list(self._relays))
+        if len(resting) == len(self._relays):
             return last
         return last._replace(code="", retry_after=RETURN_SECONDS, about_us=False)
 
     def _order(self, first: str) -> list[str]:
         """The preferred server, then the others by weight; after all of them those that rest."""
-        rests = self._shared.resting(subjects=list(self._relays))
-        others = sorted(
-            self._relays.values(), key=lambda relay: (relay.name in rests, relay.name != first, -relay.weight)
+        resting = self._shared.resting(subjects=list(self._relays))
+        by_order = sorted(
+            self._relays.values(), key=lambda relay: (relay.name in resting, relay.name != first, -relay.weight)
         )
-        return [relay.name for relay in others]
+        return [relay.name for relay in by_order]
 
     def _granted(self, name: str, count: int) -> int:
         """How many copies a server takes that were meant for another one, within its own limit."""

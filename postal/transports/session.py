@@ -115,7 +115,7 @@ class _Opening:
             raise SessionFailed("The mail server does not offer STARTTLS, which EMAIL_URL asks for.", about_us=True)
         self._expect(self._ask("STARTTLS"), 220, "STARTTLS")
         if not self.parser.is_empty:
-            # Octets in front of the encryption were slipped in (CVE-2011-0411).
+            # Bytes in front of the encryption were slipped in (CVE-2011-0411).
             raise SessionFailed("The mail server sent data before encryption began.", about_us=True)
         self._encrypt()
         self._hello()
@@ -164,9 +164,9 @@ class _Opening:
             data = self.sock.recv(4096)
             if not data:
                 raise ConnectionResetError
-            found = self.parser.feed(data)
-            if found:
-                return found[0]
+            replies_now = self.parser.feed(data)
+            if replies_now:
+                return replies_now[0]
 
     def _expect(self, reply: Reply, code: int, step: str) -> None:
         if reply.code == code:

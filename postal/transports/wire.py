@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from postal.replies import Reply
 
-# RFC 5321 4.5.3.1.5 allows 512 octets to a line; real servers send longer ones.
+# RFC 5321 4.5.3.1.5 allows 512 bytes to a line; real servers send longer ones.
 LONGEST_REPLY = 65536
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 # How a reply of one line begins; looking it up is ten times as fast as the pattern.
@@ -21,7 +21,7 @@ class ProtocolBroken(Exception):
 
 
 class ReplyParser:
-    """Collects octets into complete replies; multi-line replies come out as one."""
+    """Collects bytes into complete replies; multi-line replies come out as one."""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -29,7 +29,7 @@ class ReplyParser:
 
     @property
     def is_empty(self) -> bool:
-        """True when no octet of an unfinished reply is waiting."""
+        """True when no byte of an unfinished reply is waiting."""
         return not self._buffer and not self._lines
 
     def feed(self, data: bytes) -> list[Reply]:
@@ -65,7 +65,7 @@ def _whole(line: bytes) -> Reply | None:
 
 
 class Outgoing:
-    """Octets on their way to the kernel, in the pieces in which they were written.
+    """Bytes on their way to the kernel, in the pieces in which they were written.
 
     What is the same for all copies is the same piece: it is never copied, and stays in the processor's cache.
     """
@@ -83,32 +83,32 @@ class Outgoing:
         return b"".join(self.pieces)
 
     def add(self, pieces: Sequence[bytes], size: int) -> None:
-        """Put `size` octets behind the others."""
+        """Put `size` bytes behind the others."""
         self.pieces += pieces
         self._size += size
 
-    def first(self, octets: int) -> bytes:
-        """Up to so many octets from the beginning."""
-        found: list[bytes] = []
+    def first(self, count: int) -> bytes:
+        """Up to `count` bytes from the beginning."""
+        first: list[bytes] = []
         for piece in self.pieces:
-            found.append(piece[:octets])
-            octets -= len(found[-1])
-            if not octets:
+            first.append(piece[:count])
+            count -= len(first[-1])
+            if not count:
                 break
-        return b"".join(found)
+        return b"".join(first)
 
-    def drop(self, octets: int) -> None:
-        """So many octets from the beginning are gone."""
-        self._size -= octets
+    def drop(self, count: int) -> None:
+        """`count` bytes from the beginning are gone."""
+        self._size -= count
         if not self._size:
             self.pieces.clear()
             return
         whole = 0
-        while octets >= len(self.pieces[whole]):
-            octets -= len(self.pieces[whole])
+        while count >= len(self.pieces[whole]):
+            count -= len(self.pieces[whole])
             whole += 1
         del self.pieces[:whole]
-        self.pieces[0] = self.pieces[0][octets:]
+        self.pieces[0] = self.pieces[0][count:]
 
 
 def is_path(address: str) -> bool:

@@ -21,7 +21,8 @@ from django.conf import settings  # noqa: E402  # as above
 from django.utils import timezone  # noqa: E402  # as above
 
 from digests.models import Issue  # noqa: E402  # as above
-from digests.sending import lanes, stages, sweeper  # noqa: E402  # as above
+from digests.sending import lanes, sweeper  # noqa: E402  # as above
+from tests.faults import crash_points  # noqa: E402  # as above
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def serve() -> None:
 def run(order: Mapping[str, Any]) -> NoReturn:
     """The life of one lane's process; never returns."""
     random.seed()
-    stages.arm(order["crash_at"])
+    crash_points.arm(order["crash_at"])
     code = 1
     try:
         if order["until_closed"]:

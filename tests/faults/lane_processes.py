@@ -7,7 +7,7 @@ issue needs it no more. It may be killed at any instant; nobody waits for it.
 In a test::
 
     with lane_processes.nursery(database=..., mail_port=...) as nursery:
-        lane = nursery.start(issue_id=1, crash_at="intended:1")
+        lane = nursery.start(issue_id=1, crash_at="attempted:1")
         lane.wait()
 """
 

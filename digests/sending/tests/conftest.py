@@ -1,12 +1,15 @@
-"""A newsletter with readers, an approved issue, and a transport that does what a test tells it."""
+"""A newsletter with readers, an approved issue, and a transport that does what a test says."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from digests import freezing
@@ -14,7 +17,7 @@ from digests.models import Delivery, Issue, Snapshot
 from digests.sending import preparing
 from mailkit import addresses, segments
 from postal import transports
-from postal.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
+from postal.transports.base import Copy, Outcome, Phase
 from subscribers.models import Cadence, ConsentEvent, Newsletter, Subscriber, Subscription
 
 HEADERS = [("From", "news@example.com"), ("To", "%%to%%"), ("Subject", "Today"), ("Message-ID", "%%message_id%%")]
@@ -36,13 +39,13 @@ def _consent(subscriber: Subscriber, newsletter: Newsletter) -> ConsentEvent:
 
 def subscribe(newsletter: Newsletter, count: int, *, cadence: str = Cadence.DAILY) -> list[Subscription]:
     """Confirmed readers of the newsletter."""
-    made = []
+    subscriptions = []
     for number in range(count):
         address = addresses.normalise(f"reader{next(counter)}.{number}@example.com")
         subscriber = Subscriber.objects.create(
             address=address.address, address_key=address.key, address_hash=addresses.keyed_hash(address.key)
         )
-        made.append(
+        subscriptions.append(
             Subscription.objects.create(
                 subscriber=subscriber,
                 newsletter=newsletter,
@@ -51,7 +54,7 @@ def subscribe(newsletter: Newsletter, count: int, *, cadence: str = Cadence.DAIL
                 consent_event=_consent(subscriber, newsletter),
             )
         )
-    return made
+    return subscriptions
 
 
 def frozen_issue(newsletter: Newsletter, *, state: str = Issue.State.SCHEDULED, text: str = "Read.") -> Issue:
@@ -104,10 +107,7 @@ def sending(newsletter: Newsletter) -> Callable[[int], Issue]:
 
 def states(issue: Issue) -> dict[str, int]:
     """How many copies are in each state."""
-    found: dict[str, int] = {}
-    for state in issue.deliveries.values_list("state", flat=True):
-        found[state] = found.get(state, 0) + 1
-    return found
+    return dict(Counter(issue.deliveries.values_list("state", flat=True)))
 
 
 Verdict = Callable[[Copy], Outcome]
@@ -118,7 +118,7 @@ def accepted(copy: Copy) -> Outcome:
 
 
 class ToldTransport:
-    """A working transport into memory; `verdict` decides what becomes of each copy."""
+    """A working transport into memory, for any number of lanes; `verdict` decides what becomes of each copy."""
 
     needs = "payload"
 
@@ -126,29 +126,40 @@ class ToldTransport:
         self.taken: list[Copy] = []
         self.verdict: Verdict = accepted
         self.before: Callable[[Sequence[Copy]], None] = lambda _copies: None
+        self._at_hand: dict[int, list[Copy]] = {}
 
-    def open(self) -> None:
-        pass
+    @property
+    def at_hand(self) -> list[Copy]:
+        """The copies of this thread's lane that have no outcome yet."""
+        return self._at_hand.setdefault(threading.get_ident(), [])
+
+    def ready(self) -> int:
+        return 0 if self.at_hand else settings.SENDING.copies_in_flight
+
+    def submit(self, copies: Sequence[Copy]) -> None:
+        self.before(copies)
+        self.at_hand.extend(copies)
+
+    def results(self, timeout: float) -> list[Outcome]:
+        return [self.outcome() for _ in range(len(self.at_hand))]
+
+    def outcome(self) -> Outcome:
+        """What becomes of the next copy."""
+        copy = self.at_hand.pop(0)
+        outcome = self.verdict(copy)
+        if outcome.state in {"accepted", "uncertain"}:
+            self.taken.append(copy)
+        return outcome
 
     def close(self) -> None:
-        pass
-
-    def hand_over(
-        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
-    ) -> Iterator[Outcome]:
-        self.before(copies)
-        for copy in copies:
-            outcome = self.verdict(copy)
-            if outcome.state in {"accepted", "uncertain"}:
-                self.taken.append(copy)
-            yield outcome
+        self.at_hand.clear()
 
 
 @pytest.fixture
 def transport(monkeypatch: pytest.MonkeyPatch) -> ToldTransport:
-    told = ToldTransport()
-    monkeypatch.setattr(transports, "for_settings", lambda: told, raising=False)
-    return told
+    transport = ToldTransport()
+    monkeypatch.setattr(transports, "for_settings", lambda **_: transport)
+    return transport
 
 
 UNANSWERED = {Phase.CONNECT, Phase.SESSION}

@@ -1,4 +1,4 @@
-"""kill -9 at each stage of a copy's way: nobody gets two, whoever got none is listed, the rest goes on."""
+"""kill -9 at each point of a copy's way: nobody gets two, everybody who got none is listed, the rest goes on."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from digests import stats
 from digests.models import Delivery, Issue
-from digests.sending import claims, closing, stages
+from digests.sending import claims, closing
 from digests.sending.tests.conftest import expire_leases, states
-from tests.faults import lane_processes, smtp_script, smtp_server
+from tests.faults import crash_points, lane_processes, smtp_script, smtp_server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -23,7 +23,7 @@ Start = Callable[[int], Issue]
 READERS, IN_FLIGHT = 30, 10
 # Nothing of the batch can have left: its rows are free again.
 BEFORE_THE_ATTEMPT = ["claimed:1", "rendered:1"]
-AFTER_THE_ATTEMPT = ["intended:1", "intended:2", "answered:1", "answered:14", "settling:1", "settling:2", "settled:1"]
+AFTER_THE_ATTEMPT = ["attempted:1", "attempted:2", "answered:1", "answered:14", "settling:1", "settling:2", "settled:1"]
 # In the session with the mail server, which is told where to kill: at the first copy and in the second batch.
 ON_THE_WIRE = ["MAIL", "RCPT", "DATA", "BODY", "DOT", "ACCEPTED", "TOLD"]
 
@@ -45,7 +45,7 @@ def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_pr
 
 
 def killed(nursery: lane_processes.Nursery, mail: smtp_server.Server, issue: Issue, crash_at: str) -> None:
-    """Run a lane until it dies at the stage, and let its leases run out."""
+    """Run a lane until it dies at the point, and let its leases run out."""
     lane = nursery.start(issue_id=issue.pk, crash_at=crash_at)
     mail.victim = lane.pid
     lane.wait()
@@ -78,13 +78,13 @@ def check_contract(issue: Issue, mail: smtp_server.Server) -> set[str]:
     return uncertain
 
 
-@pytest.mark.parametrize("stage", BEFORE_THE_ATTEMPT)
+@pytest.mark.parametrize("point", BEFORE_THE_ATTEMPT)
 def test_before_the_attempt_everybody_gets_one(
-    sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, stage: str
+    sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, point: str
 ) -> None:
     issue = sending(READERS)
     mail.begin_anew({})
-    killed(nursery, mail, issue, stage)
+    killed(nursery, mail, issue, point)
     assert not mail.accepted
     assert states(issue) == {"pending": READERS}
 
@@ -94,18 +94,18 @@ def test_before_the_attempt_everybody_gets_one(
     assert len(mail.copies()) == READERS
 
 
-@pytest.mark.parametrize("stage", AFTER_THE_ATTEMPT)
+@pytest.mark.parametrize("point", AFTER_THE_ATTEMPT)
 def test_after_the_attempt_whoever_got_none_is_listed(
-    sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, stage: str
+    sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, point: str
 ) -> None:
     issue = sending(READERS)
     mail.begin_anew({})
-    killed(nursery, mail, issue, stage)
+    killed(nursery, mail, issue, point)
 
     finish(nursery, issue)
 
     listed = check_contract(issue, mail)
-    if stage == "settled:1":
+    if point == "settled:1":
         # The first batch is on record. A lane may hold the next one already.
         assert issue.deliveries.filter(state="accepted", attempts=1).count() >= IN_FLIGHT
     else:
@@ -132,7 +132,7 @@ def test_what_was_listed_can_be_sent_again_by_a_person(
     """Killed between attempt and wire: nobody of the batch has a copy, and all of it is on the list."""
     issue = sending(READERS)
     mail.begin_anew({})
-    killed(nursery, mail, issue, "intended:1")
+    killed(nursery, mail, issue, "attempted:1")
     finish(nursery, issue)
     assert len(check_contract(issue, mail)) == READERS - len(mail.copies()) == IN_FLIGHT
     issue.deliveries.filter(state="uncertain").update(state="pending", settled_at=None)
@@ -149,20 +149,13 @@ def test_an_issue_with_a_dead_lane_does_not_end_before_its_leases(
 ) -> None:
     issue = sending(READERS)
     mail.begin_anew({})
-    nursery.start(issue_id=issue.pk, crash_at="intended:1").wait()
+    nursery.start(issue_id=issue.pk, crash_at="attempted:1").wait()
     finish(nursery, issue)
     assert states(issue) == {"attempting": IN_FLIGHT, "accepted": READERS - IN_FLIGHT}
     assert claims.recover() == 0
     assert closing.close(issue_id=issue.pk, now=timezone.now()) is None
 
 
-def test_every_stage_is_died_at() -> None:
-    assert {one.partition(":")[0] for one in BEFORE_THE_ATTEMPT + AFTER_THE_ATTEMPT} == set(stages.STAGES)
+def test_every_point_is_died_at() -> None:
+    assert {one.partition(":")[0] for one in BEFORE_THE_ATTEMPT + AFTER_THE_ATTEMPT} == set(crash_points.POINTS)
     assert set(ON_THE_WIRE) == set(smtp_script.MOMENTS[smtp_script.MOMENTS.index("MAIL") :])
-
-
-@pytest.mark.parametrize("wrong", ["nowhere:1", "claimed", "claimed:0", "claimed:x", ":1"])
-def test_a_stage_that_is_none_is_refused(wrong: str) -> None:
-    with pytest.raises(stages.UnknownStage, match="CRASH_AT is one of"):
-        stages.arm(wrong)
-    stages.arm("")

@@ -93,12 +93,12 @@ def nursery(provider: mailgun_server.Server, django_db_setup: None) -> Iterator[
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("stage", "taken"), [("intended:2", 10), ("answered:13", 20)])
+@pytest.mark.parametrize(("point", "taken"), [("attempted:2", 10), ("answered:13", 20)])
 def test_a_lane_killed_around_its_call_leaves_one_batch_in_doubt(
-    sending: Start, mailgun: mailgun_server.Server, nursery: lane_processes.Nursery, stage: str, taken: int
+    sending: Start, mailgun: mailgun_server.Server, nursery: lane_processes.Nursery, point: str, taken: int
 ) -> None:
     issue = sending(READERS)
-    nursery.start(issue_id=issue.pk, crash_at=stage).wait()
+    nursery.start(issue_id=issue.pk, crash_at=point).wait()
     assert len(mailgun.accepted) == taken
     assert issue.deliveries.filter(state="attempting").count() == IN_FLIGHT
     expire_leases(issue, timezone.now() - timedelta(hours=1))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
@@ -16,8 +17,9 @@ from digests.models import Issue
 from digests.sending import attempts, claims, lanes, outcomes
 from digests.sending.pacing import rate_limits
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
-from postal import limiter, transports
-from postal.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
+from digests.sending.tests.test_lanes import Greedy, Slow, use
+from postal import limiter
+from postal.transports.base import Copy, Outcome, Phase
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +56,7 @@ def test_the_server_is_left_politely_whatever_happened(
 def test_a_lane_begins_where_the_rows_of_its_issue_begin(
     sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else the first claim would walk over every copy that the house ever sent."""
+    """Else the first claim would walk over every copy that was ever sent."""
     sending(5)
     issue = sending(1)
     begins: list[int] = []
@@ -76,29 +78,25 @@ def test_leases_are_kept_as_long_as_was_set_and_not_more_often_than_needed(
 ) -> None:
     monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, lease_seconds=600))
     issue = sending(1)
-    kept: list[float] = []
+    renewals: list[float] = []
     renew = attempts.renew
 
     def renewed(*, batches: Collection[claims.Batch], lease_seconds: int) -> int:
-        kept.append(lease_seconds)
+        renewals.append(lease_seconds)
         return renew(batches=batches, lease_seconds=lease_seconds)
 
-    def slowly(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
+    def look() -> None:
         lease = issue.deliveries.get().lease_until
         assert lease is not None
         assert 500 < (lease - timezone.now()).total_seconds() <= 600
-        more()
-        monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 250)
-        for _ in range(3):
-            more()
-        yield from map(accepted, copies)
 
-    told = ToldTransport()
-    monkeypatch.setattr(told, "hand_over", slowly)
-    monkeypatch.setattr(transports, "for_settings", lambda: told)
+    def wait() -> None:
+        monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 250)
+
+    use(monkeypatch, Slow(look, wait, look, look))
     monkeypatch.setattr(attempts, "renew", renewed)
     lanes.run(issue_id=issue.pk, lane=0)
-    assert kept == [600]
+    assert renewals == [600]
 
 
 @pytest.mark.parametrize(("in_flight", "readers"), [(20, 100), (3, 9)])
@@ -122,18 +120,8 @@ def test_the_rows_are_asked_for_a_quarter_of_what_may_be_in_flight_not_for_each_
 
     asked: list[int] = []
     monkeypatch.setattr(rate_limits.RateLimiter, "grant", asked_for)
-    told = ToldTransport()
-
-    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
-        # Nothing was answered yet: there is room for none.
-        waiting = [*copies, *more()]
-        while waiting:
-            yield accepted(waiting.pop(0))
-            waiting += more()
-
     monkeypatch.setattr(claims, "claim", claim)
-    monkeypatch.setattr(told, "hand_over", hand_over)
-    monkeypatch.setattr(transports, "for_settings", lambda: told)
+    use(monkeypatch, Greedy(issue))
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": readers}
     assert min(*wanted, *asked) >= max(1, in_flight // 4)
@@ -162,17 +150,9 @@ def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
         claims.release(batch=batch)
         return claims.Batch(issue.pk, (), 0)
 
-    told = ToldTransport()
-
-    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
-        for copy in copies:
-            yield accepted(copy)
-            more()
-
     monkeypatch.setattr(rate_limits.RateLimiter, "grant", scarce)
     monkeypatch.setattr(rate_limits.RateLimiter, "admit", thin)
-    monkeypatch.setattr(told, "hand_over", hand_over)
-    monkeypatch.setattr(transports, "for_settings", lambda: told)
+    use(monkeypatch, Greedy(issue))
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.IDLE
     assert states(issue) == {"accepted": 6}
     assert asked.count(0) == 1
@@ -242,56 +222,32 @@ def test_a_database_that_goes_away_does_not_hold_up_what_is_on_the_wire(
         asked.append("settle")
         return settle(**what)  # type: ignore[arg-type]  # passed on as they came
 
-    told = ToldTransport()
-
-    def hand_over(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
-        for copy in copies:
-            yield accepted(copy)
-            assert not more()
-
     monkeypatch.setattr(claims, "claim", claimed)
     monkeypatch.setattr(outcomes, "settle", settled)
-    monkeypatch.setattr(told, "hand_over", hand_over)
-    monkeypatch.setattr(transports, "for_settings", lambda: told)
+    use(monkeypatch, Greedy(issue))
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.UNHELD
     assert asked == ["claim", "settle", "claim", "settle"]
     assert states(issue) == {"accepted": 4, "pending": 4}
 
 
-class Forgetful(ToldTransport):
-    """Says nothing of the first copy it was ever given."""
+class Silent(ToldTransport):
+    """Never says anything of a copy, until the task is cut off."""
 
-    forgot: Copy | None = None
-
-    def hand_over(
-        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
-    ) -> Iterator[Outcome]:
-        if self.forgot is None:
-            self.forgot, copies = copies[0], copies[1:]
-        else:
-            more()
-        yield from map(accepted, copies)
+    def results(self, timeout: float) -> list[Outcome]:
+        if self.at_hand:
+            raise SoftTimeLimitExceeded
+        return []
 
 
 def test_a_copy_of_which_nothing_was_heard_is_held_no_longer_than_its_lease(
     sending: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next copies' leases are kept, this one's is not: it has to come onto the list."""
-    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=2))
+    """It has to come onto the list."""
     issue = sending(4)
-    forgetful = Forgetful()
-    monkeypatch.setattr(transports, "for_settings", lambda: forgetful)
-    ends = forgetful.hand_over
-
-    def slowly(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
-        expire_leases(issue, timezone.now() - timedelta(hours=1))
-        monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 50)
-        yield from ends(copies, more=more)
-
-    monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, lane_seconds=1_000))
-    monkeypatch.setattr(forgetful, "hand_over", slowly)
-    lanes.run(issue_id=issue.pk, lane=0)
-    assert states(issue) == {"attempting": 1, "accepted": 3}
-    assert claims.recover() == 1
-    assert forgetful.forgot is not None
-    assert issue.deliveries.get(state="uncertain").pk == forgetful.forgot.delivery_id
+    use(monkeypatch, Silent())
+    with pytest.raises(SoftTimeLimitExceeded):
+        lanes.run(issue_id=issue.pk, lane=0)
+    assert states(issue) == {"attempting": 4}
+    expire_leases(issue, timezone.now() - timedelta(hours=1))
+    assert claims.recover() == 4
+    assert states(issue) == {"uncertain": 4}

@@ -1,10 +1,9 @@
-"""A lane brings every copy to an outcome, holds when told, and never sends what it must not."""
+"""A lane brings every copy to an outcome, holds when asked to, and never sends what it must not."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,7 +17,7 @@ from digests.sending import claims, draining, lanes, merge, tasks
 from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
 from mailkit import addresses
 from postal import transports
-from postal.transports.base import Copy, Held, More, Outcome, Phase, always, nothing_more
+from postal.transports.base import Copy, Outcome, Phase
 from subscribers import suppression
 from subscribers.models import Subscription
 from tests.table import rows
@@ -53,23 +52,26 @@ def test_no_more_than_n_copies_are_in_flight(sending: Start, transport: ToldTran
 
 
 class Greedy(ToldTransport):
-    """Asks for more after each answer, as a transport with free sessions does."""
+    """Takes further copies at any time, and has one outcome after the other, as a transport with free sessions."""
 
     def __init__(self, issue: Issue) -> None:
         super().__init__()
         self.issue = issue
         self.in_flight: list[int] = []
-        self.asked_with: list[int] = []
+        self.left: list[int] = []
 
-    def hand_over(
-        self, copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always
-    ) -> Iterator[Outcome]:
-        waiting = deque(copies)
-        while waiting:
-            yield accepted(waiting.popleft())
-            self.asked_with.append(len(waiting))
-            waiting += more()
-            self.in_flight.append(self.issue.deliveries.filter(state="attempting").count())
+    def ready(self) -> int:
+        return 1_000
+
+    def results(self, timeout: float) -> list[Outcome]:
+        self.in_flight.append(self.issue.deliveries.filter(state="attempting").count())
+        outcomes = [self.outcome()] if self.at_hand else []
+        self.left += [len(self.at_hand)] * len(outcomes)
+        return outcomes
+
+
+def use(monkeypatch: pytest.MonkeyPatch, transport: ToldTransport) -> None:
+    monkeypatch.setattr(transports, "for_settings", lambda **_: transport)
 
 
 def test_the_next_copies_are_attempted_while_others_are_on_the_wire(
@@ -77,31 +79,28 @@ def test_the_next_copies_are_attempted_while_others_are_on_the_wire(
 ) -> None:
     issue = sending(200)
     greedy = Greedy(issue)
-    monkeypatch.setattr(transports, "for_settings", lambda: greedy)
+    use(monkeypatch, greedy)
     lanes.run(issue_id=issue.pk, lane=0)
     issue.refresh_from_db()
     assert (issue.state, states(issue)) == (Issue.State.SENT, {"accepted": 200})
     assert max(greedy.in_flight) == 50
     # Until the last ones it never had to wait with nothing at hand.
-    assert 0 not in greedy.asked_with[:-1]
+    assert 0 not in greedy.left[:-1]
 
 
 def test_results_are_written_while_others_are_on_the_wire(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = sending(200)
     greedy = Greedy(issue)
     written: list[int] = []
-    monkeypatch.setattr(transports, "for_settings", lambda: greedy)
-    monkeypatch.setattr(greedy, "verdict", accepted)
-    ends = greedy.hand_over
+    use(monkeypatch, greedy)
 
-    def stumble(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
-        for number, outcome in enumerate(ends(copies, more=more)):
-            yield outcome
-            if number == 120:
-                written.append(issue.deliveries.filter(state="accepted").count())
-                raise ZeroDivisionError
+    def stumble(copy: Copy) -> Outcome:
+        if len(greedy.taken) == 121:
+            written.append(issue.deliveries.filter(state="accepted").count())
+            raise ZeroDivisionError
+        return accepted(copy)
 
-    monkeypatch.setattr(greedy, "hand_over", stumble)
+    greedy.verdict = stumble
     with pytest.raises(ZeroDivisionError):
         lanes.run(issue_id=issue.pk, lane=0)
     assert written[0] >= 100
@@ -109,21 +108,31 @@ def test_results_are_written_while_others_are_on_the_wire(sending: Start, monkey
     assert states(issue)["accepted"] == 121
 
 
+class Slow(ToldTransport):
+    """Has nothing to say for a while; `meanwhile` happens in each second of it."""
+
+    def __init__(self, *meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self.meanwhile = list(meanwhile)
+
+    def results(self, timeout: float) -> list[Outcome]:
+        if not self.at_hand or not self.meanwhile:
+            return super().results(timeout)
+        self.meanwhile.pop(0)()
+        return []
+
+
 def test_leases_are_kept_while_a_server_thinks(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = sending(3)
-    greedy = Greedy(issue)
-    monkeypatch.setattr(transports, "for_settings", lambda: greedy)
-    ends = greedy.hand_over
+    recovered: list[int] = []
 
-    def slowly(copies: Sequence[Copy], *, more: More = nothing_more, is_held: Held = always) -> Iterator[Outcome]:
+    def think() -> None:
         expire_leases(issue, timezone.now() - timedelta(hours=1))
         monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + 60)
-        more()
-        assert claims.recover() == 0
-        yield from ends(copies, more=more)
 
-    monkeypatch.setattr(greedy, "hand_over", slowly)
+    use(monkeypatch, Slow(think, lambda: recovered.append(claims.recover())))
     lanes.run(issue_id=issue.pk, lane=0)
+    assert recovered == [0]
     assert states(issue) == {"accepted": 3}
 
 
@@ -212,8 +221,7 @@ def test_one_copy_that_does_not_render_stops_nobody_else(
     honest = merge.Merger.values
 
     def values(self: merge.Merger, row: merge.Row) -> dict[str, str]:
-        found = honest(self, row)
-        return {} if row.delivery_id == poison else found
+        return {} if row.delivery_id == poison else honest(self, row)
 
     monkeypatch.setattr(merge.Merger, "values", values)
     lanes.run(issue_id=issue.pk, lane=0)
@@ -309,7 +317,7 @@ def test_a_sender_that_is_edited_meanwhile_changes_no_copy(sending: Start, trans
     assert b"elsewhere" not in (copy.payload or b"")
 
 
-def test_a_lane_whose_minute_is_over_is_queued_anew_and_one_without_work_is_not(
+def test_a_lane_whose_minute_is_over_is_queued_again_and_one_without_work_is_not(
     sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue = sending(1)
@@ -326,7 +334,7 @@ def test_a_lane_whose_minute_is_over_is_queued_anew_and_one_without_work_is_not(
 
 @rows("worker_stops", [True, False])
 @rows("ending", lanes.Ending)
-def test_a_lane_that_was_cut_short_is_queued_anew(
+def test_a_lane_that_was_cut_short_is_queued_again(
     monkeypatch: pytest.MonkeyPatch, ending: lanes.Ending, worker_stops: bool
 ) -> None:
     queued: list[tuple[int, int]] = []

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests import prepared_statements
 from digests.models import Issue
-from digests.sending import claims, closing, deferred_results, outcomes
+from digests.sending import claims, closing, outcomes
 from digests.sending.tests.conftest import states
 from postal.transports.base import Outcome, Phase, State
 
@@ -177,7 +174,7 @@ def test_a_database_that_is_away_is_waited_for(sending: Start, monkeypatch: pyte
     monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
-    assert outcomes.settle(batches=[batch], outcomes=[done], tripped=False) == 1
+    assert outcomes.settle(batches=[batch], outcomes=[done], tripped=False, patience=60) == 1
     assert not failures
 
 
@@ -196,18 +193,15 @@ def test_whatever_the_driver_calls_an_outage_the_results_are_kept(
     sending: Start, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
     batch = attempting(sending(1))
-    kept: list[object] = []
 
     def away(_parameters: object) -> int:
         raise fault
 
     monkeypatch.setattr(outcomes, "_write", away)
-    monkeypatch.setattr(deferred_results, "defer", kept.append)
     monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("it had no patience"))
     done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
     with pytest.raises(fault):
         outcomes.settle(batches=[batch], outcomes=[done], tripped=False, patience=-1)
-    assert len(kept) == 1
 
 
 def test_a_late_deferral_leaves_the_copy_on_the_list(sending: Start) -> None:
@@ -235,74 +229,7 @@ def test_the_last_late_answer_lifts_the_exceptions_of_a_closed_issue(sending: St
     assert (issue.state, issue.state_reason) == (Issue.State.SENT, "")
 
 
-@pytest.mark.parametrize(("patience", "end"), [(0, OperationalError), (60, SoftTimeLimitExceeded)])
-@pytest.mark.django_db(transaction=True)
-def test_a_lane_ends_before_a_long_outage_and_its_results_are_written_after_it(
-    sending: Start, monkeypatch: pytest.MonkeyPatch, patience: int, end: type[Exception]
-) -> None:
-    """Meanwhile the clock called the copy uncertain and closed the issue."""
-    issue = sending(1)
-    batch = attempting(issue)
-    look_again = threading.Event()
-
-    def sleep(_seconds: float) -> None:
-        if threading.current_thread() is threading.main_thread():
-            raise SoftTimeLimitExceeded
-        look_again.wait(10)
-
-    monkeypatch.setattr(time, "sleep", sleep)
-    monkeypatch.setattr(outcomes, "SETTLE_SECONDS", patience)
-    done = Outcome(delivery_id=batch.ids[0], state="accepted", phase=Phase.FINAL)
-    connection.close()
-    with monkeypatch.context() as outage:
-        outage.setitem(connection.settings_dict, "HOST", "/there/is/no/server")
-        with pytest.raises(end):
-            outcomes.settle(batches=[batch], outcomes=[done], tripped=False)
-        assert not deferred_results.wait(0.01)
-        connection.close()
-    issue.deliveries.update(state="uncertain", lease_until=None)
-    assert closing.close(issue_id=issue.pk, now=timezone.now()) == Issue.State.SENT_WITH_EXCEPTIONS
-
-    look_again.set()
-    assert deferred_results.wait(10)
-    issue.refresh_from_db()
-    assert (issue.state, states(issue)) == (Issue.State.SENT, {"accepted": 1})
-
-
-def test_a_result_is_tried_again_for_more_than_ten_minutes_while_its_lane_ends_within_its_time() -> None:
-    assert deferred_results.KEEP_SECONDS >= 600
-    batch_seconds = settings.SENDING.lease_seconds
-    busiest = settings.SENDING.lane_seconds + batch_seconds + outcomes.SETTLE_SECONDS
-    assert busiest < settings.CELERY_TASK_SOFT_TIME_LIMIT
+def test_a_lane_and_its_slowest_answers_fit_into_its_task() -> None:
+    slowest = settings.SENDING.lane_seconds + settings.SENDING.timeouts.total_seconds
+    assert slowest <= settings.CELERY_TASK_SOFT_TIME_LIMIT
     assert settings.CELERY_VISIBILITY_TIMEOUT >= 2 * settings.CELERY_TASK_TIME_LIMIT
-
-
-@pytest.mark.parametrize(("fault", "said"), [(ValueError, "cannot be written"), (OperationalError, "are given up")])
-def test_what_can_never_be_written_is_given_up_and_said(
-    fault: type[Exception], said: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail() -> None:
-        raise fault
-
-    writer = deferred_results.ResultWriter(keep_seconds=0)
-    writer.defer(fail)
-    assert writer.wait(5)
-    assert said in caplog.text
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_is_kept_is_written_over_a_new_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deferred_results, "LOOK_SECONDS", 0.01)
-    tries: list[int] = []
-
-    def write() -> None:
-        tries.append(1)
-        if len(tries) == 1:
-            connection.ensure_connection()
-            connection.connection.close()
-        prepared_statements.rows("SELECT 1", [])
-
-    writer = deferred_results.ResultWriter(keep_seconds=1)
-    writer.defer(write)
-    assert writer.wait(5)
-    assert len(tries) == 2

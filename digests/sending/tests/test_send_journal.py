@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from core import redis_client
 from digests.models import Issue
-from digests.sending import send_journal, stages
+from digests.sending import send_journal
 from digests.sending.tests.conftest import frozen_issue
 from subscribers.models import Newsletter
 from tests.table import rows
@@ -135,9 +135,3 @@ def test_a_redis_that_is_silent_holds_nobody(monkeypatch: pytest.MonkeyPatch, tm
         began = time.monotonic()
         assert send_journal.ask(lambda known: known.ping()) is None
         assert time.monotonic() - began < 2
-
-
-def test_a_stage_that_was_armed_for_a_test_can_be_disarmed() -> None:
-    stages.arm("claimed:2")
-    stages.arm("")
-    assert stages._left == {}

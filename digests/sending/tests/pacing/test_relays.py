@@ -16,6 +16,8 @@ from digests.sending import lanes
 from digests.sending.tests.conftest import states
 from digests.sending.tests.pacing.conftest import Server
 from postal import config, limiter, transports
+from postal.leases import Lease
+from postal.tests import driving
 from postal.tests.test_smtp_outcomes import copies
 from postal.transports import relays
 from postal.transports.base import Phase
@@ -53,9 +55,9 @@ def taken(*servers: smtp_server.Server) -> Counter[str]:
 
 def test_two_mail_servers_are_a_relay_transport_and_one_is_not(settings: Any) -> None:
     use(settings, smtp(2525), smtp(2526))
-    assert isinstance(transports.for_settings(), relays.RelayTransport)
+    assert isinstance(transports.for_settings(lease=Lease()), relays.RelayTransport)
     use(settings, smtp(2525))
-    assert not isinstance(transports.for_settings(), relays.RelayTransport)
+    assert not isinstance(transports.for_settings(lease=Lease()), relays.RelayTransport)
 
 
 def test_a_server_that_cannot_be_reached_costs_nobody_a_copy(
@@ -63,9 +65,9 @@ def test_a_server_that_cannot_be_reached_costs_nobody_a_copy(
 ) -> None:
     (good,) = servers({})
     use(settings, smtp(NOWHERE), smtp(good.port))
-    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
+    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING, lease=Lease())
     transport.prefer(delivery_ids=range(10), relay=f"relay:127.0.0.1:{NOWHERE}")
-    outcomes = list(transport.hand_over(copies(10)))
+    outcomes = list(driving.outcomes_of(transport, copies(10)))
     transport.close()
     assert sorted(one.delivery_id for one in outcomes) == list(range(10))
     assert {one.state for one in outcomes} == {"accepted"}
@@ -77,10 +79,10 @@ def test_a_server_that_rests_is_not_waited_for(settings: Any, servers: Callable[
     """Copies that were promised for it before it failed go to the others first."""
     hanging, good = servers({"rules": [{"at": "CONNECT", "do": "silence"}]}, {})
     use(settings, smtp(hanging.port), smtp(good.port))
-    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
+    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING, lease=Lease())
     limiter.shared().rest(subject=f"relay:127.0.0.1:{hanging.port}", seconds=30)
     transport.prefer(delivery_ids=range(10), relay=f"relay:127.0.0.1:{hanging.port}")
-    outcomes = list(transport.hand_over(copies(10)))
+    outcomes = list(driving.outcomes_of(transport, copies(10)))
     transport.close()
     assert {one.state for one in outcomes} == {"accepted"}
     assert hanging.connections == 0
@@ -95,9 +97,9 @@ def test_only_copies_that_the_server_never_heard_of_go_elsewhere(
     moment = "ACCEPTED" if at == "FINAL" else at
     bad, good = servers({"rules": [{"at": moment, "do": "close"}]}, {})
     use(settings, smtp(bad.port), smtp(good.port))
-    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
+    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING, lease=Lease())
     transport.prefer(delivery_ids=[0], relay=f"relay:127.0.0.1:{bad.port}")
-    (outcome,) = transport.hand_over(copies(1))
+    (outcome,) = driving.outcomes_of(transport, copies(1))
     transport.close()
     assert outcome.state == state
     assert max(taken(bad, good).values(), default=0) <= 1
@@ -105,8 +107,8 @@ def test_only_copies_that_the_server_never_heard_of_go_elsewhere(
 
 def test_without_any_server_everybody_is_deferred_once(settings: Any) -> None:
     use(settings, smtp(NOWHERE), smtp(NOWHERE + 1))
-    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
-    outcomes = list(transport.hand_over(copies(5)))
+    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING, lease=Lease())
+    outcomes = list(driving.outcomes_of(transport, copies(5)))
     assert sorted(one.delivery_id for one in outcomes) == list(range(5))
     assert {(one.state, one.phase, one.retry_after) for one in outcomes} == {("deferred", Phase.CONNECT, None)}
 
@@ -114,9 +116,9 @@ def test_without_any_server_everybody_is_deferred_once(settings: Any) -> None:
 def test_who_takes_over_keeps_to_its_own_limit(settings: Any, servers: Callable[..., list[smtp_server.Server]]) -> None:
     (good,) = servers({})
     use(settings, smtp(NOWHERE), smtp(good.port, rate=5))
-    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING)
+    transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING, lease=Lease())
     transport.prefer(delivery_ids=range(20), relay=f"relay:127.0.0.1:{NOWHERE}")
-    outcomes = list(transport.hand_over(copies(20)))
+    outcomes = list(driving.outcomes_of(transport, copies(20)))
     transport.close()
     counted = Counter(one.state for one in outcomes)
     assert counted == {"accepted": 1, "deferred": 19}

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import requests
-from anymail.exceptions import AnymailInvalidAddress
 from anymail.message import AnymailRecipientStatus
 
 from mailkit import segments
-from postal.tests import test_esp_requests
+from postal.leases import Lease
+from postal.tests import driving
 from postal.tests.test_esp_outcomes import LETTER, Mailgun, copy, mailgun, states
-from postal.transports import esp, esp_batch, esp_line, esp_message, http_phase
+from postal.transports import esp, esp_connection, esp_message, http_phase
 from postal.transports.base import Phase
 from tests.faults import mailgun_server
 
@@ -30,7 +30,7 @@ class Wire:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_octets_that_leave_are_noted_before_they_do(scheme: str) -> None:
+def test_bytes_that_leave_are_noted_before_they_do(scheme: str) -> None:
     """First the head, then the body, which the provider may act on."""
     watch, session = http_phase.Watch(), requests.Session()
     url = f"{scheme}://api.example/v3/"
@@ -68,16 +68,16 @@ def test_no_redirect_is_followed(mailgun: Mailgun, status: int) -> None:
 def test_a_call_that_never_left_is_put_off_though_the_one_before_was_taken(
     mailgun: Mailgun, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(esp_line, "IDLE_SECONDS", -1.0)
+    monkeypatch.setattr(esp_connection, "IDLE_SECONDS", -1.0)
     with mailgun_server.running() as server:
         settings.ANYMAIL = {
             "MAILGUN_API_KEY": "secret",
             "MAILGUN_API_URL": server.url,
             "MAILGUN_SENDER_DOMAIN": "example.com",
         }
-        transport = esp.EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="mailgun")
-        assert [one.state for one in transport.hand_over([copy(1)])] == ["accepted"]
-    [outcome] = transport.hand_over([copy(2)])
+        transport = esp.EspTransport(backend="anymail.backends.mailgun.EmailBackend", provider="mailgun", lease=Lease())
+        assert [one.state for one in driving.outcomes_of(transport, [copy(1)])] == ["accepted"]
+    [outcome] = driving.outcomes_of(transport, [copy(2)])
     transport.close()
     assert (outcome.state, outcome.phase) == ("deferred", Phase.CONNECT)
 
@@ -98,9 +98,9 @@ def test_a_call_that_never_left_is_put_off_though_the_one_before_was_taken(
 def test_a_word_that_nobody_knows_promises_nothing(word: str | None, state: str) -> None:
     status = AnymailRecipientStatus("<remote>", "queued")
     status.status = word
-    found = esp._outcome(copy(1), status)
-    assert found.state == state
-    assert "None" not in found.reason
+    outcome = esp._outcome(copy(1), status)
+    assert outcome.state == state
+    assert "None" not in outcome.reason
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_a_word_that_nobody_knows_promises_nothing(word: str | None, state: str)
 )
 def test_what_a_status_says_of_the_copy_and_of_us(status: int, keyed: bool, state: str, about_us: bool) -> None:
     """A conflict is about the copy only where a key came along; a request that took too long was not taken."""
-    answer = requests.Response()
-    answer.status_code = status
-    found = esp_line._answered(answer, keyed=keyed)
-    assert (found.state, found.about_us) == (state, about_us)
+    response = requests.Response()
+    response.status_code = status
+    failure = esp_connection._answered(response, keyed=keyed)
+    assert (failure.state, failure.about_us) == (state, about_us)
 
 
 @contextmanager
@@ -154,15 +154,9 @@ def test_what_is_no_address_is_not_sent_and_keeps_no_other_from_leaving(mailgun:
     assert sorted(server.copies()) == ["r2@example.com", "r3@example.com"]
 
 
-def test_a_batch_with_what_is_no_address_is_no_request() -> None:
-    batch = test_esp_requests.copies(["Ann", "Bo"], ["a@example.com", "not an address"])
-    with pytest.raises(AnymailInvalidAddress):
-        test_esp_requests.prepared(esp_batch.EmailBackend, batch)
-
-
 def test_what_a_provider_says_of_a_reader_names_nobody(mailgun: Mailgun) -> None:
-    said = {"do": "status", "status": 403, "body": "r1@example.com may not\n\x07be written to"}
-    outcomes, _ = mailgun.hand_over(said, count=2)
+    rule = {"do": "status", "status": 403, "body": "r1@example.com may not\n\x07be written to"}
+    outcomes, _ = mailgun.hand_over(rule, count=2)
     assert all("r1@" not in one.reason and one.reason.isprintable() for one in outcomes.values())
 
 
@@ -203,8 +197,8 @@ def test_only_a_short_and_plain_value_goes_into_a_header_unasked(name: str, is_h
 @pytest.mark.parametrize(("status", "is_the_readers"), [(400, True), (422, True), (401, False), (403, False)])
 def test_who_is_not_let_in_blames_no_reader(status: int, is_the_readers: bool) -> None:
     """Though the answer speaks of an address: it would be rejected, and everybody after it."""
-    answer = requests.Response()
-    answer.status_code = status
-    answer._content = b"'to' parameter is not a valid address"
-    found = esp_line._answered(answer, keyed=False)
-    assert (found.state == "rejected", found.about_one_reader) == (is_the_readers, is_the_readers)
+    response = requests.Response()
+    response.status_code = status
+    response._content = b"'to' parameter is not a valid address"
+    failure = esp_connection._answered(response, keyed=False)
+    assert (failure.state == "rejected", failure.about_one_reader) == (is_the_readers, is_the_readers)

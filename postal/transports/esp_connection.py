@@ -67,13 +67,13 @@ class Failure:
         )
 
 
-class Line:
+class Connection:
     """Sends one request after the other. For one thread at a time."""
 
     def __init__(self, *, backend: str, provider: str) -> None:
         self._provider = provider
         self._key = providers.sending(provider).idempotency_header
-        self._backend: Any = mail.get_connection(_faster(backend, provider), ignore_recipient_status=True)
+        self._backend: Any = mail.get_connection(backend, ignore_recipient_status=True)
         self._watch = Watch()
         self._idle_since = 0.0
 
@@ -137,12 +137,6 @@ class Line:
         if phase is Phase.FINAL:
             return Failure("uncertain", phase, "The provider did not answer; it may have taken the copy.")
         return Failure("deferred", phase, "The provider could not be reached.")
-
-
-def _faster(backend: str, provider: str) -> str:
-    """Our backend in the place of Anymail's, where we have one that writes the same requests faster."""
-    is_anymails = backend == f"anymail.backends.{provider}.EmailBackend"
-    return providers.sending(provider).backend or backend if is_anymails else backend
 
 
 def _answered(response: Any, *, keyed: bool) -> Failure:

@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
+from postal.leases import Lease
 from postal.replies import Reply
 from postal.tests.test_smtp_conversation import attempt
 from postal.tests.test_smtp_outcomes import copies, hand_over, states, transport
-from postal.transports import session, smtp
+from postal.transports import session, smtp_connection
 from tests.faults import smtp_server
 
 
 class Socket:
-    """Takes so much of each piece, or fails; then has heard what it was told to."""
+    """Takes part of each piece, or fails; then receives what it is given in `hears`."""
 
     def __init__(self, *, takes: Iterator[int | Exception], hears: Sequence[bytes] = ()) -> None:
         self.offered: list[int] = []
@@ -26,12 +27,12 @@ class Socket:
     def fileno(self) -> int:
         return 99
 
-    def send(self, octets: bytes) -> int:
-        self.offered.append(len(octets))
+    def send(self, data: bytes) -> int:
+        self.offered.append(len(data))
         taken = next(self._takes)
         if isinstance(taken, Exception):
             raise taken
-        return min(taken, len(octets))
+        return min(taken, len(data))
 
     def sendmsg(self, pieces: Sequence[bytes]) -> int:
         return self.send(b"".join(pieces))
@@ -42,16 +43,18 @@ class Socket:
         return self._hears.pop(0)
 
 
-def line(takes: Sequence[int | Exception], *, encrypted: bool, hears: Sequence[bytes] = ()) -> smtp._Line:
+def at_the_body(
+    takes: Sequence[int | Exception], *, encrypted: bool, hears: Sequence[bytes] = ()
+) -> smtp_connection.Connection:
     """A session on which copy 1 is to leave; everything before has."""
     sock: Any = Socket(takes=iter([10_000, *takes]), hears=hears)
-    made = smtp._Line(session.Session(sock, {"PIPELINING": ""}))
-    made._is_encrypted = encrypted
-    made.begin(attempt(1))
-    made.write()
+    connection = smtp_connection.Connection(session.Session(sock, {"PIPELINING": ""}), Lease())
+    connection._is_encrypted = encrypted
+    connection.begin(attempt(1))
+    connection.write()
     for code in (250, 250, 354):
-        assert made.talk.receive(Reply(code, "")) is None
-    return made
+        assert connection.conversation.receive(Reply(code, "")) is None
+    return connection
 
 
 @pytest.mark.parametrize(
@@ -65,55 +68,56 @@ def line(takes: Sequence[int | Exception], *, encrypted: bool, hears: Sequence[b
 )
 def test_a_record_that_was_made_may_be_on_the_wire(encrypted: bool, error: Exception, state: str) -> None:
     """TLS puts what it was given into a record before it finds the way blocked; a plain socket takes it or not."""
-    made = line([error], encrypted=encrypted)
-    made.write()
-    [outcome], again = made.talk.lose("gone")
+    connection = at_the_body([error], encrypted=encrypted)
+    connection.write()
+    [outcome], again = connection.conversation.lose("gone")
     assert (outcome.state, again) == (state, [])
 
 
 def test_what_may_be_on_the_wire_is_one_record_and_no_more() -> None:
-    made = line([ssl.SSLWantWriteError()], encrypted=True)
-    made.talk.outgoing.add([b"x" * 100_000], 100_000)
-    made.write()
-    sock: Any = made.sock
+    connection = at_the_body([ssl.SSLWantWriteError()], encrypted=True)
+    connection.conversation.outgoing.add([b"x" * 100_000], 100_000)
+    connection.write()
+    sock: Any = connection.sock
     assert sock.offered[-1] == 16_384
 
 
 @pytest.mark.parametrize("encrypted", [True, False])
 def test_an_answer_that_came_before_the_end_is_heard(encrypted: bool) -> None:
     """The server took the message, said so and left; we find out when the next envelope cannot leave."""
-    made = line([10_000, BrokenPipeError()], encrypted=encrypted, hears=[b"250 2.0.0 Ok\r\n", b""])
-    made.write()
-    made.begin(attempt(2))
-    [outcome] = made.write()
+    connection = at_the_body([10_000, BrokenPipeError()], encrypted=encrypted, hears=[b"250 2.0.0 Ok\r\n", b""])
+    connection.write()
+    connection.begin(attempt(2))
+    [outcome] = connection.write()
     assert (outcome.delivery_id, outcome.state) == (1, "accepted")
-    assert made.failure
+    assert connection.failure
 
 
 def test_nothing_that_is_said_after_the_end_is_taken_for_an_answer() -> None:
-    made = line([10_000, 10_000], encrypted=False, hears=[b"421 4.3.2 Closing\r\n250 2.1.0 Ok\r\n"])
-    made.write()
-    made.begin(attempt(2))
-    made.write()
-    [outcome] = made.read()
+    connection = at_the_body([10_000, 10_000], encrypted=False, hears=[b"421 4.3.2 Closing\r\n250 2.1.0 Ok\r\n"])
+    connection.write()
+    connection.begin(attempt(2))
+    connection.write()
+    [outcome] = connection.read()
     assert (outcome.delivery_id, outcome.state) == (1, "deferred")
-    _, [behind] = made.talk.lose(made.failure)
+    _, [behind] = connection.conversation.lose(connection.failure)
     assert behind.copy.delivery_id == 2
 
 
 def test_everything_that_was_decrypted_is_read() -> None:
-    """What stands ready behind the encryption is not reported by any poll."""
-    made = line([10_000, 10_000], encrypted=True, hears=[b"250 2.0.0 O", b"k\r\n"])
-    made.write()
-    [outcome] = made.read()
+    """What is ready behind the encryption is not reported by any poll."""
+    connection = at_the_body([10_000, 10_000], encrypted=True, hears=[b"250 2.0.0 O", b"k\r\n"])
+    connection.write()
+    [outcome] = connection.read()
     assert outcome.state == "accepted"
 
 
 def test_what_is_no_longer_held_is_not_written() -> None:
     """A process that slept in the middle of a copy writes not one byte more of it."""
-    connection = line([10_000, 10_000], encrypted=False)
-    connection.write(lambda: False)
-    [outcome], again = connection.talk.lose(connection.failure)
+    connection = at_the_body([10_000, 10_000], encrypted=False)
+    connection._lease.until = 0.0
+    connection.write()
+    [outcome], again = connection.conversation.lose(connection.failure)
     assert (outcome.state, again) == ("deferred", [])
     assert len(connection.sock.offered) == 1  # type: ignore[attr-defined]  # the Socket above
 
@@ -132,8 +136,8 @@ def test_sessions_that_died_between_two_batches_are_not_tried_one_after_the_othe
         sender.close()
 
 
-def test_a_server_is_late_when_it_stands_still_and_not_when_it_is_slow() -> None:
-    """Each answer begins the waiting anew."""
+def test_a_server_is_late_when_it_is_silent_and_not_when_it_is_slow() -> None:
+    """Each answer begins the waiting again."""
     rules = [{"at": moment, "do": "delay", "seconds": 0.2} for moment in ("MAIL", "RCPT", "DATA")]
     with smtp_server.running({"rules": rules}) as server:
         sender = transport(server.port, command=0.45)

@@ -1,4 +1,4 @@
-"""Until a session has begun as it should, nothing of a copy leaves; one that cannot begin is told apart and closed."""
+"""Until a session has begun as it should, nothing of a copy leaves; one that cannot begin is recognised and closed."""
 
 from __future__ import annotations
 
