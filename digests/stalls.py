@@ -140,8 +140,8 @@ def _shared(issue: Issue, now: datetime) -> Iterator[Reason]:
         )
     for rule in pace.full:
         yield Reason(
-            f"The limit of {rule.limit:,} copies in {spoken(seconds=rule.seconds)} is used up; "
-            "more leave as the older ones pass out of it.",
+            f"The limit of {rule.limit:,} copies in {spoken(seconds=rule.seconds)} is reached: "
+            "they leave evenly spaced.",
             "Wait; or change RATE_PER_HOUR and restart the workers.",
         )
     yield from _servers(pace, issue, now)

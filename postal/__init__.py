@@ -9,7 +9,9 @@ notifications   what a returned mail reports
 mailbox         fetches returned mail, over IMAP or POP3
 return_paths    the signed return path of each copy, so that a returned mail names its copy
 transports      how copies leave: smtp (pipelined), esp (a provider), local (files)
-limiter         rate limits over all workers, by one script in Redis (limiter_scripts)
+limiter         rate limits over all workers: GCRA, one script in Redis
+shared_state    what workers know together, in Redis or while that is away by themselves
 slowdown        who said "too fast", and what that slows down
+throttle        the lower rate that follows, and how it recovers
 backoff         when a deferred copy is tried again
 """

@@ -1,38 +1,81 @@
 """How many copies may leave now, decided in one place for all workers of all hosts.
 
-A limit holds in every window of its length, wherever it begins, and at least 95 % of it is reached
-when there is enough to send. Grants come in small portions, evenly spaced, so neither the start
-of a window nor a second worker makes a rush.
+A limit is a cell of GCRA, the generic cell rate algorithm: Redis keeps one time for it, when the next copy would be
+due if all were evenly spaced, and a copy may leave earlier by a small burst. No window of the limit's length holds
+more than the limit, wherever it begins, and at least 95 % of it is reached when there is enough to send.
 
-When Redis is away, each process keeps to a share: the limit divided by the number of processes
-that asked lately. It goes on sending, never faster than the limit, usually slower.
+While Redis is away each process keeps to a share: the limit divided by the number of processes that asked lately.
+It goes on sending, never faster than the limit, usually slower.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import logging
+import json
+import math
 import os
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import redis
 from django.conf import settings
 
 from core import redis_client
-from postal import limiter_scripts as scripts
+from postal.shared_state import SharedState
+from postal.throttle import RECOVERY_SECONDS, Throttle, first_refusal
 
-log = logging.getLogger(__name__)
+# This part of a limit may leave at once. The rest is spaced a little wider, so that both together are the limit.
+BURST: Final = 0.05
+# A batch costs the same however small it is: less than half a burst, or than what this time adds, is refused.
+PORTION_SECONDS: Final = 0.5
+# A process that has not registered for this long has no share.
+CLIENT_SECONDS: Final = 600.0
+LONGEST_LINE_SECONDS: Final = 3_600.0
 
-# A Redis that does not answer is asked again after so long.
-REST_SECONDS: Final = 5.0
-# How long a mail server that could not be reached counts as away, unless it answers before: longer than the
-# minute after which the sweeper runs again, so that this is known as long as there is anything to send.
-AWAY_SECONDS: Final = 120.0
-LONGEST_LINE_SECONDS: Final = 3_600
+# KEYS: the cells. ARGV: the time in ms, or nothing for the server's own; how many copies are wanted, and the fewest
+# that are worth it (below zero they come back); for each cell the ms between two copies, and its burst.
+# Returns how many are granted, the time, and a wait in ms: if none are granted, until it makes sense to ask again;
+# otherwise how long these copies come before their turn.
+GCRA: Final = """
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + time[2] / 1000
+end
+local granted, least, due, ahead, wait = tonumber(ARGV[2]), tonumber(ARGV[3]), {}, 0, 1
+for i, key in ipairs(KEYS) do
+  local interval, burst = tonumber(ARGV[2 + 2 * i]), tonumber(ARGV[3 + 2 * i])
+  due[i] = math.max(now, tonumber(redis.call('GET', key) or now))
+  -- Further ahead than any grant leaves it: the clock was set back.
+  if due[i] > now + (burst + 1) * interval then due[i] = now end
+  -- A microsecond is rounded away.
+  granted = math.min(granted, math.floor(burst - (due[i] - now - 0.001) / interval))
+  ahead = math.max(ahead, due[i] - now)
+  wait = math.max(wait, due[i] - now + (least - burst) * interval)
+end
+if granted < least then return {0, math.floor(now), math.ceil(wait)} end
+for i, key in ipairs(KEYS) do
+  due[i] = due[i] + granted * tonumber(ARGV[2 + 2 * i])
+  redis.call('SET', key, string.format('%.6f', due[i]), 'PX', math.ceil(math.max(0, due[i] - now)) + 60000)
+end
+return {granted, math.floor(now), math.ceil(ahead)}
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cell:
+    """What GCRA needs of a limit: where its time is kept, the seconds between two copies, and how many at once."""
+
+    key: str
+    interval: float
+    burst: int
+
+    def shared_by(self, clients: int) -> Cell:
+        """One client's share of it."""
+        return Cell(self.key, self.interval * clients, max(1, self.burst // clients))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,6 +86,12 @@ class Rule:
     limit: int
     seconds: int
 
+    @property
+    def cell(self) -> Cell:
+        """In any `seconds` it grants a burst, and what its interval adds meanwhile: together the limit."""
+        burst = max(1, int(self.limit * BURST))
+        return Cell(f"{self.subject}:{self.seconds}", self.seconds / (self.limit - burst + 1), burst)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Grant:
@@ -50,282 +99,168 @@ class Grant:
 
     count: int
     wait: float = 0.0
-    rules: tuple[Rule, ...] = ()
+    cells: tuple[Cell, ...] = ()
     # The server's clock in ms when it was granted; None: granted without the server.
     at: int | None = None
-    # Copies per second that a slow-down of a subject leaves; 0: none is in force.
-    slowed_to: float = 0.0
     # The relay or provider that it is for.
     route: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Throttle:
-    """A subject that was slowed down: so many copies a second now, and none at all for `held` seconds."""
+class Limits(SharedState):
+    """One process's access to the shared limits. `clock` (seconds) is for tests: cells go by the server's own."""
 
-    subject: str
-    per_second: float
-    held: float
-
-
-class Limits:
-    """One process's access to the shared limits. `clock` (ms) is for tests; the server's own is used otherwise."""
-
-    def __init__(self, *, clock: Callable[[], int] | None = None, prefix: str | None = None) -> None:
-        self._clock = clock
-        self._prefix = prefix if prefix is not None else f"{redis_client.key('pace')}:"
-        self._who = uuid.uuid4().hex[:8]
+    def __init__(self, *, clock: Callable[[], float] | None = None, prefix: str | None = None) -> None:
+        super().__init__(prefix=prefix)
+        self.now = clock or time.time
+        self._is_tested = clock is not None
+        self._fallback = LocalFallback(clock=self.now)
+        self._name = f"{uuid.uuid4().hex[:8]}-{os.getpid()}"
         self._clients = 1
-        self._away_until = 0.0
-        self._fallback = LocalFallback()
-
-    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, partial_grant: bool = False) -> Grant:
-        """Take up to `wanted` grants that every rule and every slow-down of the `slow` subjects allows.
-
-        Fewer than a sensible portion are refused, since a batch costs the same however small it is,
-        unless a `partial_grant` is welcome.
-        """
-        keys = [self._prefix + "clients", *map(self._window, rules), *map(self.slow_key, slow)]
-        numbers = [number for rule in rules for number in (rule.limit, rule.seconds * 1000)]
-        answer = self.run(
-            scripts.ASK, keys, [f"{self._who}-{os.getpid()}", wanted, int(partial_grant), len(rules), *numbers]
-        )
-        if answer is None:
-            return self._fallback.ask(rules=rules, slow=slow, wanted=wanted, share=self.share)
-        granted, wait, at, self._clients, slowed_to = answer
-        return Grant(granted, wait / 1000, tuple(rules), at, slowed_to / 1000)
-
-    def give_back(self, *, grant: Grant, count: int) -> None:
-        """Return what was not used, so that it does not count. Grants that nobody wrote down are forgotten."""
-        if not count or grant.at is None or not grant.rules:
-            return
-        numbers = [number for rule in grant.rules for number in (rule.limit, rule.seconds * 1000)]
-        self.run(scripts.GIVE_BACK, [self._window(rule) for rule in grant.rules], [grant.at, count, *numbers])
-
-    def queue(self, *, subject: str, count: int, per_second: float) -> float:
-        """Stand in the subject's line with `count` copies; return the seconds until the first one's turn."""
-        spacing = 1000 / per_second
-        values = [count, spacing, LONGEST_LINE_SECONDS * 1000]
-        answer = self.run(scripts.QUEUE, [f"{self._prefix}line:{subject}"], values)
-        return 1.0 if answer is None else answer / 1000
-
-    def slow_down(self, *, subject: str, base: float, hold: float, share: float = 1.0) -> None:
-        """Lower the subject's rate by `share`, by half at most; from `base` per second if it had none.
-
-        Nothing at all leaves for `hold` seconds. Then the rate grows evenly, and the slow-down is over when it
-        is at `base`: RECOVERY_SECONDS at most after the last complaint.
-        """
-        self._fallback.slow_down(subject=subject, base=base, hold=hold, share=share)
-        keys = [self.slow_key(subject), self._prefix + "slowed"]
-        self.run(scripts.SLOW, keys, [subject, base, int(hold * 1000), share])
-
-    def slowed(self) -> set[str]:
-        """The subjects that may be slowed down now."""
-        client = self._client()
-        if client is None:
-            return set(self._fallback.slowed)
-        try:
-            client.zremrangebyscore(self._prefix + "slowed", "-inf", time.time() * 1000)
-            names: Any = client.zrange(self._prefix + "slowed", 0, -1)
-            return {name.decode() for name in names}
-        except redis.RedisError:
-            self._note_absence()
-            return set(self._fallback.slowed)
-
-    def allow(self, *, name: str, allowance: int, wanted: int, count: Callable[[], int]) -> int:
-        """Take up to `wanted` of an allowance whose use is known by `count()`, asked only when Redis forgot it.
-
-        Without Redis the rows are asked each time, and this process takes its share of what is left.
-        """
-        key = [f"{self._prefix}{name}"]
-        answer = self.run(scripts.ALLOW, key, [allowance, wanted, ""])
-        if isinstance(answer, bytes):
-            answer = self.run(scripts.ALLOW, key, [allowance, wanted, count()])
-        if answer is not None:
-            return int(answer)
-        left = max(0, allowance - count())
-        return min(wanted, left if left <= 1 else max(1, left // self.share))
-
-    def give_back_allowance(self, *, name: str, count: int) -> None:
-        """Return what was not used of an allowance."""
-        if count:
-            self.run(scripts.ALLOW, [f"{self._prefix}{name}"], [0, -count, ""])
-
-    def rest(self, *, subject: str, seconds: float) -> None:
-        """Nobody tries the subject for `seconds`, if there is another; it is away until it is `reached`."""
-        self._mark(f"rest:{subject}", seconds)
-        self._mark(f"away:{subject}", max(seconds, AWAY_SECONDS))
-
-    def reached(self, *, subject: str) -> None:
-        """The subject answers."""
-        names = [f"rest:{subject}", f"away:{subject}"]
-        for name in names:
-            self._fallback.marks.pop(name, None)
-        self._look(lambda client: client.delete(*(self._prefix + name for name in names)))
-
-    def resting(self, *, subjects: Sequence[str]) -> set[str]:
-        """Those of the subjects that rest now."""
-        return self._marked("rest", subjects)
-
-    def away(self, *, subjects: Sequence[str]) -> set[str]:
-        """Those of the subjects that could not be reached, and were not since."""
-        return self._marked("away", subjects)
-
-    def once(self, *, name: str, seconds: float) -> bool:
-        """True for the first caller of all processes in `seconds`; without Redis, for the first of this process."""
-        is_first: Any = self._look(
-            lambda client: client.set(self._prefix + name, 1, nx=True, px=int(seconds * 1000)) or 0
-        )
-        if is_first is None and (is_first := self._fallback.marks.get(name, 0.0) <= time.monotonic()):
-            self._fallback.marks[name] = time.monotonic() + seconds
-        return bool(is_first)
-
-    def _mark(self, name: str, seconds: float) -> None:
-        self._fallback.marks[name] = time.monotonic() + seconds
-        self._look(lambda client: client.set(self._prefix + name, 1, px=int(seconds * 1000)))
-
-    def _marked(self, kind: str, subjects: Sequence[str]) -> set[str]:
-        marks: Any = self._look(lambda client: client.mget([f"{self._prefix}{kind}:{one}" for one in subjects]))
-        if marks is None:
-            now = time.monotonic()
-            return {one for one in subjects if self._fallback.marks.get(f"{kind}:{one}", 0) > now}
-        return {one for one, mark in zip(subjects, marks, strict=True) if mark}
-
-    def throttles(self) -> list[Throttle] | None:
-        """The slow-downs in force, to look at; None when Redis is away."""
-        names = sorted(self.slowed())
-        found = self._look(lambda client: [client.hmget(self.slow_key(one), _THROTTLE) for one in names])
-        if found is None:
-            return None
-        now = self._now()
-        read = [_throttle(subject, values, now) for subject, values in zip(names, found, strict=True) if values[0]]
-        return [one for one in read if one is not None]
-
-    def left(self, *, rule: Rule) -> int | None:
-        """How many copies the window of the rule has room for, to look at; None when Redis is away."""
-        counts: Any = self._look(lambda client: client.hgetall(self._window(rule)))
-        if counts is None:
-            return None
-        oldest = self._now() / (rule.seconds * 1000 / scripts.SLICES) - scripts.LOOK_BACK
-        used = sum(int(value) for field, value in counts.items() if field != b"tat" and int(field) > oldest)
-        return max(0, rule.limit - used)
-
-    def taken(self, *, name: str) -> int | None:
-        """How much of an allowance is taken, to look at; None when Redis does not know."""
-        found: Any = self._look(lambda client: client.get(f"{self._prefix}{name}"))
-        return None if found is None else int(found)
-
-    def _look(self, ask: Callable[[redis.Redis], Any]) -> Any:
-        """What Redis answers, or None when it is away."""
-        client = self._client()
-        try:
-            return None if client is None else ask(client)
-        except redis.RedisError:
-            self._note_absence()
-            return None
-
-    def _now(self) -> float:
-        """Milliseconds."""
-        return self._clock() if self._clock is not None else time.time() * 1000
+        self._throttles: dict[str, Throttle] = {}
 
     @property
     def share(self) -> int:
-        """How many processes a limit is divided among while each is alone."""
+        """How many processes a limit is divided among while Redis is away."""
         return max(self._clients, settings.PACING.processes)
 
-    def run(self, script: str, keys: Sequence[str], values: Sequence[Any]) -> Any:
-        """The script's answer, or None when Redis is away."""
-        client = self._client()
-        if client is None:
+    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, partial_grant: bool = False) -> Grant:
+        """Take up to `wanted` copies that every rule, and every throttle of the `slow` subjects, allows.
+
+        Fewer than a sensible portion are refused, unless a `partial_grant` is welcome. Throttles are known as of
+        the last `look`.
+        """
+        now, throttles = self.now(), self.throttles()
+        throttled = {subject: throttles[subject] for subject in slow if subject in throttles}
+        held = max([throttle.until - now for throttle in throttled.values()], default=0.0)
+        if held > 0:
+            return Grant(0, held)
+        cells = [rule.cell for rule in rules] + [_cell(subject, one.rate_at(now)) for subject, one in throttled.items()]
+        if not cells:
+            return Grant(wanted)
+        grant = self._take(cells, wanted, 1 if partial_grant else _portion(cells, wanted))
+        if grant is None:
+            cells = [cell.shared_by(self.share) for cell in cells]
+            grant = self._fallback.take(cells, wanted, 1 if partial_grant else _portion(cells, wanted))
+        return grant
+
+    def give_back(self, *, grant: Grant, count: int) -> None:
+        """Return what was not used, so that it does not count. What was granted without Redis is forgotten."""
+        if count and grant.at is not None:
+            self._take(grant.cells, -count, -count)
+
+    def queue(self, *, subject: str, count: int, per_second: float) -> float:
+        """Join the subject's line with `count` copies; return the seconds until the first one's turn."""
+        line = Cell(f"line:{subject}", 1 / per_second, max(1, int(LONGEST_LINE_SECONDS * per_second)))
+        place = self._take([line], count, count)
+        if place is None:
+            return 1.0
+        return place.wait if place.count else LONGEST_LINE_SECONDS
+
+    def opens_in(self, *, rule: Rule) -> float | None:
+        """Seconds until the rule allows another copy, to look at; None while Redis is away."""
+        cell = rule.cell
+        due = self.ask_redis(lambda client: float(client.get(self.prefix + cell.key) or 0) / 1000)
+        return None if due is None else max(0.0, due - self.now() - (cell.burst - 1) * cell.interval)
+
+    def _take(self, cells: Sequence[Cell], wanted: int, least: int) -> Grant | None:
+        now = int(self.now() * 1000) if self._is_tested else ""
+        keys = [self.prefix + cell.key for cell in cells]
+        numbers = [number for cell in cells for number in (cell.interval * 1000, cell.burst)]
+        result = self.ask_redis(lambda client: _script()(keys=keys, args=[now, wanted, least, *numbers], client=client))
+        if result is None:
             return None
-        now = "" if self._clock is None else self._clock()
-        try:
-            return _script(script)(keys=list(keys), args=[now, *values], client=client)
-        except redis.RedisError:
-            self._note_absence()
-            return None
+        granted, at, wait = result
+        return Grant(granted, wait / 1000, tuple(cells), at)
 
-    def slow_key(self, subject: str) -> str:
-        return f"{self._prefix}slow:{subject}"
+    def register(self) -> None:
+        """Have this process counted among those that share the limits, and see how many they are."""
 
-    def _window(self, rule: Rule) -> str:
-        return f"{self._prefix}{rule.subject}:{rule.seconds}"
+        def count(client: redis.Redis) -> int:
+            with client.pipeline() as pipe:
+                pipe.zadd(clients, {self._name: now})
+                pipe.zremrangebyscore(clients, "-inf", now - CLIENT_SECONDS)
+                pipe.zremrangebyscore(clients, now + CLIENT_SECONDS, "+inf")
+                pipe.expire(clients, int(CLIENT_SECONDS))
+                pipe.zcard(clients)
+                return int(pipe.execute()[-1])
 
-    def _client(self) -> redis.Redis | None:
-        return None if time.monotonic() < self._away_until else redis_client.connect()
+        now, clients = self.now(), self.prefix + "clients"
+        self._clients = self.ask_redis(count) or self._clients
 
-    def _note_absence(self) -> None:
-        log.warning("Redis is away: this process keeps to a share of the limits")
-        self._away_until = time.monotonic() + REST_SECONDS
+    def look(self) -> bool:
+        """Read what all processes know of throttles; False while Redis is away."""
+        throttles = self.ask_redis(lambda client: _decoded(client.get(self.prefix + "throttles")))
+        if throttles is not None:
+            self._throttles = throttles
+        return throttles is not None
+
+    def throttles(self) -> dict[str, Throttle]:
+        """The throttles in force, as of the last `look`."""
+        now = self.now()
+        return {subject: throttle for subject, throttle in self._throttles.items() if not throttle.is_over(now)}
+
+    def slow_down(self, *, subject: str, base: float, hold: float, share: float = 1.0) -> None:
+        """Throttle a subject that refused `share` of its copies, for all processes. It took `base` a second before."""
+
+        def refused(throttles: dict[str, Throttle]) -> dict[str, Throttle]:
+            running = {name: throttle for name, throttle in throttles.items() if not throttle.is_over(now)}
+            lower = running[subject].refused if subject in running else first_refusal
+            return running | {subject: lower(share=share, base=base, hold=hold, now=now)}
+
+        def change(stored: str | None) -> tuple[str, float, dict[str, Throttle]]:
+            throttles = refused(_decoded(stored))
+            ends = max(throttle.until for throttle in throttles.values())
+            return _encoded(throttles), ends - now + 2 * RECOVERY_SECONDS, throttles
+
+        now = self.now()
+        self._throttles = self.update("throttles", change) or refused(self._throttles)
 
 
 class LocalFallback:
-    """The limits of one process that cannot ask the others. Evenly spaced, one copy at a time."""
+    """GCRA within one process that cannot ask the others. `clock` is in seconds."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._next: dict[str, float] = {}
-        # subject -> (copies per second, when that was noted, held until, the rate at which it is over)
-        self.slowed: dict[str, tuple[float, float, float, float]] = {}
-        # What is marked, until when.
-        self.marks: dict[str, float] = {}
+        self._due: dict[str, float] = {}
 
-    def ask(self, *, rules: Sequence[Rule], slow: Sequence[str], wanted: int, share: int) -> Grant:
-        """As `Limits.ask`, of the share."""
-        now = self._clock()
-        paces = [(f"{rule.subject}:{rule.seconds}", rule.seconds * share / rule.limit, 0.0) for rule in rules]
-        paces += [pace for subject in slow if (pace := self._throttle(subject, share, now))]
-        wait = max([held - now for _, _, held in paces] + [self._next.get(key, now) - now for key, _, _ in paces] + [0])
-        if wait > 0:
-            return Grant(
-                0,
-                wait,
-                slowed_to=min([1 / spacing for key, spacing, _ in paces if key.startswith("slow:")], default=0.0),
-            )
-        # A portion that fills a tenth of a second, so that a share is not spent on tiny batches.
-        granted = min([wanted, *(max(1, int(0.1 / spacing)) for _, spacing, _ in paces)])
-        for key, spacing, _ in paces:
-            self._next[key] = now + granted * spacing
+    def take(self, cells: Sequence[Cell], wanted: int, least: int) -> Grant:
+        """Up to `wanted` copies; none if fewer than `least` may leave."""
+        now, granted, wait = self._clock(), wanted, 0.0
+        due = {}
+        for cell in cells:
+            ahead = max(0.0, self._due.get(cell.key, now) - now)
+            if ahead > (cell.burst + 1) * cell.interval:
+                ahead = 0.0
+            granted = min(granted, math.floor(cell.burst - (ahead - 1e-6) / cell.interval))
+            wait = max(wait, ahead + (least - cell.burst) * cell.interval)
+            due[cell.key] = now + ahead
+        if granted < least:
+            return Grant(0, wait)
+        self._due |= {cell.key: due[cell.key] + granted * cell.interval for cell in cells}
         return Grant(granted)
 
-    def slow_down(self, *, subject: str, base: float, hold: float, share: float = 1.0) -> None:
-        """As `Limits.slow_down`."""
-        now, top = self._clock(), max(1.0, base)
-        rate, since, held, top = self.slowed.get(subject, (top, float("-inf"), now, top))
-        if now - since >= 1:
-            rate = max(0.5, _grown(rate, since, held, top, now) * max(0.5, 1 - share))
-            since, top = now, max(1.0, min(top, 2 * rate)) if share > 0.5 else top
-        self.slowed[subject] = (rate, since, max(held, now + hold), top)
 
-    def _throttle(self, subject: str, share: int, now: float) -> tuple[str, float, float] | None:
-        if subject not in self.slowed:
-            return None
-        rate, since, held, top = self.slowed[subject]
-        current = _grown(rate, since, held, top, now)
-        if current >= top and now >= held:
-            del self.slowed[subject]
-            return None
-        return f"slow:{subject}", share / current, held
+def _cell(subject: str, rate: float) -> Cell:
+    """A throttled subject's: a second's copies at once."""
+    return Cell(f"throttled:{subject}", 1 / rate, max(1, int(rate)))
 
 
-_THROTTLE: Final = ("rate", "since", "until", "ceiling")
+def _portion(cells: Sequence[Cell], wanted: int) -> int:
+    """The fewest copies that are worth a batch."""
+    return min([wanted, *(max(1, min(cell.burst // 2, int(PORTION_SECONDS / cell.interval))) for cell in cells)])
 
 
-def _throttle(subject: str, values: list[bytes], now: float) -> Throttle | None:
-    """As `slowed` in scripts reckons it; None when it is over."""
-    rate, since, held, ceiling = map(float, values)
-    current = _grown(rate, since / 1000, held / 1000, ceiling, now / 1000)
-    return None if current >= ceiling and now >= held else Throttle(subject, current, max(0.0, held - now) / 1000)
+def _encoded(throttles: Mapping[str, Throttle]) -> str:
+    return json.dumps({subject: dataclasses.astuple(throttle) for subject, throttle in throttles.items()})
 
 
-def _grown(rate: float, since: float, held: float, ceiling: float, now: float) -> float:
-    """The rate that was noted at `since`, at `now` (seconds)."""
-    return min(ceiling, rate + ceiling * max(0.0, now - max(since, held)) / scripts.RECOVERY_SECONDS)
+def _decoded(stored: str | bytes | None) -> dict[str, Throttle]:
+    return {subject: Throttle(*values) for subject, values in json.loads(stored or "{}").items()}
 
 
-@functools.lru_cache(maxsize=8)
-def _script(text: str) -> redis.commands.core.Script:
-    return redis_client.connect().register_script(text)
+@functools.lru_cache(maxsize=1)
+def _script() -> redis.commands.core.Script:
+    return redis_client.connect().register_script(GCRA)
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from django.db import connection
 
 from digests.delivery_reasons import DeliveryReason
 from digests.sending import claims
-from postal import backoff, limiter, limiter_scripts
+from postal import backoff, limiter, throttle
 
 REASON: Final = DeliveryReason.DOMAINS_TURN
 
@@ -37,16 +37,16 @@ WHERE delivery.id = turn.id AND delivery.state = 'claimed' AND delivery.fence = 
 """
 
 
-def defer_over_limit(*, batch: claims.Batch, shared: limiter.Limits, slowed: Container[str]) -> claims.Batch:
+def defer_over_limit(*, batch: claims.Batch, shared: limiter.Limits, throttled: Container[str]) -> claims.Batch:
     """The part of a claimed batch whose domains take copies now.
 
-    After: the others are `deferred` with the hour of their turn, and no attempt is counted. `slowed`
-    are the subjects that may be slowed down; a domain without a limit that is not among them costs nothing.
+    After: the others are `deferred` with the hour of their turn, and no attempt is counted. `throttled`
+    are the subjects with a throttle; a domain without a limit that is not among them costs nothing.
     """
     waits: dict[int, float] = {}
     for domain, ids in _by_domain(batch).items():
         rules, subject = rules_for(domain), f"domain:{domain}"
-        if rules or subject in slowed:
+        if rules or subject in throttled:
             grant = shared.ask(rules=rules, slow=[subject], wanted=len(ids), partial_grant=True)
             waits |= _turns(ids[grant.count :], subject, rules, grant, shared)
     if not waits:
@@ -94,7 +94,7 @@ def _turns(
         return {}
     if not rules:
         # What a slow-down leaves changes by the second, so nobody is put off beyond its end.
-        spread = limiter_scripts.RECOVERY_SECONDS / len(ids)
+        spread = throttle.RECOVERY_SECONDS / len(ids)
         return {one: grant.wait + (place + 1) * spread * backoff.jitter() for place, one in enumerate(sorted(ids))}
     per_second = min(rule.limit / rule.seconds for rule in rules)
     first = max(grant.wait, shared.queue(subject=subject, count=len(ids), per_second=per_second))

@@ -65,8 +65,6 @@ class RateLimiter:
         self._rules = overall()
         self._routes = relays.routes()
         self._fresh_until = 0.0
-        self._is_free = False
-        self._slowed: set[str] = set()
         self._resting: set[str] = set()
         self._is_away = False
         self._route_of: dict[int, str] = {}
@@ -98,8 +96,9 @@ class RateLimiter:
         When there was no batch and a copy's turn comes within the lane's patience, that is waited for:
         left to the sweeper's next minute, a limited mail domain would never reach its limit.
         """
-        if batch is not None and (settings.PACING.domains or any(one.startswith("domain:") for one in self._slowed)):
-            batch = domains.defer_over_limit(batch=batch, shared=self._shared, slowed=self._slowed)
+        throttled = self._shared.throttles()
+        if batch is not None and (settings.PACING.domains or any(name.startswith("domain:") for name in throttled)):
+            batch = domains.defer_over_limit(batch=batch, shared=self._shared, throttled=throttled)
         ids = batch.ids if batch is not None else ()
         unused = grant.count - len(ids)
         self._shared.give_back(grant=grant, count=unused)
@@ -162,11 +161,9 @@ class RateLimiter:
                 raise NoServer
             wanted = 1
         wanted = self._allowed(wanted)
-        if self._is_free and not self._slowed:
-            return limiter.Grant(wanted, route=self._order()[0].name)
-        found = self._ask_routes(wanted)
-        warmup.give_back(shared=self._shared, domain=self._sender, count=wanted - found.count, now=timezone.now())
-        return found
+        grant = self._ask_routes(wanted)
+        warmup.give_back(shared=self._shared, domain=self._sender, count=wanted - grant.count, now=timezone.now())
+        return grant
 
     def _ask_routes(self, wanted: int) -> limiter.Grant:
         """A grant of the first route that has one; else the shortest wait."""
@@ -175,7 +172,7 @@ class RateLimiter:
             rules = [*self._rules, *route.rules]
             grant = self._shared.ask(rules=rules, slow=[route.name], wanted=wanted)
             if grant.count:
-                return limiter.Grant(grant.count, 0.0, grant.rules, grant.at, grant.slowed_to, route.name)
+                return dataclasses.replace(grant, route=route.name)
             wait = min(wait, grant.wait)
         return limiter.Grant(0, wait)
 
@@ -190,11 +187,10 @@ class RateLimiter:
         if time.monotonic() < self._fresh_until:
             return
         self._fresh_until = time.monotonic() + LOOK_UP_SECONDS
-        self._slowed = self._shared.slowed()
-        routes = self._routes
-        self._is_free = not self._rules and not any(route.rules for route in routes)
-        names = [route.name for route in routes]
-        self._resting = self._shared.resting(subjects=names) if len(routes) > 1 else set()
+        self._shared.register()
+        self._shared.look()
+        names = [route.name for route in self._routes]
+        self._resting = self._shared.resting(subjects=names) if len(names) > 1 else set()
         self._is_away = len(self._shared.away(subjects=names)) == len(names)
 
     def _order(self) -> Sequence[relays.Route]:

@@ -12,12 +12,21 @@ from postal.transports import relays
 
 
 @dataclass(frozen=True, slots=True)
+class Slowed:
+    """A subject with a throttle: its copies per second now, and none at all for `held` seconds."""
+
+    subject: str
+    per_second: float
+    held: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """The state of everything shared: limits whose window is full, slow-downs, servers that cannot be reached."""
 
     is_known: bool
     full: tuple[limiter.Rule, ...]
-    throttles: tuple[limiter.Throttle, ...]
+    throttles: tuple[Slowed, ...]
     routes: tuple[str, ...]
     away: frozenset[str]
 
@@ -40,12 +49,16 @@ def pace() -> Pace:
     shared = limiter.shared()
     routes = relays.routes()
     rules = [*rate_limits.overall(), *(rule for route in routes for rule in route.rules)]
-    rooms = {rule: shared.left(rule=rule) for rule in rules if rule.seconds > 1}
-    throttles = shared.throttles()
+    waits = {rule: shared.opens_in(rule=rule) for rule in rules if rule.seconds > 1}
+    is_known, now = shared.look(), shared.now()
+    throttles = shared.throttles() if is_known else {}
     return Pace(
-        is_known=throttles is not None,
-        full=tuple(rule for rule, room in rooms.items() if room == 0),
-        throttles=tuple(throttles or ()),
+        is_known=is_known,
+        full=tuple(rule for rule, wait in waits.items() if wait),
+        throttles=tuple(
+            Slowed(subject, throttle.rate_at(now), max(0.0, throttle.until - now))
+            for subject, throttle in sorted(throttles.items())
+        ),
         routes=tuple(route.name for route in routes),
         away=frozenset(shared.away(subjects=[route.name for route in routes])),
     )

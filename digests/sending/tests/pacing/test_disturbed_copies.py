@@ -11,9 +11,9 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import claims, lanes, outcomes
 from digests.sending.tests.conftest import states
-from digests.sending.tests.pacing.conftest import Server
 from digests.sending.tests.pacing.test_relays import smtp, use
 from postal import backoff, limiter
+from postal.tests.redis_server import Server
 from postal.transports.base import Outcome, Phase
 from tests.faults import smtp_server
 
@@ -130,4 +130,4 @@ def test_greylisting_of_some_readers_slows_nobody_down(sending: Start, settings:
         by_state = states(issue)
         assert set(by_state) == {"accepted", "deferred"}
         assert by_state["accepted"] == len(server.copies()) == 60 - by_state["deferred"]
-        assert limiter.shared().slowed() == set()
+        assert limiter.shared().throttles() == {}

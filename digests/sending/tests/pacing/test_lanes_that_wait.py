@@ -12,8 +12,8 @@ from digests.models import Issue
 from digests.sending import claims, draining, lanes
 from digests.sending.pacing import rate_limits
 from digests.sending.tests.conftest import ToldTransport, states
-from digests.sending.tests.pacing.conftest import Server
 from postal import limiter
+from postal.tests.redis_server import Server
 from postal.transports.base import Copy
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +87,7 @@ def test_a_pause_takes_hold_while_a_lane_waits(
 def test_a_worker_that_stops_does_not_wait(
     sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pace(per_hour=1800)
+    pace(per_second=1)
     issue = sending(6)
 
     def sleep(seconds: float) -> None:
@@ -113,14 +113,14 @@ def test_without_limits_redis_is_asked_now_and_then_only(
     sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue, asked = sending(200), []
-    honest = limiter.Limits.slowed
+    honest = limiter.Limits.look
 
-    def slowed(self: limiter.Limits) -> set[str]:
+    def look(self: limiter.Limits) -> bool:
         asked.append(time.monotonic())
         return honest(self)
 
-    monkeypatch.setattr(limiter.Limits, "slowed", slowed)
-    monkeypatch.setattr(limiter.Limits, "ask", None)
+    monkeypatch.setattr(limiter.Limits, "look", look)
+    monkeypatch.setattr(limiter, "_script", None)
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 200}
     assert all(later - earlier >= rate_limits.LOOK_UP_SECONDS for earlier, later in itertools.pairwise(asked))

@@ -15,9 +15,9 @@ from digests.models import Issue
 from digests.sending import claims, lanes
 from digests.sending.pacing import domains, rate_limits
 from digests.sending.tests.conftest import ToldTransport, states
-from digests.sending.tests.pacing.conftest import Server
 from mailkit import addresses
-from postal import limiter, limiter_scripts
+from postal import limiter, throttle
+from postal.tests.redis_server import Server
 from subscribers.models import Subscriber
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +48,7 @@ def mixed(sending: Start) -> Callable[..., Issue]:
 def test_a_limited_domain_does_not_stop_the_others(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
 ) -> None:
-    pace(domains={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(10, 600)]})
     issue = mixed(60, at="slow.example", of_them=40)
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 21, "deferred": 39}
@@ -59,7 +59,7 @@ def test_a_limited_domain_does_not_stop_the_others(
 def test_whoever_waits_for_a_turn_has_not_been_tried(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
 ) -> None:
-    pace(domains={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(10, 600)]})
     issue = mixed(10, at="slow.example", of_them=10)
     lanes.run(issue_id=issue.pk, lane=0)
     waiting = issue.deliveries.filter(state="deferred")
@@ -70,7 +70,7 @@ def test_whoever_waits_for_a_turn_has_not_been_tried(
 def test_turns_are_spread_at_the_pace_of_the_domain(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
 ) -> None:
-    pace(domains={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(10, 600)]})
     issue = mixed(60, at="slow.example", of_them=60)
     before = timezone.now()
     lanes.run(issue_id=issue.pk, lane=0)
@@ -101,7 +101,7 @@ def test_a_limited_domain_reaches_its_limit_and_never_exceeds_it(
 def test_a_limit_for_every_domain_is_each_ones_own(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
 ) -> None:
-    pace(domains={"*": [(60, 3600)], "free.example": []})
+    pace(domains={"*": [(10, 600)], "free.example": []})
     issue = mixed(20, at="free.example", of_them=10)
     lanes.run(issue_id=issue.pk, lane=0)
     taken = [copy.recipient.rpartition("@")[2] for copy in transport.taken]
@@ -110,7 +110,7 @@ def test_a_limit_for_every_domain_is_each_ones_own(
 
 
 def test_the_limit_is_shared_by_issues(mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace) -> None:
-    pace(domains={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(10, 600)]})
     first = mixed(5, at="slow.example", of_them=5)
     lanes.run(issue_id=first.pk, lane=0)
     grant = limiter.shared().ask(rules=domains.rules_for("slow.example"), slow=[], wanted=5, partial_grant=True)
@@ -121,7 +121,7 @@ def test_the_limit_is_shared_by_issues(mixed: Callable[..., Issue], transport: T
 def test_without_redis_a_limited_domain_goes_on_slowly(
     mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace, own_redis: Server
 ) -> None:
-    pace(domains={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(10, 600)]})
     issue = mixed(10, at="slow.example", of_them=6)
     own_redis.stop()
     lanes.run(issue_id=issue.pk, lane=0)
@@ -143,8 +143,8 @@ def test_copies_to_a_domain_that_asked_for_patience_come_back_before_that_is_ove
     due = sorted(one.due_at for one in issue.deliveries.filter(state="deferred") if one.due_at)
     assert len(due) >= 7
     # One after the other, and however few it takes now: it takes more by the second.
-    assert due[-1] - before < timedelta(seconds=limiter_scripts.RECOVERY_SECONDS * 1.2 + 2)
-    assert due[-1] - due[0] > timedelta(seconds=limiter_scripts.RECOVERY_SECONDS / 2)
+    assert due[-1] - before < timedelta(seconds=throttle.RECOVERY_SECONDS * 1.2 + 2)
+    assert due[-1] - due[0] > timedelta(seconds=throttle.RECOVERY_SECONDS / 2)
 
 
 def test_a_domain_that_asked_to_wait_gets_nothing_until_then(
@@ -160,12 +160,12 @@ def test_a_domain_that_asked_to_wait_gets_nothing_until_then(
 
 
 def test_rows_that_were_taken_over_are_not_put_off(mixed: Callable[..., Issue], pace: Pace) -> None:
-    pace(domains={"slow.example": [(60, 3600)]})
+    pace(domains={"slow.example": [(10, 600)]})
     issue = mixed(4, at="slow.example", of_them=4)
     batch = claims.claim(issue_id=issue.pk, after=issue.copies_after, limit=4)
     assert batch is not None
     issue.deliveries.update(fence=batch.fence + 1)
-    assert len(domains.defer_over_limit(batch=batch, shared=limiter.shared(), slowed=set()).ids) <= 1
+    assert len(domains.defer_over_limit(batch=batch, shared=limiter.shared(), throttled=set()).ids) <= 1
     assert states(issue) == {"claimed": 4}
 
 

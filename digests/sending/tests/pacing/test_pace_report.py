@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from digests.models import Issue
-from digests.sending.pacing import report, windows
+from digests.sending.pacing import rate_limits, report, warmup, windows
 from digests.sending.tests.conftest import frozen_issue
-from digests.sending.tests.pacing.conftest import Clock, Server
 from postal import config, limiter
+from postal.tests.redis_server import Clock, Server
 from subscribers.models import Newsletter
 
 Pace = Callable[..., None]
@@ -24,43 +24,35 @@ def _own_redis(own_redis: Server) -> Server:
     return own_redis
 
 
-def test_what_a_window_has_left_is_what_can_still_be_taken(clock: Clock) -> None:
-    shared = limiter.Limits(clock=clock)
-    assert shared.left(rule=ALL) == 100
-    taken = 0
-    while taken < 100:
-        taken += shared.ask(rules=[ALL], slow=[], wanted=10).count
-        clock.pass_(30)
-        assert shared.left(rule=ALL) == 100 - taken
-    assert shared.ask(rules=[ALL], slow=[], wanted=1).count == 0
-    clock.pass_(3_700)
-    assert shared.left(rule=ALL) == 100
+def test_a_limit_that_is_reached_is_named_until_it_allows_another_copy(settings: Any, pace: Pace) -> None:
+    pace(per_second=5, per_hour=100)
+    assert report.pace().full == ()
+    assert limiter.shared().ask(rules=rate_limits.overall(), slow=[], wanted=1).count == 1
+    assert report.pace().full == (), "the other four of a burst may leave"
+    limiter.shared().ask(rules=[ALL], slow=[], wanted=4)
+    assert report.pace().full == (ALL,), "seconds are too short to be spoken of"
 
 
-def test_a_slow_down_is_shown_at_its_present_rate_until_it_is_over(clock: Clock) -> None:
-    shared = limiter.Limits(clock=clock)
-    shared.slow_down(subject="relay:a", base=40, hold=30)
-    (throttle,) = shared.throttles() or []
-    assert (throttle.subject, throttle.per_second, throttle.held) == ("relay:a", 20, 30)
+def test_a_slow_down_is_shown_at_its_present_rate_until_it_is_over(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limiter.shared(), "now", clock)
+    limiter.shared().slow_down(subject="relay:a", base=40, hold=30)
+    assert report.pace().throttles == (report.Slowed("relay:a", 20, 30),)
     clock.pass_(32.5)
-    (throttle,) = shared.throttles() or []
-    assert throttle.per_second == pytest.approx(30)
-    told = shared.ask(rules=[], slow=["relay:a"], wanted=1).slowed_to
-    assert told == pytest.approx(throttle.per_second, abs=0.01)
+    (slowed,) = report.pace().throttles
+    assert slowed.per_second == pytest.approx(30)
+    assert not slowed.held
     clock.pass_(3)
-    assert shared.throttles() == []
+    assert report.pace().throttles == ()
 
 
-def test_a_server_that_rests_and_a_window_that_is_full_are_named(settings: Any, pace: Pace) -> None:
+def test_a_server_that_is_away_is_named(settings: Any) -> None:
     settings.EMAIL_TRANSPORT = "smtp"
     settings.RELAYS = [config.MailServer(host, 25) for host in ("a", "b")]
-    pace(per_hour=10)
     limiter.shared().rest(subject="relay:a:25", seconds=30)
-    assert limiter.shared().ask(rules=[limiter.Rule("all", 10, 3_600)], slow=[], wanted=10).count == 1
-    found = report.pace()
-    assert (found.routes, found.away, found.full) == (("relay:a:25", "relay:b:25"), frozenset({"relay:a:25"}), ())
-    pace(per_hour=1)
-    assert report.pace().full == (limiter.Rule("all", 1, 3_600),)
+    seen = report.pace()
+    assert (seen.routes, seen.away) == (("relay:a:25", "relay:b:25"), frozenset({"relay:a:25"}))
 
 
 def test_without_redis_it_is_said_that_nothing_is_known(own_redis: Server, pace: Pace) -> None:
@@ -93,5 +85,5 @@ def test_what_a_plan_has_left_today(newsletter: Newsletter, pace: Pace) -> None:
     before = report.hours(issue=issue, now=now)
     assert (before.sender, before.allowed, before.left, before.tomorrow) == ("young.example", 200, 200, 300)
     assert before.day_ends_at == datetime(2026, 11, 23, tzinfo=UTC)
-    limiter.shared().allow(name="warmup:young.example:2026-11-22", allowance=200, wanted=50, count=lambda: 0)
+    warmup.take(shared=limiter.shared(), domain="young.example", wanted=50, now=now)
     assert report.hours(issue=issue, now=now).left == 150

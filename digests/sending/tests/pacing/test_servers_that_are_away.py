@@ -15,9 +15,9 @@ from digests.models import Delivery, Issue
 from digests.sending import lanes, tasks
 from digests.sending.pacing import rate_limits
 from digests.sending.tests.conftest import ToldTransport, refuse, states
-from digests.sending.tests.pacing.conftest import Server
 from digests.sending.tests.pacing.test_relays import smtp, use
 from postal import backoff, config, limiter
+from postal.tests.redis_server import Server
 from postal.transports.base import Phase
 from tests.faults import smtp_script, smtp_server
 from tests.journeys.stage import free_port
@@ -31,8 +31,8 @@ Away = lanes.Ending.AWAY
 
 @pytest.fixture(autouse=True)
 def _hurried(own_redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limits, "PROBE_SECONDS", 0.4)
-    monkeypatch.setattr(backoff, "AWAY_SECONDS", 0.3)
+    monkeypatch.setattr(rate_limits, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(backoff, "AWAY_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_what_is_tried_meanwhile_is_what_was_tried_before_and_no_attempt_is_used
     issue = sending(100)
     for _ in range(4):
         assert run(issue, times=3) == [Away] * 3
-        time.sleep(0.45)
+        time.sleep(0.32)
     assert states(issue) == {"deferred": IN_FLIGHT, "pending": 100 - IN_FLIGHT}
     assert {*issue.deliveries.values_list("attempts", flat=True)} == {0}
 
@@ -84,7 +84,7 @@ def test_once_it_answers_all_of_an_issue_leave_with_the_next_look(
     issue = sending(100)
     run(issue, times=3)
     server = back()
-    time.sleep(0.45)
+    time.sleep(0.32)
     run(issue)
     assert states(issue) == {"accepted": 100}
     assert set(server.copies().values()) == {1}
@@ -94,7 +94,7 @@ def test_once_it_answers_all_of_an_issue_leave_with_the_next_look(
 def test_a_new_issue_after_an_outage_leaves_at_once(sending: Start, back: Callable[[], smtp_server.Server]) -> None:
     run(sending(30), times=3)
     back()
-    time.sleep(0.45)
+    time.sleep(0.32)
     new = sending(50)
     began = timezone.now()
     run(new)
@@ -111,7 +111,7 @@ def test_a_new_issue_in_an_outage_waits_as_it_is(sending: Start, port: int) -> N
     new = sending(80)
     for _ in range(3):
         assert run(new, times=10) == [Away] * 10
-        time.sleep(0.45)
+        time.sleep(0.32)
     assert states(new) == {"pending": 30 + 80 - 1, "deferred": 1}
 
 
@@ -131,7 +131,7 @@ def test_one_of_several_that_is_back_takes_everything(
     issue = sending(60)
     run(issue)
     server = back()
-    time.sleep(0.45)
+    time.sleep(0.32)
     run(issue)
     assert states(issue) == {"accepted": 60}
     assert set(server.copies().values()) == {1}

@@ -14,7 +14,7 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import lanes
 from digests.sending.tests.conftest import states
-from digests.sending.tests.pacing.conftest import Server
+from postal.tests.redis_server import Server
 from tests.faults import mailgun_server
 
 pytestmark = pytest.mark.django_db

@@ -14,9 +14,10 @@ from core.reasons import Reason
 from digests import heartbeat, issue_reasons, stalls, stats
 from digests.models import Delivery, Issue
 from digests.sending import preparing
+from digests.sending.pacing import warmup
 from digests.sending.tests.conftest import frozen_issue
-from digests.sending.tests.pacing.conftest import Server
 from postal import config, limiter
+from postal.tests.redis_server import Server
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db
@@ -94,18 +95,18 @@ def test_a_new_senders_day_is_used_up(issue: Issue, pace: Pace) -> None:
     fill(issue, State.PENDING)
     now = datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert "used up" not in told(issue, now)
-    limiter.shared().allow(name="warmup:young.example:2026-11-22", allowance=200, wanted=200, count=lambda: 0)
+    assert warmup.take(shared=limiter.shared(), domain="young.example", wanted=200, now=now) == 200
     found = told(issue, now)
     assert "The 200 copies that young.example may send today while it is warmed up are used up" in found
     assert "continues on 2026-11-23 at 01:00 (Europe/Berlin) with 300 copies. Wait; or change WARMUP" in found
     assert "young.example may send nothing yet" in told(issue, now - timedelta(days=1))
 
 
-def test_the_limit_of_an_hour_is_used_up(issue: Issue, pace: Pace) -> None:
+def test_the_limit_of_an_hour_is_reached(issue: Issue, pace: Pace) -> None:
     pace(per_hour=1)
     fill(issue, State.PENDING)
     limiter.shared().ask(rules=[limiter.Rule("all", 1, 3_600)], slow=[], wanted=1)
-    assert "The limit of 1 copies in 60 min is used up" in told(issue)
+    assert "The limit of 1 copies in 60 min is reached: they leave evenly spaced." in told(issue)
 
 
 def test_servers_that_are_away(issue: Issue) -> None:

@@ -13,8 +13,8 @@ from digests.models import Issue
 from digests.sending import lanes
 from digests.sending.pacing import warmup
 from digests.sending.tests.conftest import ToldTransport, states
-from digests.sending.tests.pacing.conftest import Server
 from postal import config, limiter
+from postal.tests.redis_server import Server
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +102,43 @@ def test_each_sender_has_its_own_allowance(
     assert len(transport.taken) == 20
 
 
+def left() -> int | None:
+    """What Redis knows of today's allowance."""
+    return warmup.left(shared=limiter.shared(), domain=warmup.house_domain(), now=timezone.now())
+
+
+def take(wanted: int) -> int:
+    return warmup.take(shared=limiter.shared(), domain=warmup.house_domain(), wanted=wanted, now=timezone.now())
+
+
+def test_an_allowance_that_shrinks_is_not_paid_back(plan: Callable[..., None]) -> None:
+    plan(9)
+    assert take(9) == 9
+    plan(5)
+    assert (take(9), left()) == (0, 0)
+
+
+def test_what_comes_back_after_redis_forgot_the_day_is_not_added_to_the_rows(
+    plan: Callable[..., None], own_redis: Server
+) -> None:
+    plan(9)
+    assert take(5) == 5
+    own_redis.flush()
+    warmup.give_back(shared=limiter.shared(), domain=warmup.house_domain(), count=5, now=timezone.now())
+    assert left() == 9
+
+
+def test_without_redis_a_process_takes_its_share_of_what_is_left(
+    plan: Callable[..., None], own_redis: Server, pace: Pace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan(40)
+    pace(processes=3)
+    own_redis.stop()
+    for used, granted in [(10, 10), (39, 1), (41, 0)]:
+        monkeypatch.setattr(warmup, "used", lambda used=used, **_day: used)
+        assert take(50) == granted
+
+
 def test_what_is_not_used_of_an_allowance_stays_there(
     sending: Start, transport: ToldTransport, plan: Callable[..., None]
 ) -> None:
@@ -110,9 +147,7 @@ def test_what_is_not_used_of_an_allowance_stays_there(
     second = sending(57)
     lanes.run(issue_id=first.pk, lane=0)
     lanes.run(issue_id=second.pk, lane=0)
-    assert limiter.shared().allow(
-        name=f"warmup:{warmup.house_domain()}:{timezone.now():%Y-%m-%d}", allowance=60, wanted=9, count=lambda: 0
-    ) == 60 - len(transport.taken)
+    assert left() == 60 - len(transport.taken)
 
 
 def test_what_a_limit_keeps_back_is_not_taken_from_the_day(
@@ -121,8 +156,7 @@ def test_what_a_limit_keeps_back_is_not_taken_from_the_day(
     plan(60)
     pace(per_second=40)
     lanes.run(issue_id=sending(12).pk, lane=0)
-    name = f"warmup:{warmup.house_domain()}:{timezone.now():%Y-%m-%d}"
-    assert limiter.shared().taken(name=name) == len(transport.taken) == 12
+    assert (left(), len(transport.taken)) == (48, 12)
 
 
 def test_a_plan_of_long_ago_is_over_however_steep(pace: Pace) -> None:
