@@ -9,9 +9,9 @@ from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 from xdist.remote import Producer
 
-from mailkit import confined
+from mailkit import sandbox
 from newsroom import embedded, env
-from tests import ownership, redis_keys, sharing, template, unconfined
+from tests import ownership, redis_keys, sharing, template, no_sandbox
 from tests.clearing import Clearing
 
 
@@ -66,10 +66,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 
 @pytest.fixture(autouse=True)
-def _unconfined(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _without_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Texts and pictures are converted in this process: to start another takes longer than most tests."""
-    if request.node.get_closest_marker("confined") is None:
-        monkeypatch.setattr(confined, "run", unconfined.run)
+    if request.node.get_closest_marker("sandboxed") is None:
+        monkeypatch.setattr(sandbox, "run", no_sandbox.run)
 
 
 @pytest.fixture(autouse=True)

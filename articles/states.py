@@ -5,7 +5,7 @@ from typing import Final
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from core import moves
+from core import transitions
 
 
 class ArticleState(TextChoices):
@@ -19,7 +19,7 @@ class ArticleState(TextChoices):
 
 
 _S = ArticleState
-MOVES: Final = moves.table(
+MOVES: Final = transitions.table(
     {
         _S.DRAFT: [_S.IN_REVIEW, _S.SCHEDULED, _S.PUBLISHED],
         _S.IN_REVIEW: [_S.DRAFT, _S.SCHEDULED, _S.PUBLISHED],
@@ -37,4 +37,4 @@ ON_RECORD: Final = [_S.PUBLISHED, _S.WITHDRAWN]
 
 def before(state: ArticleState) -> list[str]:
     """The states from which this one is reached."""
-    return moves.before(state, MOVES)
+    return transitions.before(state, MOVES)

@@ -2,9 +2,9 @@
 
 locks           advisory locks of PostgreSQL, by name
 redis_client    this process's connection to Redis
-moves           tables of what a state may become
+transitions     tables of what a state may become
 reasons         why something is in its state: a code, parameters, and the sentence made of them
 caching         how public pages are cached, and their ETag
 storage         where uploaded files are stored
-pictures        uploaded pictures re-encoded in a confined process (picture_child)
+pictures        uploaded pictures re-encoded in a sandboxed process (picture_child)
 """

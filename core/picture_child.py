@@ -1,4 +1,4 @@
-"""The confined half of `core.pictures`: decode, turn upright, shrink, encode. Reads no settings."""
+"""The sandboxed half of `core.pictures`: decode, turn upright, shrink, encode. Reads no settings."""
 
 import contextlib
 import io
@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image, ImageCms, ImageOps
 
-from mailkit import confined
+from mailkit import sandbox
 
 READ_FORMATS = ["JPEG", "PNG", "WEBP", "GIF"]
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
@@ -127,4 +127,4 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    confined.serve(respond)
+    sandbox.serve(respond)

@@ -1,4 +1,4 @@
-"""Uploaded pictures made harmless: decoded in a confined process, encoded again, with nothing of the original left.
+"""Uploaded pictures made harmless: decoded in a sandboxed process, encoded again, with nothing of the original left.
 
 A file of 20 KB can unpack to a gigabyte, a decoder can have holes, and the
 metadata of a photograph can tell where a source lives.
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
-from mailkit import confined
+from mailkit import sandbox
 
 Format = Literal["JPEG", "PNG", "WEBP"]
 
@@ -85,16 +85,16 @@ def _work(content: bytes, *, width: int, widths: Sequence[int], formats: Sequenc
         raise PictureRefused(TOO_BIG)
     request = {"width": width, "widths": list(widths), "formats": list(formats)}
     try:
-        head, body = confined.run(
+        head, body = sandbox.run(
             module="core.picture_child",
             request=request | {"max_pixels": MAX_PIXELS, "max_frames": MAX_FRAMES},
             payload=content,
             seconds=SECONDS,
             megabytes=MEGABYTES,
         )
-    except confined.TookTooLong:
+    except sandbox.TimedOut:
         raise PictureRefused(TOO_SLOW) from None
-    except confined.Failed:
+    except sandbox.Failed:
         raise PictureRefused(BROKEN) from None
     if "refused" in head:
         raise PictureRefused(head["refused"])

@@ -11,7 +11,7 @@ from typing import Final
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from core import moves
+from core import transitions
 
 
 class IssueState(TextChoices):
@@ -44,7 +44,7 @@ class DeliveryState(TextChoices):
 
 
 _I, _D = IssueState, DeliveryState
-ISSUE_MOVES: Final = moves.table(
+ISSUE_MOVES: Final = transitions.table(
     {
         _I.DRAFT: [_I.SCHEDULED, _I.CANCELLED],
         # Back to a draft: `approval.reopen` takes the approval back while nothing has left.
@@ -57,7 +57,7 @@ ISSUE_MOVES: Final = moves.table(
         _I.SENT_WITH_EXCEPTIONS: [_I.SENDING, _I.SENT],
     }
 )
-DELIVERY_MOVES: Final = moves.table(
+DELIVERY_MOVES: Final = transitions.table(
     {
         # Cancelled by `closing.sweep_cancelled`; expired when the issue's time is over (`closing.give_up`).
         _D.PENDING: [_D.CLAIMED, _D.CANCELLED, _D.EXPIRED],
@@ -74,10 +74,10 @@ DELIVERY_MOVES: Final = moves.table(
     }
 )  # fmt: skip
 # What only a person may do, by `restored.hold`, once the database itself went back in time.
-ISSUE_MOVES_AFTER_A_RESTORE: Final = moves.table(
+ISSUE_MOVES_AFTER_A_RESTORE: Final = transitions.table(
     {_I.SENDING: [_I.PAUSED], _I.SCHEDULED: [_I.DRAFT], _I.PREPARING: [_I.SCHEDULED]}
 )
-DELIVERY_MOVES_AFTER_A_RESTORE: Final = moves.table(
+DELIVERY_MOVES_AFTER_A_RESTORE: Final = transitions.table(
     {state: [_D.UNCERTAIN] for state in (_D.PENDING, _D.CLAIMED, _D.ATTEMPTING, _D.DEFERRED)}
 )
 
@@ -85,7 +85,7 @@ DELIVERY_MOVES_AFTER_A_RESTORE: Final = moves.table(
 # --- Sets of states that several places ask for ---------------------------------------------------
 
 # From which a person may cancel an issue.
-STOPPABLE: Final = moves.before(_I.CANCELLED, ISSUE_MOVES)
+STOPPABLE: Final = transitions.before(_I.CANCELLED, ISSUE_MOVES)
 # In which nothing has left, so an issue has no number and no audience yet.
 UNPLANNED: Final = [str(_I.DRAFT), str(_I.SCHEDULED), str(_I.PREPARING), str(_I.CANCELLED)]
 # What the clock looks at.

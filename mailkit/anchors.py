@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import unquote
 
-from mailkit import rewriting
+from mailkit import absolute_links
 
 HEADINGS: Final = frozenset({"h2", "h3", "h4", "h5", "h6"})
 PREFIX: Final = "part-"  # no heading can take the id of a form or of something else on the page around it
@@ -53,7 +53,7 @@ def connect(html: str) -> tuple[str, list[str]]:
     reader.feed(html)
     reader.close()
     change = _Connecting(reader)
-    return rewriting.rewrite(html, change), change.dead
+    return absolute_links.rewrite(html, change), change.dead
 
 
 class _Connecting:
@@ -65,7 +65,7 @@ class _Connecting:
         self._names = iter([self._name("".join(words)) for words in reader.headings])
         self._next: Callable[[], str] = self._names.__next__
 
-    def __call__(self, tag: str, attributes: rewriting.Attributes) -> rewriting.Attributes:
+    def __call__(self, tag: str, attributes: absolute_links.Attributes) -> absolute_links.Attributes:
         if tag in HEADINGS:
             name = self._next()
             return {"id": name} | attributes

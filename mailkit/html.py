@@ -7,7 +7,7 @@ from typing import Literal
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from mailkit import characters, confined, plaintext, remarks
+from mailkit import author_messages, characters, plaintext, sandbox
 
 Profile = Literal["article", "letter", "legal"]
 
@@ -56,20 +56,20 @@ def render(markdown: str, *, profile: Profile, typed: str | None = None) -> Rend
         raise MarkupRefused(TOO_LONG)
     request = {"profile": profile, "site_url": settings.SITE_URL, "media_url": settings.MEDIA_URL, "width": WIDTH}
     try:
-        head, html = confined.run(
+        head, html = sandbox.run(
             module="mailkit.markup_child",
             request=request,
             payload=source,
             seconds=settings.MARKUP_SECONDS,
             megabytes=MEGABYTES,
         )
-    except confined.TookTooLong:
+    except sandbox.TimedOut:
         raise MarkupRefused(TOO_SLOW) from None
-    except confined.Failed:
+    except sandbox.Failed:
         raise MarkupRefused(TOO_HEAVY) from None
     if "refused" in head:
-        raise MarkupRefused(remarks.refusal(head["refused"], source=seen))
-    left_out = remarks.left_out(head["left_out"], source=seen)
+        raise MarkupRefused(author_messages.refusal(head["refused"], source=seen))
+    left_out = author_messages.left_out(head["left_out"], source=seen)
     return Rendered(html=html.decode(), text=head["text"], sha256=head["sha256"], left_out=left_out)
 
 

@@ -1,6 +1,6 @@
-"""The confined half of `mailkit.html`: Markdown to HTML, allow-list, limits, plain text.
+"""The sandboxed half of `mailkit.html`: Markdown to HTML, allow-list, limits, plain text.
 
-Runs as a process of its own (`mailkit.confined`), because Python-Markdown and the
+Runs as a process of its own (`mailkit.sandbox`), because Python-Markdown and the
 HTML parser behind nh3 are quadratic for some inputs. It reads no settings.
 """
 
@@ -13,7 +13,7 @@ import markdown
 from markdown.extensions import Extension, abbr, def_list, footnotes, sane_lists, smarty, tables
 from markdown.treeprocessors import Treeprocessor
 
-from mailkit import anchors, as_written, confined, inline, losses, plaintext, sanitising
+from mailkit import anchors, markdown_blocks, markdown_inline, plaintext, removals, sandbox, sanitising
 
 MAX_NESTING = 50
 # Parts of a list, table or paragraph: their parent is what counts as a level.
@@ -28,7 +28,7 @@ class Converted(NamedTuple):
     """Sanitised HTML, and what was left out of what the author wrote."""
 
     html: str
-    losses: list[losses.Loss]
+    removals: list[removals.Removal]
 
 
 class DemoteHeadings(Treeprocessor):
@@ -45,7 +45,7 @@ class OwnRules(Extension):
 
     def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802  # the library's name
         """Register them."""
-        md.preprocessors.register(as_written.AsWritten(md, deepest=MAX_NESTING), "as_written", 25)
+        md.preprocessors.register(markdown_blocks.CommonMarkBlocks(md, deepest=MAX_NESTING), "commonmark_blocks", 25)
         md.treeprocessors.register(DemoteHeadings(md), "demote_headings", 5)
 
 
@@ -70,13 +70,13 @@ class Depth(HTMLParser):
 
 
 def render(text: str, *, profile: str, place: sanitising.Place) -> Converted:
-    """Sanitised HTML of `text`, and what is not in it. On failure: as_written.TooMuch."""
+    """Sanitised HTML of `text`, and what is not in it. On failure: markdown_blocks.LimitExceeded."""
     # Objects, not names: to look a name up, the library reads what every installed package says about itself.
     extensions: list[Extension] = [
         OwnRules(),
         sane_lists.SaneListExtension(),
         smarty.SmartyExtension(),
-        inline.Inline(),
+        markdown_inline.Inline(),
         tables.TableExtension(use_align_attribute=True),
         abbr.AbbrExtension(),
         def_list.DefListExtension(),
@@ -90,15 +90,15 @@ def render(text: str, *, profile: str, place: sanitising.Place) -> Converted:
         converted = converter.convert(text)
         html = sanitising.clean(converted, profile=profile, place=place)
     except RecursionError:
-        raise as_written.TooMuch("depth", MAX_NESTING) from None
+        raise markdown_blocks.LimitExceeded("depth", MAX_NESTING) from None
     depth = Depth()
     depth.feed(html)
     if depth.deepest > MAX_NESTING:
-        raise as_written.TooMuch("depth", MAX_NESTING)
-    left_out = losses.find(converted, profile=profile, place=place)
+        raise markdown_blocks.LimitExceeded("depth", MAX_NESTING)
+    left_out = removals.find(converted, profile=profile, place=place)
     if profile in WITH_ANCHORS:
         html, dead = anchors.connect(html)
-        left_out += [losses.Loss("anchor", "a", href, (f"({href}", f'"{href}', href)) for href in dead]
+        left_out += [removals.Removal("anchor", "a", href, (f"({href}", f'"{href}', href)) for href in dead]
     return Converted(html, left_out)
 
 
@@ -107,15 +107,15 @@ def respond(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], by
     place = sanitising.Place(site_url=request["site_url"], media_url=request["media_url"])
     try:
         html, left_out = render(payload.decode(), profile=request["profile"], place=place)
-    except as_written.TooMuch as reason:
+    except markdown_blocks.LimitExceeded as reason:
         places = ["\n".join(reason.begins), *reason.begins[:1]] if reason.begins else []
         return {"refused": {"limit": reason.limit, "most": reason.most, "places": places}}, b""
     return {
         "text": plaintext.read(html, width=request["width"]),
         "sha256": hashlib.sha256(html.encode()).hexdigest(),
-        "left_out": [loss.as_json() for loss in left_out],
+        "left_out": [removal.as_json() for removal in left_out],
     }, html.encode()
 
 
 if __name__ == "__main__":
-    confined.serve(respond)
+    sandbox.serve(respond)

@@ -1,6 +1,6 @@
 """What HTML may stay: one allow-list per profile, over nh3.
 
-Imported by the confined child only; it reads no settings. Everything that is not
+Imported by the sandboxed child only; it reads no settings. Everything that is not
 named here goes, whether Python-Markdown or an author's own HTML made it.
 """
 

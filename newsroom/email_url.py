@@ -39,7 +39,7 @@ def read(url: str) -> Email:
         return _relays(urls)
     parts = env.split_url("EMAIL_URL", url)
     if parts.scheme == "local":
-        return Email("local", "mailkit.local.LocalBackend")
+        return Email("local", "mailkit.local_mail.LocalBackend")
     if parts.scheme in {"smtp", "smtps"}:
         return Email("smtp", "django.core.mail.backends.smtp.EmailBackend", relays=[_relay(parts)])
     kind, _, provider = parts.scheme.partition("+")

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from core import pictures
 
-pytestmark = [pytest.mark.slow, pytest.mark.confined]
+pytestmark = [pytest.mark.slow, pytest.mark.sandboxed]
 
 SIZE = (60, 40)
 

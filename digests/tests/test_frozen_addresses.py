@@ -15,7 +15,7 @@ from articles import images, publishing
 from articles.models import Article, Image
 from digests import composing, freezing, issue_content
 from digests.models import Issue, Snapshot
-from mailkit import rewriting
+from mailkit import absolute_links
 from publication.models import Publication
 from subscribers.models import Newsletter
 
@@ -83,8 +83,8 @@ EVERY_KIND = pytest.mark.parametrize("issue", list(Issue.Kind), indirect=True)
 def addresses(html: str) -> list[str]:
     found = []
     for tag in BeautifulSoup(html, "html5lib").find_all(True):
-        found += [str(tag[name]) for name in rewriting.ADDRESSES if tag.has_attr(name)]
-        for name in rewriting.ADDRESS_LISTS:
+        found += [str(tag[name]) for name in absolute_links.ADDRESSES if tag.has_attr(name)]
+        for name in absolute_links.ADDRESS_LISTS:
             found += [each.split()[0] for each in str(tag.get(name, "")).split(",") if each.strip()]
         found += re.findall(r"url\(\s*['\"]?([^'\")]+)", str(tag.get("style", "")))
     return found

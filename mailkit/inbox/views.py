@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_safe
 
-from mailkit import local
+from mailkit import local_mail
 
 PER_PAGE = 50
 
@@ -69,13 +69,13 @@ def listing(request: HttpRequest) -> HttpResponse:
     """All mails, newest first; a search is a POST so that no address gets into a URL or a log."""
     recipient = request.POST.get("recipient", "").strip()
     number = request.POST.get("page") or request.GET.get("page")
-    page: Page[local.LocalMail] | Page[str]
+    page: Page[local_mail.LocalMail] | Page[str]
     if recipient:
-        page = Paginator(local.read_all(recipient=recipient)[::-1], PER_PAGE).get_page(number)
-        mails = [mail for mail in page.object_list if isinstance(mail, local.LocalMail)]
+        page = Paginator(local_mail.read_all(recipient=recipient)[::-1], PER_PAGE).get_page(number)
+        mails = [mail for mail in page.object_list if isinstance(mail, local_mail.LocalMail)]
     else:
-        page = Paginator(local.names()[::-1], PER_PAGE).get_page(number)
-        mails = [local.read(str(name)) for name in page.object_list]
+        page = Paginator(local_mail.names()[::-1], PER_PAGE).get_page(number)
+        mails = [local_mail.read(str(name)) for name in page.object_list]
     return render(request, "inbox/list.html", {"mails": mails, "page": page, "recipient": recipient})
 
 
@@ -109,8 +109,8 @@ def body(_request: HttpRequest, name: str) -> HttpResponse:
     return HttpResponse(f"{head}{opening}{OPEN_OUTSIDE}{rest}" if opening else OPEN_OUTSIDE + html)
 
 
-def _find(name: str) -> local.LocalMail:
+def _find(name: str) -> local_mail.LocalMail:
     try:
-        return local.read(name)
-    except local.NoSuchMail:
+        return local_mail.read(name)
+    except local_mail.NoSuchMail:
         raise Http404 from None

@@ -10,7 +10,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 from pytest_django import Settings
 
-from mailkit import local
+from mailkit import local_mail
 
 HTML = (
     "<html><head><title>x</title></head><body><p>Hello</p>"
@@ -43,7 +43,7 @@ def put(now: datetime, **changes: Any) -> str:
     if given["html"]:
         mail.attach_alternative(given["html"], "text/html")
     raw = mail.message().as_bytes()
-    return local.write(raw, envelope_from="news@example.com", recipient=given["recipient"], now=now).name
+    return local_mail.write(raw, envelope_from="news@example.com", recipient=given["recipient"], now=now).name
 
 
 def read(client: Client, path: str) -> BeautifulSoup:

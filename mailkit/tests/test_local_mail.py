@@ -9,19 +9,19 @@ import pytest
 from django.core.mail import EmailMessage, get_connection
 from pytest_django import Settings
 
-from mailkit import local, message
+from mailkit import local_mail, message
 
 RAW = b"Subject: =?utf-8?b?w6Q=?=\r\nTo: reader@example.com\r\n\r\n.Body\r\n\xff\r\n"
 
 
 def put(now: datetime, *, recipient: str = "reader@example.com", raw: bytes = RAW) -> Path:
-    return local.write(raw, envelope_from="bounce@example.com", recipient=recipient, now=now)
+    return local_mail.write(raw, envelope_from="bounce@example.com", recipient=recipient, now=now)
 
 
 @pytest.mark.usefixtures("mailbox")
 def test_a_mail_comes_back_byte_for_byte(now: datetime) -> None:
     path = put(now)
-    mail = local.read(path.name)
+    mail = local_mail.read(path.name)
     assert mail.raw == RAW
     assert (mail.envelope_from, mail.recipient, mail.received_at) == ("bounce@example.com", "reader@example.com", now)
     assert mail.subject == "ä"
@@ -29,8 +29,8 @@ def test_a_mail_comes_back_byte_for_byte(now: datetime) -> None:
 
 @pytest.mark.usefixtures("mailbox")
 def test_an_empty_envelope_sender_is_possible(now: datetime) -> None:
-    name = local.write(RAW, envelope_from="", recipient="a@example.com", now=now).name
-    assert local.read(name).envelope_from == ""
+    name = local_mail.write(RAW, envelope_from="", recipient="a@example.com", now=now).name
+    assert local_mail.read(name).envelope_from == ""
 
 
 def test_a_file_is_a_mail_that_any_program_opens(now: datetime, mailbox: Path) -> None:
@@ -45,8 +45,8 @@ def test_a_file_is_a_mail_that_any_program_opens(now: datetime, mailbox: Path) -
 def test_in_the_order_of_arrival(now: datetime) -> None:
     for minutes in (2, 0, 1):
         put(now + timedelta(minutes=minutes), recipient=f"reader{minutes}@example.com")
-    assert [mail.recipient[6] for mail in local.read_all()] == ["0", "1", "2"]
-    assert [mail.recipient for mail in local.read_all(recipient="READER1")] == ["reader1@example.com"]
+    assert [mail.recipient[6] for mail in local_mail.read_all()] == ["0", "1", "2"]
+    assert [mail.recipient for mail in local_mail.read_all(recipient="READER1")] == ["reader1@example.com"]
 
 
 @pytest.mark.usefixtures("mailbox")
@@ -56,7 +56,7 @@ def test_many_writers_at_one_instant_lose_nothing(now: datetime) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(local.read_all()) == 160
+    assert len(local_mail.read_all()) == 160
 
 
 def test_a_copy_that_was_not_finished_is_no_mail(now: datetime, mailbox: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_copy_that_was_not_finished_is_no_mail(now: datetime, mailbox: Path) -
     whole = next(mailbox.iterdir())
     whole.with_suffix(".part").write_bytes(b"half a ma")
     (mailbox / "notes.txt").write_text("x")
-    assert [mail.raw for mail in local.read_all()] == [RAW]
+    assert [mail.raw for mail in local_mail.read_all()] == [RAW]
 
 
 def test_a_full_disk_leaves_no_half_mail(now: datetime, mailbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_a_full_disk_leaves_no_half_mail(now: datetime, mailbox: Path, monkeypat
     monkeypatch.setattr(Path, "write_bytes", disk_full)
     with pytest.raises(OSError, match="No space"):
         put(now)
-    assert local.read_all() == []
+    assert local_mail.read_all() == []
     assert list(mailbox.glob("*.eml")) == []
 
 
@@ -87,13 +87,13 @@ def test_a_full_disk_leaves_no_half_mail(now: datetime, mailbox: Path, monkeypat
 )
 def test_other_names_are_no_mails(now: datetime, name: str) -> None:
     put(now)
-    with pytest.raises(local.NoSuchMail):
-        local.read(name)
+    with pytest.raises(local_mail.NoSuchMail):
+        local_mail.read(name)
 
 
 def test_an_empty_mailbox(mailbox: Path) -> None:
     assert not mailbox.exists()
-    assert local.read_all() == []
+    assert local_mail.read_all() == []
 
 
 @pytest.mark.usefixtures("mailbox")
@@ -107,9 +107,9 @@ def test_django_sends_each_recipient_a_copy(settings: Settings) -> None:
     mail = EmailMessage(
         "Ünterschied", "Text\n.dot\n", "News <news@example.com>", ["a@example.com"], cc=["b@example.com"]
     )
-    connection = get_connection("mailkit.local.LocalBackend")
+    connection = get_connection("mailkit.local_mail.LocalBackend")
     assert connection.send_messages([mail, EmailMessage("x", "y", "news@example.com", [])]) == 1
-    mails = local.read_all()
+    mails = local_mail.read_all()
     assert sorted(mail.recipient for mail in mails) == ["a@example.com", "b@example.com"]
     for copy in mails:
         assert copy.subject == "Ünterschied"

@@ -5,7 +5,7 @@ from pytest_django import Settings
 
 from mailkit import html
 
-pytestmark = [pytest.mark.slow, pytest.mark.confined]
+pytestmark = [pytest.mark.slow, pytest.mark.sandboxed]
 
 PARAGRAPH = 'The quick *brown* fox, [a link](https://x.test/a) and "quotes".\n\n'
 

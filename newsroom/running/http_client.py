@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from mailkit import local
+from mailkit import local_mail
 
 MAIL_SECONDS = 25.0
 REQUEST_SECONDS = 15
@@ -113,12 +113,12 @@ class Reader:
             raise Unexpected(f"POST {_route(address)} answered {answer.status_code}")
         return answer.text
 
-    def mails(self) -> list[local.LocalMail]:
+    def mails(self) -> list[local_mail.LocalMail]:
         """What has come and was not taken yet, oldest first."""
-        mine = [mail for mail in local.read_all() if mail.recipient == self.address and mail.name not in self.read]
+        mine = [mail for mail in local_mail.read_all() if mail.recipient == self.address and mail.name not in self.read]
         return sorted(mine, key=lambda mail: mail.name)
 
-    def next_mail(self, wanted: str) -> local.LocalMail:
+    def next_mail(self, wanted: str) -> local_mail.LocalMail:
         """The next mail with this in its subject or text; waits for it."""
         end = time.monotonic() + MAIL_SECONDS
         while time.monotonic() < end:

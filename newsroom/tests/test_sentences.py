@@ -12,9 +12,9 @@ from newsroom.translations import catalogue, sentences
 # What operators and developers read in a terminal, a log or a check is English (decision 14). So is what is stored as
 # a sentence: it was written before anybody asked in which language.
 ENGLISH = re.compile(
-    r"newsroom/(?!(admin|admin_site|desk|languages|outages)\.py)|\w+/management/|core/|postal/|digests/(sending|returns)/"
+    r"newsroom/(?!(admin|admin_site|languages|middleware)\.py)|\w+/management/|core/|postal/|digests/(sending|returns)/"
     r"|digests/(feedback/.*|clock_repair|restored|signatures|stalls)\.py"
-    r"|mailkit/(checks|confined|headers|message|mjml|segments|tokens)\.py|publication/(database_clock|groups|media)\.py"
+    r"|mailkit/(checks|sandbox|headers|message|mjml|segments|tokens)\.py|publication/(database_clock|groups|media)\.py"
     r"|subscribers/(consent|evidence|heads|imports|import_\w+|unmailed|verification)\.py"
 )
 # Reasons of an issue that its row keeps, in English until they are codes.

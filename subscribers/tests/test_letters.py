@@ -242,7 +242,7 @@ def test_a_broker_that_is_away_costs_nobody_a_subscription(
 def inbox(settings: object, tmp_path: Path) -> Callable[[], list[EmailMessage]]:
     """Sends what waits through the local transport and returns it as a mail program reads it."""
     settings.LOCAL_MAIL_DIR = tmp_path  # type: ignore[attr-defined]  # pytest-django's settings fixture
-    settings.EMAIL_BACKEND = "mailkit.local.LocalBackend"  # type: ignore[attr-defined]  # as above
+    settings.EMAIL_BACKEND = "mailkit.local_mail.LocalBackend"  # type: ignore[attr-defined]  # as above
 
     def read() -> list[EmailMessage]:
         send.sweep(clock=timezone.now)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from articles import publishing
 from articles.models import Article, Section
 from digests.models import Issue
-from mailkit import local
+from mailkit import local_mail
 from newsroom.running import http_client
 from newsroom.running.http_client import Reader, Unexpected
 from subscribers.models import CadenceOffer, Newsletter, Subscription
@@ -196,7 +196,7 @@ class Journey:
         self.stays.next_mail(THIRD)
         if any(THIRD in mail.subject or THIRD in mail.text for mail in self.leaves.mails()):
             raise Unexpected("the reader who had left got the next digest")
-        return f"it came to the other reader alone; {len(local.read_all())} mails were written in all"
+        return f"it came to the other reader alone; {len(local_mail.read_all())} mails were written in all"
 
     def _newsletter(self) -> Newsletter:
         if self.offer is None:

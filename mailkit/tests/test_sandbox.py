@@ -6,23 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from mailkit import confined
+from mailkit import sandbox
 
-pytestmark = pytest.mark.confined
+pytestmark = pytest.mark.sandboxed
 
 CHILD = """
-from mailkit import confined
+from mailkit import sandbox
 
 def respond(request, payload):
     {body}
 
-confined.serve(respond)
+sandbox.serve(respond)
 """
 
 
 @pytest.fixture
 def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Child":
-    monkeypatch.setattr(confined, "BOOT", f"import sys; sys.path.append({str(tmp_path)!r}); {confined.BOOT}")
+    monkeypatch.setattr(sandbox, "BOOT", f"import sys; sys.path.append({str(tmp_path)!r}); {sandbox.BOOT}")
     return Child(tmp_path)
 
 
@@ -35,9 +35,9 @@ class Child:
     def run(
         self, body: str, *, payload: bytes = b"", seconds: float = 10, megabytes: int = 256
     ) -> tuple[object, bytes]:
-        (self.folder / "confined_test_child.py").write_text(CHILD.format(body=body))
-        return confined.run(
-            module="confined_test_child", request={"n": 1}, payload=payload, seconds=seconds, megabytes=megabytes
+        (self.folder / "sandboxed_test_child.py").write_text(CHILD.format(body=body))
+        return sandbox.run(
+            module="sandboxed_test_child", request={"n": 1}, payload=payload, seconds=seconds, megabytes=megabytes
         )
 
 
@@ -48,7 +48,7 @@ def test_answers_with_what_the_module_returns(child: Child) -> None:
 
 def test_is_killed_when_its_time_is_over(child: Child) -> None:
     begun = time.monotonic()
-    with pytest.raises(confined.TookTooLong):
+    with pytest.raises(sandbox.TimedOut):
         child.run("import time; time.sleep(600)", seconds=0.7)
     assert time.monotonic() - begun < 300
 
@@ -60,13 +60,13 @@ def test_spinning_ends_without_its_parent(child: Child) -> None:
 
 
 def test_cannot_take_all_memory(child: Child) -> None:
-    with pytest.raises(confined.Failed):
+    with pytest.raises(sandbox.Failed):
         child.run("return {'n': len(bytearray(400_000_000))}, b''", megabytes=256)
 
 
 def test_cannot_write_files(child: Child, tmp_path: Path) -> None:
     target = tmp_path / "written"
-    with pytest.raises(confined.Failed):
+    with pytest.raises(sandbox.Failed):
         child.run(f"open({str(target)!r}, 'wb').write(b'x' * 100_000); return {{}}, b''")
     assert not target.exists() or target.stat().st_size == 0
 
@@ -81,6 +81,6 @@ def test_knows_no_secret_of_ours(child: Child, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_fault_is_told_without_the_input(child: Child) -> None:
-    with pytest.raises(confined.Failed) as caught:
+    with pytest.raises(sandbox.Failed) as caught:
         child.run("raise ValueError(payload)", payload=b"private")
     assert "private" not in str(caught.value)

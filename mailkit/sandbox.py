@@ -20,7 +20,7 @@ BOOT = "import runpy, sys; sys.path.append(sys.argv[1]); runpy.run_module(sys.ar
 KEPT_ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
-class TookTooLong(Exception):
+class TimedOut(Exception):
     """The child was killed when its time was over."""
 
 
@@ -36,7 +36,7 @@ def run(
     The module runs isolated (`python -I`), without our environment, database or
     secrets, cannot write files, is killed after `seconds` of wall time, and has
     at most one second more of processor time and `megabytes` of address space.
-    On failure: TookTooLong or Failed; neither repeats the input.
+    On failure: TimedOut or Failed; neither repeats the input.
     """
     limits = {"cpu_seconds": int(seconds) + 1, "address_space": megabytes * 1024 * 1024}
     try:
@@ -49,7 +49,7 @@ def run(
             env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
         )
     except subprocess.TimeoutExpired:
-        raise TookTooLong from None
+        raise TimedOut from None
     if finished.returncode != 0:
         raise Failed(f"{module} ended with {finished.returncode}.")
     return unpack(finished.stdout)

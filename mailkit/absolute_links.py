@@ -65,13 +65,13 @@ def rewrite(html: str, change: Change) -> str:
     return "".join(rewriter.written)
 
 
-def whole(html: str, *, page_url: str) -> str:
+def make_absolute(html: str, *, page_url: str) -> str:
     """Sanitised HTML of the page at `page_url`, with every address whole, so that it works anywhere."""
     return rewrite(html, lambda _tag, attributes: _whole(attributes, page_url))
 
 
 def for_mail(html: str, *, page_url: str, width: int) -> str:
-    """As `whole`, for a column of `width` pixels in a mail: no picture says that it is wider.
+    """As `make_absolute`, for a column of `width` pixels in a mail: no picture says that it is wider.
 
     What only a browser uses is left out: lists of sizes, lazy loading, and ids, which mail
     programs rename, so that a link to a note leads to the note on the page.

@@ -1,4 +1,4 @@
-"""What of an author's HTML the allow-list leaves out, for a report. Imported by the confined child only."""
+"""What of an author's HTML the allow-list leaves out, for a report. Imported by the sandboxed child only."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ Keep = Callable[[str, str, str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class Removal:
     """One thing left out. `places` are texts by one of which its line is found, the surest first."""
 
     kind: str  # element, picture, link, attribute, anchor
@@ -33,18 +33,18 @@ class Loss:
         return asdict(self)
 
 
-def find(html: str, *, profile: str, place: sanitising.Place) -> list[Loss]:
+def find(html: str, *, profile: str, place: sanitising.Place) -> list[Removal]:
     """What `sanitising.clean` would leave out of the HTML that the converter made."""
     finder = _Finder(profile, place)
     finder.feed(html)
     finder.close()
-    return finder.losses
+    return finder.removals
 
 
 class _Finder(HTMLParser):
     def __init__(self, profile: str, place: sanitising.Place) -> None:
         super().__init__(convert_charrefs=True)
-        self.losses: list[Loss] = []
+        self.removals: list[Removal] = []
         self._tags = sanitising.TAGS[profile]
         self._is_letter = profile == "letter"
         self._place = place
@@ -86,7 +86,7 @@ class _Finder(HTMLParser):
                 self._lose("attribute", tag, name)
 
     def _lose(self, kind: str, name: str, shown: str) -> None:
-        if len(self.losses) < _MOST:
+        if len(self.removals) < _MOST:
             raw = self.get_starttag_text() or ""
             places = (raw, shown, f"<{name}") if kind != "attribute" else (raw, f"<{name}")
-            self.losses.append(Loss(kind, name, shown[:LONGEST], tuple(filter(None, places))))
+            self.removals.append(Removal(kind, name, shown[:LONGEST], tuple(filter(None, places))))

@@ -54,11 +54,11 @@ _REFUSALS: Mapping[str, str | Promise] = {
 }
 
 
-def left_out(losses: Sequence[Mapping[str, Any]], *, source: str) -> tuple[str, ...]:
+def left_out(removals: Sequence[Mapping[str, Any]], *, source: str) -> tuple[str, ...]:
     """One sentence for each thing that is not shown, with its line in `source`; after MOST of them, their number."""
     lines = _Lines(source)
-    sentences = [_with_line(_loss(loss), lines.of(loss["places"])) for loss in losses[:MOST]]
-    if (more := len(losses) - MOST) > 0:
+    sentences = [_with_line(_removal(removal), lines.of(removal["places"])) for removal in removals[:MOST]]
+    if (more := len(removals) - MOST) > 0:
         sentence = ngettext(
             "%(count)d more place is left out for reasons like these.",
             "%(count)d more places are left out for reasons like these.",
@@ -91,10 +91,10 @@ class _Lines:
         return 0
 
 
-def _loss(loss: Mapping[str, Any]) -> str:
-    if loss["kind"] == "element":
-        return str(_ELEMENTS.get(loss["name"], _TAG)) % {"name": loss["name"]}
-    return str(_KINDS[loss["kind"]]) % {"name": loss["name"], "shown": loss["shown"]}
+def _removal(removal: Mapping[str, Any]) -> str:
+    if removal["kind"] == "element":
+        return str(_ELEMENTS.get(removal["name"], _TAG)) % {"name": removal["name"]}
+    return str(_KINDS[removal["kind"]]) % {"name": removal["name"], "shown": removal["shown"]}
 
 
 def _with_line(sentence: str, line: int) -> str:

@@ -2,14 +2,14 @@
 
 import pytest
 
-from mailkit import html, markup_child, remarks, sanitising
+from mailkit import author_messages, html, markup_child, sanitising
 
 
 def told(markdown: str, profile: html.Profile = "article") -> tuple[str, ...]:
     """As `html.render` does it, without a process for each text."""
     request = {"profile": profile, "site_url": "https://news.test", "media_url": "/media/", "width": 76}
     head, _ = markup_child.respond(request, markdown.encode())
-    return remarks.left_out(head["left_out"], source=markdown)
+    return author_messages.left_out(head["left_out"], source=markdown)
 
 
 def test_a_rendered_text_brings_the_sentences() -> None:

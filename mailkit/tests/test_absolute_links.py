@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailkit import html, rewriting
+from mailkit import absolute_links, html
 
 PAGE = "https://news.test/articles/dam/"
 MARKDOWN = (
@@ -25,8 +25,8 @@ RENDERED = html.render(MARKDOWN, profile="article").html
 def addresses(markup: str) -> list[str]:
     written_addresses = []
     for tag in BeautifulSoup(markup, "html5lib").find_all(True):
-        written_addresses += [str(tag[name]) for name in rewriting.ADDRESSES if tag.has_attr(name)]
-        for name in rewriting.ADDRESS_LISTS:
+        written_addresses += [str(tag[name]) for name in absolute_links.ADDRESSES if tag.has_attr(name)]
+        for name in absolute_links.ADDRESS_LISTS:
             if tag.has_attr(name):
                 written_addresses += [candidate.split()[0] for candidate in str(tag[name]).split(", ")]
     return written_addresses
@@ -45,38 +45,38 @@ def addresses(markup: str) -> list[str]:
         ("mailto:desk@news.test", "mailto:desk@news.test"),
     ],
 )
-@pytest.mark.parametrize("name", sorted(rewriting.ADDRESSES))
+@pytest.mark.parametrize("name", sorted(absolute_links.ADDRESSES))
 def test_each_address_is_joined_to_the_page(name: str, given: str, expected: str) -> None:
     source = BeautifulSoup("<p></p>", "html.parser").new_tag("x", attrs={name: given})
-    written = BeautifulSoup(rewriting.whole(str(source), page_url=PAGE), "html.parser")
+    written = BeautifulSoup(absolute_links.make_absolute(str(source), page_url=PAGE), "html.parser")
     assert written.x is not None
     assert written.x[name] == expected
 
 
-@pytest.mark.parametrize("name", sorted(rewriting.ADDRESS_LISTS))
+@pytest.mark.parametrize("name", sorted(absolute_links.ADDRESS_LISTS))
 @pytest.mark.parametrize(
     "given", ["/a.jpg 480w, /b.jpg 960w", "/a.jpg 480w,\n /b.jpg  960w,", " /a.jpg 480w,/b.jpg 960w"]
 )
 def test_so_is_each_of_a_list(name: str, given: str) -> None:
-    written = rewriting.whole(f'<img {name}="{given}">', page_url=PAGE)
+    written = absolute_links.make_absolute(f'<img {name}="{given}">', page_url=PAGE)
     assert written == f'<img {name}="https://news.test/a.jpg 480w, https://news.test/b.jpg 960w">'
 
 
 def test_what_is_no_address_at_all_goes() -> None:
-    assert rewriting.whole('<a href="http://[" title="x">y</a>', page_url=PAGE) == '<a title="x">y</a>'
+    assert absolute_links.make_absolute('<a href="http://[" title="x">y</a>', page_url=PAGE) == '<a title="x">y</a>'
 
 
 @given(st.text(max_size=200))
 def test_all_else_is_as_it_was(text: str) -> None:
     """Written by the sanitiser, read and written here: the same characters."""
     for source in (RENDERED, f'<p title="{escape(text)}">{escape(text)}</p>'):
-        assert rewriting.rewrite(source, lambda _tag, attributes: attributes) == source
+        assert absolute_links.rewrite(source, lambda _tag, attributes: attributes) == source
 
 
 def test_a_whole_story_has_a_scheme_in_every_address() -> None:
     for written in (
-        rewriting.whole(RENDERED, page_url=PAGE),
-        rewriting.for_mail(RENDERED, page_url=PAGE, width=576),
+        absolute_links.make_absolute(RENDERED, page_url=PAGE),
+        absolute_links.for_mail(RENDERED, page_url=PAGE, width=576),
     ):
         written_addresses = addresses(written)
         assert len(written_addresses) >= 6
@@ -100,7 +100,7 @@ def test_no_picture_is_wider_than_the_column(size: str, expected: dict[str, str]
     source = (
         f'<img src="/media/a.jpg" srcset="/media/b.jpg 2x" sizes="9px" alt="" {size} loading="lazy" decoding="async">'
     )
-    image = BeautifulSoup(rewriting.for_mail(source, page_url=PAGE, width=576), "html5lib").img
+    image = BeautifulSoup(absolute_links.for_mail(source, page_url=PAGE, width=576), "html5lib").img
     assert image is not None
     assert {name: value for name, value in image.attrs.items() if name in {"width", "height"}} == expected
     assert set(image.attrs) == {"src", "alt", *expected}
@@ -108,7 +108,7 @@ def test_no_picture_is_wider_than_the_column(size: str, expected: dict[str, str]
 
 def test_the_text_part_has_no_addresses_of_notes() -> None:
     """A note's number says where it is; links to other places are listed."""
-    mail = rewriting.for_mail(RENDERED, page_url=PAGE, width=576)
+    mail = absolute_links.for_mail(RENDERED, page_url=PAGE, width=576)
     text = html.to_text(mail)
     assert "note-fn" not in text
     assert re.findall(r"^\[\d\] (.*)$", text, re.MULTILINE) == [

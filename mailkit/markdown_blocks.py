@@ -37,7 +37,7 @@ MAX_ITEMS: Final = 3_000
 _ENOUGH: Final = 8
 
 
-class TooMuch(Exception):
+class LimitExceeded(Exception):
     """More than is shown of something: "depth", "rows", "cells" or "items"; `begins` are its first lines, if known."""
 
     def __init__(self, limit: str, most: int, begins: Sequence[str] = ()) -> None:
@@ -47,7 +47,7 @@ class TooMuch(Exception):
         self.begins = begins
 
 
-class AsWritten(Preprocessor):
+class CommonMarkBlocks(Preprocessor):
     """Runs after blanks are normal and before raw HTML is taken out, so that code may hold HTML."""
 
     def __init__(self, md: Markdown, *, deepest: int) -> None:
@@ -55,7 +55,7 @@ class AsWritten(Preprocessor):
         self._deepest = deepest
 
     def run(self, lines: list[str]) -> list[str]:
-        """The same text, with lists, quotations and code as the library expects them. Raises `TooMuch`."""
+        """The same text, with lists, quotations and code as the library expects them. Raises `LimitExceeded`."""
         return _Lines(lines, _Shared(self.md.htmlStash.store, self._deepest), level=0).written()
 
 
@@ -93,7 +93,7 @@ class _Lines:
     def written(self) -> list[str]:
         """All lines."""
         if self._level > self._shared.deepest:
-            raise TooMuch("depth", self._shared.deepest)
+            raise LimitExceeded("depth", self._shared.deepest)
         at = 0
         while at < len(self._lines):
             at = self._take(at)
@@ -186,9 +186,9 @@ class _Lines:
         """Refuse what takes the library longer than a text may, with the reason: it reads each level again."""
         self._shared.items += 1
         if self._shared.items > MAX_ITEMS:
-            raise TooMuch("items", MAX_ITEMS)
+            raise LimitExceeded("items", MAX_ITEMS)
         if self._level + depth >= self._shared.deepest:
-            raise TooMuch("depth", self._shared.deepest, [self._lines[at]])
+            raise LimitExceeded("depth", self._shared.deepest, [self._lines[at]])
 
     def _needs_blank(self, depth: int, *, numbered: bool) -> bool:
         """Whether the library finds an item here only after a blank line."""
@@ -236,9 +236,9 @@ class _Lines:
         table = itertools.takewhile(str.strip, itertools.islice(self._lines, at, at + MAX_ROWS + 3))
         rows = sum(1 for _ in table) - 1  # the head counts, the line below it does not
         if rows > MAX_ROWS:
-            raise TooMuch("rows", MAX_ROWS, self._lines[at : at + _ENOUGH])
+            raise LimitExceeded("rows", MAX_ROWS, self._lines[at : at + _ENOUGH])
         if rows * columns > MAX_CELLS:
-            raise TooMuch("cells", MAX_CELLS, self._lines[at : at + _ENOUGH])
+            raise LimitExceeded("cells", MAX_CELLS, self._lines[at : at + _ENOUGH])
 
     def _verbatim(self, at: int, tag: str, depth: int) -> int:
         del self._items[depth:]
