@@ -13,7 +13,7 @@ from django.utils.feedgenerator import SyndicationFeed
 from django.utils.html import escape
 from django.utils.xmlutils import SimplerXMLGenerator
 
-from articles import elsewhere, images
+from articles import images, syndication
 from articles.models import Article
 from core import caching
 from publication import times, urls
@@ -168,7 +168,7 @@ def _entry(article: Article) -> Entry:
         url=urls.absolute(article.get_absolute_url()),
         title=plain(article.headline),
         summary=plain(article.summary),
-        html=plain(elsewhere.in_feed(article)),
+        html=plain(syndication.in_feed(article)),
         authors=[plain(entry.author.name) for entry in article.bylines.all()],
         categories=[plain(article.section.name), *(plain(tag.name) for tag in article.tags.all())],
         published_at=article.published_at,

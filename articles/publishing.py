@@ -19,7 +19,7 @@ from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
-from articles import markup, revisions, rights, slugs, states
+from articles import markup, permissions, revisions, slugs, states
 from articles.models import Article, Correction, ReleaseHorizon, Revision
 from articles.refusals import NotAllowed, NotReady, PublishingError, SlugTaken, WrongState
 from articles.states import ArticleState
@@ -52,9 +52,9 @@ def save_revision(*, article: Article, actor: User | None, now: datetime, note: 
     Call it after the row, its tags and its bylines have been saved.
     """
     if article.revisions.exists():
-        rights.require_edit(user=actor, article=article)
+        permissions.require_edit(user=actor, article=article)
     else:
-        rights.require(rights.ADD, user=actor)
+        permissions.require(permissions.ADD, user=actor)
     with transaction.atomic():
         saved = Article.objects.select_for_update(no_key=True).get(pk=article.pk)
         rendered = _rendered(saved)
@@ -74,7 +74,7 @@ def restore(*, revision: Revision, actor: User | None, now: datetime) -> Revisio
     """
     with transaction.atomic():
         article = Article.objects.select_for_update(no_key=True).get(pk=revision.article_id)
-        rights.require_edit(user=actor, article=article)
+        permissions.require_edit(user=actor, article=article)
         missing = revisions.put_back(article=article, snapshot=revision.snapshot)
         lost = f" without {', '.join(missing)}, deleted since" if missing else ""
         note = f"Restored from revision {revision.number}{lost}"
@@ -83,20 +83,20 @@ def restore(*, revision: Revision, actor: User | None, now: datetime) -> Revisio
 
 def submit(*, article: Article, actor: User | None, now: datetime) -> None:
     """Hand a draft to the editors."""
-    rights.require_edit(user=actor, article=article)
+    permissions.require_edit(user=actor, article=article)
     _check_ready(Article.objects.get(pk=article.pk))
     _move(article, IN_REVIEW, "Submitted for review", actor, now)
 
 
 def return_to_draft(*, article: Article, actor: User | None, now: datetime) -> None:
     """Take a story out of review or off the clock; it is not published then."""
-    rights.require(rights.EDIT_ANY, user=actor)
+    permissions.require(permissions.EDIT_ANY, user=actor)
     _move(article, DRAFT, "Returned to draft", actor, now, publish_at=None)
 
 
 def schedule(*, article: Article, publish_at: datetime, actor: User | None, now: datetime) -> None:
     """Let the clock publish a story at a later hour; scheduling again moves the hour."""
-    rights.require(rights.PUBLISH, user=actor)
+    permissions.require(permissions.PUBLISH, user=actor)
     if publish_at <= now:
         raise NotReady(_("Choose an hour that is still to come, or publish the story now."))
     _check_ready(Article.objects.get(pk=article.pk))
@@ -113,7 +113,7 @@ def publish(*, article: Article, actor: User | None, now: datetime) -> None:
     `republished_at` of one that comes back. A `now` ahead of the database's
     clock counts as that clock's time.
     """
-    rights.require(rights.PUBLISH, user=actor)
+    permissions.require(permissions.PUBLISH, user=actor)
     now = database_clock.not_ahead(moment=now)
     _release(article, Q(state__in=UNPUBLISHED), actor, now, shown_from=now)
 
@@ -126,7 +126,7 @@ def publish_due(*, article: Article, now: datetime) -> None:
 
 def withdraw(*, article: Article, reason: str, actor: User | None, now: datetime) -> None:
     """Take a story back; its address answers 410 and gives the reason."""
-    rights.require(rights.PUBLISH, user=actor)
+    permissions.require(permissions.PUBLISH, user=actor)
     if not (reason := reason.strip()):
         raise NotReady(_("Give a reason. Readers who come to the address see it."))
     note = f"Withdrawn: {reason}"
@@ -135,7 +135,7 @@ def withdraw(*, article: Article, reason: str, actor: User | None, now: datetime
 
 def correct(*, article: Article, text: str, actor: User | None, now: datetime) -> Correction:
     """Add a dated note of what was wrong to a published story."""
-    rights.require(rights.EDIT_ANY, user=actor)
+    permissions.require(permissions.EDIT_ANY, user=actor)
     if not (text := text.strip()):
         raise NotReady(_("Say what was wrong, and what is right."))
     with transaction.atomic():

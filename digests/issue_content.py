@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from articles import captions, elsewhere
+from articles import captions, syndication
 from articles.models import Image
 from digests import links
 from digests.models import Issue, IssueItem
@@ -109,7 +109,7 @@ def _story(item: IssueItem, *, whole: bool) -> Story:
         section=article.section.name,
         byline=article.byline,
         picture=_picture(article.lead_image) if article.lead_image else None,
-        body_html=elsewhere.in_mail(article, width=COLUMN) if whole else "",
+        body_html=syndication.in_mail(article, width=COLUMN) if whole else "",
     )
 
 

@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from publication.change_lists import ModelAdmin
 from publication.forms import PublicationForm
-from publication.listing import ModelAdmin
 from publication.models import Publication
 
 

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_http_methods
 from unfold.enums import ActionVariant
 
 from publication import database_clock
-from publication.listing import ModelAdmin
+from publication.change_lists import ModelAdmin
 
 Row = TypeVar("Row", bound=Model)
 

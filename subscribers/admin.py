@@ -13,9 +13,9 @@ from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 
 from mailkit import html
-from publication import texts
-from publication.listing import ModelAdmin
-from publication.records import ReadOnlyAdmin
+from publication import markdown_forms
+from publication.change_lists import ModelAdmin
+from publication.readonly_admin import ReadOnlyAdmin
 from subscribers import consent, erasure, legal, signup, suppression
 from subscribers.admin_release import ReleasesLetters
 from subscribers.admin_schedules import CadenceOfferInline, SaysWhenItRuns
@@ -81,7 +81,9 @@ class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelFor
 
     def clean_body_markdown(self) -> str:
         """A text that can be shown."""
-        return texts.check(form=self, field="body_markdown", render=lambda text: html.render(text, profile="legal"))
+        return markdown_forms.check(
+            form=self, field="body_markdown", render=lambda text: html.render(text, profile="legal")
+        )
 
 
 @admin.register(LegalVersion)
@@ -120,7 +122,7 @@ class LegalVersionAdmin(ModelAdmin):
         if not change:
             obj.number = legal.next_number(obj.document)
         super().save_model(request, obj, form, change)
-        texts.tell(request=request, form=form)
+        markdown_forms.tell(request=request, form=form)
 
     @admin.action(description=_("Publish: readers agree to this text from now on"), permissions=["publish"])
     def publish(self, request: HttpRequest, queryset: QuerySet[LegalVersion]) -> None:

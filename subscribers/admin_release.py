@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
-from publication.listing import ModelAdmin
+from publication.change_lists import ModelAdmin
 from subscribers.letters import queue
 from subscribers.models import Newsletter
 

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
-from subscribers import offers, terms
+from subscribers import cadence_options, terms
 from subscribers.models import Cadence, Newsletter
 
 CHOOSE = _("Please choose at least one newsletter.")
@@ -92,7 +92,7 @@ class SignupForm(forms.Form):
         self.page = page
         self._typed = data or QueryDict()
         self.terms = terms.current()
-        self.offered = offers.offered()
+        self.offered = cadence_options.offered()
         choices = [(offer.newsletter.slug, offer.newsletter.name) for offer in self.offered]
         newsletters = self.fields["newsletters"]
         assert isinstance(newsletters, forms.MultipleChoiceField)  # noqa: S101  # tells mypy what is declared above
@@ -161,11 +161,11 @@ class AddressForm(forms.Form):
     leave_empty = TrapField()
 
 
-def _cadence_name(offer: offers.Offered) -> str:
+def _cadence_name(offer: cadence_options.Offered) -> str:
     return f"cadence_{offer.newsletter.slug}"
 
 
-def _cadence_field(offer: offers.Offered) -> forms.ChoiceField:
+def _cadence_field(offer: cadence_options.Offered) -> forms.ChoiceField:
     name = offer.newsletter.name
     wrong = _("Please choose how often you want %(newsletter)s.") % {"newsletter": name}
     if len(offer.cadences) == 1:

@@ -20,13 +20,13 @@ from django.db import reset_queries, transaction
 from core import locks
 from mailkit import addresses
 from subscribers import (
+    cadence_options,
     consent,
     import_columns,
     import_files,
     import_names,
     import_refusals,
     import_words,
-    offers,
     withdrawals,
 )
 from subscribers.import_columns import Columns, Verdict
@@ -102,7 +102,7 @@ class Source:
 
 def plan(*, newsletter: Newsletter, cadence: str = "", basis: str = "") -> Plan:
     """What to do with each row. On failure: ImportRefused, for a cadence that is not offered."""
-    offered = [value for value, _ in offers.cadences_of(newsletter)]
+    offered = [value for value, _ in cadence_options.cadences_of(newsletter)]
     if not offered:
         raise ImportRefused(f"{newsletter.name} offers no cadence yet. Add one to it first.")
     chosen = cadence or (offered[0] if len(offered) == 1 else "")

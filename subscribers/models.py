@@ -158,7 +158,7 @@ class ConsentOrigin(models.Model):
 
 
 class KeptHead(models.Model):
-    """The newest head that was written outside of the database (`subscribers.heads`): it must be there. One row."""
+    """The newest head that was written outside of the database (`subscribers.consent_heads`). One row."""
 
     at = fields.CharField(max_length=40)
     count = models.PositiveBigIntegerField()

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from mailkit import addresses
 from publication import context, languages
-from subscribers import links, offers, preferences, request_context, signup, terms, throttle
+from subscribers import cadence_options, links, preferences, request_context, signup, terms, throttle
 from subscribers.models import Newsletter, Subscriber, Subscription
 
 Named = TypeVar("Named")
@@ -121,13 +121,13 @@ def _rows(subscriber: Subscriber) -> list[Row]:
     mine = list(subscriber.subscriptions.select_related("newsletter").order_by("newsletter__position", "pk"))
     confirmed = [row for row in mine if row.state == Subscription.State.CONFIRMED]
     rows = [
-        Row(row.newsletter, offers.cadences_of(row.newsletter), row, _as_day(row.paused_until, row.newsletter))
+        Row(row.newsletter, cadence_options.cadences_of(row.newsletter), row, _as_day(row.paused_until, row.newsletter))
         for row in confirmed
     ]
     have = {row.newsletter_id for row in confirmed}
     return rows + [
         Row(offer.newsletter, offer.cadences, None, None)
-        for offer in offers.offered()
+        for offer in cadence_options.offered()
         if offer.newsletter.pk not in have
     ]
 
@@ -169,7 +169,7 @@ def _subscribe(request: HttpRequest, subscriber: Subscriber, now: datetime) -> s
     terms.check(token=request.POST.get("form_token", ""), terms=agreed, now=now)
     if not request.POST.get("consent"):
         raise Fault(AGREE)
-    offered = {offer.newsletter.slug: offer.newsletter for offer in offers.offered()}
+    offered = {offer.newsletter.slug: offer.newsletter for offer in cadence_options.offered()}
     preferences.subscribe(
         subscriber=subscriber,
         newsletter=_named(request, offered),

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
 from publication.models import Publication
-from subscribers import consent, offers, signup
+from subscribers import cadence_options, consent, signup
 from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
@@ -36,7 +36,7 @@ def change_cadence(*, subscription: Subscription, cadence: str, evidence: consen
     After: the consent record holds the new cadence, and the subscription points at it.
     On failure: NotOffered, NotSubscribed.
     """
-    if cadence not in dict(offers.cadences_of(subscription.newsletter)):
+    if cadence not in dict(cadence_options.cadences_of(subscription.newsletter)):
         raise NotOffered(_("Please choose one of the cadences that this newsletter offers."))
     with transaction.atomic():
         subscriber = _lock_confirmed(subscription)
@@ -70,7 +70,7 @@ def subscribe(
     *, subscriber: Subscriber, newsletter: Newsletter, cadence: str, evidence: consent.Evidence, now: datetime
 ) -> None:
     """Add a newsletter for a reader whose mailbox is proven. On failure: NotOffered."""
-    offered = {offer.newsletter.pk: dict(offer.cadences) for offer in offers.offered()}
+    offered = {offer.newsletter.pk: dict(offer.cadences) for offer in cadence_options.offered()}
     if cadence not in offered.get(newsletter.pk, {}):
         raise NotOffered(_("Please choose one of the cadences that this newsletter offers."))
     signup.subscribe_proven(subscriber=subscriber, wishes=[(newsletter, cadence)], evidence=evidence, now=now)

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from publication import database_clock
-from subscribers import erasure, heads, privacy
+from subscribers import consent_heads, erasure, privacy
 from subscribers.letters import send
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def tick() -> None:
         log.error("%s", refusal)
         return
     sweep_letters()
-    heads.anchor(now=now)
+    consent_heads.anchor(now=now)
     if now.minute == HOUSEKEEPING_MINUTE:
         privacy.truncate_origins(now=now)
         erasure.forget_unconfirmed(now=now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import connection
 
-from subscribers import consent, heads, legal, unmailed
+from subscribers import consent, consent_heads, legal, unmailed
 from subscribers.models import LegalVersion
 
 NO_HEADS = (
@@ -99,12 +99,12 @@ class Claims:
 def _claims(expected: Sequence[str], report: Report) -> Claims:
     claims = Claims()
     try:
-        recorded = heads.read()
-    except heads.Damaged as damage:
+        recorded = consent_heads.read()
+    except consent_heads.Damaged as damage:
         report.faults.append(str(damage))
         recorded = []
     else:
-        if fault := heads.missing():
+        if fault := consent_heads.missing():
             report.faults.append(fault)
         elif not recorded and settings.CONSENT_HEADS is not None:
             report.remarks.append(NO_HEADS)

@@ -3,7 +3,7 @@
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
-from articles import publishing, rights, states
+from articles import permissions, publishing, states
 from articles.admin.forms import CorrectionText, Hour, Reason
 from articles.models import Article
 from publication.row_actions import Action
@@ -15,7 +15,7 @@ REFUSALS = (publishing.PublishingError, publishing.MarkupRefused)
 
 
 def _may_edit(user: User, article: Article) -> bool:
-    return rights.may_edit(user=user, article=article)
+    return permissions.may_edit(user=user, article=article)
 
 
 ACTIONS: dict[str, Action[Article]] = {
@@ -37,7 +37,7 @@ ACTIONS: dict[str, Action[Article]] = {
             done=_("The story is a draft again."),
             states=frozenset(states.before(State.DRAFT)),
             run=lambda article, actor, _data, now: publishing.return_to_draft(article=article, actor=actor, now=now),
-            permission=rights.EDIT_ANY,
+            permission=permissions.EDIT_ANY,
         ),
         Action(
             name="schedule",
@@ -49,7 +49,7 @@ ACTIONS: dict[str, Action[Article]] = {
                 article=article, publish_at=data["publish_at"], actor=actor, now=now
             ),
             form=Hour,
-            permission=rights.PUBLISH,
+            permission=permissions.PUBLISH,
         ),
         Action(
             name="publish",
@@ -58,7 +58,7 @@ ACTIONS: dict[str, Action[Article]] = {
             done=_("The story is published."),
             states=frozenset(publishing.UNPUBLISHED),
             run=lambda article, actor, _data, now: publishing.publish(article=article, actor=actor, now=now),
-            permission=rights.PUBLISH,
+            permission=permissions.PUBLISH,
         ),
         Action(
             name="correct",
@@ -70,7 +70,7 @@ ACTIONS: dict[str, Action[Article]] = {
                 article=article, text=data["text"], actor=actor, now=now
             ),
             form=CorrectionText,
-            permission=rights.EDIT_ANY,
+            permission=permissions.EDIT_ANY,
         ),
         Action(
             name="withdraw",
@@ -82,7 +82,7 @@ ACTIONS: dict[str, Action[Article]] = {
                 article=article, reason=data["reason"], actor=actor, now=now
             ),
             form=Reason,
-            permission=rights.PUBLISH,
+            permission=permissions.PUBLISH,
         ),
     )
 }

@@ -14,7 +14,7 @@ from unfold.widgets import (
 from articles import images, markup, slugs
 from articles.models import Article, Image, Revision
 from core import pictures
-from publication import database_clock, fields, texts
+from publication import database_clock, fields, markdown_forms
 
 WRITING = (
     "Markdown, as on GitHub: **bold**, *italic*, ~~struck~~, [words](https://link), ## Heading, - list, - [ ] task, "
@@ -63,7 +63,7 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
 
     def clean_body_markdown(self) -> str:
         """A text that can be shown."""
-        return texts.check(form=self, field="body_markdown", render=markup.render)
+        return markdown_forms.check(form=self, field="body_markdown", render=markup.render)
 
     def clean_published_at(self) -> datetime | None:
         """A date that readers can believe; public stories have one."""

@@ -12,10 +12,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
 
-from articles import markup, publishing, rights
+from articles import markup, permissions, publishing
 from articles.models import Article, Correction, Revision, SlugRedirect
 from publication import database_clock
-from publication.records import ReadOnlyAdmin
+from publication.readonly_admin import ReadOnlyAdmin
 
 
 class StoryRecordAdmin(ReadOnlyAdmin):
@@ -26,7 +26,7 @@ class StoryRecordAdmin(ReadOnlyAdmin):
         if not isinstance(request.user, User):
             raise PermissionDenied
         revisions: QuerySet[Any] = super().get_queryset(request)
-        return revisions.filter(article__in=rights.visible_to(request.user))
+        return revisions.filter(article__in=permissions.visible_to(request.user))
 
 
 @admin.register(Revision)
@@ -54,7 +54,7 @@ class RevisionAdmin(StoryRecordAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """Above the version: restore it, if this person may change the story."""
         revision = kwargs.get("obj")
-        if revision is not None and rights.may_edit(user=request.user, article=revision.article):  # type: ignore[arg-type]  # get_queryset let only accounts in
+        if revision is not None and permissions.may_edit(user=request.user, article=revision.article):  # type: ignore[arg-type]  # get_queryset let only accounts in
             address = reverse("admin:articles_revision_restore", args=[revision.pk])
             context["actions_detail"] = [
                 {"title": _("Restore"), "path": address, "variant": ActionVariant.DEFAULT, "icon": None, "attrs": {}}
@@ -131,7 +131,7 @@ class CorrectionAdmin(StoryRecordAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Correction | None = None) -> bool:
         """A slip in a correction may be mended by those who may write one."""
-        return request.user.has_perm(rights.EDIT_ANY) and request.user.has_perm("articles.change_correction")
+        return request.user.has_perm(permissions.EDIT_ANY) and request.user.has_perm("articles.change_correction")
 
 
 @admin.register(SlugRedirect)

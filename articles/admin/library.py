@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Author, Section, Tag
-from publication.listing import ModelAdmin
+from publication.change_lists import ModelAdmin
 
 
 class Counted(ModelAdmin):

@@ -14,7 +14,7 @@ from articles import images, publishing
 from articles.admin.forms import PictureForm
 from articles.models import Image
 from publication import database_clock
-from publication.listing import ModelAdmin
+from publication.change_lists import ModelAdmin
 
 
 @admin.register(Image)

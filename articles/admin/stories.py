@@ -15,11 +15,11 @@ from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from articles import markup, publishing, rights, views
+from articles import markup, permissions, publishing, views
 from articles.admin.actions import ACTIONS, REFUSALS
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.models import Article, Byline, Correction
-from publication import database_clock, texts
+from publication import database_clock, markdown_forms
 from publication.models import Publication
 from publication.row_actions import Action, ActionAdmin, account, link
 
@@ -109,19 +109,19 @@ class ArticleAdmin(ActionAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
         """Every story for editors and publishers, an author's own for authors."""
-        return rights.visible_to(account(request)).prefetch_related("bylines__author")
+        return permissions.visible_to(account(request)).prefetch_related("bylines__author")
 
     def has_view_permission(self, request: HttpRequest, obj: Article | None = None) -> bool:
         """Asked of the very story where there is one."""
         allowed: bool = super().has_view_permission(request, obj)
-        return allowed and (obj is None or rights.may_view(user=account(request), article=obj))
+        return allowed and (obj is None or permissions.may_view(user=account(request), article=obj))
 
     def has_change_permission(self, request: HttpRequest, obj: Article | None = None) -> bool:
         """Asked of the very story where there is one."""
         if obj is None:
             allowed: bool = super().has_change_permission(request, obj)
             return allowed
-        return rights.may_edit(user=account(request), article=obj)
+        return permissions.may_edit(user=account(request), article=obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Article | None = None) -> bool:
         """A story that readers have seen is withdrawn, never deleted."""
@@ -148,7 +148,7 @@ class ArticleAdmin(ActionAdmin):
         """After tags and bylines: store the HTML and keep a version, in the transaction of the form."""
         super().save_related(request, form, formsets, change)
         publishing.save_revision(article=form.instance, actor=account(request), now=database_clock.now())
-        texts.tell(request=request, form=form)
+        markdown_forms.tell(request=request, form=form)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """Above the form: what can be done to this story, by this person, now."""
@@ -177,7 +177,7 @@ class ArticleAdmin(ActionAdmin):
 
     def seen(self, request: HttpRequest, pk: int) -> Article:
         """The story, if this person may see it; otherwise as if it did not exist."""
-        story = rights.visible_to(account(request)).with_related().filter(pk=pk).first()
+        story = permissions.visible_to(account(request)).with_related().filter(pk=pk).first()
         if story is None:
             raise Http404("There is no such story.")
         if not self.has_view_permission(request, story):
@@ -205,11 +205,11 @@ class ArticleAdmin(ActionAdmin):
 
     def has_publish_permission(self, request: HttpRequest) -> bool:
         """For the list's actions."""
-        return account(request).has_perm(rights.PUBLISH)
+        return account(request).has_perm(permissions.PUBLISH)
 
     def has_edit_any_permission(self, request: HttpRequest) -> bool:
         """For the list's actions."""
-        return account(request).has_perm(rights.EDIT_ANY)
+        return account(request).has_perm(permissions.EDIT_ANY)
 
     @display(description=_("State"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # unfold's
     def shown_state(self, article: Article) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from digests import freezing, uncertain
 from digests.admin import actions
 from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
 from publication import database_clock
-from publication.records import ReadOnlyAdmin
+from publication.readonly_admin import ReadOnlyAdmin
 from subscribers.models import Subscriber
 
 LIST = "digests_delivery_changelist"

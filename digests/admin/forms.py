@@ -17,7 +17,7 @@ from unfold.widgets import (
 from digests import composing
 from digests.models import Issue, IssueItem
 from mailkit import html, message
-from publication import database_clock, fields, texts
+from publication import database_clock, fields, markdown_forms
 from subscribers import cadences
 from subscribers.models import CadenceOffer
 
@@ -34,7 +34,9 @@ class Words(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run t
 
     def clean_introduction(self) -> str:
         """A text that can be shown."""
-        return texts.check(form=self, field="introduction", render=lambda text: html.render(text, profile="letter"))
+        return markdown_forms.check(
+            form=self, field="introduction", render=lambda text: html.render(text, profile="letter")
+        )
 
     def clean_scheduled_for(self) -> datetime | None:
         """An hour that is still to come, unless it stood there before."""

@@ -21,7 +21,7 @@ from digests import archive, composing, links, proofs, rendering, states, stats,
 from digests.admin import forms, panel, places
 from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts
 from digests.models import Issue
-from publication import database_clock, texts
+from publication import database_clock, markdown_forms
 from publication.row_actions import Action, ActionAdmin, account, link
 from subscribers import unmailed
 
@@ -148,7 +148,7 @@ class IssueAdmin(ActionAdmin):
 
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
         """Write the words alone: a state that changed meanwhile stays changed, and an approved issue as it is."""
-        texts.tell(request=request, form=form)
+        markdown_forms.tell(request=request, form=form)
         if not change:
             obj.save()
             return

@@ -17,7 +17,7 @@ from articles.models import Article
 from digests import arranging, composing, issue_content
 from digests.admin import forms
 from digests.models import Issue, IssueItem
-from publication.records import ReadOnlyAdmin
+from publication.readonly_admin import ReadOnlyAdmin
 
 # A form with more rows than this is slow to show, and too large to be sent back.
 IN_FORM: Final = 100

@@ -12,7 +12,7 @@ from subscribers import unmailed, verification
 from subscribers.models import Newsletter, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, confirmed, import_text
 from subscribers.tests.test_consent_chain import an_intruder
-from subscribers.tests.test_proved import mailable
+from subscribers.tests.test_mailed_only_with_consent import mailable
 
 pytestmark = pytest.mark.django_db
 

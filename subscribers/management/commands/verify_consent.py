@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from subscribers import heads, verification
+from subscribers import consent_heads, verification
 
 
 class Command(BaseCommand):
@@ -35,7 +35,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify, say every fault, print the head."""
         if options["accept_loss"]:
-            accepted = heads.accept_loss(note=options["accept_loss"], now=timezone.now())
+            accepted = consent_heads.accept_loss(note=options["accept_loss"], now=timezone.now())
             self.stdout.write(f"Accepted: the record is asked for its first {accepted.count} events from now on.")
         report = verification.verify(expected=options["expect_head"])
         for remark in report.remarks:

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from articles.models import Article, Section
-from publication.listing import Listing
+from publication.change_lists import Listing
 from publication.models import Publication
 from tests.table import rows
 

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from subscribers import consent, heads, tasks, verification
+from subscribers import consent, consent_heads, tasks, verification
 from subscribers.models import ConsentEvent, ConsentOrigin, Newsletter, Subscription
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed
 from subscribers.tests.test_consent_chain import an_intruder
@@ -31,7 +31,7 @@ def anchored(newsletter: Newsletter, kept: Path) -> list[ConsentEvent]:
     """Four acts, with a head after the second and one after the fourth."""
     for address in (RITA, BOB):
         confirmed(address, newsletter)
-        heads.anchor(now=timezone.now())
+        consent_heads.anchor(now=timezone.now())
     return list(ConsentEvent.objects.order_by("pk"))
 
 
@@ -49,7 +49,7 @@ def lines(kept: Path) -> list[bytes]:
 
 
 def test_a_head_is_kept_when_the_record_grew_and_only_then(newsletter: Newsletter, kept: Path) -> None:
-    assert heads.anchor(now=timezone.now()) is None
+    assert consent_heads.anchor(now=timezone.now()) is None
     confirmed(RITA, newsletter)
     tasks.tick()
     tasks.tick()
@@ -78,7 +78,7 @@ def test_the_clock_does_not_write_over_a_loss(
     cut(after=2)
     ask("dora@fourth.org", newsletter)
 
-    assert heads.anchor(now=timezone.now()) is None
+    assert consent_heads.anchor(now=timezone.now()) is None
     assert lines(kept) == before
     assert "has lost events" in caplog.text
     assert verification.verify().faults
@@ -138,7 +138,7 @@ def test_a_line_that_a_crash_cut_off_is_left_out_and_written_over(
     assert verification.verify().faults == []
 
     ask("dora@fourth.org", newsletter)
-    heads.anchor(now=timezone.now())
+    consent_heads.anchor(now=timezone.now())
     assert [json.loads(line)["count"] for line in lines(kept)] == [2, 4, 5]
     assert verification.verify().faults == []
 
@@ -162,7 +162,7 @@ def test_heads_that_were_deleted_are_missed_until_they_are_back_or_a_person_acce
     call_command("verify_consent", accept_loss="the disk of the heads broke", stdout=StringIO())
 
     ask("dora@fourth.org", newsletter)
-    assert heads.anchor(now=timezone.now()) is not None
+    assert consent_heads.anchor(now=timezone.now()) is not None
     report = verification.verify()
     assert report.faults == []
     assert "the disk of the heads broke" in report.remarks[0]
@@ -181,7 +181,7 @@ def test_the_key_of_a_head_can_be_changed(
     settings.CONSENT_KEY_FALLBACKS = [settings.CONSENT_KEY]
     settings.CONSENT_KEY = "the next key of forty characters or more"
     ask("dora@fourth.org", newsletter)
-    heads.anchor(now=timezone.now())
+    consent_heads.anchor(now=timezone.now())
 
     assert verification.verify().faults == []
 
@@ -196,7 +196,7 @@ def test_a_restored_backup_is_accepted_by_a_person_with_a_reason(
     assert "somebody accepted a loss: the backup of Tuesday" in out.getvalue()
 
     ask("dora@fourth.org", newsletter)
-    assert heads.anchor(now=timezone.now()) is not None
+    assert consent_heads.anchor(now=timezone.now()) is not None
     assert verification.verify().faults == []
     cut(after=2)
     assert verification.verify().faults
@@ -224,12 +224,12 @@ def test_a_loss_that_was_accepted_on_one_host_is_accepted_on_all(
     own = next(kept.glob("*.jsonl"))
     before = own.read_bytes()
     cut(after=2)
-    heads.accept_loss(note="the backup of Tuesday", now=timezone.now())
+    consent_heads.accept_loss(note="the backup of Tuesday", now=timezone.now())
     own.rename(kept / "another-host.jsonl")
     own.write_bytes(before)
     ask("dora@fourth.org", newsletter)
 
-    head = heads.anchor(now=timezone.now())
+    head = consent_heads.anchor(now=timezone.now())
     assert head is not None
     assert head.count == 3
     assert verification.verify().faults == []

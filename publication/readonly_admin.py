@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from publication.listing import ModelAdmin
+from publication.change_lists import ModelAdmin
 
 
 class ReadOnlyAdmin(ModelAdmin):
