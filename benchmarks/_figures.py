@@ -6,6 +6,6 @@ import json
 
 
 def say(benchmark: str, figure: str, value: float, unit: str, **more: object) -> None:
-    """One figure, and what belongs to it."""
+    """Print one figure with its details."""
     line = {"benchmark": benchmark, "figure": figure, "value": round(value, 4), "unit": unit}
     print(json.dumps(line | more), flush=True)

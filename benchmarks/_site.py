@@ -1,4 +1,4 @@
-"""The web server and a worker as a deployment runs them, behind a proxy that has taken the TLS off."""
+"""The web server and a worker as a deployment runs them, behind a proxy that ends TLS."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The whole engine over a provider: Mailgun's batch call, then Resend's single messages over kept connections.
 
-Figures of each: recipients a second from the first claim to the closed issue, every one a settled row
-that the provider was given exactly once; CPU seconds per 1,000 recipients of the workers, of PostgreSQL
+Figures of each: recipients a second from the first claim to the closed issue, where each recipient is a settled
+row that the provider got exactly once; CPU seconds per 1,000 recipients of the workers, of PostgreSQL
 and of the provider, which shares the machine. RECIPIENTS and SINGLES set the audiences, ANSWER_SECONDS
-how long the provider thinks before each answer.
+how long the provider waits before each response.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import psutil
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-from benchmarks import _figures, _house, _watch
+from benchmarks import _audience, _figures, _measuring
 
 RECIPIENTS = int(os.environ.get("RECIPIENTS", "50000"))
 SINGLES = int(os.environ.get("SINGLES", "5000"))
@@ -33,7 +33,7 @@ say = functools.partial(_figures.say, "esp")
 
 
 def main() -> None:
-    """Both ways, each with a house of its own."""
+    """Measure both ways, each with its own audience."""
     with provider() as (port, server):
         rate = measure(
             server, f"anymail+mailgun://key@example.com?api_url=http://127.0.0.1:{port}/v3", "batch", PER_CALL
@@ -44,14 +44,14 @@ def main() -> None:
 
 
 def measure(server: subprocess.Popen[str], url: str, way: str, in_flight: str) -> float:
-    """Furnish, send, compare what the provider counted with what the rows say; return the rate."""
+    """Send to a new audience, compare the provider's count with the rows, and return the rate."""
     count = RECIPIENTS if way == "batch" else SINGLES
-    issue = _house.approved(_house.furnish(readers=count))
+    issue = _audience.approved_issue(_audience.create(readers=count))
     there = psutil.Process(server.pid)
     before = sum(there.cpu_times()[:2])
     with worker(url, in_flight) as process:
-        run = _watch.send(issue, process)
-    thinking = sum(there.cpu_times()[:2]) - before
+        run = _measuring.send(issue, process)
+    provider_seconds = sum(there.cpu_times()[:2]) - before
     server.stdin.close()  # type: ignore[union-attr]  # it was made with a pipe
     counted = json.loads(server.stdout.read())  # type: ignore[union-attr]  # as above
     settled = issue.deliveries.filter(state="accepted").count()
@@ -61,14 +61,14 @@ def measure(server: subprocess.Popen[str], url: str, way: str, in_flight: str) -
     say(f"{way}: engine", rate, "recipients/s", recipients=count, in_flight_per_lane=int(in_flight), lanes=int(WORKERS))
     say(f"{way}: worker CPU", run["workers"] / thousands, "s/1000 recipients")
     say(f"{way}: PostgreSQL CPU", run["postgres"] / thousands, "s/1000 recipients")
-    say(f"{way}: the provider's own CPU", thinking / thousands, "s/1000 recipients")
+    say(f"{way}: the provider's own CPU", provider_seconds / thousands, "s/1000 recipients")
     return rate
 
 
 @contextlib.contextmanager
 def provider() -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """The provider's server in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks._mailgun"]
+    command = [sys.executable, "-m", "benchmarks._provider_server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield int(process.stdout.readline()), process  # type: ignore[union-attr]  # it was made with a pipe
@@ -80,7 +80,7 @@ def provider() -> Iterator[tuple[int, subprocess.Popen[str]]]:
 def worker(url: str, in_flight: str) -> Iterator[psutil.Process]:
     """A real Celery worker that hands over to the provider."""
     environment = {"EMAIL_URL": url, "COPIES_IN_FLIGHT": in_flight, "LANES": WORKERS}
-    with _watch.worker(environment, WORKERS) as process:
+    with _measuring.worker(environment, WORKERS) as process:
         yield process
 
 

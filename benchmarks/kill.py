@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
 from django.conf import settings
 
-from benchmarks import _figures, _house
+from benchmarks import _audience, _figures
 from tests.faults import kill_loop, lane_processes, smtp_server
 
 SEEDS = int(os.environ.get("SEEDS", "30"))
@@ -44,7 +44,7 @@ def main() -> None:
 
 def one(seed: int, mail: smtp_server.Server, nursery: lane_processes.Nursery) -> kill_loop.Verdict:
     """One issue, sent in spite of everything."""
-    issue = _house.planned(_house.furnish(readers=READERS))
+    issue = _audience.planned_issue(_audience.create(readers=READERS))
     verdict = kill_loop.run(
         issue=issue, mail=mail, nursery=nursery, seed=seed, lanes=LANES, kills=KILLS, in_flight=COPIES_IN_FLIGHT
     )

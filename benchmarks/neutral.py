@@ -1,8 +1,8 @@
-"""Does the time of an answer tell whose address it was? The real web server, worker, database and mail server.
+"""Does the response time reveal whose address it was? Real web server, worker, database and mail server.
 
-Every route that takes an address is asked ROUNDS times for an address in each state, one after another
-in a changing order, each address and each network used once. Figures: the median answer of each state,
-and the largest difference between two of them (to hold: 5 ms).
+Every form that takes an address gets ROUNDS requests for an address in each state, in random order. Each
+address and each network is used once. Figures: the median response time of each state, and the largest
+difference between two of them (target: 5 ms).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-from benchmarks import _figures, _house, _sink, _site
+from benchmarks import _audience, _figures, _postfix, _site
 
-from django.conf import settings  # isort: skip  # _house sets Django up
+from django.conf import settings  # isort: skip  # _audience sets Django up
 from django.utils import timezone  # isort: skip  # as above
 
 from mailkit import addresses  # isort: skip  # as above
@@ -41,12 +41,12 @@ say = functools.partial(_figures.say, "neutral")
 
 def main() -> None:
     """Measure both forms."""
-    found = _sink.tools(Path(settings.VAR_DIR))
-    if found is None:
+    tools = _postfix.find(Path(settings.VAR_DIR))
+    if tools is None:
         sys.exit("smtp-sink cannot be had: install Debian's postfix package for this benchmark.")
-    newsletter = _house.furnish(readers=1)
+    newsletter = _audience.create(readers=1)
     CadenceOffer.objects.get_or_create(newsletter=newsletter, cadence="daily", defaults={"send_at": hour(7)})
-    with _sink.sink(found) as port:
+    with _postfix.sink(tools) as port:
         site = {"EMAIL_URL": f"smtp://127.0.0.1:{port}"} | _keys()
         with _site.web(site) as (web, _), _site.worker(site, queues="transactional", concurrency=1):
             form = Form(web)
@@ -67,7 +67,7 @@ class Form:
         self.networks = (f"10.{high}.{low}.1" for high, low in itertools.product(range(256), range(256)))
 
     def measure(self, route: str, newsletter: Newsletter) -> None:
-        """Ask for an address of each state in each round; say the medians."""
+        """Send one request for an address of each state per round; print the medians."""
         token = self._token() if route == "/subscribe/" else ""
         asked = {name: prepare(newsletter, f"{name}{route[1]}") for name, prepare in STATES.items()}
         for number in range(25):
@@ -91,7 +91,7 @@ class Form:
         return self.ask(route, next(asked[name]), token)
 
     def ask(self, route: str, address: str, token: str, *, network: str = "", before: int = 0) -> float:
-        """Seconds to the answer, after so many requests for the same address."""
+        """Seconds to the response, after `before` requests for the same address."""
         fields = {"address": address, "newsletters": "bench", "consent": "on", "form_token": token}
         body = urllib.parse.urlencode(fields)
         for _ in range(before + 1):
@@ -125,12 +125,12 @@ class Form:
 
 
 def unknown(newsletter: Newsletter, name: str) -> Iterator[str]:
-    """Addresses of which there is nothing."""
+    """Addresses that the site has never seen."""
     return iter([f"{name}{number}@{name}{number}.org" for number in range(ROUNDS + 1)])
 
 
 def pending(newsletter: Newsletter, name: str) -> Iterator[str]:
-    """Asked, and not confirmed."""
+    """Addresses that signed up and did not confirm."""
     asked = list(unknown(newsletter, name))
     for address in asked:
         wishes = [(newsletter, "daily")]
@@ -141,7 +141,7 @@ def pending(newsletter: Newsletter, name: str) -> Iterator[str]:
 
 
 def confirmed(newsletter: Newsletter, name: str) -> Iterator[str]:
-    """Subscribed."""
+    """Addresses with a confirmed subscription."""
     asked = list(pending(newsletter, name))
     for address in asked:
         subscriber = Subscriber.objects.get(address=address)
@@ -152,7 +152,7 @@ def confirmed(newsletter: Newsletter, name: str) -> Iterator[str]:
 
 
 def left(newsletter: Newsletter, name: str) -> Iterator[str]:
-    """Unsubscribed."""
+    """Addresses that unsubscribed."""
     asked = list(confirmed(newsletter, name))
     for address in asked:
         subscriber = Subscriber.objects.get(address=address)
@@ -161,7 +161,7 @@ def left(newsletter: Newsletter, name: str) -> Iterator[str]:
 
 
 def suppressed(newsletter: Newsletter, name: str) -> Iterator[str]:
-    """Subscribed, and the mailbox bounced."""
+    """Addresses that subscribed and then bounced."""
     asked = list(confirmed(newsletter, name))
     for address in asked:
         key = addresses.normalise(address).key
@@ -170,7 +170,7 @@ def suppressed(newsletter: Newsletter, name: str) -> Iterator[str]:
 
 
 def erased(newsletter: Newsletter, name: str) -> Iterator[str]:
-    """Were here, and asked to be forgotten."""
+    """Addresses that subscribed and were then erased."""
     asked = list(confirmed(newsletter, name))
     for address in asked:
         erasure.erase(address_key=addresses.normalise(address).key, evidence=NOBODY, now=timezone.now())

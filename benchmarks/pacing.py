@@ -1,7 +1,7 @@
-"""What pacing costs: a batch's grants, and what is left of the rate with a mail server that is moody.
+"""The cost of rate limiting: the time of one grant, and the rate that is left when a mail server refuses some mail.
 
-The same server first takes everything, then each mood has an issue of its own; a ratio is to what it took
-undisturbed, in the same run. SECONDS, CONNECTIONS and LANES set the rest.
+The server first accepts everything, then misbehaves in one way per issue. Each ratio compares with the undisturbed
+rate of the same run. SECONDS, CONNECTIONS and LANES set the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import timedelta
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-from benchmarks import _figures, _house, _slow_sink, _watch  # isort: skip  # Django is set up here
+from benchmarks import _figures, _audience, _slow_smtp_server, _measuring  # isort: skip  # Django is set up here
 from django.db.models import Count, Max, Min
 from django.utils import timezone
 
@@ -29,26 +29,26 @@ SECONDS = int(os.environ.get("SECONDS", "10"))
 READERS = int(os.environ.get("READERS", "40000"))
 CONNECTIONS = os.environ.get("CONNECTIONS", "4")
 LANES = os.environ.get("LANES", "2")
-Mood = _slow_sink.Mood
-MOODS = {
-    "3 % of 421": Mood(busy=0.03),
-    "10 % of 421": Mood(busy=0.1),
-    "closed after 20": Mood(most=20),
-    "421 after 20": Mood(most=20, polite=True),
+Behaviour = _slow_smtp_server.Behaviour
+BEHAVIOURS = {
+    "3 % of 421": Behaviour(busy=0.03),
+    "10 % of 421": Behaviour(busy=0.1),
+    "closed after 20": Behaviour(most=20),
+    "421 after 20": Behaviour(most=20, polite=True),
 }
 
 say = functools.partial(_figures.say, "pacing")
 
 
 def main() -> None:
-    """The grants, then the moods, of a server that is near and of one that is 50 ms away."""
+    """Measure the grants, then each behaviour of a nearby server and of one that is 50 ms away."""
     grants()
-    for distance, delay in {"near": 0.0, "50 ms away": _slow_sink.DELAY_SECONDS}.items():
-        moods(distance, delay)
+    for distance, delay in {"near": 0.0, "50 ms away": _slow_smtp_server.DELAY_SECONDS}.items():
+        disturbances(distance, delay)
 
 
 def grants() -> None:
-    """Milliseconds and CPU of one ask, with every kind of limit at once."""
+    """Measure the milliseconds and the CPU of one call to the limiter, with every kind of limit at once."""
     shared = limiter.Limits(prefix=f"bench{os.getpid()}:")
     rules = [limiter.Rule("all", 10**6, 1), limiter.Rule("all", 10**9, 3600), limiter.Rule("relay:mx:25", 10**6, 1)]
     spent, before = [], time.process_time()
@@ -64,21 +64,21 @@ def grants() -> None:
     say("a batch's grants, CPU", busy, "ms")
 
 
-def moods(distance: str, delay: float) -> None:
-    """The rate undisturbed, and what each mood leaves of it."""
-    undisturbed = rate(Mood(delay=delay))
+def disturbances(distance: str, delay: float) -> None:
+    """Measure the undisturbed rate, and the share of it that each behaviour leaves."""
+    undisturbed = rate(Behaviour(delay=delay))
     say(f"undisturbed, {distance}", undisturbed, "copies/s", connections=int(CONNECTIONS) * int(LANES))
-    for name, mood in MOODS.items():
-        disturbed = rate(dataclasses.replace(mood, delay=delay))
+    for name, behaviour in BEHAVIOURS.items():
+        disturbed = rate(dataclasses.replace(behaviour, delay=delay))
         say(f"{name}, {distance}", disturbed / undisturbed, "1", rate=round(disturbed))
 
 
-def rate(mood: Mood) -> float:
-    """Copies a second that were taken within SECONDS after the first was tried, or until all were."""
-    issue = _house.approved(_house.furnish(readers=READERS))
-    with _slow_sink.running(mood) as port:
+def rate(behaviour: Behaviour) -> float:
+    """Copies a second that were accepted within SECONDS of the first attempt, or until all were."""
+    issue = _audience.approved_issue(_audience.create(readers=READERS))
+    with _slow_smtp_server.running(behaviour) as port:
         environment = {"EMAIL_URL": f"smtp://127.0.0.1:{port}", "CONNECTIONS": CONNECTIONS, "LANES": LANES}
-        with _watch.worker(environment, LANES):
+        with _measuring.worker(environment, LANES):
             tasks.wake_issue.delay(issue.pk)
             began = None
             while began is None or (timezone.now() - began).total_seconds() < SECONDS:
@@ -88,7 +88,7 @@ def rate(mood: Mood) -> float:
                     break
             taken = issue.deliveries.filter(state="accepted", settled_at__lt=began + timedelta(seconds=SECONDS))
             totals = taken.aggregate(count=Count("pk"), last=Max("settled_at"))
-            # What is left is not waited for.
+            # The remaining copies are not part of the figure.
             app.control.purge()
             Issue.objects.filter(pk=issue.pk).update(state=Issue.State.CANCELLED)
     return float(totals["count"] / (totals["last"] - began).total_seconds())

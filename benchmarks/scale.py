@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from benchmarks import _figures, _house, _sink, _watch
+from benchmarks import _audience, _figures, _measuring, _postfix
 from digests.models import Issue
 from digests.sending import audience
 from newsroom import owner
@@ -41,22 +41,22 @@ say = functools.partial(_figures.say, "scale")
 
 
 def main() -> None:
-    """Each size in turn, on an empty house."""
-    found = _sink.tools(Path(settings.VAR_DIR))
-    if found is None:
+    """Measure each size in turn, each on an empty database."""
+    tools = _postfix.find(Path(settings.VAR_DIR))
+    if tools is None:
         sys.exit("smtp-sink cannot be had: install Debian's postfix package for this benchmark.")
     runs = {}
     for size in SIZES:
-        newsletter = _house.furnish(readers=size)
+        newsletter = _audience.create(readers=size)
         planning(newsletter, size)
-        with _sink.sink(found) as port:
+        with _postfix.sink(tools) as port:
             environment = {
                 "EMAIL_URL": f"smtp://127.0.0.1:{port}",
                 "COPIES_IN_FLIGHT": COPIES_IN_FLIGHT,
                 "LANES": LANES,
             }
-            with _watch.worker(environment, LANES) as process:
-                runs[size] = run = _watch.send(_house.approved(newsletter), process)
+            with _measuring.worker(environment, LANES) as process:
+                runs[size] = run = _measuring.send(_audience.approved_issue(newsletter), process)
         say("approval to first copy", run["first"], "s", readers=size)
         say("engine", size / run["seconds"], "copies/s", readers=size)
         say("peak memory of a worker", run["peak"], "MiB", readers=size)
@@ -68,7 +68,7 @@ def main() -> None:
 
 def planning(newsletter: Newsletter, size: int) -> None:
     """The engine's plan and the bare statement, each on a table without the other's rows."""
-    issue = _house.approved(newsletter)
+    issue = _audience.approved_issue(newsletter)
     seconds = {}
     for name in ("warm", "bare", "plan"):
         started = time.perf_counter()

@@ -1,9 +1,9 @@
-"""Providers report on copies that have left: the real web server, a real worker, a real database.
+"""Webhooks of providers about copies that were sent: a real web server, worker and database.
 
-Reports come at RATE a second for SECONDS, each with a signature, some of them twice; then in batches;
-then as fast as they are taken. Figures: acknowledged a second, the time to the answer from the moment
-at which a report was due, reports that were acknowledged and are not there (none may be), the time
-after the last answer until all of them are settled, CPU seconds per 1,000 events.
+Signed events come at RATE a second for SECONDS, some of them twice; then in batches; then as fast as they are
+accepted. Figures: acknowledged events a second, the response time from the moment at which a request was due,
+events that were acknowledged and lost (must be none), the time from the last response until all are processed,
+CPU seconds per 1,000 events.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
 import psutil
 
-from benchmarks import _figures, _hooks, _house, _site, _watch
+from benchmarks import _audience, _figures, _measuring, _provider_webhooks, _site
 
-from django.db import connection  # isort: skip  # _house sets Django up
+from django.db import connection  # isort: skip  # _audience sets Django up
 from django.db.models import Max  # isort: skip  # as above
 
 from digests.models import Delivery, DeliveryEvent  # isort: skip  # as above
@@ -36,8 +36,8 @@ READERS = 20_000
 SETTLE_SECONDS = 120.0
 
 SITE = {
-    "EMAIL_URL": f"anymail+mailgun://key@mg.example.org?webhook_signing_key={_hooks.MAILGUN_KEY}",
-    "WEBHOOK_SECRET": _hooks.SECRET,
+    "EMAIL_URL": f"anymail+mailgun://key@mg.example.org?webhook_signing_key={_provider_webhooks.MAILGUN_KEY}",
+    "WEBHOOK_SECRET": _provider_webhooks.SECRET,
 }
 
 # Some are uncertain, and what is said of them settles them.
@@ -53,21 +53,21 @@ def main() -> None:
     # For events alone: the letters that follow from some would go to a real provider.
     with _site.web(SITE) as (port, web), _site.worker(SITE, queues="webhooks", concurrency=1) as settling:
         place = Place(port, web, settling)
-        events = _hooks.said(copies, RATE * SECONDS)
-        place.measure("one by one", events, _hooks.mailgun(events), RATE)
-        place.measure("in batches", events, _hooks.sparkpost(events, size=PER_BATCH), RATE / PER_BATCH)
-        place.measure("all at once", events, _hooks.mailgun(events), 0)
+        events = _provider_webhooks.events(copies, RATE * SECONDS)
+        place.measure("one by one", events, _provider_webhooks.mailgun(events), RATE)
+        place.measure("in batches", events, _provider_webhooks.sparkpost(events, size=PER_BATCH), RATE / PER_BATCH)
+        place.measure("all at once", events, _provider_webhooks.mailgun(events), 0)
 
 
-def sent() -> list[_hooks.Copy]:
+def sent() -> list[_provider_webhooks.Copy]:
     """An issue whose copies have left, as the provider knows them."""
-    issue = _house.planned(_house.furnish(readers=READERS))
+    issue = _audience.planned_issue(_audience.create(readers=READERS))
     with connection.cursor() as cursor:
         cursor.execute(SEND)
     with owner.rights(), connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE digests_delivery")
     rows = Delivery.objects.filter(issue=issue).values_list("uuid", "subscriber__address")
-    return [_hooks.Copy(str(uuid), str(address)) for uuid, address in rows]
+    return [_provider_webhooks.Copy(str(uuid), str(address)) for uuid, address in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +79,15 @@ class Place:
     worker: psutil.Process
 
     def measure(
-        self, name: str, events: Sequence[tuple[_hooks.Copy, str]], requests: Sequence[bytes], rate: float
+        self, name: str, events: Sequence[tuple[_provider_webhooks.Copy, str]], requests: Sequence[bytes], rate: float
     ) -> None:
         """Send the requests, wait until all is settled, and say what it took."""
         before = DeliveryEvent.objects.count()
         newest = DeliveryEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
-        meters = {"web": _watch.Meter(), "worker": _watch.Meter(), "postgres": _watch.Meter()}
+        meters = {"web": _measuring.Meter(), "worker": _measuring.Meter(), "postgres": _measuring.Meter()}
         self._read(meters)
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            answers = pool.apply(_hooks.send, (self.port, requests, rate))
+            answers = pool.apply(_provider_webhooks.send, (self.port, requests, rate))
         acknowledged = DeliveryEvent.objects.filter(pk__gt=newest).count()
         seconds = _settled(newest)
         self._read(meters)
@@ -99,16 +99,16 @@ class Place:
         say("max", max(answers.seconds) * 1000, "ms")
         say("refused", sum(status != 200 for status in answers.statuses), "requests")
         # Openings of readers who did not agree are dropped when they are looked at; of all else there is a row.
-        kept = sum(word != "opened" for _, word in events)
-        say("lost", max(kept - DeliveryEvent.objects.count() + before, 0), "events", rows=acknowledged)
+        expected = sum(word != "opened" for _, word in events)
+        say("lost", max(expected - DeliveryEvent.objects.count() + before, 0), "events", rows=acknowledged)
         say("until all are settled", seconds, "s")
         for program, meter in meters.items():
             say(f"{program} CPU", meter.seconds() / (len(requests) * share / 1000), "s/1000 events")
 
-    def _read(self, meters: Mapping[str, _watch.Meter]) -> None:
+    def _read(self, meters: Mapping[str, _measuring.Meter]) -> None:
         meters["web"].read([self.web, *self.web.children(recursive=True)])
         meters["worker"].read([self.worker, *self.worker.children(recursive=True)])
-        meters["postgres"].read(_watch.postgres())
+        meters["postgres"].read(_measuring.postgres())
 
 
 def _settled(newest: int) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 
-from benchmarks import _house
+from benchmarks import _audience
 from tests.faults import kill_loop, lane_processes, smtp_server
 from tests.journeys import stage as stages
 
@@ -29,7 +29,7 @@ def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_pr
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_killed_over_and_over(mail: smtp_server.Server, nursery: lane_processes.Nursery, seed: int) -> None:
-    issue = _house.planned(_house.furnish(readers=READERS))
+    issue = _audience.planned_issue(_audience.create(readers=READERS))
 
     verdict = kill_loop.run(
         issue=issue, mail=mail, nursery=nursery, seed=seed, lanes=LANES, kills=KILLS, in_flight=IN_FLIGHT

@@ -1,4 +1,4 @@
-"""Starts a real worker, sends an issue through it, and watches what that costs."""
+"""Starts a real worker, sends an issue through it, and measures what that costs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def worker(environment: Mapping[str, str], concurrency: str) -> Iterator[psutil.
 
 
 def send(issue: Issue, process: psutil.Process) -> dict[str, float]:
-    """Send the issue, watch it to its end, and return what it cost."""
+    """Send the issue, wait until it is closed, and return what it cost."""
     workers, servers = Meter(), Meter()
     workers.read([process, *process.children()])
     servers.read(postgres())
@@ -50,7 +50,7 @@ def send(issue: Issue, process: psutil.Process) -> dict[str, float]:
         servers.read(postgres())
         peak = max([peak, *(child.memory_info().rss / 2**20 for child in process.children())])
         issue.refresh_from_db()
-        # Among the first of them, so that looking for it costs nothing in a large audience.
+        # Only among the first copies, so that the query is cheap for a large audience.
         head = Delivery.objects.filter(pk__gt=issue.copies_after, pk__lte=issue.copies_after + 1000)
         if not first and issue.copies_until and head.filter(issue=issue, state="accepted").exists():
             first = time.perf_counter() - approved_at
@@ -76,7 +76,7 @@ class Meter:
         self._last: dict[int, float] = {}
 
     def read(self, processes: list[psutil.Process]) -> None:
-        """Note what each has used. One that appears after the first reading has begun at nothing."""
+        """Record what each process has used. One that appears after the first reading started at zero."""
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = process.cpu_times()
@@ -90,7 +90,7 @@ class Meter:
 
 
 def postgres() -> list[psutil.Process]:
-    """The server's processes: every backend that lives now."""
+    """The server's processes: every current backend."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pid FROM pg_stat_activity")
         return [psutil.Process(row[0]) for row in cursor.fetchall() if psutil.pid_exists(row[0])]

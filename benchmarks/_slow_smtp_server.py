@@ -1,4 +1,4 @@
-"""A mail server with a distance and moods: SMTP enough to be sent to, in a process of its own."""
+"""A mail server that answers slowly or refuses at random, in a process of its own: just enough SMTP to accept mail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 DELAY_SECONDS: Final = 0.05
-ANSWERS: Final = {
+REPLIES: Final = {
     b"MAIL": b"250 2.1.0 Ok\r\n",
     b"RCPT": b"250 2.1.5 Ok\r\n",
     b"DATA": b"354 Go on\r\n",
@@ -22,11 +22,11 @@ BUSY: Final = b"421 4.7.0 Too busy\r\n"
 
 
 @dataclasses.dataclass(frozen=True)
-class Mood:
-    """How it answers: each answer after `delay` seconds, counted from the last one if `in_turn`.
+class Behaviour:
+    """How the server replies: each reply comes after `delay` seconds, counted from the last one if `in_turn`.
 
     `busy` is the share of messages that get a 421 to one of their commands, which ends the connection.
-    One that has taken `most` messages is closed: with a word at the next MAIL if `polite`, else at once.
+    A connection that has taken `most` messages is closed: with a 421 at the next MAIL if `polite`, else at once.
     """
 
     delay: float = DELAY_SECONDS
@@ -39,8 +39,8 @@ class Mood:
 class Session(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, mood: Mood) -> None:
-        self.mood = mood
+    def __init__(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
         self.buffer = b""
         self.is_in_data = False
         self.is_over = False
@@ -52,7 +52,7 @@ class Session(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # what asyncio gives to a server
         self.transport = transport
         self.clock = asyncio.get_running_loop()
-        self.answer(b"220 slow.example ESMTP\r\n")
+        self.reply(b"220 slow.example ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
@@ -66,63 +66,63 @@ class Session(asyncio.Protocol):
     def take(self, word: bytes) -> None:
         """Answer one command, or one message."""
         if word == b"EHLO":
-            self.answer(b"250-slow.example\r\n250 PIPELINING\r\n")
+            self.reply(b"250-slow.example\r\n250 PIPELINING\r\n")
             return
         if word == b"QUIT":
-            self.part(b"221 2.0.0 Bye\r\n")
+            self.close_with(b"221 2.0.0 Bye\r\n")
             return
         if word == b"MAIL":
-            self.refuses = self.moody()
+            self.refuses = self.command_to_refuse()
         if word == self.refuses:
-            self.part(BUSY)
+            self.close_with(BUSY)
             return
         self.is_in_data = word == b"DATA"
         self.taken += word == b"."
-        if word == b"." and self.taken == self.mood.most and not self.mood.polite:
-            self.part(ANSWERS[word])
+        if word == b"." and self.taken == self.behaviour.most and not self.behaviour.polite:
+            self.close_with(REPLIES[word])
             return
-        self.answer(ANSWERS.get(word, b"250 2.0.0 Ok\r\n"))
+        self.reply(REPLIES.get(word, b"250 2.0.0 Ok\r\n"))
 
-    def moody(self) -> bytes:
+    def command_to_refuse(self) -> bytes:
         """The command of the next message that is refused, if any."""
-        if self.taken == self.mood.most:
+        if self.taken == self.behaviour.most:
             return b"MAIL"
-        return random.choice(list(ANSWERS)) if random.random() < self.mood.busy else b""  # noqa: S311  # no secret
+        return random.choice(list(REPLIES)) if random.random() < self.behaviour.busy else b""  # noqa: S311  # no secret
 
-    def part(self, word: bytes) -> None:
+    def close_with(self, word: bytes) -> None:
         self.is_over = True
-        self.answer(word)
+        self.reply(word)
         self.clock.call_at(self.free_at, self.transport.close)
 
-    def answer(self, reply: bytes) -> None:
-        """Say it when its time has come."""
+    def reply(self, line: bytes) -> None:
+        """Send it after the delay."""
         now = self.clock.time()
-        self.free_at = (max(now, self.free_at) if self.mood.in_turn else now) + self.mood.delay
-        if self.mood.delay:
-            self.clock.call_at(self.free_at, self.transport.write, reply)
+        self.free_at = (max(now, self.free_at) if self.behaviour.in_turn else now) + self.behaviour.delay
+        if self.behaviour.delay:
+            self.clock.call_at(self.free_at, self.transport.write, line)
         else:
-            self.transport.write(reply)
+            self.transport.write(line)
 
 
-async def _serve(port: multiprocessing.Queue[int], mood: Mood) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: Session(mood), "127.0.0.1", 0)
+async def _serve(port: multiprocessing.Queue[int], behaviour: Behaviour) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: Session(behaviour), "127.0.0.1", 0)
     port.put(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
 
-def _main(port: multiprocessing.Queue[int], mood: Mood) -> None:
+def _main(port: multiprocessing.Queue[int], behaviour: Behaviour) -> None:
     try:
-        asyncio.run(_serve(port, mood))
+        asyncio.run(_serve(port, behaviour))
     except KeyboardInterrupt:
         sys.exit(0)
 
 
 @contextmanager
-def running(mood: Mood) -> Iterator[int]:
-    """The sink; gives its port."""
+def running(behaviour: Behaviour) -> Iterator[int]:
+    """Run the server; yield its port."""
     context = multiprocessing.get_context("spawn")
     port: multiprocessing.Queue[int] = context.Queue()
-    process = context.Process(target=_main, args=(port, mood), daemon=True)
+    process = context.Process(target=_main, args=(port, behaviour), daemon=True)
     process.start()
     try:
         yield port.get(timeout=30)

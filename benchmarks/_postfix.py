@@ -29,7 +29,7 @@ class Tools:
         return os.environ | ({"LD_LIBRARY_PATH": self.libraries} if self.libraries else {})
 
 
-def tools(folder: Path) -> Tools | None:
+def find(folder: Path) -> Tools | None:
     """The programs, unpacked below `folder` when the machine has none; None when they cannot be had."""
     installed = shutil.which("smtp-source", path=f"{os.environ['PATH']}:/usr/sbin")
     if installed:
@@ -48,22 +48,22 @@ def _unpack(target: Path) -> bool:
     with tempfile.TemporaryDirectory() as here:
         for package in PACKAGES:
             subprocess.run(["apt-get", "download", "-q", package], cwd=here, check=False, capture_output=True)  # noqa: S607  # found in PATH
-        found = list(Path(here).glob("*.deb"))
-        for archive in found:
+        archives = list(Path(here).glob("*.deb"))
+        for archive in archives:
             subprocess.run(["dpkg", "-x", str(archive), str(target)], check=True)  # noqa: S607  # found in PATH
     return (target / "usr/sbin/smtp-source").exists()
 
 
 @contextlib.contextmanager
-def sink(found: Tools, *arguments: str) -> Iterator[int]:
+def sink(tools: Tools, *arguments: str) -> Iterator[int]:
     """A running smtp-sink; gives its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     # As root it insists on an account to fall back to.
     account = ["-u", "nobody"] if os.geteuid() == 0 else []
-    command = [str(found.sink), *account, *arguments, f"127.0.0.1:{port}", "1000"]
-    with subprocess.Popen(command, env=found.environment(), stderr=sys.stderr) as process:
+    command = [str(tools.sink), *account, *arguments, f"127.0.0.1:{port}", "1000"]
+    with subprocess.Popen(command, env=tools.environment(), stderr=sys.stderr) as process:
         try:
             _wait(port)
             yield port
@@ -79,9 +79,9 @@ def _wait(port: int) -> None:
     raise RuntimeError("smtp-sink did not start")
 
 
-def anchor(found: Tools, port: int, message: Path, *, sessions: int = 8, count: int = 20_000) -> float:
+def anchor(tools: Tools, port: int, message: Path, *, sessions: int = 8, count: int = 20_000) -> float:
     """Messages a second of smtp-source with the message, over kept connections."""
-    command = [str(found.source), "-d", "-s", str(sessions), "-m", str(count), "-F", str(message), f"127.0.0.1:{port}"]
+    command = [str(tools.source), "-d", "-s", str(sessions), "-m", str(count), "-F", str(message), f"127.0.0.1:{port}"]
     started = time.perf_counter()
-    subprocess.run(command, env=found.environment(), check=True)
+    subprocess.run(command, env=tools.environment(), check=True)
     return count / (time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""Providers' reports as they come over the wire, signed, and somebody who sends them at a given rate."""
+"""Webhook requests of Mailgun and SparkPost, signed, and a client that sends them at a given rate."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SECRET = "hook:very-secret"  # noqa: S105  # of a site that lives for a minute
 METADATA_KEY = "delivery"
 CONNECTIONS = 64
 
-# What is said of copies, and how often in a thousand.
-SAID = {
+# Events, and how many of each in a thousand.
+EVENTS = {
     "delivered": 940,
     "failed: not now": 20,
     "failed: nobody there": 10,
@@ -46,24 +46,24 @@ SPARKPOST = {
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What a provider knows of a copy."""
+    """A copy as a provider knows it."""
 
     uuid: str
     recipient: str
 
 
 @dataclass(slots=True)
-class Answers:
-    """What came of the requests: the seconds from the moment at which each was due, and the statuses."""
+class Responses:
+    """The responses: the seconds from the moment at which each request was due, and the statuses."""
 
     seconds: list[float] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     lasted: float = 0.0
 
 
-def said(copies: Sequence[Copy], number: int) -> list[tuple[Copy, str]]:
-    """So many events, the same in every run."""
-    words = random.Random(1).choices(list(SAID), weights=list(SAID.values()), k=number)  # noqa: S311  # as said
+def events(copies: Sequence[Copy], number: int) -> list[tuple[Copy, str]]:
+    """`number` events, the same in every run."""
+    words = random.Random(1).choices(list(EVENTS), weights=list(EVENTS.values()), k=number)  # noqa: S311  # as above
     return list(zip(itertools.islice(itertools.cycle(copies), number), words, strict=True))
 
 
@@ -73,19 +73,19 @@ def mailgun(events: Sequence[tuple[Copy, str]]) -> list[bytes]:
     return [request for place, one in enumerate(singles) for request in [one] * (1 + (place % 20 == 0))]
 
 
-def _signed(copy: Copy, said: str) -> dict[str, object]:
-    stamp, token = str(int(time.time())), hashlib.sha256(f"{copy.uuid}{said}{time.time_ns()}".encode()).hexdigest()[:50]
+def _signed(copy: Copy, word: str) -> dict[str, object]:
+    stamp, token = str(int(time.time())), hashlib.sha256(f"{copy.uuid}{word}{time.time_ns()}".encode()).hexdigest()[:50]
     signature = hmac.new(MAILGUN_KEY.encode(), f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
     event: dict[str, object] = {
-        "event": said.partition(":")[0],
-        "severity": "temporary" if said == "failed: not now" else "permanent",
-        "reason": "bounce" if said == "failed: nobody there" else "generic",
+        "event": word.partition(":")[0],
+        "severity": "temporary" if word == "failed: not now" else "permanent",
+        "reason": "bounce" if word == "failed: nobody there" else "generic",
         "timestamp": time.time(),
         "id": token[:22],
         "recipient": copy.recipient,
         "recipient-domain": "bench.example.com",
         "message": {"headers": {"message-id": f"{copy.uuid}@news.example.org", "to": copy.recipient}, "size": 24_000},
-        "delivery-status": STATUS.get(said, {"code": 250, "message": "OK", "mx-host": "mx.bench.example.com"}),
+        "delivery-status": STATUS.get(word, {"code": 250, "message": "OK", "mx-host": "mx.bench.example.com"}),
         "user-variables": {METADATA_KEY: copy.uuid},
         "flags": {"is-authenticated": True, "is-test-mode": False},
         "tags": [],
@@ -95,8 +95,8 @@ def _signed(copy: Copy, said: str) -> dict[str, object]:
 
 def sparkpost(events: Sequence[tuple[Copy, str]], *, size: int) -> list[bytes]:
     """Requests of `size` events each."""
-    told = [_relayed(copy, word, number) for number, (copy, word) in enumerate(events)]
-    batches = [told[start : start + size] for start in range(0, len(told), size)]
+    payloads = [_relayed(copy, word, number) for number, (copy, word) in enumerate(events)]
+    batches = [payloads[start : start + size] for start in range(0, len(payloads), size)]
     return [_request("/webhooks/sparkpost/", json.dumps(batch)) for batch in batches]
 
 
@@ -115,7 +115,7 @@ def _relayed(copy: Copy, word: str, number: int) -> dict[str, object]:
 
 
 def _request(path: str, body: str) -> bytes:
-    """As the proxy with TLS would hand it on."""
+    """A request as the proxy that ends TLS passes it on."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: {HOST}\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: 192.0.2.1\r\n"
         f"Authorization: Basic {base64.b64encode(SECRET.encode()).decode()}\r\n"
@@ -124,20 +124,20 @@ def _request(path: str, body: str) -> bytes:
     return (head + body).encode()
 
 
-def send(port: int, requests: Sequence[bytes], rate: float) -> Answers:
-    """Send each request when it is due, `rate` a second, whatever became of those before; 0: one after another."""
+def send(port: int, requests: Sequence[bytes], rate: float) -> Responses:
+    """Send `rate` requests a second, each when it is due, whatever became of earlier ones; 0: one after another."""
     return asyncio.run(_send(port, requests, rate))
 
 
-async def _send(port: int, requests: Sequence[bytes], rate: float) -> Answers:
-    answers, began = Answers(), time.perf_counter()
+async def _send(port: int, requests: Sequence[bytes], rate: float) -> Responses:
+    responses, began = Responses(), time.perf_counter()
     waiting = iter([(began + (place / rate if rate else 0), one) for place, one in enumerate(requests)])
-    await asyncio.gather(*(_connection(port, waiting, answers, paced=bool(rate)) for _ in range(CONNECTIONS)))
-    answers.lasted = time.perf_counter() - began
-    return answers
+    await asyncio.gather(*(_connection(port, waiting, responses, paced=bool(rate)) for _ in range(CONNECTIONS)))
+    responses.lasted = time.perf_counter() - began
+    return responses
 
 
-async def _connection(port: int, waiting: Iterator[tuple[float, bytes]], answers: Answers, *, paced: bool) -> None:
+async def _connection(port: int, waiting: Iterator[tuple[float, bytes]], responses: Responses, *, paced: bool) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for due, request in waiting:
         await asyncio.sleep(due - time.perf_counter())
@@ -145,6 +145,6 @@ async def _connection(port: int, waiting: Iterator[tuple[float, bytes]], answers
         writer.write(request)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         await reader.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0))
-        answers.seconds.append(time.perf_counter() - start)
-        answers.statuses.append(int(head.split(b" ", 2)[1]))
+        responses.seconds.append(time.perf_counter() - start)
+        responses.statuses.append(int(head.split(b" ", 2)[1]))
     writer.close()

@@ -1,11 +1,11 @@
-"""A provider for the benchmark, cheap enough not to be what is measured: Mailgun's and Resend's messages calls.
+"""A mail provider for the benchmark: Mailgun's and Resend's calls that send messages, cheap enough not to distort it.
 
-`python -m benchmarks._mailgun` prints its port. It reads each request to its end and parses it: the
+`python -m benchmarks._provider_server` prints its port. It reads each request to its end and parses it: the
 recipients of a form (Mailgun) must be those of its `recipient-variables`, and each must have its own
 `v:delivery`; a JSON body (Resend) names one reader. It ends when its standard input does, and prints
 how many recipients it was given, how many different ones, and how many different copies.
 
-ANSWER_SECONDS is how long it thinks before each answer.
+ANSWER_SECONDS is how long it waits before each response.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def serve(connection: socket.socket) -> None:
         take(bytes(received[:end]), bytes(received[end:]))
         received.clear()
         time.sleep(ANSWER_SECONDS)
-        connection.sendall(answer(f"<{connection.fileno()}.{number}@bench.example.com>"))
+        connection.sendall(response(f"<{connection.fileno()}.{number}@bench.example.com>"))
 
 
-def answer(name: str) -> bytes:
-    """What Mailgun says of a request that it took; Resend's answer is the id alone."""
+def response(name: str) -> bytes:
+    """Mailgun's response to a request that it accepted; Resend's has the id only."""
     body = json.dumps({"id": name, "message": "Queued. Thank you."}).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 

@@ -56,8 +56,8 @@ ORDER BY reader.id;
 """
 
 
-def furnish(*, readers: int) -> Newsletter:
-    """An empty house with one newsletter and that many confirmed daily readers."""
+def create(*, readers: int) -> Newsletter:
+    """Empty the database and fill it with one newsletter and `readers` confirmed daily readers."""
     call_command("migrate", verbosity=0)
     newsletter, _ = Newsletter.objects.get_or_create(name="Bench", slug="bench", description="For measuring.")
     with owner.rights(), connection.cursor() as cursor:
@@ -68,8 +68,8 @@ def furnish(*, readers: int) -> Newsletter:
     return newsletter
 
 
-def approved(newsletter: Newsletter) -> Issue:
-    """An issue of about KILOBYTES that an engine may take at once."""
+def approved_issue(newsletter: Newsletter) -> Issue:
+    """An approved issue of about KILOBYTES that is due now."""
     now = timezone.now() - timedelta(seconds=1)
     number = (Issue.objects.count() or 0) + 1
     issue = Issue.objects.create(
@@ -99,15 +99,15 @@ def approved(newsletter: Newsletter) -> Issue:
     return issue
 
 
-def planned(newsletter: Newsletter) -> Issue:
+def planned_issue(newsletter: Newsletter) -> Issue:
     """An issue with its deliveries planned, so that lanes may claim at once."""
-    issue = approved(newsletter)
+    issue = approved_issue(newsletter)
     preparing.prepare(issue_id=issue.pk, now=timezone.now())
     issue.refresh_from_db()
     return issue
 
 
-def example(issue: Issue) -> bytes:
+def example_copy(issue: Issue) -> bytes:
     """One copy, for the anchor to send."""
     values = dict.fromkeys(SLOTS, "https://bench.example.com/unsubscribe/" + "x" * 90)
     values |= {
