@@ -11,7 +11,7 @@ from xdist.remote import Producer
 
 from mailkit import sandbox
 from newsroom import embedded, env
-from tests import ownership, redis_keys, sharing, template, no_sandbox
+from tests import no_sandbox, ownership, redis_keys, sharing, template
 from tests.clearing import Clearing
 
 

@@ -11,8 +11,8 @@ class WholeFileStorage(FileSystemStorage):
     def _save(self, name: str, content: Any) -> str:
         """Django's own, and on failure nothing is left of the name, which nobody had before."""
         try:
-            kept: str = super()._save(name, content)  # type: ignore[misc]  # django-stubs leave private methods out
+            stored: str = super()._save(name, content)  # type: ignore[misc]  # django-stubs leave private methods out
         except OSError:
             self.delete(name)
             raise
-        return kept
+        return stored

@@ -1,4 +1,4 @@
-"""The editors' side as a whole: its name, its colours and the order of its shelves (settings.UNFOLD)."""
+"""The admin as a whole: its name, its colours and the sections of its navigation (settings.UNFOLD)."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from django.templatetags.static import static
 from publication import colours
 from publication.models import Publication
 
-# Shelf -> the models on it with their symbols, in the order in which editors need them.
-SHELVES: dict[str, dict[str, str]] = {
+# Section -> its models with their icons, in the order in which editors need them.
+SECTIONS: dict[str, dict[str, str]] = {
     "Stories": {
         "articles.Article": "article",
         "articles.Image": "image",
@@ -50,7 +50,7 @@ SHADES = {"700": 0.15, "800": 0.3, "900": 0.45, "950": 0.65}
 
 
 def name(_request: HttpRequest) -> str:
-    """What the browser's tab and the corner of the page say."""
+    """The title of the browser's tab and of the page's corner."""
     return Publication.objects.current().name
 
 
@@ -60,7 +60,7 @@ def icon(_request: HttpRequest) -> str:
 
 
 def stylesheet(_request: HttpRequest) -> str:
-    """What the admin's look needs besides its own."""
+    """The stylesheet that adds to the admin's own."""
     return static("css/admin.css")
 
 
@@ -72,25 +72,25 @@ def accent(_request: HttpRequest) -> dict[str, str]:
     return lighter | {"600": middle} | darker
 
 
-def shelves(request: HttpRequest) -> list[dict[str, Any]]:
-    """The navigation: only what this account may see; a model that no shelf names stands on the last."""
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The navigation: only what this account may see. A model without a section is in the last one."""
     open_to = {
         model["model"]._meta.label: model  # noqa: SLF001  # Django documents _meta as public
         for app in admin.site.get_app_list(request)
         for model in app["models"]
         if model["admin_url"]
     }
-    named = {label for shelf in SHELVES.values() for label in shelf}
+    named = {label for section in SECTIONS.values() for label in section}
     others = {label: "folder" for label in open_to if label not in named}
     groups = [
         {
             "title": title,
             "items": [
                 {"title": open_to[label]["name"], "icon": symbol, "link": open_to[label]["admin_url"]}
-                for label, symbol in shelf.items()
+                for label, symbol in section.items()
                 if label in open_to
             ],
         }
-        for title, shelf in (SHELVES | {"More": others}).items()
+        for title, section in (SECTIONS | {"More": others}).items()
     ]
     return [group for group in groups if group["items"]]

@@ -179,14 +179,14 @@ def _database() -> list[CheckMessage]:
             commit, clock = cursor.fetchone()
     except DatabaseError:
         return [Error("PostgreSQL does not answer.", hint="See DATABASE_URL.", id="newsroom.E030")]
-    found: list[CheckMessage] = []
+    messages: list[CheckMessage] = []
     if commit == "off":
         hint = "Turn it on: an intent that is not on disk may be sent twice after a crash."
-        found.append(Error("PostgreSQL's synchronous_commit is off.", hint=hint, id="newsroom.E031"))
+        messages.append(Error("PostgreSQL's synchronous_commit is off.", hint=hint, id="newsroom.E031"))
     if abs((timezone.now() - clock).total_seconds()) > CLOCK_SECONDS:
         hint = "Run a time service on both machines: leases and schedules compare their clocks."
-        found.append(Error("This clock and PostgreSQL's differ.", hint=hint, id="newsroom.E032"))
-    return found
+        messages.append(Error("This clock and PostgreSQL's differ.", hint=hint, id="newsroom.E032"))
+    return messages
 
 
 def _redis() -> list[CheckMessage]:

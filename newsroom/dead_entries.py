@@ -1,4 +1,4 @@
-"""Where entries of queues go that no worker can take: named in the log, counted, and kept until somebody looks."""
+"""The dead-letter list: queue entries that no worker can take are logged, counted and stored for inspection."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from core import redis_client
 
 log = logging.getLogger(__name__)
 
-# The newest are kept, and of each its beginning.
+# The newest entries are stored, each up to this size.
 KEPT: Final = 1_000
 KEPT_BYTES: Final = 65_536
-# So many keys of a wrong type are kept; then the oldest makes room.
+# At most this many keys of a wrong type are stored; then the oldest is overwritten.
 KEPT_KEYS: Final = 20
 BROKEN: Final = (redis.RedisError, ValueError, KeyError, TypeError)
 
-# Renames a key unless it has the type that it should have, or is not there. In one step: between two, another process
-# could have put the key right, and tasks into it.
+# Renames a key unless it is absent or has the expected type. It is one step, because between two steps another
+# process could repair the key and put tasks into it.
 SET_ASIDE = """
-local found = redis.call('TYPE', KEYS[1]).ok
-if found == 'none' or found == ARGV[1] then return false end
+local present = redis.call('TYPE', KEYS[1]).ok
+if present == 'none' or present == ARGV[1] then return false end
 redis.call('RENAME', KEYS[1], KEYS[2])
-return found
+return present
 """
 
 
 @dataclass(frozen=True, slots=True)
 class DeadEntry:
-    """One entry that was put aside. `content` is its beginning; `digest` is that of the whole."""
+    """One entry that was set aside. `content` is its beginning; `digest` is the hash of all of it."""
 
     queue: str
     reason: str
@@ -48,7 +48,7 @@ class DeadEntry:
 
 
 def put_aside(*, queue: str, entry: bytes, reason: str) -> None:
-    """Keep the entry, count it, and log it by its queue and hash. Never raises."""
+    """Store the entry, count it, and log its queue and hash. Never raises."""
     digest = hashlib.sha256(entry).hexdigest()[:12]
     log.error("an entry of the queue %s was put aside: %s (%s bytes, SHA-256 %s...)", queue, reason, len(entry), digest)
     dead = {
@@ -70,17 +70,17 @@ def put_aside(*, queue: str, entry: bytes, reason: str) -> None:
 
 
 def set_aside(*, types: Mapping[str, str]) -> None:
-    """Rename each of these keys of kombu's that is there and has another type than the one named here. Never raises.
+    """Rename each of these keys of kombu's that exists with another type than the one given here. Never raises.
 
-    After: kombu can use the key again; what was there has another name, which the log says.
+    After: kombu can use the key again. The log has the new name of what was there.
     """
     try:
         client = redis_client.connect()
         with client.pipeline(transaction=False) as pipe:
             for key in types:
                 pipe.type(broker_key(key))
-            found: list[Any] = pipe.execute()
-        for (key, expected), type_ in zip(types.items(), found, strict=True):
+            present: list[Any] = pipe.execute()
+        for (key, expected), type_ in zip(types.items(), present, strict=True):
             if type_.decode() not in {expected, "none"}:
                 _rename(client, key, expected)
     except redis.RedisError as error:
@@ -90,34 +90,34 @@ def set_aside(*, types: Mapping[str, str]) -> None:
 def _rename(client: redis.Redis, key: str, expected: str) -> None:
     number: Any = client.incr(_key("keys"))
     aside = _key("key", number % KEPT_KEYS)
-    found: Any = client.eval(SET_ASIDE, 2, broker_key(key), aside, expected)
-    if found:
-        reason = f"the whole key was a {found.decode()} instead of a {expected}; it is now called {aside}"
+    wrong_type: Any = client.eval(SET_ASIDE, 2, broker_key(key), aside, expected)
+    if wrong_type:
+        reason = f"the whole key was a {wrong_type.decode()} instead of a {expected}; it is now called {aside}"
         put_aside(queue=key, entry=b"", reason=reason)
 
 
 def newest(*, limit: int = KEPT) -> list[DeadEntry]:
-    """What was put aside and is kept, the newest first. On failure: redis.RedisError."""
+    """The stored entries, newest first. On failure: redis.RedisError."""
     rows: Any = redis_client.connect().lrange(_key(), 0, limit - 1)
     return [entry for entry in map(_read, rows) if entry is not None]
 
 
 def count() -> int:
-    """How many are kept; 0 when Redis is away."""
+    """How many entries are stored; 0 when Redis is away."""
     return _number(lambda client: client.llen(_key()))
 
 
 def ever() -> int:
-    """How many were ever put aside; 0 when Redis is away."""
+    """How many entries were ever set aside; 0 when Redis is away."""
     return _number(lambda client: client.get(_key("count")) or 0)
 
 
 def forget() -> int:
-    """Delete those that are kept, keys included; how many. On failure: redis.RedisError."""
+    """Delete the stored entries and the renamed keys; return how many. On failure: redis.RedisError."""
     client = redis_client.connect()
-    kept = count()
+    deleted = count()
     client.delete(_key(), *(_key("key", number) for number in range(KEPT_KEYS)))
-    return kept
+    return deleted
 
 
 def _number(ask: Any) -> int:

@@ -131,14 +131,14 @@ def _start_once(here: Place, name: str, address: Path, launch: Callable[[Place],
 
 @contextlib.contextmanager
 def _locked(here: Place, name: str, kind: int) -> Iterator[None]:
-    """Holds the start lock; whoever waits for it finds the other's server ready."""
+    """Holds the start lock. A second starter waits for it and then finds the server running."""
     with (here.var / f"{name}.lock").open("a") as handle:
         fcntl.flock(handle, kind)
         yield
 
 
 def _prepare(here: Place) -> None:
-    """Makes the directories, private to whoever runs the servers."""
+    """Makes the directories, private to the account that runs the servers."""
     try:
         here.var.mkdir(parents=True, exist_ok=True)
         for path in (here.home, here.sockets, here.home / "redis"):
@@ -157,8 +157,8 @@ def _private(here: Place, path: Path) -> None:
     if here.account and path.lstat().st_uid == os.geteuid():
         # Made by this call, by another starter this instant, or by one that died right here.
         os.chown(path, owner, pwd.getpwnam(here.account).pw_gid, follow_symlinks=False)
-    found = path.lstat()
-    if path != here.var and (found.st_uid != owner or path.is_symlink()):
+    status = path.lstat()
+    if path != here.var and (status.st_uid != owner or path.is_symlink()):
         raise Unavailable(f"{path} belongs to somebody else: remove it, or set DATABASE_URL and REDIS_URL.")
 
 

@@ -47,7 +47,7 @@ def apply(session: Session, *, application: str) -> None:
     """Before: the session is the owner's, and the role `application` exists and is another.
 
     After: it has these rights in the current schema, on what is there and on what the owner will make,
-    and no others. Whoever works meanwhile sees the old ones or the new ones.
+    and no others. Other sessions see the old ones or the new ones meanwhile.
     """
     role = sql.Identifier(application)
     with session.transaction():

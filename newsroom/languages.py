@@ -24,7 +24,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 def by_path(following: Handler) -> Handler:
     """Middleware: `/ru/...` is the page of `...` in Russian, and a path without a language is in the first one."""
 
-    def answer(request: HttpRequest) -> HttpResponseBase:
+    def handle(request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(ADMIN):
             with translation.override(_editors(request)):
                 return following(request)
@@ -38,7 +38,7 @@ def by_path(following: Handler) -> Handler:
             return away
         return _readers(request, publication, following)
 
-    return answer
+    return handle
 
 
 def _readers(request: HttpRequest, publication: Publication, following: Handler) -> HttpResponseBase:

@@ -1,13 +1,13 @@
-"""How this project logs: one line per event on standard error, and never an address."""
+"""Logging: one line per event on standard error, without addresses, tokens and query strings."""
 
 import logging
 import re
 
-# Anything that looks like local@domain, quoted or percent-encoded; deliberately greedy:
-# a masked innocent word costs nothing, a leaked address cannot be taken back.
+# Anything that looks like local@domain, quoted or percent-encoded. It is greedy on purpose:
+# a masked harmless word costs nothing, a leaked address cannot be taken back.
 ADDRESS = re.compile(r"(?:\"[^\"]*\"|[^\s<>\"',;:()\[\]{}=&?/]+)(?:@|%40)[^\s<>\"',;:()\[\]{}=&?/]+", re.IGNORECASE)
 QUERY = re.compile(r"(?<=[^\s?])\?[^\s\"']+=[^\s\"']*")
-# Tokens in paths are keys to somebody's subscription.
+# A token in a path gives access to a reader's subscription.
 TOKEN_PATH = re.compile(r"/(confirm|preferences|unsubscribe)/[^\s/\"']+")
 
 
@@ -47,8 +47,8 @@ def config(*, debug: bool) -> dict[str, object]:
             # Django's own handler would mail tracebacks to ADMINS and print unmasked lines.
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             "django.server": {"handlers": [], "level": "INFO", "propagate": True},
-            # Whoever scans the internet with wrong Host headers gets a 400 and no traceback here. A logger
-            # without any handler would print the line unmasked (logging.lastResort).
+            # Scanners with wrong Host headers get a 400 and no traceback here. A logger without
+            # any handler would print the line unmasked (logging.lastResort).
             "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
             "celery": {"level": "INFO"},
             **{

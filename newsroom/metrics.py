@@ -88,12 +88,12 @@ def _queues() -> Iterator[Metric]:
 
 def _issues(now: datetime) -> Iterator[Metric]:
     """The numbers of stats.progress for each issue under way, with the issue's id; and what waits in all of them."""
-    found = [(issue, stats.watched(issue)) for issue in Issue.objects.filter(state__in=UNDER_WAY).order_by("pk")]
+    watched = [(issue, stats.watched(issue)) for issue in Issue.objects.filter(state__in=UNDER_WAY).order_by("pk")]
     ended = Issue.objects.filter(state=Issue.State.SENT_WITH_EXCEPTIONS, finished_at__gt=now - REMEMBERED)
-    counts = [it.by_state for _, it in found] + [stats.watched(issue, rest=REST).by_state for issue in ended]
+    counts = [it.by_state for _, it in watched] + [stats.watched(issue, rest=REST).by_state for issue in ended]
     waiting = [({"state": state}, sum(each[state] for each in counts)) for state in WAITING]
     yield _gauge("newsroom_deliveries", "Copies that wait, are under way or need a person, by state.", waiting)
-    ids = [issue.pk for issue, _ in found]
+    ids = [issue.pk for issue, _ in watched]
     overdue = Delivery.objects.filter(issue_id__in=ids, state="deferred", due_at__lt=now)
     since = overdue.aggregate(since=Min("due_at"))["since"] if ids else None
     meaning = "How long the oldest copy waits whose next try is due."
@@ -103,17 +103,17 @@ def _issues(now: datetime) -> Iterator[Metric]:
         samples = [({"issue": issue.pk}, float(value)) for issue, value in values if value is not None]
         return _gauge(f"newsroom_issue_{name}", f"{meaning} Of issues that are being sent or paused.", samples)
 
-    yield family("audience", "Readers for whom a copy was planned.", ((one, it.audience) for one, it in found))
-    yield family("conserved", "1 if the copies add up to the audience.", ((one, it.conserved) for one, it in found))
-    yield family("rate", "Copies settled per second, lately.", ((one, it.rate) for one, it in found))
+    yield family("audience", "Readers for whom a copy was planned.", ((one, it.audience) for one, it in watched))
+    yield family("conserved", "1 if the copies add up to the audience.", ((one, it.conserved) for one, it in watched))
+    yield family("rate", "Copies settled per second, lately.", ((one, it.rate) for one, it in watched))
     yield family(
-        "seconds_left", "Time left at that rate; absent if unknown.", ((one, it.seconds_left) for one, it in found)
+        "seconds_left", "Time left at that rate; absent if unknown.", ((one, it.seconds_left) for one, it in watched)
     )
-    quiet = ((one, _age(it.moved_at or one.started_at, now)) for one, it in found)
+    quiet = ((one, _age(it.moved_at or one.started_at, now)) for one, it in watched)
     yield family("quiet_seconds", "Since a copy last moved.", quiet)
-    copies = [({"issue": one.pk, "state": state}, n) for one, it in found for state, n in it.by_state.items()]
+    copies = [({"issue": one.pk, "state": state}, n) for one, it in watched for state, n in it.by_state.items()]
     yield _gauge("newsroom_issue_copies", "Copies by state. Of issues that are being sent or paused.", copies)
-    put_off = [({"issue": one.pk, "reason": retry.code}, retry.copies) for one, it in found for retry in it.retries]
+    put_off = [({"issue": one.pk, "reason": retry.code}, retry.copies) for one, it in watched for retry in it.retries]
     yield _gauge("newsroom_issue_put_off", "Copies to be tried again, by the most frequent reasons.", put_off)
 
 
@@ -127,10 +127,12 @@ def _letters(now: datetime) -> Iterator[Metric]:
 def _returns(now: datetime) -> Iterator[Metric]:
     """What providers and mailboxes say."""
     waiting = DeliveryEvent.objects.filter(settled_at__isnull=True)
-    found = waiting.aggregate(count=Count("pk"), since=Min("received_at"))
-    yield _one("newsroom_events_waiting", "Reports of providers and mailboxes that were not acted on.", found["count"])
+    watched = waiting.aggregate(count=Count("pk"), since=Min("received_at"))
+    yield _one(
+        "newsroom_events_waiting", "Reports of providers and mailboxes that were not acted on.", watched["count"]
+    )
     meaning = "Age of the oldest of them; one whose copy is not known waits for a day."
-    yield _one("newsroom_events_oldest_seconds", meaning, _age(found["since"], now))
+    yield _one("newsroom_events_oldest_seconds", meaning, _age(watched["since"], now))
     read = heartbeat.age(work="returns", now=now) if settings.RETURNS else None
     yield _one(
         "newsroom_returns_age_seconds", "Since the mailbox for returned mail was last read; absent without.", read

@@ -48,11 +48,11 @@ def hours(text: str) -> tuple[time, time] | None:
     """`07:00-21:30`, also over midnight; None for an empty text: issues leave at any hour."""
     if not text.strip():
         return None
-    found = _HOURS.fullmatch(text.strip())
+    match = _HOURS.fullmatch(text.strip())
     try:
-        if found is None:
+        if match is None:
             raise ValueError
-        window = time.fromisoformat(found[1]), time.fromisoformat(found[2])
+        window = time.fromisoformat(match[1]), time.fromisoformat(match[2])
     except ValueError:
         window = (time.min, time.min)
     if window[0] == window[1]:

@@ -16,7 +16,7 @@ SCHEMES: Final[dict[str, tuple[Literal["imap", "pop3"], bool, int]]] = {
     "pop3": ("pop3", False, 110),
     "pop3s": ("pop3", True, 995),
 }
-# With what stands before the @ it must stay below the 254 octets of an address.
+# With the part before the @ it must stay below the 254 bytes of an address.
 _DOMAIN = re.compile(r"(?=.{4,180}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 
 
@@ -46,7 +46,7 @@ def read(url: str) -> config.Mailbox | None:
 
 def domain(text: str) -> str:
     """The domain in lower case, empty for none; otherwise ImproperlyConfigured."""
-    found = text.strip().lower().removesuffix(".")
-    if found and not _DOMAIN.fullmatch(found):
+    name = text.strip().lower().removesuffix(".")
+    if name and not _DOMAIN.fullmatch(name):
         raise ImproperlyConfigured("RETURN_DOMAIN must be a domain in plain letters, as in bounces.example.org.")
-    return found
+    return name

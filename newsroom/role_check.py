@@ -1,6 +1,6 @@
-"""A system check: the application's database role can do no more than its work needs.
+"""A system check: the application's database role has no more rights than it needs.
 
-It asks the server, so it runs with `manage.py check --deploy` and at the start of bin/run in production.
+It asks the server, so it runs only with `manage.py check --deploy` and at the start of bin/run in production.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ TAKE_BACK = (
 
 @register(Tags.database, deploy=True)
 def application_role(**_: Any) -> list[CheckMessage]:
-    """One warning if whoever gets into the application could change what is proved, and switch off what guards it."""
+    """One warning if an intruder with the application's role could change the consent record or its triggers."""
     try:
         with connection.cursor() as cursor:
             cursor.execute(RIGHTS)

@@ -1,4 +1,4 @@
-"""What differs between reader pages and the admin: the headers, and what is refused at the door."""
+"""Middleware for security headers, which differ between reader pages and the admin, and for refusing NUL in URLs."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -26,28 +26,28 @@ NO_TEXT: Final = "This address asks for a character that no text has (%00). Plea
 def refuse_nul(
     get_response: "Callable[[HttpRequest], HttpResponseBase]",
 ) -> "Callable[[HttpRequest], HttpResponseBase]":
-    """400 for an admin address with a NUL: the admin hands filters and searches to PostgreSQL, which has none."""
+    """Middleware: 400 for an admin URL with a NUL, because filters and searches become PostgreSQL text."""
 
-    def answer(request: "HttpRequest") -> "HttpResponseBase":
+    def handle(request: "HttpRequest") -> "HttpResponseBase":
         asked = request.path_info.startswith(ADMIN)
         if asked and ("\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", "")):
             return HttpResponseBadRequest(NO_TEXT, content_type="text/plain; charset=utf-8")
         return get_response(request)
 
-    return answer
+    return handle
 
 
 def permissions(
     get_response: "Callable[[HttpRequest], HttpResponseBase]",
 ) -> "Callable[[HttpRequest], HttpResponseBase]":
-    """Every answer takes from its page, and from what stands in a frame of it, what no page of ours asks for."""
+    """Middleware: every response denies its page, and the frames in it, the browser features that no page uses."""
 
-    def answer(request: "HttpRequest") -> "HttpResponseBase":
+    def handle(request: "HttpRequest") -> "HttpResponseBase":
         response = get_response(request)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         return response
 
-    return answer
+    return handle
 
 
 class ContentSecurityPolicy(CSPMiddleware):

@@ -244,7 +244,7 @@ ANYMAIL = (
 # What comes back without a provider's webhook: the domain of the return paths, and a mailbox to read.
 RETURN_DOMAIN = "" if TESTING else returns_url.domain(env.text("RETURN_DOMAIN"))
 RETURNS = returns_url.read("" if TESTING else env.text("RETURNS_URL"))
-# So many copies in a row that bounced softly, over at least so many days, are enough.
+# An address is suppressed after this many soft bounces in a row, over at least this many days.
 SOFT_BOUNCES = config.SoftBounces(
     copies=env.number("SOFT_BOUNCE_COPIES", 5, least=1), days=env.number("SOFT_BOUNCE_DAYS", 14)
 )
@@ -260,7 +260,7 @@ PACING = config.Pacing(
     domains={} if TESTING else rate_settings.domain_rates(env.names("DOMAIN_RATES", [])),
     warm_up={} if TESTING else rate_settings.warm_up(env.names("WARMUP", [])),
     hours=None if TESTING else rate_settings.hours(env.text("SEND_HOURS")),
-    # Among so many processes, or as many as were seen, a limit is divided while Redis is away.
+    # While Redis is away a limit is divided by this number of processes, or by the number last seen.
     processes=CELERY_WORKER_CONCURRENCY,
 )
 
@@ -317,7 +317,7 @@ UNFOLD = {
     "STYLES": ["newsroom.admin_site.stylesheet"],
     "BORDER_RADIUS": "4px",
     "COLORS": {"primary": "newsroom.admin_site.accent"},
-    "SIDEBAR": {"show_search": True, "navigation": "newsroom.admin_site.shelves"},
+    "SIDEBAR": {"show_search": True, "navigation": "newsroom.admin_site.navigation"},
 }
 
 # --- Files -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Whether an entry of a queue is a task of ours, as Celery writes it (message protocol 2 over kombu's Redis transport).
 
-A queue is a list in Redis, and whoever can write there can put anything into it. Kombu and Celery believe what they
-read; a worker that takes an entry of another form ends, or drops it with its hint.
+A queue is a list in Redis, and any program that writes there can put anything into it. Kombu and Celery trust what
+they read: a worker that takes an entry of another form ends, or drops it with its wake-up.
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ def _now(client: redis.Redis) -> float:
 
 
 def read() -> Signs | None:
-    """What every process said; None when Redis is away, or something else lies where it was said."""
+    """What every process said; None when Redis is away, or something else lies where it was heartbeats."""
     try:
         client = redis_client.connect()
         now = _now(client)
@@ -220,8 +220,10 @@ def _hash(client: redis.Redis, kind: str) -> dict[str, str]:
     return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in stored.items()}
 
 
-def _processes(said: Mapping[str, str], now: float) -> list[Process]:
-    processes = [process for field, text in sorted(said.items()) if (process := _process(field, text, now)) is not None]
+def _processes(heartbeats: Mapping[str, str], now: float) -> list[Process]:
+    processes = [
+        process for field, text in sorted(heartbeats.items()) if (process := _process(field, text, now)) is not None
+    ]
     return [process for process in processes if process.age < FORGET_SECONDS]
 
 

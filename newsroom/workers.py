@@ -38,7 +38,7 @@ def read() -> list[Worker]:
 
 
 def completed(queues: list[str]) -> list[str]:
-    """The queues that a worker takes which was told to take these, in the order in which it empties them.
+    """The queues of a worker that is started for these, in the order in which it empties them.
 
     The clock's ticks came with `transactional` and `digest` before they had a queue of their own. A worker that is
     started as it was then takes them too, or nobody would.

@@ -88,7 +88,7 @@ class PublicationForm(RowForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         languages = self.fields["further_languages"]
-        assert isinstance(languages, forms.MultipleChoiceField)  # noqa: S101  # tells mypy what stands above
+        assert isinstance(languages, forms.MultipleChoiceField)  # noqa: S101  # the type of the field above, for mypy
         languages.choices = settings.LANGUAGES
 
     def clean_sender_address(self) -> str:

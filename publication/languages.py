@@ -28,7 +28,7 @@ def names() -> list[tuple[str, str]]:
 
 
 def prefix(*, language: str, publication: Publication) -> str:
-    """What stands before the path of a page in this language: `/`, or `/ru/` for a further one of the publication."""
+    """The prefix of paths in this language: `/` for the publication's first one, `/ru/` for a further one."""
     return f"/{language}/" if language in publication.languages[1:] else "/"
 
 

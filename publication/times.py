@@ -18,5 +18,5 @@ def whole_seconds(moment: datetime | None) -> datetime | None:
 
 def day(moment: datetime | None) -> str:
     """“28 November 2026”, as the language of the page or mail writes it; in the moment's own time zone."""
-    # Translators: letters as of Django's date filter; E is the month as it stands beside a day.
+    # Translators: letters as of Django's date filter; E is the month beside a day.
     return dateformat.format(moment, pgettext("a day, for Django's date filter", "j E Y")) if moment else ""

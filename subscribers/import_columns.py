@@ -9,7 +9,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from subscribers import import_statuses
 from subscribers.import_statuses import GRAVEST, Meaning
-from subscribers.import_words import Answer, fold, words
+from subscribers.import_words import Status, fold, words
 
 ADDRESS = words(
     """
@@ -53,7 +53,7 @@ class UnknownValue(ValueError):
 class Verdict:
     """What one row says, in which column, and since when if it says so."""
 
-    answer: Answer
+    status: Status
     column: str = ""
     value: str = ""
     since: datetime | None = None
@@ -69,8 +69,8 @@ class Columns:
     statuses: Mapping[int, Meaning]
     ignored: frozenset[int]
     is_named: bool  # else the first record is a reader already
-    # What somebody said of all people in the file; a graver answer in a row counts more.
-    everybody: Answer = Answer.YES
+    # What somebody said of all people in the file; a graver status in a row counts more.
+    everybody: Status = Status.YES
 
     def name(self, cells: Sequence[str]) -> str:
         """The reader's name, from one column or from several."""
@@ -83,22 +83,22 @@ class Columns:
                 raise self._unknown(place, cells[place])
 
     def verdict(self, cells: Sequence[str]) -> Verdict:
-        """The gravest answer of the row's columns, since the last time that one of them names.
+        """The gravest status of the row's columns, since the last time that one of them names.
 
         On failure: UnknownValue.
         """
         given = [self._one(place, cells[place] if place < len(cells) else "") for place in self.statuses]
-        gravest = min(given, key=lambda verdict: GRAVEST.index(verdict.answer), default=Verdict(Answer.YES))
-        if GRAVEST.index(self.everybody) < GRAVEST.index(gravest.answer):
+        gravest = min(given, key=lambda verdict: GRAVEST.index(verdict.status), default=Verdict(Status.YES))
+        if GRAVEST.index(self.everybody) < GRAVEST.index(gravest.status):
             gravest = Verdict(self.everybody)
         return replace(gravest, since=max((verdict.since for verdict in given if verdict.since), default=None))
 
     def _one(self, place: int, value: str) -> Verdict:
         value = " ".join(value.split())
-        answer = self.statuses[place].of(value)
-        if answer is None:
+        status = self.statuses[place].of(value)
+        if status is None:
             raise self._unknown(place, value)
-        return Verdict(answer, self.header[place], value[:40], _time(value) if answer is not Answer.YES else None)
+        return Verdict(status, self.header[place], value[:40], _time(value) if status is not Status.YES else None)
 
     def _unknown(self, place: int, value: str) -> UnknownValue:
         column = self.header[place]

@@ -7,20 +7,20 @@ from typing import Protocol
 from mailkit import addresses
 from subscribers import consent, signup, suppression, withdrawals
 from subscribers.import_columns import Verdict
-from subscribers.import_words import Answer
+from subscribers.import_words import Status
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Subscription, Suppression
 
 # What must never be mailed again, no matter who asks; the others may come back by their own act.
 SUPPRESSED = {
-    Answer.BOUNCED: Suppression.Reason.HARD_BOUNCE,
-    Answer.COMPLAINED: Suppression.Reason.COMPLAINT,
-    Answer.BLOCKED: Suppression.Reason.MANUAL,
-    Answer.DELETED: Suppression.Reason.ERASED,
+    Status.BOUNCED: Suppression.Reason.HARD_BOUNCE,
+    Status.COMPLAINED: Suppression.Reason.COMPLAINT,
+    Status.BLOCKED: Suppression.Reason.MANUAL,
+    Status.DELETED: Suppression.Reason.ERASED,
 }
-ENDS = frozenset({Answer.LEFT, Answer.NEVER, Answer.UNREACHED, Answer.DELETED})
+ENDS = frozenset({Status.LEFT, Status.NEVER, Status.UNREACHED, Status.DELETED})
 LONGEST_SHOWN = 30  # characters
 # A yes that is missing elsewhere takes nothing away that a reader has asked for here.
-MISSING_YES = frozenset({Answer.NEVER, Answer.UNREACHED})
+MISSING_YES = frozenset({Status.NEVER, Status.UNREACHED})
 OUTRANKED = " What this reader did here themselves counts more, so nothing was changed."
 
 
@@ -53,8 +53,8 @@ def _basis(verdict: Verdict) -> str:
 
 def _sentence(verdict: Verdict, value: str) -> str:
     if not verdict.column:
-        return f"It was said of everybody in this file: this reader {verdict.answer.value}."
-    return f"According to the column “{verdict.column}” ({value}) this reader {verdict.answer.value}."
+        return f"It was said of everybody in this file: this reader {verdict.status.value}."
+    return f"According to the column “{verdict.column}” ({value}) this reader {verdict.status.value}."
 
 
 def take(rows: Sequence[Row], newsletter: Newsletter, *, source: str, now: datetime) -> dict[str, str]:
@@ -92,7 +92,7 @@ def _confirmed_since(rows: dict[str, Row], readers: dict[str, Subscriber], newsl
 
 
 def _asked_here(rows: dict[str, Row], readers: dict[str, Subscriber], newsletter: Newsletter) -> set[str]:
-    lacking = [readers[key] for key in readers if rows[key].verdict.answer in MISSING_YES]
+    lacking = [readers[key] for key in readers if rows[key].verdict.status in MISSING_YES]
     present = Subscription.objects.filter(newsletter=newsletter, subscriber__in=lacking)
     present = present.exclude(state=Subscription.State.UNSUBSCRIBED)
     theirs = present.exclude(consent_event__kind=ConsentEvent.Kind.IMPORTED)
@@ -102,7 +102,7 @@ def _asked_here(rows: dict[str, Row], readers: dict[str, Subscriber], newsletter
 def _end(
     verdicts: dict[str, Verdict], readers: dict[str, Subscriber], newsletter: Newsletter, source: str, now: datetime
 ) -> None:
-    leaving = [readers[key] for key in verdicts if key in readers and verdicts[key].answer in ENDS]
+    leaving = [readers[key] for key in verdicts if key in readers and verdicts[key].status in ENDS]
     subscriptions = Subscription.objects.filter(newsletter=newsletter, subscriber__in=leaving)
     for subscription in subscriptions.exclude(state=Subscription.State.UNSUBSCRIBED).select_related("subscriber"):
         evidence = consent.Evidence(basis=_basis(verdicts[subscription.subscriber.address_key]))
@@ -111,9 +111,9 @@ def _end(
 
 def _suppress(verdicts: dict[str, Verdict], now: datetime) -> None:
     reasons = {
-        addresses.keyed_hash(key): SUPPRESSED[verdict.answer]
+        addresses.keyed_hash(key): SUPPRESSED[verdict.status]
         for key, verdict in verdicts.items()
-        if verdict.answer in SUPPRESSED
+        if verdict.status in SUPPRESSED
     }
     suppression.suppress_many(reasons=reasons, note="import", now=now)
 
@@ -122,7 +122,7 @@ def _remember(verdicts: dict[str, Verdict], newsletter: Newsletter, source: str,
     reasons = {
         addresses.keyed_hash(key): _basis(verdict)
         for key, verdict in verdicts.items()
-        if verdict.answer not in SUPPRESSED
+        if verdict.status not in SUPPRESSED
     }
     known = withdrawals.standing(address_hashes=list(reasons), newsletter=newsletter)
     fresh = {address_hash: basis for address_hash, basis in reasons.items() if address_hash not in known}

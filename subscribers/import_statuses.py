@@ -28,7 +28,7 @@ from subscribers.import_words import (
     YES_BEGINNINGS,
     YES_IF_FILLED,
     YES_IF_TRUE,
-    Answer,
+    Status,
     fold,
 )
 
@@ -41,14 +41,14 @@ NO_SUCH_MAILBOX = re.compile(r"(?:5\d\d )?5 1 \d{1,3}\b.*")
 CONFIRMS = re.compile(r"confirm|verifi|bestatigt|подтвержд")
 # Where several columns of a row say no, this one is kept: what may never be mailed comes first.
 GRAVEST = (
-    Answer.COMPLAINED,
-    Answer.BOUNCED,
-    Answer.BLOCKED,
-    Answer.DELETED,
-    Answer.LEFT,
-    Answer.UNREACHED,
-    Answer.NEVER,
-    Answer.YES,
+    Status.COMPLAINED,
+    Status.BOUNCED,
+    Status.BLOCKED,
+    Status.DELETED,
+    Status.LEFT,
+    Status.UNREACHED,
+    Status.NEVER,
+    Status.YES,
 )
 
 
@@ -69,33 +69,33 @@ class Meaning:
     """How one column is read, and what its no means."""
 
     kind: Kind
-    no: Answer = Answer.LEFT
+    no: Status = Status.LEFT
 
-    def of(self, cell: str) -> Answer | None:
+    def of(self, cell: str) -> Status | None:
         """What a cell says; None when nobody here knows."""
         value = fold(cell[:LONGEST_VALUE])
         if self.kind is Kind.NO_AT_ALL:
             return self.no
         if self.kind is Kind.NO_IF_NEVER:
-            return self.no if value in NOT_AT_ALL else Answer.YES
+            return self.no if value in NOT_AT_ALL else Status.YES
         if self.kind is Kind.YES_IF_FILLED:
-            return Answer.NEVER if value in EMPTY | FALSE else Answer.YES
+            return Status.NEVER if value in EMPTY | FALSE else Status.YES
         if self.kind in {Kind.NO_IF_TRUE, Kind.NO_IF_FILLED}:
             return self._of_no(value)
         if value in EMPTY or (value in FALSE and self.kind is Kind.STATUS):
-            return Answer.NEVER
+            return Status.NEVER
         if value in TRUE or (self.kind is Kind.YES_IF_TRUE and LOOKS_LIKE_TIME.fullmatch(value)):
-            return Answer.YES
+            return Status.YES
         return self.no if value in FALSE else _of_word(value) or _no_and_more(value)
 
-    def _of_no(self, value: str) -> Answer | None:
+    def _of_no(self, value: str) -> Status | None:
         if value in EMPTY | FALSE:
-            return Answer.YES
-        answer = _of_word(value)
-        if answer is not None and answer is not Answer.YES:
-            return answer
+            return Status.YES
+        status = _of_word(value)
+        if status is not None and status is not Status.YES:
+            return status
         is_told = self.kind is Kind.NO_IF_FILLED or value in TRUE or value.isdigit() or LOOKS_LIKE_TIME.fullmatch(value)
-        return self.no if is_told else answer
+        return self.no if is_told else status
 
 
 def known(column: str) -> Meaning | None:
@@ -109,9 +109,9 @@ def known(column: str) -> Meaning | None:
     if YES_IF_FILLED.fullmatch(column):
         return Meaning(Kind.YES_IF_FILLED)
     when_or_why = WHEN_OR_WHY.match(column)
-    for names, answer in NO_BEGINNINGS:
+    for names, status in NO_BEGINNINGS:
         if names.match(column):
-            return Meaning(Kind.NO_IF_FILLED if when_or_why else Kind.NO_IF_TRUE, answer)
+            return Meaning(Kind.NO_IF_FILLED if when_or_why else Kind.NO_IF_TRUE, status)
     return Meaning(Kind.STATUS) if STATUS.fullmatch(column) and not when_or_why else None
 
 
@@ -134,28 +134,28 @@ def by_values(column: str, values: Iterable[str]) -> Meaning | None:
     return None
 
 
-def _no_and_more(value: str) -> Answer | None:
+def _no_and_more(value: str) -> Status | None:
     """In a column that is a status: a no with more words behind it, as in "pending since May"."""
     parts = value.split(" ")
     beginnings = (" ".join(parts[:length]) for length in range(min(len(parts) - 1, LONGEST_BEGINNING), 0, -1))
-    answers = (STATUS_WORDS[beginning] for beginning in beginnings if beginning in STATUS_WORDS)
-    return next((answer for answer in answers if answer is not Answer.YES), None)
+    statuses = (STATUS_WORDS[beginning] for beginning in beginnings if beginning in STATUS_WORDS)
+    return next((status for status in statuses if status is not Status.YES), None)
 
 
-def _unless_true(column: str) -> Answer:
+def _unless_true(column: str) -> Status:
     """Who never confirmed has not left."""
-    return Answer.NEVER if CONFIRMS.search(column) else Answer.LEFT
+    return Status.NEVER if CONFIRMS.search(column) else Status.LEFT
 
 
-def _of_word(value: str) -> Answer | None:
+def _of_word(value: str) -> Status | None:
     """A word of the table; or a no that is explained by more words, as in "bounced (mailbox is gone)"."""
     if value in STATUS_WORDS:
         return STATUS_WORDS[value]
     if SMTP_REFUSAL.fullmatch(value):
-        return Answer.BOUNCED if NO_SUCH_MAILBOX.fullmatch(value) else Answer.UNREACHED
+        return Status.BOUNCED if NO_SUCH_MAILBOX.fullmatch(value) else Status.UNREACHED
     parts = value.split(" ")
     for length in range(min(len(parts) - 1, LONGEST_BEGINNING), 0, -1):
         beginning = " ".join(parts[:length])
-        if beginning in TELLING and STATUS_WORDS[beginning] is not Answer.YES:
+        if beginning in TELLING and STATUS_WORDS[beginning] is not Status.YES:
             return STATUS_WORDS[beginning]
     return None

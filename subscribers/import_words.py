@@ -17,7 +17,7 @@ DIVIDED = re.compile(r"\bun (?=subscri|confirm|verif|activ|deliver|reach|opted)"
 MARKS = str.maketrans({**dict.fromkeys("✓✔☑", " x "), **dict.fromkeys("✗✘☐", " no ")})
 
 
-class Answer(enum.Enum):
+class Status(enum.Enum):
     """What a file says of one reader: a yes, or the kind of its no. The value ends a sentence about them."""
 
     YES = "is subscribed"
@@ -61,8 +61,8 @@ FALSE = words(
     "false, no, n, 0, off, f, never, nein, falsch, nie, нет, н, ложь, ні, жок, жоқ, hay\u0131r, никогда, "
     "non, faux, jamais, falso, nunca, não"
 )
-_OF_ANSWER = {
-    Answer.YES: """
+_OF_STATUS = {
+    Status.YES: """
         subscribed, subscriber, active, enabled, confirmed, regular, premium, gifted, trialed, churning, past due,
         free, paid, comp, gift, ios app, founding, opted in, opt in, optin, express, explicit, single opt in,
         double opt in, double, verified, valid, registered, available, reachable, marketing contact, cold subscriber,
@@ -72,7 +72,7 @@ _OF_ANSWER = {
         abonné, abonnée, actif, inscrit, inscrite, confirmé, confirmée,
         suscrito, suscrita, activo, activa, confirmado, confirmada,
         iscritto, attivo, inscrito, ativo, ingeschreven, actief""",
-    Answer.LEFT: """
+    Status.LEFT: """
         unsubscribed, unsubscribe, unsubscribes, unsub, opted out, opt out, optout, left, quit, gone, inactive,
         cancelled, canceled, removed, disabled, deactivated, revoked, withdrawn, paused, churned, former, archived,
         excluded, no email, no emails, do not email, do not contact, do not mail,
@@ -84,7 +84,7 @@ _OF_ANSWER = {
         no activo, cancelada la suscripción, отменена, отменён, wypisany, wypisana, відписаний, відписана,
         abonelikten \u00e7\u0131kt\u0131, жазылбаган, cancellata, disiscritto,
         cancellato, inattivo, descadastrado, inativo, uitgeschreven, afgemeld, inactief""",
-    Answer.NEVER: """
+    Status.NEVER: """
         pending, unconfirmed, not confirmed, unactivated, not activated, activation requested, nonsubscribed,
         non subscribed, not subscribed, never subscribed, unverified, not verified, awaiting confirmation, waiting,
         waiting for confirmation, confirmation sent, invited, new, implied, transactional, not set, temp hold,
@@ -97,9 +97,9 @@ _OF_ANSWER = {
         en attente, non confirmé, non confirmée, non abonné, non inscrit,
         pendiente, sin confirmar, no confirmado, no suscrito, no suscrita,
         in attesa, non confermato, pendente, in afwachting""",
-    Answer.UNREACHED: """
+    Status.UNREACHED: """
         soft bounce, soft bounced, softbounce, soft bounces, soft, transient, temp unreachable, mailbox full""",
-    Answer.BOUNCED: """
+    Status.BOUNCED: """
         cleaned, bounced, bounce, bounces, hard bounce, hard bounced, hardbounce, hardbounced, hard bounces, hard,
         permanent, undeliverable, undelivered, not deliverable, unreachable, invalid, invalid email,
         invalid address, dead, dropped, non existent, nonexistent,
@@ -107,21 +107,21 @@ _OF_ANSWER = {
         недоставлено, недоставляем, недоступен, недействителен, недействительный, не существует,
         gebounced, gebounct, fehlerhaft,
         nettoyé, nettoyée, non distribuable, rejeté, invalide, rebotado, rebotada, inválido, rimbalzato, non valido""",
-    Answer.COMPLAINED: """
+    Status.COMPLAINED: """
         complained, complaint, complaints, complainer, spam, spammed, spammy, spammer, junk, abuse, spam complaint,
         spam report, marked as spam, marked spam, reported spam, reported as spam, abuse complaint,
         beschwerde, spambeschwerde, жалоба, пожаловался, пожаловалась, спам, plainte, signalé comme spam,
         queja, denuncia, segnalato come spam""",
-    Answer.BLOCKED: """
+    Status.BLOCKED: """
         blocked, blocklisted, blocklist, blacklisted, blacklist, banned, suppressed, suppression,
         quarantined, manual suppression, user suppressed, suspended, upstream blocked,
         gesperrt, blockiert, заблокирован, заблокирована, в чёрном списке, чёрный список,
         bloqué, bloquée, liste noire, bloqueado, bloqueada, bloccato""",
-    Answer.DELETED: """
+    Status.DELETED: """
         deleted, erased, forgotten, gdpr deleted, deletion requested, gelöscht, удалён, удалена, удалить,
         supprimé, supprimée, effacé, eliminado, eliminada, borrado, borrada, eliminato, excluído""",
 }
-STATUS_WORDS: Mapping[str, Answer] = {word: answer for answer, text in _OF_ANSWER.items() for word in words(text)}
+STATUS_WORDS: Mapping[str, Status] = {word: status for status, text in _OF_STATUS.items() for word in words(text)}
 # Words that mean a status in any column, and before other words: "unsubscribed by a link".
 TELLING = words("""
     subscribed, unsubscribed, nonsubscribed, non subscribed, not subscribed, unconfirmed, opted out, cleaned, bounced,
@@ -162,13 +162,13 @@ YES_IF_FILLED = re.compile(
 )
 # Columns that are filled or true for readers who may not be mailed; the first table that fits counts.
 NO_BEGINNINGS = (
-    (beginnings("complain, spam, abuse, beschwerde, жалоб, plainte, queja"), Answer.COMPLAINED),
-    (beginnings("soft bounc, softbounc"), Answer.UNREACHED),
+    (beginnings("complain, spam, abuse, beschwerde, жалоб, plainte, queja"), Status.COMPLAINED),
+    (beginnings("soft bounc, softbounc"), Status.UNREACHED),
     (
         beginnings("""
             hard bounc, hardbounc, bounce=, bounced=, undeliver, clean time, clean date, clean campaign, cleaned,
             invalid, npai=, unzustellbar, bereinigt, недостав, nettoye, rebot"""),
-        Answer.BOUNCED,
+        Status.BOUNCED,
     ),
     (
         beginnings("""
@@ -176,12 +176,12 @@ NO_BEGINNINGS = (
             stop list, stoplist, стоп лист, стоплист, lista negra, blocked, blocklist, block list, blacklist,
             black list, banned, suppress, gesperrt, blockiert, заблокир,
             чёрный спис, bloqué, liste noire"""),
-        Answer.BLOCKED,
+        Status.BLOCKED,
     ),
-    (beginnings("delet, erased, erasure, gelöscht, lösch, удал, supprim, eliminad, borrad"), Answer.DELETED),
+    (beginnings("delet, erased, erasure, gelöscht, lösch, удал, supprim, eliminad, borrad"), Status.DELETED),
     (
         beginnings("unconfirmed, unverified, pending, not confirmed, nicht bestätigt, не подтвержд"),
-        Answer.NEVER,
+        Status.NEVER,
     ),
     (
         beginnings("""
@@ -198,9 +198,9 @@ NO_BEGINNINGS = (
             wypis, відпис, abonelikten, жазылуудан, жазылымнан, cancellaz, disattiv, баш тарт,
             disiscri, cancellat, descadastr, uitgeschreven,
             afgemeld"""),
-        Answer.LEFT,
+        Status.LEFT,
     ),
-    (re.compile(r"left|quit"), Answer.LEFT),
+    (re.compile(r"left|quit"), Status.LEFT),
 )
 # A name with one of these says when or why somebody left, so any content of its cells is a no.
 WHEN_OR_WHY = re.compile(
@@ -208,9 +208,9 @@ WHEN_OR_WHY = re.compile(
     r"kampagne|title|source|by|from|id|ids|ip|list|lists|message|comment|other)\b"
 )
 # Columns that only a file of people who must not be mailed has (Mailchimp): every row of it is one.
-NO_AT_ALL: Mapping[str, Answer] = {
-    **dict.fromkeys(words("unsub time, unsub campaign title, unsub campaign id, unsub reason"), Answer.LEFT),
-    **dict.fromkeys(words("clean time, clean campaign title, clean campaign id"), Answer.BOUNCED),
+NO_AT_ALL: Mapping[str, Status] = {
+    **dict.fromkeys(words("unsub time, unsub campaign title, unsub campaign id, unsub reason"), Status.LEFT),
+    **dict.fromkeys(words("clean time, clean campaign title, clean campaign id"), Status.BOUNCED),
 }
 # Names that speak of something else, however much they sound like a status; "last activity: never" is no answer.
 ANOTHER_MATTER = re.compile(

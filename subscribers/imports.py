@@ -32,7 +32,7 @@ from subscribers import (
 from subscribers.import_columns import Columns, Verdict
 from subscribers.import_encodings import Unreadable
 from subscribers.import_report import Report
-from subscribers.import_words import Answer
+from subscribers.import_words import Status
 from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
 
@@ -118,7 +118,7 @@ def open_source(
     address: str = "",
     names: Sequence[str] = (),
     ignored: Sequence[str] = (),
-    everybody: Answer | None = None,
+    everybody: Status | None = None,
 ) -> Source:
     """The columns of a file, and the certainty that every word of its status columns is understood.
 
@@ -137,7 +137,7 @@ def open_source(
         columns = import_columns.with_statuses(columns, (record.cells for record in table.records()))
         if everybody is None and not columns.statuses and import_words.NO_FILES.match(import_words.fold(path.stem)):
             raise ImportRefused(LOOKS_LIKE_A_NO)
-        source = Source(table, replace(columns, everybody=everybody or Answer.YES))
+        source = Source(table, replace(columns, everybody=everybody or Status.YES))
         _check(source)
     except (Unreadable, import_columns.UnknownColumns) as fault:
         raise ImportRefused(str(fault)) from None
@@ -200,7 +200,7 @@ def _rows(source: Source, report: Report, doubtful: set[int], *, yes: bool) -> I
     for record in source.records():
         try:
             verdict = source.columns.verdict(record.cells)
-            if (verdict.answer is Answer.YES and not is_doubtful(record, source.columns)) == yes:
+            if (verdict.status is Status.YES and not is_doubtful(record, source.columns)) == yes:
                 yield _row(record, source.columns, verdict)
         except ValueError as reason:
             report.refusals.add(record.line, str(reason))
@@ -224,7 +224,7 @@ def _row(record: import_files.Record, columns: Columns, verdict: Verdict) -> Row
     """One row. On failure: ValueError, whose text is the reason for the report."""
     if record.fault:
         raise ValueError(record.fault)
-    if verdict.answer is Answer.YES and is_doubtful(record, columns):
+    if verdict.status is Status.YES and is_doubtful(record, columns):
         raise ValueError(MORE_CELLS)
     if columns.address >= len(record.cells):
         raise ValueError(NO_CELL)
@@ -235,7 +235,7 @@ def _row(record: import_files.Record, columns: Columns, verdict: Verdict) -> Row
     if address.domain == DELETION_DOMAIN:
         raise ValueError(ASKED_TO_BE_DELETED)
     name = columns.name(record.cells)
-    if verdict.answer is Answer.YES and (wrong := import_names.fault(name)):
+    if verdict.status is Status.YES and (wrong := import_names.fault(name)):
         raise ValueError(f"Column “{columns.header[columns.names[0]]}”: {wrong}")
     return Row(record.line, address, name, verdict)
 

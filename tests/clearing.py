@@ -1,6 +1,6 @@
 """Empties the database after a test that commits: only what it wrote, in milliseconds.
 
-Django's own way truncates every table and makes all permissions and groups anew, a third
+Django's own way truncates every table and makes all permissions and groups again, a third
 of a second each time. It still does so whenever a test changed what migrations leave behind,
 or where the database user may not set triggers aside (they guard the consent record).
 """
@@ -66,5 +66,5 @@ class Clearing:
 def _rows(query: str) -> list[tuple[str]]:
     with connection.cursor() as cursor:
         cursor.execute(query)
-        found: list[tuple[str]] = cursor.fetchall()
-    return found
+        rows: list[tuple[str]] = cursor.fetchall()
+    return rows

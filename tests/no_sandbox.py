@@ -4,7 +4,7 @@ import warnings
 from typing import Any, Final
 
 from core import picture_child
-from mailkit import sandbox, markup_child
+from mailkit import markup_child, sandbox
 
 RESPOND: Final = {"mailkit.markup_child": markup_child.respond, "core.picture_child": picture_child.respond}
 

@@ -20,7 +20,7 @@ StoryMaker = Callable[..., Article]
 
 @pytest.fixture
 def desk(db: None) -> Section:
-    """The section that every story stands in."""
+    """The section of every story."""
     return Section.objects.create(name="News", slug="news", description="What happened.")
 
 

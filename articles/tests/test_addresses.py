@@ -19,10 +19,10 @@ def move(article: Article, slug: str, now: datetime) -> None:
 def test_an_old_address_leads_to_the_new_one(client: Client, story: StoryMaker, now: datetime) -> None:
     article = story(state="published", slug="first")
     move(article, "second", now)
-    answer = client.get("/articles/first/")
-    assert (answer.status_code, answer["Location"]) == (301, "/articles/second/")
+    response = client.get("/articles/first/")
+    assert (response.status_code, response["Location"]) == (301, "/articles/second/")
     # A browser that keeps a 301 for ever would loop once the story moves back.
-    assert "max-age=0" in answer["Cache-Control"]
+    assert "max-age=0" in response["Cache-Control"]
 
 
 def test_a_chain_of_moves_is_one_step_long(client: Client, story: StoryMaker, now: datetime) -> None:
@@ -63,10 +63,10 @@ def test_a_draft_that_nobody_saw_leaves_no_old_address(story: StoryMaker, now: d
 
 def test_a_withdrawn_story_answers_410_with_its_reason(client: Client, story: StoryMaker, now: datetime) -> None:
     article = story(state="withdrawn", slug="gone", body_markdown="The very secret words.")
-    answer = client.get("/articles/gone/")
-    assert answer.status_code == 410
-    assert "The source took it back." in answer.content.decode()
-    assert "very secret" not in answer.content.decode()
+    response = client.get("/articles/gone/")
+    assert response.status_code == 410
+    assert "The source took it back." in response.content.decode()
+    assert "very secret" not in response.content.decode()
     publishing.publish(article=article, actor=None, now=now)
     assert client.get("/articles/gone/").status_code == 200
 

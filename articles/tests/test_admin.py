@@ -26,7 +26,7 @@ State = Article.State
 
 
 def filled_in(client: Client, path: str) -> dict[str, Any]:
-    """Everything a browser would send back of the form at `path`, as it stands there."""
+    """Everything that a browser would post from the unchanged form at `path`."""
     page = BeautifulSoup(client.get(path).content, "html5lib")
     form = page.select_one("#article_form, #image_form")
     assert form is not None
@@ -42,8 +42,8 @@ def filled_in(client: Client, path: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if "__prefix__" not in name}
 
 
-def errors(answer: Any) -> str:
-    return " ".join(BeautifulSoup(answer.content, "html5lib").get_text(" ").split())
+def errors(response: Any) -> str:
+    return " ".join(BeautifulSoup(response.content, "html5lib").get_text(" ").split())
 
 
 @rows("model", [model for model in site._registry if model._meta.app_label == "articles"])
@@ -76,8 +76,8 @@ def test_an_author_writes_a_draft_and_it_is_theirs(seat: Seat, ada: User, desk: 
     values = filled_in(client, f"{ARTICLES}add/") | {
         "headline": "My story", "slug": "my-story", "body_markdown": "Some *words*.", "section": str(desk.pk),
     }  # fmt: skip
-    answer = client.post(f"{ARTICLES}add/", values)
-    assert answer.status_code == 302, errors(answer)
+    response = client.post(f"{ARTICLES}add/", values)
+    assert response.status_code == 302, errors(response)
     article = Article.objects.get(slug="my-story")
     assert article.state == State.DRAFT
     assert article.body_html == "<p>Some <em>words</em>.</p>"
@@ -94,8 +94,8 @@ def test_an_author_sees_no_story_of_another(seat: Seat, ada: User, story: StoryM
     client = seat(ada)
     assert "Confidential" not in client.get(ARTICLES).content.decode()
     for path in ("change/", "preview/", "do/submit/", "history/", "delete/"):
-        answer = client.get(f"{ARTICLES}{other.pk}/{path}", follow=True)
-        assert "Confidential" not in answer.content.decode(), path
+        response = client.get(f"{ARTICLES}{other.pk}/{path}", follow=True)
+        assert "Confidential" not in response.content.decode(), path
     revision = other.revisions.get()
     assert "Confidential" not in client.get("/admin/articles/revision/").content.decode()
     assert client.post(f"/admin/articles/revision/{revision.pk}/restore/").status_code == 404
@@ -145,9 +145,9 @@ def test_withdrawing_asks_for_the_reason(seat: Seat, paul: User, story: StoryMak
     article = story(state="published")
     client = seat(paul)
     path = f"{ARTICLES}{article.pk}/do/withdraw/"
-    answer = client.post(path, {"reason": "  "})
-    assert answer.status_code == 200
-    assert "This field is required" in errors(answer)
+    response = client.post(path, {"reason": "  "})
+    assert response.status_code == 200
+    assert "This field is required" in errors(response)
     client.post(path, {"reason": "The source took it back."})
     article.refresh_from_db()
     assert (article.state, article.withdrawal_reason) == (State.WITHDRAWN, "The source took it back.")
@@ -170,10 +170,10 @@ def test_the_hour_of_a_schedule_is_the_publications(seat: Seat, paul: User, stor
 
 def test_an_hour_in_the_past_is_refused_in_a_sentence(seat: Seat, paul: User, story: StoryMaker) -> None:
     article = story()
-    answer = seat(paul).post(
+    response = seat(paul).post(
         f"{ARTICLES}{article.pk}/do/schedule/", {"publish_at_0": "2020-01-01", "publish_at_1": "09:00"}
     )
-    assert "Choose an hour that is still to come" in errors(answer)
+    assert "Choose an hour that is still to come" in errors(response)
     article.refresh_from_db()
     assert article.state == State.DRAFT
 
@@ -186,11 +186,11 @@ def test_an_editor_adds_a_correction(seat: Seat, edda: User, story: StoryMaker) 
 
 def test_a_list_of_stories_is_published_one_by_one(seat: Seat, paul: User, story: StoryMaker) -> None:
     good, empty = story(), story(headline="Empty one", body_markdown="")
-    answer = seat(paul).post(
+    response = seat(paul).post(
         ARTICLES, {"action": "publish_selected", "_selected_action": [good.pk, empty.pk]}, follow=True
     )
-    assert "Empty one: Write the text first." in errors(answer)
-    assert "Publish now: 1 story." in errors(answer)
+    assert "Empty one: Write the text first." in errors(response)
+    assert "Publish now: 1 story." in errors(response)
     good.refresh_from_db()
     assert good.state == State.PUBLISHED
 
@@ -212,10 +212,10 @@ def test_a_form_that_was_open_does_not_undo_a_publication(
     path = f"{ARTICLES}{article.pk}/change/"
     values = filled_in(client, path)
     publishing.publish(article=article, actor=None, now=now)
-    answer = client.post(
+    response = client.post(
         path, values | {"headline": "Edited meanwhile", "published_at_0": "2025-05-06", "published_at_1": "09:30:00"}
     )
-    assert answer.status_code == 302, errors(answer)
+    assert response.status_code == 302, errors(response)
     article.refresh_from_db()
     assert (article.state, article.headline) == (State.PUBLISHED, "Edited meanwhile")
 
@@ -226,10 +226,10 @@ def test_two_editors_do_not_write_over_each_other(seat: Seat, edda: User, paul: 
     first, second = seat(edda), seat(paul)
     hers, his = filled_in(first, path), filled_in(second, path)
     assert first.post(path, hers | {"body_markdown": "Her words."}).status_code == 302
-    answer = second.post(path, his | {"body_markdown": "His words."})
-    assert answer.status_code == 200
-    assert "edda saved this story at" in errors(answer)
-    assert "His words." in answer.content.decode()
+    response = second.post(path, his | {"body_markdown": "His words."})
+    assert response.status_code == 200
+    assert "edda saved this story at" in errors(response)
+    assert "His words." in response.content.decode()
     article.refresh_from_db()
     assert article.body_markdown == "Her words."
 
@@ -254,10 +254,10 @@ def test_what_is_wrong_is_said_and_nothing_is_lost(
     article = story()
     client = seat(edda)
     path = f"{ARTICLES}{article.pk}/change/"
-    answer = client.post(path, filled_in(client, path) | {"standfirst": "Typed with care."} | change)
-    assert answer.status_code == 200
-    assert sentence in errors(answer)
-    assert "Typed with care." in answer.content.decode()
+    response = client.post(path, filled_in(client, path) | {"standfirst": "Typed with care."} | change)
+    assert response.status_code == 200
+    assert sentence in errors(response)
+    assert "Typed with care." in response.content.decode()
     assert article.revisions.count() == 1
 
 
@@ -298,8 +298,10 @@ def test_a_hostile_headline_is_words_in_the_admin_too(seat: Seat, paul: User, st
 def test_a_picture_is_taken_in_by_the_form(seat: Seat, ada: User, media: Any) -> None:
     client = seat(ada)
     upload = SimpleUploadedFile("my holiday.png", png(700, 500), "image/png")
-    answer = client.post("/admin/articles/image/add/", {"file": upload, "alt": "A beach", "caption": "", "credit": ""})
-    assert answer.status_code == 302, errors(answer)
+    response = client.post(
+        "/admin/articles/image/add/", {"file": upload, "alt": "A beach", "caption": "", "credit": ""}
+    )
+    assert response.status_code == 302, errors(response)
     image = Image.objects.get()
     assert "holiday" not in str(image.file.name)
     assert (image.width, image.uploaded_by, list(image.renditions["webp"])) == (700, ada, ["480", "700"])
@@ -317,18 +319,18 @@ def test_nothing_of_the_upload_itself_is_kept_and_a_new_one_takes_its_place(
         Pillow.new("RGB", (600, 400), "red").save(taken, "JPEG", exif=exif)
         file = SimpleUploadedFile(name, taken.getvalue(), "image/jpeg")
         with django_capture_on_commit_callbacks(execute=True):
-            answer = seat(edda).post(path, {"file": file, "alt": "A beach", "caption": "", "credit": ""})
-        assert answer.status_code == 302, errors(answer)
+            response = seat(edda).post(path, {"file": file, "alt": "A beach", "caption": "", "credit": ""})
+        assert response.status_code == 302, errors(response)
         return {str(each.relative_to(media)) for each in media.rglob("*") if each.is_file()}
 
-    kept = upload("/admin/articles/image/add/", "one.jpg")
+    stored = upload("/admin/articles/image/add/", "one.jpg")
     image = Image.objects.get()
-    assert kept == set(images.files_of(image))
-    assert [name.count("/") for name in kept] == [1] * 5
-    assert not any(b"SECRET-SOURCE" in (media / name).read_bytes() for name in kept)
+    assert stored == set(images.files_of(image))
+    assert [name.count("/") for name in stored] == [1] * 5
+    assert not any(b"SECRET-SOURCE" in (media / name).read_bytes() for name in stored)
     later = upload(f"/admin/articles/image/{image.pk}/change/", "two.jpg")
     assert len(later) == 5
-    assert not kept & later
+    assert not stored & later
 
 
 @pytest.mark.parametrize(
@@ -339,9 +341,9 @@ def test_a_bad_picture_is_refused_in_a_sentence(
     seat: Seat, ada: User, media: Any, content: bytes, alt: str, sentence: str
 ) -> None:
     upload = SimpleUploadedFile("x.png", content, "image/png")
-    answer = seat(ada).post("/admin/articles/image/add/", {"file": upload, "alt": alt})
-    assert answer.status_code == 200
-    assert sentence in errors(answer)
+    response = seat(ada).post("/admin/articles/image/add/", {"file": upload, "alt": alt})
+    assert response.status_code == 200
+    assert sentence in errors(response)
     assert not Image.objects.exists()
 
 
@@ -368,8 +370,8 @@ def test_what_readers_will_not_see_is_told_at_saving(seat: Seat, edda: User, sto
     theirs = "![Theirs](https://x.test/a.jpg)\n\n<iframe src='https://v.test/'></iframe>"
     text = f"One.\n\n![Ours](image:{picture.pk})\n\n{theirs}"
     path = f"{ARTICLES}{article.pk}/change/"
-    answer = client.post(path, filled_in(client, path) | {"body_markdown": text}, follow=True)
-    seen = answer.content.decode()
+    response = client.post(path, filled_in(client, path) | {"body_markdown": text}, follow=True)
+    seen = response.content.decode()
     assert "Line 5: The picture “https://x.test/a.jpg” is not one of ours and is left out." in seen
     assert "Line 7: An embedded page (iframe) cannot be shown and is left out." in seen
     article.refresh_from_db()

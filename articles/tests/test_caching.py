@@ -74,6 +74,6 @@ def test_hidden_form_values_are_no_news_but_a_page_does_not_stay_a_day() -> None
 
 def test_head_is_answered_without_a_body(client: Client, story: StoryMaker) -> None:
     story(state="published")
-    answer = client.head("/")
-    assert answer.status_code == 200
-    assert answer.content == b""
+    response = client.head("/")
+    assert response.status_code == 200
+    assert response.content == b""

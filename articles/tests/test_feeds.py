@@ -28,9 +28,9 @@ def test_a_feed_reader_gets_every_part(
     body = f"See [there](/articles/other/).\n\n![Pass](image:{picture.pk})"
     article = story(state="published", headline=HOSTILE.replace("\u2028", ""), authors=(ann,), body_markdown=body)
     article.tags.add(Tag.objects.create(name="Metals", slug="metals"))
-    answer = client.get(path)
-    ElementTree.fromstring(answer.content)  # noqa: S314  # our own output
-    feed = feedparser.parse(answer.content)
+    response = client.get(path)
+    ElementTree.fromstring(response.content)  # noqa: S314  # our own output
+    feed = feedparser.parse(response.content)
     assert not feed.bozo
     assert feed.version == version
     entry = feed.entries[0]
@@ -42,7 +42,7 @@ def test_a_feed_reader_gets_every_part(
     assert f'href="{SITE}/articles/other/"' in text
     assert f'src="{SITE}/media/images/0a-960.jpg"' in text
     sizes = f'srcset="{SITE}/media/images/0a-480.jpg 480w, {SITE}/media/images/0a-960.jpg 960w"'
-    assert sizes in html.unescape(answer.content.decode())
+    assert sizes in html.unescape(response.content.decode())
 
 
 @pytest.mark.parametrize("path", ["/feed.rss", "/feed.atom"])
@@ -93,12 +93,12 @@ def test_a_standfirst_is_characters_for_a_feed_reader_and_no_markup(
 
 def test_the_json_feed_tells_the_same(client: Client, story: StoryMaker) -> None:
     article = story(state="published", headline="Gold & more")
-    answer = client.get("/feed.json")
-    assert answer["Content-Type"] == "application/feed+json"
-    told = json.loads(answer.content)
-    assert told["version"] == "https://jsonfeed.org/version/1.1"
-    assert told["feed_url"] == f"{SITE}/feed.json"
-    item = told["items"][0]
+    response = client.get("/feed.json")
+    assert response["Content-Type"] == "application/feed+json"
+    feed = json.loads(response.content)
+    assert feed["version"] == "https://jsonfeed.org/version/1.1"
+    assert feed["feed_url"] == f"{SITE}/feed.json"
+    item = feed["items"][0]
     assert (item["title"], item["url"]) == ("Gold & more", SITE + article.get_absolute_url())
     assert item["content_html"] == article.body_html
     assert item["date_published"] == "2025-05-06T09:30:00+00:00"

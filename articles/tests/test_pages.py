@@ -17,9 +17,9 @@ from tests.table import rows
 
 
 def soup(client: Client, path: str) -> BeautifulSoup:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    return BeautifulSoup(answer.content, "html5lib")
+    response = client.get(path)
+    assert response.status_code == 200
+    return BeautifulSoup(response.content, "html5lib")
 
 
 def headlines(page: BeautifulSoup) -> list[str]:
@@ -97,10 +97,10 @@ def test_dates_stand_in_the_publications_time_zone(client: Client, story: StoryM
 def test_public_pages_set_no_cookie_and_are_the_same_for_all(client: Client, story: StoryMaker) -> None:
     article = story(state="published")
     for path in ("/", article.get_absolute_url(), "/sections/news/", "/search/?q=story", "/feed.rss", "/sitemap.xml"):
-        answer = client.get(path)
-        assert not answer.cookies, path
-        assert "Cookie" not in answer.get("Vary", ""), path
-        assert answer["Cache-Control"] == "public, max-age=0, must-revalidate", path
+        response = client.get(path)
+        assert not response.cookies, path
+        assert "Cookie" not in response.get("Vary", ""), path
+        assert response["Cache-Control"] == "public, max-age=0, must-revalidate", path
 
 
 @pytest.mark.parametrize(
@@ -167,14 +167,14 @@ def test_structured_data_says_what_the_page_says(client: Client, story: StoryMak
     script = page.select_one('script[type="application/ld+json"]')
     assert script is not None
     assert not set("<>&") & set(script.string or "")
-    told = json.loads(script.string or "")
-    assert told["@type"] == "NewsArticle"
-    assert told["headline"] == article.headline
-    assert told["author"][0]["name"] == "Ann"
-    assert told["datePublished"] == "2025-05-06T09:30:00+00:00"
+    data = json.loads(script.string or "")
+    assert data["@type"] == "NewsArticle"
+    assert data["headline"] == article.headline
+    assert data["author"][0]["name"] == "Ann"
+    assert data["datePublished"] == "2025-05-06T09:30:00+00:00"
     canonical = page.select_one("link[rel=canonical]")
     assert canonical is not None
-    assert canonical["href"] == told["url"] == f"http://127.0.0.1:8000{article.get_absolute_url()}"
+    assert canonical["href"] == data["url"] == f"http://127.0.0.1:8000{article.get_absolute_url()}"
     image = page.select_one('meta[property="og:image"]')
     assert image is not None
     assert str(image["content"]).startswith("http://127.0.0.1:8000/media/images/")

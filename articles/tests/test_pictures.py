@@ -1,4 +1,4 @@
-"""Pictures are taken in safely, kept in sizes, and removed with their files."""
+"""Pictures are taken in safely, image in sizes, and removed with their files."""
 
 import contextlib
 import io
@@ -53,9 +53,9 @@ def test_the_fitting_rendition_is_chosen(photograph: Image) -> None:
 def test_a_picture_has_each_size_that_it_is_large_enough_for(
     media: Path, db: None, width: int, renditions: list[int]
 ) -> None:
-    kept = images.store(image=Image(alt="Dot"), upload=png(width, 20), actor=None)
-    assert sorted(map(int, kept.renditions["jpeg"])) == sorted(map(int, kept.renditions["webp"])) == renditions
-    assert kept.page_srcset.count(",") == len(renditions) - 1
+    image = images.store(image=Image(alt="Dot"), upload=png(width, 20), actor=None)
+    assert sorted(map(int, image.renditions["jpeg"])) == sorted(map(int, image.renditions["webp"])) == renditions
+    assert image.page_srcset.count(",") == len(renditions) - 1
 
 
 def test_a_small_picture_is_not_enlarged(media: Path, db: None) -> None:

@@ -26,11 +26,11 @@ def test_the_preview_is_the_real_page_of_what_is_saved(seat: Seat, edda: User, s
 
 
 def test_the_preview_is_kept_nowhere_and_cannot_act(seat: Seat, edda: User, story: StoryMaker) -> None:
-    answer = seat(edda).get(path(story()))
-    assert {"no-store", "private"} <= set(answer["Cache-Control"].split(", "))
-    assert answer["X-Robots-Tag"] == "noindex"
-    assert "ETag" not in answer
-    policy = answer["Content-Security-Policy"]
+    response = seat(edda).get(path(story()))
+    assert {"no-store", "private"} <= set(response["Cache-Control"].split(", "))
+    assert response["X-Robots-Tag"] == "noindex"
+    assert "ETag" not in response
+    policy = response["Content-Security-Policy"]
     assert "script-src 'none'" in policy
     assert "sandbox allow-popups" in policy
     assert "allow-same-origin" not in policy

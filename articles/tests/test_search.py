@@ -8,7 +8,7 @@ from articles.tests.conftest import StoryMaker
 from tests.table import rows
 
 
-def found(query: str) -> list[str]:
+def headlines(query: str) -> list[str]:
     return [each.headline for each in search.stories(query=query)]
 
 
@@ -16,28 +16,28 @@ def test_the_headline_counts_most_then_the_standfirst_then_the_text(story: Story
     story(state="published", headline="Only text", body_markdown="All about reserves.")
     story(state="published", headline="Only standfirst", standfirst="All about reserves.")
     story(state="published", headline="Reserves")
-    assert found("reserve") == ["Reserves", "Only standfirst", "Only text"]
+    assert headlines("reserve") == ["Reserves", "Only standfirst", "Only text"]
 
 
 def test_phrases_or_and_without(story: StoryMaker) -> None:
     story(state="published", headline="Digital som pilot")
     story(state="published", headline="Som goes digital")
-    assert found('"digital som"') == ["Digital som pilot"]
-    assert set(found("pilot or goes")) == {"Digital som pilot", "Som goes digital"}
-    assert found("som -pilot") == ["Som goes digital"]
+    assert headlines('"digital som"') == ["Digital som pilot"]
+    assert set(headlines("pilot or goes")) == {"Digital som pilot", "Som goes digital"}
+    assert headlines("som -pilot") == ["Som goes digital"]
 
 
 def test_only_public_stories_are_found(story: StoryMaker) -> None:
     for state in ("draft", "in_review", "withdrawn"):
         story(state=state, headline="Reserve")
-    assert found("reserve") == []
+    assert headlines("reserve") == []
 
 
 def test_a_changed_story_is_found_by_its_new_words_only(story: StoryMaker) -> None:
     article = story(state="published", headline="Copper")
     article.headline = "Nickel"
     article.save()
-    assert (found("copper"), found("nickel")) == ([], ["Nickel"])
+    assert (headlines("copper"), headlines("nickel")) == ([], ["Nickel"])
 
 
 @rows(
@@ -45,9 +45,9 @@ def test_a_changed_story_is_found_by_its_new_words_only(story: StoryMaker) -> No
 )
 def test_every_query_gets_an_answer(client: Client, story: StoryMaker, query: str) -> None:
     story(state="published")
-    answer = client.get("/search/", {"q": query})
-    assert answer.status_code == 200
-    page = BeautifulSoup(answer.content, "html5lib")
+    response = client.get("/search/", {"q": query})
+    assert response.status_code == 200
+    page = BeautifulSoup(response.content, "html5lib")
     assert page.select_one('meta[name="robots"]')["content"] == "noindex"  # type: ignore[index]  # it is there
     assert page.select_one("main script") is None
 
@@ -61,4 +61,4 @@ def test_the_page_says_how_many_and_keeps_the_words(client: Client, story: Story
 def test_a_text_of_any_size_and_script_can_be_indexed(story: StoryMaker) -> None:
     words = " ".join(f"слово{number}" for number in range(30_000))
     story(state="published", headline="Long", body_markdown=words)
-    assert found("слово7") == ["Long"]
+    assert headlines("слово7") == ["Long"]

@@ -20,10 +20,10 @@ NAMES = {
 
 
 def locations(client: Client, path: str) -> list[str]:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    assert answer["Content-Type"] == "application/xml; charset=utf-8"
-    root = ElementTree.fromstring(answer.content)  # noqa: S314  # our own output
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/xml; charset=utf-8"
+    root = ElementTree.fromstring(response.content)  # noqa: S314  # our own output
     return [each.text or "" for each in root.iterfind(".//s:loc", NAMES)]
 
 
@@ -52,8 +52,8 @@ def test_a_long_sitemap_is_divided(client: Client, story: StoryMaker, monkeypatc
         story(state="published", slug=f"s{number}")
     parts = locations(client, "/sitemap.xml")
     assert parts == [f"{SITE}/sitemap-{number}.xml" for number in (1, 2, 3)]
-    found = [each for part in parts for each in locations(client, part.removeprefix(SITE)) if "/articles/" in each]
-    assert found == [f"{SITE}/articles/s{number}/" for number in range(5)]
+    stories = [each for part in parts for each in locations(client, part.removeprefix(SITE)) if "/articles/" in each]
+    assert stories == [f"{SITE}/articles/s{number}/" for number in range(5)]
     assert client.get("/sitemap-4.xml").status_code == 404
     assert client.get("/sitemap-0.xml").status_code == 404
 
@@ -78,9 +78,9 @@ def test_a_broken_headline_cannot_break_the_news_sitemap(client: Client, story: 
 
 def test_robots_may_read_stories_and_not_what_is_personal(client: Client, db: None) -> None:
     rules = RobotFileParser()
-    answer = client.get("/robots.txt")
-    assert answer["Content-Type"].startswith("text/plain")
-    rules.parse(answer.content.decode().splitlines())
+    response = client.get("/robots.txt")
+    assert response["Content-Type"].startswith("text/plain")
+    rules.parse(response.content.decode().splitlines())
     assert rules.can_fetch("Googlebot", f"{SITE}/articles/one/")
     for path in ("/admin/", "/preferences/abc/", "/confirm/abc/", "/unsubscribe/abc/"):
         assert not rules.can_fetch("Googlebot", SITE + path)

@@ -40,17 +40,17 @@ def compose(start: datetime | None, end: datetime) -> list[int]:
 
 def test_composing_waits_for_a_release_that_is_under_way(story: StoryMaker, now: datetime) -> None:
     article = story()
-    found: list[int] = []
+    gathered: list[int] = []
     end = now + timedelta(minutes=1)
     with transaction.atomic():
         publishing.publish(article=article, actor=None, now=now)
-        thread = Meanwhile(lambda: found.extend(compose(None, end)))
+        thread = Meanwhile(lambda: gathered.extend(compose(None, end)))
         thread.start()
         thread.join(timeout=HELD)
         assert thread.is_alive(), "composing did not wait"
     thread.join(timeout=15)
     assert thread.outcome is None
-    assert found == [article.pk]
+    assert gathered == [article.pk]
 
 
 def test_a_release_during_composing_belongs_to_the_next_window(story: StoryMaker, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""An uploaded picture becomes ours: judged before it is unpacked, encoded anew, with nothing of the original in it."""
+"""An uploaded picture becomes ours: judged before it is unpacked, encoded again, with nothing of the original in it."""
 
 import io
 import struct

@@ -19,7 +19,7 @@ TEMPLATES = {
 
 @pytest.fixture
 def sender() -> message.Sender:
-    """The house."""
+    """The publication."""
     return message.Sender(name="Block News, International", address="news@example.com", reply_to="desk@example.com")
 
 

@@ -1,4 +1,4 @@
-"""What stands for an address where the address itself does not belong."""
+"""The keys and masks that replace an address where the address itself does not belong."""
 
 import pytest
 from hypothesis import given

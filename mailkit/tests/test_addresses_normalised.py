@@ -30,9 +30,9 @@ from mailkit import addresses
     ],
 )
 def test_address_and_key(typed: str, address: str, key: str) -> None:
-    found = addresses.normalise(typed)
-    assert (found.address, found.key) == (address, key)
-    assert found.domain == address.rpartition("@")[2]
+    normalised = addresses.normalise(typed)
+    assert (normalised.address, normalised.key) == (address, key)
+    assert normalised.domain == address.rpartition("@")[2]
 
 
 def test_sharp_s_keeps_its_own_domain() -> None:

@@ -37,8 +37,8 @@ def test_what_is_left(typed: str, line: str | None, text: str | None) -> None:
 @given(st.text() | st.text(st.characters(categories=["Cc", "Zl", "Zp", "Cs", "Zs"])))
 def test_nothing_that_harms_is_left_and_nothing_else_goes(typed: str) -> None:
     line, text = characters.line(typed), characters.text(typed)
-    for cleaned, kept in ((line, set()), (text, KEPT)):
-        assert {c for c in cleaned if unicodedata.category(c) in {"Cc", "Zl", "Zp", "Cs"}} <= kept
+    for cleaned, allowed in ((line, set()), (text, KEPT)):
+        assert {c for c in cleaned if unicodedata.category(c) in {"Cc", "Zl", "Zp", "Cs"}} <= allowed
         cleaned.encode()
     wanted = [c for c in typed if unicodedata.category(c) not in {"Cc", "Zl", "Zp", "Cs"} and c not in " \ufffe\uffff"]
     assert [c for c in line if c != " "] == [c for c in text if c not in " \t\n"] == wanted

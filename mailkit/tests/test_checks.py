@@ -1,4 +1,4 @@
-"""Mistakes of configuration are told at the start, with an id and a hint."""
+"""Mistakes of configuration are reported at the start, with an id and a hint."""
 
 import os
 from pathlib import Path
@@ -19,8 +19,8 @@ def test_a_file_in_the_way_is_an_error(settings: Settings, tmp_path: Path) -> No
     (tmp_path / "file").write_text("x")
     settings.EMAIL_TRANSPORT = "local"
     settings.LOCAL_MAIL_DIR = tmp_path / "file"
-    [found] = checks.local_mail_can_be_kept()
-    assert found.id == "mailkit.E001"
+    [message] = checks.local_mail_can_be_kept()
+    assert message.id == "mailkit.E001"
     settings.EMAIL_TRANSPORT = "smtp"
     assert checks.local_mail_can_be_kept() == []
 
@@ -30,7 +30,7 @@ def test_a_folder_without_rights_is_an_error(settings: Settings, tmp_path: Path)
     tmp_path.chmod(0o500)
     settings.EMAIL_TRANSPORT = "local"
     settings.LOCAL_MAIL_DIR = tmp_path / "mail"
-    assert [found.id for found in checks.local_mail_can_be_kept()] == ["mailkit.E001"]
+    assert [message.id for message in checks.local_mail_can_be_kept()] == ["mailkit.E001"]
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,10 @@ def test_a_folder_without_rights_is_an_error(settings: Settings, tmp_path: Path)
 )
 def test_reserved_domains_in_production(settings: Settings, debug: bool, deny: bool, ids: list[str]) -> None:
     settings.DEBUG, settings.ADDRESS_DENY_RESERVED = debug, deny
-    assert [found.id for found in checks.undeliverable_domains_are_refused()] == ids
+    assert [message.id for message in checks.undeliverable_domains_are_refused()] == ids
 
 
 @pytest.mark.parametrize(("seconds", "ids"), [(5, []), (0, ["mailkit.E003"]), (600, ["mailkit.E003"])])
 def test_the_time_limit_of_markup(settings: Settings, seconds: float, ids: list[str]) -> None:
     settings.MARKUP_SECONDS = seconds
-    assert [found.id for found in checks.markup_has_a_time_limit()] == ids
+    assert [message.id for message in checks.markup_has_a_time_limit()] == ids

@@ -38,7 +38,7 @@ def rendered(markdown: str) -> str:
 
 
 def shape(markup: str) -> list[Any]:
-    """What stands in what: words, code, quotations, and lists with their items; not how close they stand."""
+    """The nesting of words, code, quotations and list items, without the spacing between them."""
     return _parts(BeautifulSoup(markup, "html.parser"))
 
 

@@ -1,4 +1,4 @@
-"""Only what the allow-list names survives, whoever wrote it and however it was disguised."""
+"""Only what the allow-list names survives, from any author and in any disguise."""
 
 import hashlib
 

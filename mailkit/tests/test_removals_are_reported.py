@@ -5,7 +5,7 @@ import pytest
 from mailkit import author_messages, html, markup_child, sanitising
 
 
-def told(markdown: str, profile: html.Profile = "article") -> tuple[str, ...]:
+def sentences_about(markdown: str, profile: html.Profile = "article") -> tuple[str, ...]:
     """As `html.render` does it, without a process for each text."""
     request = {"profile": profile, "site_url": "https://news.test", "media_url": "/media/", "width": 76}
     head, _ = markup_child.respond(request, markdown.encode())
@@ -49,7 +49,7 @@ def test_a_rendered_text_brings_the_sentences() -> None:
     ("before", "line"), [("", 1), ("One.\n\nTwo, and `<iframe>` in code.\n\n", 5), ("> q\n\n- a\n\n", 5)]
 )
 def test_each_is_told_with_its_line(markdown: str, sentence: str, before: str, line: int) -> None:
-    sentences = told(f"{before}{markdown}\n\nThe last one.")
+    sentences = sentences_about(f"{before}{markdown}\n\nThe last one.")
     assert f"Line {line}: {sentence}" in sentences[0]
     if "<form>" in markdown:
         assert len(sentences) == 3
@@ -72,39 +72,39 @@ def test_each_is_told_with_its_line(markdown: str, sentence: str, before: str, l
     ],
 )
 def test_what_is_shown_is_not_told(markdown: str) -> None:
-    assert told(markdown) == ()
+    assert sentences_about(markdown) == ()
 
 
 def test_the_same_thing_twice_has_two_lines() -> None:
-    assert [sentence.split(":")[0] for sentence in told("<font>a</font>\n\nb\n\n<font>c</font>")] == [
+    assert [sentence.split(":")[0] for sentence in sentences_about("<font>a</font>\n\nb\n\n<font>c</font>")] == [
         "Line 1",
         "Line 5",
     ]
 
 
 def test_very_many_are_counted() -> None:
-    sentences = told("<font>a</font>\n\n" * 30)
+    sentences = sentences_about("<font>a</font>\n\n" * 30)
     assert len(sentences) == 11
     assert sentences[-1] == "20 more places are left out for reasons like these."
 
 
 def test_what_stands_in_something_that_is_left_out_is_part_of_it() -> None:
-    assert len(told("<iframe><p style='x'>a <iframe>b</iframe> <font>c</font></p></iframe>\n\nText")) == 1
+    assert len(sentences_about("<iframe><p style='x'>a <iframe>b</iframe> <font>c</font></p></iframe>\n\nText")) == 1
 
 
 @pytest.mark.parametrize("profile", ["letter", "legal"])
 def test_letters_and_legal_texts_say_that_they_have_no_pictures(profile: html.Profile) -> None:
-    [sentence] = told("Hello.\n\n![x](/media/a.jpg)", profile)
+    [sentence] = sentences_about("Hello.\n\n![x](/media/a.jpg)", profile)
     assert sentence == "Line 3: Pictures cannot be shown in this text, and this one is left out."
 
 
 def test_a_letter_has_no_page_for_a_link_to_its_headings() -> None:
-    assert told("# Head\n\n[to it](#head)", "letter") == (
+    assert sentences_about("# Head\n\n[to it](#head)", "letter") == (
         "Line 3: The link “#head” leads to no heading and no note of this text.",
     )
 
 
 @pytest.mark.parametrize("tag", sorted(sanitising.DROPPED_WITH_CONTENT))
 def test_no_sentence_says_that_words_stay_which_go(tag: str) -> None:
-    [sentence] = told(f"<{tag}>")
+    [sentence] = sentences_about(f"<{tag}>")
     assert "the words in it stay" not in sentence

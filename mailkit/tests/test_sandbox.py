@@ -73,11 +73,13 @@ def test_cannot_write_files(child: Child, tmp_path: Path) -> None:
 
 def test_knows_no_secret_of_ours(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "the secret")
-    found, _body = child.run("import os, sys; return {'env': dict(os.environ), 'isolated': sys.flags.isolated}, b''")
-    assert isinstance(found, dict)
-    assert found["isolated"] == 1
+    environment, _body = child.run(
+        "import os, sys; return {'env': dict(os.environ), 'isolated': sys.flags.isolated}, b''"
+    )
+    assert isinstance(environment, dict)
+    assert environment["isolated"] == 1
     assert "the secret" in os.environ.values()
-    assert "the secret" not in found["env"].values()
+    assert "the secret" not in environment["env"].values()
 
 
 def test_a_fault_is_told_without_the_input(child: Child) -> None:

@@ -273,7 +273,7 @@ def test_addresses_and_urls_in_headers_are_never_encoded_words() -> None:
 
 
 def test_a_copy_is_a_join_and_not_an_encoding() -> None:
-    """Eight slots of ASCII take about 10 microseconds; encoding anew would take a hundred times that."""
+    """Eight slots of ASCII take about 10 microseconds; encoding again would take a hundred times that."""
     compiled = segments.compile(headers=HEADERS, text=TEXT + "x" * 5000, html=HTML * 10)
     compiled.render(VALUES)
     seconds = min(timeit.repeat(lambda: compiled.render(VALUES), number=200, repeat=5)) / 200

@@ -102,7 +102,7 @@ def chart(sheet: Sheet) -> None:
 
 
 def bank(sheet: Sheet) -> None:
-    """A house with columns, and a coin that is made of dots."""
+    """A building with columns, and a coin that is made of dots."""
     sheet.disc(1250, 300, 190, GOLD)
     for ring in range(1, 6):
         for number in range(ring * 8):

@@ -16,9 +16,9 @@ def find() -> str | None:
 
 def obtain() -> str | None:
     """The path of a Chromium, installed by apt-get if this user may do that; None if there is none to be had."""
-    found, apt = find(), shutil.which("apt-get")
-    if found or not apt or os.geteuid() != 0:
-        return found
+    chromium, apt = find(), shutil.which("apt-get")
+    if chromium or not apt or os.geteuid() != 0:
+        return chromium
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
         command = [apt, "-qq", *arguments]

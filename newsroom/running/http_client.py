@@ -34,7 +34,7 @@ class Form:
         self.values = [(known, old) for known, old in self.values if known != name] + [(name, value)]
 
     def tick(self, name: str, value: str | None = None) -> None:
-        """Ticks a box that stands in the form."""
+        """Ticks a box of the form."""
         box = next((box for box in self.boxes if box[0] == name and value in {None, box[1]}), None)
         if box is None:
             raise Unexpected(f"the form has no box {name}")
@@ -47,21 +47,21 @@ class _Forms(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[Form] = []
+        self.match: list[Form] = []
         self.select = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         name = given.get("name", "")
         if tag == "form":
-            self.found.append(Form(given.get("action", ""), given.get("method", "get").lower()))
+            self.match.append(Form(given.get("action", ""), given.get("method", "get").lower()))
         elif tag == "select":
             self.select = name
-        elif self.found and tag == "option" and self.select:
-            if "selected" in given or self.select not in self.found[-1].names():
-                self.found[-1].set(self.select, given.get("value", ""))
-        elif self.found and tag in {"input", "textarea"} and name:
-            self._input(self.found[-1], name, given)
+        elif self.match and tag == "option" and self.select:
+            if "selected" in given or self.select not in self.match[-1].names():
+                self.match[-1].set(self.select, given.get("value", ""))
+        elif self.match and tag in {"input", "textarea"} and name:
+            self._input(self.match[-1], name, given)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "select":
@@ -88,30 +88,30 @@ class Reader:
         self.confirm_link = ""
 
     def get(self, path: str) -> str:
-        """A page that must answer 200."""
-        answer = self.browser.get(urljoin(self.site, path), timeout=REQUEST_SECONDS)
-        if answer.status_code != requests.codes.ok:
-            raise Unexpected(f"GET {_route(path)} answered {answer.status_code}")
-        return answer.text
+        """A page that must return 200."""
+        response = self.browser.get(urljoin(self.site, path), timeout=REQUEST_SECONDS)
+        if response.status_code != requests.codes.ok:
+            raise Unexpected(f"GET {_route(path)} answered {response.status_code}")
+        return response.text
 
     def form(self, page: str, *, action: str) -> Form:
         """The form of a page that goes to an address with `action` in it."""
         parser = _Forms()
         parser.feed(page)
-        form = next((form for form in parser.found if form.method == "post" and action in form.action), None)
+        form = next((form for form in parser.match if form.method == "post" and action in form.action), None)
         if form is None:
             raise Unexpected(f"the page has no form that posts to {action or 'itself'}")
         return form
 
     def send(self, form: Form, *, page: str) -> str:
-        """Presses the button; the page that comes back must answer 200."""
+        """Presses the button; the page that comes back must return 200."""
         address = urljoin(urljoin(self.site, page), form.action)
-        answer = self.browser.post(
+        response = self.browser.post(
             address, data=form.values, headers={"Referer": urljoin(self.site, page)}, timeout=REQUEST_SECONDS
         )
-        if answer.status_code != requests.codes.ok:
-            raise Unexpected(f"POST {_route(address)} answered {answer.status_code}")
-        return answer.text
+        if response.status_code != requests.codes.ok:
+            raise Unexpected(f"POST {_route(address)} answered {response.status_code}")
+        return response.text
 
     def mails(self) -> list[local_mail.LocalMail]:
         """What has come and was not taken yet, oldest first."""
@@ -132,10 +132,10 @@ class Reader:
 
 def link(text: str, *, part: str) -> str:
     """The first web address in a mail's text whose path has this part."""
-    found = re.search(rf"https?://[^\s<>\"]*{re.escape(part)}[^\s<>\")]*", text)
-    if found is None:
+    match = re.search(rf"https?://[^\s<>\"]*{re.escape(part)}[^\s<>\")]*", text)
+    if match is None:
         raise Unexpected(f"the mail has no link with {part}")
-    return found.group()
+    return match.group()
 
 
 def _route(address: str) -> str:

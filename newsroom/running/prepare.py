@@ -54,9 +54,11 @@ def create() -> None:
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         sys.exit("Python's venv module is missing here: run `apt install python3-venv`, then start again.")
     say("Making .venv ...")
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        sys.exit(f"{made.stdout}{made.stderr}\n.venv could not be made in {ROOT}.")
+    finished = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True, check=False
+    )
+    if finished.returncode != 0:
+        sys.exit(f"{finished.stdout}{finished.stderr}\n.venv could not be made in {ROOT}.")
 
 
 def install(requirements: str) -> None:

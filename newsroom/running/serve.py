@@ -1,4 +1,4 @@
-"""`bin/run`: the whole site on one machine, until it is told to stop.
+"""`bin/run`: the whole site on one machine, until it is stopped.
 
 In order: the port, the two servers, the tables, the demonstration, an administrator,
 then web, workers and clock. Whatever this run started, it stops.
@@ -112,8 +112,8 @@ def await_answer(url: str, group: processes.Group) -> None:
     end = time.monotonic() + ANSWER_SECONDS
     while time.monotonic() < end:
         _require_alive(group)
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # our own http
-            if answer.status == 200:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  # our own http
+            if response.status == 200:
                 return
         time.sleep(0.05)
     raise Refused(f"The web server did not answer within {ANSWER_SECONDS:.0f} seconds; its messages are above.")

@@ -1,4 +1,4 @@
-"""The budgets of the house: how long a file, a function, a class may be, and what nothing is called."""
+"""Budgets: how long a file, a function and a class may be, and which module names are refused."""
 
 import ast
 import re

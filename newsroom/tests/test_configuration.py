@@ -61,8 +61,8 @@ def test_what_verifies_a_providers_webhooks_may_stand_alone(monkeypatch: pytest.
     monkeypatch.setenv("POSTAL_WEBHOOK_KEY_FILE", str(key))
     monkeypatch.setenv("RESEND_SIGNING_SECRET", "")
 
-    found = {"MAILGUN_WEBHOOK_SIGNING_KEY": "mailguns", "POSTAL_WEBHOOK_KEY": "from the file"}
-    assert email_url.webhook_keys() == found
+    keys = {"MAILGUN_WEBHOOK_SIGNING_KEY": "mailguns", "POSTAL_WEBHOOK_KEY": "from the file"}
+    assert email_url.webhook_keys() == keys
 
 
 def test_every_signed_webhook_has_a_variable() -> None:

@@ -28,12 +28,12 @@ def routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterat
 
 
 def exempt_routes() -> set[str]:
-    found = set()
+    exempt = set()
     for route, entry in routes(get_resolver().url_patterns):
         view = entry.callback
         if getattr(view, "csrf_exempt", False) and not route.startswith("admin/"):
-            found.add(route)
-    return found
+            exempt.add(route)
+    return exempt
 
 
 def is_listed(route: str) -> bool:
@@ -45,9 +45,9 @@ def test_only_the_listed_addresses_are_exempt() -> None:
 
 
 def test_the_listed_addresses_exist() -> None:
-    found = exempt_routes()
-    assert EXEMPT.keys() - found == {"webhooks/"}
-    assert any(route.startswith("webhooks/") for route in found)
+    routes = exempt_routes()
+    assert EXEMPT.keys() - routes == {"webhooks/"}
+    assert any(route.startswith("webhooks/") for route in routes)
 
 
 def test_the_admin_exempts_nothing() -> None:

@@ -174,18 +174,18 @@ def rows(db: None) -> None:
 def test_every_guard_of_the_database_is_known_here() -> None:
     with connection.cursor() as cursor:
         cursor.execute(GUARDS, {"ours": f"^({'|'.join(OURS)})_"})
-        found = {name for (name,) in cursor.fetchall()}
-    assert found == set(STATEMENTS)
+        guards = {name for (name,) in cursor.fetchall()}
+    assert guards == set(STATEMENTS)
 
 
 def test_each_guard_refuses_what_it_is_for(rows: None) -> None:
     """All in one test, since the rows are the same and each statement is undone."""
-    missing = {name: said for name, statement in STATEMENTS.items() if not (said := said_by(statement, name))[0]}
+    missing = {name: reply for name, statement in STATEMENTS.items() if not (reply := reply_of(statement, name))[0]}
     assert not missing
 
 
-def said_by(statement: str, guard: str) -> tuple[bool, str]:
-    """Whether this guard refused the statement, and what was said."""
+def reply_of(statement: str, guard: str) -> tuple[bool, str]:
+    """Whether this guard refused the statement, and what was reply."""
     try:
         with ownership.owner(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL newsroom.allow_truncate = 'off'")

@@ -1,4 +1,4 @@
-"""What lies in a queue and is no task is told from what is, and kept where somebody can look at it."""
+"""A queue entry that is no task is recognised, and stored where an operator can look at it."""
 
 import hashlib
 import json
@@ -95,8 +95,8 @@ def test_what_is_put_aside_is_logged_by_its_hash_counted_and_kept_as_it_was(capl
         dead_entries.put_aside(queue="digest", entry=entry, reason="it is no JSON")
     digest = hashlib.sha256(entry).hexdigest()[:12]
     assert f"the queue digest was put aside: it is no JSON (7 bytes, SHA-256 {digest}...)" in caplog.text
-    [kept] = dead_entries.newest()
-    assert (kept.queue, kept.reason, kept.content, kept.size) == ("digest", "it is no JSON", entry, 7)
+    [dead] = dead_entries.newest()
+    assert (dead.queue, dead.reason, dead.content, dead.size) == ("digest", "it is no JSON", entry, 7)
     assert (dead_entries.count(), dead_entries.ever()) == (1, 1)
 
 
@@ -105,8 +105,8 @@ def test_only_the_newest_are_kept_and_all_are_counted(monkeypatch: pytest.Monkey
     monkeypatch.setattr(dead_entries, "KEPT_BYTES", 2)
     for number in range(5):
         dead_entries.put_aside(queue="digest", entry=b"%d0000" % number, reason="")
-    assert [entry.content for entry in dead_entries.newest()] == [b"40", b"30", b"20"]
-    assert [entry.size for entry in dead_entries.newest()] == [5, 5, 5]
+    assert [dead.content for dead in dead_entries.newest()] == [b"40", b"30", b"20"]
+    assert [dead.size for dead in dead_entries.newest()] == [5, 5, 5]
     assert dead_entries.ever() == 5
 
 
@@ -125,11 +125,11 @@ def test_a_key_of_another_type_gets_another_name_and_keeps_what_is_in_it() -> No
     client = redis_client.connect()
     client.set(dead_entries.broker_key("digest"), "hello")
     dead_entries.set_aside(types={"digest": "list", "ticks": "list"})
-    [kept] = dead_entries.newest()
-    assert (kept.queue, client.exists(dead_entries.broker_key("digest"))) == ("digest", 0)
-    assert client.get(kept.reason.split()[-1]) == b"hello"
+    [dead] = dead_entries.newest()
+    assert (dead.queue, client.exists(dead_entries.broker_key("digest"))) == ("digest", 0)
+    assert client.get(dead.reason.split()[-1]) == b"hello"
     dead_entries.forget()
-    assert client.get(kept.reason.split()[-1]) is None
+    assert client.get(dead.reason.split()[-1]) is None
 
 
 def test_workers_are_asked_though_the_keys_for_it_have_another_type() -> None:
@@ -142,7 +142,7 @@ def test_workers_are_asked_though_the_keys_for_it_have_another_type() -> None:
         client.lpush(dead_entries.broker_key(key), "hello")
     with app.connection_for_write() as connection:
         assert app.control.ping(timeout=0.1, connection=connection) == []
-    assert {entry.queue for entry in dead_entries.newest()} == keys
+    assert {dead.queue for dead in dead_entries.newest()} == keys
 
 
 def test_a_task_at_which_the_worker_itself_fails_is_put_aside_and_not_handed_out_again() -> None:
@@ -157,9 +157,9 @@ def test_a_task_at_which_the_worker_itself_fails_is_put_aside_and_not_handed_out
         while not dead_entries.count():
             with suppress(TimeoutError):
                 connection.drain_events(timeout=1)
-    [kept] = dead_entries.newest()
-    assert kept.reason == "the worker failed at it (LookupError)"
-    assert json.loads(kept.content) == garbage.real()
+    [dead] = dead_entries.newest()
+    assert dead.reason == "the worker failed at it (LookupError)"
+    assert json.loads(dead.content) == garbage.real()
     assert client.llen(key) == client.hlen(dead_entries.broker_key("unacked")) == 0
 
 

@@ -40,8 +40,8 @@ def test_it_is_loaded_once_and_complete(
     assert (lead.headline, lead.section.name, lead.byline) == (HEADLINE, "News", "Staff Writer")
     assert lead.published_at is not None
     assert lead.published_at.date() == datetime(2025, 5, 6, tzinfo=UTC).date()
-    told = " ".join(lead.body_text.split())
-    missing = [fact for fact in FACTS if fact not in told]
+    text = " ".join(lead.body_text.split())
+    missing = [fact for fact in FACTS if fact not in text]
     assert not missing
     assert lead.lead_image is not None
     assert lead.lead_image.credit == "Illustration: Block News International", "it is a drawing"

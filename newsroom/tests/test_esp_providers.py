@@ -62,20 +62,20 @@ def request(provider: str, settings: Any) -> requests.PreparedRequest:
 def test_our_letter_can_be_said_to_this_provider(provider: str, settings: Any) -> None:
     body = request(provider, settings).body
     text = body.decode() if isinstance(body, bytes) else str(body)
-    said = json.dumps(dict(parse_qsl(text)) if provider == "mailgun" else json.loads(text), ensure_ascii=False)
-    assert "Schöne Grüße" in said
-    assert "List-Unsubscribe=One-Click" in said
-    assert LINK in said
-    assert "auto-generated" in said
-    assert "<daily.newsletters.example.com>" in said
-    assert (UUID in said) is providers.SENDING[provider].takes_metadata
+    sent = json.dumps(dict(parse_qsl(text)) if provider == "mailgun" else json.loads(text), ensure_ascii=False)
+    assert "Schöne Grüße" in sent
+    assert "List-Unsubscribe=One-Click" in sent
+    assert LINK in sent
+    assert "auto-generated" in sent
+    assert "<daily.newsletters.example.com>" in sent
+    assert (UUID in sent) is providers.SENDING[provider].takes_metadata
 
 
 def row(provider: str) -> list[str]:
     """The provider's line in the table, by cell."""
-    found = re.search(rf"^\|[^|]*\| `anymail\+{provider.replace('_', '-')}://[^|]*\|(.*)\|$", TABLE, re.MULTILINE)
-    assert found, f"docs/providers.md says nothing of {provider}"
-    return [cell.strip() for cell in found[1].split("|")]
+    row = re.search(rf"^\|[^|]*\| `anymail\+{provider.replace('_', '-')}://[^|]*\|(.*)\|$", TABLE, re.MULTILINE)
+    assert row, f"docs/providers.md says nothing of {provider}"
+    return [cell.strip() for cell in row[1].split("|")]
 
 
 @pytest.mark.parametrize("provider", sorted(providers.SENDING))

@@ -10,9 +10,9 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_probes_answer_any_host_over_plain_http(client: Client, settings: Settings, path: str) -> None:
     settings.SECURE_SSL_REDIRECT = True
-    answer = client.get(path, headers={"host": "10.1.2.3"})
-    assert answer.status_code == 200
-    assert not answer.cookies
+    response = client.get(path, headers={"host": "10.1.2.3"})
+    assert response.status_code == 200
+    assert not response.cookies
 
 
 def test_other_pages_do_not_answer_any_host(client: Client) -> None:
@@ -21,18 +21,18 @@ def test_other_pages_do_not_answer_any_host(client: Client) -> None:
 
 def test_a_redis_that_is_away_is_not_ready_but_alive(client: Client, settings: Settings) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()["redis"], answer.json()["database"]) == (503, "failed", "ok")
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()["redis"], response.json()["database"]) == (503, "failed", "ok")
     assert client.get("/healthz").status_code == 200
 
 
 def test_figures_are_prometheus_text(client: Client, settings: Settings) -> None:
     settings.DEBUG = True
-    answer = client.get("/metrics")
-    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    names = {line.split("{")[0].split(" ")[0] for line in answer.text.splitlines() if not line.startswith("#")}
+    response = client.get("/metrics")
+    assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    names = {line.split("{")[0].split(" ")[0] for line in response.text.splitlines() if not line.startswith("#")}
     assert "newsroom_letters_oldest_seconds" in names
-    assert "@" not in answer.text
+    assert "@" not in response.text
 
 
 def test_in_production_figures_need_their_token(client: Client, settings: Settings) -> None:

@@ -50,9 +50,9 @@ def test_no_page_names_a_fraction_of_a_second(client: Client, site: None, path: 
     page = response.content.decode()
     assert response.status_code == 200
     assert not FRACTION.findall(page)
-    found = re.findall(r'<time datetime="([^"]*)"', page)
-    assert len(found) >= times
-    assert all(datetime.fromisoformat(moment).tzinfo for moment in found)
+    moments = re.findall(r'<time datetime="([^"]*)"', page)
+    assert len(moments) >= times
+    assert all(datetime.fromisoformat(moment).tzinfo for moment in moments)
 
 
 def test_what_search_engines_read_has_none_either(client: Client, site: None) -> None:

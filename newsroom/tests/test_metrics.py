@@ -63,35 +63,35 @@ def figures() -> dict[tuple[str, ...], float]:
 
 
 def test_an_empty_house_has_figures() -> None:
-    found = figures()
-    assert found["newsroom_deliveries", "uncertain"] == 0
-    assert found["newsroom_in_flight_bound",] == 100
-    assert ("newsroom_clock_age_seconds",) not in found
+    samples = figures()
+    assert samples["newsroom_deliveries", "uncertain"] == 0
+    assert samples["newsroom_in_flight_bound",] == 100
+    assert ("newsroom_clock_age_seconds",) not in samples
 
 
 def test_they_are_the_numbers_of_the_issues_page(newsletter: Newsletter) -> None:
     issue = make(newsletter, "sending", accepted=3, pending=2, deferred=2, uncertain=1)
     Issue.objects.update(audience_count=9)
     issue.refresh_from_db()
-    found, shown = figures(), stats.progress(issue)
+    samples, shown = figures(), stats.progress(issue)
     name = str(issue.pk)
     for state, count in shown.by_state.items():
-        assert found["newsroom_issue_copies", name, state] == count
-    assert (found["newsroom_issue_audience", name], found["newsroom_issue_conserved", name]) == (9, 0)
-    assert found["newsroom_issue_rate", name] == shown.rate
-    assert ("newsroom_issue_seconds_left", name) not in found
-    assert found["newsroom_issue_put_off", name, "passing"] == 2
-    assert 90 <= found["newsroom_deliveries_late_seconds",] < 100
-    assert found["newsroom_deliveries", "deferred"] == 2
+        assert samples["newsroom_issue_copies", name, state] == count
+    assert (samples["newsroom_issue_audience", name], samples["newsroom_issue_conserved", name]) == (9, 0)
+    assert samples["newsroom_issue_rate", name] == shown.rate
+    assert ("newsroom_issue_seconds_left", name) not in samples
+    assert samples["newsroom_issue_put_off", name, "passing"] == 2
+    assert 90 <= samples["newsroom_deliveries_late_seconds",] < 100
+    assert samples["newsroom_deliveries", "deferred"] == 2
 
 
 def test_copies_that_need_a_person_are_remembered_when_their_issue_has_ended(newsletter: Newsletter) -> None:
     make(newsletter, "sending", uncertain=1)
     ended = make(newsletter, "sent_with_exceptions", uncertain=2, accepted=1)
     Issue.objects.filter(pk=ended.pk).update(finished_at=timezone.now())
-    found = figures()
-    assert found["newsroom_deliveries", "uncertain"] == 3
-    assert ("newsroom_issue_copies", str(ended.pk), "uncertain") not in found
+    samples = figures()
+    assert samples["newsroom_deliveries", "uncertain"] == 3
+    assert ("newsroom_issue_copies", str(ended.pk), "uncertain") not in samples
     Issue.objects.filter(pk=ended.pk).update(finished_at=timezone.now() - metrics.REMEMBERED)
     assert figures()["newsroom_deliveries", "uncertain"] == 1
 
@@ -99,9 +99,9 @@ def test_copies_that_need_a_person_are_remembered_when_their_issue_has_ended(new
 def test_a_paused_issue_that_never_moved_has_been_quiet_since_it_began(newsletter: Newsletter) -> None:
     issue = make(newsletter, "paused", pending=1)
     Issue.objects.update(started_at=timezone.now() - timedelta(minutes=10))
-    found = figures()
-    assert found["newsroom_issue_quiet_seconds", str(issue.pk)] == pytest.approx(600, abs=20)
-    assert found["newsroom_issue_copies", str(issue.pk), "pending"] == 1
+    samples = figures()
+    assert samples["newsroom_issue_quiet_seconds", str(issue.pk)] == pytest.approx(600, abs=20)
+    assert samples["newsroom_issue_copies", str(issue.pk), "pending"] == 1
 
 
 def test_copies_that_were_put_off_are_counted_by_their_code(newsletter: Newsletter) -> None:
@@ -155,24 +155,24 @@ def test_what_waits_elsewhere(newsletter: Newsletter) -> None:
     DeliveryEvent.objects.create(provider="x", event_id="2", settled_at=ago, **event)
     Issue.objects.create(newsletter=newsletter, state="scheduled", scheduled_for=ago)
     heartbeat.beat(work="clock", now=ago)
-    found = figures()
-    assert found["newsroom_letters", "pending"] == found["newsroom_events_waiting",] == 1
+    samples = figures()
+    assert samples["newsroom_letters", "pending"] == samples["newsroom_events_waiting",] == 1
     for name in ("letters_oldest", "events_oldest", "issues_late", "clock_age"):
-        assert found[f"newsroom_{name}_seconds",] == pytest.approx(600, abs=20), name
+        assert samples[f"newsroom_{name}_seconds",] == pytest.approx(600, abs=20), name
     assert "@" not in metrics.text()
 
 
 def test_who_rests_and_who_is_slowed_down() -> None:
     limiter.shared().rest(subject="relay:a.example:25", seconds=5)
     limiter.shared().slow_down(subject="domain:gmail.com", base=40, hold=60)
-    found = figures()
+    samples = figures()
     assert (
-        found["newsroom_route_away", "relay:a.example:25"],
-        found["newsroom_route_away", "relay:b.example:25"],
+        samples["newsroom_route_away", "relay:a.example:25"],
+        samples["newsroom_route_away", "relay:b.example:25"],
     ) == (1, 0)
-    assert found["newsroom_slowed_rate", "domain:gmail.com"] == 20
-    assert 50 < found["newsroom_slowed_held_seconds", "domain:gmail.com"] <= 60
-    assert found["newsroom_redis_up",] == 1
+    assert samples["newsroom_slowed_rate", "domain:gmail.com"] == 20
+    assert 50 < samples["newsroom_slowed_held_seconds", "domain:gmail.com"] <= 60
+    assert samples["newsroom_redis_up",] == 1
 
 
 def test_no_finished_issue_is_walked_over(newsletter: Newsletter) -> None:
@@ -183,10 +183,10 @@ def test_no_finished_issue_is_walked_over(newsletter: Newsletter) -> None:
         cursor.execute("ANALYZE digests_delivery, digests_issue, digests_deliveryevent")
     with CaptureQueriesContext(
         connection,
-    ) as told:
+    ) as queries:
         metrics.text()
-    assert len(told) <= 12
-    for query in told.captured_queries:
+    assert len(queries) <= 12
+    for query in queries.captured_queries:
         with connection.cursor() as cursor:
             cursor.execute(f"EXPLAIN {query['sql']}")
             plan = "\n".join(row[0] for row in cursor.fetchall())

@@ -13,10 +13,10 @@ LISTS = [
 @pytest.mark.parametrize("path", LISTS)
 def test_no_list_fails(client: Client, path: str) -> None:
     for query in ("?q=a%00b", "?id__exact=%00", "?%00=1", "?o=%00", "?p=%00"):
-        answer = client.get(path + query)
-        assert (answer.status_code, answer.content.count(b"\n")) == (400, 1), query
-        assert b"%00" in answer.content
-        assert "Content-Security-Policy" in answer.headers
+        response = client.get(path + query)
+        assert (response.status_code, response.content.count(b"\n")) == (400, 1), query
+        assert b"%00" in response.content
+        assert "Content-Security-Policy" in response.headers
 
 
 def test_neither_does_a_row_nor_a_search_while_typing(client: Client) -> None:

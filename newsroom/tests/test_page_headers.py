@@ -1,4 +1,4 @@
-"""What every answer tells the browser: reader pages are strict, the admin is as strict as its toolkit allows."""
+"""What every response tells the browser: reader pages are strict, the admin is as strict as its toolkit allows."""
 
 from datetime import UTC, datetime
 
@@ -17,17 +17,17 @@ def policy(client: Client, path: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", ["/", "/subscribe/", "/newsletters/", "/search/"])
 def test_reader_pages_allow_nothing_from_outside(client: Client, path: str) -> None:
-    found = policy(client, path)
-    assert found["default-src"] == "'none'"
-    assert found["frame-ancestors"] == "'none'"
-    assert not any("unsafe" in sources or "*" in sources for sources in found.values())
+    directives = policy(client, path)
+    assert directives["default-src"] == "'none'"
+    assert directives["frame-ancestors"] == "'none'"
+    assert not any("unsafe" in sources or "*" in sources for sources in directives.values())
 
 
 @pytest.mark.parametrize("path", ["/", "/subscribe/", "/newsletters/", "/search/"])
 def test_reader_pages_set_no_cookie(client: Client, path: str) -> None:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    assert not answer.cookies
+    response = client.get(path)
+    assert response.status_code == 200
+    assert not response.cookies
 
 
 PUBLIC = ["/", "/search/", "/subscribe/", "/subscribe/sent/", "/preferences/", "/preferences/sent/", "/newsletters/"]
@@ -45,15 +45,15 @@ def test_public_pages_may_be_kept_and_are_asked_about_again(client: Client, path
 
 @pytest.mark.parametrize("path", ["/subscribe/", "/preferences/"])
 def test_what_somebody_typed_is_kept_nowhere(client: Client, path: str) -> None:
-    answer = client.post(path, {"address": "rita at reader"})
-    assert (answer.status_code, answer["Cache-Control"]) == (422, "no-store, private")
+    response = client.post(path, {"address": "rita at reader"})
+    assert (response.status_code, response["Cache-Control"]) == (422, "no-store, private")
 
 
 def test_the_admin_may_not_be_framed_by_others_nor_load_from_them(client: Client) -> None:
-    found = policy(client, "/admin/login/")
-    assert found["default-src"] == "'none'"
-    assert found["frame-ancestors"] == "'self'"
-    assert "'unsafe-inline'" not in found["script-src"]
+    directives = policy(client, "/admin/login/")
+    assert directives["default-src"] == "'none'"
+    assert directives["frame-ancestors"] == "'self'"
+    assert "'unsafe-inline'" not in directives["script-src"]
 
 
 @pytest.mark.parametrize(

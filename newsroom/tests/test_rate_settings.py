@@ -1,4 +1,4 @@
-"""How fast copies may leave is read from the environment, and a mistake is told in one sentence."""
+"""Rate limits are read from the environment, and a mistake is reported in one sentence."""
 
 from collections.abc import Callable
 from datetime import date, time
@@ -50,14 +50,14 @@ def test_a_mistake_is_told_with_an_example(read: Callable[[Any], object], value:
 @pytest.mark.parametrize("separator", [" ", ", ", ",", "\n"])
 def test_several_mail_servers_with_weights(separator: str) -> None:
     urls = ["smtp://user:pass,word@a.example:587/?tls=1&weight=3", "smtps://b.example?rate=20", "smtp://c.example"]
-    found = email_url.read(separator.join(urls))
-    assert found.transport == "smtp"
-    assert [(one.host, one.port, one.weight, one.rate, one.tls) for one in found.relays] == [
+    sending = email_url.read(separator.join(urls))
+    assert sending.transport == "smtp"
+    assert [(one.host, one.port, one.weight, one.rate, one.tls) for one in sending.relays] == [
         ("a.example", 587, 3, 0, "starttls"),
         ("b.example", 465, 1, 20, "implicit"),
         ("c.example", 25, 1, 0, "none"),
     ]
-    assert found.relays[0].password == "pass,word"
+    assert sending.relays[0].password == "pass,word"
 
 
 @pytest.mark.parametrize(

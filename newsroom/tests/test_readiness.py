@@ -31,39 +31,39 @@ def signs(**changes: object) -> Signs:
     return Signs(**{**healthy, **changes})  # type: ignore[arg-type]  # each by its own name
 
 
-def found(given: Signs, done: float | None = 30.0) -> dict[str, str]:
+def faults(given: Signs, done: float | None = 30.0) -> dict[str, str]:
     return {part: fault.why for part, fault in readiness.faults(signs=given, done=done).items() if fault}
 
 
 def test_a_site_at_work_has_no_fault() -> None:
-    assert found(signs()) == {}
+    assert faults(signs()) == {}
 
 
 @pytest.mark.parametrize("missing", [one.name for one in workers.read()])
 def test_a_queue_that_nobody_takes_is_named(missing: str) -> None:
     others = [worker(one.name, *one.queues) for one in workers.read() if one.name != missing]
-    [(part, fault)] = found(signs(workers=others)).items()
+    [(part, fault)] = faults(signs(workers=others)).items()
     assert part == missing
     assert fault.startswith("No worker ")
 
 
 def test_one_worker_for_everything_does(settings: Settings) -> None:
-    assert found(signs(workers=[worker("celery", *workers.QUEUES)])) == {}
+    assert faults(signs(workers=[worker("celery", *workers.QUEUES)])) == {}
 
 
 def test_a_worker_that_says_nothing_is_named_unless_another_does_its_work() -> None:
     letters = worker("letters", "transactional", age=47.0)
     rest = [worker(one.name, *one.queues) for one in workers.read() if one.name != "letters"]
-    fault = found(signs(workers=[letters, *rest]))["letters"]
+    fault = faults(signs(workers=[letters, *rest]))["letters"]
     assert fault == (
         "The worker letters@here, which sends letters, has said nothing for 47 s: it has died or stands still."
     )
-    assert found(signs(workers=[letters, *rest, worker("second", "transactional")])) == {}
+    assert faults(signs(workers=[letters, *rest, worker("second", "transactional")])) == {}
 
 
 def test_a_worker_that_turns_and_takes_nothing_is_named() -> None:
     finished = {**dict.fromkeys(workers.QUEUES, 40.0), "transactional": 200.0}
-    fault = found(signs(finished=finished))["letters"]
+    fault = faults(signs(finished=finished))["letters"]
     assert fault == (
         "A worker runs that sends letters, and no task of “transactional” was finished for 200 s: restart it."
     )
@@ -71,8 +71,8 @@ def test_a_worker_that_turns_and_takes_nothing_is_named() -> None:
 
 def test_lanes_may_keep_every_process_for_as_long_as_a_task_may_last(settings: Settings) -> None:
     finished = dict.fromkeys(workers.QUEUES, 40.0)
-    assert found(signs(finished={**finished, "digest": settings.CELERY_TASK_TIME_LIMIT + 30.0})) == {}
-    assert "issues" in found(signs(finished={**finished, "digest": settings.CELERY_TASK_TIME_LIMIT + 90.0}))
+    assert faults(signs(finished={**finished, "digest": settings.CELERY_TASK_TIME_LIMIT + 30.0})) == {}
+    assert "issues" in faults(signs(finished={**finished, "digest": settings.CELERY_TASK_TIME_LIMIT + 90.0}))
 
 
 @pytest.mark.parametrize(
@@ -88,32 +88,32 @@ def test_nobody_is_expected_to_have_worked_before_there_was_work_and_somebody_to
     young: dict[str, object],
 ) -> None:
     nothing_done = {"finished": dict.fromkeys(workers.QUEUES, LONG)}
-    assert found(signs(**{**nothing_done, **young})) == {}
+    assert faults(signs(**{**nothing_done, **young})) == {}
 
 
 def test_a_clock_that_has_died_or_sends_nothing_is_named_and_no_worker_is() -> None:
-    assert found(signs(beats=[])) == {"beat": "No clock runs: start Celery beat."}
+    assert faults(signs(beats=[])) == {"beat": "No clock runs: start Celery beat."}
     silent = dict.fromkeys(workers.QUEUES, LONG)
-    assert list(found(signs(beats=[clock(age=47.0)], finished=silent))) == ["beat"]
-    assert found(signs(beats=[clock(idle=190.0)])) == {
+    assert list(faults(signs(beats=[clock(age=47.0)], finished=silent))) == ["beat"]
+    assert faults(signs(beats=[clock(idle=190.0)])) == {
         "beat": "The clock runs and has sent nothing for 190 s: restart Celery beat."
     }
-    assert found(signs(beats=[clock(age=47.0), clock()])) == {}
+    assert faults(signs(beats=[clock(age=47.0), clock()])) == {}
 
 
 def test_ticks_that_come_to_no_end_are_named_though_everybody_turns() -> None:
-    assert found(signs(), done=300.0) == {}
-    assert found(signs(), done=None) == {}
-    assert found(signs(), done=500.0) == {
+    assert faults(signs(), done=300.0) == {}
+    assert faults(signs(), done=None) == {}
+    assert faults(signs(), done=500.0) == {
         "ticks": "The clock's work was not done to its end for 500 s: see the log of the worker for ticks."
     }
-    assert found(signs(beats=[clock(uptime=20.0)]), done=500.0) == {}
-    assert list(found(signs(beats=[]), done=500.0)) == ["beat"]
+    assert faults(signs(beats=[clock(uptime=20.0)]), done=500.0) == {}
+    assert list(faults(signs(beats=[]), done=500.0)) == ["beat"]
 
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """What /readyz is told of the processes; long after the start of its own."""
+    """The process signs that /readyz reads, long after it started itself."""
     changes: dict[str, object] = {}
     monkeypatch.setattr(worker_heartbeat, "read", lambda: signs(**changes))
     monkeypatch.setattr(health, "_started_at", -LONG)

@@ -19,13 +19,13 @@ METADATA = "Metadata-Version: 2.1\nName: tiny\nVersion: 1\n"
 def pinned(name: str) -> dict[str, list[str]]:
     """The requirement before its marker -> the lines of its hashes."""
     lines = (prepare.ROOT / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    found: dict[str, list[str]] = {}
+    hashes: dict[str, list[str]] = {}
     for line in (line for line in lines if line.strip() and not line.strip().startswith("#")):
         if not line.startswith(" "):
-            found[line.split(";")[0].rstrip(" \\")] = []
+            hashes[line.split(";")[0].rstrip(" \\")] = []
         else:
-            found[list(found)[-1]].append(line.strip(" \\"))
-    return found
+            hashes[list(hashes)[-1]].append(line.strip(" \\"))
+    return hashes
 
 
 def canonical(requirement: str) -> str:

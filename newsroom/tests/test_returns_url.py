@@ -18,10 +18,10 @@ from newsroom import checks, returns_url
     ],
 )
 def test_a_mailbox_is_named_by_a_url(url: str, expected: tuple[object, ...]) -> None:
-    found = returns_url.read(url)
-    assert found is not None
-    assert (found.protocol, found.port, found.tls, found.folder, found.password) == expected
-    assert (found.host, found.username) == ("m.example.org", "u")
+    mailbox = returns_url.read(url)
+    assert mailbox is not None
+    assert (mailbox.protocol, mailbox.port, mailbox.tls, mailbox.folder, mailbox.password) == expected
+    assert (mailbox.host, mailbox.username) == ("m.example.org", "u")
 
 
 def test_none_is_none() -> None:
@@ -53,4 +53,4 @@ def test_what_is_no_domain_is_refused(text: str) -> None:
 def test_in_production_the_password_does_not_travel_in_the_clear(settings: Any, url: str, refused: bool) -> None:
     settings.DEBUG = False
     settings.RETURNS = returns_url.read(url)
-    assert ("newsroom.E010" in {found.id for found in checks.production()}) is refused
+    assert ("newsroom.E010" in {error.id for error in checks.production()}) is refused

@@ -16,11 +16,11 @@ pytestmark = pytest.mark.slow
 
 def run(tmp_path: Path, **environment: str) -> tuple[int, list[str]]:
     """bin/run after its set-up, with a var directory of its own."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     done = subprocess.run(
         [sys.executable, "-m", "newsroom.running.serve"],
         cwd=settings.BASE_DIR,
-        env={**kept, "VAR_DIR": str(tmp_path), "PORT": "0", **environment},
+        env={**inherited, "VAR_DIR": str(tmp_path), "PORT": "0", **environment},
         capture_output=True,
         text=True,
         timeout=60,

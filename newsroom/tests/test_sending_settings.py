@@ -1,4 +1,4 @@
-"""Each number of the engine is read from the environment within its bounds, and a mistake is told in one sentence."""
+"""Each number of the engine is read from the environment within its bounds; a mistake gives one sentence."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured

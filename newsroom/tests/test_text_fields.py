@@ -112,8 +112,12 @@ def test_a_headline_pasted_from_word_is_published(now: datetime) -> None:
     )
     publishing.save_revision(article=story, actor=None, now=now)
     publishing.publish(article=story, actor=None, now=now)
-    kept = revisions.take(Article.objects.get())
-    assert (kept["headline"], kept["standfirst"], kept["body_markdown"]) == ("Prices rise", "One\ntwo\nthree", "ab\nc")
+    revision = revisions.take(Article.objects.get())
+    assert (revision["headline"], revision["standfirst"], revision["body_markdown"]) == (
+        "Prices rise",
+        "One\ntwo\nthree",
+        "ab\nc",
+    )
     story.refresh_from_db()
     publishing.withdraw(article=story, reason="Wrong\x0bname\x00", actor=None, now=now)
     assert story.withdrawal_reason == "Wrong name"
@@ -148,9 +152,9 @@ def test_what_is_sealed_is_what_is_stored(now: datetime) -> None:
 @rows("character", ["\x00", "\x0b", "\x1b", "\x85", "\u2028"])
 def test_an_editor_may_paste_it(admin_client: Client, character: str) -> None:
     Publication.objects.current()
-    answer = admin_client.post(
+    response = admin_client.post(
         "/admin/articles/section/add/", {"name": f"Mar{character}kets", "slug": "markets", "position": "0"}
     )
-    assert answer.status_code == 302, answer.content.decode()
+    assert response.status_code == 302, response.content.decode()
     expected = "Markets" if character in "\x00\x1b" else "Mar kets"
     assert Section.objects.get().name == expected

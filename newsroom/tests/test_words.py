@@ -70,18 +70,6 @@ def words(*lines: str) -> set[str]:
 
 
 STILL: dict[str, set[str]] = {
-    "articles tests": words(
-        "answer=, found=, kept=, stands, told=",
-    ),
-    "benchmarks": words(
-        "(?<!publishing )house, answer=, found=, kept=, said=, so many, told=",
-    ),
-    "core": words(
-        "kept=",
-    ),
-    "core tests": words(
-        "anew",
-    ),
     "digests": words(
         "(?<!publishing )house, anew, answer=, borne, found=, kept=, made=, octets?, of concern, said=",
         "so many, stands, told, told=, whoever, whose hour has come",
@@ -93,36 +81,11 @@ STILL: dict[str, set[str]] = {
     "docs": words(
         "stands",
     ),
-    "mailkit tests": words(
-        "(?<!publishing )house, anew, found=, kept=, stands, told, told=, whoever",
-    ),
-    "newsroom": words(
-        "(?<!publishing )house, answer=, found=, kept=, made=, octets?, said=, so many, stands, told, whoever",
-    ),
-    "newsroom tests": words(
-        "(?<!publishing )house, answer=, found=, kept=, said=, told, told=",
-    ),
     "postal": words(
         "answer=, found=, octets?, said=, so many, stands, told, told=, whoever",
     ),
     "postal tests": words(
         "answer=, found=, kept=, octets?, said=, stands, told=",
-    ),
-    "publication": words(
-        "stands",
-    ),
-    "publication tests": words(
-        "(?<!publishing )house, kept=, said=, stands",
-    ),
-    "subscribers": words(
-        "answer=, found=, kept=",
-    ),
-    "subscribers tests": words(
-        "answer=, found=, kept=, made=, said=, stands, told, told=, whoever",
-    ),
-    "tests": words(
-        "(?<!publishing )house, anew, answer=, found=, kept=, made=, octets?, said=, so many, stands, told",
-        "told=, whoever",
     ),
 }
 

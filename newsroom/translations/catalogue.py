@@ -16,7 +16,7 @@ from django.utils.translation import to_locale
 from newsroom.translations.sentences import ROOT, Sentence
 
 LOCALE: Final = ROOT / "locale"
-# What readers see stands in these files, and has to be complete in every language; the rest is the editors'.
+# The readers' sentences are in these files and must be complete in every language; the others are the editors'.
 READERS: Final = re.compile(
     r"templates/(?!admin/|inbox/|\w+/admin/)"
     r"|articles/(captions|seo|views)\.py|digests/(layout|views)\.py|mailkit/addresses\.py"

@@ -28,7 +28,7 @@ VARIABLE: Final = re.compile(r"[\w.]+")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One entry of a catalogue, and the file in which it stands (its path below the root)."""
+    """One entry of a catalogue, and the file that has it (its path below the root)."""
 
     msgid: str
     plural: str

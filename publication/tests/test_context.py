@@ -1,4 +1,4 @@
-"""Every template knows the house, and pays for it only when it uses it."""
+"""Every template has the publication, and queries it only when it uses it."""
 
 import pytest
 from django.template import engines

@@ -1,4 +1,4 @@
-"""The masthead and the foot that every letter and digest stands between."""
+"""The masthead and the footer of every letter and digest."""
 
 from typing import Any
 

@@ -62,7 +62,7 @@ def test_a_browser_that_has_it_gets_nothing_again(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "part", "said"),
+    ("asked", "part", "content_range"),
     [
         ("bytes=0-0", PICTURE[:1], "bytes 0-0/1024"),
         ("bytes=10-19", PICTURE[10:20], "bytes 10-19/1024"),
@@ -73,9 +73,9 @@ def test_a_browser_that_has_it_gets_nothing_again(client: Client) -> None:
         ("Bytes=5-5", PICTURE[5:6], "bytes 5-5/1024"),
     ],
 )
-def test_a_part_is_sent_if_it_is_asked_for(client: Client, asked: str, part: bytes, said: str) -> None:
+def test_a_part_is_sent_if_it_is_asked_for(client: Client, asked: str, part: bytes, content_range: str) -> None:
     response = client.get(PATH, headers={"Range": asked})
-    assert (response.status_code, response.content, response["Content-Range"]) == (206, part, said)
+    assert (response.status_code, response.content, response["Content-Range"]) == (206, part, content_range)
     assert response["Content-Length"] == str(len(part))
 
 

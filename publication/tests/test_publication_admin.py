@@ -103,14 +103,14 @@ def test_a_logo_is_kept_clean_and_under_a_name_of_ours(editor: Client, tmp_path:
     file = io.BytesIO()
     Image.new("RGBA", (1_200, 300), (200, 0, 0, 99)).save(file, "PNG")
     assert save(editor, logo=SimpleUploadedFile("../My <logo>.png", file.getvalue() + b"SECRET", "image/png")) == ""
-    [kept] = (tmp_path / "publication").iterdir()
-    assert kept.suffix == ".png"
-    assert "logo" not in kept.name
-    assert b"SECRET" not in kept.read_bytes()
-    with Image.open(kept) as picture:
+    [stored] = (tmp_path / "publication").iterdir()
+    assert stored.suffix == ".png"
+    assert "logo" not in stored.name
+    assert b"SECRET" not in stored.read_bytes()
+    with Image.open(stored) as picture:
         assert picture.size == (800, 200)
     assert save(editor) == ""
-    assert Publication.objects.get().logo.name == f"publication/{kept.name}"
+    assert Publication.objects.get().logo.name == f"publication/{stored.name}"
     assert save(editor, **{"logo-clear": "on"}) == ""
     assert not Publication.objects.get().logo
 

@@ -1,4 +1,4 @@
-"""What each letter says: the facts for templates/letters/<kind>/, as they are when it is sent."""
+"""Renders letters: the context of templates/letters/<kind>/ at the time of sending."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ Facts = dict[str, Any]
 
 
 class NotNeeded(Exception):
-    """The letter has nothing to say any more, or its reader must not be written to."""
+    """The letter has become pointless, or its reader must not get mail."""
 
     def __init__(self, reason: LetterReason, state: Letter.State) -> None:
         super().__init__(reason)
@@ -32,16 +32,16 @@ class NotNeeded(Exception):
 
 
 def build(*, letter: Letter, now: datetime) -> EmailMultiAlternatives:
-    """Write the letter as of now, in its reader's language. Its Message-ID is the same however often it is written.
+    """Render the letter as of now, in its reader's language. Its Message-ID is the same in every rendering.
 
     On failure: NotNeeded when its subscriptions have moved on or the address is
-    suppressed; whatever `message.letter` raises when it cannot be written.
+    suppressed; any exception of `message.letter` when it cannot be rendered.
     """
     _check_suppression(letter)
     subscriptions = _still_meant(letter)
     publication = Publication.objects.current()
     sender = publication.sender()
-    # Whatever the worker spoke for the letter before, this one is in its reader's language.
+    # The worker may still have the language of the previous letter active.
     with languages.override(letter.subscriber.language, publication=publication):
         return message.letter(
             name=letter.kind,
@@ -53,7 +53,7 @@ def build(*, letter: Letter, now: datetime) -> EmailMultiAlternatives:
         )
 
 
-# Which state its subscriptions must still be in for a letter to make sense.
+# The state that the subscriptions must still have for the letter to make sense.
 MEANT = {
     Letter.Kind.CONFIRM: Subscription.State.PENDING,
     Letter.Kind.PERMISSION: Subscription.State.PENDING,
@@ -83,28 +83,28 @@ REASONS = {
 
 
 def _check_suppression(letter: Letter) -> None:
-    """Nobody suppressed is written to, but an erased person who asks again may be asked to confirm."""
-    found = suppression.find(letter.subscriber.address_hash)
-    if found is None:
+    """Refuse a suppressed address, except an erased reader who signs up again and must confirm."""
+    entry = suppression.find(letter.subscriber.address_hash)
+    if entry is None:
         return
-    if found.reason == Suppression.Reason.ERASED and letter.kind == Letter.Kind.CONFIRM:
+    if entry.reason == Suppression.Reason.ERASED and letter.kind == Letter.Kind.CONFIRM:
         return
     raise NotNeeded(LetterReason.SUPPRESSED, Letter.State.REJECTED)
 
 
 def _still_meant(letter: Letter) -> list[Subscription]:
-    """The letter's subscriptions that are still in the state that it speaks of."""
+    """The letter's subscriptions that are still in the state that the letter is about."""
     if letter.kind not in MEANT:
         return []
     rows = letter.subscriptions.select_related("newsletter", "subscriber")
-    found = list(rows.filter(state=MEANT[Letter.Kind(letter.kind)]).order_by("newsletter__position", "pk"))
-    if not found:
+    subscriptions = list(rows.filter(state=MEANT[Letter.Kind(letter.kind)]).order_by("newsletter__position", "pk"))
+    if not subscriptions:
         raise NotNeeded(LetterReason.OVERTAKEN, Letter.State.EXPIRED)
-    return found
+    return subscriptions
 
 
 def _frame(letter: Letter, publication: Publication) -> Facts:
-    """What every letter's header and footer need."""
+    """The context of every letter's header and footer."""
     documents = [
         (version.document.title, site.absolute(version.document.get_absolute_url()))
         for version in legal.current_versions()
@@ -170,7 +170,7 @@ def _choice(row: Subscription) -> Facts:
 
 
 def _headers(letter: Letter, subscriptions: list[Subscription]) -> dict[str, str]:
-    """A welcome to one newsletter can be answered with one click (RFC 8058), like the issues that follow it."""
+    """A welcome to one newsletter can be unsubscribed with one click (RFC 8058), like the issues that follow it."""
     if letter.kind != Letter.Kind.WELCOME or len(subscriptions) != 1:
         return {}
     return {

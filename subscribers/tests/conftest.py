@@ -38,12 +38,12 @@ def make_newsletter(name: str = "Tech News", *, slug: str = "tech-news", positio
 
 
 def make_texts() -> list[LegalVersion]:
-    made = []
+    versions = []
     for kind, slug, title in (("terms", "terms-of-use", "Terms of use"), ("privacy", "privacy", "Privacy policy")):
         document = LegalDocument.objects.create(kind=kind, slug=slug, title=title)
         version = legal.draft(document=document, body_markdown=f"# {title}\n\nBe kind.", now=timezone.now())
-        made.append(legal.publish_version(version=version, now=timezone.now()))
-    return made
+        versions.append(legal.publish_version(version=version, now=timezone.now()))
+    return versions
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ def product(db: None) -> Newsletter:
 
 def ask(address: str, newsletter: Newsletter, *, cadence: str = "daily", now: datetime | None = None) -> Subscriber:
     """`address` asks for the newsletter; nothing is confirmed."""
-    found = addresses.normalise(address)
+    recipient = addresses.normalise(address)
     signup.request(
-        address=found,
+        address=recipient,
         newsletter_cadences=[(newsletter, cadence)],
         evidence=evidence(),
         now=now or timezone.now(),
     )
-    return Subscriber.objects.get(address_key=found.key)
+    return Subscriber.objects.get(address_key=recipient.key)
 
 
 def confirmed(address: str, newsletter: Newsletter, *, cadence: str = "daily") -> Subscription:

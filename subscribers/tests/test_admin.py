@@ -57,9 +57,9 @@ def test_rows_of_the_verbs_cannot_be_edited(publisher: Client, rita: Subscriptio
 
 
 def test_a_reader_is_found_by_address(publisher: Client, rita: Subscription) -> None:
-    found = publisher.get("/admin/subscribers/subscriber/", {"q": "rita@"}).context["cl"].result_list
+    subscribers = publisher.get("/admin/subscribers/subscriber/", {"q": "rita@"}).context["cl"].result_list
 
-    assert [person.address for person in found] == [RITA]
+    assert [person.address for person in subscribers] == [RITA]
 
 
 def test_deleting_a_reader_erases_them(publisher: Client, rita: Subscription) -> None:
@@ -155,8 +155,8 @@ def test_only_a_publisher_lets_issues_leave_without_approval(rita: Subscription,
     words = {
         name: getattr(newsletter, name) for name in ("slug", "description", "time_zone", "position", "stories_in_full")
     }
-    answer = client.post(page, {**data, **words, "name": "Renamed", "is_open": "on", "auto_approve": "on"})
+    response = client.post(page, {**data, **words, "name": "Renamed", "is_open": "on", "auto_approve": "on"})
 
-    assert answer.status_code == 302
+    assert response.status_code == 302
     newsletter.refresh_from_db()
     assert (newsletter.name, newsletter.auto_approve) == ("Renamed", decides)

@@ -20,14 +20,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def kept(settings: Settings, tmp_path: Path) -> Path:
+def folder(settings: Settings, tmp_path: Path) -> Path:
     """Where heads are kept."""
     settings.CONSENT_HEADS = tmp_path / "heads"
     return tmp_path / "heads"
 
 
 @pytest.fixture
-def anchored(newsletter: Newsletter, kept: Path) -> list[ConsentEvent]:
+def anchored(newsletter: Newsletter, folder: Path) -> list[ConsentEvent]:
     """Four acts, with a head after the second and one after the fourth."""
     for address in (RITA, BOB):
         confirmed(address, newsletter)
@@ -44,11 +44,11 @@ def cut(*, after: int) -> None:
         ConsentEvent.objects.filter(pk__in=gone).order_by("pk")._raw_delete("default")
 
 
-def lines(kept: Path) -> list[bytes]:
-    return next(kept.glob("*.jsonl")).read_bytes().splitlines(keepends=True)
+def lines(folder: Path) -> list[bytes]:
+    return next(folder.glob("*.jsonl")).read_bytes().splitlines(keepends=True)
 
 
-def test_a_head_is_kept_when_the_record_grew_and_only_then(newsletter: Newsletter, kept: Path) -> None:
+def test_a_head_is_kept_when_the_record_grew_and_only_then(newsletter: Newsletter, folder: Path) -> None:
     assert consent_heads.anchor(now=timezone.now()) is None
     confirmed(RITA, newsletter)
     tasks.tick()
@@ -56,8 +56,8 @@ def test_a_head_is_kept_when_the_record_grew_and_only_then(newsletter: Newslette
     ask(BOB, newsletter)
     tasks.tick()
 
-    assert [json.loads(line)["count"] for line in lines(kept)] == [2, 3]
-    assert json.loads(lines(kept)[-1])["head"] == consent.head()[1]
+    assert [json.loads(line)["count"] for line in lines(folder)] == [2, 3]
+    assert json.loads(lines(folder)[-1])["head"] == consent.head()[1]
     assert verification.verify().faults == []
 
 
@@ -72,14 +72,14 @@ def test_the_loss_of_the_end_is_named(anchored: list[ConsentEvent], after: int, 
 
 
 def test_the_clock_does_not_write_over_a_loss(
-    anchored: list[ConsentEvent], kept: Path, newsletter: Newsletter, caplog: pytest.LogCaptureFixture
+    anchored: list[ConsentEvent], folder: Path, newsletter: Newsletter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = lines(kept)
+    before = lines(folder)
     cut(after=2)
     ask("dora@fourth.org", newsletter)
 
     assert consent_heads.anchor(now=timezone.now()) is None
-    assert lines(kept) == before
+    assert lines(folder) == before
     assert "has lost events" in caplog.text
     assert verification.verify().faults
 
@@ -93,7 +93,7 @@ def test_an_end_that_was_written_anew_is_found(anchored: list[ConsentEvent], new
     assert "had another event 4: it was written again since" in fault
 
 
-def test_an_expected_head_is_looked_for(newsletter: Newsletter, kept: Path) -> None:
+def test_an_expected_head_is_looked_for(newsletter: Newsletter, folder: Path) -> None:
     confirmed(RITA, newsletter)
     count, head = consent.head()
     ask(BOB, newsletter)
@@ -106,7 +106,7 @@ def test_an_expected_head_is_looked_for(newsletter: Newsletter, kept: Path) -> N
             call_command("verify_consent", expect_head=[wrong], stdout=StringIO())
 
 
-def test_without_any_head_nobody_says_that_the_end_is_there(newsletter: Newsletter, kept: Path) -> None:
+def test_without_any_head_nobody_says_that_the_end_is_there(newsletter: Newsletter, folder: Path) -> None:
     confirmed(RITA, newsletter)
     out = StringIO()
     call_command("verify_consent", stdout=out)
@@ -115,8 +115,8 @@ def test_without_any_head_nobody_says_that_the_end_is_there(newsletter: Newslett
 
 
 @pytest.mark.parametrize("change", ['"count": 4', '"head": "'])
-def test_a_changed_line_is_found(anchored: list[ConsentEvent], kept: Path, change: str) -> None:
-    path = next(kept.glob("*.jsonl"))
+def test_a_changed_line_is_found(anchored: list[ConsentEvent], folder: Path, change: str) -> None:
+    path = next(folder.glob("*.jsonl"))
     path.write_text(path.read_text().replace(change, change.replace("4", "2").replace('"head": "', '"head": "0')))
 
     (fault, *_) = verification.verify().faults
@@ -124,29 +124,29 @@ def test_a_changed_line_is_found(anchored: list[ConsentEvent], kept: Path, chang
     assert "is not as it was written" in fault
 
 
-def test_a_removed_line_is_found(anchored: list[ConsentEvent], kept: Path) -> None:
-    next(kept.glob("*.jsonl")).write_bytes(lines(kept)[1])
+def test_a_removed_line_is_found(anchored: list[ConsentEvent], folder: Path) -> None:
+    next(folder.glob("*.jsonl")).write_bytes(lines(folder)[1])
 
     assert "is not as it was written" in verification.verify().faults[0]
 
 
 def test_a_line_that_a_crash_cut_off_is_left_out_and_written_over(
-    anchored: list[ConsentEvent], kept: Path, newsletter: Newsletter
+    anchored: list[ConsentEvent], folder: Path, newsletter: Newsletter
 ) -> None:
-    path = next(kept.glob("*.jsonl"))
+    path = next(folder.glob("*.jsonl"))
     path.write_bytes(path.read_bytes() + b'{"at": "2026-')
     assert verification.verify().faults == []
 
     ask("dora@fourth.org", newsletter)
     consent_heads.anchor(now=timezone.now())
-    assert [json.loads(line)["count"] for line in lines(kept)] == [2, 4, 5]
+    assert [json.loads(line)["count"] for line in lines(folder)] == [2, 4, 5]
     assert verification.verify().faults == []
 
 
 def test_heads_that_were_deleted_are_missed_until_they_are_back_or_a_person_accepts_it(
-    anchored: list[ConsentEvent], kept: Path, newsletter: Newsletter, caplog: pytest.LogCaptureFixture
+    anchored: list[ConsentEvent], folder: Path, newsletter: Newsletter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path, whole = next(kept.glob("*.jsonl")), lines(kept)
+    path, whole = next(folder.glob("*.jsonl")), lines(folder)
     cut_off = path.parent / "cut-off"
     for damage in (path.unlink, lambda: path.rename(cut_off), lambda: path.write_bytes(whole[0])):
         damage()
@@ -158,7 +158,7 @@ def test_heads_that_were_deleted_are_missed_until_they_are_back_or_a_person_acce
         assert "does not have it" in caplog.text
         path.write_bytes(b"".join(whole))
         assert verification.verify().faults == []
-    shutil.rmtree(kept)
+    shutil.rmtree(folder)
     call_command("verify_consent", accept_loss="the disk of the heads broke", stdout=StringIO())
 
     ask("dora@fourth.org", newsletter)
@@ -168,8 +168,8 @@ def test_heads_that_were_deleted_are_missed_until_they_are_back_or_a_person_acce
     assert "the disk of the heads broke" in report.remarks[0]
 
 
-def test_heads_of_every_host_count(anchored: list[ConsentEvent], kept: Path) -> None:
-    next(kept.glob("*.jsonl")).rename(kept / "another-host.jsonl")
+def test_heads_of_every_host_count(anchored: list[ConsentEvent], folder: Path) -> None:
+    next(folder.glob("*.jsonl")).rename(folder / "another-host.jsonl")
     cut(after=1)
 
     assert verification.verify().faults
@@ -219,13 +219,13 @@ def test_a_head_at_the_wrong_place_is_found_also_where_it_is_kept(anchored: list
 
 
 def test_a_loss_that_was_accepted_on_one_host_is_accepted_on_all(
-    anchored: list[ConsentEvent], kept: Path, newsletter: Newsletter
+    anchored: list[ConsentEvent], folder: Path, newsletter: Newsletter
 ) -> None:
-    own = next(kept.glob("*.jsonl"))
+    own = next(folder.glob("*.jsonl"))
     before = own.read_bytes()
     cut(after=2)
     consent_heads.accept_loss(note="the backup of Tuesday", now=timezone.now())
-    own.rename(kept / "another-host.jsonl")
+    own.rename(folder / "another-host.jsonl")
     own.write_bytes(before)
     ask("dora@fourth.org", newsletter)
 

@@ -1,4 +1,4 @@
-"""A form that takes an address is answered alike, with the same work, whoever it belongs to and however often."""
+"""Forms that take an address give the same response for the same work, for every address and however often."""
 
 from collections.abc import Callable
 
@@ -63,10 +63,10 @@ def test_a_sign_up_gets_the_same_answer_for_the_same_work(
     newsletter: Newsletter, fill: Fill, state: Callable[[Newsletter], None]
 ) -> None:
     state(newsletter)
-    answer("/subscribe/", fill(address="warm@up.org"), network="203.0.113.7")
-    unknown = answer("/subscribe/", fill(address=BOB), network="203.0.113.7")
+    observable("/subscribe/", fill(address="warm@up.org"), network="203.0.113.7")
+    unknown = observable("/subscribe/", fill(address=BOB), network="203.0.113.7")
 
-    assert answer("/subscribe/", fill(), network="198.51.100.7") == unknown
+    assert observable("/subscribe/", fill(), network="198.51.100.7") == unknown
 
 
 @EVERY_STATE
@@ -74,10 +74,10 @@ def test_asking_for_the_preferences_takes_the_same_work(
     newsletter: Newsletter, state: Callable[[Newsletter], None]
 ) -> None:
     state(newsletter)
-    answer("/preferences/", {"address": "warm@up.org"}, network="203.0.113.7")
-    unknown = answer("/preferences/", {"address": BOB}, network="203.0.113.7")
+    observable("/preferences/", {"address": "warm@up.org"}, network="203.0.113.7")
+    unknown = observable("/preferences/", {"address": BOB}, network="203.0.113.7")
 
-    assert answer("/preferences/", {"address": RITA}, network="198.51.100.7") == unknown
+    assert observable("/preferences/", {"address": RITA}, network="198.51.100.7") == unknown
     assert not Subscriber.objects.filter(address=BOB).exists()
 
 
@@ -93,8 +93,8 @@ def test_the_page_after_it_names_no_address(browser: Client) -> None:
     assert b"@" not in browser.get("/subscribe/sent/").content
 
 
-def answer(path: str, data: dict[str, object], *, network: str) -> tuple[object, ...]:
-    """What an onlooker may measure: the answer itself, the statements behind it, the tasks that its commit queues."""
+def observable(path: str, data: dict[str, object], *, network: str) -> tuple[object, ...]:
+    """What an observer may measure: the response, the statements behind it, the tasks that its commit queues."""
     client = Client(enforce_csrf_checks=True, REMOTE_ADDR=network)
     with CaptureQueriesContext(connection) as work, TestCase.captureOnCommitCallbacks() as queued:
         response = client.post(path, data)

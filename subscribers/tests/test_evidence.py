@@ -17,7 +17,7 @@ from subscribers.tests.test_consent_chain import an_intruder
 pytestmark = pytest.mark.django_db
 
 
-def told(address: str) -> dict[str, Any]:
+def proof_of(address: str) -> dict[str, Any]:
     out = StringIO()
     call_command("evidence", address, stdout=out)
     proof: dict[str, Any] = json.loads(out.getvalue())
@@ -27,24 +27,24 @@ def told(address: str) -> dict[str, Any]:
 def test_it_holds_every_act_and_the_words_that_were_shown(newsletter: Newsletter, texts: list[LegalVersion]) -> None:
     confirmed(RITA, newsletter)
     confirmed(BOB, newsletter)
-    found = told("Rita@Reader.org")
+    proof = proof_of("Rita@Reader.org")
 
-    assert [event["kind"] for event in found["events"]] == ["requested", "confirmed"]
-    assert found["events"][0]["ip"] == "198.51.100.77"
-    assert {text["sha256"] for text in found["texts"]} == {version.sha256 for version in texts}
-    assert found["chain"] == {"intact": True, "first_broken_event": None, "reason": None}
-    assert RITA not in json.dumps(found)
+    assert [event["kind"] for event in proof["events"]] == ["requested", "confirmed"]
+    assert proof["events"][0]["ip"] == "198.51.100.77"
+    assert {text["sha256"] for text in proof["texts"]} == {version.sha256 for version in texts}
+    assert proof["chain"] == {"intact": True, "first_broken_event": None, "reason": None}
+    assert RITA not in json.dumps(proof)
 
 
 def test_it_outlives_the_person(newsletter: Newsletter) -> None:
     confirmed(RITA, newsletter)
     erasure.erase(address_key=addresses.normalise(RITA).key, evidence=evidence(), now=timezone.now())
-    found = told(RITA)
+    proof = proof_of(RITA)
 
-    assert [event["kind"] for event in found["events"]] == ["requested", "confirmed", "erased"]
-    assert {event["ip"] for event in found["events"]} == {None}
-    assert found["suppressed"] == "erased"
-    assert found["subscriptions"] == []
+    assert [event["kind"] for event in proof["events"]] == ["requested", "confirmed", "erased"]
+    assert {event["ip"] for event in proof["events"]} == {None}
+    assert proof["suppressed"] == "erased"
+    assert proof["subscriptions"] == []
 
 
 def test_whatever_was_overwritten_is_named(newsletter: Newsletter, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +56,7 @@ def test_whatever_was_overwritten_is_named(newsletter: Newsletter, capsys: pytes
         ConsentEvent.objects.filter(pk=first.pk).update(basis="rewritten")
     with an_intruder("subscribers_legalversion"):
         LegalVersion.objects.filter(document__slug="privacy")._raw_delete("default")
-    proof = told(RITA)
+    proof = proof_of(RITA)
 
     assert proof["chain"]["intact"] is False
     assert [event["form_text_is_as_shown"] for event in proof["events"]] == [True, False]

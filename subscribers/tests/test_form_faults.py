@@ -46,7 +46,7 @@ def page(response: object) -> BeautifulSoup:
 
 
 def faults(response: object) -> list[str]:
-    return [found.get_text(strip=True) for found in page(response).select(".field-error")]
+    return [error.get_text(strip=True) for error in page(response).select(".field-error")]
 
 
 def value(response: object, name: str) -> str:
@@ -221,10 +221,12 @@ def test_a_cadence_that_went_away_meanwhile_is_named_and_can_be_sent_again(
 ) -> None:
     sent = fill(**{"cadence_tech-news": "daily"})
     newsletter.offers.exclude(cadence="weekly").update(is_active=False)
-    answer = browser.post("/subscribe/", sent)
+    response = browser.post("/subscribe/", sent)
 
-    assert answer.status_code == 422
-    assert faults(answer) == ["How often Tech News comes has changed: weekly. Please send the form again if it suits."]
-    again = value(answer, "cadence_tech-news")
+    assert response.status_code == 422
+    assert faults(response) == [
+        "How often Tech News comes has changed: weekly. Please send the form again if it suits."
+    ]
+    again = value(response, "cadence_tech-news")
     assert browser.post("/subscribe/", sent | {"cadence_tech-news": again}).status_code == 303
     assert Subscriber.objects.get().subscriptions.get().cadence == "weekly"

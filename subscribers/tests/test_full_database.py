@@ -32,8 +32,8 @@ def test_a_sign_up_is_asked_to_come_back_and_is_not_half_there(
 ) -> None:
     """The letter is the last row of the act."""
     break_at("subscribers_letter", fault)
-    answer = client.post("/subscribe/", fill())
-    assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+    response = client.post("/subscribe/", fill())
+    assert (response.status_code, response["Retry-After"]) == (503, "30")
     assert not Subscriber.objects.exists()
     assert not Subscription.objects.exists()
     assert not ConsentEvent.objects.exists()
@@ -42,8 +42,8 @@ def test_a_sign_up_is_asked_to_come_back_and_is_not_half_there(
 def test_whoever_leaves_is_asked_to_come_back_and_has_not_half_left(client: Client, rita: Subscription) -> None:
     events, letters = ConsentEvent.objects.count(), Letter.objects.count()
     break_at("subscribers_subscription", "disk full")
-    answer = client.post(links.unsubscribe_url(subscription=rita), {"List-Unsubscribe": "One-Click"})
-    assert answer.status_code == 503
+    response = client.post(links.unsubscribe_url(subscription=rita), {"List-Unsubscribe": "One-Click"})
+    assert response.status_code == 503
     rita.refresh_from_db()
     assert rita.state == Subscription.State.CONFIRMED
     assert (ConsentEvent.objects.count(), Letter.objects.count()) == (events, letters)

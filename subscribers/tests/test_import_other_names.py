@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from subscribers import imports
-from subscribers.import_words import Answer
+from subscribers.import_words import Status
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import BOB, RITA, ask, confirmed, import_text
 from tests.table import rows
@@ -125,13 +125,13 @@ def test_a_list_of_noes_without_a_column_asks_what_it_is(newsletter: Newsletter,
         with pytest.raises(CommandError, match="--everybody left"):
             call_command("import_subscribers", str(path), newsletter=newsletter.slug, cadence="daily", basis="b")
         assert not ConsentEvent.objects.exists()
-        source = imports.open_source(path=path, everybody=Answer.YES)
+        source = imports.open_source(path=path, everybody=Status.YES)
         plan = imports.plan(newsletter=newsletter, cadence="daily", basis="b")
         assert imports.run(source=source, plan=plan, now=timezone.now()).imported == 1
 
 
 def test_a_plain_list_can_be_said_to_be_of_people_who_left(newsletter: Newsletter, product: Newsletter) -> None:
-    report = import_text(f"email,status\n{RITA},active\n{BOB},bounced\n", newsletter, everybody=Answer.LEFT)
+    report = import_text(f"email,status\n{RITA},active\n{BOB},bounced\n", newsletter, everybody=Status.LEFT)
     assert (report.imported, report.said_no) == (0, 2)
     assert "said of everybody" in report.refused[0].reason
     assert Suppression.objects.get().reason == "hard_bounce"

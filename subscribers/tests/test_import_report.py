@@ -35,12 +35,12 @@ def test_each_reason_names_its_line_and_its_column(newsletter: Newsletter, tmp_p
     path.write_text(
         f"E-Mail;Vorname;Status\nnonsense;A;aktiv\n{RITA};{'x' * 121};aktiv\n{BOB};Bob;abgemeldet\n", encoding="utf-8"
     )
-    said = run_command(newsletter, path)
+    output = run_command(newsletter, path)
 
-    assert "line 2: Column “E-Mail”: " in said
-    assert "line 3: Column “Vorname”: " in said
-    assert "line 4: According to the column “Status” (“abgemeldet”)" in said
-    assert "0 imported (confirmed), 0 there already, 3 refused." in said
+    assert "line 2: Column “E-Mail”: " in output
+    assert "line 3: Column “Vorname”: " in output
+    assert "line 4: According to the column “Status” (“abgemeldet”)" in output
+    assert "0 imported (confirmed), 0 there already, 3 refused." in output
 
 
 def test_the_same_reader_twice_is_in_one_place_each_time(newsletter: Newsletter) -> None:
@@ -63,10 +63,10 @@ def test_who_is_there_without_having_confirmed_is_counted_and_not_confirmed(
     ask(RITA, newsletter)
     path = tmp_path / "readers.csv"
     path.write_text(f"email\n{RITA}\n{BOB}\n", encoding="utf-8")
-    said = run_command(newsletter, path)
+    output = run_command(newsletter, path)
 
-    assert "1 imported (confirmed), 1 there already, 0 refused." in said
-    assert "1 of those there already have not confirmed yet" in said
+    assert "1 imported (confirmed), 1 there already, 0 refused." in output
+    assert "1 of those there already have not confirmed yet" in output
 
 
 def test_a_list_from_a_pipe_is_refused_because_it_can_be_read_once_only(newsletter: Newsletter, tmp_path: Path) -> None:
@@ -99,10 +99,10 @@ def test_a_refused_file_sent_in_twice_stays_as_wide_as_it_was(newsletter: Newsle
 
 def test_each_no_keeps_what_its_own_row_said(newsletter: Newsletter) -> None:
     import_text(f"email,unsubscribed_at\n{RITA},2023-05-01\n{BOB},2024-06-02\n", newsletter)
-    said = dict(ConsentEvent.objects.values_list("address_hash", "basis"))
+    bases = dict(ConsentEvent.objects.values_list("address_hash", "basis"))
 
-    assert "2023-05-01" in said[addresses.keyed_hash(RITA)]
-    assert "2024-06-02" in said[addresses.keyed_hash(BOB)]
+    assert "2023-05-01" in bases[addresses.keyed_hash(RITA)]
+    assert "2024-06-02" in bases[addresses.keyed_hash(BOB)]
 
 
 def test_many_different_noes_cost_no_more_statements_than_a_few(newsletter: Newsletter) -> None:

@@ -102,8 +102,8 @@ def test_the_pages_of_a_text_may_be_kept_until_a_new_version_is_out(client: Clie
         first = client.get("/legal/privacy/")
         assert first["Cache-Control"].startswith("public")
         assert not first.cookies
-        kept = {"if-none-match": first["ETag"]}
-        assert client.get("/legal/privacy/", headers=kept).status_code == 304
+        unchanged = {"if-none-match": first["ETag"]}
+        assert client.get("/legal/privacy/", headers=unchanged).status_code == 304
         newer = legal.draft(document=texts[1].document, body_markdown="Be kinder.", now=timezone.now())
         legal.publish_version(version=newer, now=timezone.now())
-        assert client.get("/legal/privacy/", headers=kept).status_code == 200
+        assert client.get("/legal/privacy/", headers=unchanged).status_code == 200

@@ -22,14 +22,14 @@ pytestmark = pytest.mark.django_db
 class Session(BaseEmailBackend):
     """One connection to a mail server; after a fault it fails for ever, as SMTP's do."""
 
-    made: list["Session"] = []
+    opened: list["Session"] = []
     faults: list[Exception] = []
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.sent, self.is_closed = list[EmailMessage](), False
         self.fault: Exception | None = None
-        Session.made.append(self)
+        Session.opened.append(self)
 
     def send_messages(self, messages: Any) -> int:
         self.fault = self.fault or (Session.faults.pop() if Session.faults else None)
@@ -48,11 +48,11 @@ class Session(BaseEmailBackend):
 def letters(settings: Any, newsletter: Newsletter) -> Iterator[list[Letter]]:
     """Rita's and Bob's, waiting."""
     settings.EMAIL_BACKEND = f"{__name__}.Session"
-    Session.made, Session.faults = [], []
+    Session.opened, Session.faults = [], []
     for address in (RITA, BOB):
         ask(address, newsletter)
     yield list(Letter.objects.order_by("pk"))
-    Session.made, Session.faults = [], []
+    Session.opened, Session.faults = [], []
 
 
 def states() -> list[str]:
@@ -63,14 +63,14 @@ def test_a_connection_that_saw_a_fault_is_not_used_again() -> None:
     Session.faults = [smtplib.SMTPServerDisconnected("421 going down")]
     assert send.sweep(clock=timezone.now) == 2
     assert states() == ["pending", "sent"]
-    assert [len(one.sent) for one in Session.made] == [0, 1]
+    assert [len(one.sent) for one in Session.opened] == [0, 1]
 
 
 def test_every_connection_is_closed_in_the_end() -> None:
     """Also one over which nothing can be said any more."""
     Session.faults = [smtplib.SMTPServerDisconnected(), smtplib.SMTPServerDisconnected()]
     send.sweep(clock=timezone.now)
-    assert [one.is_closed for one in Session.made] == [True] * 3
+    assert [one.is_closed for one in Session.opened] == [True] * 3
 
 
 def test_the_sweeper_gives_its_place_to_others_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +110,8 @@ def test_one_whose_claim_another_has_taken_over_settles_nothing(letters: list[Le
 GONE = (550, b"5.1.1 no such user")
 
 
-def refuse(letter: Letter, answer: tuple[int, bytes]) -> None:
-    Session.faults = [smtplib.SMTPRecipientsRefused({letter.subscriber.address: answer})]
+def refuse(letter: Letter, reply: tuple[int, bytes]) -> None:
+    Session.faults = [smtplib.SMTPRecipientsRefused({letter.subscriber.address: reply})]
     send.send(letter_id=letter.pk, now=timezone.now())
 
 
@@ -135,9 +135,9 @@ def test_an_address_that_was_only_typed_is_left_alone_and_not_locked_out(letters
 
 
 @rows(
-    "answer", [(550, b"5.7.1 spam"), (550, b"on our block list"), (552, b"5.2.2 mailbox full"), (450, b"4.1.1 unknown")]
+    "reply", [(550, b"5.7.1 spam"), (550, b"on our block list"), (552, b"5.2.2 mailbox full"), (450, b"4.1.1 unknown")]
 )
-def test_any_other_refusal_suppresses_nobody(letters: list[Letter], answer: tuple[int, bytes]) -> None:
+def test_any_other_refusal_suppresses_nobody(letters: list[Letter], reply: tuple[int, bytes]) -> None:
     prove(letters[0])
-    refuse(letters[0], answer)
+    refuse(letters[0], reply)
     assert not Suppression.objects.exists()

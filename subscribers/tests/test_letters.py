@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Server(BaseEmailBackend):
-    """A mail server that says what it is told to say, or accepts."""
+    """A mail server that replies as the test sets it, or accepts."""
 
     says: Exception | None = None
     accepted: list[DjangoMessage] = []
@@ -247,8 +247,8 @@ def inbox(settings: object, tmp_path: Path) -> Callable[[], list[EmailMessage]]:
     def read() -> list[EmailMessage]:
         send.sweep(clock=timezone.now)
         files = sorted(tmp_path.rglob("*.eml"))
-        found = [email.message_from_bytes(file.read_bytes(), policy=default) for file in files]
-        return [message for message in found if isinstance(message, EmailMessage)]
+        messages = [email.message_from_bytes(file.read_bytes(), policy=default) for file in files]
+        return [message for message in messages if isinstance(message, EmailMessage)]
 
     return read
 

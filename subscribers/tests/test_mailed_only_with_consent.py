@@ -20,8 +20,8 @@ pytestmark = pytest.mark.django_db
 
 
 def mailable() -> set[str]:
-    found = Subscription.objects.mailable(now=timezone.now())
-    return set(found.values_list("subscriber__address", flat=True))
+    subscriptions = Subscription.objects.mailable(now=timezone.now())
+    return set(subscriptions.values_list("subscriber__address", flat=True))
 
 
 def of_somebody_else(rita: Subscription, product: Newsletter) -> ConsentEvent:

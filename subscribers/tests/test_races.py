@@ -66,7 +66,7 @@ def test_a_confirm_link_pressed_many_times_at_once_acts_once(newsletter: Newslet
     token = links.confirm_token(subscriptions=subscriber.subscriptions.all())
     results = at_once(lambda _: signup.confirm(token=token, evidence=evidence(), now=timezone.now()))
 
-    assert sorted(found.already for found in results) == [False] + [True] * (RUNNERS - 1)
+    assert sorted(confirmation.already for confirmation in results) == [False] + [True] * (RUNNERS - 1)
     assert ConsentEvent.objects.filter(kind="confirmed").count() == 1
     assert Letter.objects.filter(kind=Letter.Kind.WELCOME).count() == 1
 

@@ -1,4 +1,4 @@
-"""The sign-up block of every page: cheap, without cookies, bound to the page it stands on."""
+"""The sign-up block of every page: cheap, without cookies, bound to the page that shows it."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser

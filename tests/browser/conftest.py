@@ -60,7 +60,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Watched:
-    """What a page said and asked for while a test used it."""
+    """What a page message and asked for while a test used it."""
 
     host: str
     faults: list[str] = field(default_factory=list)
@@ -72,10 +72,10 @@ class Watched:
         page.on("request", self._request)
         page.on("response", self._response)
 
-    def _console(self, said: ConsoleMessage) -> None:
-        # A page that answers 404 on purpose is told of by this message too; parts are watched by _response.
-        if said.type in {"error", "warning"} and not said.text.startswith("Failed to load resource"):
-            self.faults.append(f"console: {said.text}")
+    def _console(self, message: ConsoleMessage) -> None:
+        # The browser also logs a page that answers 404 on purpose; _response checks the parts of pages.
+        if message.type in {"error", "warning"} and not message.text.startswith("Failed to load resource"):
+            self.faults.append(f"console: {message.text}")
 
     def _request(self, request: Request) -> None:
         target = urlsplit(request.url)

@@ -46,9 +46,9 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """What its processes see."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
         ours = {"VAR_DIR": str(self.var), "PORT": str(self.port), "SITE_URL": self.url, "DEBUG": "1"}
-        return kept | ours | {"DJANGO_SETTINGS_MODULE": "newsroom.settings", "PYTHONDONTWRITEBYTECODE": "1"}
+        return inherited | ours | {"DJANGO_SETTINGS_MODULE": "newsroom.settings", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def manage(self, *arguments: str, **extra: str) -> str:
         """Run a management command to its end and return what it printed."""

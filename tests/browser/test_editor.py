@@ -103,7 +103,7 @@ def test_an_editor_writes_publishes_composes_and_sends(open_page: Opener) -> Non
     header = mail.locator("tr", has=mail.get_by_role("rowheader", name="List-Unsubscribe", exact=True)).locator("td")
     target = re.search(r"<(https?://[^>]+)>", header.inner_text())
     assert target, header.inner_text()
-    answer = open_page().request.post(target[1], form={"List-Unsubscribe": "One-Click"}, max_redirects=0)
-    assert answer.status == 200
+    response = open_page().request.post(target[1], form={"List-Unsubscribe": "One-Click"}, max_redirects=0)
+    assert response.status == 200
     reader.goto(target[1])
     expect(reader.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")

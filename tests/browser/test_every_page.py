@@ -40,8 +40,8 @@ def _axe() -> str:
 
 def _faults(page: Page, rules: Mapping[str, object]) -> list[str]:
     """What axe-core, which the page has, finds: one line per rule, with the first element that breaks it."""
-    found = page.evaluate("rules => axe.run(document, {runOnly: rules}).then(result => result.violations)", rules)
-    return [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in found]
+    violations = page.evaluate("rules => axe.run(document, {runOnly: rules}).then(result => result.violations)", rules)
+    return [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in violations]
 
 
 @every_page

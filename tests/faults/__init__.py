@@ -1,1 +1,1 @@
-"""Real servers on loopback ports that fail where they are told to."""
+"""Real servers on loopback ports that fail where a test asks for it."""

@@ -1,4 +1,4 @@
-"""`celery beat` of this house, whose minute lasts a second.
+"""The project's `celery beat`, with a minute of one second.
 
 Started as a process, with the folder for its own files: python -m tests.faults.hurried_beat /tmp/one
 """

@@ -62,15 +62,15 @@ class Nursery:
         self._lanes: list[Lane] = []
 
     def start(self, *, issue_id: int, lane: int = 0, crash_at: str = "", until_closed: bool = False) -> Lane:
-        """A new process for the lane. `until_closed`: it also pumps, and ends with the issue."""
+        """A new process for the lane. `until_closed`: it also sweeps, and ends with the issue."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {"issue_id": issue_id, "lane": lane, "crash_at": crash_at, "until_closed": until_closed}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        made = Lane(int(self._process.stdout.readline()), lane)
-        self._lanes.append(made)
-        return made
+        new_lane = Lane(int(self._process.stdout.readline()), lane)
+        self._lanes.append(new_lane)
+        return new_lane
 
     def stop(self) -> None:
         """After: none of the lanes runs, nor the nursery."""
@@ -88,18 +88,18 @@ NOT_OURS = ("PYTEST_", "TEST_DB_SUFFIX", "DATABASE_OWNER_URL")
 @contextlib.contextmanager
 def nursery(*, database: str, mail_port: int, **extra: str) -> Iterator[Nursery]:
     """A nursery whose lanes use that database and mail server; `extra` are variables of the environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
     ours = {"DATABASE_URL": database, "EMAIL_URL": f"smtp://127.0.0.1:{mail_port}", "DEBUG": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.lane_child"],
         cwd=ROOT,
-        env={**kept, **ours, **extra},
+        env={**inherited, **ours, **extra},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    made = Nursery(process)
+    running = Nursery(process)
     try:
-        yield made
+        yield running
     finally:
-        made.stop()
+        running.stop()

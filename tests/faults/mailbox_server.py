@@ -1,10 +1,10 @@
-"""A mailbox on loopback that speaks IMAP or POP3, as far as a reader of returned mail needs it, and fails when told.
+"""A mailbox on loopback that speaks enough IMAP or POP3 for fetching bounces, and fails on request.
 
     with mailbox_server.running("imap", mails=[...], faults={"UID STORE": "drop"}) as server:
         ... server.port ... server.mails ... server.commands ...
 
 A fault names the beginning of a command and what happens instead of its answer: `drop` ends the
-connection, `drip` sends an octet now and then for a minute, `refuse` says no, `busy` that somebody else
+connection, `drip` sends a byte now and then for a minute, `refuse` says no, `busy` that somebody else
 is at it, `slow` answers after half a second, `gone` finds the mail deleted meanwhile.
 """
 
@@ -124,8 +124,8 @@ class _Imap(_Session):
                 continue
             verb = command.upper().split()
             name = "_".join(verb[:2]).lower() if verb[:1] == ["UID"] else verb[0].lower()
-            answer: Callable[[str, str], None] = getattr(self, f"do_{name}", self.unknown)
-            answer(tag, command)
+            handler: Callable[[str, str], None] = getattr(self, f"do_{name}", self.unknown)
+            handler(tag, command)
             if verb[0] == "LOGOUT":
                 return
 
@@ -189,8 +189,8 @@ class _Imap(_Session):
 
     def do_authenticate(self, tag: str, command: str) -> None:
         self.say("+ ")
-        told = base64.b64decode(self.rfile.readline()).split(b"\0")
-        self.say(f"{tag} OK in" if told == [b"", USER.encode(), PASSWORD.encode()] else f"{tag} NO no")
+        credentials = base64.b64decode(self.rfile.readline()).split(b"\0")
+        self.say(f"{tag} OK in" if credentials == [b"", USER.encode(), PASSWORD.encode()] else f"{tag} NO no")
 
     def do_logout(self, tag: str, command: str) -> None:
         self.say("* BYE")
@@ -208,8 +208,8 @@ class _Pop(_Session):
                 self.say("-ERR [IN-USE] somebody else is at it" if fault == "busy" else "-ERR no")
                 continue
             verb, *words = command.split(maxsplit=1)
-            answer: Callable[[str], None] = getattr(self, f"do_{verb.lower()}", self.unknown)
-            answer(words[0] if words else "")
+            handler: Callable[[str], None] = getattr(self, f"do_{verb.lower()}", self.unknown)
+            handler(words[0] if words else "")
             if verb.upper() == "QUIT":
                 return
 

@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks the sending part of Mailgun's and of Resend's interface, and fails where told to.
+"""A real HTTP server that speaks the sending part of Mailgun's and of Resend's interface, and fails on request.
 
 It takes ``POST /v3/<domain>/messages`` (form or multipart), checks the key, and records one
 copy per recipient with the texts merged from `recipient-variables`, as Mailgun would send them.

@@ -34,13 +34,13 @@ class Cut:
     number: int = 1
     done: bool = field(default=False, init=False)
 
-    def is_now(self, octets: bytes, prepared: dict[bytes, bytes]) -> bool:
+    def is_now(self, data: bytes, prepared: dict[bytes, bytes]) -> bool:
         """True once; counts what is carried out. `prepared` has the connection's statements by their names."""
-        known = dict(PARSE.findall(octets))
+        known = dict(PARSE.findall(data))
         prepared |= known
-        said = octets if not known else b""
-        said += b"".join(prepared.get(name, b"") for name in BIND.findall(octets))
-        if self.statement in said and self.number:
+        statements = data if not known else b""
+        statements += b"".join(prepared.get(name, b"") for name in BIND.findall(data))
+        if self.statement in statements and self.number:
             self.number -= 1
             self.done = not self.number
             return self.done
@@ -91,29 +91,29 @@ class Proxy:
     def _to_server(self, client: socket.socket, server: socket.socket) -> None:
         prepared: dict[bytes, bytes] = {}
         with contextlib.suppress(OSError):
-            while octets := client.recv(1 << 20):
+            while data := client.recv(1 << 20):
                 with self._lock:
-                    cut = self.cut if self.cut and self.cut.is_now(octets, prepared) else None
+                    cut = self.cut if self.cut and self.cut.is_now(data, prepared) else None
                 if cut and cut.when == "after":
                     # The other thread must not pass on the answer: the client never hears it.
                     shut(client)
-                    server.sendall(octets)
+                    server.sendall(data)
                     server.settimeout(5)
                     server.recv(1 << 20)
                 if cut:
                     break
-                server.sendall(octets)
+                server.sendall(data)
         shut(client, server)
 
     def _to_client(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            while octets := server.recv(1 << 20):
-                client.sendall(octets)
+            while data := server.recv(1 << 20):
+                client.sendall(data)
         shut(client, server)
 
 
 def shut(*ends: socket.socket) -> None:
-    """Cut these ends at once, whoever reads from them."""
+    """Cut these sockets at once, also under a thread that reads from them."""
     for end in ends:
         with contextlib.suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""What a fault-injecting SMTP server is told to do, and where.
+"""The script of a fault-injecting SMTP server: what it does, and where.
 
 A script is JSON (or the same as Python dicts)::
 
@@ -33,8 +33,8 @@ MOMENTS: Final = (
     "DATA",  # instead of 354
     "BODY",  # in the middle of the message, before its final dot
     "DOT",  # the message is there, and is not accepted yet
-    "ACCEPTED",  # it is accepted and recorded, and the client has not been told
-    "TOLD",  # the client has been told
+    "ACCEPTED",  # it is accepted and recorded, and the client has no reply yet
+    "TOLD",  # the client has the reply
 )
 DEEDS: Final = (
     "reply",  # say `reply` and go on; "421 ..." also closes

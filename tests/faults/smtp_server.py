@@ -1,4 +1,4 @@
-"""A real SMTP server on a loopback port that fails where it is told to.
+"""A real SMTP server on a loopback port that fails where its script says.
 
 In a test::
 
@@ -9,7 +9,7 @@ As a process, with a journal that survives the death of anybody::
 
     python -m tests.faults.smtp_server --port 2525 --journal accepted.jsonl --script script.json
 
-Every accepted message is one JSON line in the journal, written before the client is told.
+Every accepted message is one JSON line in the journal, written before the client gets the reply.
 """
 
 import argparse
@@ -95,7 +95,7 @@ class Server:
             self._taken, self._places = 0, float("inf")
 
     def make_room(self, copies: float) -> None:
-        """Take so many copies in all; whoever brings more waits after the final dot until there is more room."""
+        """Take this many copies in all; a further one waits after the final dot until there is more room."""
         with self._room:
             self._places = copies
             self._room.notify_all()
@@ -125,8 +125,8 @@ class Server:
 
     def record(self, sender: str, recipients: list[str], message: bytes) -> None:
         """Accept the message: from here on it counts, whatever the client hears."""
-        found = re.search(rb"^Message-ID:\s*(\S+)", message, re.IGNORECASE | re.MULTILINE)
-        message_id = found[1].decode("ascii", "replace") if found else ""
+        match = re.search(rb"^Message-ID:\s*(\S+)", message, re.IGNORECASE | re.MULTILINE)
+        message_id = match[1].decode("ascii", "replace") if match else ""
         digest = hashlib.sha256(message).hexdigest()
         with self._lock:
             for recipient in recipients:

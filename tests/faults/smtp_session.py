@@ -237,5 +237,5 @@ _DEEDS: dict[str, Callable[[Session, Rule], bool]] = {
 
 
 def _path(line: str) -> str:
-    found = re.search(r"<([^>]*)>", line)
-    return found[1] if found else ""
+    match = re.search(r"<([^>]*)>", line)
+    return match[1] if match else ""

@@ -23,7 +23,7 @@ Story = Callable[..., Article]
 
 @pytest.fixture
 def script() -> dict[str, object]:
-    """What the mail server is told to do; a test file may override it."""
+    """The script of the mail server; a test file may override it."""
     return {}
 
 
@@ -51,7 +51,7 @@ def newsletter(transactional_db: None) -> Newsletter:
 
 @pytest.fixture
 def story(transactional_db: None) -> Story:
-    """Publish a story an hour ago, or when told."""
+    """Publish a story an hour ago, or at the given time."""
     section = Section.objects.create(name="News", slug="news")
     author = Author.objects.create(name="Staff Writer", slug="staff-writer")
 
@@ -79,10 +79,10 @@ def people(newsletter: Newsletter) -> People:
     """Make that many confirmed daily readers and return their addresses."""
 
     def make(count: int) -> list[str]:
-        found = [addresses.normalise(f"reader-{number:04}@readers.example") for number in range(count)]
+        recipients = [addresses.normalise(f"reader-{number:04}@readers.example") for number in range(count)]
         rows = [
             Subscriber(address=one.address, address_key=one.key, address_hash=addresses.keyed_hash(one.key))
-            for one in found
+            for one in recipients
         ]
         readers = Subscriber.objects.bulk_create(rows)
         acts = [
@@ -102,7 +102,7 @@ def people(newsletter: Newsletter) -> People:
             )
             for row, proof in zip(readers, proofs, strict=True)
         )
-        return [one.address for one in found]
+        return [one.address for one in recipients]
 
     return make
 

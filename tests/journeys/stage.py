@@ -53,7 +53,7 @@ class Stage:
     @property
     def environment(self) -> dict[str, str]:
         """What the processes see."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
         ours = {
             "DATABASE_URL": _test_database(),
             "REDIS_URL": self.broker,
@@ -62,7 +62,7 @@ class Stage:
             "VAR_DIR": str(self.var),
             "DEBUG": "1",
         }
-        return {**kept, **ours, **processes.WORKER_ENVIRONMENT, **self.extra}
+        return {**inherited, **ours, **processes.WORKER_ENVIRONMENT, **self.extra}
 
     @property
     def broker(self) -> str:
@@ -86,7 +86,7 @@ class Stage:
     def worker(
         self, *, concurrency: int = 2, queues: Sequence[str] = tuple(workers.QUEUES), name: str = "all"
     ) -> "subprocess.Popen[bytes]":
-        """A real Celery worker in a process group of its own; for every queue unless told otherwise."""
+        """A real Celery worker in a process group of its own; for every queue unless some are named."""
         return self.spawn(name, processes.worker(name=name, queues=queues, processes=concurrency))
 
     def web(self) -> None:
@@ -165,7 +165,7 @@ class Stage:
         return time.monotonic() - began
 
     def let_through(self, copies: int) -> None:
-        """The mail server takes so many copies in all and no more: return when it has them. The clock is hurried."""
+        """Let the mail server take this many copies in all; return when it has them. The clock is hurried."""
         self.mail.make_room(copies)
         ticked_at = time.monotonic()
 

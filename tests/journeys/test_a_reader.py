@@ -20,7 +20,7 @@ from subscribers.models import CadenceOffer, ConsentEvent, LegalDocument, Letter
 from tests.journeys import stage as stages
 from tests.journeys.conftest import Story
 
-# The sign-up form refuses whoever fills it in faster than a person can.
+# The sign-up form refuses anyone who fills it in faster than a person can.
 FORM_SECONDS = 2.2
 ONCE = ["From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"]
 LISTED = [
@@ -162,10 +162,10 @@ def leave_by_one_click(mail: EmailMessage) -> None:
         look(address, timeout=10)
     assert confirmed.count() == before
 
-    answer = requests.post(address, data={"List-Unsubscribe": "One-Click"}, timeout=10, allow_redirects=False)
+    response = requests.post(address, data={"List-Unsubscribe": "One-Click"}, timeout=10, allow_redirects=False)
 
-    assert answer.status_code == 200
-    assert not answer.cookies
+    assert response.status_code == 200
+    assert not response.cookies
     assert confirmed.count() == before - 1
 
 

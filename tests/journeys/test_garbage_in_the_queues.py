@@ -42,7 +42,7 @@ def letter_leaves(stage: stages.Stage) -> None:
 
 
 def goes_on_after(stage: stages.Stage, number: int, key: str) -> None:
-    """So many things were put aside, and a tick that is queued then is taken."""
+    """Whether this many entries were set aside and a tick that is queued now is taken."""
 
     def tick() -> None:
         # While a key is of the wrong type, nobody can queue anything into it either.
@@ -81,8 +81,8 @@ def test_garbage_of_every_kind_in_every_queue_while_a_task_is_running(
     assert worker.poll() is None
     assert stage.workers_that_answer() == 1
     assert dead_entries.ever() == expected
-    kept = Counter(entry.content for entry in dead_entries.newest() if entry.queue in workers.QUEUES)
-    assert kept == Counter({entry[: dead_entries.KEPT_BYTES]: 8 for entry in garbage.ENTRIES.values()})
+    contents = Counter(entry.content for entry in dead_entries.newest() if entry.queue in workers.QUEUES)
+    assert contents == Counter({entry[: dead_entries.KEPT_BYTES]: 8 for entry in garbage.ENTRIES.values()})
     assert "Connection to broker lost" not in stage.logs()
     stage.let_all_through()
     stage.tick_until(lambda: len(stage.mail.accepted) == READERS, "the issue to be sent", 40)

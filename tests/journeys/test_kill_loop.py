@@ -23,8 +23,8 @@ def mail() -> Iterator[smtp_server.Server]:
 def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
     with lane_processes.nursery(
         database=stages._test_database(), mail_port=mail.port, COPIES_IN_FLIGHT=str(IN_FLIGHT), LEASE_SECONDS="2"
-    ) as made:
-        yield made
+    ) as nursery:
+        yield nursery
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

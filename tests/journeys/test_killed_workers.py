@@ -1,4 +1,4 @@
-"""kill -9 in the middle of an issue: nobody gets two, and whoever got none is listed."""
+"""kill -9 in the middle of an issue: nobody gets two copies, and every reader without one is listed."""
 
 import pytest
 from django.conf import settings

@@ -47,7 +47,7 @@ def letter_takes(stage: stages.Stage, number: int) -> float:
 
 @contextmanager
 def composing_held(newsletter: Newsletter) -> Iterator[None]:
-    """Somebody holds the line of this newsletter, so that whoever composes for it waits."""
+    """Hold the lock of this newsletter's row, so that composing for it waits."""
     locked, done = threading.Event(), threading.Event()
 
     def hold() -> None:

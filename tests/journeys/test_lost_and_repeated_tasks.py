@@ -96,7 +96,7 @@ def test_a_broker_that_is_restarted_and_one_that_stays_away(stage: stages.Stage,
 
     stage.stop_redis()
     stage.let_all_through()
-    # Longer than a lane works, so that running tasks end, and connecting anew fails more than once.
+    # Longer than a lane works, so that running tasks end, and connecting again fails more than once.
     time.sleep(5)
     assert len(stage.mail.accepted) < READERS
     stage.start_redis()

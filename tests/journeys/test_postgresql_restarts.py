@@ -53,7 +53,7 @@ def finish(stage: stages.Stage, issue: Issue) -> None:
 
 
 def check_contract(stage: stages.Stage, issue: Issue, everybody: list[str], *, most: int) -> None:
-    """Design 6: nobody got two, whoever got none is listed, and there are at most so many of those."""
+    """Nobody got two copies, every reader without one is listed, and there are at most `most` of those."""
     copies = stage.mail.copies()
     rows = dict(issue.deliveries.values_list("subscriber__address", "state"))
     assert set(rows) == set(everybody)
@@ -118,8 +118,8 @@ def test_no_connection_is_left(server: Server, transactional_db: None, client: C
         with contextlib.suppress(psycopg.OperationalError):
             while True:
                 others.enter_context(psycopg.connect(server.url))
-        answer = client.get("/")
-        assert (answer.status_code, answer["Retry-After"]) == (503, str(middleware.RETRY_SECONDS))
+        response = client.get("/")
+        assert (response.status_code, response["Retry-After"]) == (503, str(middleware.RETRY_SECONDS))
         assert client.get("/readyz").status_code == 503
         assert client.get("/healthz").status_code == 200
 

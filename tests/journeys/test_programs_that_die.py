@@ -1,4 +1,4 @@
-"""`bin/run` starts again what died and what stands still; /readyz names it meanwhile."""
+"""`bin/run` restarts programs that died or hang; /readyz names them meanwhile."""
 
 import signal
 import time
@@ -75,8 +75,8 @@ def test_every_program_that_is_killed_is_started_again(site: whole_site.Site, pe
         program.kill()
     for name in whole_site.PROGRAMS:
         wait(site, lambda name=name: pid(site, name) not in {None, before[name]}, f"the {name} to run again", 15)
-        assert f"The {name} was killed (SIGKILL): it starts again in 1 s." in site.said()
-        assert f"The {name} was started again." in site.said()
+        assert f"The {name} was killed (SIGKILL): it starts again in 1 s." in site.output()
+        assert f"The {name} was started again." in site.output()
     wait(site, lambda: works(site), "every program to be at work again", 30)
     site.stage.let_all_through()
 
@@ -102,7 +102,9 @@ def test_every_program_that_stands_still_is_named_and_started_again(site: whole_
         wait(site, lambda part=part: "has said nothing for" in parts(site).get(part, ""), f"{part} to be named", 10)
     assert requests.get(f"{site.stage.site}/readyz", timeout=5).status_code == 503
     for name, program in stopped.items():
-        wait(site, lambda name=name: f"The {name} has said nothing for" in site.said(), f"the {name} to be missed", 15)
+        wait(
+            site, lambda name=name: f"The {name} has said nothing for" in site.output(), f"the {name} to be missed", 15
+        )
         assert program is not None
         wait(site, lambda name=name, old=program.pid: pid(site, name) not in {None, old}, f"the {name} to run", 40)
     wait(site, lambda: works(site), "every program to be at work again", 30)
@@ -112,7 +114,7 @@ def test_every_program_that_stands_still_is_named_and_started_again(site: whole_
     assert web is not None
     for one in [web, *web.children(recursive=True)]:
         one.suspend()
-    wait(site, lambda: "The web server has not answered for" in site.said(), "the web server to be missed", 20)
+    wait(site, lambda: "The web server has not answered for" in site.output(), "the web server to be missed", 20)
     wait(site, lambda: works(site), "the site to answer again", 60)
 
 
@@ -126,7 +128,7 @@ def test_ctrl_c_stops_everything_at_once_though_a_program_stands_still_and_anoth
         running = psutil.Process(site.run.pid).children(recursive=True)
         stopped.suspend()
         killed.kill()
-        wait(site, lambda: "The clock was killed" in site.said(), "the clock to be missed", 10)
+        wait(site, lambda: "The clock was killed" in site.output(), "the clock to be missed", 10)
         began = time.monotonic()
         site.run.send_signal(signal.SIGINT)
         assert site.run.wait(40) == 0

@@ -39,8 +39,8 @@ def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_pr
         mail_port=mail.port,
         COPIES_IN_FLIGHT=str(IN_FLIGHT),
         LEASE_SECONDS=str(LEASE),
-    ) as made:
-        yield made
+    ) as nursery:
+        yield nursery
 
 
 @pytest.fixture

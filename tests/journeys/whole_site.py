@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 
 from tests.journeys import stage as stages
 
-# What stands in the command line of each program.
+# A part of the command line of each program.
 PROGRAMS = {
     "web server": "granian",
     "worker for letters": "letters@%h",
@@ -38,7 +38,7 @@ class Site:
                         return child
         return None
 
-    def said(self) -> str:
+    def output(self) -> str:
         """What the terminal shows."""
         return self.log.read_text(errors="replace")
 
@@ -52,7 +52,7 @@ def running(stage: stages.Stage) -> Iterator[Site]:
     run = stage.spawn("run", ["newsroom.running.serve"])
     site = Site(stage, run)
     try:
-        stages.wait(lambda: "Ctrl-C stops everything" in site.said(), "the site to answer", 40, stage.logs)
+        stages.wait(lambda: "Ctrl-C stops everything" in site.output(), "the site to answer", 40, stage.logs)
         yield site
     finally:
         run.send_signal(signal.SIGINT)

@@ -25,7 +25,7 @@ from subscribers.models import CadenceOffer, Newsletter, Subscription
 
 STORY = "Kyrgyzstan"
 SECOND, THIRD = "A second story for the check", "A third story for the check"
-# The sign-up form refuses whoever fills it in faster than a person can.
+# The sign-up form refuses anyone who fills it in faster than a person can.
 FORM_SECONDS = 2.2
 DIGEST_SECONDS = 30.0
 
@@ -79,18 +79,20 @@ class Journey:
     def open_the_story(self) -> str:
         """The front page leads to it."""
         front = self.leaves.get("/")
-        found = next((path for path in re.findall(r'href="(/articles/[^"]+/)"', front) if STORY.lower() in path), None)
-        if found is None:
+        story_path = next(
+            (path for path in re.findall(r'href="(/articles/[^"]+/)"', front) if STORY.lower() in path), None
+        )
+        if story_path is None:
             raise Unexpected(f"the front page has no story about {STORY}")
-        self.page = found
-        story = self.leaves.get(found)
+        self.page = story_path
+        story = self.leaves.get(story_path)
         headline = re.search(r"<h1[^>]*>(.*?)</h1>", story, re.DOTALL)
         if headline is None or STORY not in headline.group(1):
             raise Unexpected("the story has no headline")
         return f"“{html.unescape(headline.group(1)).strip()}”, {len(story):,} characters of HTML"
 
     def subscribe(self) -> str:
-        """Each fills in the block that stands under the story."""
+        """Each reader fills in the form below the story."""
         for person in (self.leaves, self.stays):
             page = person.get(self.page)
             form = person.form(page, action="/subscribe/")
@@ -98,8 +100,8 @@ class Journey:
             self._choose(form)
             form.tick("consent")
             time.sleep(FORM_SECONDS)
-            answer = person.send(form, page=self.page)
-            if "letter" not in answer and "mail" not in answer:
+            response = person.send(form, page=self.page)
+            if "letter" not in response and "mail" not in response:
                 raise Unexpected("the page after the form does not speak of a letter")
         return "the form was accepted, and the page says what comes next"
 

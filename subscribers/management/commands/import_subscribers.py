@@ -11,13 +11,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from publication import database_clock
 from subscribers import imports
 from subscribers.import_report import Report
-from subscribers.import_words import Answer
+from subscribers.import_words import Status
 from subscribers.models import Newsletter
 
 FORMULA = tuple("=+-@\t\r")
 REFUSED_BECAUSE = "Refused because"
-EVERYBODY = {"subscribed": Answer.YES} | {
-    answer.name.lower(): answer for answer in Answer if answer not in {Answer.YES, Answer.UNREACHED}
+EVERYBODY = {"subscribed": Status.YES} | {
+    status.name.lower(): status for status in Status if status not in {Status.YES, Status.UNREACHED}
 }
 
 
@@ -117,8 +117,8 @@ class Command(BaseCommand):
                 f"{report.unconfirmed} of those there already have not confirmed yet; an import leaves that to them."
             )
         if report.said_no:
-            kept = "would be kept" if dry_run else "is kept"
-            self.stdout.write(f"{report.said_no} of those refused said no or must not be mailed; that {kept}.")
+            recorded = "would be recorded" if dry_run else "is recorded"
+            self.stdout.write(f"{report.said_no} of those refused said no or must not be mailed; that {recorded}.")
         if report.imported and not plan.is_confirmed and not dry_run:
             self.stdout.write(
                 "No letter has left. To ask these readers for their permission: "
