@@ -1,6 +1,7 @@
 """Registers the articles app, and says what each group of editors may do with stories."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 from publication import groups
 
@@ -24,6 +25,7 @@ class ArticlesConfig(AppConfig):
     """Stories: writing, publishing, reading."""
 
     name = "articles"
+    verbose_name = _("Stories")
 
     def ready(self) -> None:
         """Give the groups their rights after each migration."""

@@ -1,6 +1,7 @@
 """Registers the digests app, and says what each group of editors may do with issues."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 from publication import groups
 
@@ -18,6 +19,7 @@ class DigestsConfig(AppConfig):
     """Issues: composing, approving and sending them."""
 
     name = "digests"
+    verbose_name = _("Issues")
 
     def ready(self) -> None:
         """Give the groups their rights after each migration."""

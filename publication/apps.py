@@ -1,6 +1,7 @@
 """Registers the publication app, and says who may change the publication itself."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 from publication import groups
 
@@ -12,6 +13,7 @@ class PublicationConfig(AppConfig):
     """Who we are: one row that every page and mail reads."""
 
     name = "publication"
+    verbose_name = _("Publication")
 
     def ready(self) -> None:
         """Give the groups their rights after each migration."""

@@ -1,6 +1,7 @@
 """Registers the subscribers app, and says what each group of editors may do with readers."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 from publication import groups
 
@@ -29,6 +30,7 @@ class SubscribersConfig(AppConfig):
     """Readers, their consent and their subscriptions."""
 
     name = "subscribers"
+    verbose_name = _("Readers")
 
     def ready(self) -> None:
         """Give the groups their rights after each migration."""

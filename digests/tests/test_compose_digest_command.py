@@ -12,6 +12,7 @@ from django.utils import timezone
 from digests import composing
 from digests.models import Issue
 from digests.tests.conftest import Release
+from subscribers import cadences
 from subscribers.models import CadenceOffer, Newsletter
 from tests import clocks
 from tests.table import rows
@@ -73,7 +74,7 @@ def test_as_of_a_time_there_is_one_digest_per_period(
     [
         (("nothing", "--cadence", "daily"), "There is no newsletter “nothing”. Known are: tech-news."),
         (("tech-news", "--cadence", "hourly"), "does not offer “hourly”; it offers daily, instant, weekly."),
-        (("tech-news", "--cadence", "instant"), "Digests are daily, weekly or monthly"),
+        (("tech-news", "--cadence", "instant"), f"Digests are {cadences.names_of_digests()}"),
         (("tech-news", "--cadence", "daily", "--at", "tomorrow"), "Write the time of --at like"),
         (("tech-news", "--cadence", "daily", "--at", "0001-01-01T00:00"), "a year from 2000 to 2100"),
         (("tech-news", "--cadence", "daily", "--at", "9999-12-31T23:59"), "a year from 2000 to 2100"),

@@ -8,6 +8,7 @@ from articles.models import Article, Section
 from digests import composing, series
 from digests.models import Issue
 from digests.tests.conftest import SINCE, Release
+from subscribers import cadences
 from subscribers.models import Cadence, CadenceOffer, Newsletter
 
 DAY = timedelta(days=1)
@@ -233,7 +234,7 @@ def test_as_of_a_future_time_leaves_later_stories_free(newsletter: Newsletter, r
 
 
 @pytest.mark.parametrize(
-    ("cadence", "sentence"), [("instant", "daily, weekly or monthly"), ("hourly", "it offers daily, instant")]
+    ("cadence", "sentence"), [("instant", cadences.names_of_digests()), ("hourly", "it offers daily, instant")]
 )
 def test_a_cadence_that_is_not_offered_is_refused(
     newsletter: Newsletter, now: datetime, cadence: str, sentence: str

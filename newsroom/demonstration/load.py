@@ -35,7 +35,7 @@ PUBLICATION = {
     "name": "Block News International",
     "owner": "Blends Media Group",
     "strapline": "Digital money, its markets and its makers, in plain words",
-    "postal_address": "Blends Media Group\n14 Specimen Row\nLondon ZZ1 1ZZ\nUnited Kingdom",
+    "postal_address": "14 Specimen Row\nLondon ZZ1 1ZZ\nUnited Kingdom",
     "accent_colour": "#b23a0e",
     "ink_colour": "#1c1f26",
     "sender_name": "Block News International",

@@ -39,7 +39,9 @@ class LocalTransport:
         """The outcome of one copy. A disk that refuses is about us: the copy is deferred."""
         payload = copy.payload or b""
         try:
-            path = local_mail.write(payload, envelope_from=copy.envelope_from, recipient=copy.recipient, now=timezone.now())
+            path = local_mail.write(
+                payload, envelope_from=copy.envelope_from, recipient=copy.recipient, now=timezone.now()
+            )
         except OSError as error:
             reason = f"The mail could not be written to a file ({error.strerror or 'unknown'})."
             return Outcome(copy.delivery_id, "deferred", Phase.LOCAL, reason, about_us=True)
