@@ -93,7 +93,7 @@ PRODUCTION: list[Rule] = [
         "newsroom.E010",
         lambda: settings.RETURNS is not None and _in_the_clear(settings.RETURNS),
         "The password of the mailbox for returned mail would travel unencrypted.",
-        "Use imaps:// or pop3s://, or add ?tls=1 to RETURNS_URL.",
+        "Use imaps://, or add ?tls=1 to RETURNS_URL.",
     ),
 ]
 

@@ -51,6 +51,8 @@ def config(*, debug: bool) -> dict[str, object]:
             # any handler would print the line unmasked (logging.lastResort).
             "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
             "celery": {"level": "INFO"},
+            # One line for each connection that ends; below that, everything that is said.
+            "imapclient": {"level": "WARNING"},
             **{
                 name: {"level": "INFO"}
                 for name in ("articles", "digests", "mailkit", "newsroom", "postal", "publication", "subscribers")

@@ -1,7 +1,7 @@
 """Turns RETURNS_URL into a mailbox to read, and RETURN_DOMAIN into a domain to put in return paths."""
 
 import re
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from django.core.exceptions import ImproperlyConfigured
@@ -9,13 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from newsroom import env
 from postal import config
 
-# scheme -> (protocol, TLS from the start, usual port)
-SCHEMES: Final[dict[str, tuple[Literal["imap", "pop3"], bool, int]]] = {
-    "imap": ("imap", False, 143),
-    "imaps": ("imap", True, 993),
-    "pop3": ("pop3", False, 110),
-    "pop3s": ("pop3", True, 995),
-}
+# scheme -> usual port
+PORTS: Final = {"imap": 143, "imaps": 993}
 # With the part before the @ it must stay below the 254 bytes of an address.
 _DOMAIN = re.compile(r"(?=.{4,180}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 
@@ -25,18 +20,21 @@ def read(url: str) -> config.Mailbox | None:
     if not url:
         return None
     parts = env.split_url("RETURNS_URL", url)
-    if parts.scheme not in SCHEMES:
-        raise ImproperlyConfigured("RETURNS_URL must begin with imaps://, pop3s://, imap:// or pop3://.")
+    if parts.scheme in {"pop3", "pop3s"}:
+        raise ImproperlyConfigured(
+            "RETURNS_URL must name a mailbox over IMAP, not POP3: use imaps://, or LMTP (manage.py serve_lmtp)."
+        )
+    if parts.scheme not in PORTS:
+        raise ImproperlyConfigured("RETURNS_URL must begin with imaps:// or imap://.")
     if not (parts.hostname and parts.username and parts.password):
         raise ImproperlyConfigured(
             "RETURNS_URL must name a mailbox, as in imaps://user:password@mail.example.org/INBOX."
         )
-    protocol, implicit, port = SCHEMES[parts.scheme]
+    implicit = parts.scheme == "imaps"
     starttls = dict(parse_qsl(parts.query)).get("tls", "0") in env.YES
     return config.Mailbox(
-        protocol=protocol,
         host=parts.hostname,
-        port=parts.port or port,
+        port=parts.port or PORTS[parts.scheme],
         username=unquote(parts.username),
         password=unquote(parts.password),
         tls="implicit" if implicit else "starttls" if starttls else "none",

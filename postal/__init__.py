@@ -6,7 +6,7 @@ providers  all that differs between providers, one record each
 verdicts   whose fault a refusal is: one rule for our own wire, letters, returned mail and webhooks
 phrases    the words that the rule knows, as literal tables
 notifications   what a returned mail reports
-mailbox         fetches returned mail, over IMAP or POP3
+imap            fetches returned mail from a mailbox
 return_paths    the signed return path of each copy, so that a returned mail names its copy
 transports      how copies leave: smtp (pipelined), esp (a provider), local (files)
 limiter         rate limits over all workers: GCRA, one script in Redis

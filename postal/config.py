@@ -90,9 +90,8 @@ class Pacing:
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """settings.RETURNS: the mailbox to which bounces and complaints come back."""
+    """settings.RETURNS: the IMAP mailbox to which bounces and complaints come back."""
 
-    protocol: Literal["imap", "pop3"]
     host: str
     port: int
     username: str

@@ -3,7 +3,7 @@
 webhooks           /webhooks/<provider>/: verifies what a provider reports
 payload_times      the time of a report that cannot be read
 signatures         how old a provider's signature may be
-mailbox            fetches returned mail over IMAP or POP3
+mailbox            fetches returned mail over IMAP
 lmtp               takes returned mail from a mail server
 ingestion          a returned mail becomes the same event as a provider's report, or an unsubscribe
 unsubscribe_mail   a reader's own mail that asks to be taken off

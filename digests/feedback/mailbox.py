@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -22,49 +22,20 @@ from core import locks
 from digests import heartbeat
 from digests.feedback import ingestion
 from postal import config
-from postal.mailbox.imap import ImapBox
-from postal.mailbox.pop3 import PopBox
+from postal.imap import ImapBox
 
 log = logging.getLogger(__name__)
 
 # Fits into the minute of the clock, and well into a task's time limit.
 PASS_SECONDS: Final = 50.0
 MAILS_PER_PASS: Final = 500
-# One process at a time, over all hosts: POP3 demands it, and two would do each other's work.
+# One process at a time, over all hosts: two would do each other's work.
 MAILBOX_LOCK: Final = "read the mailbox"
-_FAULTS: Final[tuple[type[Exception], ...]] = (*ImapBox.FAULTS, *PopBox.FAULTS, OSError)
+_FAULTS: Final[tuple[type[Exception], ...]] = (*ImapBox.FAULTS, OSError)
 
 
 class MailboxAway(Exception):
     """The mailbox cannot be read; the message is a sentence that holds no credentials."""
-
-
-class Box(Protocol):
-    """A mailbox on a server. Whatever the server does, methods raise one of FAULTS or OSError."""
-
-    def open(self) -> None:
-        """Connect and log in."""
-        ...
-
-    def mails(self, limit: int) -> Iterator[tuple[str, bytes]]:
-        """The name and the beginning of each mail that was not dealt with before."""
-        ...
-
-    def dispose(self, name: str, *, is_done: bool) -> None:
-        """The mail has been acted on: delete it, or set it aside where that is possible and it was nothing of ours."""
-        ...
-
-    def close(self) -> None:
-        """Make the deletions final and part from the server."""
-        ...
-
-    def abort(self) -> None:
-        """Cut the connection, from any thread. Never raises."""
-        ...
-
-    def release(self) -> None:
-        """Let go of the connection, whatever state it is in. Never raises."""
-        ...
 
 
 @dataclass(slots=True)
@@ -111,8 +82,8 @@ def read(*, account: config.Mailbox, now: datetime, seconds: float = PASS_SECOND
     return found
 
 
-def _read_all(box: Box, found: Pass, limit: int, now: datetime) -> None:
-    for name, raw in box.mails(limit):
+def _read_all(box: ImapBox, found: Pass, limit: int, now: datetime) -> None:
+    for uid, raw in box.mails(limit):
         try:
             # Committed when it returns.
             arrival = ingestion.take(raw=raw, now=now)
@@ -122,14 +93,13 @@ def _read_all(box: Box, found: Pass, limit: int, now: datetime) -> None:
             log.exception("a returned mail could not be acted on; it stays in the mailbox")
             continue
         found.count(arrival)
-        box.dispose(name, is_done=arrival.is_done)
+        box.dispose(uid, is_done=arrival.is_done)
 
 
 @contextlib.contextmanager
-def _opened(account: config.Mailbox, seconds: float) -> Iterator[Box]:
-    """An open mailbox, cut off when its time is over: a server that drips octets never runs into a timeout."""
-    kind: type[ImapBox | PopBox] = ImapBox if account.protocol == "imap" else PopBox
-    box = kind(account, ssl.create_default_context())
+def _opened(account: config.Mailbox, seconds: float) -> Iterator[ImapBox]:
+    """An open mailbox, cut off when its time is over: a server that sends slowly never runs into a timeout."""
+    box = ImapBox(account, ssl.create_default_context())
     watch = threading.Timer(seconds, box.abort)
     watch.daemon = True
     watch.start()

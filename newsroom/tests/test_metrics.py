@@ -128,7 +128,7 @@ def test_the_mailbox_for_returned_mail_has_an_age_where_there_is_one(settings: A
     heartbeat.beat(work="returns", now=timezone.now() - timedelta(minutes=10))
     settings.RETURNS = None
     assert ("newsroom_returns_age_seconds",) not in figures()
-    settings.RETURNS = config.Mailbox("imap", "imap.example", 993, "user", "password")
+    settings.RETURNS = config.Mailbox("imap.example", 993, "user", "password")
     assert figures()["newsroom_returns_age_seconds",] == pytest.approx(600, abs=20)
 
 

@@ -1,11 +1,12 @@
-"""A mailbox on loopback that speaks enough IMAP or POP3 for fetching bounces, and fails on request.
+"""A mailbox on loopback that speaks enough IMAP for fetching bounces, and fails on request.
 
-    with mailbox_server.running("imap", mails=[...], faults={"UID STORE": "drop"}) as server:
+    with mailbox_server.running(mails=[...], faults={"UID STORE": "drop"}) as server:
         ... server.port ... server.mails ... server.commands ...
 
 A fault names the beginning of a command and what happens instead of its answer: `drop` ends the
-connection, `drip` sends a byte now and then for a minute, `refuse` says no, `busy` that somebody else
-is at it, `slow` answers after half a second, `gone` finds the mail deleted meanwhile.
+connection, `drip` sends a byte now and then for a minute, `refuse` says no, `slow` answers after half a
+second, `gone` finds the mail deleted meanwhile; any other text is sent as it is before an OK. The greeting
+is a command of the name GREETING.
 """
 
 import base64
@@ -39,20 +40,21 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     block_on_close = False
 
-    def __init__(self, protocol: str, mails: list[bytes], faults: Mapping[str, str], **options: object) -> None:
+    def __init__(self, mails: list[bytes], faults: Mapping[str, str], **options: object) -> None:
         self.mails = [Mail(uid, raw) for uid, raw in enumerate(mails, start=11)]
         self.faults = dict(faults)
         self.keywords = bool(options.get("keywords", True))
         self.capabilities = str(options.get("capabilities", "UIDPLUS STARTTLS"))
         self.folder = str(options.get("folder", '"INBOX"'))
         self.commands: list[str] = []
+        self.is_over = threading.Event()
         self.tls: ssl.SSLContext | None = None
         self.implicit_tls = bool(options.get("implicit_tls", False))
         certificate = options.get("certificate")
         if isinstance(certificate, Path):
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(certificate)
-        super().__init__(("127.0.0.1", 0), _Imap if protocol == "imap" else _Pop)
+        super().__init__(("127.0.0.1", 0), _Session)
 
     @property
     def port(self) -> int:
@@ -63,16 +65,15 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 @contextlib.contextmanager
-def running(
-    protocol: str, mails: list[bytes], faults: Mapping[str, str] | None = None, **options: object
-) -> Iterator[Server]:
+def running(mails: list[bytes], faults: Mapping[str, str] | None = None, **options: object) -> Iterator[Server]:
     """The server, from listening to closed."""
-    with Server(protocol, mails, faults or {}, **options) as server:
+    with Server(mails, faults or {}, **options) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
             yield server
         finally:
+            server.is_over.set()
             server.shutdown()
 
 
@@ -106,21 +107,24 @@ class _Session(socketserver.StreamRequestHandler):
         if name == "drip":
             for _ in range(DRIPS):
                 self.wfile.write(b"*")
-                time.sleep(0.05)
+                if self.server.is_over.wait(0.05):
+                    break
             raise ConnectionAbortedError
         if name == "slow":
             time.sleep(0.5)
         return name
 
-
-class _Imap(_Session):
     def handle(self) -> None:
+        self.fault("GREETING")
         self.say(f"* OK [CAPABILITY IMAP4rev1 {self.server.capabilities}] ready")
         while line := self.rfile.readline():
             tag, _, command = line.decode().strip().partition(" ")
             fault = self.fault(command)
             if fault in {"refuse", "gone"}:
                 self.say(f"{tag} OK nothing" if fault == "gone" else f"{tag} NO [AUTHENTICATIONFAILED] no")
+                continue
+            if fault not in {"", "slow"}:
+                self.say(f"{fault}\r\n{tag} OK done")
                 continue
             verb = command.upper().split()
             name = "_".join(verb[:2]).lower() if verb[:1] == ["UID"] else verb[0].lower()
@@ -195,63 +199,3 @@ class _Imap(_Session):
     def do_logout(self, tag: str, command: str) -> None:
         self.say("* BYE")
         self.say(f"{tag} OK bye")
-
-
-class _Pop(_Session):
-    def handle(self) -> None:
-        self.say("+OK ready")
-        self.gone: set[int] = set()
-        while line := self.rfile.readline():
-            command = line.decode().strip()
-            fault = self.fault(command)
-            if fault in {"refuse", "busy"}:
-                self.say("-ERR [IN-USE] somebody else is at it" if fault == "busy" else "-ERR no")
-                continue
-            verb, *words = command.split(maxsplit=1)
-            handler: Callable[[str], None] = getattr(self, f"do_{verb.lower()}", self.unknown)
-            handler(words[0] if words else "")
-            if verb.upper() == "QUIT":
-                return
-
-    def unknown(self, _: str) -> None:
-        self.say("-ERR what")
-
-    def do_capa(self, _: str) -> None:
-        self.send_lines([b"USER", b"TOP", b"STLS"])
-
-    def do_stls(self, _: str) -> None:
-        self.say("+OK begin")
-        self.encrypt()
-
-    def do_user(self, name: str) -> None:
-        self.say("+OK" if name == USER else "-ERR who")
-
-    def do_pass(self, password: str) -> None:
-        self.say("+OK in" if password == PASSWORD else "-ERR no")
-
-    def do_list(self, _: str) -> None:
-        self.say("+OK")
-        for number, mail in enumerate(self.server.mails, start=1):
-            self.say(f"{number} {len(mail.raw)}")
-        self.say(".")
-
-    def do_retr(self, number: str) -> None:
-        self.send_lines(self.server.mails[int(number) - 1].raw.split(b"\r\n"))
-
-    def do_top(self, words: str) -> None:
-        number, lines = map(int, words.split())
-        self.send_lines(self.server.mails[number - 1].raw.split(b"\r\n")[: lines + 20])
-
-    def send_lines(self, lines: list[bytes]) -> None:
-        self.say("+OK")
-        for line in lines:
-            self.say(b"." + line if line.startswith(b".") else line)
-        self.say(".")
-
-    def do_dele(self, number: str) -> None:
-        self.gone.add(int(number))
-        self.say("+OK")
-
-    def do_quit(self, _: str) -> None:
-        self.server.mails = [one for at, one in enumerate(self.server.mails, start=1) if at not in self.gone]
-        self.say("+OK bye")

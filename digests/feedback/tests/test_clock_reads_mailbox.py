@@ -13,7 +13,7 @@ __all__ = ["copy", "reader"]
 
 
 def test_the_clock_reads_the_mailbox_that_is_set(copy: Delivery, settings: Any) -> None:
-    with mailbox_server.running("imap", [mails.mail("postfix_gone", copy)]) as server:
-        settings.RETURNS = account("imap", server.port)
+    with mailbox_server.running([mails.mail("postfix_gone", copy)]) as server:
+        settings.RETURNS = account(server.port)
         tasks.tick()
     assert DeliveryEvent.objects.get().kind == "hard_bounce"

@@ -20,15 +20,15 @@ from tests.faults import mailbox_server
 
 def test_one_pass_is_one_line(copy: Delivery, settings: Any, capsys: pytest.CaptureFixture[str]) -> None:
     raw = [mails.mail(name, copy) for name in ("postfix_gone", "postfix_gone", "ignored_reply")]
-    with mailbox_server.running("imap", raw) as server:
-        settings.RETURNS = account("imap", server.port)
+    with mailbox_server.running(raw) as server:
+        settings.RETURNS = account(server.port)
         call_command("read_returns")
     assert capsys.readouterr().out == "1 events, 0 left, 1 known before, 1 of no concern.\n"
 
 
 @pytest.mark.django_db
 def test_a_mailbox_that_is_away_or_not_set_is_an_error(settings: Any) -> None:
-    settings.RETURNS = account("pop3", 1)
+    settings.RETURNS = account(1)
     with pytest.raises(CommandError, match="could not be read"):
         call_command("read_returns")
     settings.RETURNS = None
@@ -38,16 +38,16 @@ def test_a_mailbox_that_is_away_or_not_set_is_an_error(settings: Any) -> None:
 
 @pytest.mark.slow
 def test_watching_goes_on_until_it_is_stopped() -> None:
-    with mailbox_server.running("pop3", [b"Subject: x\r\n\r\n"]) as server:
-        url = f"pop3://{mailbox_server.USER}:{quote(mailbox_server.PASSWORD)}@127.0.0.1:{server.port}"
+    with mailbox_server.running([b"Subject: x\r\n\r\n"]) as server:
+        url = f"imap://{mailbox_server.USER}:{quote(mailbox_server.PASSWORD)}@127.0.0.1:{server.port}"
         environment = os.environ | {"RETURNS_URL": url}
         environment.pop("PYTEST_VERSION", None)
         command = [sys.executable, "manage.py", "read_returns", "--watch", "1"]
         with subprocess.Popen(command, cwd=configured.BASE_DIR, env=environment) as process:
             deadline = time.monotonic() + 120
-            while server.commands.count("QUIT") < 2 and time.monotonic() < deadline:
+            while server.commands.count("LOGOUT") < 2 and time.monotonic() < deadline:
                 time.sleep(0.1)
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
-    assert server.commands.count("QUIT") >= 2
-    assert server.mails == []
+    assert server.commands.count("LOGOUT") >= 2
+    assert [mail.flags for mail in server.mails] == [{"NewsroomSeen"}]

@@ -36,7 +36,7 @@ def with_one_path(name: str, path: str, before: bytes) -> bytes:
 def test_wherever_the_return_path_stands_it_names_the_copy(
     copy: Delivery, now: datetime, name: str, before: bytes
 ) -> None:
-    """Over IMAP and POP3 nobody says to which address a mail was delivered."""
+    """In a mailbox nobody says to which address a mail was delivered."""
     raw = with_one_path(name, mails.return_path(copy), before)
     assert ingestion.take(raw=raw, now=now) is Arrival.RECORDED
     assert DeliveryEvent.objects.get().delivery_uuid == copy.uuid

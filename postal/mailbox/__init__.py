@@ -1,1 +1,0 @@
-"""The mailbox in which returned mail waits, by the protocol that it speaks."""
