@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 import psutil
 from django.db import connection
 from django.db.models import Max, Min
+from django.utils import timezone
 
-from digests.models import Delivery, Issue
+from digests.models import Issue
 from digests.sending import tasks
 from newsroom.celery import app
 from newsroom.running import processes
@@ -41,25 +42,21 @@ def send(issue: Issue, process: psutil.Process) -> dict[str, float]:
     workers.read([process, *process.children()])
     servers.read(postgres())
     committed = commits()
-    approved_at = time.perf_counter()
+    approved_at = timezone.now()
     tasks.wake_issue.delay(issue.pk)
-    first = peak = 0.0
+    peak = 0.0
     while issue.state in {"scheduled", "preparing", "sending"}:
         time.sleep(SAMPLE_SECONDS)
         workers.read([process, *process.children()])
         servers.read(postgres())
         peak = max([peak, *(child.memory_info().rss / 2**20 for child in process.children())])
         issue.refresh_from_db()
-        # Only among the first copies, so that the query is cheap for a large audience.
-        head = Delivery.objects.filter(pk__gt=issue.copies_after, pk__lte=issue.copies_after + 1000)
-        if not first and issue.copies_until and head.filter(issue=issue, state="accepted").exists():
-            first = time.perf_counter() - approved_at
     if issue.state != "sent":
         sys.exit(f"The issue ended as {issue.state}: {issue.reason_sentence}")
-    times = issue.deliveries.aggregate(first=Min("attempted_at"), last=Max("settled_at"))
+    times = issue.deliveries.aggregate(first=Min("attempted_at"), accepted=Min("settled_at"), last=Max("settled_at"))
     return {
         "seconds": (times["last"] - times["first"]).total_seconds(),
-        "first": first,
+        "first": (times["accepted"] - approved_at).total_seconds(),
         "peak": peak,
         "workers": workers.seconds(),
         "postgres": servers.seconds(),

@@ -367,3 +367,34 @@ class DeliveryEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.occurred_at:%Y-%m-%d %H:%M} UTC"
+
+
+class IssueOutcome(models.Model):
+    """How many copies of a closed issue ended in one state for one reason. Written by `issue_outcomes` only."""
+
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="outcomes", db_index=False)
+    state = fields.CharField(max_length=16, choices=DeliveryState.choices)
+    reason = fields.CharField(max_length=32, blank=True, choices=delivery_reasons.choices)
+    copies = models.PositiveIntegerField()
+
+    class Meta:
+        # Its index is also that of the foreign key, and serves `stats`.
+        constraints = [models.UniqueConstraint(fields=["issue", "state", "reason"], name="issue_outcome_once")]
+
+    def __str__(self) -> str:
+        return f"{self.copies} {self.get_state_display().lower()}"
+
+
+class IssueEventCount(models.Model):
+    """How many events of one kind were recorded about an issue's copies. Written by `issue_outcomes` only."""
+
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="event_counts", db_index=False)
+    kind = fields.CharField(max_length=12, choices=EventKind.choices)
+    events = models.PositiveIntegerField()
+
+    class Meta:
+        # As above.
+        constraints = [models.UniqueConstraint(fields=["issue", "kind"], name="issue_event_count_once")]
+
+    def __str__(self) -> str:
+        return f"{self.events} {self.get_kind_display().lower()}"

@@ -1,4 +1,8 @@
-"""How far an issue is: the one source of these numbers for pages, commands and figures."""
+"""How far an issue is: the one source of these numbers for pages, commands and figures.
+
+The copies of an open issue are counted. Those of a closed one are not looked at: its outcomes are stored
+(`issue_outcomes`), and are all that is left once its copies are dropped.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from digests import delivery_reasons, states
-from digests.models import Delivery, Issue
+from digests.models import Delivery, EventKind, Issue, IssueEventCount, IssueOutcome
+from digests.states import DeliveryState
 
 # The rate is that of the shortest of these spans (seconds) in which enough copies were settled to say one.
 SPANS: Final = (10, 60, 600)
 ENOUGH: Final = 20
 # After a silence in which so many copies were to be expected, and of ten seconds, nothing is being sent.
 OVERDUE: Final = 5
-# Whoever watches looks again after so many times what the counting took: it costs a twentieth of one core.
+# A viewer looks again after this many times what the counting took: it costs a twentieth of one core.
 REST: Final = 20
 DEAR_SECONDS: Final = 0.1
 MOST_REASONS: Final = 10
@@ -44,6 +49,25 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many copies of a closed issue ended in this state for this reason (a code; empty for none)."""
+
+    state: str
+    code: str
+    copies: int
+
+    @property
+    def name(self) -> str:
+        """The state in words."""
+        return str(DeliveryState(self.state).label.lower())
+
+    @property
+    def reason(self) -> str:
+        """What the code means, without the particulars of one copy."""
+        return delivery_reasons.CATALOGUE.sentence(self.code, None)
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """An issue at one instant.
 
@@ -52,7 +76,8 @@ class Progress:
     since. `rate`: copies settled per second, lately and since the issue went on; 0 unless it is being
     sent. `seconds_left`: at that rate, and not before the last copy that was put off is due; None when
     nothing tells.
-    `retries`: those that are put off, by reason, the most frequent first.
+    `retries`: those that are put off, by reason, the most frequent first. `outcomes`: of a closed issue, those
+    that have a reason, the most frequent first. `seconds`: from its first copy to its end, once it is closed.
     """
 
     state: str
@@ -64,6 +89,8 @@ class Progress:
     held_until: datetime | None = None
     last_try: datetime | None = None
     retries: tuple[Retry, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    seconds: float | None = None
     cost: float = 0.0
 
     @property
@@ -117,6 +144,16 @@ class Progress:
         return "" if self.seconds_left is None else spoken(seconds=self.seconds_left)
 
     @property
+    def duration(self) -> str:
+        """`seconds` for a person; empty while the issue is open."""
+        return "" if self.seconds is None else spoken(seconds=self.seconds)
+
+    @property
+    def mean_rate(self) -> float:
+        """Copies that were accepted per second, over all of a closed issue's time."""
+        return self.by_state[Delivery.State.ACCEPTED] / max(self.seconds, 1.0) if self.seconds is not None else 0.0
+
+    @property
     def moved_at(self) -> datetime | None:
         """When a copy was last settled, or taken into a lane's hands."""
         taken = self.held_until - timedelta(seconds=settings.SENDING.lease_seconds) if self.held_until else None
@@ -134,41 +171,78 @@ class Progress:
 
 
 def progress(issue: Issue) -> Progress:
-    """Count the issue's copies. The issue's own state and audience are taken as they are in `issue`."""
+    """The issue's copies, counted or as stored. Its own state, audience and end are taken as they are in `issue`."""
+    return _counted(issue) if issue.finished_at is None else _stored(issue, issue.finished_at)
+
+
+def events(issue: Issue) -> list[tuple[str, int]]:
+    """What was reported of its copies since they left: each kind's name and how often, where there is any."""
+    counts = dict(IssueEventCount.objects.filter(issue_id=issue.pk).values_list("kind", "events"))
+    return [(str(kind.label.lower()), counts[kind]) for kind in EventKind if kind in counts]
+
+
+def is_dropped(issue: Issue) -> bool:
+    """Whether the issue had copies that are older than RETENTION_DAYS, and are gone."""
+    if issue.deliveries_month is None or not issue.audience_count:
+        return False
+    return not Delivery.objects.filter(month=issue.deliveries_month, issue_id=issue.pk).exists()
+
+
+def _counted(issue: Issue) -> Progress:
     began = time.monotonic()
-    found = {row.pop("state"): row for row in _counts(issue)}
-    by_state = {state: found.get(state, {}).get("copies", 0) for state in Delivery.State.values}
-    settled_at = _latest(found, "settled")
+    rows = {row.pop("state"): row for row in _counts(issue)}
+    by_state = {state: rows.get(state, {}).get("copies", 0) for state in Delivery.State.values}
+    settled_at = _latest(rows, "settled")
     retries = _retries(issue) if by_state[Delivery.State.DEFERRED] else ()
     return Progress(
         state=issue.state,
         by_state=by_state,
         audience=issue.audience_count or 0,
-        rate=_rate(issue, found, settled_at),
+        rate=_rate(issue, rows, settled_at),
         counted_at=timezone.now(),
         settled_at=settled_at,
-        held_until=_latest(found, "held"),
-        last_try=_latest(found, "due"),
+        held_until=_latest(rows, "held"),
+        last_try=_latest(rows, "due"),
         retries=retries,
         cost=time.monotonic() - began,
     )
 
 
-_seen: dict[tuple[int, int], tuple[float, str, Progress]] = {}
+def _stored(issue: Issue, finished_at: datetime) -> Progress:
+    stored = IssueOutcome.objects.filter(issue_id=issue.pk).order_by("-copies", "state", "reason")
+    outcomes = [Outcome(*row) for row in stored.values_list("state", "reason", "copies")]
+    by_state = dict.fromkeys(Delivery.State.values, 0)
+    for outcome in outcomes:
+        by_state[outcome.state] += outcome.copies
+    return Progress(
+        state=issue.state,
+        by_state=by_state,
+        audience=issue.audience_count or 0,
+        rate=0.0,
+        counted_at=finished_at,
+        settled_at=finished_at,
+        outcomes=tuple(outcome for outcome in outcomes if outcome.code),
+        seconds=(finished_at - issue.started_at).total_seconds() if issue.started_at else None,
+    )
 
 
-def watched(issue: Issue, *, rest: int = REST) -> Progress:
-    """As `progress`, for whoever looks again and again: a count that was dear is kept for a while in this process.
+_seen: dict[int, tuple[float, str, Progress]] = {}
 
-    It is kept for `rest` times what it took, or until the issue's state changes.
+
+def watched(issue: Issue) -> Progress:
+    """As `progress`, for those who look again and again: an expensive count is kept for a while in this process.
+
+    It is kept for REST times what it took, or until the issue's state changes.
     """
-    kept_until, state, found = _seen.pop((issue.pk, rest), (0.0, "", None))
-    if found is None or state != issue.state or time.monotonic() > kept_until:
-        found = progress(issue)
-        kept_until = time.monotonic() + max(1.0, rest * found.cost)
-    if found.cost > DEAR_SECONDS:
-        _seen[issue.pk, rest] = (kept_until, issue.state, found)
-    return found
+    expires_at, state, progress_then = _seen.pop(issue.pk, (0.0, "", None))
+    if progress_then is not None and state == issue.state and time.monotonic() <= expires_at:
+        latest = progress_then
+    else:
+        latest = progress(issue)
+        expires_at = time.monotonic() + max(1.0, REST * latest.cost)
+    if latest.cost > DEAR_SECONDS:
+        _seen[issue.pk] = (expires_at, issue.state, latest)
+    return latest
 
 
 def pace() -> list[str]:
@@ -212,8 +286,8 @@ def _counts(issue: Issue) -> QuerySet[Any, Any]:
     return copies.annotate(copies=Count("pk"), **fresh, **latest)
 
 
-def _latest(found: dict[str, dict[str, Any]], name: str) -> datetime | None:
-    return max((row[name] for row in found.values() if row[name]), default=None)
+def _latest(rows: dict[str, dict[str, Any]], name: str) -> datetime | None:
+    return max((row[name] for row in rows.values() if row[name]), default=None)
 
 
 def _retries(issue: Issue) -> tuple[Retry, ...]:
@@ -228,7 +302,7 @@ def _retries(issue: Issue) -> tuple[Retry, ...]:
     return tuple(Retry(row["reason"], row["copies"], row["next_at"], row["said"] or "") for row in rows)
 
 
-def _rate(issue: Issue, found: dict[str, dict[str, Any]], settled_at: datetime | None) -> float:
+def _rate(issue: Issue, rows: dict[str, dict[str, Any]], settled_at: datetime | None) -> float:
     """Copies per second, of the shortest span that says something; none once the next one is long overdue.
 
     A pause is in no span: `updated_at` is when the issue came into its state.
@@ -239,7 +313,7 @@ def _rate(issue: Issue, found: dict[str, dict[str, Any]], settled_at: datetime |
     running = max(1.0, (now - max(filter(None, [issue.started_at, issue.updated_at]))).total_seconds())
     quiet = (now - settled_at).total_seconds()
     for span in SPANS:
-        copies = sum(row[f"fresh_{span}"] for row in found.values())
+        copies = sum(row[f"fresh_{span}"] for row in rows.values())
         if copies >= ENOUGH or running <= span or span == SPANS[-1]:
             rate = copies / min(running, span)
             return 0.0 if quiet * rate > OVERDUE and quiet > SPANS[0] else rate

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from digests import delivery_reasons, issue_reasons
+from digests import delivery_reasons, issue_outcomes, issue_reasons
 from digests.delivery_reasons import DeliveryReason
 from digests.feedback import handlers
 from digests.models import Delivery, Issue
@@ -23,10 +23,12 @@ class NotAllowed(Exception):
 def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -> int:
     """Call uncertain copies of the issue accepted; None means all of them. Returns how many."""
     # The issue's row before its copies, as `resend` does: the other way round each could wait for the other.
-    Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
+    locked = Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
     count = _chosen(issue, deliveries).update(
         state=Delivery.State.ACCEPTED, settled_at=now, **delivery_reasons.columns(DeliveryReason.CALLED_ACCEPTED)
     )
+    if count and locked.finished_at is not None:
+        issue_outcomes.record(issue_id=issue.pk)
     handlers.lift_exceptions(issue.pk)
     return count
 
@@ -52,6 +54,7 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
         lease_until=None,
     )
     if count and locked.state == Issue.State.SENT_WITH_EXCEPTIONS:
+        issue_outcomes.forget(issue_id=issue.pk)
         Issue.objects.filter(pk=issue.pk).update(
             state=Issue.State.SENDING,
             finished_at=None,

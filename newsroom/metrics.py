@@ -1,7 +1,7 @@
 """Figures for Prometheus, read from the rows and from Redis at each scrape. They name no person.
 
-Copies are counted only for the issues that are under way, or that ended lately with copies that need a
-person; all the others are never walked over.
+Copies are counted only for the issues that are under way. Of one that ended lately with copies that need a
+person the stored outcomes are read.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from subscribers.models import Letter
 
 WAITING: Final = ("pending", "claimed", "attempting", "deferred", "uncertain")
 UNDER_WAY: Final = (Issue.State.SENDING, Issue.State.PAUSED)
-# An issue that ended with exceptions is counted for so long, and so much less often than one under way.
+# For how long the exceptions of an issue that ended are among the figures.
 REMEMBERED: Final = timedelta(days=14)
-REST: Final = 600
 __all__ = ["CONTENT_TYPE", "text"]
 
 Sample = tuple[Mapping[str, object], float]
@@ -90,7 +89,7 @@ def _issues(now: datetime) -> Iterator[Metric]:
     """The numbers of stats.progress for each issue under way, with the issue's id; and what waits in all of them."""
     watched = [(issue, stats.watched(issue)) for issue in Issue.objects.filter(state__in=UNDER_WAY).order_by("pk")]
     ended = Issue.objects.filter(state=Issue.State.SENT_WITH_EXCEPTIONS, finished_at__gt=now - REMEMBERED)
-    counts = [it.by_state for _, it in watched] + [stats.watched(issue, rest=REST).by_state for issue in ended]
+    counts = [it.by_state for _, it in watched] + [stats.progress(issue).by_state for issue in ended]
     waiting = [({"state": state}, sum(each[state] for each in counts)) for state in WAITING]
     yield _gauge("newsroom_deliveries", "Copies that wait, are under way or need a person, by state.", waiting)
     ids = [issue.pk for issue, _ in watched]

@@ -297,7 +297,7 @@ def _period(issue: Issue) -> str:
 
 
 def _done(issue: Issue) -> int:
-    """Counted only while it changes, so that the list costs no query for a finished issue."""
-    if issue.state not in (Issue.State.SENDING, Issue.State.PAUSED, Issue.State.CANCELLED):
+    """Counted only while it changes, so that the list costs no query for an issue that everybody got."""
+    if issue.state in (Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS):
         return issue.audience_count or 0
     return stats.watched(issue).done

@@ -21,19 +21,22 @@ FRESH: Final = {State.SENDING: SOON, State.PREPARING: SOON, State.SCHEDULED: LAT
 
 def context(*, issue: Issue, user: User) -> dict[str, Any]:
     """The variables of templates/admin/digests/issue/progress.html; nothing for an issue of which nothing is to say."""
-    found, now = stats.watched(issue), database_clock.now()
-    reasons = stalls.reasons(issue=issue, progress=found, now=now)
+    progress, now, is_dropped = stats.watched(issue), database_clock.now(), stats.is_dropped(issue)
+    # Of copies that are gone nothing is to be done.
+    reasons = [] if is_dropped else stalls.reasons(issue=issue, progress=progress, now=now)
     if not (issue.planned_at or reasons):
         return {}
     is_due = issue.state == State.SCHEDULED and issue.scheduled_for is not None and issue.scheduled_for <= now
     least = SOON if is_due else FRESH.get(State(issue.state))
     return {
         "issue": issue,
-        "progress": found,
+        "progress": progress,
         "reasons": reasons,
-        "seconds": max(least, found.look_again_in) if least else 0,
+        "seconds": max(least, progress.look_again_in) if least else 0,
         "state": issue.state,
-        "choices": _choices(issue, user) if found.uncertain else [],
+        "choices": _choices(issue, user) if progress.uncertain and not is_dropped else [],
+        "is_dropped": is_dropped,
+        "events": stats.events(issue),
     }
 
 

@@ -19,6 +19,10 @@ class Found:
     copies: Mapping[int, Delivery]
     letters: Mapping[int, Letter]
 
+    def knows(self, row: DeliveryEvent) -> bool:
+        """Whether the event's copy or letter is there."""
+        return row.pk in self.copies or row.pk in self.letters
+
 
 def find(rows: Sequence[DeliveryEvent]) -> Found:
     """The copy, or else the letter, of each event that has one.

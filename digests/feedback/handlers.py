@@ -12,11 +12,11 @@ from typing import Final
 from django.db.models import Q
 
 from core.reasons import Reason
-from digests import issue_reasons, refusals
+from digests import issue_outcomes, issue_reasons, refusals
 from digests.delivery_reasons import DeliveryReason
 from digests.feedback import soft_bounces
 from digests.feedback.events import CLOCK_SKEW
-from digests.models import Delivery, DeliveryEvent, Issue
+from digests.models import Delivery, DeliveryEvent, Issue, IssueOutcome
 from subscribers import consent, signup, suppression
 from subscribers.letters import send
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
@@ -51,7 +51,7 @@ def is_quiet(row: DeliveryEvent, delivery: Delivery) -> bool:
 
 
 def follow(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
-    """Do what the event of a copy asks for, in the caller's transaction, in which `lift_exceptions` comes last."""
+    """Do what the event of a copy asks for, in the caller's transaction. It holds the issue of an open copy."""
     row.issue, row.delivery_uuid = delivery.issue, delivery.uuid
     return HANDLERS[Kind(row.kind)](row, delivery, now)
 
@@ -72,16 +72,42 @@ def follow_letter(row: DeliveryEvent, letter: Letter, now: datetime) -> Effect:
     return Effect.FORGOTTEN if row.kind in PERSONAL else Effect.SETTLED
 
 
-def lift_exceptions(issue_id: int) -> None:
-    """A finished issue whose last exception is settled is simply sent. The lock keeps `closing` out meanwhile.
+def is_about_reader(row: DeliveryEvent) -> bool:
+    """Whether an event whose copy is not there any more still says something of a reader.
 
-    It may look at all copies of the issue, so once for many events and not for each.
+    It repeats an id that we gave along, so the mail was ours; without one it may be about anybody's mail.
     """
-    issue = Issue.objects.select_for_update(no_key=True).get(pk=issue_id)
-    if issue.state != Issue.State.SENT_WITH_EXCEPTIONS:
+    is_final = row.kind in {Kind.COMPLAINT, Kind.UNSUBSCRIBE} or (row.kind == Kind.HARD_BOUNCE and row.about_mailbox)
+    return is_final and row.delivery_uuid is not None and row.address_hash != ""
+
+
+def follow_address(row: DeliveryEvent, now: datetime) -> None:
+    """Do what an event `is_about_reader` asks for: by the address, since its copy was dropped long ago."""
+    theirs = Subscription.objects.filter(subscriber__address_hash=row.address_hash)
+    held = theirs.select_for_update(no_key=True, of=("self", "subscriber")).select_related("subscriber", "newsletter")
+    subscriptions = list(held.order_by("pk"))
+    if not subscriptions or any(one.confirmed_at and one.confirmed_at > row.occurred_at for one in subscriptions):
         return
-    if not Delivery.objects.filter(issue_id=issue_id, state__in=Delivery.EXCEPTIONS).exists():
-        Issue.objects.filter(pk=issue_id).update(state=Issue.State.SENT, **issue_reasons.columns())
+    if row.kind == Kind.HARD_BOUNCE:
+        _suppress(row.address_hash, Suppression.Reason.HARD_BOUNCE, row, now)
+        return
+    if row.kind == Kind.COMPLAINT:
+        _suppress(row.address_hash, Suppression.Reason.COMPLAINT, row, now)
+    for subscription in subscriptions:
+        _leave(subscription, row.occurred_at, row, "complaint" if row.kind == Kind.COMPLAINT else "provider", now)
+
+
+def may_change(delivery: Delivery) -> bool:
+    """Whether an event may change the copy. Then the issue's row is locked before it is followed."""
+    return delivery.state == State.UNCERTAIN or (delivery.state, delivery.reason) == (State.ACCEPTED, REPORTED)
+
+
+def lift_exceptions(issue_id: int) -> None:
+    """A finished issue whose last exception is settled is simply sent. The caller has locked its row."""
+    exceptions = IssueOutcome.objects.filter(issue_id=issue_id, state__in=Delivery.EXCEPTIONS)
+    if not exceptions.exists():
+        closed = Issue.objects.filter(pk=issue_id, state=Issue.State.SENT_WITH_EXCEPTIONS)
+        closed.update(state=Issue.State.SENT, **issue_reasons.columns())
 
 
 def _delivered(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
@@ -167,17 +193,14 @@ def _settle_copy(delivery: Delivery, state: State, reason: Reason, condition: Q,
 
     A copy that is still on its way may become uncertain, so its event waits.
     """
-    if delivery.state == State.ACCEPTED and state == State.REJECTED:
-        # What was first reported as delivered came back after all: the two may arrive in any order.
-        Delivery.objects.filter(condition, pk=delivery.pk, state=State.ACCEPTED, reason=REPORTED).update(
-            state=state, settled_at=now, **reason.columns()
-        )
-    if delivery.state == State.UNCERTAIN:
-        uncertain = Delivery.objects.filter(condition, pk=delivery.pk, state=State.UNCERTAIN)
-        if uncertain.update(state=state, settled_at=now, **reason.columns()):
-            delivery.state = state
+    # What was first reported as delivered may come back after all: the two arrive in any order.
+    if delivery.state == State.UNCERTAIN or (state == State.REJECTED and may_change(delivery)):
+        unchanged = Delivery.objects.filter(condition, pk=delivery.pk, state=delivery.state, reason=delivery.reason)
+        if unchanged.update(state=state, settled_at=now, **reason.columns()):
+            issue_outcomes.move(delivery=delivery, state=state, reason=reason)
+            delivery.state, delivery.reason = state, reason.code
             return Effect.SETTLED
-        delivery.refresh_from_db(fields=["state"])
+        delivery.refresh_from_db(fields=["state", "reason"])
     return Effect.WAITING if delivery.state in (*Delivery.OPEN, State.UNCERTAIN) else Effect.SETTLED
 
 

@@ -10,7 +10,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,10 +21,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from core import locks
-from digests import refusals
+from digests import issue_outcomes, refusals
 from digests.feedback import correlation, events, handlers
 from digests.feedback.handlers import Effect
-from digests.models import Delivery, DeliveryEvent
+from digests.models import Delivery, DeliveryEvent, Issue
 
 log = logging.getLogger(__name__)
 
@@ -167,6 +168,7 @@ def _settle_quiet(rows: Sequence[DeliveryEvent], now: datetime) -> tuple[list[De
     matches = correlation.find(rows)
     loud = [row for row in rows if row.pk in matches.letters]
     loud += [row for row in rows if row.pk in matches.copies and not handlers.is_quiet(row, matches.copies[row.pk])]
+    loud += [row for row in rows if not matches.knows(row) and handlers.is_about_reader(row) and _is_over(row, now)]
     others = {row.pk for row in loud}
     return loud, _act([row for row in rows if row.pk not in others], matches, now)
 
@@ -188,39 +190,56 @@ def _settle_alone(pk: int, now: datetime) -> int:
 
 def _act(rows: Sequence[DeliveryEvent], found: correlation.Found, now: datetime) -> int:
     """Do what the events ask for and keep what became of them, in the caller's transaction; how many are settled."""
-    doubtful = {pk: copy for pk, copy in found.copies.items() if copy.state == Delivery.State.UNCERTAIN}
+    issues = _lock_issues(found.copies.values())
     # In the order of their copies, as whoever settles many of an issue's copies takes them.
     in_order = sorted(rows, key=lambda row: found.copies[row.pk].pk if row.pk in found.copies else 0)
     told = [(row, _follow(row, found, now)) for row in in_order]
     settled = _write(told, now)
-    for issue_id in sorted({copy.issue_id for copy in doubtful.values() if copy.state != Delivery.State.UNCERTAIN}):
+    for issue_id in issues:
         handlers.lift_exceptions(issue_id)
     return settled
 
 
+def _lock_issues(copies: Iterable[Delivery]) -> list[int]:
+    """Hold the issues of which a copy may change; an issue comes before readers and copies, as in the engine."""
+    issue_ids = {copy.issue_id for copy in copies if handlers.may_change(copy)}
+    if not issue_ids:
+        return []
+    locked = Issue.objects.select_for_update(no_key=True).filter(pk__in=issue_ids)
+    return list(locked.order_by("pk").values_list("pk", flat=True))
+
+
 def _follow(row: DeliveryEvent, found: correlation.Found, now: datetime) -> Effect:
-    """What becomes of the event. Of a copy that we never made it is known in the end that it does not come."""
+    """What becomes of the event. Of a copy that is not there it is known in the end that it does not come."""
     effect = Effect.WAITING
     if row.pk in found.copies:
         effect = handlers.follow(row, found.copies[row.pk], now)
     elif row.pk in found.letters:
         effect = handlers.follow_letter(row, found.letters[row.pk], now)
-    if effect is not Effect.WAITING or now < row.received_at + PARKED_FOR:
+    if effect is not Effect.WAITING or not _is_over(row, now):
         return effect
-    log.warning("event %s waited a day, and nothing follows from it", row.pk)
+    if not found.knows(row) and handlers.is_about_reader(row):
+        handlers.follow_address(row, now)
+    log.warning("event %s waited a day for its copy", row.pk)
     return Effect.FORGOTTEN if row.kind in handlers.PERSONAL else Effect.SETTLED
+
+
+def _is_over(row: DeliveryEvent, now: datetime) -> bool:
+    return now >= row.received_at + PARKED_FOR
 
 
 def _write(told: Sequence[Told], now: datetime) -> int:
     """Keep what became of these events; returns how many of them need nobody any more."""
     forgotten = [row.pk for row, effect in told if effect is Effect.FORGOTTEN]
     kept = [_result(row, effect, now) for row, effect in told if effect is not Effect.FORGOTTEN]
+    settled = [row for row, effect in told if effect is Effect.SETTLED]
     if forgotten:
         DeliveryEvent.objects.filter(pk__in=forgotten).delete()
     if kept:
         with connection.cursor() as cursor:
             cursor.execute(WRITE, {"told": json.dumps(kept, default=str), "now": now})
-    return len(forgotten) + sum(one["settled"] is True for one in kept)
+    issue_outcomes.add_events(Counter((row.issue_id, row.kind) for row in settled if row.issue_id is not None))
+    return len(forgotten) + len(settled)
 
 
 def _result(row: DeliveryEvent, effect: Effect, now: datetime) -> dict[str, object]:

@@ -617,6 +617,81 @@ class Migration(migrations.Migration):
             model_name="issueitem",
             constraint=models.UniqueConstraint(fields=("issue", "article"), name="issue_item_once_per_article"),
         ),
+        migrations.CreateModel(
+            name="IssueEventCount",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("delivered", "Delivered"),
+                            ("soft_bounce", "Soft bounce"),
+                            ("hard_bounce", "Hard bounce"),
+                            ("complaint", "Complaint"),
+                            ("unsubscribe", "Unsubscribe"),
+                            ("open", "Open"),
+                            ("click", "Click"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("events", models.PositiveIntegerField()),
+                (
+                    "issue",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="event_counts",
+                        to="digests.issue",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("issue", "kind"), name="issue_event_count_once")],
+            },
+        ),
+        migrations.CreateModel(
+            name="IssueOutcome",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("claimed", "Claimed"),
+                            ("attempting", "Attempting"),
+                            ("accepted", "Accepted"),
+                            ("deferred", "Deferred"),
+                            ("rejected", "Rejected"),
+                            ("uncertain", "Uncertain"),
+                            ("suppressed", "Suppressed"),
+                            ("cancelled", "Cancelled"),
+                            ("render_failed", "Rendering failed"),
+                            ("expired", "Expired"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, choices=digests.delivery_reasons.choices, max_length=32)),
+                ("copies", models.PositiveIntegerField()),
+                (
+                    "issue",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="outcomes",
+                        to="digests.issue",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("issue", "state", "reason"), name="issue_outcome_once")
+                ],
+            },
+        ),
         migrations.RunSQL(DELIVERIES),
         migrations.RunSQL(FUNCTIONS),
         migrations.RunSQL(FENCE),

@@ -19,8 +19,8 @@ The rows are the queue; a task is only a hint to look at them. Stage by stage:
                 the issue when the refusals are about us or too many.
 7. `sweeper`    every minute: leases that ran out are recovered (claimed -> pending, attempting ->
                 uncertain), what is too old expires, lanes that went missing are queued again.
-8. `closing`    nothing open: the sum over the states is compared with the audience, the issue is
-                `sent` or `sent_with_exceptions`.
+8. `closing`    nothing open: the outcomes are stored (`digests.issue_outcomes`), their sum is compared
+                with the audience, the issue is `sent` or `sent_with_exceptions`.
 9. `history`    an hour later its copies move to the partition of their month, where the engine does
                 not look; after RETENTION_DAYS the month is dropped.
 

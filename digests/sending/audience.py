@@ -30,7 +30,7 @@ SELECT count(*), COALESCE(min(id) - 1, 0), COALESCE(max(id), 0) FROM written
 
 # Values that follow each other go to the same page of their index, random ones each to another; the
 # former are made by PostgreSQL 18 and later.
-MAKE_UUID = "SELECT CASE WHEN to_regproc('uuidv7') IS NULL THEN 'gen_random_uuid' ELSE 'uuidv7' END"
+MAKE_UUID = "SELECT CASE WHEN to_regprocedure('uuidv7()') IS NULL THEN 'gen_random_uuid' ELSE 'uuidv7' END"
 
 
 def plan(*, issue: Issue, now: datetime) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count, Exists, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from core.reasons import Reason
-from digests import delivery_reasons, issue_reasons
+from digests import delivery_reasons, issue_outcomes, issue_reasons
 from digests.delivery_reasons import DeliveryReason
 from digests.feedback import processing
 from digests.issue_reasons import IssueReason
@@ -27,9 +28,9 @@ def close(*, issue_id: int, now: datetime) -> Issue.State | None:
 
     One that was closed with exceptions is looked at again: a late answer may have settled the last of them.
 
-    Conservation: the audience that was planned is the sum over the delivery states. An issue is
-    `sent` only when that holds and no reader may be without a copy. A reader who was refused as gone is
-    suppressed by then, so that the next issue's audience is without them.
+    Conservation: the audience that was planned is the sum over the outcomes, which are stored in the same
+    transaction. An issue is `sent` only when that holds and no reader may be without a copy. Readers who were
+    refused as gone are suppressed by then, so that the next issue's audience is without them.
     """
     processing.settle_refusals(issue_id=issue_id, now=now)
     return _close(issue_id, now)
@@ -41,7 +42,7 @@ def _close(issue_id: int, now: datetime) -> Issue.State | None:
     issue = Issue.objects.filter(pk=issue_id, state__in=ending).select_for_update(no_key=True).first()
     if issue is None or _open(issue_id).exists():
         return None
-    counts = dict(issue.deliveries.values_list("state").annotate(count=Count("pk")).order_by())
+    counts = issue_outcomes.record(issue_id=issue_id)
     known = issue.state, issue.state_reason, issue.state_reason_parameters
     issue_reasons.give(issue, _exceptions(counts, issue.audience_count or 0))
     issue.state = Issue.State.SENT_WITH_EXCEPTIONS if issue.state_reason else Issue.State.SENT
@@ -53,8 +54,8 @@ def _close(issue_id: int, now: datetime) -> Issue.State | None:
     return Issue.State(issue.state)
 
 
-def _exceptions(counts: dict[str, int], audience: int) -> Reason:
-    total = sum(counts.values())
+def _exceptions(counts: Counter[str], audience: int) -> Reason:
+    total = counts.total()
     if total != audience:
         return Reason(IssueReason.AUDIENCE_DIFFERS, {"audience": audience, "copies": total})
     without = {state: counts[state] for state in Delivery.EXCEPTIONS if counts.get(state)}
@@ -81,7 +82,7 @@ def give_up(*, issue_id: int, now: datetime) -> int:
 def sweep_cancelled(*, issue_id: int) -> int:
     """Cancel what has not left of a cancelled issue; return how many copies. Those in flight settle themselves.
 
-    After: the issue has its end on record once no copy of it is open.
+    After: the issue has its end and its outcomes on record once no copy of it is open.
     """
     total = 0
     while True:
@@ -99,9 +100,18 @@ def sweep_cancelled(*, issue_id: int) -> int:
                 **delivery_reasons.columns(DeliveryReason.ISSUE_CANCELLED),
             )
         )
-    cancelled = Issue.objects.filter(pk=issue_id, state=Issue.State.CANCELLED, finished_at__isnull=True)
-    cancelled.exclude(Exists(_open(issue_id))).update(finished_at=Now())
+    _end_cancelled(issue_id)
     return total
+
+
+@transaction.atomic
+def _end_cancelled(issue_id: int) -> None:
+    cancelled = Issue.objects.filter(pk=issue_id, state=Issue.State.CANCELLED, finished_at__isnull=True)
+    issue = cancelled.select_for_update(no_key=True).first()
+    if issue is None or _open(issue_id).exists():
+        return
+    issue_outcomes.record(issue_id=issue_id)
+    cancelled.update(finished_at=Now())
 
 
 def _open(issue_id: int) -> QuerySet[Delivery]:

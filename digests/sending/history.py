@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from core import locks
+from digests import issue_outcomes
 from digests.models import Delivery, DeliveryEvent, Issue
 
 log = logging.getLogger(__name__)
@@ -90,8 +91,12 @@ def _move(issue: Issue, now: datetime, end: float) -> bool:
             return False
         until = min(after + CHUNK, issue.copies_until)
         _move_chunk(issue=issue.pk, after=after, until=until, month=month)
-    # A person may have sent copies of it again meanwhile: then it is under way, and ends once more.
-    Issue.objects.filter(pk=issue.pk, finished_at=issue.finished_at).update(deliveries_month=month)
+    with transaction.atomic():
+        # A person may have sent copies of it again meanwhile: then it is under way, and ends once more.
+        ended = Issue.objects.filter(pk=issue.pk, finished_at=issue.finished_at)
+        if ended.update(deliveries_month=month):
+            # A process may have died between a late result and its count.
+            issue_outcomes.record(issue_id=issue.pk)
     log.info("the copies of issue %s moved to the partition of %s", issue.pk, f"{month:%Y-%m}")
     return True
 

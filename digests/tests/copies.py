@@ -6,6 +6,7 @@ from typing import Any
 from anymail.signals import AnymailTrackingEvent
 from django.db import transaction
 
+from digests import issue_outcomes
 from digests.models import Delivery, Issue
 from mailkit import addresses
 from subscribers import consent
@@ -64,6 +65,12 @@ def copy(of: Issue, to: Subscriber | None, state: Delivery.State = Delivery.Stat
     if state == Delivery.State.DEFERRED:
         values["due_at"] = LEFT_AT + timedelta(minutes=5)
     return Delivery.objects.create(issue=of, subscriber=to, state=state, **(values | fields))
+
+
+def close(of: Issue, *, state: Issue.State = Issue.State.SENT_WITH_EXCEPTIONS) -> None:
+    """The issue has ended, and its outcomes are on record."""
+    issue_outcomes.record(issue_id=of.pk)
+    Issue.objects.filter(pk=of.pk).update(state=state, finished_at=LEFT_AT + timedelta(minutes=10))
 
 
 def said(word: str, of: Delivery | None = None, **fields: Any) -> AnymailTrackingEvent:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from digests import heartbeat, stats
+from digests import heartbeat, issue_outcomes, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from newsroom import metrics
 from postal import config, limiter
@@ -89,6 +89,7 @@ def test_copies_that_need_a_person_are_remembered_when_their_issue_has_ended(new
     make(newsletter, "sending", uncertain=1)
     ended = make(newsletter, "sent_with_exceptions", uncertain=2, accepted=1)
     Issue.objects.filter(pk=ended.pk).update(finished_at=timezone.now())
+    issue_outcomes.record(issue_id=ended.pk)
     samples = figures()
     assert samples["newsroom_deliveries", "uncertain"] == 3
     assert ("newsroom_issue_copies", str(ended.pk), "uncertain") not in samples

@@ -185,7 +185,7 @@ def test_an_event_that_comes_weeks_late_counts_like_any_other(
 ) -> None:
     """It happened soon after the copy had left; the provider tells it when the issue is long done."""
     delivery = copy(State.UNCERTAIN)
-    Issue.objects.filter(pk=delivery.issue_id).update(state=Issue.State.SENT_WITH_EXCEPTIONS, finished_at=now)
+    copies.close(delivery.issue)
     kind, fields = EVENTS[name]
 
     record(copies.said(kind, delivery, **fields), now + WEEKS)
@@ -281,10 +281,9 @@ def test_an_erased_reader_stays_erased(copy: Copy, reader: Subscriber, now: date
 def test_the_last_exception_that_is_settled_makes_the_issue_sent(copy: Copy, now: datetime) -> None:
     delivery = copy(State.UNCERTAIN)
     issues = Issue.objects.filter(pk=delivery.issue_id)
-    issues.update(
-        state=Issue.State.SENT_WITH_EXCEPTIONS, **issue_reasons.columns(Reason("exceptions", {"uncertain": 2}))
-    )
+    issues.update(**issue_reasons.columns(Reason("exceptions", {"uncertain": 2})))
     second = copies.copy(issues.get(), None, State.UNCERTAIN)
+    copies.close(delivery.issue)
 
     record(copies.said("delivered", delivery), now)
     assert issues.get().state == Issue.State.SENT_WITH_EXCEPTIONS

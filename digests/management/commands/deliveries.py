@@ -5,10 +5,11 @@ import os
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models.functions import Coalesce
 
-from digests import delivery_reasons, uncertain
+from digests import delivery_reasons, stats, uncertain
 from digests.models import Delivery, Issue
 from mailkit import addresses
 from publication import database_clock
@@ -46,6 +47,11 @@ class Command(BaseCommand):
         if options["accept"] or options["resend"]:
             self._settle(issue, accept=options["accept"], resend=options["resend"])
             return
+        if stats.is_dropped(issue):
+            raise CommandError(
+                f"The copies of issue {issue.pk} were deleted {settings.RETENTION_DAYS} days after its end "
+                "(RETENTION_DAYS); how many there were in each state is on the issue's page."
+            )
         try:
             self._write(issue.pk, options["state"])
             self.stdout.flush()

@@ -1,0 +1,63 @@
+"""Writes what became of an issue: its copies and reports as totals, which outlive the rows that they count.
+
+While an issue is open, its copies are counted (`stats`). When it closes, its totals are stored, and from then
+on they change in the transaction that changes a copy. Callers hold the issue's row, so that no copy changes
+between the count and its commit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from django.db import connection
+from django.db.models import Count, F
+
+from core.reasons import Reason
+from digests.models import Delivery, IssueOutcome
+
+ADD_EVENTS = """
+INSERT INTO digests_issueeventcount AS stored (issue_id, kind, events) VALUES (%s, %s, %s)
+ON CONFLICT (issue_id, kind) DO UPDATE SET events = stored.events + EXCLUDED.events
+"""
+
+
+def record(*, issue_id: int) -> Counter[str]:
+    """Count the issue's copies and store the totals in place of earlier ones; return the copies by state.
+
+    Before: the caller has locked the issue's row, and no copy is open.
+    """
+    copies = Delivery.objects.filter(issue_id=issue_id).order_by().values("state", "reason")
+    outcomes = [IssueOutcome(issue_id=issue_id, **row) for row in copies.annotate(copies=Count("pk"))]
+    forget(issue_id=issue_id)
+    IssueOutcome.objects.bulk_create(outcomes)
+    by_state = Counter[str]()
+    for outcome in outcomes:
+        by_state[outcome.state] += outcome.copies
+    return by_state
+
+
+def forget(*, issue_id: int) -> None:
+    """The issue is open again, so its copies are counted until it closes."""
+    IssueOutcome.objects.filter(issue_id=issue_id).delete()
+
+
+def move(*, delivery: Delivery, state: str, reason: Reason) -> None:
+    """One copy of a closed issue has another outcome than the one that `delivery` still shows.
+
+    Before: the caller has locked the issue's row. Nothing happens while the issue is open.
+    """
+    stored = IssueOutcome.objects.filter(issue_id=delivery.issue_id)
+    before = stored.filter(state=delivery.state, reason=delivery.reason)
+    if not before.update(copies=F("copies") - 1):
+        return
+    before.filter(copies=0).delete()
+    if not stored.filter(state=state, reason=reason.code).update(copies=F("copies") + 1):
+        IssueOutcome.objects.create(issue_id=delivery.issue_id, state=state, reason=reason.code, copies=1)
+
+
+def add_events(counts: Mapping[tuple[int, str], int]) -> None:
+    """Add to an issue's reports of a kind, for each pair of both, in the transaction that settles these events."""
+    with connection.cursor() as cursor:
+        # In one order, so that two transactions never wait for each other.
+        cursor.executemany(ADD_EVENTS, [(*pair, events) for pair, events in sorted(counts.items())])
