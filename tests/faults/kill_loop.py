@@ -75,7 +75,7 @@ def run(
     comes early enough to be reached: each of them may take its share of the copies with it.
     """
     chance = random.Random(seed)
-    mail.begin_anew(script())
+    mail.begin_again(script())
     began = time.monotonic()
     readers = issue.deliveries.count()
     living = [nursery.start(issue_id=issue.pk, lane=lane, until_closed=True) for lane in range(lanes)]

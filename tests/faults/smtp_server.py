@@ -86,7 +86,7 @@ class Server:
         with self._lock:
             return Counter(one.recipient for one in self.accepted)
 
-    def begin_anew(self, script: Mapping[str, Any]) -> None:
+    def begin_again(self, script: Mapping[str, Any]) -> None:
         """Forget what was accepted, and follow another script."""
         with self._lock:
             self.script = Script.read(script)

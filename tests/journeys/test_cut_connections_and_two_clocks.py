@@ -58,7 +58,7 @@ def cut_everybody_else_off() -> None:
 
 
 def test_connections_that_are_cut_again_and_again(stage: stages.Stage, half_sent: Issue) -> None:
-    """What was being promised is promised again or read back, what was answered is written later."""
+    """Attempts that were in doubt are read back or made again, and results are written later."""
     for part in range(2, 5):
         cut_everybody_else_off()
         stage.let_through(part * READERS // 5)

@@ -69,7 +69,7 @@ def check_contract(stage: stages.Stage, issue: Issue, everybody: list[str], *, m
 def test_restarted_and_killed_in_the_middle_of_an_issue(
     server: Server, stage: stages.Stage, people: People, issue: Issue
 ) -> None:
-    """What the lanes promised is read back, and what was answered is written when the server is there again."""
+    """The attempts of the lanes are read back, and what was answered is written when the server is there again."""
     everybody = begin(stage, people, issue)
     for part, how in enumerate((FAST, IMMEDIATE, KILLED), start=1):
         stage.let_through(part * READERS // 5)

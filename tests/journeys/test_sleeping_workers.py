@@ -49,7 +49,7 @@ def asleep(
 ) -> tuple[Issue, lane_processes.Lane]:
     """A lane that was stopped with copies on the wire: the server goes on, and its answers wait for the sleeper."""
     issue = sending(READERS)
-    mail.begin_anew({})
+    mail.begin_again({})
     mail.make_room(3)
     lane = nursery.start(issue_id=issue.pk)
     stages.wait(lambda: len(mail.accepted) == 3, "three copies", 20)

@@ -117,7 +117,7 @@ def accepted(copy: Copy) -> Outcome:
     return Outcome(delivery_id=copy.delivery_id, state="accepted", phase=Phase.FINAL, remote_id="queued as 1")
 
 
-class ToldTransport:
+class ScriptedTransport:
     """A working transport into memory, for any number of lanes; `verdict` decides what becomes of each copy."""
 
     needs = "payload"
@@ -156,8 +156,8 @@ class ToldTransport:
 
 
 @pytest.fixture
-def transport(monkeypatch: pytest.MonkeyPatch) -> ToldTransport:
-    transport = ToldTransport()
+def transport(monkeypatch: pytest.MonkeyPatch) -> ScriptedTransport:
+    transport = ScriptedTransport()
     monkeypatch.setattr(transports, "for_settings", lambda **_: transport)
     return transport
 
@@ -173,7 +173,7 @@ def refuse(state: str, phase: Phase, *, about_us: bool = False, retry_after: int
             delivery_id=copy.delivery_id,
             state=state,  # type: ignore[arg-type]  # one of the four, as the caller wrote it
             phase=phase,
-            reason="told by the test",
+            reason="scripted by the test",
             # As a server defers a reader, unless it says when to come back.
             code="450 4.2.0" if state == "deferred" and retry_after is None and phase not in UNANSWERED else "",
             about_us=about_us,

@@ -17,7 +17,7 @@ from digests import approval, restored, uncertain
 from digests.models import Delivery, Issue
 from digests.sending import lanes, preparing, send_journal, sweeper
 from digests.sending.tests import transitions
-from digests.sending.tests.conftest import ToldTransport, frozen_issue, refuse, states, subscribe
+from digests.sending.tests.conftest import ScriptedTransport, frozen_issue, refuse, states, subscribe
 from digests.states import DELIVERY_MOVES_AFTER_A_RESTORE, ISSUE_MOVES_AFTER_A_RESTORE
 from postal.transports.base import Copy, Phase
 from subscribers.models import Letter, Newsletter, Subscriber
@@ -39,7 +39,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def send(transport: ToldTransport) -> Callable[[Issue], lanes.Ending]:
+def send(transport: ScriptedTransport) -> Callable[[Issue], lanes.Ending]:
     """Run the issue's lane in a process of its own, which knows nothing but what Redis and the database know."""
 
     def run(issue: Issue, *, forget: bool = True) -> lanes.Ending:
@@ -53,7 +53,7 @@ def send(transport: ToldTransport) -> Callable[[Issue], lanes.Ending]:
 Send = Callable[..., lanes.Ending]
 
 
-def send_a_part(issue: Issue, transport: ToldTransport) -> None:
+def send_a_part(issue: Issue, transport: ScriptedTransport) -> None:
     """SENT copies leave, then the lane is killed."""
 
     def kill(_copies: Sequence[Copy]) -> None:
@@ -72,7 +72,7 @@ def go_back(issue: Issue, backup: str) -> None:
     issue.refresh_from_db()
 
 
-def times(transport: ToldTransport) -> set[int]:
+def times(transport: ScriptedTransport) -> set[int]:
     """How many copies a reader got who got any."""
     return set(Counter(copy.recipient for copy in transport.taken).values())
 
@@ -85,7 +85,7 @@ def memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 
 def test_copies_that_the_database_forgot_are_not_sent_again(
-    sending: Start, transport: ToldTransport, send: Send, memory: str
+    sending: Start, transport: ScriptedTransport, send: Send, memory: str
 ) -> None:
     issue = sending(READERS)
     backup = transaction.savepoint()
@@ -105,7 +105,7 @@ def test_copies_that_the_database_forgot_are_not_sent_again(
 
 @pytest.mark.parametrize("lost", ["the claim too", "only the attempt"])
 def test_a_single_batch_that_was_forgotten_is_missed(
-    sending: Start, transport: ToldTransport, send: Send, lost: str
+    sending: Start, transport: ScriptedTransport, send: Send, lost: str
 ) -> None:
     """A failover loses the last instant only."""
     issue = sending(READERS)
@@ -123,7 +123,7 @@ def test_a_single_batch_that_was_forgotten_is_missed(
 
 
 def test_an_issue_that_was_sent_is_not_planned_again(
-    newsletter: Newsletter, transport: ToldTransport, send: Send
+    newsletter: Newsletter, transport: ScriptedTransport, send: Send
 ) -> None:
     subscribe(newsletter, READERS)
     issue = frozen_issue(newsletter)
@@ -140,7 +140,7 @@ def test_an_issue_that_was_sent_is_not_planned_again(
 
 
 def test_an_issue_that_the_database_does_not_know_any_more_holds_the_others(
-    newsletter: Newsletter, sending: Start, transport: ToldTransport, send: Send
+    newsletter: Newsletter, sending: Start, transport: ScriptedTransport, send: Send
 ) -> None:
     send(sending(1))
     backup = transaction.savepoint()
@@ -157,7 +157,7 @@ def test_an_issue_that_the_database_does_not_know_any_more_holds_the_others(
 
 
 def test_another_house_on_the_same_redis_has_no_notes_of_it(
-    newsletter: Newsletter, transport: ToldTransport, send: Send
+    newsletter: Newsletter, transport: ScriptedTransport, send: Send
 ) -> None:
     """As when a trial begins anew with an empty database."""
     backup = transaction.savepoint()
@@ -171,7 +171,7 @@ def test_another_house_on_the_same_redis_has_no_notes_of_it(
 
 
 def test_what_a_copy_goes_through_is_never_taken_for_a_step_back(
-    sending: Start, transport: ToldTransport, send: Send
+    sending: Start, transport: ScriptedTransport, send: Send
 ) -> None:
     """Put off, tried again, uncertain, sent again by a person: each way into the queue has a new fence."""
     issue = sending(READERS)
@@ -186,7 +186,7 @@ def test_what_a_copy_goes_through_is_never_taken_for_a_step_back(
 
 
 def test_without_redis_nobody_waits(
-    sending: Start, transport: ToldTransport, send: Send, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue = sending(READERS)
     monkeypatch.setattr(settings, "REDIS_URL", "unix:///there/is/no/redis.sock")
@@ -196,7 +196,7 @@ def test_without_redis_nobody_waits(
 
 
 def test_after_a_restore_the_issue_goes_on_with_those_who_certainly_got_none(
-    sending: Start, transport: ToldTransport, send: Send, capsys: pytest.CaptureFixture[str]
+    sending: Start, transport: ScriptedTransport, send: Send, capsys: pytest.CaptureFixture[str]
 ) -> None:
     issue = sending(READERS)
     backup = transaction.savepoint()
@@ -226,7 +226,7 @@ def test_after_a_restore_the_issue_goes_on_with_those_who_certainly_got_none(
 
 
 def test_after_a_restore_nothing_leaves_that_a_person_has_not_seen(
-    newsletter: Newsletter, sending: Start, transport: ToldTransport, send: Send
+    newsletter: Newsletter, sending: Start, transport: ScriptedTransport, send: Send
 ) -> None:
     """Redis is as empty as after a new start: the issue is held, and nobody claims to know who got it."""
     going, due, later = sending(READERS), frozen_issue(newsletter), frozen_issue(newsletter)

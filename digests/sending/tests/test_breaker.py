@@ -12,7 +12,7 @@ from core.reasons import Reason
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.sending import breaker, lanes
-from digests.sending.tests.conftest import ToldTransport, accepted, refuse, states
+from digests.sending.tests.conftest import ScriptedTransport, accepted, refuse, states
 from postal.transports.base import Outcome, Phase
 
 
@@ -73,7 +73,7 @@ def test_one_percent_of_refused_mailboxes_is_normal() -> None:
 
 @pytest.mark.django_db
 def test_the_issue_is_paused_with_the_reason_and_nobody_is_bounced(
-    sending: Callable[[int], Issue], transport: ToldTransport
+    sending: Callable[[int], Issue], transport: ScriptedTransport
 ) -> None:
     issue = sending(120)
     transport.verdict = refuse("rejected", Phase.MAIL, about_us=True)
@@ -86,7 +86,7 @@ def test_the_issue_is_paused_with_the_reason_and_nobody_is_bounced(
 
 @pytest.mark.django_db
 def test_a_server_that_talks_a_lot_pauses_it_too(
-    sending: Callable[[int], Issue], transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    sending: Callable[[int], Issue], transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, breaker_consecutive=1))
     issue = sending(1)
@@ -100,7 +100,7 @@ def test_a_server_that_talks_a_lot_pauses_it_too(
 
 
 @pytest.mark.django_db
-def test_a_resumed_issue_has_a_new_chance(sending: Callable[[int], Issue], transport: ToldTransport) -> None:
+def test_a_resumed_issue_has_a_new_chance(sending: Callable[[int], Issue], transport: ScriptedTransport) -> None:
     issue = sending(60)
     transport.verdict = refuse("rejected", Phase.MAIL, about_us=True)
     lanes.run(issue_id=issue.pk, lane=0)

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from digests.models import Issue
 from digests.sending import claims, lanes, sweeper
-from digests.sending.tests.conftest import ToldTransport, refuse, states
+from digests.sending.tests.conftest import ScriptedTransport, refuse, states
 from postal.transports.base import Phase
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_a_lease_of_another_host_is_left_alone(sending: Start, jump: Callable[[]
 
 
 def test_a_deferred_copy_comes_back_after_its_minute(
-    sending: Start, transport: ToldTransport, jump: Callable[[], None]
+    sending: Start, transport: ScriptedTransport, jump: Callable[[], None]
 ) -> None:
     issue = sending(1)
     transport.verdict = refuse("deferred", Phase.RCPT)
@@ -70,7 +70,7 @@ def test_a_deferred_copy_comes_back_after_its_minute(
 
 
 def test_an_issue_under_way_is_sent_to_its_end(
-    sending: Start, transport: ToldTransport, jump: Callable[[], None]
+    sending: Start, transport: ScriptedTransport, jump: Callable[[], None]
 ) -> None:
     issue = sending(60)
     jump()

@@ -83,7 +83,7 @@ def test_before_the_attempt_everybody_gets_one(
     sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, point: str
 ) -> None:
     issue = sending(READERS)
-    mail.begin_anew({})
+    mail.begin_again({})
     killed(nursery, mail, issue, point)
     assert not mail.accepted
     assert states(issue) == {"pending": READERS}
@@ -99,7 +99,7 @@ def test_after_the_attempt_whoever_got_none_is_listed(
     sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, point: str
 ) -> None:
     issue = sending(READERS)
-    mail.begin_anew({})
+    mail.begin_again({})
     killed(nursery, mail, issue, point)
 
     finish(nursery, issue)
@@ -118,7 +118,7 @@ def test_on_the_wire_whoever_got_none_is_listed(
     sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, moment: str, skip: int
 ) -> None:
     issue = sending(READERS)
-    mail.begin_anew({"rules": [{"at": moment, "skip": skip, "times": 1, "do": "kill"}]})
+    mail.begin_again({"rules": [{"at": moment, "skip": skip, "times": 1, "do": "kill"}]})
     killed(nursery, mail, issue, "")
 
     finish(nursery, issue)
@@ -131,7 +131,7 @@ def test_what_was_listed_can_be_sent_again_by_a_person(
 ) -> None:
     """Killed between attempt and wire: nobody of the batch has a copy, and all of it is on the list."""
     issue = sending(READERS)
-    mail.begin_anew({})
+    mail.begin_again({})
     killed(nursery, mail, issue, "attempted:1")
     finish(nursery, issue)
     assert len(check_contract(issue, mail)) == READERS - len(mail.copies()) == IN_FLIGHT
@@ -148,7 +148,7 @@ def test_an_issue_with_a_dead_lane_does_not_end_before_its_leases(
     sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server
 ) -> None:
     issue = sending(READERS)
-    mail.begin_anew({})
+    mail.begin_again({})
     nursery.start(issue_id=issue.pk, crash_at="attempted:1").wait()
     finish(nursery, issue)
     assert states(issue) == {"attempting": IN_FLIGHT, "accepted": READERS - IN_FLIGHT}

@@ -12,7 +12,7 @@ from django.utils import timezone
 from digests import approval, uncertain
 from digests.models import Delivery, Issue
 from digests.sending import lanes, preparing, sweeper
-from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
+from digests.sending.tests.conftest import ScriptedTransport, frozen_issue, states, subscribe
 from subscribers.models import Newsletter
 from tests import threads
 
@@ -57,7 +57,7 @@ def test_a_verb_from_several_tabs_works_once(sending: Start, state: str, verb: s
     assert [type(fault) for fault in faults] == [approval.NotAllowed] * (TIMES - 1)
 
 
-def test_sent_again_from_several_tabs_leaves_once(sending: Start, transport: ToldTransport) -> None:
+def test_sent_again_from_several_tabs_leaves_once(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(3)
     issue.deliveries.update(state="uncertain")
     again: list[int] = []
@@ -70,7 +70,9 @@ def test_sent_again_from_several_tabs_leaves_once(sending: Start, transport: Tol
     assert len(transport.taken) == 3
 
 
-def test_pumped_by_several_at_once_each_dead_lane_is_recovered_once(sending: Start, transport: ToldTransport) -> None:
+def test_pumped_by_several_at_once_each_dead_lane_is_recovered_once(
+    sending: Start, transport: ScriptedTransport
+) -> None:
     issue = sending(20)
     lease = timezone.now() - timedelta(hours=1)
     Delivery.objects.update(state="attempting", fence=1, lease_until=lease)

@@ -15,7 +15,7 @@ from digests import stats, uncertain
 from digests.feedback import processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending import claims, history, lanes, send_journal
-from digests.sending.tests.conftest import ToldTransport, accepted, refuse, states
+from digests.sending.tests.conftest import ScriptedTransport, accepted, refuse, states
 from digests.tests import copies
 from postal.transports.base import Phase
 from subscribers import consent, erasure, suppression
@@ -33,7 +33,7 @@ BYTES = 200
 
 
 @pytest.fixture
-def ended(sending: Start, transport: ToldTransport) -> Issue:
+def ended(sending: Start, transport: ScriptedTransport) -> Issue:
     """An issue of which all copies have left, but for one whose answer was lost."""
     issue = sending(READERS)
     lost = issue.deliveries.earliest("pk").pk
@@ -149,7 +149,7 @@ def test_an_erased_reader_leaves_the_copy_behind(moved: Issue) -> None:
 
 
 def test_a_copy_that_a_person_sends_again_comes_back_and_moves_once_more(
-    moved: Issue, transport: ToldTransport
+    moved: Issue, transport: ScriptedTransport
 ) -> None:
     transport.taken.clear()
     assert uncertain.resend(issue=moved, deliveries=None, now=timezone.now()) == 1

@@ -16,7 +16,7 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import attempts, claims, lanes, outcomes
 from digests.sending.pacing import rate_limits
-from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
+from digests.sending.tests.conftest import ScriptedTransport, accepted, expire_leases, refuse, states
 from digests.sending.tests.test_lanes import Greedy, Slow, use
 from postal import limiter
 from postal.transports.base import Copy, Outcome, Phase
@@ -28,7 +28,7 @@ Start = Callable[[int], Issue]
 
 @pytest.mark.parametrize("state", [Issue.State.PAUSED, Issue.State.CANCELLED, Issue.State.SENT])
 def test_nothing_is_claimed_of_an_issue_that_is_not_being_sent(
-    sending: Start, transport: ToldTransport, state: str
+    sending: Start, transport: ScriptedTransport, state: str
 ) -> None:
     issue = sending(2)
     Issue.objects.filter(pk=issue.pk).update(state=state)
@@ -37,7 +37,7 @@ def test_nothing_is_claimed_of_an_issue_that_is_not_being_sent(
 
 
 def test_the_server_is_left_politely_whatever_happened(
-    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed: list[int] = []
     monkeypatch.setattr(transport, "close", lambda: closed.append(1))
@@ -54,7 +54,7 @@ def test_the_server_is_left_politely_whatever_happened(
 
 
 def test_a_lane_begins_where_the_rows_of_its_issue_begin(
-    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the first claim would walk over every copy that was ever sent."""
     sending(5)
@@ -159,7 +159,7 @@ def test_a_lane_with_copies_on_the_wire_does_not_end_for_want_of_more(
 
 
 def test_a_server_that_answers_some_is_not_away(
-    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=2))
     issue = sending(4)
@@ -174,7 +174,7 @@ def test_a_server_that_answers_some_is_not_away(
 
 
 def test_the_place_of_a_lane_does_not_go_back_for_what_was_put_off(
-    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else each copy that is tried again would cost a walk over all that have left since."""
     monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=1))
@@ -230,7 +230,7 @@ def test_a_database_that_goes_away_does_not_hold_up_what_is_on_the_wire(
     assert states(issue) == {"accepted": 4, "pending": 4}
 
 
-class Silent(ToldTransport):
+class Silent(ScriptedTransport):
     """Never says anything of a copy, until the task is cut off."""
 
     def results(self, timeout: float) -> list[Outcome]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from digests import approval
 from digests.models import Delivery, Issue
 from digests.sending import claims, draining, lanes, merge, tasks
-from digests.sending.tests.conftest import ToldTransport, accepted, expire_leases, refuse, states
+from digests.sending.tests.conftest import ScriptedTransport, accepted, expire_leases, refuse, states
 from mailkit import addresses
 from postal import transports
 from postal.transports.base import Copy, Outcome, Phase
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 Start = Callable[[int], Issue]
 
 
-def test_every_reader_gets_one_copy_and_the_issue_closes(sending: Start, transport: ToldTransport) -> None:
+def test_every_reader_gets_one_copy_and_the_issue_closes(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(120)
     lanes.run(issue_id=issue.pk, lane=0)
     recipients = [copy.recipient for copy in transport.taken]
@@ -36,14 +36,14 @@ def test_every_reader_gets_one_copy_and_the_issue_closes(sending: Start, transpo
     assert (issue.state, states(issue)) == (Issue.State.SENT, {"accepted": 120})
 
 
-def test_a_second_run_finds_nothing(sending: Start, transport: ToldTransport) -> None:
+def test_a_second_run_finds_nothing(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(3)
     for _ in range(5):
         lanes.run(issue_id=issue.pk, lane=0)
     assert len(transport.taken) == 3
 
 
-def test_no_more_than_n_copies_are_in_flight(sending: Start, transport: ToldTransport) -> None:
+def test_no_more_than_n_copies_are_in_flight(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(130)
     held: list[int] = []
     transport.before = lambda _copies: held.append(issue.deliveries.filter(state="attempting").count())
@@ -51,7 +51,7 @@ def test_no_more_than_n_copies_are_in_flight(sending: Start, transport: ToldTran
     assert held == [50, 50, 30]
 
 
-class Greedy(ToldTransport):
+class Greedy(ScriptedTransport):
     """Takes further copies at any time, and has one outcome after the other, as a transport with free sessions."""
 
     def __init__(self, issue: Issue) -> None:
@@ -70,7 +70,7 @@ class Greedy(ToldTransport):
         return outcomes
 
 
-def use(monkeypatch: pytest.MonkeyPatch, transport: ToldTransport) -> None:
+def use(monkeypatch: pytest.MonkeyPatch, transport: ScriptedTransport) -> None:
     monkeypatch.setattr(transports, "for_settings", lambda **_: transport)
 
 
@@ -108,7 +108,7 @@ def test_results_are_written_while_others_are_on_the_wire(sending: Start, monkey
     assert states(issue)["accepted"] == 121
 
 
-class Slow(ToldTransport):
+class Slow(ScriptedTransport):
     """Has nothing to say for a while; `meanwhile` happens in each second of it."""
 
     def __init__(self, *meanwhile: Callable[[], object]) -> None:
@@ -136,7 +136,7 @@ def test_leases_are_kept_while_a_server_thinks(sending: Start, monkeypatch: pyte
     assert states(issue) == {"accepted": 3}
 
 
-def test_the_attempt_is_on_record_before_the_bytes_leave(sending: Start, transport: ToldTransport) -> None:
+def test_the_attempt_is_on_record_before_the_bytes_leave(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(3)
 
     def check(copies: Sequence[Copy]) -> None:
@@ -148,7 +148,7 @@ def test_the_attempt_is_on_record_before_the_bytes_leave(sending: Start, transpo
     assert len(transport.taken) == 3
 
 
-def test_a_pause_takes_hold_with_the_next_batch(sending: Start, transport: ToldTransport) -> None:
+def test_a_pause_takes_hold_with_the_next_batch(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(120)
 
     def pause(_copies: Sequence[Copy]) -> None:
@@ -159,7 +159,7 @@ def test_a_pause_takes_hold_with_the_next_batch(sending: Start, transport: ToldT
     assert states(issue) == {"accepted": 50, "pending": 70}
 
 
-def test_a_cancelled_issue_keeps_what_left_and_sends_no_more(sending: Start, transport: ToldTransport) -> None:
+def test_a_cancelled_issue_keeps_what_left_and_sends_no_more(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(120)
 
     def cancel(_copies: Sequence[Copy]) -> None:
@@ -199,7 +199,7 @@ def change_cadence(reader: Subscription) -> None:
     ],
 )
 def test_who_must_not_be_mailed_any_more_is_left_out(
-    sending: Start, transport: ToldTransport, act: Callable[[Subscription], None], reason: str
+    sending: Start, transport: ScriptedTransport, act: Callable[[Subscription], None], reason: str
 ) -> None:
     issue = sending(3)
     reader = Subscription.objects.order_by("pk").last()
@@ -214,7 +214,7 @@ def test_who_must_not_be_mailed_any_more_is_left_out(
 
 
 def test_one_copy_that_does_not_render_stops_nobody_else(
-    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue = sending(5)
     poison = issue.deliveries.order_by("pk")[2].pk
@@ -231,7 +231,7 @@ def test_one_copy_that_does_not_render_stops_nobody_else(
     assert issue.reason_sentence == "1 rendering failed"
 
 
-def test_a_4xx_is_deferred_with_an_hour_and_retried(sending: Start, transport: ToldTransport) -> None:
+def test_a_4xx_is_deferred_with_an_hour_and_retried(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(2)
     transport.verdict = refuse("deferred", Phase.RCPT)
     lanes.run(issue_id=issue.pk, lane=0)
@@ -243,7 +243,7 @@ def test_a_4xx_is_deferred_with_an_hour_and_retried(sending: Start, transport: T
     assert set(issue.deliveries.values_list("attempts", flat=True)) == {2}
 
 
-def test_a_wish_of_the_server_uses_up_no_attempt(sending: Start, transport: ToldTransport) -> None:
+def test_a_wish_of_the_server_uses_up_no_attempt(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(1)
     transport.verdict = refuse("deferred", Phase.MAIL, retry_after=900)
     lanes.run(issue_id=issue.pk, lane=0)
@@ -253,7 +253,7 @@ def test_a_wish_of_the_server_uses_up_no_attempt(sending: Start, transport: Told
     assert 890 < (copy.due_at - timezone.now()).total_seconds() < 1090
 
 
-def test_a_refusal_of_one_mailbox_leaves_the_others(sending: Start, transport: ToldTransport) -> None:
+def test_a_refusal_of_one_mailbox_leaves_the_others(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(10)
     bad = issue.deliveries.order_by("pk")[4].pk
     refused = refuse("rejected", Phase.RCPT)
@@ -264,14 +264,14 @@ def test_a_refusal_of_one_mailbox_leaves_the_others(sending: Start, transport: T
     assert issue.state == Issue.State.SENT
 
 
-def test_an_unreachable_server_ends_the_lane_after_one_batch(sending: Start, transport: ToldTransport) -> None:
+def test_an_unreachable_server_ends_the_lane_after_one_batch(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(120)
     transport.verdict = refuse("deferred", Phase.CONNECT)
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.AWAY
     assert states(issue) == {"deferred": 50, "pending": 70}
 
 
-def test_uncertain_is_listed_and_never_sent_again(sending: Start, transport: ToldTransport) -> None:
+def test_uncertain_is_listed_and_never_sent_again(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(4)
     lost = issue.deliveries.order_by("pk")[0].pk
     unknown = refuse("uncertain", Phase.FINAL)
@@ -285,7 +285,7 @@ def test_uncertain_is_listed_and_never_sent_again(sending: Start, transport: Tol
 
 
 def test_the_lane_of_a_worker_that_stops_ends_after_its_batch(
-    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue = sending(120)
     monkeypatch.setattr(draining, "asked", lambda: bool(transport.taken))
@@ -293,7 +293,7 @@ def test_the_lane_of_a_worker_that_stops_ends_after_its_batch(
     assert states(issue) == {"accepted": 50, "pending": 70}
 
 
-def test_an_outcome_is_wanted_for_every_copy(sending: Start, transport: ToldTransport) -> None:
+def test_an_outcome_is_wanted_for_every_copy(sending: Start, transport: ScriptedTransport) -> None:
     """A transport that breaks in the middle leaves rows that the lease makes uncertain, not lost ones."""
     issue = sending(3)
 
@@ -306,7 +306,7 @@ def test_an_outcome_is_wanted_for_every_copy(sending: Start, transport: ToldTran
     assert states(issue) == {"attempting": 3}
 
 
-def test_a_sender_that_is_edited_meanwhile_changes_no_copy(sending: Start, transport: ToldTransport) -> None:
+def test_a_sender_that_is_edited_meanwhile_changes_no_copy(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(1)
     issue.newsletter.sender_address = "other@elsewhere.example"
     issue.newsletter.save()
@@ -318,7 +318,7 @@ def test_a_sender_that_is_edited_meanwhile_changes_no_copy(sending: Start, trans
 
 
 def test_a_lane_whose_minute_is_over_is_queued_again_and_one_without_work_is_not(
-    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue = sending(1)
     queued: list[tuple[int, int]] = []

@@ -66,7 +66,7 @@ def cut_lane(
 
     def run(statement: bytes, when: When) -> Issue:
         issue = sending(READERS)
-        mail.begin_anew({})
+        mail.begin_again({})
         proxy.cut = postgres_proxy.Cut(statement, when, number=2)
         nursery.start(issue_id=issue.pk).wait()
         assert proxy.cut.done

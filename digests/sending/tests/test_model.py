@@ -25,7 +25,7 @@ from digests.feedback import processing
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import attempts, claims, lanes, merge, outcomes, preparing, sweeper
 from digests.sending.tests import transitions
-from digests.sending.tests.conftest import ToldTransport, expire_leases, subscribe
+from digests.sending.tests.conftest import ScriptedTransport, expire_leases, subscribe
 from postal import transports
 from postal.transports.base import Copy, Outcome, Phase
 from publication.models import Publication
@@ -56,7 +56,7 @@ ALLOWED: dict[str, set[str]] = {
     "resume": {State.PAUSED},
     "cancel": {State.DRAFT, State.SCHEDULED, State.PREPARING, State.SENDING, State.PAUSED},
 }
-Promise = tuple[claims.Batch, list[Copy]]
+Attempts = tuple[claims.Batch, list[Copy]]
 Answer = tuple[claims.Batch, list[Outcome]]
 # What the examples must have met, or they prove nothing.
 NEEDED = {
@@ -70,10 +70,10 @@ EVER: Counter[tuple[str, str, str]] = Counter()
 
 def world() -> tuple[Issue, Article, User]:
     """A draft digest with one story and a few readers."""
-    house = Publication.objects.current()
-    house.postal_address = "1 Example Street\n10115 Berlin"
-    house.sender_address = "news@example.com"
-    house.save()
+    publication = Publication.objects.current()
+    publication.postal_address = "1 Example Street\n10115 Berlin"
+    publication.sender_address = "news@example.com"
+    publication.save()
     newsletter = Newsletter.objects.create(name="The Daily", slug="daily", description="Every day.")
     subscribe(newsletter, READERS)
     long_ago = datetime(2025, 1, 1, tzinfo=UTC)
@@ -109,7 +109,7 @@ class Engine(RuleBasedStateMachine):
         self.again: Counter[str] = Counter()
         self.approvals = 0
         self.claimed: list[claims.Batch] = []
-        self.promised: list[Promise] = []
+        self.attempted: list[Attempts] = []
         self.answered: list[Answer] = []
         self.settled: list[Answer] = []
 
@@ -129,7 +129,7 @@ class Engine(RuleBasedStateMachine):
     def engine(self, data: st.DataObject) -> None:
         """A few steps of any of the lanes."""
         for _ in range(data.draw(st.integers(1, 4))):
-            ready = [self.claim, *[self.intend] * bool(self.claimed), *[self.hand_over] * bool(self.promised)]
+            ready = [self.claim, *[self.record_attempts] * bool(self.claimed), *[self.hand_over] * bool(self.attempted)]
             ready += [*[self.settle] * bool(self.answered), *[self.settle_once_more] * bool(self.settled)]
             data.draw(st.sampled_from(ready))(data)
 
@@ -239,11 +239,11 @@ class Engine(RuleBasedStateMachine):
         if copy is None:
             return
         number = str(next(numbers))
-        said = AnymailTrackingEvent(
+        event = AnymailTrackingEvent(
             event_type=word, event_id=number, message_id=number, metadata={"delivery": str(copy.uuid)},
             recipient=self.readers[place].address, timestamp=timezone.now(),
         )  # fmt: skip
-        processing.record(event=said, provider="mailgun", now=timezone.now())
+        processing.record(event=event, provider="mailgun", now=timezone.now())
         if word == EventType.COMPLAINED:
             self.left.add(self.readers[place].pk)
 
@@ -269,39 +269,39 @@ class Engine(RuleBasedStateMachine):
         if state in clear and self.approvals < MOST_APPROVALS:
             clear[state]()
 
-    def intend(self, data: st.DataObject) -> None:
+    def record_attempts(self, data: st.DataObject) -> None:
         batch = self.claimed.pop(data.draw(st.integers(0, len(self.claimed) - 1)))
         issue = Issue.objects.select_related("newsletter", "snapshot").get(pk=self.issue.pk)
         copies = attempts.record_attempts(batch=batch, merger=merge.Merger(issue, needs="payload"), lease_seconds=60)
-        self.check_promise(copies)
+        self.check_attempts(copies)
         if copies:
-            self.promised.append((batch, copies))
+            self.attempted.append((batch, copies))
 
     def hand_over(self, data: st.DataObject) -> None:
-        batch, copies = self.promised.pop(data.draw(st.integers(0, len(self.promised) - 1)))
-        told = [self.answer(copy, said) for copy, said in zip(copies, data.draw(answers), strict=False)]
-        self.answered.append((batch, told))
+        batch, copies = self.attempted.pop(data.draw(st.integers(0, len(self.attempted) - 1)))
+        results = [self.outcome(copy, mood) for copy, mood in zip(copies, data.draw(answers), strict=False)]
+        self.answered.append((batch, results))
 
     def settle(self, data: st.DataObject) -> None:
-        batch, told = self.answered.pop(data.draw(st.integers(0, len(self.answered) - 1)))
-        outcomes.settle(batches=[batch], outcomes=told, tripped=data.draw(st.booleans()))
-        self.settled.append((batch, told))
+        batch, results = self.answered.pop(data.draw(st.integers(0, len(self.answered) - 1)))
+        outcomes.settle(batches=[batch], outcomes=results, tripped=data.draw(st.booleans()))
+        self.settled.append((batch, results))
 
     def settle_once_more(self, data: st.DataObject) -> None:
-        """A repeated or late result of whoever holds the fence no more finds nothing to change."""
-        batch, told = data.draw(st.sampled_from(self.settled))
+        """A repeated or late result of a lane that no longer holds the fence finds nothing to change."""
+        batch, results = data.draw(st.sampled_from(self.settled))
         if self.issue.deliveries.filter(fence=batch.fence, state__in=["attempting", "uncertain"]).exists():
             return
         before = self.rows()
-        assert outcomes.settle(batches=[batch], outcomes=told, tripped=False) == 0
+        assert outcomes.settle(batches=[batch], outcomes=results, tripped=False) == 0
         assert claims.release(batch=batch) == 0
         assert self.rows() == before
 
     def whole_lane(self, answers: list[tuple[bool, str, bool]]) -> None:
-        told, moods = ToldTransport(), itertools.cycle(answers)
-        told.before = self.check_promise  # type: ignore[assignment]  # it asks for a list and is given one
-        told.verdict = lambda copy: self.answer(copy, next(moods))
-        transports.for_settings = lambda **_: told  # type: ignore[assignment]  # a working fake
+        transport, moods = ScriptedTransport(), itertools.cycle(answers)
+        transport.before = self.check_attempts  # type: ignore[assignment]  # it asks for a list and is given one
+        transport.verdict = lambda copy: self.outcome(copy, next(moods))
+        transports.for_settings = lambda **_: transport  # type: ignore[assignment]  # a working fake
         lanes.run(issue_id=self.issue.pk, lane=0)
 
     def leases_end(self) -> None:
@@ -323,16 +323,16 @@ class Engine(RuleBasedStateMachine):
             sweeper.wake(issue_id=issue_id, now=now)
             preparing.prepare(issue_id=issue_id, now=now)
 
-    def answer(self, copy: Copy, said: tuple[bool, str, bool]) -> Outcome:
-        taken, state, about_us = said
+    def outcome(self, copy: Copy, mood: tuple[bool, str, bool]) -> Outcome:
+        taken, state, about_us = mood
         self.taken[copy.recipient] += taken
         phase = Phase.FINAL if state in LETTERS_STATES else Phase.RCPT
         # Without a code it would come back within seconds, for which the lane waits.
         code = "450 4.2.0" if state == "deferred" else ""
-        return Outcome(copy.delivery_id, state, phase, "told", code, about_us=about_us)  # type: ignore[arg-type]  # one of the four
+        return Outcome(copy.delivery_id, state, phase, "by the test", code, about_us=about_us)  # type: ignore[arg-type]  # one of the four
 
-    def check_promise(self, copies: list[Copy]) -> None:
-        """At the moment of the intent: the issue is being sent, and nobody of these has left."""
+    def check_attempts(self, copies: list[Copy]) -> None:
+        """When the attempts are recorded: the issue is being sent, and nobody of these has left."""
         assert not {self.reader_of[copy.recipient] for copy in copies} & self.left
         assert not copies or Issue.objects.get(pk=self.issue.pk).state == State.SENDING
 
@@ -356,14 +356,14 @@ class Engine(RuleBasedStateMachine):
             assert not issue.deliveries.exists()
             return
         assert stats.progress(issue).conserved
-        found = set(issue.deliveries.values_list("state", flat=True))
+        states_of_copies = set(issue.deliveries.values_list("state", flat=True))
         if issue.state in {State.SENT, State.SENT_WITH_EXCEPTIONS}:
-            assert not found & set(Delivery.OPEN)
+            assert not states_of_copies & set(Delivery.OPEN)
         if issue.state == State.SENT:
-            assert not found & set(Delivery.EXCEPTIONS)
+            assert not states_of_copies & set(Delivery.EXCEPTIONS)
 
     @invariant()
-    def whoever_got_none_is_on_a_list(self) -> None:
+    def everyone_who_got_none_is_on_a_list(self) -> None:
         """`accepted` is believed only of copies that the server took, or that a person or the provider vouched for."""
         done = self.issue.deliveries.filter(state="accepted", reason="", subscriber__isnull=False)
         assert set(done.values_list("subscriber__address", flat=True)) <= {one for one, n in self.taken.items() if n}

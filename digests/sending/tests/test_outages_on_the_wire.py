@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import claims, closing, lanes, outcomes
-from digests.sending.tests.conftest import ToldTransport, expire_leases, states
+from digests.sending.tests.conftest import ScriptedTransport, expire_leases, states
 from postal import leases, transports
 from postal.transports.base import Outcome
 
@@ -25,7 +25,7 @@ Start = Callable[[int], Issue]
 READERS = 40
 
 
-class Wire(ToldTransport):
+class Wire(ScriptedTransport):
     """Answers one copy after the other. After the fifth come the `steps`, one each time that the lane looks."""
 
     lease: leases.Lease

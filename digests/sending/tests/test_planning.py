@@ -14,7 +14,7 @@ from django.utils import timezone
 from digests import approval, stats
 from digests.models import Issue
 from digests.sending import audience, lanes, preparing, tasks
-from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
+from digests.sending.tests.conftest import ScriptedTransport, frozen_issue, states, subscribe
 from subscribers import consent, erasure, preferences, signup
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
 
@@ -213,7 +213,7 @@ def test_a_process_that_dies_in_a_plan_leaves_nothing_and_the_clock_begins_again
 
 
 def test_waking_an_approved_issue_has_it_planned_beside_the_lanes(
-    newsletter: Newsletter, readers: list[Subscription], transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    newsletter: Newsletter, readers: list[Subscription], transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hints: list[str] = []
     for name in ("hint_lane", "hint_plan", "hint_wake"):

@@ -14,7 +14,7 @@ from core.reasons import Reason
 from digests import approval, freezing
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import lanes, preparing
-from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
+from digests.sending.tests.conftest import ScriptedTransport, frozen_issue, states, subscribe
 from postal.transports.base import Copy
 from publication.models import Publication
 from subscribers.models import Newsletter
@@ -197,7 +197,7 @@ def test_verbs_refuse_other_states_and_change_nothing(newsletter: Newsletter, st
 
 
 def test_a_story_withdrawn_while_its_issue_leaves_cancels_the_rest(
-    newsletter: Newsletter, story: Article, transport: ToldTransport
+    newsletter: Newsletter, story: Article, transport: ScriptedTransport
 ) -> None:
     subscribe(newsletter, 120)
     issue = frozen_issue(newsletter)

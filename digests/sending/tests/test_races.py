@@ -15,7 +15,7 @@ from django.utils import timezone
 from digests import approval, restored, uncertain
 from digests.models import Delivery, Issue
 from digests.sending import attempts, audience, claims, closing, lanes, merge, preparing
-from digests.sending.tests.conftest import ToldTransport, expire_leases, frozen_issue, states, subscribe
+from digests.sending.tests.conftest import ScriptedTransport, expire_leases, frozen_issue, states, subscribe
 from postal.transports.base import Copy
 from subscribers import consent, signup, suppression
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
@@ -36,7 +36,7 @@ def in_thread(work: Callable[[], Any]) -> Callable[[], Any]:
     return run
 
 
-def test_two_lanes_share_the_readers(sending: Start, transport: ToldTransport) -> None:
+def test_two_lanes_share_the_readers(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(300)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda lane: in_thread(lambda: lanes.run(issue_id=issue.pk, lane=lane))(), range(4)))
@@ -45,7 +45,7 @@ def test_two_lanes_share_the_readers(sending: Start, transport: ToldTransport) -
     assert states(issue) == {"accepted": 300}
 
 
-def test_a_lane_runs_in_one_task_at_a_time(sending: Start, transport: ToldTransport) -> None:
+def test_a_lane_runs_in_one_task_at_a_time(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(60)
     inside, go = threading.Event(), threading.Event()
 
@@ -64,7 +64,9 @@ def test_a_lane_runs_in_one_task_at_a_time(sending: Start, transport: ToldTransp
 
 
 @pytest.mark.parametrize("other", ["lane", "issue"])
-def test_only_a_lane_of_the_same_issue_is_the_same_lane(sending: Start, transport: ToldTransport, other: str) -> None:
+def test_only_a_lane_of_the_same_issue_is_the_same_lane(
+    sending: Start, transport: ScriptedTransport, other: str
+) -> None:
     issue, next_one = sending(1), sending(1)
     ended: list[lanes.Ending] = []
 

@@ -14,7 +14,7 @@ from digests import refusals
 from digests.feedback import processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending import claims, closing, lanes, outcomes, sweeper
-from digests.sending.tests.conftest import ToldTransport, accepted, states
+from digests.sending.tests.conftest import ScriptedTransport, accepted, states
 from postal import config
 from postal.transports.base import Copy, Outcome, Phase
 from subscribers.models import Subscriber, Subscription, Suppression
@@ -83,7 +83,9 @@ def test_only_a_reader_who_is_gone_is_missing_from_the_next_audience(
 # --- When it is believed -------------------------------------------------------------------------
 
 
-def test_the_address_is_suppressed_by_the_time_the_issue_is_sent(sending: Sending, transport: ToldTransport) -> None:
+def test_the_address_is_suppressed_by_the_time_the_issue_is_sent(
+    sending: Sending, transport: ScriptedTransport
+) -> None:
     transport.verdict = gone_at(0)
     issue = run(sending(2))
     assert (issue.state, states(issue)) == (Issue.State.SENT, {"rejected": 1, "accepted": 1})
@@ -93,13 +95,13 @@ def test_the_address_is_suppressed_by_the_time_the_issue_is_sent(sending: Sendin
     assert event.settled_at is not None
 
 
-def test_everybody_of_a_handful_may_be_gone(sending: Sending, transport: ToldTransport) -> None:
+def test_everybody_of_a_handful_may_be_gone(sending: Sending, transport: ScriptedTransport) -> None:
     transport.verdict = gone
     run(sending(refusals.FEW - 1))
     assert Suppression.objects.count() == refusals.FEW - 1
 
 
-def test_a_server_that_calls_everybody_gone_is_not_believed(sending: Sending, transport: ToldTransport) -> None:
+def test_a_server_that_calls_everybody_gone_is_not_believed(sending: Sending, transport: ScriptedTransport) -> None:
     """A list too small for the breaker."""
     transport.verdict = gone
     issue = run(sending(15))
@@ -110,7 +112,7 @@ def test_a_server_that_calls_everybody_gone_is_not_believed(sending: Sending, tr
     assert not refusals.open_events(issue_id=issue.pk).exists()
 
 
-def test_what_the_breaker_stops_is_not_believed_either(sending: Sending, transport: ToldTransport) -> None:
+def test_what_the_breaker_stops_is_not_believed_either(sending: Sending, transport: ScriptedTransport) -> None:
     """Not even after somebody resumes the issue, and the server is sane again. The row spans two batches."""
     issue = sending(300)
     transport.verdict = gone_at(*range(90, 110))
@@ -131,7 +133,7 @@ def test_what_other_lanes_were_told_meanwhile_is_not_believed_either(sending: Se
     assert (event.kind, event.about_mailbox) == (Kind.SOFT_BOUNCE, False)
 
 
-def test_a_domain_that_calls_its_readers_gone_is_not_believed(sending: Sending, transport: ToldTransport) -> None:
+def test_a_domain_that_calls_its_readers_gone_is_not_believed(sending: Sending, transport: ScriptedTransport) -> None:
     """As a large house once did for hours, to a part of its readers, while all others were fine."""
     issue = sending(120)
     move(issue, 20, "mad.example")
@@ -174,7 +176,7 @@ def test_a_lane_that_dies_before_it_closes_the_issue_leaves_it_to_the_clock(send
     assert (issue.state, Suppression.objects.count()) == (Issue.State.SENT, 1)
 
 
-def test_a_result_that_is_written_twice_is_told_once(sending: Sending, transport: ToldTransport) -> None:
+def test_a_result_that_is_written_twice_is_told_once(sending: Sending, transport: ScriptedTransport) -> None:
     issue = sending(10)
     copy = half_sent(issue, 10)
     Delivery.objects.filter(pk=copy.pk).update(state=State.UNCERTAIN)
@@ -193,7 +195,7 @@ def test_a_result_under_an_old_fence_tells_nothing(sending: Sending) -> None:
 
 
 def test_a_large_number_of_refusals_holds_up_no_closing(
-    sending: Sending, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    sending: Sending, transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What takes longer is due at once, and a worker goes on."""
     monkeypatch.setattr(processing, "REFUSALS_SECONDS", -1.0)
@@ -207,7 +209,7 @@ def test_a_large_number_of_refusals_holds_up_no_closing(
 
 
 def test_closing_an_issue_without_refusals_asks_once(
-    sending: Sending, transport: ToldTransport, django_assert_max_num_queries: Any
+    sending: Sending, transport: ScriptedTransport, django_assert_max_num_queries: Any
 ) -> None:
     issue = run(sending(3))
     with django_assert_max_num_queries(5):

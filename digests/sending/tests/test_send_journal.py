@@ -28,7 +28,7 @@ Start = Callable[[int], Issue]
 
 
 @pytest.fixture(autouse=True)
-def begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def begin_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(send_journal, "_own", {})
     monkeypatch.setattr(send_journal, "_away_until", 0.0)
 

@@ -11,7 +11,7 @@ import pytest
 from digests.models import Issue
 from digests.sending import claims, draining, lanes
 from digests.sending.pacing import rate_limits
-from digests.sending.tests.conftest import ToldTransport, states
+from digests.sending.tests.conftest import ScriptedTransport, states
 from postal import limiter
 from postal.tests.redis_server import Server
 from postal.transports.base import Copy
@@ -29,7 +29,7 @@ def _own_redis(own_redis: Server) -> Server:
     return own_redis
 
 
-def test_a_limit_paces_the_copies(sending: Start, transport: ToldTransport, pace: Pace) -> None:
+def test_a_limit_paces_the_copies(sending: Start, transport: ScriptedTransport, pace: Pace) -> None:
     pace(per_second=40)
     issue, at = sending(60), []
     transport.before = lambda copies: at.extend([time.monotonic()] * len(copies))
@@ -40,7 +40,7 @@ def test_a_limit_paces_the_copies(sending: Start, transport: ToldTransport, pace
 
 
 def test_nothing_is_claimed_while_a_lane_waits(
-    sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pace(per_second=10)
     issue, seen = sending(8), []
@@ -57,7 +57,9 @@ def test_nothing_is_claimed_while_a_lane_waits(
     assert states(issue) == {"accepted": 8}
 
 
-def test_a_long_wait_ends_the_lane_and_holds_no_worker(sending: Start, transport: ToldTransport, pace: Pace) -> None:
+def test_a_long_wait_ends_the_lane_and_holds_no_worker(
+    sending: Start, transport: ScriptedTransport, pace: Pace
+) -> None:
     pace(per_hour=30)
     issue = sending(5)
     began = time.monotonic()
@@ -69,7 +71,7 @@ def test_a_long_wait_ends_the_lane_and_holds_no_worker(sending: Start, transport
 
 
 def test_a_pause_takes_hold_while_a_lane_waits(
-    sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pace(per_second=2)
     issue = sending(6)
@@ -85,7 +87,7 @@ def test_a_pause_takes_hold_while_a_lane_waits(
 
 
 def test_a_worker_that_stops_does_not_wait(
-    sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pace(per_second=1)
     issue = sending(6)
@@ -100,7 +102,7 @@ def test_a_worker_that_stops_does_not_wait(
     assert states(issue) == {"accepted": 1, "pending": 5}
 
 
-def test_a_portion_is_a_batch(sending: Start, transport: ToldTransport, pace: Pace) -> None:
+def test_a_portion_is_a_batch(sending: Start, transport: ScriptedTransport, pace: Pace) -> None:
     pace(per_second=200)
     issue, sizes = sending(60), []
     transport.before = lambda copies: sizes.append(len(copies))
@@ -110,7 +112,7 @@ def test_a_portion_is_a_batch(sending: Start, transport: ToldTransport, pace: Pa
 
 
 def test_without_limits_redis_is_asked_now_and_then_only(
-    sending: Start, transport: ToldTransport, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue, asked = sending(200), []
     honest = limiter.Limits.look
@@ -127,7 +129,7 @@ def test_without_limits_redis_is_asked_now_and_then_only(
 
 
 def test_without_redis_a_limited_lane_goes_on(
-    sending: Start, transport: ToldTransport, pace: Pace, own_redis: Server
+    sending: Start, transport: ScriptedTransport, pace: Pace, own_redis: Server
 ) -> None:
     pace(per_second=100, processes=2)
     own_redis.stop()
@@ -139,7 +141,7 @@ def test_without_redis_a_limited_lane_goes_on(
 
 
 def test_grants_for_rows_that_are_not_there_are_given_back(
-    sending: Start, transport: ToldTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
+    sending: Start, transport: ScriptedTransport, pace: Pace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pace(per_second=1000)
     issue, returned = sending(3), []
@@ -155,7 +157,7 @@ def test_grants_for_rows_that_are_not_there_are_given_back(
     assert sum(granted - unused for granted, unused in returned) == 3
 
 
-def test_two_issues_share_one_limit(sending: Start, transport: ToldTransport, pace: Pace) -> None:
+def test_two_issues_share_one_limit(sending: Start, transport: ScriptedTransport, pace: Pace) -> None:
     pace(per_second=50)
     first, at = sending(40), []
     second = sending(40)

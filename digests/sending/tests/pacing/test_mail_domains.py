@@ -14,7 +14,7 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import claims, lanes
 from digests.sending.pacing import domains, rate_limits
-from digests.sending.tests.conftest import ToldTransport, states
+from digests.sending.tests.conftest import ScriptedTransport, states
 from mailkit import addresses
 from postal import limiter, throttle
 from postal.tests.redis_server import Server
@@ -46,7 +46,7 @@ def mixed(sending: Start) -> Callable[..., Issue]:
 
 
 def test_a_limited_domain_does_not_stop_the_others(
-    mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
+    mixed: Callable[..., Issue], transport: ScriptedTransport, pace: Pace
 ) -> None:
     pace(domains={"slow.example": [(10, 600)]})
     issue = mixed(60, at="slow.example", of_them=40)
@@ -57,7 +57,7 @@ def test_a_limited_domain_does_not_stop_the_others(
 
 
 def test_whoever_waits_for_a_turn_has_not_been_tried(
-    mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
+    mixed: Callable[..., Issue], transport: ScriptedTransport, pace: Pace
 ) -> None:
     pace(domains={"slow.example": [(10, 600)]})
     issue = mixed(10, at="slow.example", of_them=10)
@@ -68,7 +68,7 @@ def test_whoever_waits_for_a_turn_has_not_been_tried(
 
 
 def test_turns_are_spread_at_the_pace_of_the_domain(
-    mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
+    mixed: Callable[..., Issue], transport: ScriptedTransport, pace: Pace
 ) -> None:
     pace(domains={"slow.example": [(10, 600)]})
     issue = mixed(60, at="slow.example", of_them=60)
@@ -84,7 +84,7 @@ def test_turns_are_spread_at_the_pace_of_the_domain(
 
 @pytest.mark.django_db(transaction=True)  # the database's clock stands still within a transaction
 def test_a_limited_domain_reaches_its_limit_and_never_exceeds_it(
-    mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
+    mixed: Callable[..., Issue], transport: ScriptedTransport, pace: Pace
 ) -> None:
     pace(domains={"slow.example": [(20, 1)]})
     issue = mixed(40, at="slow.example", of_them=40)
@@ -99,7 +99,7 @@ def test_a_limited_domain_reaches_its_limit_and_never_exceeds_it(
 
 
 def test_a_limit_for_every_domain_is_each_ones_own(
-    mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace
+    mixed: Callable[..., Issue], transport: ScriptedTransport, pace: Pace
 ) -> None:
     pace(domains={"*": [(10, 600)], "free.example": []})
     issue = mixed(20, at="free.example", of_them=10)
@@ -109,7 +109,7 @@ def test_a_limit_for_every_domain_is_each_ones_own(
     assert taken.count("example.com") == 1
 
 
-def test_the_limit_is_shared_by_issues(mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace) -> None:
+def test_the_limit_is_shared_by_issues(mixed: Callable[..., Issue], transport: ScriptedTransport, pace: Pace) -> None:
     pace(domains={"slow.example": [(10, 600)]})
     first = mixed(5, at="slow.example", of_them=5)
     lanes.run(issue_id=first.pk, lane=0)
@@ -119,7 +119,7 @@ def test_the_limit_is_shared_by_issues(mixed: Callable[..., Issue], transport: T
 
 @pytest.mark.django_db(transaction=True)
 def test_without_redis_a_limited_domain_goes_on_slowly(
-    mixed: Callable[..., Issue], transport: ToldTransport, pace: Pace, own_redis: Server
+    mixed: Callable[..., Issue], transport: ScriptedTransport, pace: Pace, own_redis: Server
 ) -> None:
     pace(domains={"slow.example": [(10, 600)]})
     issue = mixed(10, at="slow.example", of_them=6)
@@ -129,7 +129,7 @@ def test_without_redis_a_limited_domain_goes_on_slowly(
 
 
 def test_copies_to_a_domain_that_asked_for_patience_come_back_before_that_is_over(
-    mixed: Callable[..., Issue], transport: ToldTransport, settings: Any
+    mixed: Callable[..., Issue], transport: ScriptedTransport, settings: Any
 ) -> None:
     """It has no limit of its own; what slowed it down was said by its servers."""
     # Within a test's transaction the database's clock stands still, and no turn would ever come.
@@ -148,7 +148,7 @@ def test_copies_to_a_domain_that_asked_for_patience_come_back_before_that_is_ove
 
 
 def test_a_domain_that_asked_to_wait_gets_nothing_until_then(
-    mixed: Callable[..., Issue], transport: ToldTransport
+    mixed: Callable[..., Issue], transport: ScriptedTransport
 ) -> None:
     limiter.shared().slow_down(subject="domain:slow.example", base=4, hold=600)
     issue = mixed(6, at="slow.example", of_them=3)

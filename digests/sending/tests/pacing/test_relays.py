@@ -76,7 +76,7 @@ def test_a_server_that_cannot_be_reached_costs_nobody_a_copy(
 
 
 def test_a_server_that_rests_is_not_waited_for(settings: Any, servers: Callable[..., list[smtp_server.Server]]) -> None:
-    """Copies that were promised for it before it failed go to the others first."""
+    """Copies whose grant is for it, from before it failed, go to the others first."""
     hanging, good = servers({"rules": [{"at": "CONNECT", "do": "silence"}]}, {})
     use(settings, smtp(hanging.port), smtp(good.port))
     transport = relays.RelayTransport(relays=relays.configured(), sending=settings.SENDING, lease=Lease())

@@ -13,7 +13,7 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import lanes, preparing, sweeper
 from digests.sending.pacing import windows
-from digests.sending.tests.conftest import ToldTransport, frozen_issue, states, subscribe
+from digests.sending.tests.conftest import ScriptedTransport, frozen_issue, states, subscribe
 from subscribers.models import Newsletter
 
 pytestmark = pytest.mark.django_db
@@ -58,7 +58,7 @@ def test_a_person_who_approves_late_has_decided(newsletter: Newsletter) -> None:
     assert preparing.prepare(issue_id=issue.pk, now=timezone.now()) is True
 
 
-def test_what_did_not_leave_in_a_day_is_given_up_and_listed(sending: Start, transport: ToldTransport) -> None:
+def test_what_did_not_leave_in_a_day_is_given_up_and_listed(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(60)
     issue.deliveries.filter(pk__in=issue.deliveries.values("pk")[:10]).update(state="accepted")
     Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=25))
@@ -107,7 +107,7 @@ def test_outside_its_hours_an_issue_waits_as_it_is(newsletter: Newsletter, pace:
     assert preparing.prepare(issue_id=issue.pk, now=timezone.now() + timedelta(minutes=90)) is True
 
 
-def test_a_lane_stops_when_the_hours_end(sending: Start, transport: ToldTransport, pace: Pace) -> None:
+def test_a_lane_stops_when_the_hours_end(sending: Start, transport: ScriptedTransport, pace: Pace) -> None:
     issue = sending(120)
     transport.before = lambda _copies: pace(hours=closed_now())
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.PACED

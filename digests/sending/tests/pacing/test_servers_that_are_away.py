@@ -14,7 +14,7 @@ from django.utils import timezone
 from digests.models import Delivery, Issue
 from digests.sending import lanes, tasks
 from digests.sending.pacing import rate_limits
-from digests.sending.tests.conftest import ToldTransport, refuse, states
+from digests.sending.tests.conftest import ScriptedTransport, refuse, states
 from digests.sending.tests.pacing.test_relays import smtp, use
 from postal import backoff, config, limiter
 from postal.tests.redis_server import Server
@@ -148,14 +148,14 @@ def test_a_server_that_says_nothing_any_more_is_away_too(sending: Start, setting
     assert states(issue)["pending"] >= 60 - IN_FLIGHT - 1
 
 
-def test_a_provider_that_is_away_is_tried_with_one_copy_too(sending: Start, transport: ToldTransport) -> None:
+def test_a_provider_that_is_away_is_tried_with_one_copy_too(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(200)
     transport.verdict = refuse("deferred", Phase.CONNECT)
     assert run(issue, times=10) == [Away] * 10
     assert states(issue)["pending"] == 200 - 50
 
 
-def test_credentials_that_are_refused_are_no_absence(sending: Start, transport: ToldTransport) -> None:
+def test_credentials_that_are_refused_are_no_absence(sending: Start, transport: ScriptedTransport) -> None:
     """The breaker pauses the issue; nobody else need wait."""
     issue = sending(60)
     transport.verdict = refuse("deferred", Phase.SESSION, about_us=True)

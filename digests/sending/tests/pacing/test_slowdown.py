@@ -12,7 +12,7 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import lanes
 from digests.sending.pacing import rate_limits
-from digests.sending.tests.conftest import ToldTransport, accepted, states
+from digests.sending.tests.conftest import ScriptedTransport, accepted, states
 from postal import backoff, limiter
 from postal.tests.redis_server import Server
 from postal.transports.base import Copy, Outcome, Phase
@@ -63,7 +63,7 @@ def too_fast(code: str, phase: Phase, *, retry_after: int | None = None) -> Call
     "verdict", [too_fast("421 4.7.0", Phase.MAIL), too_fast("429", Phase.FINAL, retry_after=30)], ids=["421", "429"]
 )
 def test_being_too_fast_spends_no_attempt_and_everybody_gets_a_copy(
-    sending: Start, transport: ToldTransport, verdict: Callable[[Copy], Outcome], own_redis: Server
+    sending: Start, transport: ScriptedTransport, verdict: Callable[[Copy], Outcome], own_redis: Server
 ) -> None:
     # A batch, and one copy more: what a slow-down leaves is one in two seconds.
     issue = sending(51)
@@ -80,7 +80,7 @@ def test_being_too_fast_spends_no_attempt_and_everybody_gets_a_copy(
 
 
 @pytest.mark.django_db
-def test_429_stops_the_whole_provider_for_all_lanes(sending: Start, transport: ToldTransport) -> None:
+def test_429_stops_the_whole_provider_for_all_lanes(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(60)
     transport.verdict = too_fast("429", Phase.FINAL, retry_after=30)
     lanes.run(issue_id=issue.pk, lane=0)
@@ -93,7 +93,7 @@ def test_429_stops_the_whole_provider_for_all_lanes(sending: Start, transport: T
 
 @pytest.mark.usefixtures("_once")
 @pytest.mark.django_db
-def test_one_slow_provider_of_readers_does_not_slow_the_others(sending: Start, transport: ToldTransport) -> None:
+def test_one_slow_provider_of_readers_does_not_slow_the_others(sending: Start, transport: ScriptedTransport) -> None:
     issue = sending(150)
     readers = [delivery.subscriber for delivery in issue.deliveries.select_related("subscriber").order_by("pk")[:50]]
     for number, reader in enumerate(readers):

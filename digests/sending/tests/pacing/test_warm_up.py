@@ -12,7 +12,7 @@ from django.utils import timezone
 from digests.models import Issue
 from digests.sending import lanes
 from digests.sending.pacing import warmup
-from digests.sending.tests.conftest import ToldTransport, states
+from digests.sending.tests.conftest import ScriptedTransport, states
 from postal import config, limiter
 from postal.tests.redis_server import Server
 
@@ -45,7 +45,7 @@ def test_the_allowance_grows_from_day_to_day_until_it_is_no_limit(pace: Pace) ->
     assert warmup.allowance(domain="other.example", now=noon) is None
 
 
-def test_a_day_ends_at_its_allowance(sending: Start, transport: ToldTransport, plan: Callable[..., None]) -> None:
+def test_a_day_ends_at_its_allowance(sending: Start, transport: ScriptedTransport, plan: Callable[..., None]) -> None:
     plan(20, began=1)
     issue = sending(60)
     for lane in (0, 1, 0):
@@ -54,7 +54,7 @@ def test_a_day_ends_at_its_allowance(sending: Start, transport: ToldTransport, p
 
 
 def test_flushall_makes_nobody_start_again(
-    sending: Start, transport: ToldTransport, plan: Callable[..., None], own_redis: Server
+    sending: Start, transport: ScriptedTransport, plan: Callable[..., None], own_redis: Server
 ) -> None:
     plan(30)
     issue = sending(60)
@@ -65,7 +65,7 @@ def test_flushall_makes_nobody_start_again(
 
 
 def test_without_redis_the_rows_are_counted(
-    sending: Start, transport: ToldTransport, plan: Callable[..., None], own_redis: Server, pace: Pace
+    sending: Start, transport: ScriptedTransport, plan: Callable[..., None], own_redis: Server, pace: Pace
 ) -> None:
     plan(30)
     pace(processes=2)
@@ -76,7 +76,7 @@ def test_without_redis_the_rows_are_counted(
 
 
 def test_what_left_yesterday_does_not_count(
-    sending: Start, transport: ToldTransport, plan: Callable[..., None], own_redis: Server
+    sending: Start, transport: ScriptedTransport, plan: Callable[..., None], own_redis: Server
 ) -> None:
     plan(30)
     issue = sending(60)
@@ -88,7 +88,7 @@ def test_what_left_yesterday_does_not_count(
 
 
 def test_each_sender_has_its_own_allowance(
-    sending: Start, transport: ToldTransport, plan: Callable[..., None], newsletter: Any
+    sending: Start, transport: ScriptedTransport, plan: Callable[..., None], newsletter: Any
 ) -> None:
     newsletter.sender_address = "editor@new.example"
     newsletter.save()
@@ -140,7 +140,7 @@ def test_without_redis_a_process_takes_its_share_of_what_is_left(
 
 
 def test_what_is_not_used_of_an_allowance_stays_there(
-    sending: Start, transport: ToldTransport, plan: Callable[..., None]
+    sending: Start, transport: ScriptedTransport, plan: Callable[..., None]
 ) -> None:
     plan(60)
     first = sending(3)
@@ -151,7 +151,7 @@ def test_what_is_not_used_of_an_allowance_stays_there(
 
 
 def test_what_a_limit_keeps_back_is_not_taken_from_the_day(
-    sending: Start, transport: ToldTransport, plan: Callable[..., None], pace: Pace
+    sending: Start, transport: ScriptedTransport, plan: Callable[..., None], pace: Pace
 ) -> None:
     plan(60)
     pace(per_second=40)
@@ -171,7 +171,7 @@ def test_the_day_is_that_of_utc(pace: Pace) -> None:
 
 
 def test_only_the_copies_of_this_sender_and_day_count(
-    sending: Start, transport: ToldTransport, newsletter: Any
+    sending: Start, transport: ScriptedTransport, newsletter: Any
 ) -> None:
     lanes.run(issue_id=sending(3).pk, lane=0)
     now = timezone.now()
