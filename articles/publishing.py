@@ -23,10 +23,9 @@ from articles import markup, permissions, revisions, slugs, states
 from articles.models import Article, Correction, ReleaseHorizon, Revision
 from articles.refusals import NotAllowed, NotReady, PublishingError, SlugTaken, WrongState
 from articles.states import ArticleState
-from core import locks
+from core import database_clock, locks
 from mailkit import message
 from mailkit.html import MarkupRefused, Rendered
-from publication import database_clock
 
 __all__ = [
     "WINDOW_LOCK", "MarkupRefused", "NotAllowed", "NotReady", "PublishingError", "SlugTaken", "WrongState",

@@ -7,7 +7,7 @@ from celery import shared_task
 
 from articles import publishing
 from articles.models import Article
-from publication import database_clock
+from core import database_clock
 
 log = logging.getLogger(__name__)
 

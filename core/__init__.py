@@ -1,6 +1,7 @@
 """What all apps share: no models, no requests of an app.
 
 locks           advisory locks of PostgreSQL, by name
+database_clock  PostgreSQL's clock, by which all hosts decide
 redis_client    this process's connection to Redis
 transitions     tables of what a state may become
 reasons         why something is in its state: a code, parameters, and the sentence made of them

@@ -14,11 +14,11 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from core import database_clock
 from core.reasons import Reason
 from digests import freezing, issue_reasons, states
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import tasks
-from publication import database_clock
 
 State = Issue.State
 

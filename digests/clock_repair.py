@@ -18,10 +18,10 @@ from django.db.models.functions import Least
 
 from articles import publishing
 from articles.models import Article, ReleaseHorizon
+from core import database_clock
 from digests import issue_reasons
 from digests.issue_reasons import IssueReason
 from digests.models import DeliveryEvent, Issue, IssueItem
-from publication import database_clock
 from subscribers.models import CadenceOffer, Letter, Subscription
 
 State = Issue.State

@@ -20,11 +20,11 @@ from django.utils.translation import gettext_lazy as _
 
 from articles import publishing
 from articles.models import Article
+from core import database_clock
 from core.reasons import Reason
 from digests import approval, calendar, freezing, issue_reasons, runs, series
 from digests.issue_reasons import IssueReason
 from digests.models import Issue, IssueItem
-from publication import database_clock
 from subscribers import cadences, schedules
 from subscribers.models import Cadence, CadenceOffer, Newsletter
 from subscribers.schedules import Period

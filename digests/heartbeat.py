@@ -14,7 +14,7 @@ from typing import Final, Literal
 import redis
 from django.core.cache import cache
 
-from publication import database_clock
+from core import database_clock
 
 log = logging.getLogger(__name__)
 

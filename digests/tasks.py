@@ -8,11 +8,10 @@ from typing import Final
 
 from celery import shared_task
 
-from core import locks
+from core import database_clock, locks
 from digests import composing, heartbeat
 from digests.feedback import mailbox, processing
 from digests.sending import history, sweeper, tasks
-from publication import database_clock
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from core import database_clock
 from digests import heartbeat
 from newsroom import dead_entries, metrics, readiness, worker_heartbeat
-from publication import database_clock
 
 # What was started together with this process is not missed sooner.
 STARTING_SECONDS: Final = 60.0

@@ -17,11 +17,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from prometheus_client.registry import Collector
 
+from core import database_clock
 from digests import heartbeat, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending.pacing import report
 from newsroom import dead_entries, readiness, version, worker_heartbeat, workers
-from publication import database_clock
 from subscribers.models import Letter
 
 WAITING: Final = ("pending", "claimed", "attempting", "deferred", "uncertain")

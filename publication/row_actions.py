@@ -23,7 +23,7 @@ from django.utils.functional import Promise
 from django.views.decorators.http import require_http_methods
 from unfold.enums import ActionVariant
 
-from publication import database_clock
+from core import database_clock
 from publication.change_lists import ModelAdmin
 
 Row = TypeVar("Row", bound=Model)

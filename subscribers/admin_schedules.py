@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import StackedInline
 
-from publication import database_clock
+from core import database_clock
 from publication.change_lists import ModelAdmin
 from subscribers import cadences, schedules
 from subscribers.models import CadenceOffer, Newsletter

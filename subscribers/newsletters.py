@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.utils.formats import time_format
 from django.utils.translation import gettext_lazy as _
 
+from core import database_clock
 from mailkit import message
-from publication import database_clock, fields
+from publication import fields
 from publication.models import validate_language, validate_time_zone
 from subscribers import cadences
 from subscribers.cadences import Cadence, Weekday

@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
+from core import database_clock
 from mailkit import addresses
-from publication import database_clock
 from subscribers import consent, links, suppression
 from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription

@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from publication import database_clock
+from core import database_clock
 from subscribers import consent_heads, erasure, privacy
 from subscribers.letters import send
 

@@ -7,7 +7,7 @@ from unittest import mock
 
 import time_machine
 
-from publication import database_clock
+from core import database_clock
 
 
 @contextlib.contextmanager

@@ -13,8 +13,8 @@ from unfold.widgets import (
 
 from articles import images, markup, slugs
 from articles.models import Article, Image, Revision
-from core import pictures
-from publication import database_clock, fields, markdown_forms
+from core import database_clock, pictures
+from publication import fields, markdown_forms
 
 WRITING = (
     "Markdown, as on GitHub: **bold**, *italic*, ~~struck~~, [words](https://link), ## Heading, - list, - [ ] task, "

@@ -14,7 +14,7 @@ from unfold.enums import ActionVariant
 
 from articles import markup, permissions, publishing
 from articles.models import Article, Correction, Revision, SlugRedirect
-from publication import database_clock
+from core import database_clock
 from publication.readonly_admin import ReadOnlyAdmin
 
 

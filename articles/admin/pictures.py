@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from articles import images, publishing
 from articles.admin.forms import PictureForm
 from articles.models import Image
-from publication import database_clock
+from core import database_clock
 from publication.change_lists import ModelAdmin
 
 

@@ -19,7 +19,8 @@ from articles import markup, permissions, publishing, views
 from articles.admin.actions import ACTIONS, REFUSALS
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.models import Article, Byline, Correction
-from publication import database_clock, markdown_forms
+from core import database_clock
+from publication import markdown_forms
 from publication.models import Publication
 from publication.row_actions import Action, ActionAdmin, account, link
 

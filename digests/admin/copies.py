@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from unfold.decorators import display
 
+from core import database_clock
 from digests import freezing, uncertain
 from digests.admin import actions
 from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
-from publication import database_clock
 from publication.readonly_admin import ReadOnlyAdmin
 from subscribers.models import Subscriber
 

@@ -14,10 +14,11 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from core import database_clock
 from digests import composing
 from digests.models import Issue, IssueItem
 from mailkit import html, message
-from publication import database_clock, fields, markdown_forms
+from publication import fields, markdown_forms
 from subscribers import cadences
 from subscribers.models import CadenceOffer
 

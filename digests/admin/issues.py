@@ -17,11 +17,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
+from core import database_clock
 from digests import archive, composing, links, proofs, rendering, states, stats, views
 from digests.admin import forms, panel, places
 from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts
 from digests.models import Issue
-from publication import database_clock, markdown_forms
+from publication import markdown_forms
 from publication.row_actions import Action, ActionAdmin, account, link
 from subscribers import unmailed
 

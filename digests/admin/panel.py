@@ -7,10 +7,10 @@ from typing import Any, Final
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from core import database_clock
 from digests import stalls, stats
 from digests.admin import actions
 from digests.models import Issue
-from publication import database_clock
 
 State = Issue.State
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.conf import settings
 
+from core import database_clock
 from digests.sending import draining, lanes, preparing, sweeper
-from publication import database_clock
 
 
 def hint_wake(issue_id: int) -> None:

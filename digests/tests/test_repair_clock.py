@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from articles import publishing
 from articles.models import Article, ReleaseHorizon, Section
+from core import database_clock
 from digests import composing, freezing
 from digests.models import Issue
 from digests.tests.conftest import Release
-from publication import database_clock
 from subscribers.models import Cadence, CadenceOffer, Letter, Newsletter, Subscriber
 
 pytestmark = pytest.mark.django_db

@@ -13,10 +13,10 @@ from django.utils import timezone
 from articles import publishing
 from articles import tasks as story_tasks
 from articles.models import Article, ReleaseHorizon, Section
+from core import database_clock
 from digests import approval, composing, heartbeat, stalls, stats, tasks
 from digests.models import Issue
 from digests.tests.conftest import Release
-from publication import database_clock
 from subscribers import tasks as reader_tasks
 from subscribers.models import Cadence, CadenceOffer, Letter, Newsletter, Subscriber
 from tests.table import rows

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
-from publication import database_clock
+from core import database_clock
 from subscribers import tasks
 from subscribers.models import Letter, Newsletter, Subscriber, Subscription
 

@@ -9,7 +9,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.utils.formats import date_format
 
-from publication import database_clock
+from core import database_clock
 from subscribers import admin_schedules, schedules
 from subscribers.models import Cadence, CadenceOffer, Newsletter, Weekday
 

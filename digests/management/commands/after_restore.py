@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from core import database_clock
 from digests import restored
-from publication import database_clock
 
 THEN = (
     "Run manage.py verify_consent before you resume anything, if you have not: it says whether the record of consent "

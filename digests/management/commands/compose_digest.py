@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core import database_clock
 from digests import approval, composing, freezing
 from digests.models import Issue
-from publication import database_clock
 from subscribers import cadences
 from subscribers.models import Newsletter
 

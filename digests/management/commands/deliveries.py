@@ -9,10 +9,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models.functions import Coalesce
 
+from core import database_clock
 from digests import delivery_reasons, stats, uncertain
 from digests.models import Delivery, Issue
 from mailkit import addresses
-from publication import database_clock
 
 COLUMNS = ("address", "state", "reason", "time")
 AT_ONCE = 2_000

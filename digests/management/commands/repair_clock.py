@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core import database_clock
 from digests import clock_repair
-from publication import database_clock
 
 
 class Command(BaseCommand):

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from core import database_clock
 from digests import approval, freezing, stalls, stats
 from digests.models import Issue
-from publication import database_clock
 from subscribers import unmailed
 
 State = Issue.State

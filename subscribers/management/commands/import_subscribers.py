@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from publication import database_clock
+from core import database_clock
 from subscribers import imports
 from subscribers.import_report import Report
 from subscribers.import_words import Status
