@@ -14,14 +14,14 @@ from publication.models import Publication
 
 @admin.register(Publication)
 class PublicationAdmin(ModelAdmin):
-    """Who we are, in four tabs."""
+    """Who we are, in five tabs."""
 
     form = PublicationForm
     warn_unsaved_form = True
     compressed_fields = True
     fieldsets = (
         (
-            "Name",
+            _("Name"),
             {
                 "classes": ["tab"],
                 "description": _("What readers see at the head of every page and every mail."),
@@ -29,7 +29,7 @@ class PublicationAdmin(ModelAdmin):
             },
         ),
         (
-            "Look",
+            _("Look"),
             {
                 "classes": ["tab"],
                 "description": _("Text is kept readable on light and dark screens, whatever colours are chosen."),
@@ -37,7 +37,7 @@ class PublicationAdmin(ModelAdmin):
             },
         ),
         (
-            "Mail",
+            _("Mail"),
             {
                 "classes": ["tab"],
                 "description": _(
@@ -47,11 +47,19 @@ class PublicationAdmin(ModelAdmin):
             },
         ),
         (
-            "Contact and place",
+            _("Languages"),
+            {
+                "classes": ["tab"],
+                "description": _("Of the pages. A newsletter has a language of its own."),
+                "fields": ("language", "further_languages"),
+            },
+        ),
+        (
+            _("Contact and place"),
             {
                 "classes": ["tab"],
                 "description": _("Stands at the foot of every page and every mail."),
-                "fields": ("postal_address", "contact_address", "language", "further_languages", "time_zone"),
+                "fields": ("postal_address", "contact_address", "time_zone"),
             },
         ),
     )

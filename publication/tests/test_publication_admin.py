@@ -56,7 +56,7 @@ def test_the_list_leads_to_the_row(editor: Client) -> None:
     response = editor.get("/admin/publication/publication/")
     assert response["Location"] == CHANGE
     page = editor.get(CHANGE).content.decode()
-    for tab in ("Name", "Look", "Mail", "Contact and place"):
+    for tab in ("Name", "Look", "Mail", "Languages", "Contact and place"):
         assert tab in page
 
 
