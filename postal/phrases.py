@@ -2,7 +2,7 @@ r"""What mail servers write when they refuse mail, as literal tables: kind of re
 
 The patterns read lower-case text in which addresses, host names and links were taken out
 (`verdicts.normalised`), so that neither `blocked@example.org` nor `antispam.example.org` speaks. Spans
-are bounded (`.{0,40}`), so no text takes long. What stands first in a table is asked first.
+are bounded (`.{0,40}`), so no text takes long. What is first in a table is asked first.
 """
 
 import re
@@ -22,7 +22,7 @@ _LIST_NAMES = r"spamhaus|spamcop|barracudacentral|\bsorbs\b|abuseat|uceprotect|i
 _NOT_ALLOWED = r"(?:denied|refused|rejected|prohibited|disabled|not (?:allowed|permitted|authori[sz]ed|possible))"
 _SIGNED = r"(?:spf|dkim|dmarc|domainkeys?|sender id)"
 
-# The sender's side: said of us, whoever the reader is, so it outranks every code that speaks of a mailbox.
+# The sender's side: said of us for any reader, so it outranks every code that speaks of a mailbox.
 OURS: Final[Patterns] = {
     "block list": _any(
         r"(?:block|black|deny|reject)[- ]?list",

@@ -1,4 +1,4 @@
-"""Every provider of mail: one record each. All that differs between them stands here; adding one is adding a record.
+"""Every provider of mail: one record each. All that differs between them is here; adding one is adding a record.
 
 Names are Anymail's. docs/providers.md says the same for people, and a test compares the two. `sendinblue`, an
 older name of Brevo, is left out.
@@ -39,7 +39,7 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A place in the provider's own payload, as a dotted path, and what stands there."""
+    """A place in the provider's own payload, as a dotted path, and what is there."""
 
     path: str = ""
     values: frozenset[object] = frozenset()
@@ -54,7 +54,7 @@ class Reports:
     that is signed along, where there is one. `times` are the names of its times, in `time_form`.
     `soft`: where it calls a bounce soft. `acts`: what a reader did, under a name that Anymail does not
     know, or as the reason why a copy was not sent. `list_key` and `form_field`: where the list of events
-    stands, if it is not the whole body.
+    is, if it is not the whole body.
     """
 
     view: str

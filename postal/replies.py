@@ -23,8 +23,8 @@ class Reply(NamedTuple):
     @property
     def enhanced(self) -> str:
         """The enhanced status code (RFC 2034), or an empty string."""
-        found = _ENHANCED.match(self.text)
-        return found[1] if found else ""
+        match = _ENHANCED.match(self.text)
+        return match[1] if match else ""
 
     @property
     def label(self) -> str:
@@ -42,5 +42,5 @@ def clean(text: str) -> str:
 
 def remote_id(text: str) -> str:
     """The name that the server gave to the copy it accepted, or an empty string."""
-    found = _REMOTE_ID.search(text)
-    return found[1].strip("<>.") if found else ""
+    match = _REMOTE_ID.search(text)
+    return match[1].strip("<>.") if match else ""

@@ -1,7 +1,7 @@
 """Variable envelope return paths: bounces+<token>@RETURN_DOMAIN, another one for each copy.
 
 The token is the delivery's uuid and a truncated HMAC over it, in hexadecimal: digits and letters
-that survive a server which folds the case. With its prefix it is 60 octets of the 64 that a local
+that survive a server which folds the case. With its prefix it is 60 bytes of the 64 that a local
 part may have (RFC 5321 4.5.3.1.1); base32 would be 10 shorter and twice as long in the making.
 """
 
@@ -23,8 +23,8 @@ _TOKEN: Final = re.compile(rf"bounces\+([0-9a-f]{{{_LENGTH}}})", re.IGNORECASE)
 
 def address(*, delivery_uuid: uuid.UUID, domain: str) -> str:
     """The envelope sender of one copy."""
-    octets = delivery_uuid.bytes
-    return f"{PREFIX}{(octets + _mac(octets, settings.SECRET_KEY)).hex()}@{domain}"
+    identifier = delivery_uuid.bytes
+    return f"{PREFIX}{(identifier + _mac(identifier, settings.SECRET_KEY)).hex()}@{domain}"
 
 
 def tokens_in(text: str) -> list[str]:
@@ -38,15 +38,15 @@ def read(token: str) -> uuid.UUID | None:
         raw = bytes.fromhex(token)
     except ValueError:
         return None
-    octets, mac = raw[:16], raw[16:]
+    identifier, mac = raw[:16], raw[16:]
     keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    genuine = [hmac.compare_digest(mac, _mac(octets, key)) for key in keys]
-    return uuid.UUID(bytes=octets) if any(genuine) else None
+    genuine = [hmac.compare_digest(mac, _mac(identifier, key)) for key in keys]
+    return uuid.UUID(bytes=identifier) if any(genuine) else None
 
 
-def _mac(octets: bytes, secret: str) -> bytes:
+def _mac(identifier: bytes, secret: str) -> bytes:
     mac = _keyed(secret).copy()
-    mac.update(octets)
+    mac.update(identifier)
     return mac.digest()[:MAC_OCTETS]
 
 

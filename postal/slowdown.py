@@ -21,7 +21,7 @@ _TOO_FAST_WORDS: Final = re.compile(
 )
 # Postfix' postgrey and others answer 450 4.7.1 once to everybody: a matter of waiting, not of pace.
 _GREYLISTED: Final = re.compile(r"gr[ae]y[\s-]?list", re.IGNORECASE)
-# So many mail domains that complain together are one relay that does.
+# This many mail domains that complain together are one relay that does.
 DOMAINS_OF_A_RELAY: Final = 3
 LONGEST_HOLD_SECONDS: Final = 86_400
 

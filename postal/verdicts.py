@@ -1,7 +1,7 @@
 """Whose fault a refusal is: one rule for answers on our wire, letters, returned mail and webhooks.
 
-Words are asked before codes, and the reader's own server before whoever reports about it: a relay or a
-provider guesses a status for what it was told, and a 5.1.1 beside "your address is on our block list"
+Words are asked before codes, and the reader's own server before one that reports about it: a relay or a
+provider guesses a status for what it heard, and a 5.1.1 beside "your address is on our block list"
 is such a guess. Words about us outrank everything, since the reader's mailbox may be fine. Only
 `Verdict.GONE` suppresses an address; in doubt it is another one.
 """
@@ -101,23 +101,23 @@ _NAMES = re.compile(r"https?://\S+|[^\s<>]*@[\w-]*(?:\.[\w-]+)*|\[[\d.:a-f]+\]|\
 def judge(*, words: str, code: int | None = None, status: str = "", names_reader: bool = True) -> Judgement:
     """Whose fault it is that mail was refused. Pure; never raises, whatever the texts hold.
 
-    `words` is what the server that refused said, with its codes where they stand in the text; `code` is
+    `words` is what the server that refused wrote, with its codes where they are in the text; `code` is
     its reply code where that is known apart from the text. `status` is the enhanced code that somebody
     between reports, and counts only where the words and their codes say nothing. `names_reader` is
     False for an answer to a command that names no reader (MAIL FROM): whatever it says is about us.
     """
     words = words[:_LONGEST]
-    said = _ENHANCED.search(words)
+    enhanced = _ENHANCED.search(words)
     reply = code or _reply_code(words)
-    is_passing = reply // 100 == 4 if reply else bool(said and said[1] == "4")
+    is_passing = reply // 100 == 4 if reply else bool(enhanced and enhanced[1] == "4")
     if not names_reader and not is_passing:
         return Judgement(Verdict.OURS, "an answer that names no reader")
-    detail = said[2] if said else ""
-    is_passing = is_passing or (not reply and said is None and status.startswith("4."))
+    detail = enhanced[2] if enhanced else ""
+    is_passing = is_passing or (not reply and enhanced is None and status.startswith("4."))
     text = normalised(words)
     return (
         _by_clear_words(words, text, detail, reply, is_passing=is_passing)
-        or _by_code(said)
+        or _by_code(enhanced)
         or _by_other_words(text)
         or (_by_code(_ENHANCED.search(status)) if reply // 100 != 4 else None)
         or _by_reply(reply)
@@ -137,7 +137,7 @@ def normalised(text: str) -> str:
 def _by_clear_words(words: str, text: str, detail: str, reply: int, *, is_passing: bool) -> Judgement | None:
     ours = _match("OURS", text) or ("block list" if phrases.OURS_NAMES.search(words) else "")
     full = _match("FULL", text)
-    # A mailbox over its quota and a sender over theirs are told of in much the same words.
+    # A mailbox over its quota and a sender over theirs are described in much the same words.
     is_theirs = ours in {"", "content", "policy"} or (ours == "pace" and phrases.THEIR_SPACE.search(text))
     if full and (is_theirs or CODES.get(detail) is Verdict.FULL):
         return Judgement(Verdict.FULL, full)
@@ -179,7 +179,7 @@ def _by_other_words(text: str) -> Judgement | None:
         (Verdict.OURS, "WEAKLY_OURS"),
         (Verdict.PASSING, "LATER"),
     )
-    return next((Judgement(verdict, found) for verdict, table in tables if (found := _match(table, text))), None)
+    return next((Judgement(verdict, kind) for verdict, table in tables if (kind := _match(table, text))), None)
 
 
 def _by_reply(reply: int) -> Judgement:
@@ -188,8 +188,8 @@ def _by_reply(reply: int) -> Judgement:
 
 
 def _reply_code(words: str) -> int:
-    found = _REPLY.search(words)
-    return int(found[1]) if found else 0
+    reply = _REPLY.search(words)
+    return int(reply[1]) if reply else 0
 
 
 @functools.lru_cache(maxsize=8_192)

@@ -52,8 +52,8 @@ def parse(raw: bytes) -> Flat:
 
 def leaves(mail: Flat) -> Iterator[Flat]:
     """The parts that hold no parts, MOST_PARTS of them."""
-    found = (part for part in mail.walk() if isinstance(part, Flat) and not part.is_multipart())
-    for _, part in zip(range(MOST_PARTS), found, strict=False):
+    leaf_parts = (part for part in mail.walk() if isinstance(part, Flat) and not part.is_multipart())
+    for _, part in zip(range(MOST_PARTS), leaf_parts, strict=False):
         yield part
 
 

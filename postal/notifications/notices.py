@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 # It would log what it trips over with a traceback; here that is answered with "reports nothing".
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
-# Octets that are looked at. A report stands before the mail that it returns.
+# Bytes that are read. A report comes before the mail that it returns.
 LOOKED_AT: Final = 256 * 1024
 _FEEDBACK: Final = frozenset({"message/feedback-report"})
 _MESSAGE_ID = re.compile(r"^\s*Message-ID:\s*(<[^<>\s]{3,300}>)", re.IGNORECASE | re.MULTILINE)
@@ -141,8 +141,8 @@ def _explained(fate: Fate, text: str) -> Fate:
     if fate.kind is not Kind.FAILED or (fate.words and fate.judgement.verdict is not Verdict.UNKNOWN):
         return fate
     notice = prose.notice(text)
-    said = prose.excerpt(notice, fate.recipients)
-    if not said and fate.judgement.verdict is Verdict.UNKNOWN:
-        said = notice[: prose.EXCERPT]
-    explained = Fate(fate.kind, f"{fate.words} {said}".strip(), fate.status, fate.recipients)
+    about = prose.excerpt(notice, fate.recipients)
+    if not about and fate.judgement.verdict is Verdict.UNKNOWN:
+        about = notice[: prose.EXCERPT]
+    explained = Fate(fate.kind, f"{fate.words} {about}".strip(), fate.status, fate.recipients)
     return fate if explained.judgement.verdict is Verdict.UNKNOWN else explained

@@ -131,43 +131,43 @@ def fates(mail: Flat, parts: Sequence[Flat], raw: bytes, *, is_addressed: bool) 
     Before: a machine wrote it. A notice that `is_addressed` to a copy's own path is about that copy
     even if none of its words is understood.
     """
-    said = notice(mime.prose(parts))
+    text = notice(mime.prose(parts))
     if _SUCCESS.search(mime.text(mail["Subject"])):
         return []
-    found = reports.read(said)
-    if found:
-        return found
+    reported = reports.read(text)
+    if reported:
+        return reported
     temporary, permanent = _known_dialects(raw)
-    named = f"{said} {mail['X-Failed-Recipients'] or ''}".lower()
+    named = f"{text} {mail['X-Failed-Recipients'] or ''}".lower()
     dialect = (one.decode("ascii", "replace") for one in sorted(permanent or temporary))
     # What a dialect's reader took from the mail that came back is nobody of whom the notice tells.
     recipients = tuple(one for one in dialect if one.lower() in named)[:_MOST_RECIPIENTS]
-    kind = Kind.DELAYED if not permanent and (temporary or _is_waiting(said, recipients)) else Kind.FAILED
-    told = _told(said, kind, recipients)
-    if any(fate.judgement.verdict is not Verdict.UNKNOWN for fate in told):
-        return told
-    # What counts may stand before the address, or in the subject alone.
-    words = f"{mime.text(mail['Subject'])}\n{said[:EXCERPT]}"
-    whole = Fate(kind, words, recipients=recipients or _recipients(said))
+    kind = Kind.DELAYED if not permanent and (temporary or _is_waiting(text, recipients)) else Kind.FAILED
+    of_each = _of_each(text, kind, recipients)
+    if any(fate.judgement.verdict is not Verdict.UNKNOWN for fate in of_each):
+        return of_each
+    # What counts may come before the address, or in the subject alone.
+    words = f"{mime.text(mail['Subject'])}\n{text[:EXCERPT]}"
+    whole = Fate(kind, words, recipients=recipients or _recipients(text))
     return [whole] if recipients or is_addressed or whole.judgement.verdict is not Verdict.UNKNOWN else []
 
 
-def _told(said: str, kind: Kind, recipients: Sequence[str]) -> list[Fate]:
-    """A fate for each recipient, with what stands between its name and the next one's."""
-    lower = said.lower()
+def _of_each(text: str, kind: Kind, recipients: Sequence[str]) -> list[Fate]:
+    """A fate for each recipient, with what is between its name and the next one's."""
+    lower = text.lower()
     places = sorted((at, one) for one in recipients if (at := lower.find(one.lower())) >= 0)
     if not places:
-        return [Fate(kind, said[:EXCERPT], recipients=tuple(recipients) or _recipients(said))]
-    ends = [*(at for at, _ in places[1:]), len(said)]
+        return [Fate(kind, text[:EXCERPT], recipients=tuple(recipients) or _recipients(text))]
+    ends = [*(at for at, _ in places[1:]), len(text)]
     return [
-        Fate(kind, " ".join(said[at : min(end, at + 2 * EXCERPT)].split())[:EXCERPT], recipients=(one,))
+        Fate(kind, " ".join(text[at : min(end, at + 2 * EXCERPT)].split())[:EXCERPT], recipients=(one,))
         for (at, one), end in zip(places, ends, strict=True)
     ]
 
 
-def _is_waiting(said: str, recipients: Sequence[str]) -> bool:
+def _is_waiting(text: str, recipients: Sequence[str]) -> bool:
     """Whether somebody still tries."""
-    return bool(_WAITING.search(said)) and not _FOR_GOOD.search(excerpt(said, recipients) or said)
+    return bool(_WAITING.search(text)) and not _FOR_GOOD.search(excerpt(text, recipients) or text)
 
 
 def notice(text: str) -> str:
@@ -179,13 +179,13 @@ def notice(text: str) -> str:
     return text[:READ]
 
 
-def excerpt(said: str, recipients: Sequence[str]) -> str:
-    """What is said of the address, from its first mention on."""
-    starts = [at for one in recipients if (at := said.lower().find(one.lower())) >= 0]
+def excerpt(text: str, recipients: Sequence[str]) -> str:
+    """What is written of the address, from its first mention on."""
+    starts = [at for one in recipients if (at := text.lower().find(one.lower())) >= 0]
     if recipients and not starts:
         return ""  # it speaks of somebody else, or of nobody
     begin = min(starts, default=0)
-    return " ".join(said[begin : begin + 2 * EXCERPT].split())[:EXCERPT]
+    return " ".join(text[begin : begin + 2 * EXCERPT].split())[:EXCERPT]
 
 
 def _known_dialects(raw: bytes) -> tuple[set[bytes], set[bytes]]:
@@ -194,7 +194,7 @@ def _known_dialects(raw: bytes) -> tuple[set[bytes], set[bytes]]:
     return set(temporary), set(permanent)
 
 
-def _recipients(said: str) -> tuple[str, ...]:
+def _recipients(text: str) -> tuple[str, ...]:
     """Every address of which the notice may speak."""
-    found = _ADDRESS.findall(_FROM_LINE.sub("", said))
-    return tuple(dict.fromkeys(one for one in found if not _HOUSE.match(one)))[:_MOST_RECIPIENTS]
+    addresses = _ADDRESS.findall(_FROM_LINE.sub("", text))
+    return tuple(dict.fromkeys(one for one in addresses if not _HOUSE.match(one)))[:_MOST_RECIPIENTS]

@@ -90,31 +90,31 @@ def _recipients(text: str) -> Iterator[Fields]:
     """Each recipient's fields. A block without any of the fields that begin one goes on with the block before."""
     current: Fields = {}
     for block in re.split(r"\r?\n[ \t]*\r?\n", text):
-        found = _fields(block)
-        begins = bool(_OF_A_RECIPIENT & found.keys())
-        is_another = begins and "action" in current and ("action" in found or "final-recipient" in current)
+        fields = _fields(block)
+        begins = bool(_OF_A_RECIPIENT & fields.keys())
+        is_another = begins and "action" in current and ("action" in fields or "final-recipient" in current)
         if is_another:
             yield current
-            current = found
+            current = fields
         else:
-            current = current | found
+            current = current | fields
     yield current
 
 
 def _fields(block: str) -> Fields:
     """The report's own fields in a block of lines. A line that begins none of them goes on with the one before."""
-    found: Fields = {}
+    fields: Fields = {}
     name = ""
     for line in block.splitlines():
         if field := _FIELD.match(line):
             name = field[1].lower()
-            if name in found:
+            if name in fields:
                 name = ""  # the first one counts
                 continue
-            found[name] = field[2].strip()
-        elif name and len(found[name]) < _LONGEST_VALUE:
-            found[name] = f"{found[name]} {line.strip()}"
-    return found
+            fields[name] = field[2].strip()
+        elif name and len(fields[name]) < _LONGEST_VALUE:
+            fields[name] = f"{fields[name]} {line.strip()}"
+    return fields
 
 
 def _fate(one: Fields) -> Fate | None:
@@ -134,7 +134,7 @@ def _fate(one: Fields) -> Fate | None:
 
 
 def _words(one: Fields) -> str:
-    """The diagnosis without the kind of server that gave it, or else what stands behind the status."""
+    """The diagnosis without the kind of server that gave it, or else what follows the status."""
     diagnosis = " ".join(mime.text(one.get("diagnostic-code", "")).split())
     words = _MTA_TYPE.sub("", diagnosis, count=1).strip() if _MTA_TYPE.match(diagnosis) else diagnosis
     return words or _CODE.sub("", one.get("status", "")).strip(" ()")
@@ -152,6 +152,6 @@ def _address(value: str) -> str:
     return mime.address(plain)
 
 
-def _letter(found: re.Match[str]) -> str:
-    number = int(found[1], 16)
+def _letter(match: re.Match[str]) -> str:
+    number = int(match[1], 16)
     return chr(number) if number < 0x110000 else ""

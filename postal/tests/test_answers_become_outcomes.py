@@ -1,17 +1,24 @@
 """What a server's answer means: whose fault it was, its name for the copy, its words without addresses."""
 
-import pytest
+import re
 
+import pytest
+from django.utils import translation
+from django.utils.functional import Promise
+
+from core.reasons import Catalogue
+from postal import answers
 from postal.replies import Reply
 from postal.transports import smtp_outcomes
 from postal.transports.base import Copy, Phase
 
 ABOUT_READER = "5.2.2 5.7.2 5.7.13 5.7.17 5.7.18 5.7.124 5.7.129 5.7.133 5.7.134 5.7.135 5.7.136"
+PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 COPY = Copy(1, "uuid", "b@example.com", "r@example.com")
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply",
     [
         # Codes (RFC 4954, RFC 1870), whatever the words are.
         "530", "534", "535", "538", "552",
@@ -26,14 +33,14 @@ COPY = Copy(1, "uuid", "b@example.com", "r@example.com")
         "550 Authentication required", "550 you must authenticate", "550 no reverse DNS", "550 no PTR record",
     ],
 )  # fmt: skip
-def test_it_speaks_of_us(said: str) -> None:
-    code, _, text = said.partition(" ")
+def test_it_speaks_of_us(reply: str) -> None:
+    code, _, text = reply.partition(" ")
     refused = smtp_outcomes.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT)
     assert (refused.state, refused.about_us) == ("rejected", True)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply",
     [
         "550", "550 5.1.1 unknown", "550 5.0.0 no", "551 5.1.6 moved", "554 5.4.4 unrouteable",
         # As some say it to those who write to nobody.
@@ -44,33 +51,33 @@ def test_it_speaks_of_us(said: str) -> None:
         "550 the relayed reader is away",
     ],
 )  # fmt: skip
-def test_it_speaks_of_the_reader(said: str) -> None:
-    code, _, text = said.partition(" ")
+def test_it_speaks_of_the_reader(reply: str) -> None:
+    code, _, text = reply.partition(" ")
     refused = smtp_outcomes.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT)
     assert (refused.state, refused.about_us) == ("rejected", False)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply",
     ["550 5.1.1 <anna@x.example>: User unknown", "550 No such user", "550 5.5.0 mailbox unavailable", "553 5.1.3 no"],
 )
 @pytest.mark.parametrize("phase", [Phase.RCPT, Phase.DATA, Phase.FINAL])
-def test_the_readers_mailbox_is_gone(said: str, phase: Phase) -> None:
-    code, _, text = said.partition(" ")
+def test_the_readers_mailbox_is_gone(reply: str, phase: Phase) -> None:
+    code, _, text = reply.partition(" ")
     refused = smtp_outcomes.outcome(COPY, Reply(int(code), text), phase=phase)
     assert (refused.state, refused.about_us, refused.is_gone) == ("rejected", False, True)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply",
     [
         "550 5.7.1 rejected", "550 5.1.1 blocked, see our block list", "552 5.2.2 Mailbox full", "550 refused",
         "554 no", "550 5.1.1 relay access denied", "450 4.1.1 User unknown", "421 no such user",
         "550 mailbox temporarily unavailable",
     ],
 )  # fmt: skip
-def test_the_readers_mailbox_may_be_there(said: str) -> None:
-    code, _, text = said.partition(" ")
+def test_the_readers_mailbox_may_be_there(reply: str) -> None:
+    code, _, text = reply.partition(" ")
     assert not smtp_outcomes.outcome(COPY, Reply(int(code), text), phase=Phase.RCPT).is_gone
 
 
@@ -90,7 +97,7 @@ def test_what_was_lost_after_the_end_is_uncertain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "name"),
+    ("reply", "name"),
     [
         ("2.0.0 Ok: queued as 4FbX2z1k", "4FbX2z1k"),
         ("OK id=1rAbcd-0001ab-Cd", "1rAbcd-0001ab-Cd"),
@@ -100,5 +107,15 @@ def test_what_was_lost_after_the_end_is_uncertain() -> None:
         ("thank you", ""),
     ],
 )
-def test_the_server_s_name_for_the_copy(said: str, name: str) -> None:
-    assert smtp_outcomes.outcome(COPY, Reply(250, said), phase=Phase.FINAL).remote_id == name
+def test_the_server_s_name_for_the_copy(reply: str, name: str) -> None:
+    assert smtp_outcomes.outcome(COPY, Reply(250, reply), phase=Phase.FINAL).remote_id == name
+
+
+def test_each_sentence_can_be_translated_and_each_code_has_one_without_parameters() -> None:
+    for code, template in answers.SENTENCES.items():
+        assert isinstance(template, Promise), code
+        assert set(PLACEHOLDER.findall(str(template))) <= {"said", "error"}
+    with translation.override("en"):
+        for _, label in Catalogue(answers.Cause, sentences={}).choices():
+            assert "%" not in label
+            assert label.endswith(".")

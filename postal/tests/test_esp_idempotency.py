@@ -48,13 +48,13 @@ def hand_over(*copies: Copy) -> dict[int, Outcome]:
     return outcomes
 
 
-def told(server: mailgun_server.Server, **rule: Any) -> None:
+def answering(server: mailgun_server.Server, **rule: Any) -> None:
     server.rules = [mailgun_server.Rule(**rule)]
 
 
 @pytest.mark.parametrize("do", ["status_after", "rst_after", "silence_after", "garbage", "status"])
 def test_a_request_whose_end_is_not_known_is_repeated(server: mailgun_server.Server, do: str) -> None:
-    told(server, do=do, status=502, times=1)
+    answering(server, do=do, status=502, times=1)
     outcomes = hand_over(copy(0))
     assert outcomes[0].state == "accepted"
     assert outcomes[0].remote_id == server.keys["uuid-0"][1].strip("<>")
@@ -70,7 +70,7 @@ def test_each_copy_has_its_own_key(server: mailgun_server.Server) -> None:
 
 
 def test_a_provider_that_never_answers_leaves_it_uncertain(server: mailgun_server.Server) -> None:
-    told(server, do="status", status=503)
+    answering(server, do="status", status=503)
     assert hand_over(copy(0))[0].state == "uncertain"
     assert len(server.requests) == 1 + len(esp_connection.REPEAT_AFTER_SECONDS)
 
@@ -83,7 +83,7 @@ def test_what_a_repeat_is_refused_with_does_not_say_that_the_first_was_not_taken
 
 
 def test_put_off_it_comes_again_with_the_same_key(server: mailgun_server.Server) -> None:
-    told(server, do="status", status=429, times=1)
+    answering(server, do="status", status=429, times=1)
     assert hand_over(copy(0))[0].state == "deferred"
     assert hand_over(copy(0, url="https://example.com/written-later"))[0].state == "accepted"
     assert server.copies() == {"r0@example.com": 1}
@@ -99,7 +99,7 @@ def test_sent_again_by_a_person_although_it_was_taken_it_is_not_taken_twice(serv
 
 def test_no_repeat_outlasts_the_lease(server: mailgun_server.Server, settings: Any) -> None:
     settings.SENDING = replace(settings.SENDING, lease_seconds=0)
-    told(server, do="status_after", status=502)
+    answering(server, do="status_after", status=502)
     states: Mapping[int, Outcome] = hand_over(copy(0))
     assert states[0].state == "uncertain"
     assert len(server.requests) == 1

@@ -125,10 +125,10 @@ def test_the_provider_asks_to_slow_down(mailgun: Mailgun) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"), [("0", 1), ("90", 90), ("99999999", 60), ("soon", 60), ("-5", 60), ("", 60)]
+    ("value", "seconds"), [("0", 1), ("90", 90), ("99999999", 60), ("soon", 60), ("-5", 60), ("", 60)]
 )
-def test_whatever_stands_in_retry_after_is_a_sensible_time(mailgun: Mailgun, told: str, seconds: int) -> None:
-    outcomes, _ = mailgun.hand_over({"do": "status", "status": 429, "headers": {"Retry-After": told}}, count=1)
+def test_any_value_of_retry_after_becomes_a_sensible_time(mailgun: Mailgun, value: str, seconds: int) -> None:
+    outcomes, _ = mailgun.hand_over({"do": "status", "status": 429, "headers": {"Retry-After": value}}, count=1)
     assert outcomes[0].retry_after == seconds
 
 
@@ -178,11 +178,11 @@ def test_after_a_stumble_the_other_readers_wait(mailgun: Mailgun, connections: i
     mailgun.settings.SENDING = replace(mailgun.settings.SENDING, connections=connections)
     with mailgun_server.running({"rules": [{"do": "status", "status": 503, "skip": 1}]}) as server:
         mailgun.settings.ANYMAIL = {"MAILGUN_API_KEY": "secret", "MAILGUN_API_URL": server.url}
-        found = states(mailgun.outcomes([copy(n) for n in range(12)], provider="without merging"))
-    assert found["accepted"] == 1
-    assert 1 <= found["uncertain"] <= connections
-    assert found["deferred"] == 11 - found["uncertain"]
-    assert len(server.requests) == 1 + found["uncertain"]
+        by_state = states(mailgun.outcomes([copy(n) for n in range(12)], provider="without merging"))
+    assert by_state["accepted"] == 1
+    assert 1 <= by_state["uncertain"] <= connections
+    assert by_state["deferred"] == 11 - by_state["uncertain"]
+    assert len(server.requests) == 1 + by_state["uncertain"]
 
 
 def test_a_provider_too_slow_for_the_lease_gets_the_rest_with_the_next_batch(mailgun: Mailgun) -> None:
@@ -220,14 +220,14 @@ def test_a_provider_that_cannot_be_reached_has_nothing(mailgun: Mailgun) -> None
 def test_the_answer_for_each_recipient_decides(monkeypatch: pytest.MonkeyPatch, word: str | None, state: str) -> None:
     """F12, for the providers that answer per recipient."""
 
-    def answer(_connection: Connection, _group: list[Copy], *_more: Any, **_options: Any) -> tuple[EmailMessage, None]:
+    def refuse(_connection: Connection, _group: list[Copy], *_more: Any, **_options: Any) -> tuple[EmailMessage, None]:
         message = AnymailMessage()
         statuses = {"R0@example.com": AnymailRecipientStatus("m0", "sent")}
         statuses["r1@example.com"] = AnymailRecipientStatus("m1", word)
         message.anymail_status.set_recipient_status(statuses)
         return message, None
 
-    monkeypatch.setattr(Connection, "send", answer)
+    monkeypatch.setattr(Connection, "send", refuse)
     transport = EspTransport(backend="anymail.backends.test.EmailBackend", provider="mailgun", lease=Lease())
     outcomes = {one.delivery_id: one for one in driving.outcomes_of(transport, [copy(0), copy(1), copy(2)])}
     assert outcomes[0].state == "accepted"

@@ -12,7 +12,7 @@ def test_an_enhanced_code_stands_alone_and_first(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("text", "cleaned"),
     [
         ("<anna@readers.example>: no", "<(address)>: no"),
         ('to "anna b"@readers.example, no', "to (address) no"),
@@ -20,5 +20,5 @@ def test_an_enhanced_code_stands_alone_and_first(text: str) -> None:
         ("x" * 300, "x" * 200),
     ],
 )
-def test_words_are_one_printable_line_without_an_address(said: str, kept: str) -> None:
-    assert replies.clean(said) == kept
+def test_words_are_one_printable_line_without_an_address(text: str, cleaned: str) -> None:
+    assert replies.clean(text) == cleaned

@@ -87,7 +87,7 @@ def test_several_processes_keep_to_one_limit_whatever_becomes_of_redis(own_redis
     undisturbed = [one for one in together(each) if one[0] < began + 2.2]
     assert fullest(undisturbed, 0.98) <= 200
     assert all(any(at < began + 2.2 for at, _ in own) for own in each), "one of them got nothing"
-    # How near they come to the limit is proved by a clock that stands still (test_gcra).
+    # How near they come to the limit is proved by a clock that the test moves (test_gcra).
     assert sum(count for _, count in undisturbed) >= 0.6 * 200 * 2
     # Each time that Redis forgets everything, a burst more may leave.
     assert fullest([one for one in together(each) if one[0] < killed], 0.98) <= 200 * 1.1

@@ -24,7 +24,7 @@ def test_a_session_too_many_slows_nobody_down() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("refusal", "expected"),
     [
         (outcome("421 4.7.0"), True),
         (outcome("421"), True),
@@ -42,8 +42,8 @@ def test_a_session_too_many_slows_nobody_down() -> None:
         (Outcome(1, "deferred", Phase.SESSION, "", "421 4.7.0", about_us=True), False),
     ],
 )
-def test_what_means_too_fast(told: Outcome, expected: bool) -> None:
-    assert slowdown.is_too_fast(told) is expected
+def test_what_means_too_fast(refusal: Outcome, expected: bool) -> None:
+    assert slowdown.is_too_fast(refusal) is expected
 
 
 def accepted_of(*numbers: int) -> list[Outcome]:

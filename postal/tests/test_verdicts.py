@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from postal import verdicts
 from postal.verdicts import Verdict
 
-# One per line: what it must come out as, and what the server said.
+# One per line: what it must come out as, and what the server wrote.
 LINES = (Path(__file__).parent / "answers.txt").read_text(encoding="utf-8").splitlines()
 ANSWERS = [tuple(line.split(" ", 1)) for line in LINES if line and not line.startswith("#")]
 
 
-@pytest.mark.parametrize(("expected", "said"), ANSWERS)
-def test_an_answer_is_judged(expected: str, said: str) -> None:
-    judged = verdicts.judge(words=said)
+@pytest.mark.parametrize(("expected", "reply"), ANSWERS)
+def test_an_answer_is_judged(expected: str, reply: str) -> None:
+    judged = verdicts.judge(words=reply)
     if expected == "soft":
         assert judged.verdict.is_soft, judged
     else:
@@ -52,13 +52,13 @@ def test_a_status_counts_where_the_words_say_nothing(words: str, status: str, ve
     assert verdicts.judge(words=words, status=status).verdict is verdict
 
 
-@pytest.mark.parametrize("said", ["550 5.1.1 no such user", "550 mailbox full", "554 no"])
-def test_a_refusal_that_names_no_reader_is_about_us(said: str) -> None:
-    assert verdicts.judge(words=said, names_reader=False).verdict is Verdict.OURS
+@pytest.mark.parametrize("reply", ["550 5.1.1 no such user", "550 mailbox full", "554 no"])
+def test_a_refusal_that_names_no_reader_is_about_us(reply: str) -> None:
+    assert verdicts.judge(words=reply, names_reader=False).verdict is Verdict.OURS
 
 
 @pytest.mark.parametrize(
-    "said",
+    "reply",
     [
         "550 <blocked@example.org>: unknown user",
         "550 unknown user, says spam.filter.example.org",
@@ -67,8 +67,8 @@ def test_a_refusal_that_names_no_reader_is_about_us(said: str) -> None:
         "550 anna@example.org...User unknown",
     ],
 )
-def test_addresses_hosts_and_links_speak_of_nobody(said: str) -> None:
-    assert verdicts.judge(words=said).verdict is Verdict.GONE
+def test_addresses_hosts_and_links_speak_of_nobody(reply: str) -> None:
+    assert verdicts.judge(words=reply).verdict is Verdict.GONE
 
 
 def test_a_verdict_says_what_it_rests_on() -> None:

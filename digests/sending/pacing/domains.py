@@ -78,12 +78,12 @@ def rules_for(domain: str) -> list[limiter.Rule]:
 
 
 def _by_domain(batch: claims.Batch) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = defaultdict(list)
+    by_domain: dict[str, list[int]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(DOMAINS, [list(batch.ids)])
         for delivery_id, domain in cursor.fetchall():
-            found[domain].append(delivery_id)
-    return found
+            by_domain[domain].append(delivery_id)
+    return by_domain
 
 
 def _turns(

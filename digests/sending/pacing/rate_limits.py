@@ -1,4 +1,4 @@
-"""What a lane asks before it claims, and whom it tells how that went."""
+"""What a lane asks before it claims rows, and what it reports of the results."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class RateLimiter:
         return claims.Batch(self._issue.pk, (), 0)
 
     def learn(self, *, copies: Sequence[Copy], results: Sequence[Outcome]) -> None:
-        """Slow down for everybody whoever said that this was too fast."""
+        """Throttle, for all lanes, each server that refused copies as too many."""
         self._accepted += sum(one.state == "accepted" for one in results)
         self._note_absence(results)
         routes = {one.delivery_id: self._route_of.pop(one.delivery_id, self._routes[0].name) for one in results}

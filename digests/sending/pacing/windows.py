@@ -40,7 +40,7 @@ def is_stale(*, issue: Issue, now: datetime) -> bool:
 
     Its age counts from the hour it was meant for, or from its approval if a person let it leave
     later. The age allowed is that of its cadence, and hours in which nothing may leave do not
-    count against it. A letter is never stale: whoever wrote it decides.
+    count against it. A letter is never stale: its writer decides.
     """
     meant_for = max(filter(None, [issue.scheduled_for, issue.approved_at]), default=None)
     if not issue.cadence or meant_for is None:

@@ -16,6 +16,7 @@ from postal import backoff, limiter
 from postal.tests.redis_server import Server
 from postal.transports.base import Outcome, Phase
 from tests.faults import smtp_server
+from tests.table import rows
 
 Start = Callable[[int], Issue]
 MINUTE = 60.0
@@ -45,7 +46,7 @@ def put_off(issue: Issue, outcome: Outcome) -> float:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
+@rows(
     ("outcome", "attempts"),
     [
         (deferred(Phase.MAIL, "421 4.7.0"), 0),
@@ -71,7 +72,7 @@ def test_a_copy_that_was_put_off_for_our_pace_comes_back_within_seconds(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
+@rows(
     "outcome",
     [
         deferred(Phase.RCPT, "450 4.2.0"),
@@ -114,9 +115,9 @@ def test_421_now_and_then_leaves_nobody_waiting(
         rules = [{"at": at, "on": 7, "do": "reply", "reply": "421 4.7.0 Slow down"}]
     with smtp_server.running({"rules": rules}) as server:
         use(settings, smtp(server.port))
-        issue = sending(60)
+        issue = sending(30)
         lanes.run(issue_id=issue.pk, lane=0)
-        assert states(issue) == {"accepted": 60}
+        assert states(issue) == {"accepted": 30}
         assert set(server.copies().values()) == {1}
 
 
@@ -125,9 +126,9 @@ def test_greylisting_of_some_readers_slows_nobody_down(sending: Start, settings:
     rules = [{"at": "RCPT", "match": r"reader\d*[05]\.", "do": "reply", "reply": "450 4.2.0 Greylisted"}]
     with smtp_server.running({"rules": rules}) as server:
         use(settings, smtp(server.port))
-        issue = sending(60)
+        issue = sending(30)
         assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.IDLE
         by_state = states(issue)
         assert set(by_state) == {"accepted", "deferred"}
-        assert by_state["accepted"] == len(server.copies()) == 60 - by_state["deferred"]
+        assert by_state["accepted"] == len(server.copies()) == 30 - by_state["deferred"]
         assert limiter.shared().throttles() == {}

@@ -1,4 +1,4 @@
-"""A lane with a limit: nothing waits in a row, and whoever says stop is heard."""
+"""A lane with a limit: nothing waits in a row, and a lane that waits stops when asked to."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ def _own_redis(own_redis: Server) -> Server:
 
 def test_a_limit_paces_the_copies(sending: Start, transport: ScriptedTransport, pace: Pace) -> None:
     pace(per_second=40)
-    issue, at = sending(60), []
+    issue, at = sending(50), []
     transport.before = lambda copies: at.extend([time.monotonic()] * len(copies))
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.IDLE
-    assert states(issue) == {"accepted": 60}
+    assert states(issue) == {"accepted": 50}
     assert all(sum(start <= one < start + ON_THE_WIRE for one in at) <= 40 for start in at)
-    assert at[-1] - at[0] < 2.5
+    # That the limit is reached is proved without a machine's load (postal/tests/test_gcra.py).
+    assert 1 < at[-1] - at[0] < 10
 
 
 def test_nothing_is_claimed_while_a_lane_waits(
@@ -114,7 +115,7 @@ def test_a_portion_is_a_batch(sending: Start, transport: ScriptedTransport, pace
 def test_without_limits_redis_is_asked_now_and_then_only(
     sending: Start, transport: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    issue, asked = sending(200), []
+    issue, asked = sending(100), []
     honest = limiter.Limits.look
 
     def look(self: limiter.Limits) -> bool:
@@ -124,7 +125,7 @@ def test_without_limits_redis_is_asked_now_and_then_only(
     monkeypatch.setattr(limiter.Limits, "look", look)
     monkeypatch.setattr(limiter, "_script", None)
     lanes.run(issue_id=issue.pk, lane=0)
-    assert states(issue) == {"accepted": 200}
+    assert states(issue) == {"accepted": 100}
     assert all(later - earlier >= rate_limits.LOOK_UP_SECONDS for earlier, later in itertools.pairwise(asked))
 
 
@@ -159,8 +160,8 @@ def test_grants_for_rows_that_are_not_there_are_given_back(
 
 def test_two_issues_share_one_limit(sending: Start, transport: ScriptedTransport, pace: Pace) -> None:
     pace(per_second=50)
-    first, at = sending(40), []
-    second = sending(40)
+    first, at = sending(30), []
+    second = sending(30)
 
     def note(copies: Sequence[Copy]) -> None:
         at.extend([time.monotonic()] * len(copies))

@@ -1,4 +1,4 @@
-"""What people are told of the pace is what the engine goes by, and looking at it moves nothing."""
+"""The report shows the limits that lanes keep to, and reading it changes nothing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from digests.sending.tests.conftest import frozen_issue
 from postal import config, limiter
 from postal.tests.redis_server import Clock, Server
 from subscribers.models import Newsletter
+from tests.table import rows
 
 Pace = Callable[..., None]
 ALL = limiter.Rule("all", 100, 3_600)
@@ -58,11 +59,11 @@ def test_a_server_that_is_away_is_named(settings: Any) -> None:
 def test_without_redis_it_is_said_that_nothing_is_known(own_redis: Server, pace: Pace) -> None:
     pace(per_hour=10)
     own_redis.stop()
-    found = report.pace()
-    assert (found.is_known, found.full, found.throttles, found.away) == (False, (), (), frozenset())
+    seen = report.pace()
+    assert (seen.is_known, seen.full, seen.throttles, seen.away) == (False, (), (), frozenset())
 
 
-@pytest.mark.parametrize(
+@rows(
     ("now", "opens"),
     [
         (datetime(2026, 11, 22, 4, tzinfo=UTC), datetime(2026, 11, 22, 6, tzinfo=UTC)),

@@ -15,6 +15,7 @@ from digests.sending import lanes, preparing, sweeper
 from digests.sending.pacing import windows
 from digests.sending.tests.conftest import ScriptedTransport, frozen_issue, states, subscribe
 from subscribers.models import Newsletter
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +29,7 @@ def late(issue: Issue, by: timedelta) -> datetime:
     return issue.scheduled_for + by
 
 
-@pytest.mark.parametrize("kind", [Issue.Kind.DIGEST, Issue.Kind.ARTICLE])
+@rows("kind", [Issue.Kind.DIGEST, Issue.Kind.ARTICLE])
 def test_a_stale_issue_is_reported_and_reaches_nobody(newsletter: Newsletter, kind: Issue.Kind) -> None:
     subscribe(newsletter, 2)
     issue = frozen_issue(newsletter)
@@ -68,7 +69,7 @@ def test_what_did_not_leave_in_a_day_is_given_up_and_listed(sending: Start, tran
     assert (issue.state, issue.reason_sentence) == (Issue.State.SENT_WITH_EXCEPTIONS, "50 expired")
 
 
-@pytest.mark.parametrize(
+@rows(
     ("hours", "zone", "now", "is_open"),
     [
         (None, "UTC", "03:00", True),
@@ -121,7 +122,7 @@ def test_closed_hours_do_not_make_an_issue_stale(newsletter: Newsletter, pace: P
     assert windows.is_stale(issue=issue, now=late(issue, timedelta(hours=47))) is True
 
 
-@pytest.mark.parametrize(
+@rows(
     ("cadence", "most_hours", "age", "is_over"),
     [
         # A day for a daily one, or MAX_AGE_HOURS if that is more; a weekly one has its own time.

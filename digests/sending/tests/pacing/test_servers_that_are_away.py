@@ -64,29 +64,29 @@ def run(issue: Issue, *, times: int = 1) -> list[lanes.Ending]:
 
 
 def test_one_batch_finds_out_and_no_other_copy_is_touched(sending: Start, port: int) -> None:
-    issue = sending(100)
-    assert run(issue, times=20) == [Away] * 20
-    assert states(issue) == {"deferred": IN_FLIGHT, "pending": 100 - IN_FLIGHT}
+    issue = sending(30)
+    assert run(issue, times=6) == [Away] * 6
+    assert states(issue) == {"deferred": IN_FLIGHT, "pending": 30 - IN_FLIGHT}
 
 
 def test_what_is_tried_meanwhile_is_what_was_tried_before_and_no_attempt_is_used_up(sending: Start, port: int) -> None:
-    issue = sending(100)
+    issue = sending(30)
     for _ in range(4):
         assert run(issue, times=3) == [Away] * 3
         time.sleep(0.32)
-    assert states(issue) == {"deferred": IN_FLIGHT, "pending": 100 - IN_FLIGHT}
+    assert states(issue) == {"deferred": IN_FLIGHT, "pending": 30 - IN_FLIGHT}
     assert {*issue.deliveries.values_list("attempts", flat=True)} == {0}
 
 
 def test_once_it_answers_all_of_an_issue_leave_with_the_next_look(
     sending: Start, back: Callable[[], smtp_server.Server]
 ) -> None:
-    issue = sending(100)
+    issue = sending(30)
     run(issue, times=3)
     server = back()
     time.sleep(0.32)
     run(issue)
-    assert states(issue) == {"accepted": 100}
+    assert states(issue) == {"accepted": 30}
     assert set(server.copies().values()) == {1}
     assert {*issue.deliveries.values_list("attempts", flat=True)} == {1}
 
@@ -95,7 +95,7 @@ def test_a_new_issue_after_an_outage_leaves_at_once(sending: Start, back: Callab
     run(sending(30), times=3)
     back()
     time.sleep(0.32)
-    new = sending(50)
+    new = sending(20)
     began = timezone.now()
     run(new)
     copies = Delivery.objects.filter(issue=new)
@@ -108,19 +108,19 @@ def test_a_new_issue_after_an_outage_leaves_at_once(sending: Start, back: Callab
 
 def test_a_new_issue_in_an_outage_waits_as_it_is(sending: Start, port: int) -> None:
     run(sending(30))
-    new = sending(80)
+    new = sending(20)
     for _ in range(3):
-        assert run(new, times=10) == [Away] * 10
+        assert run(new, times=4) == [Away] * 4
         time.sleep(0.32)
-    assert states(new) == {"pending": 30 + 80 - 1, "deferred": 1}
+    assert states(new) == {"pending": 30 + 20 - 1, "deferred": 1}
 
 
 def test_several_servers_that_are_all_away_are_tried_with_one_copy(sending: Start, settings: Any, port: int) -> None:
     use(settings, smtp(port), smtp(free_port()))
     settings.SENDING = replace(settings.SENDING, copies_in_flight=IN_FLIGHT)
-    issue = sending(60)
-    assert run(issue, times=10) == [Away] * 10
-    assert states(issue)["pending"] == 60 - IN_FLIGHT
+    issue = sending(30)
+    assert run(issue, times=4) == [Away] * 4
+    assert states(issue)["pending"] == 30 - IN_FLIGHT
 
 
 def test_one_of_several_that_is_back_takes_everything(
@@ -128,12 +128,12 @@ def test_one_of_several_that_is_back_takes_everything(
 ) -> None:
     use(settings, smtp(free_port(), weight=9), smtp(port))
     settings.SENDING = replace(settings.SENDING, copies_in_flight=IN_FLIGHT)
-    issue = sending(60)
+    issue = sending(30)
     run(issue)
     server = back()
     time.sleep(0.32)
     run(issue)
-    assert states(issue) == {"accepted": 60}
+    assert states(issue) == {"accepted": 30}
     assert set(server.copies().values()) == {1}
 
 
@@ -143,31 +143,31 @@ def test_a_server_that_says_nothing_any_more_is_away_too(sending: Start, setting
     with smtp_server.running({"rules": rules}) as server:
         use(settings, smtp(server.port))
         settings.SENDING = replace(settings.SENDING, copies_in_flight=IN_FLIGHT, timeouts=config.Timeouts(1, 0.3, 1))
-        issue = sending(60)
+        issue = sending(30)
         assert run(issue, times=6) == [Away] * 6
-    assert states(issue)["pending"] >= 60 - IN_FLIGHT - 1
+    assert states(issue)["pending"] >= 30 - IN_FLIGHT - 1
 
 
 def test_a_provider_that_is_away_is_tried_with_one_copy_too(sending: Start, transport: ScriptedTransport) -> None:
-    issue = sending(200)
+    issue = sending(60)
     transport.verdict = refuse("deferred", Phase.CONNECT)
-    assert run(issue, times=10) == [Away] * 10
-    assert states(issue)["pending"] == 200 - 50
+    assert run(issue, times=4) == [Away] * 4
+    assert states(issue)["pending"] == 60 - 50
 
 
 def test_credentials_that_are_refused_are_no_absence(sending: Start, transport: ScriptedTransport) -> None:
     """The breaker pauses the issue; nobody else need wait."""
-    issue = sending(60)
+    issue = sending(30)
     transport.verdict = refuse("deferred", Phase.SESSION, about_us=True)
     run(issue)
     assert limiter.shared().away(subjects=["local"]) == set()
 
 
 def test_without_redis_each_process_keeps_to_it(sending: Start, port: int, own_redis: Server) -> None:
-    issue = sending(100)
+    issue = sending(30)
     own_redis.stop()
-    assert run(issue, times=8)[1:] == [Away] * 7
-    assert states(issue)["pending"] == 100 - IN_FLIGHT
+    assert run(issue, times=4)[1:] == [Away] * 3
+    assert states(issue)["pending"] == 30 - IN_FLIGHT
 
 
 # --- When a lane is run again ---------------------------------------------------------------

@@ -40,8 +40,8 @@ def plan(pace: Pace) -> Callable[..., None]:
 def test_the_allowance_grows_from_day_to_day_until_it_is_no_limit(pace: Pace) -> None:
     pace(warm_up={"news.example": config.WarmUp(date(2025, 5, 6), 200, 1.5)})
     noon = datetime(2025, 5, 6, 12, tzinfo=UTC)
-    found = [warmup.allowance(domain="news.example", now=noon + days * DAY) for days in (-1, 0, 1, 2, 3, 90)]
-    assert found == [0, 200, 300, 450, 675, None]
+    allowances = [warmup.allowance(domain="news.example", now=noon + days * DAY) for days in (-1, 0, 1, 2, 3, 90)]
+    assert allowances == [0, 200, 300, 450, 675, None]
     assert warmup.allowance(domain="other.example", now=noon) is None
 
 
