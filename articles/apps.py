@@ -1,4 +1,4 @@
-"""Registers the articles app, and says what each group of editors may do with stories."""
+"""Registers the articles app and its permissions for each group of editors."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""The line under a picture: what it shows, and whose it is, divided so that nobody reads one for the other."""
+"""Captions: the text of a picture and its credit, kept apart so that readers cannot mistake one for the other."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""What every page of the site shows of the stories: the desks in its navigation."""
+"""Context processor: the sections in every page's navigation."""
 
 from django.db.models import QuerySet
 from django.http import HttpRequest

@@ -1,4 +1,4 @@
-"""A story's pictures: taken in safely, stored in a few sizes, removed with their files."""
+"""A story's pictures: validated on upload, stored in several sizes, deleted with their files."""
 
 import mimetypes
 import secrets

@@ -1,4 +1,4 @@
-"""Who may do what to which story. The verbs ask here; pages and actions ask to know what to offer."""
+"""Who may do what to which story. The verbs check it; pages and actions ask it which buttons to show."""
 
 from django.contrib.auth.models import User
 from django.db.models import Q

@@ -1,4 +1,4 @@
-"""A picture's file, its sizes and its words: what `articles.models.Image` is made of."""
+"""The abstract base of `articles.models.Image`: a picture's file, its sizes and its texts."""
 
 from django.core.files.storage import default_storage
 from django.db import models

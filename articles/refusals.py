@@ -1,4 +1,4 @@
-"""Why a verb on a story was refused. Each message is one sentence that tells an editor what to do."""
+"""The exceptions of the verbs on a story. Each message is one sentence that tells an editor what to do."""
 
 
 class PublishingError(Exception):

@@ -1,4 +1,4 @@
-"""Finding public stories by their words."""
+"""Full-text search over public stories."""
 
 from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db.models import F

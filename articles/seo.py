@@ -1,4 +1,4 @@
-"""What search engines and messengers read about a page: its one address, its card, its structured data."""
+"""Metadata for search engines and link previews: canonical URL, Open Graph card, structured data."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What crawlers read: every page (sitemaps.org 0.9), the news of two days (Google News 0.9), robots.txt."""
+"""Sitemaps: all pages (sitemaps.org 0.9), the news of two days (Google News 0.9), and robots.txt."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

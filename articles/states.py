@@ -1,4 +1,4 @@
-"""What a story may be, and what it may become: models, constraints, verbs and buttons read it here."""
+"""The states of a story and their transitions, for models, constraints, verbs and buttons."""
 
 from typing import Final
 

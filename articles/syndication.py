@@ -1,4 +1,4 @@
-"""A story's text for readers who are not on its page: in feeds and in mails."""
+"""A story's text outside of its page: for feeds and mails."""
 
 from articles import markup
 from articles.models import Article

@@ -1,4 +1,4 @@
-"""The clock's part: scheduled stories are published when their hour comes."""
+"""The scheduled task of this app: publish stories that are due."""
 
 import logging
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Where the stories are read."""
+"""The URLs of the readers' story pages."""
 
 from django.urls import URLPattern, URLResolver, path
 

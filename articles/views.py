@@ -1,4 +1,4 @@
-"""The pages that readers see of the stories."""
+"""The readers' pages of stories: front page, story, section, author, tag, search."""
 
 from django.core.paginator import InvalidPage, Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect

@@ -1,4 +1,4 @@
-"""How public pages may be kept: by anybody, and asked about again each time."""
+"""HTTP caching of public pages: any cache may store them and must revalidate each time."""
 
 import functools
 import hashlib

@@ -1,4 +1,4 @@
-"""The applications' way to Redis besides cache and Celery. What is stored there may be lost; calls return quickly."""
+"""The Redis client of this process, besides those of cache and Celery. Its data may be lost; calls return quickly."""
 
 import functools
 from typing import Final

@@ -1,4 +1,4 @@
-"""Where uploaded files are kept."""
+"""The storage of uploaded files."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a state may become: a table of moves beside the states, which verbs, buttons and tests read."""
+"""Tables of state transitions, which verbs, buttons and tests read."""
 
 from collections.abc import Collection, Mapping
 

@@ -1,4 +1,4 @@
-"""Sentences for an author about a text: what of it is not shown, which limit it went over, and in which line."""
+"""Messages to an author about a text: what was removed, which limit was exceeded, and in which line."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""System checks: what would make mails or texts fail later is said at the start."""
+"""System checks: settings that would make mails or texts fail later are reported at the start."""
 
 import os
 from pathlib import Path

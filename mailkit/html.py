@@ -1,4 +1,4 @@
-"""Markdown in, safe HTML and readable text out."""
+"""Renders Markdown to safe HTML and to plain text."""
 
 import unicodedata
 from dataclasses import dataclass

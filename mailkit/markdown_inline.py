@@ -1,4 +1,4 @@
-"""What people write within a line: bare addresses, ~~struck words~~, and tasks that are done or not."""
+"""Markdown extensions within a line: bare links, ~~strikethrough~~ and task list items."""
 
 import re
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""One letter: how the parts of a mail to one person are put together."""
+"""Builds one letter: a multipart mail to one person."""
 
 import re
 from collections.abc import Mapping

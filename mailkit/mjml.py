@@ -1,4 +1,4 @@
-"""The look of a mail: MJML in, HTML that Outlook and Gmail understand out."""
+"""Renders MJML to HTML that works in Outlook and Gmail."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""HTML as a person would write it in a plain mail: wrapped, with links as numbered references."""
+"""Converts HTML to plain text: wrapped, with links as numbered references."""
 
 import re
 import textwrap

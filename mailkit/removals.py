@@ -1,4 +1,4 @@
-"""What of an author's HTML the allow-list leaves out, for a report. Imported by the sandboxed child only."""
+"""Reports what the sanitiser removes from an author's HTML. Imported by the sandboxed child only."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

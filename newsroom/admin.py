@@ -1,4 +1,4 @@
-"""Accounts and groups, in the look of the rest of the admin."""
+"""Accounts and groups in the admin."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin

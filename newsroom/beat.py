@@ -1,4 +1,4 @@
-"""Celery's scheduler, which also says that it lives."""
+"""Celery's scheduler, which also writes a heartbeat."""
 
 from __future__ import annotations
 

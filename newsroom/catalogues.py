@@ -1,4 +1,4 @@
-"""Which languages there are: English, and one for each folder of catalogues."""
+"""The available languages: English, and one for each folder of catalogues."""
 
 from pathlib import Path
 

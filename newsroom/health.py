@@ -1,4 +1,4 @@
-"""What machines ask: is it alive, is it ready, how is it doing."""
+"""Probes and metrics for machines: /healthz, /readyz and /metrics."""
 
 import time
 from collections.abc import Callable

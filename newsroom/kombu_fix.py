@@ -1,4 +1,4 @@
-"""Celery's way to Redis, made to outlive a Redis that stays away and entries that are no tasks (kombu 5.7.0).
+"""Fixes of kombu 5.7.0's Redis transport: a worker survives a long outage of Redis and entries that are no tasks.
 
 Kombu reads whatever lies in its keys as if only kombu had written there. One entry that is no JSON ended the worker;
 one without `properties` was a lost connection to it; one that names no task was dropped with a line in the log. Here
@@ -22,7 +22,7 @@ from newsroom import dead_entries, task_messages, workers
 
 log = logging.getLogger(__name__)
 
-# Not about the message: kombu and Celery connect again.
+# Faults of the connection, not of the message: kombu and Celery reconnect.
 OF_THE_CONNECTION = (redis.RedisError, OSError, InconsistencyError)
 # Where `celery inspect` and `celery status` read what the workers answer: replies, never tasks.
 REPLIES = ".reply.celery.pidbox"
@@ -50,7 +50,7 @@ class _Client(redis.Redis):
 
 
 class _PrefixedClient(kombu_redis.GlobalKeyPrefixMixin, _Client):  # type: ignore[misc]  # kombu's own client is the same mix
-    """The same under a prefix, which tests beside each other have."""
+    """The same with a key prefix, for test processes that share one Redis."""
 
     def __init__(self, *args: Any, global_keyprefix: str, **options: Any) -> None:
         self.global_keyprefix = global_keyprefix
@@ -61,10 +61,10 @@ class _PrefixedClient(kombu_redis.GlobalKeyPrefixMixin, _Client):  # type: ignor
 
 
 class QoS(kombu_redis.QoS):
-    """What workers have taken and not finished."""
+    """The unacknowledged messages of the workers."""
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
-        """As kombu's; what is not the memory of a task is put aside, where kombu would stop at it each time."""
+        """As kombu's, but an entry that is no task is set aside; kombu would fail at it each time."""
         with self.channel.conn_or_acquire(client) as client:  # type: ignore[attr-defined]  # the stubs leave it out
             entry = client.hget(self.unacked_key, tag)
             try:
@@ -78,7 +78,7 @@ class QoS(kombu_redis.QoS):
 
 
 class Channel(kombu_redis.Channel):
-    """kombu's own, with its faults mended."""
+    """kombu's channel with its faults fixed."""
 
     QoS = QoS
 
@@ -127,7 +127,7 @@ class Transport(kombu_redis.Transport):
     Channel = Channel
 
     def _deliver(self, message: Any, queue: str | None) -> None:
-        """Give a message to the worker; one at which it fails is put aside, and the worker goes on."""
+        """Give a message to the worker. One at which it fails is set aside, and the worker continues."""
         try:
             super()._deliver(message, queue)
         except OF_THE_CONNECTION:

@@ -1,4 +1,4 @@
-"""The owner of the tables, whom `manage.py migrate` needs and nothing else does."""
+"""The database role that owns the tables. `manage.py migrate` needs it; nothing else does."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whether workers and beat do their work: a sentence about each that does not."""
+"""Whether workers and beat work: one sentence about each that does not."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _work_fault(done: float | None, signs: Signs) -> Fault | None:
 
 
 def silent_after() -> float:
-    """Seconds without a word after which a process is taken to stand still."""
+    """Seconds without a heartbeat after which a process counts as hung."""
     return float(MISSED * settings.HEARTBEAT_SECONDS)
 
 

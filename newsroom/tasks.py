@@ -1,4 +1,4 @@
-"""What beat puts into every queue."""
+"""The task that beat puts into every queue each minute."""
 
 from celery import shared_task
 

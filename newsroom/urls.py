@@ -1,4 +1,4 @@
-"""Puts every app's addresses together."""
+"""The root URL configuration."""
 
 from django.conf import settings
 from django.contrib import admin

@@ -1,4 +1,4 @@
-"""Signs of life of workers and of beat, kept in Redis: that a process runs proves nothing.
+"""Heartbeats of workers and of beat in Redis, because a running process alone proves nothing.
 
 Each worker's event loop says every HEARTBEAT_SECONDS that it turns, and which queues it takes; one that hangs, was
 stopped (SIGSTOP) or waits for its last task to end says nothing. Its children say when they finished a task of a
@@ -33,7 +33,7 @@ FINISHED_SECONDS: Final = 5.0
 # A process that was not stopped in order is forgotten after a day.
 FORGET_SECONDS: Final = 86_400.0
 BROKEN: Final = (ValueError, TypeError, KeyError)
-# What is kept, and as what.
+# The keys and their types in Redis.
 TYPES: Final = {"workers": "hash", "beats": "hash", "finished": "hash", "finished-by": "hash", "signs-since": "string"}
 
 _started_at = time.monotonic()
@@ -70,7 +70,7 @@ class Signs:
 
 @worker_ready.connect
 def begin(sender: Any = None, **_signal: Any) -> None:
-    """Have the worker's event loop, which is about to turn, say so again and again."""
+    """Let the worker's event loop write a heartbeat repeatedly."""
     queues = list(sender.app.amqp.queues.consume_from)
 
     def beat() -> None:
@@ -84,7 +84,7 @@ def begin(sender: Any = None, **_signal: Any) -> None:
 
 @worker_shutdown.connect
 def end(sender: Any = None, **_signal: Any) -> None:
-    """Forget a worker that ends in order."""
+    """Remove the heartbeat of a worker that stops in order."""
     try:
         redis_client.connect().hdel(redis_client.key("workers"), _field(sender.hostname))
     except redis.RedisError:
@@ -93,7 +93,7 @@ def end(sender: Any = None, **_signal: Any) -> None:
 
 @task_postrun.connect
 def note(task: Any = None, **_signal: Any) -> None:
-    """Note the time at which a task of a queue was finished, now and then. Never raises."""
+    """Record the time at which a task of a queue was finished, at most every FINISHED_SECONDS. Never raises."""
     request = getattr(task, "request", None)
     if request is None or not request.hostname or request.is_eager:
         return
@@ -113,7 +113,7 @@ def note(task: Any = None, **_signal: Any) -> None:
 
 
 def beat_turns(*, name: str, idle: float) -> None:
-    """Note that beat turns, and that it sent something `idle` seconds ago. Never raises."""
+    """Record that beat runs, and that it sent a task `idle` seconds ago. Never raises."""
     _say("beats", name, idle=idle)
 
 
@@ -156,7 +156,7 @@ def _forget_the_dead() -> None:
 
 
 def _put_right() -> None:
-    """Delete each key that is not of its type: somebody else wrote there. The next word is heard. Never raises."""
+    """Delete keys of a wrong type, which another program wrote, so that heartbeats are stored again. Never raises."""
     with contextlib.suppress(redis.RedisError):
         client = redis_client.connect()
         for kind, expected in TYPES.items():
@@ -179,7 +179,7 @@ def _now(client: redis.Redis) -> float:
 
 
 def read() -> Signs | None:
-    """What every process said; None when Redis is away, or something else lies where it was heartbeats."""
+    """The heartbeats of all processes; None when Redis is away or its keys have a wrong type."""
     try:
         client = redis_client.connect()
         now = _now(client)

@@ -1,4 +1,4 @@
-"""Registers the publication app, and says who may change the publication itself."""
+"""Registers the publication app and who may change the publication."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

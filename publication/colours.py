@@ -1,4 +1,4 @@
-"""Turns the two colours that an editor chose into a stylesheet that can be read on light and on dark paper."""
+"""Makes a stylesheet from the two colours of an editor, readable on light and on dark backgrounds."""
 
 from publication.models import Publication
 

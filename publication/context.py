@@ -1,4 +1,4 @@
-"""What every template may say about the publication."""
+"""Context processor: the publication, for every template."""
 
 from typing import Any, Final
 

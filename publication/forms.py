@@ -1,4 +1,4 @@
-"""How an editor edits the publication, and the field through which every picture enters."""
+"""The form of the publication, and the form field for every uploaded picture."""
 
 import secrets
 from typing import TYPE_CHECKING, Any

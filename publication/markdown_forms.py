@@ -1,4 +1,4 @@
-"""Texts that staff write in Markdown, in forms: refused with a reason, or saved with a word on what is not shown."""
+"""Form validation of Markdown: refuse the text with a reason, or save it with a message about what is not shown."""
 
 from collections.abc import Callable
 from typing import Any

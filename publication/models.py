@@ -1,4 +1,4 @@
-"""Who publishes: one row that every page and every mail reads."""
+"""The publication: one row that every page and every mail reads."""
 
 from __future__ import annotations
 

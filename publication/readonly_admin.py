@@ -1,4 +1,4 @@
-"""Rows in the admin that are looked at and never written there: proofs, copies, versions."""
+"""Read-only model admins: for consent events, copies and revisions."""
 
 from typing import Any
 

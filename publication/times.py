@@ -1,4 +1,4 @@
-"""Times as machines read them, and days as people do."""
+"""Formats of times for machines and of days for people."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Where the publication's own colours are read, and addresses as readers outside the site need them."""
+"""The URLs of the publication's stylesheet and icon, and absolute URLs for mails and feeds."""
 
 from urllib.parse import urljoin
 

@@ -1,4 +1,4 @@
-"""What the publication itself shows: its colours and its sign."""
+"""The publication's stylesheet and its icon."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.templatetags.static import static

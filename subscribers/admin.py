@@ -1,4 +1,4 @@
-"""Readers in the admin. States change through verbs; what is proof can only be read."""
+"""Subscribers in the admin. Verbs change their state; the consent record is read-only."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The page on which an editor lets the permission letters of an import leave: how many, how fast, and a button."""
+"""The admin page that releases the permission letters of an import at a rate."""
 
 from datetime import timedelta
 

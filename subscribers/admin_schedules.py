@@ -1,4 +1,4 @@
-"""When a newsletter's digests run, in its form: the next three runs of each cadence, and a message after saving."""
+"""The schedules in a newsletter's form: the next three runs of each cadence, and a message after saving."""
 
 from datetime import datetime
 from typing import Any

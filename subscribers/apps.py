@@ -1,4 +1,4 @@
-"""Registers the subscribers app, and says what each group of editors may do with readers."""
+"""Registers the subscribers app and its permissions for each group of editors."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""What a reader can choose from: the open newsletters and the cadences that each offers."""
+"""The cadence options of a sign-up form: the open newsletters and the cadences that each offers."""
 
 from dataclasses import dataclass
 

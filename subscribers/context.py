@@ -1,4 +1,4 @@
-"""What the sign-up block of base.html needs, on whichever page it is."""
+"""Context processor: the sign-up form at the foot of every page."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The right to be forgotten: everything about a person goes, but the proof and the promise not to write again."""
+"""The right to erasure: deletes all data of a person but the consent record and a hash that blocks further mail."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

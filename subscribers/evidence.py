@@ -1,4 +1,4 @@
-"""The proof of one person's consent: every act, the words that were shown, and whether all of it still holds."""
+"""The consent record of one person: every act, the texts that were shown, and whether the record is intact."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What an import does with rows that say no: they end what there is, and block every later import."""
+"""Import rows that say no: they end existing subscriptions and block every later import."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -124,6 +124,6 @@ def _remember(verdicts: dict[str, Verdict], newsletter: Newsletter, source: str,
         for key, verdict in verdicts.items()
         if verdict.status not in SUPPRESSED
     }
-    known = withdrawals.standing(address_hashes=list(reasons), newsletter=newsletter)
+    known = withdrawals.in_force(address_hashes=list(reasons), newsletter=newsletter)
     fresh = {address_hash: basis for address_hash, basis in reasons.items() if address_hash not in known}
     withdrawals.record(reasons=fresh, newsletter=newsletter, source=source, now=now)

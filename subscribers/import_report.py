@@ -1,4 +1,4 @@
-"""What became of the records of a list, in a few bytes for each."""
+"""The result of an import: one compact entry for each record."""
 
 from array import array
 from collections.abc import Iterable, Iterator

@@ -277,7 +277,7 @@ def _kept_out(hashes: dict[str, str], plan: Plan, noes: set[int]) -> dict[str, s
         .values("pk")
     )
     blocked = set(Suppression.objects.filter(address_hash__in=hashes.values()).values_list("address_hash", flat=True))
-    left = withdrawals.standing(address_hashes=list(hashes.values()), newsletter=plan.newsletter)
+    left = withdrawals.in_force(address_hashes=list(hashes.values()), newsletter=plan.newsletter)
     reasons: dict[str, str] = {}
     for key, address_hash in hashes.items():
         if hash(key) in noes:

@@ -1,4 +1,4 @@
-"""Why a letter did not leave: what we decide ourselves, beside what servers and providers answer."""
+"""The reasons why a letter was not sent: our own, beside those of servers and providers."""
 
 from __future__ import annotations
 

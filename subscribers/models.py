@@ -1,4 +1,4 @@
-"""Readers: what they may subscribe to, what they chose, and the proof of it."""
+"""The models of subscribers: newsletters, subscriptions, consent events, suppressions, letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What readers subscribe to: newsletters, and how often each of them comes."""
+"""The models of newsletters and of the cadences that they offer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What readers change about their own subscriptions, holding a link that was mailed to them."""
+"""Changes that readers make to their own subscriptions with a link from a mail."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Network addresses: which one is the reader's, and when it is forgotten."""
+"""IP addresses: finding the reader's behind our proxies, and truncating stored ones."""
 
 import ipaddress
 from datetime import datetime, timedelta

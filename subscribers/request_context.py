@@ -1,4 +1,4 @@
-"""What the reader pages share: evidence from a request, and the headers of pages that a link opens."""
+"""Shared by the reader pages: the evidence of a request, and the headers of pages that a link opens."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps

@@ -1,4 +1,4 @@
-"""What a subscription and a letter may be: models and constraints read it here."""
+"""The states of subscriptions and letters, for models and constraints."""
 
 from typing import Final
 

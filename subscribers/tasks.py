@@ -1,4 +1,4 @@
-"""What workers do for readers. Every task may run never, once or five times; the rows decide."""
+"""The tasks of this app. A task may run never, once or five times; the rows decide."""
 
 import logging
 
@@ -15,21 +15,21 @@ HOUSEKEEPING_MINUTE = 17
 
 @shared_task
 def send_letter(letter_id: int) -> None:
-    """Send one letter if it is due and nobody else is at it."""
+    """Send one letter if it is due and no other worker has claimed it."""
     send.send(letter_id=letter_id, now=database_clock.now())
 
 
 @shared_task
 def sweep_letters() -> None:
-    """Send whatever is due: letters whose task was lost, whose sender died, or whose retry has come."""
+    """Send all due letters: those whose task was lost, whose worker died, or whose retry is due."""
     send.sweep(clock=database_clock.now)
 
 
 @shared_task
 def tick() -> None:
-    """The minute's work for readers; once an hour it also forgets what may not be kept.
+    """The work of each minute for readers; once an hour it also deletes expired personal data.
 
-    A host whose own clock is wrong does none of it: what is forgotten too early cannot be had back.
+    A host whose own clock is wrong does none of it: data deleted too early is lost.
     """
     try:
         now = database_clock.for_tick()

@@ -1,4 +1,4 @@
-"""Confirmed readers who are not mailed, and why: nobody is left out of an issue without a word."""
+"""Counts the confirmed readers who are not mailed, with the reasons, so that nobody is left out silently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where readers subscribe, confirm, choose and leave."""
+"""The URLs of sign-up, confirmation, preferences and unsubscribing."""
 
 from django.urls import URLPattern, URLResolver, path
 

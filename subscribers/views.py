@@ -1,4 +1,4 @@
-"""The pages where readers sign up, and the texts that they agree to."""
+"""The sign-up pages and the legal texts."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase

@@ -1,4 +1,4 @@
-"""A "no" holds for the person until their own act: nobody else can turn it into a yes.
+"""Withdrawals of consent: a "no" holds until the reader's own act; nobody else can turn it into a yes.
 
 It is stored in the consent chain, by the keyed hash of the address, so it needs no reader
 here and outlives one.
@@ -14,8 +14,8 @@ from subscribers.models import ConsentEvent, Newsletter, Subscription
 OWN_ACTS = (ConsentEvent.Kind.CONFIRMED, ConsentEvent.Kind.WITHDRAWN)
 
 
-def standing(*, address_hashes: Collection[str], newsletter: Newsletter) -> set[str]:
-    """Those of the hashes who left this newsletter, or who left last of all and read nothing today."""
+def in_force(*, address_hashes: Collection[str], newsletter: Newsletter) -> set[str]:
+    """Those of the hashes who left this newsletter, or whose last act was to leave and who read nothing now."""
     acts = (
         ConsentEvent.objects.filter(address_hash__in=address_hashes, kind__in=OWN_ACTS)
         .order_by("address_hash", "newsletter_slug", "-pk")

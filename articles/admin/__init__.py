@@ -1,4 +1,4 @@
-"""The editors' side of the stories: one module per kind of page."""
+"""The admin of stories: one module per kind of page."""
 
 from articles.admin import history, library, pictures, stories
 

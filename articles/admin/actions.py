@@ -1,4 +1,4 @@
-"""What can be done to a story besides editing it; publication.row_actions has the mechanism."""
+"""The actions on a story in the admin, such as submit, publish and withdraw. publication.row_actions runs them."""
 
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _

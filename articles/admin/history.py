@@ -1,4 +1,4 @@
-"""Versions, corrections and old addresses in the admin."""
+"""Revisions, corrections and former slugs in the admin."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Pictures in the admin: stored by one function, shown with their number."""
+"""Pictures in the admin: upload, list and number."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Stories in the admin: written in a form, moved by actions, read in a preview."""
+"""Stories in the admin: the form, the actions and the preview."""
 
 from typing import Any
 

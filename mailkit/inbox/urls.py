@@ -1,4 +1,4 @@
-"""Where a laptop's outgoing mail is read."""
+"""The URLs of the development inbox."""
 
 from django.urls import URLPattern, URLResolver, path
 

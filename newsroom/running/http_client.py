@@ -1,4 +1,4 @@
-"""A reader with a browser, as far as a trial needs one: pages, forms, a mailbox."""
+"""A reader with a browser, as far as the self-test needs one: pages, forms, a mailbox."""
 
 import re
 import time

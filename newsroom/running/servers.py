@@ -1,4 +1,4 @@
-"""The PostgreSQL and the Redis of one run: configured ones are asked, embedded ones are started and stopped."""
+"""The PostgreSQL and the Redis of one run: configured ones are checked, embedded ones are started and stopped."""
 
 import contextlib
 import fcntl

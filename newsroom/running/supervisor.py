@@ -1,4 +1,4 @@
-"""Keeps the programs of `bin/run` at work: starts those again that died, and those that stand still.
+"""Supervises the programs of `bin/run`: restarts those that died and those that hang.
 
 A program that dies is started again after 1 s, 2 s, 4 s ... 30 s; a minute of life makes it 1 s again. One that says
 nothing any more is asked to end, killed if it does not, and started again: leases and fences make that harmless.

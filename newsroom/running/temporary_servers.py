@@ -1,4 +1,4 @@
-"""A database, a Redis and a directory for one trial, gone afterwards, whatever else runs on the machine."""
+"""A temporary database, Redis and directory for one run, removed afterwards."""
 
 import contextlib
 import os

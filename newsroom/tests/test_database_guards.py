@@ -185,7 +185,7 @@ def test_each_guard_refuses_what_it_is_for(rows: None) -> None:
 
 
 def reply_of(statement: str, guard: str) -> tuple[bool, str]:
-    """Whether this guard refused the statement, and what was reply."""
+    """Whether this guard refused the statement, and the database's message."""
     try:
         with ownership.owner(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL newsroom.allow_truncate = 'off'")

@@ -1,4 +1,4 @@
-"""Queues letters: a row in the transaction of the act that it reports, then a hint to the workers."""
+"""Queues letters: a row in the transaction of the act that it reports, then a wake-up for a worker."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def enqueue(
 
 
 def wake(*, letter_id: int) -> None:
-    """Wake a worker for one letter once the transaction commits; one that is not there is nobody's loss."""
+    """Wake a worker for one letter once the transaction commits; without one the sweeper sends it."""
     tasks.send_letter.delay_on_commit(letter_id)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
 
 

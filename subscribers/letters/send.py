@@ -84,13 +84,13 @@ def due_condition(now: datetime) -> Q:
 
 
 def _due(now: datetime) -> list[int]:
-    """Letters that people wait for come before the bulk of an import's permission letters."""
+    """Due letters; those that readers wait for come before the permission letters of an import."""
     rows = Letter.objects.filter(due_condition(now)).alias(is_bulk=Q(kind=Letter.Kind.PERMISSION))
     return list(rows.order_by("is_bulk", "due_at", "pk").values_list("pk", flat=True)[:BATCH])
 
 
 def _keep_pace(now: datetime) -> None:
-    """Put off permission letters that nobody sent in time, all by the same: they leave evenly, never as a heap."""
+    """Delay all late permission letters by the same time, so that they leave evenly and never in one burst."""
     waiting = Letter.objects.filter(kind=Letter.Kind.PERMISSION, state=WAITING, attempts=0)
     first = waiting.order_by("due_at").values_list("due_at", flat=True).first()
     if first is not None and now - first > LATE:
@@ -115,7 +115,7 @@ def _settle(letter: Letter, state: Letter.State, reason: Reason, now: datetime, 
 
 
 def _fail(letter: Letter, error: Exception, now: datetime) -> Letter.State:
-    """Settle a letter that did not leave. Only a no to this very reader is final; what is about us is mended first."""
+    """Settle a letter that was not sent. Only a refusal of this reader is final; one of the sender is retried."""
     meaning = answers.of_error(error)
     if meaning.state == "rejected" and not meaning.about_us:
         logger.warning("Letter %s was rejected: %s", letter.pk, meaning.reason.code)

@@ -118,10 +118,10 @@ def test_a_list_of_noes_and_a_list_of_yeses_at_once_confirm_nobody_who_said_no(
     """The yes asks who left; the no comes in just then, if it can; the yes goes on."""
     plan = imports.plan(newsletter=newsletter, cadence="daily", basis="a list")
     asked, is_kept = threading.Event(), threading.Event()
-    standing = withdrawals.standing
+    in_force = withdrawals.in_force
 
     def ask_slowly(**arguments: Any) -> set[str]:
-        left = standing(**arguments)
+        left = in_force(**arguments)
         if threading.current_thread().name == "yes":
             asked.set()
             is_kept.wait(1)
@@ -138,7 +138,7 @@ def test_a_list_of_noes_and_a_list_of_yeses_at_once_confirm_nobody_who_said_no(
         if word == "no":
             is_kept.set()
 
-    monkeypatch.setattr(withdrawals, "standing", ask_slowly)
+    monkeypatch.setattr(withdrawals, "in_force", ask_slowly)
     assert at_once(lambda number: bring_in(["yes", "no"][number]), runners=2) == [None, None]
     assert not Subscription.objects.mailable(now=timezone.now()).exists()
     assert ConsentEvent.objects.filter(kind="withdrawn").exists()

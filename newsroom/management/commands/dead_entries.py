@@ -1,4 +1,4 @@
-"""`manage.py dead_entries`: what lay in a queue, was no task, and was put aside."""
+"""`manage.py dead_entries`: the queue entries that were no tasks and were set aside."""
 
 from typing import Any
 

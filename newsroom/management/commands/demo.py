@@ -1,4 +1,4 @@
-"""manage.py demo: a publication to look at."""
+"""manage.py demo: loads the demonstration publication."""
 
 from typing import Any
 

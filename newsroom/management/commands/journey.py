@@ -1,4 +1,4 @@
-"""manage.py journey: what `bin/run --check` does once its throwaway site is up."""
+"""manage.py journey: the end-to-end test that `bin/run --check` runs on its temporary site."""
 
 import html
 import io
