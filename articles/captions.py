@@ -39,7 +39,7 @@ def note(*, caption: str, credit: str) -> str:
 
 
 def _ends(caption: str) -> bool:
-    """True when it is closed already, if only within the quotation marks or brackets at its end."""
+    """Whether the text ends with punctuation, also inside closing quotation marks or brackets."""
     while caption and (caption[-1] in "\"'" or unicodedata.category(caption[-1]) in {"Pe", "Pf", "Pi"}):
         caption = caption[:-1]
     return caption.endswith(_ENDS)

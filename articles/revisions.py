@@ -1,4 +1,4 @@
-"""A story's versions: what one holds, how it is stored, and how a story is set back to one.
+"""A story's revisions: their content, how they are stored, and how one is restored.
 
 The address and the dates are stored for the record, and stay as they are when a
 version is restored: no link breaks, and no reader sees the story jump in time.
@@ -43,7 +43,7 @@ class Snapshot(TypedDict):
 
 
 def take(article: Article) -> Snapshot:
-    """The story as its rows are now."""
+    """The snapshot of the story's current rows."""
     image = article.lead_image
     return Snapshot(
         headline=article.headline,
@@ -60,7 +60,7 @@ def take(article: Article) -> Snapshot:
 
 
 def record(*, article: Article, actor: User | None, note: str, now: datetime) -> Revision:
-    """Keep the story as the next version. Call it with the article's row locked: the number is counted there."""
+    """Store the story as the next revision. Call it with the article's row locked, which makes the number unique."""
     last = article.revisions.aggregate(last=Max("number"))["last"] or 0
     return Revision.objects.create(
         article=article,

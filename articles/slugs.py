@@ -1,4 +1,4 @@
-"""A story's address: a new one leads on from the old, and no story takes over another's."""
+"""The slugs of stories: an old one redirects to the new one, and no story takes over another's."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -1,4 +1,4 @@
-"""Lists in the admin whose address asks for what no list can have: a year 99999, half a range, an odd pattern.
+"""Change lists of the admin that answer 400 to impossible filters: a year 99999, half a range, a bad pattern.
 
 Django passes the query string to the database as it is, and most of it fails only when the
 rows are fetched. So it is tried first, once, and the response to an impossible query is 400.
@@ -28,7 +28,7 @@ class Unaskable(SuspiciousOperation):
 
 
 class Listing(views.ChangeList):  # type: ignore[misc]  # django-unfold publishes no types
-    """A list of the admin that asks for rows only once it knows that they can be asked for."""
+    """A change list that fetches rows only after its query was found to be possible."""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: list[str | None] | None = None) -> QuerySet[Any]:
         """The rows of these filters; Unaskable if they make no query."""
@@ -43,7 +43,7 @@ class Listing(views.ChangeList):  # type: ignore[misc]  # django-unfold publishe
 
 
 class ModelAdmin(admin.ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
-    """What every class of the admin is built on: whatever an address or a form names may be absurd."""
+    """The base of every model admin. It refuses impossible values in URLs and forms with a 400."""
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[Listing]:
         """Our own list."""

@@ -1,7 +1,7 @@
-"""What a person can do to a row of the admin besides editing it: links above the form, and a page each.
+"""Actions on one row of the admin: a link above the form and a confirmation page for each.
 
 A GET of the page asks, a POST acts. The act itself is a verb of the app, such as `publishing.publish`;
-it asks for the state and the rights again, and its refusal is shown in the form.
+it checks the state and the permission again, and its refusal is shown in the form.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,7 +35,7 @@ class Confirm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Action(Generic[Row]):
-    """One thing that can be done to a row: to whom and when it is offered, what it asks, what it says.
+    """One action on a row: the states and permission that it needs, its form, its texts.
 
     `explanation` may name the {zone} in which hours are read. `fits` is asked of the row besides its state.
     """
@@ -58,18 +58,18 @@ class Action(Generic[Row]):
         return not self.permission or user.has_perm(self.permission)
 
     def is_offered(self, *, user: User, row: Any) -> bool:
-        """Whether it fits the row's state and the user's rights."""
+        """Whether the row's state and the user's permissions allow it."""
         return row.state in self.states and self.is_permitted(user=user) and (not self.fits or self.fits(user, row))
 
 
 class ActionAdmin(ModelAdmin):
-    """Rows of the admin that actions move. The class says which, and which exceptions are refusals."""
+    """A model admin with actions on rows. A subclass names the actions and the exceptions that are refusals."""
 
     row_actions: Mapping[str, Action[Any]] = {}
     refusals: tuple[type[Exception], ...] = ()
 
     def seen(self, request: HttpRequest, pk: int) -> Any:
-        """The row, if this person may see it; otherwise Http404 or PermissionDenied."""
+        """The row, if this user may see it. On failure: Http404 or PermissionDenied."""
         raise NotImplementedError
 
     def zone(self, row: Any) -> str:
@@ -77,20 +77,20 @@ class ActionAdmin(ModelAdmin):
         raise NotImplementedError
 
     def form_of(self, *, action: Action[Any], row: Any, request: HttpRequest) -> forms.Form:
-        """What the action asks, bound to what was typed if anything was."""
+        """The form of the action, bound on POST."""
         return action.form(request.POST if request.method == "POST" else None)
 
     def action_urls(self) -> list[URLPattern]:
-        """The address of every action's page; for `get_urls`."""
+        """The URL patterns of the actions' pages; for `get_urls`."""
         view = require_http_methods(["GET", "HEAD", "POST"])(self.action_view)
         return [path("<int:pk>/do/<slug:name>/", self.admin_site.admin_view(view), name=self._name("do"))]
 
     def action_url(self, row: Any, action: Action[Any]) -> str:
-        """Where the action asks and acts."""
+        """The URL of the action's page."""
         return reverse(f"admin:{self._name('do')}", args=[row.pk, action.name])
 
     def action_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
-        """Ask before an action, and run it on POST. 403 for those who lack the right, whatever the row's state."""
+        """Show the confirmation page of an action, and run the action on POST. 403 without the permission."""
         row, action = self.seen(request, pk), self.row_actions.get(name)
         if action is None:
             raise Http404("There is no such action.")
@@ -113,8 +113,8 @@ class ActionAdmin(ModelAdmin):
         }
         return render(request, action.template, context)
 
-    def offers(self, *, user: User, row: Any, besides: Iterable[str] = ()) -> list[dict[str, Any]]:
-        """Links for unfold's bar above the form to every action that is offered, but for those named `besides`."""
+    def action_links(self, *, user: User, row: Any, besides: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """Links for unfold's bar above the form to the available actions, except those named `besides`."""
         return [
             link(str(action.label), self.action_url(row, action), icon=action.icon, variant=action.variant)
             for action in self.row_actions.values()
@@ -122,7 +122,7 @@ class ActionAdmin(ModelAdmin):
         ]
 
     def _acted(self, request: HttpRequest, action: Action[Any], row: Any, form: forms.Form) -> bool:
-        """Whether the form was right and the act was not refused; what was wrong is in the form's errors."""
+        """Run the action; return whether it succeeded. The form has the errors otherwise."""
         with timezone.override(ZoneInfo(self.zone(row))):
             if form.is_valid():
                 try:

@@ -1,4 +1,4 @@
-"""How often a newsletter comes: all that a cadence is, in one table.
+"""Cadences: how often a newsletter comes. Everything about a cadence is in one table.
 
 To add one: a member of `Cadence`, a record in `TABLE`, and `manage.py makemigrations subscribers digests`. The forms,
 the clock, the checks of the database and the sentences read it from here.
@@ -61,7 +61,7 @@ EVERY: Final[Mapping[Weekday, Promise]] = {
 
 
 class Schedule(Protocol):
-    """What an offer says of the day of its digest."""
+    """The fields of a cadence offer that choose the day of its digest."""
 
     weekday: Any
     day_of_month: Any
@@ -84,7 +84,7 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that a cadence is."""
+    """Everything about one cadence."""
 
     cadence: Cadence
     in_a_sentence: Promise

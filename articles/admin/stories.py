@@ -157,7 +157,7 @@ class ArticleAdmin(ActionAdmin):
             context["actions_detail"] = [
                 link("Preview", reverse("admin:articles_article_preview", args=[story.pk])),
                 link("Versions", f"{reverse('admin:articles_revision_changelist')}?article__id__exact={story.pk}"),
-                *self.offers(user=account(request), row=story),
+                *self.action_links(user=account(request), row=story),
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response

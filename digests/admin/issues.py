@@ -175,7 +175,7 @@ class IssueAdmin(ActionAdmin):
         if (issue := kwargs.get("obj")) is not None:
             context["actions_detail"] = [
                 link("Preview", reverse("admin:digests_issue_look", args=[issue.pk]), icon="visibility"),
-                *self.offers(user=account(request), row=issue, besides=OF_UNCERTAIN),
+                *self.action_links(user=account(request), row=issue, besides=OF_UNCERTAIN),
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response

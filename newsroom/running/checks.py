@@ -1,4 +1,4 @@
-"""`bin/test`: every check and every test, in the order in which a failure is cheapest.
+"""`bin/test`: every check and every test, the cheapest first.
 
 The main job, which waits a lot, runs beside the checks. All of them run even if one
 fails; the last lines say which failed. With DATABASE_URL unset the tests have servers

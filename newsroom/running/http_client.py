@@ -14,7 +14,7 @@ REQUEST_SECONDS = 15
 
 
 class Unexpected(Exception):
-    """A page or a mail is not what it must be; the text says what was seen."""
+    """A page or a mail is not as expected; the message says what came instead."""
 
 
 class Form:
@@ -26,11 +26,11 @@ class Form:
         self.boxes: list[tuple[str, str]] = []
 
     def names(self) -> set[str]:
-        """Every name that could be sent."""
+        """The names of all fields."""
         return {name for name, _ in [*self.values, *self.boxes]}
 
     def set(self, name: str, value: str) -> None:
-        """What a person types, or the option that a person picks."""
+        """Fill in a field, or choose an option."""
         self.values = [(known, old) for known, old in self.values if known != name] + [(name, value)]
 
     def tick(self, name: str, value: str | None = None) -> None:
@@ -79,7 +79,7 @@ class _Forms(HTMLParser):
 
 
 class Reader:
-    """One person: an address, a browser with cookies, and what has come by mail."""
+    """One reader: an address, a browser with cookies, and a mailbox."""
 
     def __init__(self, site: str, address: str) -> None:
         self.site, self.address = site, address
@@ -114,7 +114,7 @@ class Reader:
         return response.text
 
     def mails(self) -> list[local_mail.LocalMail]:
-        """What has come and was not taken yet, oldest first."""
+        """The mails that were not read yet, oldest first."""
         mine = [mail for mail in local_mail.read_all() if mail.recipient == self.address and mail.name not in self.read]
         return sorted(mine, key=lambda mail: mail.name)
 

@@ -1,4 +1,4 @@
-"""Starts programs together, watches them, and stops them together."""
+"""Starts a group of programs, watches them, and stops them together."""
 
 import contextlib
 import ctypes
@@ -36,7 +36,7 @@ class Program:
 
 @dataclass
 class Group:
-    """The programs of one run; leaving the `with` block stops them, whatever happened inside."""
+    """The programs of one run. Leaving the `with` block stops all of them."""
 
     directory: Path
     environment: Mapping[str, str]
@@ -102,7 +102,7 @@ class Group:
 
 
 def ask_to_end(process: "subprocess.Popen[bytes]") -> None:
-    """SIGTERM, which also a process hears that was stopped (SIGSTOP)."""
+    """Send SIGTERM, and SIGCONT so that a stopped process gets it too."""
     process.terminate()
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGCONT)
@@ -115,7 +115,7 @@ def kill_session(leader: int) -> None:
 
 
 def _lesser(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without the URL of the tables' owner, whom no program needs once the tables are there."""
+    """The environment without the URL of the tables' owner, which no program needs after the migrations."""
     return {name: value for name, value in environment.items() if not name.startswith("DATABASE_OWNER_URL")}
 
 

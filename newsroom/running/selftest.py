@@ -37,7 +37,7 @@ def main(_arguments: list[str]) -> int:
 
 
 def trial(*, port: int) -> None:
-    """After: every step passed and nothing of the trial is left. On failure: CommandError names the step."""
+    """After: every step passed, and nothing of the trial is left. On failure: CommandError names the step."""
     os.environ["PORT"] = str(port)
     with temporary_servers.place() as var, processes.Group(serve.ROOT, os.environ) as group:
         os.environ["DJANGO_SETTINGS_MODULE"] = "newsroom.settings"

@@ -120,7 +120,7 @@ def await_answer(url: str, group: processes.Group) -> None:
 
 
 def watch(supervising: supervisor.Supervisor) -> NoReturn:
-    """Has everything looked after until a signal comes."""
+    """Supervise the programs until a signal comes."""
     while True:
         supervising.look()
         time.sleep(0.3)

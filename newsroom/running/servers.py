@@ -21,7 +21,7 @@ WITHOUT = {"postgres": "pages answer 503", "redis": "workers hear of no work"}
 
 
 class Refused(Exception):
-    """Something outside is not as it must be; the text is one sentence for a person."""
+    """Something outside of the program is wrong; the message is one sentence for a person."""
 
 
 @contextlib.contextmanager

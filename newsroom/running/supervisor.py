@@ -33,7 +33,7 @@ WEB: Final = "web server"
 
 @dataclass
 class Care:
-    """What the supervisor knows of one program."""
+    """The supervisor's record of one program."""
 
     wait: float = FIRST_WAIT
     starts_at: float | None = None
@@ -42,7 +42,7 @@ class Care:
 
 
 class Supervisor:
-    """Looks after a group of programs; `look` is called several times a second."""
+    """Supervises a group of programs; `look` is called several times a second."""
 
     def __init__(
         self, group: processes.Group, *, running: servers.Servers, url: str, say: Callable[[str], None]
@@ -56,7 +56,7 @@ class Supervisor:
         self.calm_since = time.monotonic()
 
     def look(self) -> None:
-        """Start what is due, end what did not end, and now and then see whether everything is at work."""
+        """Restart programs that are due, kill those that did not end, and check at intervals that all of them work."""
         now = time.monotonic()
         for program in self.group.programs.values():
             care = self.cares[program.name]
@@ -73,7 +73,7 @@ class Supervisor:
             self._round(now)
 
     def _plan(self, program: Program, care: Care, now: float) -> None:
-        """It has ended: say so, and when it is started again."""
+        """Log that the program ended, and schedule its restart."""
         if now - program.started_at >= HEALTHY_SECONDS:
             care.wait = FIRST_WAIT
         # What it left behind may hold its port or its rows.
@@ -106,7 +106,7 @@ class Supervisor:
                     processes.ask_to_end(program.process)
 
     def _fault(self, program: Program, care: Care, signs: Signs | None, now: float) -> str:
-        """Why the program has to be started again, as a sentence goes on; empty if it does its work."""
+        """Why the program must be restarted, as the rest of a sentence; empty if it works."""
         if program.name == WEB:
             return self._web_fault(program, care, now)
         if signs is None:
@@ -131,12 +131,12 @@ class Supervisor:
 
 
 def _is(process: Process, program: Program) -> bool:
-    """Several hosts, each with its own numbers of processes, may speak in one Redis."""
+    """Whether a heartbeat is this program's: several hosts, with process ids of their own, may share one Redis."""
     return process.pid == program.process.pid and process.name.endswith(f"@{socket.gethostname()}")
 
 
 def silent_after() -> float:
-    """Seconds without a word after which a program is started again; /readyz says so at half of it."""
+    """Seconds without a heartbeat after which a program is restarted; /readyz reports it after half of that."""
     return 2 * readiness.silent_after()
 
 
@@ -153,7 +153,7 @@ def _idleness(process: Process, signs: Signs, *, most: float) -> str:
 
 
 def _how(code: int) -> str:
-    """How a program ended, as a sentence goes on."""
+    """How a program ended, as the rest of a sentence."""
     if code >= 0:
         return f"has ended by itself (exit code {code})"
     return f"was killed ({signal.Signals(-code).name})"
