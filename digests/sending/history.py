@@ -36,6 +36,8 @@ SELECT id FROM subscribers_subscriber WHERE id IN (
     SELECT subscriber_id FROM digests_delivery_open WHERE issue_id = %(issue)s AND id > %(after)s AND id <= %(until)s
 ) ORDER BY id FOR KEY SHARE
 """
+# By an index, in the order of the copies: so the index of uuids is filled from one end, and its pages are full.
+IN_ORDER = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off"
 # PostgreSQL moves a row to the partition of its month. One that a person has just sent again stays.
 MOVE = """
 UPDATE digests_delivery SET month = %(month)s
@@ -105,6 +107,7 @@ def _move(issue: Issue, now: datetime, end: float) -> bool:
 def _move_chunk(**values: int | date) -> None:
     with connection.cursor() as cursor:
         cursor.execute(HOLD_READERS, values)
+        cursor.execute(IN_ORDER)
         cursor.execute(MOVE, values | {"open": list(Delivery.OPEN)})
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -19,6 +20,7 @@ from digests.sending.tests.conftest import ScriptedTransport, accepted, refuse, 
 from digests.tests import copies
 from postal.transports.base import Phase
 from subscribers import consent, erasure, suppression
+from subscribers.models import Subscriber
 from tests import ownership
 from tests.clearing import SET_TRIGGERS_ASIDE
 
@@ -71,6 +73,17 @@ def test_copies_move_to_the_month_in_which_their_issue_ended_and_nothing_of_them
     assert ended.deliveries_month == NOVEMBER
     assert (in_partition("digests_delivery_open"), in_partition("digests_delivery_2025_11")) == (0, READERS)
     assert stats.progress(ended).conserved
+
+
+def test_copies_move_in_their_order_wherever_their_rows_are(ended: Issue) -> None:
+    """Else the pages of the index of uuids, which grow in that order, are two thirds full."""
+    for copy in ended.deliveries.order_by("-pk")[2:]:
+        Delivery.objects.filter(pk=copy.pk).update(attempts=2)
+    history.keep(now=LATER)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM digests_delivery_2025_11 ORDER BY ctid")
+        places = [row[0] for row in cursor.fetchall()]
+    assert places == sorted(places)
 
 
 def test_within_the_hour_after_the_end_results_may_still_come(ended: Issue) -> None:
@@ -146,6 +159,35 @@ def test_an_erased_reader_leaves_the_copy_behind(moved: Issue) -> None:
     assert reader is not None
     erasure.erase(address_key=reader.address_key, evidence=consent.Evidence(), now=timezone.now())
     assert (moved.deliveries.count(), moved.deliveries.filter(subscriber=None).count()) == (READERS, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erasure_and_a_move_do_not_wait_for_each_other_in_a_circle(ended: Issue) -> None:
+    """Both lock the reader before the copy; else the one that came first could never end."""
+    reader = ended.deliveries.latest("pk").subscriber
+    assert reader is not None
+    faults: list[DatabaseError] = []
+
+    def move() -> None:
+        try:
+            history.keep(now=LATER)
+        except DatabaseError as fault:
+            faults.append(fault)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=move)
+    with transaction.atomic():
+        Subscriber.objects.select_for_update().get(pk=reader.pk)
+        thread.start()
+        thread.join(0.5)
+        erasure.erase(address_key=reader.address_key, evidence=consent.Evidence(), now=timezone.now())
+    thread.join(10)
+    assert faults == []
+    assert (ended.deliveries.filter(month=NOVEMBER).count(), ended.deliveries.filter(subscriber=None).count()) == (
+        READERS,
+        1,
+    )
 
 
 def test_a_copy_that_a_person_sends_again_comes_back_and_moves_once_more(

@@ -229,6 +229,18 @@ def test_waking_an_approved_issue_has_it_planned_beside_the_lanes(
     assert len({copy.recipient for copy in transport.taken}) == len(transport.taken) == READERS
 
 
+def test_uuids_follow_each_other_where_the_database_can_make_such(
+    newsletter: Newsletter, readers: list[Subscription]
+) -> None:
+    """Random ones go to as many pages of their index, and leave each of them two thirds full."""
+    issue = frozen_issue(newsletter)
+    assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version_num')::int")
+        version = 7 if cursor.fetchone()[0] >= 180_000 else 4
+    assert {uuid.version for uuid in issue.deliveries.values_list("uuid", flat=True)} == {version}
+
+
 def test_the_database_has_figures_of_the_copies(newsletter: Newsletter, readers: list[Subscription]) -> None:
     """A claim without them walks over every copy of the issue."""
     assert preparing.prepare(issue_id=frozen_issue(newsletter).pk, now=timezone.now())
