@@ -32,6 +32,11 @@ WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v
     AND pg_has_role(relowner, 'USAGE')
 ORDER BY relname
 """
+# What the application may have done with the owner's rights, and nobody else may.
+FUNCTIONS = """
+SELECT oid::regprocedure::text FROM pg_proc
+WHERE pronamespace = current_schema()::regnamespace AND prosecdef AND pg_has_role(proowner, 'USAGE')
+"""
 SCHEMA = """
 SELECT current_schema(), pg_has_role(nspowner, 'USAGE') FROM pg_namespace
 WHERE oid = current_schema()::regnamespace
@@ -59,6 +64,9 @@ def apply(session: Session, *, application: str) -> None:
             place = sql.Identifier(schema, name)
             session.execute(sql.SQL("REVOKE ALL ON {} {} FROM {}, PUBLIC").format(kind, place, role))
             session.execute(sql.SQL("GRANT {} ON {} {} TO {}").format(rights, kind, place, role))
+        for (name,) in session.execute(FUNCTIONS).fetchall():
+            session.execute(sql.SQL("REVOKE ALL ON FUNCTION {} FROM PUBLIC").format(sql.SQL(name)))
+            session.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(name), role))
         for statement in _FUTURE + (_SCHEMA if is_ours else []):
             session.execute(sql.SQL(statement).format(schema=sql.Identifier(schema), role=role))
 

@@ -36,6 +36,8 @@ REFUSED = [
     "TRUNCATE subscribers_consentevent CASCADE",
     "TRUNCATE subscribers_letter CASCADE",
     "DROP TABLE subscribers_consentevent CASCADE",
+    "DROP TABLE digests_delivery_open",
+    "ALTER TABLE digests_delivery DETACH PARTITION digests_delivery_open",
     "CREATE TABLE mine (word text)",
     "CREATE SCHEMA mine",
     "CREATE DATABASE mine",
@@ -65,6 +67,16 @@ def application(transactional_db: None) -> Iterator[psycopg.Connection[Any]]:
 def test_the_application_is_refused(application: psycopg.Connection[Any], statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         application.execute(statement.encode())
+
+
+def test_the_owner_s_functions_are_for_the_application_alone(application: psycopg.Connection[Any]) -> None:
+    """They make and drop partitions; what they are meant for the application may do."""
+    application.execute("SELECT digests_add_month('2025-10-01'), digests_drop_month('2025-10-01')")
+    open_to_all = application.execute(
+        "SELECT proname FROM pg_proc, aclexplode(COALESCE(proacl, acldefault('f', proowner))) AS granted"
+        " WHERE prosecdef AND pronamespace = 'public'::regnamespace AND grantee = 0"
+    ).fetchall()
+    assert open_to_all == []
 
 
 def test_the_application_owns_nothing(application: psycopg.Connection[Any]) -> None:
