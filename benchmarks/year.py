@@ -1,10 +1,10 @@
 """Whether a year of copies costs the next issue anything: the engine over SMTP, with and without ten million of them.
 
 An issue is sent on an empty table, one beside YEAR_ROWS copies of closed issues, and so on in turns, so that what
-else the machine does meets both. Figures: the ratios of the two in copies a second, PostgreSQL's CPU and the wait for
-the first copy, as medians of ROUNDS; bytes of a closed copy with its indexes; what moving an issue's copies and
-dropping a month take; and with all of the history, one reader's copies, a late bounce, an issue's page and an erasure.
-READERS sets the audience of each issue. The copies have ids of Postfix; a provider's are longer.
+else the machine does meets both. Figures: the ratios of the two in copies a second, in CPU of PostgreSQL and of the
+workers, and in the wait for the first copy, as medians of ROUNDS; bytes of a closed copy with its indexes; what moving
+an issue's copies and dropping a month take; and with all of the history, one reader's copies, a late bounce, an issue's
+page and an erasure. READERS sets the audience of each issue. The copies have ids of Postfix; a provider's are longer.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ def turns(newsletter: Newsletter, process: psutil.Process) -> None:
         say("approval to first copy", median(measured, "first"), "s", table=name)
     ratio("rate, full to empty", "rate", runs, allowed=0.95)
     ratio("PostgreSQL CPU, full to empty", "postgres", runs, allowed=1.15)
+    ratio("worker CPU, full to empty", "workers", runs)
     ratio("first copy, full to empty", "first", runs)
     say("moving the copies of an issue", statistics.median(moves), "s/100000 copies")
 
@@ -104,6 +105,7 @@ def send(newsletter: Newsletter, process: psutil.Process, moves: list[float]) ->
     moves.append((time.perf_counter() - started) * 100_000 / READERS)
     run["rate"] = READERS / run["seconds"]
     run["postgres"] /= READERS / 1000
+    run["workers"] /= READERS / 1000
     return run
 
 

@@ -148,11 +148,7 @@ class Issue(models.Model):
         return issue_reasons.CATALOGUE.sentence(self.state_reason, self.state_reason_parameters)
 
     def readers(self, *, now: datetime) -> SubscriptionQuerySet:
-        """The subscriptions that the issue is for and that may be mailed: its newsletter and cadence.
-
-        A letter has no cadence and is for every cadence. A subscriber has one subscription per
-        newsletter, so nobody stands in it twice.
-        """
+        """Its newsletter's subscriptions at its cadence that may be mailed, one per subscriber; a letter's at any."""
         return self.subscriptions().mailable(now=now)
 
     def subscriptions(self) -> SubscriptionQuerySet:
