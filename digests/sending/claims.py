@@ -10,6 +10,7 @@ import dataclasses
 from django.conf import settings
 
 from digests import prepared_statements
+from digests.delivery_reasons import DeliveryReason
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ WHERE id = ANY(%(ids)s::bigint[]) AND state = 'claimed' AND fence = %(fence)s
 RECOVER = """
 UPDATE digests_delivery_open SET
     state = CASE state WHEN 'claimed' THEN 'pending' ELSE 'uncertain' END,
-    reason = CASE state WHEN 'claimed' THEN reason ELSE 'sender_stopped' END,
+    reason = CASE state WHEN 'claimed' THEN reason ELSE %(reason)s END,
     reason_parameters = CASE state WHEN 'claimed' THEN reason_parameters END,
     settled_at = CASE state WHEN 'claimed' THEN NULL ELSE now() END,
     lease_until = NULL
@@ -72,7 +73,7 @@ WHERE id IN (
 
 EXPIRE = """
 UPDATE digests_delivery_open AS delivery
-SET state = 'expired', reason = 'too_old', reason_parameters = NULL, settled_at = now(), due_at = NULL
+SET state = 'expired', reason = %(reason)s, reason_parameters = NULL, settled_at = now(), due_at = NULL
 FROM digests_issue AS issue
 WHERE issue.id = delivery.issue_id AND issue.state = 'sending' AND delivery.state = 'deferred'
     AND delivery.due_at IS NOT NULL AND issue.started_at < now() - %(hours)s * interval '1 hour'
@@ -100,9 +101,11 @@ def release(*, batch: Batch) -> int:
 
 def recover() -> int:
     """Free rows whose lease ran out: claimed -> pending; attempting -> uncertain, since bytes may have left."""
-    return prepared_statements.count(RECOVER, {})
+    return prepared_statements.count(RECOVER, {"reason": DeliveryReason.SENDER_STOPPED.value})
 
 
 def expire() -> int:
     """Give up deferred copies of issues that started more than MAX_AGE_HOURS ago."""
-    return prepared_statements.count(EXPIRE, {"hours": settings.SENDING.max_age_hours})
+    return prepared_statements.count(
+        EXPIRE, {"hours": settings.SENDING.max_age_hours, "reason": DeliveryReason.TOO_OLD.value}
+    )
