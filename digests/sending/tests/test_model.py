@@ -376,7 +376,7 @@ def test_whatever_happens_in_whatever_order(db: None, monkeypatch: pytest.Monkey
     run_state_machine_as_test(
         Engine,
         settings=settings(
-            max_examples=20,
+            max_examples=12,
             stateful_step_count=40,
             deadline=None,
             database=None,
