@@ -14,6 +14,8 @@ from newsroom import embedded, env
 from tests import no_sandbox, ownership, redis_keys, sharing, template
 from tests.clearing import Clearing
 
+pytest_plugins = ["tests.cast"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--quick`, which `bin/test --quick` gives."""

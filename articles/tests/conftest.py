@@ -1,4 +1,4 @@
-"""The cast: a desk, Ada who writes, Edda who edits, Paul who publishes, and stories on demand."""
+"""The cast: a section, Ada who writes, Edda who edits, Paul who publishes, and stories on demand."""
 
 import io
 from collections.abc import Callable
@@ -7,25 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
-from django.test import Client
+from django.contrib.auth.models import User
 from PIL import Image as Pillow
 
 from articles import images, publishing
 from articles.models import Article, Author, Byline, Image, Section
 from publication import groups
+from tests.cast import account
 
 StoryMaker = Callable[..., Article]
 
 
 @pytest.fixture
-def desk(db: None) -> Section:
-    """The section of every story."""
-    return Section.objects.create(name="News", slug="news", description="What happened.")
-
-
-@pytest.fixture
-def story(desk: Section, now: datetime) -> StoryMaker:
+def story(section: Section, now: datetime) -> StoryMaker:
     """Makes a draft; `state="published"` and the like take it further by the verbs."""
     count = 0
 
@@ -37,7 +31,7 @@ def story(desk: Section, now: datetime) -> StoryMaker:
             "slug": f"story-{count}",
             "standfirst": "What it is about.",
             "body_markdown": "Some **bold** words.",
-            "section": desk,
+            "section": section,
         } | fields
         article = Article.objects.create(**values)
         for position, writer in enumerate(authors):
@@ -52,13 +46,6 @@ def story(desk: Section, now: datetime) -> StoryMaker:
         return article
 
     return make
-
-
-def account(name: str, group: str) -> User:
-    """A member of staff in one group, password "secret"."""
-    user = User.objects.create_user(name, password="secret", is_staff=True)
-    user.groups.add(Group.objects.get(name=group))
-    return user
 
 
 @pytest.fixture
@@ -77,18 +64,6 @@ def edda(db: None) -> User:
 def paul(db: None) -> User:
     """A publisher."""
     return account("paul", groups.PUBLISHER)
-
-
-@pytest.fixture
-def seat() -> Callable[[User], Client]:
-    """A browser in which somebody is signed in."""
-
-    def sit(user: User) -> Client:
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return sit
 
 
 @pytest.fixture

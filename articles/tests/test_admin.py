@@ -1,7 +1,6 @@
 """The editors' pages: who sees, writes and moves what."""
 
 import io
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,9 +17,9 @@ from articles import images, publishing
 from articles.models import Article, Author, Byline, Correction, Image, Section
 from articles.tests.conftest import StoryMaker, png
 from publication.models import Publication
+from tests.cast import signed_in
 from tests.table import rows
 
-Seat = Callable[[User], Client]
 ARTICLES = "/admin/articles/article/"
 State = Article.State
 
@@ -48,7 +47,7 @@ def errors(response: Any) -> str:
 
 @rows("model", [model for model in site._registry if model._meta.app_label == "articles"])
 def test_every_list_and_form_opens_and_searches(
-    seat: Seat, paul: User, story: StoryMaker, picture: Image, now: datetime, model: Any
+    paul: User, story: StoryMaker, picture: Image, now: datetime, model: Any
 ) -> None:
     paul.is_superuser = True
     paul.save()
@@ -58,7 +57,7 @@ def test_every_list_and_form_opens_and_searches(
     article.save()
     article.tags.create(name="Bitcoin", slug="bitcoin")
     publishing.save_revision(article=article, actor=None, now=now)
-    client = seat(paul)
+    client = signed_in(paul)
     path = f"/admin/articles/{model._meta.model_name}/"
     assert client.get(path, {"q": "a"}).status_code == 200
     rows = list(model.objects.all())
@@ -71,10 +70,10 @@ def test_every_list_and_form_opens_and_searches(
     assert site._registry[model].list_filter
 
 
-def test_an_author_writes_a_draft_and_it_is_theirs(seat: Seat, ada: User, desk: Section) -> None:
-    client = seat(ada)
+def test_an_author_writes_a_draft_and_it_is_theirs(ada: User, section: Section) -> None:
+    client = signed_in(ada)
     values = filled_in(client, f"{ARTICLES}add/") | {
-        "headline": "My story", "slug": "my-story", "body_markdown": "Some *words*.", "section": str(desk.pk),
+        "headline": "My story", "slug": "my-story", "body_markdown": "Some *words*.", "section": str(section.pk),
     }  # fmt: skip
     response = client.post(f"{ARTICLES}add/", values)
     assert response.status_code == 302, errors(response)
@@ -89,9 +88,9 @@ def test_an_author_writes_a_draft_and_it_is_theirs(seat: Seat, ada: User, desk: 
     assert article.revisions.count() == 2
 
 
-def test_an_author_sees_no_story_of_another(seat: Seat, ada: User, story: StoryMaker) -> None:
+def test_an_author_sees_no_story_of_another(ada: User, story: StoryMaker) -> None:
     other = story(headline="Confidential")
-    client = seat(ada)
+    client = signed_in(ada)
     assert "Confidential" not in client.get(ARTICLES).content.decode()
     for path in ("change/", "preview/", "do/submit/", "history/", "delete/"):
         response = client.get(f"{ARTICLES}{other.pk}/{path}", follow=True)
@@ -102,10 +101,10 @@ def test_an_author_sees_no_story_of_another(seat: Seat, ada: User, story: StoryM
     assert client.get(f"{ARTICLES}{other.pk}/preview/").status_code == 404
 
 
-def test_an_author_is_offered_what_an_author_may_do(seat: Seat, ada: User, story: StoryMaker) -> None:
+def test_an_author_is_offered_what_an_author_may_do(ada: User, story: StoryMaker) -> None:
     article = story()
     Byline.objects.create(article=article, author=Author.objects.create(name="Ada", slug="ada", user=ada))
-    client = seat(ada)
+    client = signed_in(ada)
     page = client.get(f"{ARTICLES}{article.pk}/change/").content.decode()
     assert f"{ARTICLES}{article.pk}/do/submit/" in page
     for verb in ("publish", "schedule", "withdraw", "return"):
@@ -121,9 +120,9 @@ def test_an_author_is_offered_what_an_author_may_do(seat: Seat, ada: User, story
     assert response.status_code == 403
 
 
-def test_asking_changes_nothing_and_the_button_does(seat: Seat, paul: User, story: StoryMaker) -> None:
+def test_asking_changes_nothing_and_the_button_does(paul: User, story: StoryMaker) -> None:
     article = story()
-    client = seat(paul)
+    client = signed_in(paul)
     path = f"{ARTICLES}{article.pk}/do/publish/"
     assert client.get(path).status_code == 200
     assert client.head(path).status_code == 200
@@ -141,9 +140,9 @@ def test_a_verb_needs_the_csrf_token(paul: User, story: StoryMaker) -> None:
     assert client.post(f"{ARTICLES}{article.pk}/do/publish/").status_code == 403
 
 
-def test_withdrawing_asks_for_the_reason(seat: Seat, paul: User, story: StoryMaker) -> None:
+def test_withdrawing_asks_for_the_reason(paul: User, story: StoryMaker) -> None:
     article = story(state="published")
-    client = seat(paul)
+    client = signed_in(paul)
     path = f"{ARTICLES}{article.pk}/do/withdraw/"
     response = client.post(path, {"reason": "  "})
     assert response.status_code == 200
@@ -153,10 +152,10 @@ def test_withdrawing_asks_for_the_reason(seat: Seat, paul: User, story: StoryMak
     assert (article.state, article.withdrawal_reason) == (State.WITHDRAWN, "The source took it back.")
 
 
-def test_the_hour_of_a_schedule_is_the_publications(seat: Seat, paul: User, story: StoryMaker) -> None:
+def test_the_hour_of_a_schedule_is_the_publications(paul: User, story: StoryMaker) -> None:
     from_admin = timezone.now() + timedelta(days=30)
     article = story()
-    client = seat(paul)
+    client = signed_in(paul)
     Publication.objects.current()
     Publication.objects.update(time_zone="Asia/Bishkek")
     path = f"{ARTICLES}{article.pk}/do/schedule/"
@@ -168,9 +167,9 @@ def test_the_hour_of_a_schedule_is_the_publications(seat: Seat, paul: User, stor
     assert f"{article.publish_at:%Y-%m-%d %H:%M}" == f"{from_admin:%Y-%m-%d} 03:00"
 
 
-def test_an_hour_in_the_past_is_refused_in_a_sentence(seat: Seat, paul: User, story: StoryMaker) -> None:
+def test_an_hour_in_the_past_is_refused_in_a_sentence(paul: User, story: StoryMaker) -> None:
     article = story()
-    response = seat(paul).post(
+    response = signed_in(paul).post(
         f"{ARTICLES}{article.pk}/do/schedule/", {"publish_at_0": "2020-01-01", "publish_at_1": "09:00"}
     )
     assert "Choose an hour that is still to come" in errors(response)
@@ -178,15 +177,15 @@ def test_an_hour_in_the_past_is_refused_in_a_sentence(seat: Seat, paul: User, st
     assert article.state == State.DRAFT
 
 
-def test_an_editor_adds_a_correction(seat: Seat, edda: User, story: StoryMaker) -> None:
+def test_an_editor_adds_a_correction(edda: User, story: StoryMaker) -> None:
     article = story(state="published")
-    seat(edda).post(f"{ARTICLES}{article.pk}/do/correct/", {"text": "It was seven."})
+    signed_in(edda).post(f"{ARTICLES}{article.pk}/do/correct/", {"text": "It was seven."})
     assert Correction.objects.get().created_by == edda
 
 
-def test_a_list_of_stories_is_published_one_by_one(seat: Seat, paul: User, story: StoryMaker) -> None:
+def test_a_list_of_stories_is_published_one_by_one(paul: User, story: StoryMaker) -> None:
     good, empty = story(), story(headline="Empty one", body_markdown="")
-    response = seat(paul).post(
+    response = signed_in(paul).post(
         ARTICLES, {"action": "publish_selected", "_selected_action": [good.pk, empty.pk]}, follow=True
     )
     assert "Empty one: Write the text first." in errors(response)
@@ -195,20 +194,18 @@ def test_a_list_of_stories_is_published_one_by_one(seat: Seat, paul: User, story
     assert good.state == State.PUBLISHED
 
 
-def test_the_form_cannot_set_a_state(seat: Seat, edda: User, story: StoryMaker) -> None:
+def test_the_form_cannot_set_a_state(edda: User, story: StoryMaker) -> None:
     article = story()
-    client = seat(edda)
+    client = signed_in(edda)
     path = f"{ARTICLES}{article.pk}/change/"
     client.post(path, filled_in(client, path) | {"state": "published", "first_published_at_0": "2020-01-01"})
     article.refresh_from_db()
     assert article.state == State.DRAFT
 
 
-def test_a_form_that_was_open_does_not_undo_a_publication(
-    seat: Seat, edda: User, story: StoryMaker, now: datetime
-) -> None:
+def test_a_form_that_was_open_does_not_undo_a_publication(edda: User, story: StoryMaker, now: datetime) -> None:
     article = story()
-    client = seat(edda)
+    client = signed_in(edda)
     path = f"{ARTICLES}{article.pk}/change/"
     values = filled_in(client, path)
     publishing.publish(article=article, actor=None, now=now)
@@ -220,10 +217,10 @@ def test_a_form_that_was_open_does_not_undo_a_publication(
     assert (article.state, article.headline) == (State.PUBLISHED, "Edited meanwhile")
 
 
-def test_two_editors_do_not_write_over_each_other(seat: Seat, edda: User, paul: User, story: StoryMaker) -> None:
+def test_two_editors_do_not_write_over_each_other(edda: User, paul: User, story: StoryMaker) -> None:
     article = story()
     path = f"{ARTICLES}{article.pk}/change/"
-    first, second = seat(edda), seat(paul)
+    first, second = signed_in(edda), signed_in(paul)
     hers, his = filled_in(first, path), filled_in(second, path)
     assert first.post(path, hers | {"body_markdown": "Her words."}).status_code == 302
     response = second.post(path, his | {"body_markdown": "His words."})
@@ -245,14 +242,14 @@ def test_two_editors_do_not_write_over_each_other(seat: Seat, edda: User, paul: 
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_lost(
-    seat: Seat, edda: User, story: StoryMaker, now: datetime, change: dict[str, str], sentence: str
+    edda: User, story: StoryMaker, now: datetime, change: dict[str, str], sentence: str
 ) -> None:
     other = story(state="published", slug="once-taken")
     other.slug = "taken"
     other.save()
     publishing.save_revision(article=other, actor=None, now=now)
     article = story()
-    client = seat(edda)
+    client = signed_in(edda)
     path = f"{ARTICLES}{article.pk}/change/"
     response = client.post(path, filled_in(client, path) | {"standfirst": "Typed with care."} | change)
     assert response.status_code == 200
@@ -261,21 +258,21 @@ def test_what_is_wrong_is_said_and_nothing_is_lost(
     assert article.revisions.count() == 1
 
 
-def test_a_draft_can_be_deleted_and_a_story_that_readers_saw_cannot(seat: Seat, edda: User, story: StoryMaker) -> None:
+def test_a_draft_can_be_deleted_and_a_story_that_readers_saw_cannot(edda: User, story: StoryMaker) -> None:
     draft, public, gone = story(), story(state="published"), story(state="withdrawn")
-    client = seat(edda)
+    client = signed_in(edda)
     for each in (draft, public, gone):
         client.post(f"{ARTICLES}{each.pk}/delete/", {"post": "yes"})
     client.post(ARTICLES, {"action": "delete_selected", "_selected_action": [public.pk, gone.pk], "post": "yes"})
     assert set(Article.objects.all()) == {public, gone}
 
 
-def test_a_version_is_restored_by_the_button(seat: Seat, edda: User, story: StoryMaker, now: datetime) -> None:
+def test_a_version_is_restored_by_the_button(edda: User, story: StoryMaker, now: datetime) -> None:
     article = story(headline="First")
     Article.objects.filter(pk=article.pk).update(headline="Second")
     publishing.save_revision(article=article, actor=None, now=now)
     first = article.revisions.get(number=1)
-    client = seat(edda)
+    client = signed_in(edda)
     path = f"/admin/articles/revision/{first.pk}/restore/"
     assert client.get(path).status_code == 200
     article.refresh_from_db()
@@ -286,17 +283,17 @@ def test_a_version_is_restored_by_the_button(seat: Seat, edda: User, story: Stor
     assert article.revisions.first().created_by == edda  # type: ignore[union-attr]  # there are versions
 
 
-def test_a_hostile_headline_is_words_in_the_admin_too(seat: Seat, paul: User, story: StoryMaker) -> None:
+def test_a_hostile_headline_is_words_in_the_admin_too(paul: User, story: StoryMaker) -> None:
     article = story(headline="<script>alert(1)</script>", body_markdown="")
-    client = seat(paul)
+    client = signed_in(paul)
     for path in (ARTICLES, f"{ARTICLES}{article.pk}/change/", f"{ARTICLES}{article.pk}/do/publish/"):
         assert "<script>alert(1)" not in client.get(path).content.decode(), path
     response = client.post(ARTICLES, {"action": "publish_selected", "_selected_action": [article.pk]}, follow=True)
     assert "<script>alert(1)" not in response.content.decode()
 
 
-def test_a_picture_is_taken_in_by_the_form(seat: Seat, ada: User, media: Any) -> None:
-    client = seat(ada)
+def test_a_picture_is_taken_in_by_the_form(ada: User, media: Any) -> None:
+    client = signed_in(ada)
     upload = SimpleUploadedFile("my holiday.png", png(700, 500), "image/png")
     response = client.post(
         "/admin/articles/image/add/", {"file": upload, "alt": "A beach", "caption": "", "credit": ""}
@@ -308,7 +305,7 @@ def test_a_picture_is_taken_in_by_the_form(seat: Seat, ada: User, media: Any) ->
 
 
 def test_nothing_of_the_upload_itself_is_kept_and_a_new_one_takes_its_place(
-    seat: Seat, edda: User, media: Any, django_capture_on_commit_callbacks: Any
+    edda: User, media: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     """A photograph tells where its source lives; the form once stored it beside the clean one."""
 
@@ -319,7 +316,7 @@ def test_nothing_of_the_upload_itself_is_kept_and_a_new_one_takes_its_place(
         Pillow.new("RGB", (600, 400), "red").save(taken, "JPEG", exif=exif)
         file = SimpleUploadedFile(name, taken.getvalue(), "image/jpeg")
         with django_capture_on_commit_callbacks(execute=True):
-            response = seat(edda).post(path, {"file": file, "alt": "A beach", "caption": "", "credit": ""})
+            response = signed_in(edda).post(path, {"file": file, "alt": "A beach", "caption": "", "credit": ""})
         assert response.status_code == 302, errors(response)
         return {str(each.relative_to(media)) for each in media.rglob("*") if each.is_file()}
 
@@ -337,36 +334,34 @@ def test_nothing_of_the_upload_itself_is_kept_and_a_new_one_takes_its_place(
     ("content", "alt", "sentence"),
     [(b"<svg onload=alert(1)>", "x", "picture"), (png(10, 10), "   ", "required")],
 )
-def test_a_bad_picture_is_refused_in_a_sentence(
-    seat: Seat, ada: User, media: Any, content: bytes, alt: str, sentence: str
-) -> None:
+def test_a_bad_picture_is_refused_in_a_sentence(ada: User, media: Any, content: bytes, alt: str, sentence: str) -> None:
     upload = SimpleUploadedFile("x.png", content, "image/png")
-    response = seat(ada).post("/admin/articles/image/add/", {"file": upload, "alt": alt})
+    response = signed_in(ada).post("/admin/articles/image/add/", {"file": upload, "alt": alt})
     assert response.status_code == 200
     assert sentence in errors(response)
     assert not Image.objects.exists()
 
 
-def test_a_picture_in_use_is_not_deleted(seat: Seat, edda: User, story: StoryMaker, picture: Image) -> None:
+def test_a_picture_in_use_is_not_deleted(edda: User, story: StoryMaker, picture: Image) -> None:
     story(body_markdown=f"![x](image:{picture.pk})")
-    client = seat(edda)
+    client = signed_in(edda)
     client.post(f"/admin/articles/image/{picture.pk}/delete/", {"post": "yes"})
     assert Image.objects.filter(pk=picture.pk).exists()
 
 
-def test_new_words_of_a_picture_reach_the_stories_that_show_it(
-    seat: Seat, edda: User, story: StoryMaker, picture: Image
-) -> None:
+def test_new_words_of_a_picture_reach_the_stories_that_show_it(edda: User, story: StoryMaker, picture: Image) -> None:
     article = story(state="published", body_markdown=f"![](image:{picture.pk})")
     assert "A mountain" in article.body_html
-    seat(edda).post(f"/admin/articles/image/{picture.pk}/change/", {"alt": "A glacier", "caption": "", "credit": "X"})
+    signed_in(edda).post(
+        f"/admin/articles/image/{picture.pk}/change/", {"alt": "A glacier", "caption": "", "credit": "X"}
+    )
     article.refresh_from_db()
     assert "A glacier" in article.body_html
 
 
-def test_what_readers_will_not_see_is_told_at_saving(seat: Seat, edda: User, story: StoryMaker, picture: Image) -> None:
+def test_what_readers_will_not_see_is_told_at_saving(edda: User, story: StoryMaker, picture: Image) -> None:
     article = story()
-    client = seat(edda)
+    client = signed_in(edda)
     theirs = "![Theirs](https://x.test/a.jpg)\n\n<iframe src='https://v.test/'></iframe>"
     text = f"One.\n\n![Ours](image:{picture.pk})\n\n{theirs}"
     path = f"{ARTICLES}{article.pk}/change/"

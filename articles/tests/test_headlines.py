@@ -25,8 +25,8 @@ def test_a_control_character_is_taken_out(character: str, story: StoryMaker, now
 
 
 @rows("character", REORDERING)
-def test_the_model_refuses_what_reorders(character: str, desk: Section) -> None:
-    article = Article(headline=f"Bitcoin{character}Subject: rises", slug="bitcoin", section=desk)
+def test_the_model_refuses_what_reorders(character: str, section: Section) -> None:
+    article = Article(headline=f"Bitcoin{character}Subject: rises", slug="bitcoin", section=section)
     with pytest.raises(ValidationError) as refused:
         article.full_clean()
     assert "headline" in refused.value.message_dict

@@ -12,16 +12,16 @@ from digests import restored, tasks
 from digests.models import Delivery, Issue
 from digests.sending import send_journal
 from digests.tests import copies
-from digests.tests.conftest import Release
 from subscribers.models import Cadence, CadenceOffer, Letter, Newsletter
+from tests.cast import Publish
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_digest_that_the_clock_would_send_again_waits_for_a_person(newsletter: Newsletter, release: Release) -> None:
+def test_a_digest_that_the_clock_would_send_again_waits_for_a_person(newsletter: Newsletter, publish: Publish) -> None:
     Newsletter.objects.update(auto_approve=True)
     now = timezone.now()
-    story = release("A story of the last minutes", now - timedelta(minutes=2))
+    story = publish("A story of the last minutes", now - timedelta(minutes=2))
     CadenceOffer.objects.filter(cadence=Cadence.DAILY).update(send_at=(now - timedelta(minutes=1)).time())
     Newsletter.objects.update(time_zone="UTC")
 

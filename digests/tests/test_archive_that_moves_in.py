@@ -9,18 +9,18 @@ from articles import publishing
 from articles.models import Article, Section
 from digests import composing, freezing
 from digests.models import Issue, IssueItem
-from digests.tests.conftest import Release
 from subscribers.models import Cadence, Newsletter
+from tests.cast import Publish
 
 DAYS = timedelta(days=1)
 
 
-def move_in(news: Section, now: datetime, *, days: float) -> Article:
+def move_in(section: Section, now: datetime, *, days: float) -> Article:
     """A story dated so many days back, published a minute ago."""
     story = Article.objects.create(
         headline="Long ago",
         slug=f"long-ago-{days}",
-        section=news,
+        section=section,
         body_markdown="It was.",
         published_at=now - days * DAYS,
     )
@@ -30,13 +30,13 @@ def move_in(news: Section, now: datetime, *, days: float) -> Article:
 
 
 def test_an_archive_is_mailed_neither_at_once_nor_with_the_next_digest(
-    newsletter: Newsletter, news: Section, release: Release, now: datetime, client: Client
+    newsletter: Newsletter, section: Section, publish: Publish, now: datetime, client: Client
 ) -> None:
     Newsletter.objects.update(auto_approve=True)
-    archive = [move_in(news, now, days=days) for days in (730, 8)]
+    archive = [move_in(section, now, days=days) for days in (730, 8)]
     assert composing.compose_instant(now=now) == []
 
-    release("Today", now - timedelta(hours=1))
+    publish("Today", now - timedelta(hours=1))
     issue = composing.compose_as_of(newsletter=newsletter, cadence=Cadence.DAILY, at=now, now=now)
     assert [item.article.headline for item in issue.items.all()] == ["Today"]
     assert client.get(archive[0].get_absolute_url()).status_code == 200
@@ -45,25 +45,25 @@ def test_an_archive_is_mailed_neither_at_once_nor_with_the_next_digest(
 
 @pytest.mark.parametrize("days", [0, 6.9])
 def test_news_that_is_dated_a_little_back_is_mailed(
-    newsletter: Newsletter, news: Section, now: datetime, days: float
+    newsletter: Newsletter, section: Section, now: datetime, days: float
 ) -> None:
-    story = move_in(news, now, days=days)
+    story = move_in(section, now, days=days)
 
     assert [issue.items.get().article for issue in composing.compose_instant(now=now)] == [story]
 
 
 def test_an_editor_who_composes_by_hand_is_shown_the_archive(
-    newsletter: Newsletter, news: Section, now: datetime
+    newsletter: Newsletter, section: Section, now: datetime
 ) -> None:
-    story = move_in(news, now, days=730)
+    story = move_in(section, now, days=730)
     issue = composing.compose_new(newsletter=newsletter, cadence=Cadence.DAILY, now=now)
 
     assert issue.state == Issue.State.DRAFT
     assert [item.article for item in issue.items.all()] == [story]
 
 
-def test_an_editor_may_mail_an_old_story_all_the_same(digest: Issue, news: Section, now: datetime) -> None:
-    story = move_in(news, now, days=730)
+def test_an_editor_may_mail_an_old_story_all_the_same(digest: Issue, section: Section, now: datetime) -> None:
+    story = move_in(section, now, days=730)
     IssueItem.objects.create(issue=digest, article=story, position=9)
 
     assert "Long ago" in freezing.freeze(issue=digest, now=now).text

@@ -12,18 +12,18 @@ from articles.models import Article
 from digests import composing
 from digests.admin import issues
 from digests.models import Issue
-from digests.tests.conftest import People, Release
 from digests.tests.editing import added, change, items
 from subscribers.models import Newsletter
+from tests.cast import Publish, Staff
 
 
 def shown(issue: Issue) -> list[str]:
     return [item.article.headline for item in issue.items.filter(included=True).order_by("position")]
 
 
-def test_a_draft_can_be_arranged_and_introduced(digest: Issue, as_: People) -> None:
+def test_a_draft_can_be_arranged_and_introduced(digest: Issue, staff: Staff) -> None:
     data = items(digest, **{"items-0-position": "5", "items-1-included": "off", "introduction": "Good morning."})
-    response = as_("Editor").post(change(digest), data | {"items-2-headline": "Ours"})
+    response = staff("Editor").post(change(digest), data | {"items-2-headline": "Ours"})
     assert response.status_code == 302, response.content.decode()
     digest.refresh_from_db()
     shown = [(str(item), item.included) for item in digest.items.order_by("position")]
@@ -31,8 +31,8 @@ def test_a_draft_can_be_arranged_and_introduced(digest: Issue, as_: People) -> N
     assert digest.introduction == "Good morning."
 
 
-def test_an_issue_approved_meanwhile_is_not_changed_by_an_old_form(digest: Issue, as_: People, now: datetime) -> None:
-    editor = as_("Editor")
+def test_an_issue_approved_meanwhile_is_not_changed_by_an_old_form(digest: Issue, staff: Staff, now: datetime) -> None:
+    editor = staff("Editor")
     Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SCHEDULED)
     response = editor.post(change(digest), items(digest, introduction="Too late."))
     assert response.status_code == 403
@@ -40,60 +40,60 @@ def test_an_issue_approved_meanwhile_is_not_changed_by_an_old_form(digest: Issue
     assert (digest.introduction, digest.state) == ("", Issue.State.SCHEDULED)
 
 
-def test_a_hostile_subject_is_sent_back(digest: Issue, as_: People) -> None:
-    response = as_("Editor").post(change(digest), items(digest, subject="Bank\u202eBcc: x@y.example"))
+def test_a_hostile_subject_is_sent_back(digest: Issue, staff: Staff) -> None:
+    response = staff("Editor").post(change(digest), items(digest, subject="Bank\u202eBcc: x@y.example"))
     assert "is invisible" in response.content.decode()
 
 
-def test_a_line_break_in_a_subject_is_a_blank(digest: Issue, as_: People) -> None:
-    response = as_("Editor").post(change(digest), items(digest, subject="Bank\x0bBcc: x@y.example"))
+def test_a_line_break_in_a_subject_is_a_blank(digest: Issue, staff: Staff) -> None:
+    response = staff("Editor").post(change(digest), items(digest, subject="Bank\x0bBcc: x@y.example"))
     assert response.status_code == 302
     digest.refresh_from_db()
     assert digest.subject == "Bank Bcc: x@y.example"
 
 
-def test_a_hostile_headline_of_a_story_is_sent_back(digest: Issue, as_: People) -> None:
-    response = as_("Editor").post(change(digest), items(digest, **{"items-1-headline": "Bank\u202eBcc"}))
+def test_a_hostile_headline_of_a_story_is_sent_back(digest: Issue, staff: Staff) -> None:
+    response = staff("Editor").post(change(digest), items(digest, **{"items-1-headline": "Bank\u202eBcc"}))
     assert "is invisible" in response.content.decode()
 
 
-def test_stories_can_be_put_in_order(digest: Issue, as_: People) -> None:
+def test_stories_can_be_put_in_order(digest: Issue, staff: Staff) -> None:
     order = {"items-0-position": "2", "items-1-position": "1", "items-2-position": "0"}
-    assert as_("Editor").post(change(digest), items(digest, **order)).status_code == 302
+    assert staff("Editor").post(change(digest), items(digest, **order)).status_code == 302
     assert shown(digest) == ["First", "Second", "Third"]
 
 
-def test_a_story_can_be_left_out_and_taken_back(digest: Issue, as_: People) -> None:
-    editor = as_("Editor")
+def test_a_story_can_be_left_out_and_taken_back(digest: Issue, staff: Staff) -> None:
+    editor = staff("Editor")
     assert editor.post(change(digest), items(digest, **{"items-1-included": "off"})).status_code == 302
     assert shown(digest) == ["Third", "First"]
     assert editor.post(change(digest), items(digest)).status_code == 302
     assert shown(digest) == ["Third", "Second", "First"]
 
 
-def test_a_further_story_can_be_added(digest: Issue, release: Release, as_: People, now: datetime) -> None:
-    story = release("Fourth", now.replace(year=2024))
-    assert as_("Editor").post(change(digest), added(digest, story)).status_code == 302
+def test_a_further_story_can_be_added(digest: Issue, publish: Publish, staff: Staff, now: datetime) -> None:
+    story = publish("Fourth", now.replace(year=2024))
+    assert staff("Editor").post(change(digest), added(digest, story)).status_code == 302
     assert shown(digest) == ["Third", "Second", "First", "Fourth"]
 
 
 def test_a_story_that_is_not_public_cannot_be_added(
-    digest: Issue, release: Release, as_: People, now: datetime
+    digest: Issue, publish: Publish, staff: Staff, now: datetime
 ) -> None:
-    story = release("Secret", now)
+    story = publish("Secret", now)
     Article.objects.filter(pk=story.pk).update(state=Article.State.DRAFT)
-    response = as_("Editor").post(change(digest), added(digest, story))
+    response = staff("Editor").post(change(digest), added(digest, story))
     assert "“Secret” is not public. Publish it first" in response.content.decode()
     assert not digest.items.filter(article=story).exists()
 
 
 def test_a_story_that_these_readers_got_cannot_be_added(
-    newsletter: Newsletter, digest: Issue, release: Release, as_: People, now: datetime
+    newsletter: Newsletter, digest: Issue, publish: Publish, staff: Staff, now: datetime
 ) -> None:
-    story = release("Fourth", now + timedelta(hours=1))
+    story = publish("Fourth", now + timedelta(hours=1))
     later = composing.compose_now(newsletter=newsletter, cadence="daily", now=now + timedelta(hours=2))
     assert later.items.get().article == story
-    response = as_("Editor").post(change(digest), added(digest, story))
+    response = staff("Editor").post(change(digest), added(digest, story))
     assert "stands in another issue for the same readers already" in response.content.decode()
 
 

@@ -9,13 +9,13 @@ from digests import composing, tasks
 from digests.models import Issue
 from digests.sending import sweeper
 from digests.sending import tasks as engine
-from digests.tests.conftest import Release
 from subscribers.models import Newsletter
 from tests import clocks, threads
+from tests.cast import Publish
 
 
-def test_what_is_due_is_composed(newsletter: Newsletter, release: Release, now: datetime) -> None:
-    release("One", now - timedelta(hours=8))
+def test_what_is_due_is_composed(newsletter: Newsletter, publish: Publish, now: datetime) -> None:
+    publish("One", now - timedelta(hours=8))
     with clocks.at(now):
         tasks.tick()
     assert Issue.objects.filter(kind=Issue.Kind.DIGEST).exists()

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from digests import composing
 from digests.models import Issue
-from digests.tests.conftest import Release
 from subscribers import cadences
 from subscribers.models import CadenceOffer, Newsletter
 from tests import clocks
+from tests.cast import Publish
 from tests.table import rows
 
 
@@ -28,23 +28,23 @@ def headlines(issue: Issue) -> list[str]:
     return [item.article.headline for item in issue.items.all()]
 
 
-def test_it_prints_the_id_and_says_what_it_made(newsletter: Newsletter, release: Release) -> None:
-    release("One", timezone.now() - timedelta(minutes=1))
+def test_it_prints_the_id_and_says_what_it_made(newsletter: Newsletter, publish: Publish) -> None:
+    publish("One", timezone.now() - timedelta(minutes=1))
     issue, said = run("tech-news", "--cadence", "daily")
     assert (issue.state, headlines(issue)) == (Issue.State.DRAFT, ["One"])
     assert said == f"Issue {issue.pk} (Tech News, daily, period {issue.period_key}) has 1 story and is draft.\n"
 
 
-def test_several_times_a_day_each_takes_what_is_new(newsletter: Newsletter, release: Release) -> None:
+def test_several_times_a_day_each_takes_what_is_new(newsletter: Newsletter, publish: Publish) -> None:
     issues = []
     for name in ("One", "Two", "Three"):
-        release(name, timezone.now())
+        publish(name, timezone.now())
         issues.append(run("tech-news", "--cadence", "daily")[0])
     assert [headlines(issue) for issue in issues] == [["One"], ["Two"], ["Three"]]
 
 
-def test_approve_freezes_it_and_lets_it_leave(newsletter: Newsletter, release: Release) -> None:
-    release("One", timezone.now() - timedelta(minutes=1))
+def test_approve_freezes_it_and_lets_it_leave(newsletter: Newsletter, publish: Publish) -> None:
+    publish("One", timezone.now() - timedelta(minutes=1))
     issue, _ = run("tech-news", "--cadence", "weekly", "--approve")
     assert (issue.state, issue.number, issue.snapshot.subject) == (Issue.State.SCHEDULED, 1, "One")
 
@@ -59,9 +59,9 @@ def test_without_a_story_nothing_is_sent_and_it_says_so(newsletter: Newsletter) 
     "times", [("2025-05-06T07:00", "2025-05-06T05:00Z"), ("2025-05-06T08:00", "2025-05-07T06:59+02:00")]
 )
 def test_as_of_a_time_there_is_one_digest_per_period(
-    newsletter: Newsletter, release: Release, now: datetime, times: tuple[str, str]
+    newsletter: Newsletter, publish: Publish, now: datetime, times: tuple[str, str]
 ) -> None:
-    release("One", now - timedelta(hours=6))
+    publish("One", now - timedelta(hours=6))
     first, _ = run("tech-news", "--cadence", "daily", "--at", times[0])
     second, said = run("tech-news", "--cadence", "daily", "--at", times[1])
     assert first == second
@@ -86,8 +86,8 @@ def test_bad_input_gets_one_sentence(newsletter: Newsletter, arguments: tuple[st
     assert not Issue.objects.exists()
 
 
-def test_what_cannot_be_approved_stays_a_draft_and_says_why(newsletter: Newsletter, release: Release) -> None:
-    release("One", timezone.now() - timedelta(minutes=1))
+def test_what_cannot_be_approved_stays_a_draft_and_says_why(newsletter: Newsletter, publish: Publish) -> None:
+    publish("One", timezone.now() - timedelta(minutes=1))
     newsletter.sender_address = "nobody@127.0.0.1"
     newsletter.save()
     with pytest.raises(CommandError, match="Check the addresses of sender"):
@@ -95,12 +95,12 @@ def test_what_cannot_be_approved_stays_a_draft_and_says_why(newsletter: Newslett
     assert Issue.objects.get().state == Issue.State.DRAFT
 
 
-def test_the_clock_goes_on_where_it_ended(newsletter: Newsletter, release: Release) -> None:
+def test_the_clock_goes_on_where_it_ended(newsletter: Newsletter, publish: Publish) -> None:
     CadenceOffer.objects.exclude(cadence="daily").delete()
-    release("One", timezone.now() - timedelta(minutes=1))
+    publish("One", timezone.now() - timedelta(minutes=1))
     by_hand, _ = run("tech-news", "--cadence", "daily")
     tomorrow = timezone.now() + timedelta(days=1)
-    release("Two", timezone.now())
+    publish("Two", timezone.now())
     with clocks.at(tomorrow):
         (by_clock,) = composing.compose_due(now=tomorrow)
     assert by_clock.window_start == by_hand.window_end

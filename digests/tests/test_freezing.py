@@ -12,11 +12,11 @@ from django.db.utils import DatabaseError
 from articles.models import Article
 from digests import freezing, rendering
 from digests.models import Issue, Snapshot
-from digests.tests.conftest import Release
 from mailkit import segments
 from publication.models import Publication
 from subscribers.models import Newsletter
 from tests import raw_rows, threads
+from tests.cast import Publish
 from tests.table import rows
 
 EDITABLE = (Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING)
@@ -182,7 +182,7 @@ class TestNumbers:
 
 @pytest.mark.django_db(transaction=True)
 def test_frozen_at_the_same_time_they_still_have_a_number_each(
-    newsletter: Newsletter, release: Release, now: datetime
+    newsletter: Newsletter, publish: Publish, now: datetime
 ) -> None:
     """Six threads, six connections: numbers 1 to 6, each once."""
     issues = [letter(newsletter, subject=f"Letter {number}") for number in range(6)]

@@ -13,10 +13,10 @@ from core import locks
 from digests import composing, freezing, rendering
 from digests.issue_content import IssueContent
 from digests.models import Issue, Snapshot
-from digests.tests.conftest import Release
 from publication.models import Publication
 from subscribers.models import Cadence, Newsletter
 from tests import threads
+from tests.cast import Publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,10 +58,10 @@ def take_all(_time: int) -> None:
 
 
 def test_composing_and_approving_hold_nobody_while_they_render(
-    newsletter: Newsletter, release: Release, now: datetime, while_rendering: Callable[..., list[int]]
+    newsletter: Newsletter, publish: Publish, now: datetime, while_rendering: Callable[..., list[int]]
 ) -> None:
     Newsletter.objects.update(auto_approve=True)
-    release("One", now - timedelta(days=2))
+    publish("One", now - timedelta(days=2))
     times = while_rendering(take_all)
     composing.compose_due(now=now)
     assert times == [1, 2]
@@ -105,11 +105,11 @@ def test_what_is_left_out_while_it_is_frozen_is_not_sent(
 
 
 def test_who_edits_without_pause_is_left_in_peace_until_the_next_minute(
-    newsletter: Newsletter, release: Release, now: datetime, while_rendering: Callable[..., list[int]]
+    newsletter: Newsletter, publish: Publish, now: datetime, while_rendering: Callable[..., list[int]]
 ) -> None:
     Newsletter.objects.update(auto_approve=True)
     newsletter.offers.exclude(cadence=Cadence.DAILY).delete()
-    story = release("One", now.replace(hour=1))
+    story = publish("One", now.replace(hour=1))
     edits = Article.objects.filter(pk=story.pk)
     times = while_rendering(lambda time: edits.update(standfirst=f"Words {time}") if time <= freezing.TRIES else None)
     [issue] = composing.compose_due(now=now)
@@ -121,20 +121,20 @@ def test_who_edits_without_pause_is_left_in_peace_until_the_next_minute(
 
 
 def test_a_process_that_dies_between_composing_and_approving_leaves_nothing_behind(
-    newsletter: Newsletter, release: Release, now: datetime
+    newsletter: Newsletter, publish: Publish, now: datetime
 ) -> None:
     Newsletter.objects.update(auto_approve=True)
-    release("One", now - timedelta(days=2))
+    publish("One", now - timedelta(days=2))
     composing.compose_due(now=now, approve=False)
     assert set(Issue.objects.values_list("state", flat=True)) == {Issue.State.DRAFT}
     composing.compose_due(now=now)
     assert set(Issue.objects.values_list("state", flat=True)) == {Issue.State.SCHEDULED}
 
 
-def test_two_clocks_approve_once(newsletter: Newsletter, release: Release, now: datetime) -> None:
+def test_two_clocks_approve_once(newsletter: Newsletter, publish: Publish, now: datetime) -> None:
     Newsletter.objects.update(auto_approve=True)
     newsletter.offers.exclude(cadence=Cadence.DAILY).delete()
-    release("One", now.replace(hour=1))
+    publish("One", now.replace(hour=1))
     assert threads.faults(*[lambda: composing.compose_due(now=now)] * 4) == []
     issue = Issue.objects.get()
     assert (issue.state, issue.state_reason, issue.number) == (Issue.State.SCHEDULED, "", 1)

@@ -1,7 +1,6 @@
 """Editors at work: arranging, previews, and the actions of an issue."""
 
 import re
-from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -14,9 +13,9 @@ from pytest_django import Settings
 from articles.models import Article
 from digests import freezing
 from digests.models import Delivery, Issue
-from digests.tests.conftest import People, Release
 from digests.tests.editing import change, items
 from subscribers.models import Newsletter, Subscription
+from tests.cast import Publish, Readers, Staff
 from tests.table import rows
 
 
@@ -30,51 +29,51 @@ def page(client: Client, address: str, status: int = 200) -> str:
     return response.content.decode()
 
 
-def test_the_list_shows_state_and_progress(digest: Issue, as_: People, now: datetime) -> None:
+def test_the_list_shows_state_and_progress(digest: Issue, staff: Staff, now: datetime) -> None:
     freezing.freeze(issue=digest, now=now)
     Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SENDING, planned_at=now, audience_count=2)
     for state in (Delivery.State.ACCEPTED, Delivery.State.PENDING):
         Delivery.objects.create(issue=digest, state=state)
-    found = page(as_("Publisher"), "/admin/digests/issue/?q=Second")
+    found = page(staff("Publisher"), "/admin/digests/issue/?q=Second")
     assert "1 of 2" in found
     assert "Sending" in found
     assert len(re.findall(r"/admin/digests/issue/\d+/change/", found)) >= 1
 
 
-def test_the_page_names_the_state_in_words(digest: Issue, as_: People) -> None:
-    assert re.search(r">\s*Draft\s*<", page(as_("Editor"), change(digest)))
+def test_the_page_names_the_state_in_words(digest: Issue, staff: Staff) -> None:
+    assert re.search(r">\s*Draft\s*<", page(staff("Editor"), change(digest)))
 
 
-def test_a_person_is_told_of_a_withdrawn_story_before_approving(digest: Issue, as_: People) -> None:
+def test_a_person_is_told_of_a_withdrawn_story_before_approving(digest: Issue, staff: Staff) -> None:
     Article.objects.filter(headline="Second").update(state=Article.State.WITHDRAWN)
-    response = as_("Publisher").post(do(digest, "approve"), {})
+    response = staff("Publisher").post(do(digest, "approve"), {})
     assert "“Second” is not public any more" in response.content.decode()
     digest.refresh_from_db()
     assert digest.state == Issue.State.DRAFT
 
 
-def test_a_letter_is_written_in_the_admin(newsletter: Newsletter, as_: People) -> None:
+def test_a_letter_is_written_in_the_admin(newsletter: Newsletter, staff: Staff) -> None:
     words = {"subject": "Hello", "introduction": "A word.", "preheader": "", "newsletter": str(newsletter.pk)}
     no_stories = {"items-TOTAL_FORMS": "0", "items-INITIAL_FORMS": "0"}
     data = words | no_stories | {"scheduled_for_0": "", "scheduled_for_1": ""}
-    assert as_("Editor").post("/admin/digests/issue/add/", data).status_code == 302
+    assert staff("Editor").post("/admin/digests/issue/add/", data).status_code == 302
     letter = Issue.objects.get()
     assert (letter.kind, letter.state, letter.period_key) == (Issue.Kind.LETTER, Issue.State.DRAFT, "")
 
 
 @rows("day", ["0001-01-01", "2020-05-06", "9999-12-31"])
-def test_an_hour_that_makes_no_sense_is_sent_back(digest: Issue, as_: People, day: str) -> None:
+def test_an_hour_that_makes_no_sense_is_sent_back(digest: Issue, staff: Staff, day: str) -> None:
     hour = {"scheduled_for_0": day, "scheduled_for_1": "07:00"}
-    written = as_("Editor").post(change(digest), items(digest, **hour)).content.decode()
-    approved = as_("Publisher").post(do(digest, "approve"), {"when_0": day, "when_1": "07:00"}).content.decode()
+    written = staff("Editor").post(change(digest), items(digest, **hour)).content.decode()
+    approved = staff("Publisher").post(do(digest, "approve"), {"when_0": day, "when_1": "07:00"}).content.decode()
     assert "Choose an hour that is still to come" in written
     assert "Choose an hour that is still to come" in approved
     digest.refresh_from_db()
     assert (digest.state, digest.scheduled_for) == (Issue.State.DRAFT, None)
 
 
-def test_a_letter_is_asked_for_no_stories(newsletter: Newsletter, digest: Issue, as_: People) -> None:
-    editor = as_("Editor")
+def test_a_letter_is_asked_for_no_stories(newsletter: Newsletter, digest: Issue, staff: Staff) -> None:
+    editor = staff("Editor")
     new, arranged = page(editor, "/admin/digests/issue/add/"), page(editor, change(digest))
     assert ("items-TOTAL_FORMS" in new, "items-TOTAL_FORMS" in arranged) == (False, True)
     assert ("headline of the first story" in new, "headline of the first story" in arranged) == (False, True)
@@ -82,9 +81,9 @@ def test_a_letter_is_asked_for_no_stories(newsletter: Newsletter, digest: Issue,
     assert "this hour is UTC" in arranged
 
 
-def test_a_digest_is_composed_by_hand(newsletter: Newsletter, release: Release, as_: People) -> None:
-    release("One", timezone.now())
-    editor = as_("Editor")
+def test_a_digest_is_composed_by_hand(newsletter: Newsletter, publish: Publish, staff: Staff) -> None:
+    publish("One", timezone.now())
+    editor = staff("Editor")
     assert "Tech News, daily" in page(editor, "/admin/digests/issue/compose/")
     offer = newsletter.offers.get(cadence="daily")
     response = editor.post("/admin/digests/issue/compose/", {"offer": str(offer.pk)})
@@ -95,13 +94,13 @@ def test_a_digest_is_composed_by_hand(newsletter: Newsletter, release: Release, 
 
 
 def test_a_second_click_finds_nothing_new_and_leaves_nothing(
-    newsletter: Newsletter, release: Release, as_: People
+    newsletter: Newsletter, publish: Publish, staff: Staff
 ) -> None:
-    offer, editor = newsletter.offers.get(cadence="daily"), as_("Editor")
+    offer, editor = newsletter.offers.get(cadence="daily"), staff("Editor")
     answer = editor.post("/admin/digests/issue/compose/", {"offer": str(offer.pk)})
     assert "Nothing was published since the digest before." in answer.content.decode()
     assert not Issue.objects.exists()
-    release("One", timezone.now())
+    publish("One", timezone.now())
     assert editor.post("/admin/digests/issue/compose/", {"offer": str(offer.pk)}).status_code == 302
     answer = editor.post("/admin/digests/issue/compose/", {"offer": str(offer.pk)})
     assert "since the digest before, which is still a draft." in answer.content.decode()
@@ -111,8 +110,8 @@ def test_a_second_click_finds_nothing_new_and_leaves_nothing(
 class TestLooking:
     """The preview is the mail, in a frame where it can do nothing."""
 
-    def test_html_and_text_are_those_of_the_mail(self, digest: Issue, as_: People) -> None:
-        author = as_("Author")
+    def test_html_and_text_are_those_of_the_mail(self, digest: Issue, staff: Staff) -> None:
+        author = staff("Author")
         found = page(author, f"/admin/digests/issue/{digest.pk}/look/")
         assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in found
         assert "About second." in found
@@ -124,14 +123,14 @@ class TestLooking:
         assert "default-src 'none'" in html["Content-Security-Policy"]
         assert "frame-ancestors 'self'" in html["Content-Security-Policy"]
 
-    def test_after_freezing_it_is_the_snapshot(self, digest: Issue, as_: People, now: datetime) -> None:
+    def test_after_freezing_it_is_the_snapshot(self, digest: Issue, staff: Staff, now: datetime) -> None:
         freezing.freeze(issue=digest, now=now)
         Article.objects.update(headline="Changed")
-        assert "Changed" not in page(as_("Author"), f"/admin/digests/issue/{digest.pk}/look/")
+        assert "Changed" not in page(staff("Author"), f"/admin/digests/issue/{digest.pk}/look/")
 
-    def test_what_cannot_be_shown_says_why(self, digest: Issue, as_: People) -> None:
+    def test_what_cannot_be_shown_says_why(self, digest: Issue, staff: Staff) -> None:
         digest.items.update(included=False)
-        author = as_("Author")
+        author = staff("Author")
         assert "No published story is left" in page(author, f"/admin/digests/issue/{digest.pk}/look/")
         page(author, f"/admin/digests/issue/{digest.pk}/look/html/", status=404)
 
@@ -139,8 +138,8 @@ class TestLooking:
 class TestActions:
     """GET asks and changes nothing; POST calls the verb; rights decide who may."""
 
-    def test_approving_freezes_and_schedules(self, digest: Issue, as_: People) -> None:
-        publisher = as_("Publisher")
+    def test_approving_freezes_and_schedules(self, digest: Issue, staff: Staff) -> None:
+        publisher = staff("Publisher")
         assert "0</strong> readers of Tech News (daily)" in page(publisher, do(digest, "approve"))
         digest.refresh_from_db()
         assert digest.state == Issue.State.DRAFT
@@ -153,12 +152,12 @@ class TestActions:
         assert digest.scheduled_for.isoformat() == "2030-01-01T06:30:00+00:00", "the hour is meant in Berlin"
 
     def test_more_than_twice_the_last_audience_must_be_typed(
-        self, digest: Issue, as_: People, mailable: Callable[[int], None], now: datetime
+        self, digest: Issue, staff: Staff, readers: Readers, now: datetime
     ) -> None:
         before = Issue.objects.create(newsletter=digest.newsletter, kind="digest", cadence="daily", period_key="x")
         Issue.objects.filter(pk=before.pk).update(audience_count=2, planned_at=now)
-        mailable(5)
-        publisher = as_("Publisher")
+        readers(5)
+        publisher = staff("Publisher")
         assert "Type the number of readers" in page(publisher, do(digest, "approve"))
         for typed in ("", "4", "50"):
             answer = publisher.post(do(digest, "approve"), {"when_0": "", "when_1": "", "audience": typed})
@@ -169,26 +168,24 @@ class TestActions:
         assert answer.status_code == 302
 
     def test_twice_the_last_audience_need_not_be_typed(
-        self, digest: Issue, as_: People, mailable: Callable[[int], None], now: datetime
+        self, digest: Issue, staff: Staff, readers: Readers, now: datetime
     ) -> None:
         before = Issue.objects.create(newsletter=digest.newsletter, kind="digest", cadence="daily", period_key="x")
         Issue.objects.filter(pk=before.pk).update(audience_count=2, planned_at=now)
-        mailable(4)
-        assert "Type the number" not in page(as_("Publisher"), do(digest, "approve"))
+        readers(4)
+        assert "Type the number" not in page(staff("Publisher"), do(digest, "approve"))
 
-    def test_readers_who_are_left_out_are_named(
-        self, digest: Issue, as_: People, mailable: Callable[[int], None]
-    ) -> None:
-        mailable(3)
+    def test_readers_who_are_left_out_are_named(self, digest: Issue, staff: Staff, readers: Readers) -> None:
+        readers(3)
         first, second, _ = Subscription.objects.order_by("pk")
         Subscription.objects.filter(pk=first.pk).update(consent_event=second.consent_event)
-        publisher = as_("Publisher")
+        publisher = staff("Publisher")
         for address in (do(digest, "approve"), change(digest)):
             assert "1 confirmed reader is not mailed: 1 because no consent" in page(publisher, address), address
 
-    def test_what_cannot_be_frozen_says_why(self, digest: Issue, as_: People) -> None:
+    def test_what_cannot_be_frozen_says_why(self, digest: Issue, staff: Staff) -> None:
         digest.items.update(included=False)
-        answer = as_("Publisher").post(do(digest, "approve"), {"when_0": "", "when_1": ""})
+        answer = staff("Publisher").post(do(digest, "approve"), {"when_0": "", "when_1": ""})
         assert "No published story is left" in answer.content.decode()
 
     @pytest.mark.parametrize(
@@ -202,11 +199,11 @@ class TestActions:
         ],
     )
     def test_every_action_moves_the_issue(
-        self, digest: Issue, as_: People, now: datetime, before: str, name: str, data: dict[str, str], after: str
+        self, digest: Issue, staff: Staff, now: datetime, before: str, name: str, data: dict[str, str], after: str
     ) -> None:
         freezing.freeze(issue=digest, now=now)
         Issue.objects.filter(pk=digest.pk).update(state=before, audience_count=0, planned_at=now)
-        publisher = as_("Publisher")
+        publisher = staff("Publisher")
         assert f"/do/{name}/" in page(publisher, change(digest))
         page(publisher, do(digest, name))
         assert Issue.objects.get().state == before
@@ -216,13 +213,13 @@ class TestActions:
         assert found.reason_sentence == data.get("reason", found.reason_sentence)
         assert LogEntry.objects.filter(object_id=digest.pk).count() == 1, "the row's history says who did it"
 
-    def test_a_verb_that_no_longer_fits_says_so(self, digest: Issue, as_: People) -> None:
-        answer = as_("Publisher").post(do(digest, "pause"), {"reason": "x"})
+    def test_a_verb_that_no_longer_fits_says_so(self, digest: Issue, staff: Staff) -> None:
+        answer = staff("Publisher").post(do(digest, "pause"), {"reason": "x"})
         assert "can be paused" in answer.content.decode()
 
     @pytest.mark.parametrize("name", ["approve", "reopen", "pause", "resume", "cancel", "accept", "resend"])
-    def test_an_editor_without_the_right_to_send_is_refused(self, digest: Issue, as_: People, name: str) -> None:
-        editor = as_("Editor")
+    def test_an_editor_without_the_right_to_send_is_refused(self, digest: Issue, staff: Staff, name: str) -> None:
+        editor = staff("Editor")
         assert f"/do/{name}/" not in page(editor, change(digest))
         assert editor.get(do(digest, name)).status_code == 403
         assert editor.post(do(digest, name), {"reason": "x"}).status_code == 403
@@ -234,20 +231,20 @@ class TestActions:
             assert client.get(address).status_code == 302
 
     def test_a_proof_goes_to_each_address_alone(
-        self, digest: Issue, as_: People, settings: Settings, mailoutbox: list[EmailMultiAlternatives]
+        self, digest: Issue, staff: Staff, settings: Settings, mailoutbox: list[EmailMultiAlternatives]
     ) -> None:
         settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-        editor = as_("Editor")
+        editor = staff("Editor")
         assert 'value="editor@blocknews.example"' in page(editor, do(digest, "proof"))
         editor.post(do(digest, "proof"), {"to": "a@blocknews.example, b@blocknews.example"})
         assert [mail.to for mail in mailoutbox] == [["a@blocknews.example"], ["b@blocknews.example"]]
 
     def test_uncertain_copies_are_offered_only_when_there_are_some(
-        self, digest: Issue, as_: People, now: datetime
+        self, digest: Issue, staff: Staff, now: datetime
     ) -> None:
         freezing.freeze(issue=digest, now=now)
         Issue.objects.filter(pk=digest.pk).update(state="sent_with_exceptions", audience_count=1, planned_at=now)
-        publisher = as_("Publisher")
+        publisher = staff("Publisher")
         assert "/do/resend/" not in page(publisher, change(digest))
         copy = Delivery.objects.create(issue=digest, state=Delivery.State.UNCERTAIN)
         assert "/do/resend/" in page(publisher, change(digest))
@@ -265,22 +262,22 @@ class TestCopies:
         assert answer.status_code == 200
 
     def test_the_chosen_uncertain_copies_are_decided_and_no_others(
-        self, digest: Issue, as_: People, now: datetime
+        self, digest: Issue, staff: Staff, now: datetime
     ) -> None:
         freezing.freeze(issue=digest, now=now)
         Issue.objects.filter(pk=digest.pk).update(state="sent_with_exceptions", audience_count=3, planned_at=now)
         first, second = (Delivery.objects.create(issue=digest, state=Delivery.State.UNCERTAIN) for _ in range(2))
         rejected = Delivery.objects.create(issue=digest, state=Delivery.State.REJECTED)
-        publisher = as_("Publisher")
+        publisher = staff("Publisher")
         self.decide(publisher, "call_accepted", first, rejected)
         self.decide(publisher, "send_again", second, rejected)
         states = list(Delivery.objects.order_by("pk").values_list("state", flat=True))
         assert states == ["accepted", "pending", "rejected"]
 
-    def test_nobody_adds_changes_or_deletes_them(self, digest: Issue, as_: People, now: datetime) -> None:
+    def test_nobody_adds_changes_or_deletes_them(self, digest: Issue, staff: Staff, now: datetime) -> None:
         snapshot = freezing.freeze(issue=digest, now=now)
         copy = Delivery.objects.create(issue=digest)
-        publisher = as_("Publisher")
+        publisher = staff("Publisher")
         for address in (f"delivery/{copy.pk}", f"snapshot/{snapshot.pk}"):
             page(publisher, f"/admin/digests/{address}/change/")
             assert publisher.post(f"/admin/digests/{address}/change/", {"state": "accepted"}).status_code == 403
@@ -290,22 +287,22 @@ class TestCopies:
             assert publisher.get(f"/admin/digests/{model}/add/").status_code == 403
 
 
-def test_a_draft_has_no_page_on_the_site_yet(digest: Issue, as_: People, now: datetime) -> None:
-    editor = as_("Editor")
+def test_a_draft_has_no_page_on_the_site_yet(digest: Issue, staff: Staff, now: datetime) -> None:
+    editor = staff("Editor")
     assert "View on site" not in page(editor, change(digest))
     freezing.freeze(issue=digest, now=now)
     Issue.objects.filter(pk=digest.pk).update(state=Issue.State.SENT, audience_count=0, planned_at=now)
     assert "/newsletters/tech-news/1/" in page(editor, change(digest))
 
 
-def test_a_run_by_hand_is_called_so(digest: Issue, as_: People) -> None:
-    assert "Digest, daily, 2025-05-06 09:30 UTC, by hand" in page(as_("Author"), "/admin/digests/issue/")
+def test_a_run_by_hand_is_called_so(digest: Issue, staff: Staff) -> None:
+    assert "Digest, daily, 2025-05-06 09:30 UTC, by hand" in page(staff("Author"), "/admin/digests/issue/")
 
 
-def test_what_readers_will_not_see_of_a_letter_is_told_at_saving(newsletter: Newsletter, as_: People) -> None:
+def test_what_readers_will_not_see_of_a_letter_is_told_at_saving(newsletter: Newsletter, staff: Staff) -> None:
     words = {"subject": "Hello", "preheader": "", "newsletter": str(newsletter.pk)}
     data = words | {"items-TOTAL_FORMS": "0", "items-INITIAL_FORMS": "0", "scheduled_for_0": "", "scheduled_for_1": ""}
-    editor = as_("Editor")
+    editor = staff("Editor")
     path = "/admin/digests/issue/add/"
     saved = editor.post(path, data | {"introduction": "A word.\n\n<iframe src='x'></iframe>"}, follow=True)
     assert "Line 3: An embedded page (iframe) cannot be shown and is left out." in saved.content.decode()

@@ -11,8 +11,8 @@ from django.utils import timezone
 from digests import stalls, stats
 from digests.models import Delivery, Issue
 from digests.tests import copies
-from digests.tests.conftest import People
 from subscribers.models import Newsletter
+from tests.cast import Staff
 from tests.table import rows
 
 State = Delivery.State
@@ -49,8 +49,8 @@ def words(html: str) -> str:
     return re.sub(r"\s+", " ", BeautifulSoup(html, "html5lib").get_text(" ")).replace(" ,", ",")
 
 
-def test_it_has_the_numbers_of_the_one_source(issue: Issue, as_: People) -> None:
-    found, said = stats.progress(issue), words(fragment(as_("Publisher"), issue))
+def test_it_has_the_numbers_of_the_one_source(issue: Issue, staff: Staff) -> None:
+    found, said = stats.progress(issue), words(fragment(staff("Publisher"), issue))
 
     assert "1,001 of 1,002 copies done, 1 to go" in said
     assert f"{found.time_left} left" in said
@@ -62,8 +62,8 @@ def test_it_has_the_numbers_of_the_one_source(issue: Issue, as_: People) -> None
         assert sentence in said
 
 
-def test_the_page_itself_begins_with_it(issue: Issue, as_: People) -> None:
-    html = as_("Publisher").get(f"/admin/digests/issue/{issue.pk}/change/").content.decode()
+def test_the_page_itself_begins_with_it(issue: Issue, staff: Staff) -> None:
+    html = staff("Publisher").get(f"/admin/digests/issue/{issue.pk}/change/").content.decode()
     page = BeautifulSoup(html, "html5lib")
 
     panel = page.find(id="progress")
@@ -75,10 +75,10 @@ def test_the_page_itself_begins_with_it(issue: Issue, as_: People) -> None:
     assert "Reload the page" in str(page.find("noscript"))
 
 
-def test_a_copy_too_few_is_an_alarm(issue: Issue, as_: People) -> None:
+def test_a_copy_too_few_is_an_alarm(issue: Issue, staff: Staff) -> None:
     Issue.objects.update(audience_count=1_003)
 
-    said = words(fragment(as_("Publisher"), issue))
+    said = words(fragment(staff("Publisher"), issue))
 
     assert "the whole audience" not in said
     assert "The audience was 1,003: the copies do not add up to it." in said
@@ -86,17 +86,17 @@ def test_a_copy_too_few_is_an_alarm(issue: Issue, as_: People) -> None:
 
 @pytest.mark.parametrize(("group", "offered"), [("Publisher", True), ("Editor", False)])
 def test_the_choices_over_uncertain_copies_are_for_who_may_send(
-    issue: Issue, as_: People, group: str, offered: bool
+    issue: Issue, staff: Staff, group: str, offered: bool
 ) -> None:
-    html = fragment(as_(group), issue)
+    html = fragment(staff(group), issue)
 
     for name in ("accept", "resend"):
         assert (f"/do/{name}/" in html) is offered
     assert ("state__exact=uncertain" in html) is True
 
 
-def test_the_choices_are_gone_with_the_last_uncertain_copy(issue: Issue, as_: People) -> None:
-    publisher = as_("Publisher")
+def test_the_choices_are_gone_with_the_last_uncertain_copy(issue: Issue, staff: Staff) -> None:
+    publisher = staff("Publisher")
     before = BeautifulSoup(fragment(publisher, issue), "html5lib").find(id="progress")
     publisher.post(f"/admin/digests/issue/{issue.pk}/do/accept/")
 
@@ -113,23 +113,23 @@ def test_the_choices_are_gone_with_the_last_uncertain_copy(issue: Issue, as_: Pe
     ("state", "seconds"),
     [("sending", "2.0"), ("paused", "15.0"), ("sent", "0.0"), ("sent_with_exceptions", "0.0"), ("cancelled", "0.0")],
 )
-def test_how_often_a_page_asks_again(issue: Issue, as_: People, state: str, seconds: str) -> None:
+def test_how_often_a_page_asks_again(issue: Issue, staff: Staff, state: str, seconds: str) -> None:
     Issue.objects.update(state=state)
 
-    assert f'data-seconds="{seconds}"' in fragment(as_("Publisher"), issue)
+    assert f'data-seconds="{seconds}"' in fragment(staff("Publisher"), issue)
 
 
-def test_a_dear_count_is_asked_for_less_often(issue: Issue, as_: People, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dear_count_is_asked_for_less_often(issue: Issue, staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stats, "REST", 10_000_000)
 
-    found = re.search(r'data-seconds="([\d.]+)"', fragment(as_("Publisher"), issue))
+    found = re.search(r'data-seconds="([\d.]+)"', fragment(staff("Publisher"), issue))
 
     assert found is not None
     assert float(found[1]) > 100
 
 
-def test_of_a_draft_there_is_nothing_to_show(digest: Issue, as_: People, now: datetime) -> None:
-    assert "progress" not in fragment(as_("Publisher"), digest)
+def test_of_a_draft_there_is_nothing_to_show(digest: Issue, staff: Staff, now: datetime) -> None:
+    assert "progress" not in fragment(staff("Publisher"), digest)
 
 
 def test_strangers_see_nothing(issue: Issue, client: Client) -> None:

@@ -7,20 +7,20 @@ from django.utils import translation
 
 from digests import composing, freezing, rendering
 from digests.models import Issue
-from digests.tests.conftest import Release
 from publication.models import Publication
 from subscribers.models import Cadence, Newsletter
+from tests.cast import Publish
 
 pytestmark = pytest.mark.django_db
 
 
 def test_an_issue_is_in_its_newsletters_language(
-    house: Publication, newsletter: Newsletter, release: Release, now: datetime
+    publication: Publication, newsletter: Newsletter, publish: Publish, now: datetime
 ) -> None:
     """The words around the stories, the dates, the plurals, and the pages to which its links lead."""
     Publication.objects.update(further_languages=["ru"])
     for number in range(33):
-        release(f"Заголовок {number}", now - timedelta(minutes=33 - number))
+        publish(f"Заголовок {number}", now - timedelta(minutes=33 - number))
     newsletter.language, newsletter.stories_in_full = "ru", 1
     newsletter.save()
     issue = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=now)

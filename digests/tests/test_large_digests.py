@@ -25,16 +25,16 @@ FROM generate_series(1, %s) AS n
 
 
 @pytest.fixture
-def huge(newsletter: Newsletter, news: Section, now: datetime) -> Newsletter:
+def huge(newsletter: Newsletter, section: Section, now: datetime) -> Newsletter:
     newsletter.offers.exclude(cadence=Cadence.DAILY).delete()
     Newsletter.objects.update(auto_approve=True)
     with connection.cursor() as cursor:
         # As after a bulk load: the planner's statistics are of a time without a public story.
-        cursor.execute(INSERT, [news.pk, now.replace(hour=4), now.replace(hour=4), 300])
+        cursor.execute(INSERT, [section.pk, now.replace(hour=4), now.replace(hour=4), 300])
         cursor.execute("UPDATE articles_article SET state = 'draft'")
         cursor.execute("ANALYZE articles_article, digests_issueitem, digests_issue")
         cursor.execute("DELETE FROM articles_article")
-        cursor.execute(INSERT, [news.pk, now.replace(hour=4), now.replace(hour=4), STORIES])
+        cursor.execute(INSERT, [section.pk, now.replace(hour=4), now.replace(hour=4), STORIES])
     return Newsletter.objects.get()
 
 

@@ -8,20 +8,20 @@ from django.test import Client
 from articles.models import Article, Section
 from digests import arranging, composing
 from digests.models import Issue, IssueItem
-from digests.tests.conftest import People, Release
 from digests.tests.editing import change
 from subscribers.models import Cadence, Newsletter
 from tests import query_work
+from tests.cast import Publish, Staff
 from tests.table import rows
 
 LIST = "/admin/digests/issueitem/"
 STORIES = 3_000
 
 
-def issue_with(newsletter: Newsletter, news: Section, count: int, now: datetime) -> Issue:
+def issue_with(newsletter: Newsletter, section: Section, count: int, now: datetime) -> Issue:
     Article.objects.bulk_create(
         Article(
-            headline=f"Story {number}", slug=f"story-{number}", section=news, state=Article.State.PUBLISHED,
+            headline=f"Story {number}", slug=f"story-{number}", section=section, state=Article.State.PUBLISHED,
             published_at=now, first_published_at=now, body_sha256="0" * 64,
         )
         for number in range(count)
@@ -46,10 +46,10 @@ def form(client: Client, issue: Issue) -> dict[str, str]:
 
 
 def test_the_page_of_thousands_of_stories_shows_the_first_hundred_and_says_so(
-    newsletter: Newsletter, news: Section, now: datetime, as_: People
+    newsletter: Newsletter, section: Section, now: datetime, staff: Staff
 ) -> None:
-    issue = issue_with(newsletter, news, STORIES, now)
-    editor = as_("Editor")
+    issue = issue_with(newsletter, section, STORIES, now)
+    editor = staff("Editor")
     with query_work.measured() as work:
         page = editor.get(change(issue)).content.decode()
     # Far from comparing each place with every story, whatever the planner knows.
@@ -63,10 +63,10 @@ def test_the_page_of_thousands_of_stories_shows_the_first_hundred_and_says_so(
 
 
 def test_saving_the_form_changes_the_rows_that_it_showed_and_no_other(
-    newsletter: Newsletter, news: Section, now: datetime, as_: People
+    newsletter: Newsletter, section: Section, now: datetime, staff: Staff
 ) -> None:
-    issue = issue_with(newsletter, news, 150, now)
-    editor, before = as_("Editor"), order(issue)
+    issue = issue_with(newsletter, section, 150, now)
+    editor, before = staff("Editor"), order(issue)
     data = form(editor, issue) | {"items-1-headline": "In other words"}
     del data["items-2-included"]
     # Meanwhile another editor moved a story that this form does not show.
@@ -81,15 +81,15 @@ class TestTheList:
     """All stories of an issue, with what can be done to many of them."""
 
     @pytest.fixture
-    def issue(self, newsletter: Newsletter, news: Section, now: datetime) -> Issue:
-        return issue_with(newsletter, news, 5, now)
+    def issue(self, newsletter: Newsletter, section: Section, now: datetime) -> Issue:
+        return issue_with(newsletter, section, 5, now)
 
     def act(self, client: Client, action: str, *items: int) -> str:
         data = {"action": action, "_selected_action": [str(item) for item in items]}
         return client.post(LIST, data, follow=True).content.decode()
 
-    def test_stories_are_moved_left_out_and_taken_back(self, issue: Issue, as_: People) -> None:
-        editor = as_("Editor")
+    def test_stories_are_moved_left_out_and_taken_back(self, issue: Issue, staff: Staff) -> None:
+        editor = staff("Editor")
         first, second, third, fourth, fifth = order(issue)
         assert "2 stories were changed" in self.act(editor, "move_to_top", fifth, fourth)
         assert order(issue) == [fourth, fifth, first, second, third]
@@ -99,24 +99,24 @@ class TestTheList:
         assert list(issue.items.filter(included=False).values_list("pk", flat=True)) == [first]
 
     @rows("action", ["move_to_top", "leave_out", "take_back"])
-    def test_an_approved_issue_stays_as_it_is(self, issue: Issue, as_: People, action: str) -> None:
+    def test_an_approved_issue_stays_as_it_is(self, issue: Issue, staff: Staff, action: str) -> None:
         before = order(issue)
         Issue.objects.update(state=Issue.State.SCHEDULED)
-        assert "is approved already" in self.act(as_("Editor"), action, before[3])
+        assert "is approved already" in self.act(staff("Editor"), action, before[3])
         assert (order(issue), issue.items.filter(included=True).count()) == (before, 5)
 
     def test_one_that_these_readers_got_elsewhere_is_not_taken_back(
-        self, issue: Issue, newsletter: Newsletter, release: Release, now: datetime, as_: People
+        self, issue: Issue, newsletter: Newsletter, publish: Publish, now: datetime, staff: Staff
     ) -> None:
         place = issue.items.order_by("position")[0]
         arranging.leave_out(issue=issue, items=[place.pk])
         later = Issue.objects.create(newsletter=newsletter, kind=issue.kind, cadence=issue.cadence, period_key="later")
         later.items.create(article=place.article)
-        assert "stands in another issue" in self.act(as_("Editor"), "take_back", place.pk)
+        assert "stands in another issue" in self.act(staff("Editor"), "take_back", place.pk)
         assert not issue.items.get(pk=place.pk).included
 
-    def test_who_may_only_look_is_offered_nothing(self, issue: Issue, as_: People) -> None:
-        author = as_("Author")
+    def test_who_may_only_look_is_offered_nothing(self, issue: Issue, staff: Staff) -> None:
+        author = staff("Author")
         assert author.get(f"{LIST}?issue__id__exact={issue.pk}").status_code == 200
         self.act(author, "leave_out", order(issue)[0])
         assert issue.items.filter(included=True).count() == 5

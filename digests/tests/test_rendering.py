@@ -14,10 +14,10 @@ from pytest_django import Settings
 from articles.models import Article, Image
 from digests import composing, rendering
 from digests.models import Issue, IssueItem
-from digests.tests.conftest import Release
 from publication.models import Publication
 from subscribers.models import Newsletter
 from tests import raw_rows
+from tests.cast import Publish
 from tests.table import rows
 
 HOSTILE = 'Prices & <b>"profits"</b> <script>alert(1)</script> {{ 7 }} {% now %} %%unsubscribe_url%%'
@@ -112,7 +112,7 @@ def test_text_lines_are_short_unless_they_are_an_address(digest: Issue, now: dat
     assert sum("A long sentence" in line for line in lines) >= 9
 
 
-def test_what_editors_type_is_text_and_never_a_slot_or_a_tag(digest: Issue, release: Release, now: datetime) -> None:
+def test_what_editors_type_is_text_and_never_a_slot_or_a_tag(digest: Issue, publish: Publish, now: datetime) -> None:
     Article.objects.filter(headline="Third").update(headline=HOSTILE, standfirst=HOSTILE)
     Issue.objects.filter(pk=digest.pk).update(introduction="Write %%unsubscribe_url%% and %%to%% & <i>smile</i>.")
     written = rendered(digest, now)
@@ -137,17 +137,16 @@ def test_text_around_a_slot_cannot_reach_into_it(digest: Issue, now: datetime) -
 
 @rows("standfirst", ["One\r\ntwo", "One\x0btwo", "One\u2028two", "One\n\n \u202e\x01two\u202c"])
 def test_a_line_break_in_a_standfirst_is_no_reason_to_send_nothing(
-    newsletter: Newsletter, release: Release, now: datetime, standfirst: str
+    newsletter: Newsletter, publish: Publish, now: datetime, standfirst: str
 ) -> None:
-    story = release("Alone", now)
+    story = publish("Alone", now)
     raw_rows.write(Article, standfirst=standfirst)
     issue = composing.compose_article_issue(newsletter=newsletter, article=story, now=now)
     assert rendered(issue, now).preheader == "One two"
 
 
-def test_an_article_issue_brings_the_whole_story(newsletter: Newsletter, release: Release, now: datetime) -> None:
-    body = '<h2>Why</h2><p>Because of <a href="/articles/other/">this</a>.</p>'
-    story = release("Alone", now, body_html=body)
+def test_an_article_issue_brings_the_whole_story(newsletter: Newsletter, publish: Publish, now: datetime) -> None:
+    story = publish("Alone", now, body_markdown="## Why\n\nBecause of [this](/articles/other/).")
     issue = composing.compose_article_issue(newsletter=newsletter, article=story, now=now)
     written = rendered(issue, now)
     assert (written.subject, written.preheader) == ("Alone", "About alone.")

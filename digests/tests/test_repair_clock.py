@@ -13,8 +13,8 @@ from articles.models import Article, ReleaseHorizon, Section
 from core import database_clock
 from digests import composing, freezing
 from digests.models import Issue
-from digests.tests.conftest import Release
 from subscribers.models import Cadence, CadenceOffer, Letter, Newsletter, Subscriber
+from tests.cast import Publish
 
 pytestmark = pytest.mark.django_db
 
@@ -28,11 +28,11 @@ def clock() -> datetime:
 
 
 @pytest.fixture
-def ahead(newsletter: Newsletter, release: Release, clock: datetime) -> Issue:
+def ahead(newsletter: Newsletter, publish: Publish, clock: datetime) -> Issue:
     """The digest that the host composed for a day of next year and approved; then two more stories came."""
     newsletter.offers.exclude(cadence=Cadence.DAILY).delete()
     CadenceOffer.objects.update(send_at=time(7), active_since=clock - 7 * DAY)
-    release("Before", clock - DAY)
+    publish("Before", clock - DAY)
     issue = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=clock)
     freezing.freeze(issue=issue, now=clock)
     future = clock + YEAR
@@ -42,7 +42,7 @@ def ahead(newsletter: Newsletter, release: Release, clock: datetime) -> Issue:
     )  # fmt: skip
     ReleaseHorizon.objects.update(closed_until=future)
     for number, headline in enumerate(["After", "Later"], start=1):
-        release(headline, future + timedelta(microseconds=number))
+        publish(headline, future + timedelta(microseconds=number))
     issue.refresh_from_db()
     return issue
 
@@ -82,9 +82,9 @@ def test_afterwards_the_stories_are_in_the_next_digest_once_and_in_their_order(
     assert not Article.objects.filter(first_published_at__gt=after).exists()
 
 
-def test_a_story_published_afterwards_is_of_now(ahead: Issue, news: Section) -> None:
+def test_a_story_published_afterwards_is_of_now(ahead: Issue, section: Section) -> None:
     run("--apply")
-    story = Article.objects.create(headline="New", slug="new", section=news, body_markdown="Text.")
+    story = Article.objects.create(headline="New", slug="new", section=section, body_markdown="Text.")
     publishing.publish(article=story, actor=None, now=timezone.now())
     assert story.first_published_at is not None
     assert story.first_published_at <= database_clock.now()

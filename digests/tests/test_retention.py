@@ -18,9 +18,9 @@ from digests.feedback import processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending import closing, history
 from digests.tests import copies
-from digests.tests.conftest import People
 from subscribers import links
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
+from tests.cast import Staff
 
 State = Delivery.State
 GONE: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "550 5.1.1 no such user"}
@@ -91,8 +91,8 @@ def test_the_archive_shows_the_issue(dropped: Issue, client: Client) -> None:
     assert dropped.get_absolute_url() in client.get("/newsletters/tech-news/").content.decode()
 
 
-def test_the_issues_page_has_its_numbers_and_nothing_to_decide(old: Issue, as_: People, now: datetime) -> None:
-    publisher, address = as_("Publisher"), f"/admin/digests/issue/{old.pk}/change/"
+def test_the_issues_page_has_its_numbers_and_nothing_to_decide(old: Issue, staff: Staff, now: datetime) -> None:
+    publisher, address = staff("Publisher"), f"/admin/digests/issue/{old.pk}/change/"
     history.keep(now=now + timedelta(hours=2))
     before = words(publisher, address)
     history.keep(now=timezone.now())
@@ -107,8 +107,8 @@ def test_the_issues_page_has_its_numbers_and_nothing_to_decide(old: Issue, as_: 
     assert "The list of its copies was deleted because of its age" in after
 
 
-def test_the_list_of_issues_has_its_numbers(dropped: Issue, as_: People) -> None:
-    assert "2 of 2" in words(as_("Publisher"), "/admin/digests/issue/")
+def test_the_list_of_issues_has_its_numbers(dropped: Issue, staff: Staff) -> None:
+    assert "2 of 2" in words(staff("Publisher"), "/admin/digests/issue/")
 
 
 def test_its_statistics_are_those_of_its_end(dropped: Issue) -> None:
@@ -153,12 +153,12 @@ def test_the_reader_can_be_erased(dropped: Issue, reader: Subscriber) -> None:
 
 
 def test_why_a_reader_got_what_is_kept_is_still_there(
-    dropped: Issue, reader: Subscriber, newsletter: Newsletter, as_: People
+    dropped: Issue, reader: Subscriber, newsletter: Newsletter, staff: Staff
 ) -> None:
     recent = copies.issue(newsletter, state=Issue.State.SENT)
     copies.copy(recent, reader, State.ACCEPTED)
 
-    shown = words(as_("Publisher"), f"/admin/digests/delivery/?q={reader.address}")
+    shown = words(staff("Publisher"), f"/admin/digests/delivery/?q={reader.address}")
 
     assert recent.subject in shown
     assert str(dropped) not in shown

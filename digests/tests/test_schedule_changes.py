@@ -145,8 +145,8 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.why)
-def test_a_change_acts_forward(case: Case, newsletter: Newsletter, news: Section) -> None:
-    desk = Desk(newsletter, news, case.cadence, case.schedule)
+def test_a_change_acts_forward(case: Case, newsletter: Newsletter, section: Section) -> None:
+    desk = Desk(newsletter, section, case.cadence, case.schedule)
     announced: list[datetime] = []
     for moment, values in case.changes:
         desk.until(may(moment))
@@ -162,8 +162,8 @@ def test_a_change_acts_forward(case: Case, newsletter: Newsletter, news: Section
     assert {run for run in announced if run < desk.now} <= set(came)
 
 
-def test_a_change_that_no_form_noted_is_seen_by_the_next_tick(newsletter: Newsletter, news: Section) -> None:
-    desk = Desk(newsletter, news, Cadence.DAILY, DAILY)
+def test_a_change_that_no_form_noted_is_seen_by_the_next_tick(newsletter: Newsletter, section: Section) -> None:
+    desk = Desk(newsletter, section, Cadence.DAILY, DAILY)
     desk.until(may("06 08:00"))
     desk.offers.update(send_at=time(7))
     desk.until(may("07 08:00"))
@@ -178,10 +178,10 @@ def test_a_change_that_no_form_noted_is_seen_by_the_next_tick(newsletter: Newsle
     ],
 )
 def test_after_an_outage_each_missed_run_is_on_record_and_its_stories_come(
-    newsletter: Newsletter, news: Section, cadence: str, schedule: Change, back: str, digests: list[str],
+    newsletter: Newsletter, section: Section, cadence: str, schedule: Change, back: str, digests: list[str],
     missed: list[str],
 ) -> None:  # fmt: skip
-    desk = Desk(newsletter, news, cadence, schedule)
+    desk = Desk(newsletter, section, cadence, schedule)
     desk.until(may("06 08:00"))
     desk.now = may(back)
     desk.until(desk.now + 2 * HOUR)
@@ -190,8 +190,8 @@ def test_after_an_outage_each_missed_run_is_on_record_and_its_stories_come(
     assert set(desk.counts().values()) == {1}
 
 
-def test_a_change_made_before_the_clock_is_back_hides_no_missed_run(newsletter: Newsletter, news: Section) -> None:
-    desk = Desk(newsletter, news, Cadence.DAILY, DAILY)
+def test_a_change_made_before_the_clock_is_back_hides_no_missed_run(newsletter: Newsletter, section: Section) -> None:
+    desk = Desk(newsletter, section, Cadence.DAILY, DAILY)
     desk.until(may("05 12:00"))
     desk.now = may("08 11:00")
     desk.change({"send_at": time(9)})
@@ -202,9 +202,9 @@ def test_a_change_made_before_the_clock_is_back_hides_no_missed_run(newsletter: 
 
 
 def test_a_digest_asked_for_before_its_time_keeps_the_clock_from_a_second(
-    newsletter: Newsletter, news: Section
+    newsletter: Newsletter, section: Section
 ) -> None:
-    desk = Desk(newsletter, news, Cadence.DAILY, DAILY)
+    desk = Desk(newsletter, section, Cadence.DAILY, DAILY)
     desk.until(may("05 14:00"))
     composing.compose_as_of(newsletter=newsletter, cadence=Cadence.DAILY, at=may("06 11:00"), now=desk.now)
     desk.change({"send_at": time(11)})
@@ -212,8 +212,8 @@ def test_a_digest_asked_for_before_its_time_keeps_the_clock_from_a_second(
     assert desk.digests() == ["Mon 05 10:00", "Tue 06 10:00", "Wed 07 11:00"]
 
 
-def test_a_year_without_a_clock_is_not_a_year_of_rows(newsletter: Newsletter, news: Section) -> None:
-    desk = Desk(newsletter, news, Cadence.DAILY, DAILY)
+def test_a_year_without_a_clock_is_not_a_year_of_rows(newsletter: Newsletter, section: Section) -> None:
+    desk = Desk(newsletter, section, Cadence.DAILY, DAILY)
     desk.until(may("06 08:00"))
     desk.now += timedelta(days=365)
     desk.until(desk.now + 3 * HOUR)
@@ -241,11 +241,11 @@ def undone() -> Iterator[None]:
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cadence=st.sampled_from([Cadence.DAILY, Cadence.WEEKLY]), events=EVENTS)
 def test_whatever_is_changed_each_story_is_in_exactly_one_digest(
-    newsletter: Newsletter, news: Section, cadence: Cadence, events: list[tuple[int, Change | int]]
+    newsletter: Newsletter, section: Section, cadence: Cadence, events: list[tuple[int, Change | int]]
 ) -> None:
     """The clock ticks at each run that is announced; in between the schedule changes, or nobody ticks."""
     with undone():
-        desk = Desk(newsletter, news, cadence, DAILY if cadence == Cadence.DAILY else MONDAYS)
+        desk = Desk(newsletter, section, cadence, DAILY if cadence == Cadence.DAILY else MONDAYS)
         composing.compose_due(now=desk.now)
         for hours, what in [*events, (1, {})]:
             end = desk.now + hours * HOUR

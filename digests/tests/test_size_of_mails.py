@@ -14,8 +14,8 @@ from articles.models import Article, Section
 from digests import composing, freezing, mail_size, rendering
 from digests.models import Issue
 from digests.sending import merge
-from digests.tests.conftest import Release
 from subscribers.models import Cadence, Newsletter
+from tests.cast import Publish
 
 pytestmark = pytest.mark.django_db
 
@@ -79,20 +79,20 @@ def check_size(issue: Issue, now: datetime) -> str:
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("count", [1, 24, 300])
 def test_a_digest_of_any_number_of_stories_in_any_script(
-    newsletter: Newsletter, news: Section, now: datetime, script: str, count: int
+    newsletter: Newsletter, section: Section, now: datetime, script: str, count: int
 ) -> None:
     Newsletter.objects.update(stories_in_full=50)
-    stories(news, count, now, words=SCRIPTS[script])
+    stories(section, count, now, words=SCRIPTS[script])
     check_size(composed(Newsletter.objects.get(), now), now)
     # The room is used, not only kept.
     assert count == 1 or len(html_part(Issue.objects.get(), now)[0]) > 80_000
 
 
 def test_the_first_stories_are_in_full_then_come_headlines_then_a_number(
-    newsletter: Newsletter, news: Section, now: datetime
+    newsletter: Newsletter, section: Section, now: datetime
 ) -> None:
     Newsletter.objects.update(stories_in_full=3)
-    stories(news, 100, now, words="Short. ")
+    stories(section, 100, now, words="Short. ")
     issue = composed(Newsletter.objects.get(), now)
     written = rendering.render(issue=issue, now=now)
     page = BeautifulSoup(written.html, "html5lib")
@@ -108,9 +108,9 @@ def test_the_first_stories_are_in_full_then_come_headlines_then_a_number(
 
 
 def test_the_stories_that_are_only_counted_are_a_click_away(
-    newsletter: Newsletter, news: Section, now: datetime, client: Client
+    newsletter: Newsletter, section: Section, now: datetime, client: Client
 ) -> None:
-    stories(news, 120, now)
+    stories(section, 120, now)
     issue = composed(newsletter, now)
     html = check_size(issue, now)
     issue.refresh_from_db()
@@ -131,8 +131,10 @@ def _listed(client: Client, address: str) -> list[str]:
     return [str(each) for each in found]
 
 
-def test_no_story_comes_again_because_it_was_only_counted(newsletter: Newsletter, news: Section, now: datetime) -> None:
-    stories(news, 120, now)
+def test_no_story_comes_again_because_it_was_only_counted(
+    newsletter: Newsletter, section: Section, now: datetime
+) -> None:
+    stories(section, 120, now)
     composed(newsletter, now)
     later = composed(newsletter, now + timedelta(days=1))
     assert (later.state, later.state_reason) == (Issue.State.CANCELLED, composing.EMPTY)
@@ -141,11 +143,11 @@ def test_no_story_comes_again_because_it_was_only_counted(newsletter: Newsletter
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("block", ["<p>{}</p>", "<ul>{}</ul>", "<pre>{}</pre>"])
 def test_a_long_story_is_cut_where_a_block_ends_and_leads_to_its_page(
-    newsletter: Newsletter, release: Release, now: datetime, script: str, block: str
+    newsletter: Newsletter, publish: Publish, now: datetime, script: str, block: str
 ) -> None:
     inner = "<li>{}</li>" if block.startswith("<ul>") else "{}"
     body = "\n".join(block.format(inner.format(f"{number}: {SCRIPTS[script] * 4}")) for number in range(2_000))
-    issue = instant(newsletter, release("Long", now, body_html=f"<h2>First</h2>{body}<p>The end.</p>"), now)
+    issue = instant(newsletter, publish("Long", now, body_markdown=f"<h2>First</h2>{body}<p>The end.</p>"), now)
     html = check_size(issue, now)
     assert "The end." not in html
     page = BeautifulSoup(html, "html5lib")
@@ -163,26 +165,26 @@ def test_a_long_story_is_cut_where_a_block_ends_and_leads_to_its_page(
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_one_enormous_paragraph_ends_after_a_word(
-    newsletter: Newsletter, release: Release, now: datetime, script: str
+    newsletter: Newsletter, publish: Publish, now: datetime, script: str
 ) -> None:
     body = f"<h2>First</h2><p>It <em>began &amp; {SCRIPTS[script] * 5_000}</em></p><p>The end.</p>"
-    html = check_size(instant(newsletter, release("Long", now, body_html=body), now), now)
+    html = check_size(instant(newsletter, publish("Long", now, body_markdown=body), now), now)
     assert "The end." not in html
     assert re.search(r"\S …</em></p>", html)
 
 
-def test_a_short_story_is_whole(newsletter: Newsletter, release: Release, now: datetime) -> None:
-    html = check_size(instant(newsletter, release("Short", now), now), now)
-    assert "The body of the story." in html
+def test_a_short_story_is_whole(newsletter: Newsletter, publish: Publish, now: datetime) -> None:
+    html = check_size(instant(newsletter, publish("Short", now), now), now)
+    assert "The body." in html
     assert "Read it on the site" in html
     assert "Read on<" not in html
 
 
 @pytest.mark.parametrize("kind", ["letter", "digest"])
 def test_an_editor_is_told_to_shorten_what_is_theirs(
-    newsletter: Newsletter, release: Release, now: datetime, kind: str
+    newsletter: Newsletter, publish: Publish, now: datetime, kind: str
 ) -> None:
-    release("One", now)
+    publish("One", now)
     words = "\n\n".join(["Длинное слово редактора. " * 20] * 100)
     issue = (
         composed(newsletter, now) if kind == "digest" else Issue.objects.create(newsletter=newsletter, subject="A word")
@@ -194,8 +196,10 @@ def test_an_editor_is_told_to_shorten_what_is_theirs(
     check_size(issue, now)
 
 
-def test_how_many_stories_are_in_full_is_the_newsletters(newsletter: Newsletter, news: Section, now: datetime) -> None:
-    stories(news, 30, now, words="x ")
+def test_how_many_stories_are_in_full_is_the_newsletters(
+    newsletter: Newsletter, section: Section, now: datetime
+) -> None:
+    stories(section, 30, now, words="x ")
     for wanted in (1, 7, 15):
         Newsletter.objects.update(stories_in_full=wanted)
         Issue.objects.all().delete()

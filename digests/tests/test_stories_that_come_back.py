@@ -9,8 +9,8 @@ from articles import publishing
 from articles.models import Article, Section
 from digests import composing, freezing, series
 from digests.models import Issue, IssueItem
-from digests.tests.conftest import SINCE, Release
 from subscribers.models import Cadence, Newsletter
+from tests.cast import SINCE, Publish
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 Composed = Callable[[datetime], list[str]]
@@ -28,28 +28,28 @@ def daily(newsletter: Newsletter) -> Composed:
 
 
 @pytest.fixture
-def story(release: Release, now: datetime) -> Article:
-    release("Another", now - 2 * HOUR)
-    return release("One", now - HOUR, body_markdown="It happened.")
+def story(publish: Publish, now: datetime) -> Article:
+    publish("Another", now - 2 * HOUR)
+    return publish("One", now - HOUR, body_markdown="It happened.")
 
 
 def withdraw(story: Article, at: datetime) -> None:
     publishing.withdraw(article=story, reason="Wrong.", actor=None, now=at)
 
 
-def publish(story: Article, at: datetime) -> None:
+def publish_again(story: Article, at: datetime) -> None:
     publishing.publish(article=story, actor=None, now=at)
 
 
 def test_it_comes_with_the_next_digest_and_with_no_other(
-    daily: Composed, story: Article, release: Release, now: datetime
+    daily: Composed, story: Article, publish: Publish, now: datetime
 ) -> None:
     withdraw(story, now - HOUR / 2)
     assert daily(now) == ["Another"]
-    publish(story, now + HOUR)
-    release("Newer", now + 2 * HOUR)
+    publish_again(story, now + HOUR)
+    publish("Newer", now + 2 * HOUR)
     assert daily(now + DAY) == ["Newer", "One"]
-    release("Newest", now + DAY + HOUR)
+    publish("Newest", now + DAY + HOUR)
     assert daily(now + 2 * DAY) == ["Newest"]
 
 
@@ -58,14 +58,14 @@ def test_it_fills_a_digest_by_itself(daily: Composed, story: Article, now: datet
     """Also when it comes back at the very end of the window."""
     withdraw(story, now - HOUR / 2)
     daily(now)
-    publish(story, now + hour)
+    publish_again(story, now + hour)
     assert daily(now + DAY) == ["One"]
 
 
 def test_one_that_a_digest_had_is_not_sent_again(daily: Composed, story: Article, now: datetime) -> None:
     assert daily(now) == ["One", "Another"]
     withdraw(story, now + HOUR)
-    publish(story, now + 2 * HOUR)
+    publish_again(story, now + 2 * HOUR)
     assert daily(now + DAY) == []
 
 
@@ -73,7 +73,7 @@ def test_one_that_an_editor_left_out_is_not_offered_again(daily: Composed, story
     daily(now)
     IssueItem.objects.filter(article=story).update(included=False)
     withdraw(story, now + HOUR)
-    publish(story, now + 2 * HOUR)
+    publish_again(story, now + 2 * HOUR)
     assert daily(now + DAY) == []
 
 
@@ -82,7 +82,7 @@ def test_one_that_came_back_too_late_for_this_window_is_in_the_next(
 ) -> None:
     withdraw(story, now - HOUR / 2)
     daily(now)
-    publish(story, now + DAY + HOUR)
+    publish_again(story, now + DAY + HOUR)
     assert daily(now + DAY) == []
     assert daily(now + 2 * DAY) == ["One"]
 
@@ -92,36 +92,36 @@ def test_one_that_came_back_into_an_earlier_window_is_that_windows(
 ) -> None:
     withdraw(story, now - HOUR / 2)
     daily(now)
-    publish(story, now + HOUR)
+    publish_again(story, now + HOUR)
     assert daily(now + DAY) == ["One"]
     IssueItem.objects.filter(article=story).delete()
     assert daily(now + 2 * DAY) == []
 
 
 def test_one_of_a_section_that_the_newsletter_does_not_bring_stays_away(
-    daily: Composed, newsletter: Newsletter, news: Section, release: Release, now: datetime
+    daily: Composed, newsletter: Newsletter, section: Section, publish: Publish, now: datetime
 ) -> None:
-    newsletter.sections.add(news)
-    release("Another", now - 2 * HOUR)
+    newsletter.sections.add(section)
+    publish("Another", now - 2 * HOUR)
     sport = Section.objects.create(name="Sport", slug="sport")
-    theirs = release("Theirs", now - HOUR, section=sport, body_markdown="It happened.")
+    theirs = publish("Theirs", now - HOUR, section=sport, body_markdown="It happened.")
     withdraw(theirs, now - HOUR / 2)
     assert daily(now) == ["Another"]
-    publish(theirs, now + HOUR)
+    publish_again(theirs, now + HOUR)
     assert daily(now + DAY) == []
 
 
 @pytest.mark.parametrize("first_published_at", [SINCE - DAY, SINCE + DAY])
 def test_old_news_does_not_come_back(
-    daily: Composed, release: Release, now: datetime, first_published_at: datetime
+    daily: Composed, publish: Publish, now: datetime, first_published_at: datetime
 ) -> None:
     """From before the newsletter had this cadence, or older than anything that is still owed."""
     later = now + series.CATCH_UP if first_published_at > SINCE else now
-    old = release("Old", first_published_at, body_markdown="It happened.")
+    old = publish("Old", first_published_at, body_markdown="It happened.")
     withdraw(old, first_published_at + HOUR)
-    release("Another", later - HOUR)
+    publish("Another", later - HOUR)
     assert daily(later) == ["Another"]
-    publish(old, later + HOUR)
+    publish_again(old, later + HOUR)
     assert daily(later + DAY) == []
 
 
@@ -129,7 +129,7 @@ def test_it_waits_for_no_window_that_was_composed_already(story: Article, daily:
     """A clock of the web server that is behind puts it into no window of the past."""
     withdraw(story, now - HOUR / 2)
     daily(now)
-    publish(story, now - HOUR / 4)
+    publish_again(story, now - HOUR / 4)
     story.refresh_from_db()
     assert story.republished_at is not None
     assert story.republished_at > now
@@ -137,7 +137,7 @@ def test_it_waits_for_no_window_that_was_composed_already(story: Article, daily:
 
 
 def test_one_that_was_withdrawn_between_composing_and_freezing_is_in_neither_and_comes_back(
-    daily: Composed, story: Article, release: Release, now: datetime
+    daily: Composed, story: Article, publish: Publish, now: datetime
 ) -> None:
     """As when a digest that approves itself is frozen anew, or an editor approves without looking again."""
     assert daily(now) == ["One", "Another"]
@@ -145,5 +145,5 @@ def test_one_that_was_withdrawn_between_composing_and_freezing_is_in_neither_and
     digest = Issue.objects.get()
     freezing.freeze(issue=digest, now=now + HOUR)
     assert [item.article.headline for item in digest.items.all()] == ["Another"]
-    publish(story, now + 2 * HOUR)
+    publish_again(story, now + 2 * HOUR)
     assert daily(now + DAY) == ["One"]

@@ -16,9 +16,9 @@ from articles.models import Article, ReleaseHorizon, Section
 from core import database_clock
 from digests import approval, composing, heartbeat, stalls, stats, tasks
 from digests.models import Issue
-from digests.tests.conftest import Release
 from subscribers import tasks as reader_tasks
 from subscribers.models import Cadence, CadenceOffer, Letter, Newsletter, Subscriber
+from tests.cast import Publish
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db
@@ -46,8 +46,8 @@ def line(newsletter: Newsletter, clock: datetime) -> Newsletter:
 
 
 @pytest.fixture
-def draft(news: Section) -> Article:
-    return Article.objects.create(headline="Written today", slug="today", section=news, body_markdown="Text.")
+def draft(section: Section) -> Article:
+    return Article.objects.create(headline="Written today", slug="today", section=section, body_markdown="Text.")
 
 
 def host_is_off(by: timedelta) -> time_machine.travel:
@@ -66,9 +66,9 @@ def test_it_does_not_tick_and_says_why(tick: Task[[], None], by: timedelta, capl
 
 @rows("by", WRONG)
 def test_it_composes_publishes_and_forgets_nothing(
-    line: Newsletter, release: Release, draft: Article, clock: datetime, by: timedelta
+    line: Newsletter, publish: Publish, draft: Article, clock: datetime, by: timedelta
 ) -> None:
-    release("One", clock - HOUR)
+    publish("One", clock - HOUR)
     hour = clock + YEAR / 2 if by > timedelta() else clock - HOUR
     Article.objects.filter(pk=draft.pk).update(state=Article.State.SCHEDULED, publish_at=hour)
     reader = Subscriber.objects.create(address="a@example.com", address_key="a@example.com", address_hash="0" * 64)
@@ -103,9 +103,9 @@ def test_readiness_says_it(client: Client) -> None:
 
 @pytest.mark.parametrize("seconds", [-55, 55])
 def test_a_host_that_is_a_little_off_works_by_the_databases_clock(
-    line: Newsletter, release: Release, clock: datetime, seconds: int
+    line: Newsletter, publish: Publish, clock: datetime, seconds: int
 ) -> None:
-    release("One", clock - HOUR)
+    publish("One", clock - HOUR)
     with host_is_off(timedelta(seconds=seconds)):
         tasks.tick()
     issue = Issue.objects.get()
@@ -129,10 +129,10 @@ COMPOSE: dict[str, Callable[[Newsletter, datetime], object]] = {
 
 @rows("how", COMPOSE)
 def test_composed_by_a_clock_that_is_ahead_no_window_is(
-    line: Newsletter, release: Release, draft: Article, clock: datetime, how: str
+    line: Newsletter, publish: Publish, draft: Article, clock: datetime, how: str
 ) -> None:
     """What is published afterwards is in the next digest, as if nothing had happened."""
-    release("One", clock - HOUR)
+    publish("One", clock - HOUR)
     COMPOSE[how](line, clock + YEAR)
     after = database_clock.now()
     assert all(

@@ -8,7 +8,7 @@ from django.utils import translation
 
 from publication.models import Publication
 from subscribers.models import Newsletter
-from subscribers.tests.conftest import make_newsletter, make_texts
+from tests.cast import make_newsletter, make_texts
 
 pytestmark = pytest.mark.django_db
 

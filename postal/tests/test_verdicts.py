@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postal import verdicts
@@ -82,6 +82,7 @@ def test_no_text_makes_it_raise(words: str, status: str) -> None:
     verdicts.judge(words=words, status=status)
 
 
+@settings(deadline=200)
 @given(
     st.lists(
         st.sampled_from("user unknown mailbox not sender rejected 550 5.1.1 . , block list over".split()),
@@ -89,5 +90,4 @@ def test_no_text_makes_it_raise(words: str, status: str) -> None:
     )
 )
 def test_no_text_takes_long(words: list[str]) -> None:
-    """Hypothesis' own deadline, 200 ms, holds it."""
     verdicts.judge(words=" ".join(words))

@@ -1,8 +1,8 @@
-"""The cast: one newsletter with its texts, Rita who reads, and Bob at another mailbox."""
+"""Rita who reads, what she fills in, and lists that are imported."""
 
 import tempfile
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,77 +10,26 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from mailkit import addresses
-from subscribers import consent, imports, legal, links, signup, terms
+from subscribers import imports, terms
 from subscribers.import_report import Report
 from subscribers.models import (
-    Cadence,
-    CadenceOffer,
-    LegalDocument,
     LegalVersion,
     Newsletter,
-    Subscriber,
     Subscription,
-    Weekday,
 )
+from tests.cast import RITA, confirmed, make_newsletter
 
-RITA, BOB = "rita@reader.org", "bob@elsewhere.net"
 
-
-def make_newsletter(name: str = "Tech News", *, slug: str = "tech-news", position: int = 0) -> Newsletter:
-    newsletter = Newsletter.objects.create(
-        name=name, slug=slug, description=f"What matters in {name}.", time_zone="Europe/Berlin", position=position
-    )
-    CadenceOffer.objects.create(newsletter=newsletter, cadence=Cadence.INSTANT)
-    CadenceOffer.objects.create(newsletter=newsletter, cadence=Cadence.DAILY, send_at=time(7))
-    CadenceOffer.objects.create(newsletter=newsletter, cadence=Cadence.WEEKLY, send_at=time(7), weekday=Weekday.FRIDAY)
+@pytest.fixture
+def newsletter(newsletter: Newsletter, texts: list[LegalVersion]) -> Newsletter:
+    """Tech News, on a site that has its terms and its privacy policy."""
     return newsletter
-
-
-def make_texts() -> list[LegalVersion]:
-    versions = []
-    for kind, slug, title in (("terms", "terms-of-use", "Terms of use"), ("privacy", "privacy", "Privacy policy")):
-        document = LegalDocument.objects.create(kind=kind, slug=slug, title=title)
-        version = legal.draft(document=document, body_markdown=f"# {title}\n\nBe kind.", now=timezone.now())
-        versions.append(legal.publish_version(version=version, now=timezone.now()))
-    return versions
-
-
-@pytest.fixture
-def texts(db: None) -> list[LegalVersion]:
-    """The terms and the privacy policy, one published version each."""
-    return make_texts()
-
-
-@pytest.fixture
-def newsletter(db: None, texts: list[LegalVersion]) -> Newsletter:
-    """Tech News: instant, daily and weekly."""
-    return make_newsletter()
 
 
 @pytest.fixture
 def product(db: None) -> Newsletter:
     """A second newsletter."""
     return make_newsletter("Product Updates", slug="product-updates", position=1)
-
-
-def ask(address: str, newsletter: Newsletter, *, cadence: str = "daily", now: datetime | None = None) -> Subscriber:
-    """`address` asks for the newsletter; nothing is confirmed."""
-    recipient = addresses.normalise(address)
-    signup.request(
-        address=recipient,
-        newsletter_cadences=[(newsletter, cadence)],
-        evidence=evidence(),
-        now=now or timezone.now(),
-    )
-    return Subscriber.objects.get(address_key=recipient.key)
-
-
-def confirmed(address: str, newsletter: Newsletter, *, cadence: str = "daily") -> Subscription:
-    """`address` has asked for the newsletter and confirmed."""
-    subscriber = ask(address, newsletter, cadence=cadence)
-    token = links.confirm_token(subscriptions=subscriber.subscriptions.filter(newsletter=newsletter))
-    return signup.confirm(token=token, evidence=evidence(), now=timezone.now()).subscriptions[0]
 
 
 def import_text(
@@ -93,19 +42,6 @@ def import_text(
         source = imports.open_source(path=Path(file.name), **columns)
         plan = imports.plan(newsletter=newsletter, cadence="weekly", basis=basis)
         return imports.run(source=source, plan=plan, now=timezone.now(), dry_run=dry_run)
-
-
-def evidence() -> consent.Evidence:
-    """What a form shows today."""
-    shown = terms.current()
-    return consent.Evidence(
-        ip="198.51.100.77",
-        user_agent="Lynx",
-        form_url="https://news.test/subscribe/",
-        versions=shown.versions,
-        form_text=shown.text,
-        source="form",
-    )
 
 
 @pytest.fixture

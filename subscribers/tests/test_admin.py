@@ -8,7 +8,7 @@ from django.utils import timezone
 from publication import groups
 from subscribers import consent, legal, suppression
 from subscribers.models import ConsentEvent, LegalVersion, Subscriber, Subscription, Suppression
-from subscribers.tests.conftest import BOB, RITA
+from tests.cast import BOB, RITA
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

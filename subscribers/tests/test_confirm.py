@@ -11,7 +11,7 @@ from django.utils import timezone
 from mailkit import addresses
 from subscribers import erasure, links, signup, suppression
 from subscribers.models import ConsentEvent, LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
-from subscribers.tests.conftest import RITA, ask, evidence
+from tests.cast import RITA, ask, evidence
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from subscribers import consent, signup
 from subscribers.models import ConsentEvent, Newsletter, Subscription
-from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence
 from tests import ownership
+from tests.cast import BOB, RITA, ask, confirmed, evidence
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,8 @@ from pytest_django.fixtures import Settings
 
 from subscribers import consent, consent_heads, tasks, verification
 from subscribers.models import ConsentEvent, ConsentOrigin, Newsletter, Subscription
-from subscribers.tests.conftest import BOB, RITA, ask, confirmed
 from subscribers.tests.test_consent_chain import an_intruder
+from tests.cast import BOB, RITA, ask, confirmed
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,8 @@ from django.utils import timezone
 from mailkit import addresses
 from subscribers import erasure, signup, suppression, throttle
 from subscribers.models import Letter, Newsletter, Subscriber, Subscription, Suppression
-from subscribers.tests.conftest import BOB, RITA, Fill, ask, confirmed, evidence, form_token
+from subscribers.tests.conftest import Fill, form_token
+from tests.cast import BOB, RITA, ask, confirmed, evidence
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from subscribers.models import (
     Subscription,
     Suppression,
 )
-from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence
+from tests.cast import BOB, RITA, ask, confirmed, evidence
 
 pytestmark = pytest.mark.django_db
 

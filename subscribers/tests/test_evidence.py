@@ -11,8 +11,8 @@ from django.utils import timezone
 from mailkit import addresses
 from subscribers import erasure
 from subscribers.models import ConsentEvent, LegalVersion, Newsletter
-from subscribers.tests.conftest import BOB, RITA, confirmed, evidence
 from subscribers.tests.test_consent_chain import an_intruder
+from tests.cast import BOB, RITA, confirmed, evidence
 
 pytestmark = pytest.mark.django_db
 

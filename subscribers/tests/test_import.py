@@ -13,8 +13,8 @@ from mailkit import addresses
 from subscribers import consent, erasure, imports, signup, suppression
 from subscribers.import_report import Report
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
-from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence
 from subscribers.tests.conftest import import_text as run
+from tests.cast import BOB, RITA, ask, confirmed, evidence
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 
 from subscribers import import_files, imports
 from subscribers.models import Newsletter, Subscriber
-from subscribers.tests.conftest import BOB, RITA, import_text
+from subscribers.tests.conftest import import_text
+from tests.cast import BOB, RITA
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

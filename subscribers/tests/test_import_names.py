@@ -4,7 +4,8 @@ import pytest
 
 from subscribers import imports
 from subscribers.models import Newsletter, Subscriber
-from subscribers.tests.conftest import BOB, RITA, import_text
+from subscribers.tests.conftest import import_text
+from tests.cast import BOB, RITA
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

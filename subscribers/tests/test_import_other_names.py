@@ -10,7 +10,8 @@ from django.utils import timezone
 from subscribers import imports
 from subscribers.import_words import Status
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Subscription, Suppression
-from subscribers.tests.conftest import BOB, RITA, ask, confirmed, import_text
+from subscribers.tests.conftest import import_text
+from tests.cast import BOB, RITA, ask, confirmed
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

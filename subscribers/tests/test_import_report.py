@@ -15,7 +15,8 @@ from django.utils import timezone
 from mailkit import addresses
 from subscribers import imports, suppression
 from subscribers.models import ConsentEvent, Newsletter, Subscriber, Suppression
-from subscribers.tests.conftest import BOB, RITA, ask, import_text
+from subscribers.tests.conftest import import_text
+from tests.cast import BOB, RITA, ask
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

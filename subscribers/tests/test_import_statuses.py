@@ -10,7 +10,8 @@ from django.utils import timezone
 from mailkit import addresses
 from subscribers import imports, links, signup
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
-from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, import_text
+from subscribers.tests.conftest import import_text
+from tests.cast import BOB, RITA, ask, confirmed, evidence
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

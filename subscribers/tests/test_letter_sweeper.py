@@ -13,7 +13,7 @@ from django.utils import timezone
 from core.reasons import Reason
 from subscribers.letters import send
 from subscribers.models import Letter, Newsletter, Suppression
-from subscribers.tests.conftest import BOB, RITA, ask
+from tests.cast import BOB, RITA, ask
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

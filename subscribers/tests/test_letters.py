@@ -24,7 +24,8 @@ from mailkit import addresses
 from subscribers import links, preferences, signup, suppression, tasks
 from subscribers.letters import queue, render, send
 from subscribers.models import LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
-from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, form_token, make_newsletter
+from subscribers.tests.conftest import form_token
+from tests.cast import BOB, RITA, ask, confirmed, evidence, make_newsletter
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,9 @@ from django.utils import timezone
 from subscribers import consent, signup, verification
 from subscribers import evidence as proofs
 from subscribers.models import ConsentEvent, LegalVersion, Newsletter, Subscription
-from subscribers.tests.conftest import BOB, RITA, ask, confirmed, evidence, import_text
+from subscribers.tests.conftest import import_text
 from subscribers.tests.test_consent_chain import an_intruder
+from tests.cast import BOB, RITA, ask, confirmed, evidence
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

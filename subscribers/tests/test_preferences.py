@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from subscribers import links
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
-from subscribers.tests.conftest import BOB, RITA, confirmed, form_token
+from subscribers.tests.conftest import form_token
+from tests.cast import BOB, RITA, confirmed
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from subscribers import consent, privacy
 from subscribers.models import ConsentOrigin, Newsletter
-from subscribers.tests.conftest import RITA, ask
+from tests.cast import RITA, ask
 
 FORWARDED = "6.6.6.6, 203.0.113.9, 10.0.0.2"
 

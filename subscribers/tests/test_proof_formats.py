@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 
 from subscribers import consent, verification
 from subscribers.models import ConsentEvent, Newsletter
-from subscribers.tests.conftest import BOB, RITA, ask, confirmed
+from tests.cast import BOB, RITA, ask, confirmed
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from mailkit import addresses
 from subscribers import consent, imports, links, signup, withdrawals
 from subscribers.letters import send
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
-from subscribers.tests.conftest import RITA, ask, evidence, make_newsletter, make_texts
 from tests import threads
+from tests.cast import RITA, ask, evidence, make_newsletter, make_texts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,7 +5,8 @@ from django.test import Client
 
 from subscribers import terms
 from subscribers.models import ConsentEvent, LegalVersion, Letter, Newsletter, Subscriber, Subscription
-from subscribers.tests.conftest import RITA, Fill, ask, confirmed
+from subscribers.tests.conftest import Fill
+from tests.cast import RITA, ask, confirmed
 
 pytestmark = pytest.mark.django_db
 

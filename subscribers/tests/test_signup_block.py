@@ -7,7 +7,7 @@ from django.test import Client, RequestFactory
 
 from subscribers import context, terms
 from subscribers.models import Newsletter
-from subscribers.tests.conftest import make_newsletter
+from tests.cast import make_newsletter
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,9 @@ from mailkit import addresses
 from subscribers import links, throttle
 from subscribers.config import Window
 from subscribers.models import Letter, Newsletter, Subscription
-from subscribers.tests.conftest import BOB, RITA, Fill
-from subscribers.tests.conftest import ask as ask_for
+from subscribers.tests.conftest import Fill
+from tests.cast import BOB, RITA
+from tests.cast import ask as ask_for
 
 
 def ask(address: str, now: datetime, *, ip: str | None = None, minutes: float = 0) -> bool:

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from subscribers import unmailed, verification
 from subscribers.models import Newsletter, Subscription, Suppression
-from subscribers.tests.conftest import BOB, RITA, confirmed, import_text
+from subscribers.tests.conftest import import_text
 from subscribers.tests.test_consent_chain import an_intruder
 from subscribers.tests.test_mailed_only_with_consent import mailable
+from tests.cast import BOB, RITA, confirmed
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from subscribers import erasure, links
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
-from subscribers.tests.conftest import RITA, confirmed, evidence
+from tests.cast import RITA, confirmed, evidence
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db

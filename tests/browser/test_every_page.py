@@ -26,7 +26,6 @@ PAGES = {
     "legal-version": "/legal/terms-of-use/1/",
     "spoilt-link": "/confirm/not-a-token/",
 }
-every_page = pytest.mark.parametrize("path", PAGES.values(), ids=PAGES.keys())
 ALL_RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 # What changes with the colour scheme.
@@ -44,26 +43,21 @@ def _faults(page: Page, rules: Mapping[str, object]) -> list[str]:
     return [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in violations]
 
 
-@every_page
-def test_everybody_can_read_it_by_day_and_by_night(open_page: Opener, path: str) -> None:
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES.keys())
+def test_everybody_can_read_it_by_day_by_night_and_on_a_telephone(open_page: Opener, path: str) -> None:
     page = open_page(color_scheme="light", reduced_motion="reduce")
     page.goto(path)
+    assert page.context.cookies() == [], "a reader carries a cookie"
+    assert page.locator("h1").count() == 1
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("[style], style, script:not([src]):not([type='application/ld+json'])").count() == 0
     page.evaluate(_axe())
     assert _faults(page, ALL_RULES) == []
     page.emulate_media(color_scheme="dark")
     assert _faults(page, COLOUR_RULES) == []
-
-
-@every_page
-def test_it_fits_a_narrow_telephone_and_keeps_quiet(open_page: Opener, path: str) -> None:
-    page = open_page(size=TELEPHONE)
-    page.goto(path)
+    page.set_viewport_size({"width": TELEPHONE[0], "height": TELEPHONE[1]})
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= TELEPHONE[0], f"{wide} pixels wide"
-    assert page.locator("h1").count() == 1
-    assert page.locator("html").get_attribute("lang") == "en"
-    assert page.locator("[style], style, script:not([src]):not([type='application/ld+json'])").count() == 0
-    assert page.context.cookies() == [], "a reader carries a cookie"
 
 
 def test_text_may_be_twice_as_large(open_page: Opener) -> None:

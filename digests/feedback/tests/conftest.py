@@ -1,13 +1,13 @@
-"""A reader's copy that is uncertain, and the newsletter of the app's tests."""
+"""A reader's copy that is uncertain."""
 
 import pytest
 
 from digests.models import Delivery
 from digests.tests import copies
-from digests.tests.conftest import digest, elsewhere, house, mailable, news, newsletter, release
+from digests.tests.conftest import digest, elsewhere
 from subscribers.models import Newsletter, Subscriber
 
-__all__ = ["digest", "elsewhere", "house", "mailable", "news", "newsletter", "release"]
+__all__ = ["digest", "elsewhere"]
 
 
 @pytest.fixture
