@@ -44,7 +44,7 @@ def test_the_path_alone_decides_about_a_public_page(russian: Publication, newsle
     sentences = {
         "/": ("Skip to the content", "Перейти к содержанию"),
         "/newsletters/": ("How often it comes", "Как часто выходит"),
-        "/newsletters/tech-news/": ("Every Friday at 07:00", "По пятницам в 07:00"),
+        "/newsletters/tech-news/": ("Every Monday at 07:00", "По понедельникам в 07:00"),
         "/search/": ("Words to look for", "Слова для поиска"),
         "/subscribe/": ("Your e-mail address", "Ваш адрес электронной почты"),
         "/subscribe/sent/": ("Look in your inbox", "Проверьте почту"),

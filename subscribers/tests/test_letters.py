@@ -303,12 +303,12 @@ def test_every_kind_has_its_templates_reason_and_facts() -> None:
 @pytest.mark.parametrize(
     ("cause", "subject", "link"),
     [
-        (_to_confirm, "Please confirm your subscription to Our publication", "/confirm/"),
-        (_already, "You are already subscribed to Our publication", "/preferences/"),
-        (_permission, "May we write to you? Our publication", "/confirm/"),
+        (_to_confirm, "Please confirm your subscription to Block News International", "/confirm/"),
+        (_already, "You are already subscribed to Block News International", "/preferences/"),
+        (_permission, "May we write to you? Block News International", "/confirm/"),
         (_welcome, "Welcome to L'Été <News>", "/unsubscribe/"),
         (_goodbye, "You are unsubscribed from L'Été <News>", "/subscribe/"),
-        (_preferences, "Your preferences at Our publication", "/preferences/"),
+        (_preferences, "Your preferences at Block News International", "/preferences/"),
     ],
 )
 def test_each_letter_reads_well_in_both_parts(
@@ -330,7 +330,7 @@ def test_each_letter_reads_well_in_both_parts(
     text, html = part(message, "plain"), part(message, "html")
     assert f"{site.SITE_URL}{link}" in text
     assert f"{site.SITE_URL}{link}" in html
-    assert "Postal address not set" in text
+    assert "Blends Media Group" in text
     assert "<News>" not in html
     assert "&#x27;" not in text
     assert "{{" not in text + html
