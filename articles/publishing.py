@@ -236,8 +236,11 @@ def _change(
 def _mismatch(pk: int, to: ArticleState, expected: Collection[str]) -> PublishingError:
     state = Article.State(Article.objects.values_list("state", flat=True).get(pk=pk))
     if state in expected:
-        return WrongState("Somebody saved the story at the same moment. Look at it again, then repeat this.")
-    return WrongState(f"The story is {state.label.lower()} now, so it cannot become {to.label.lower()}.")
+        return WrongState(_("Somebody saved the story at the same moment. Look at it again, then repeat this."))
+    return WrongState(
+        _("The story is %(state)s now, so it cannot become %(target)s.")
+        % {"state": state.label.lower(), "target": to.label.lower()}
+    )
 
 
 def _check_ready(article: Article) -> Rendered:

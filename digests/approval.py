@@ -1,8 +1,8 @@
-"""Who lets an issue leave, hold or stop: one verb each, for every door.
+"""Approve, reopen, pause, resume and cancel an issue. Every entry point calls these verbs.
 
-Each verb is one conditional UPDATE on the issue's row and believes only its row count, so two
-tabs, two people or a repeated click cannot both succeed. The engine hears of it by a wake-up
-hint after the commit and finds it in the row anyway within a minute.
+Each verb is one conditional UPDATE on the issue's row; its row count decides. So two tabs, two people or a
+repeated click cannot both succeed. A wake-up after the commit tells the engine. If it is lost, the engine
+finds the change in the row within a minute.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class NotAllowed(Exception):
 
 
 def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when: datetime | None = None) -> Issue:
-    """Freeze a draft and let it leave at `when`, or at the hour set on it, or at once.
+    """Freeze a draft and schedule it for `when`, or for the time set on it, or for now.
 
-    What is approved is what leaves: the snapshot is made here, before the issue is locked. `actor` None:
-    the newsletter approves by itself, and stories that were withdrawn meanwhile are left out. A person
-    is told of them. Raises NotAllowed for anything but a draft, and freezing's own errors.
+    The snapshot is made here, before the issue is locked, so what is approved is what leaves. With `actor` None
+    the newsletter approves automatically, and stories that were withdrawn in the meantime are left out. With a
+    person, such a story is an error. Raises NotAllowed unless the issue is a draft, and the errors of `freezing`.
     """
     now = database_clock.not_ahead(moment=now)
     current = Issue.objects.get(pk=issue.pk)
@@ -51,7 +51,7 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
 
 @transaction.atomic
 def reopen(*, issue: Issue, reason: Reason, now: datetime) -> Issue:
-    """Take an approval back while nothing has left: the snapshot goes, the draft can be edited again."""
+    """Take an approval back while nothing has left. The snapshot is deleted and the draft can be edited again."""
     _move(issue, {State.SCHEDULED}, State.DRAFT, reason, "Only a scheduled issue can be opened again", now)
     Snapshot.objects.filter(issue=issue).delete()
     Issue.objects.filter(pk=issue.pk).update(approved_by=None, approved_at=None, updated_at=now)
@@ -61,14 +61,14 @@ def reopen(*, issue: Issue, reason: Reason, now: datetime) -> Issue:
 
 @transaction.atomic
 def pause(*, issue: Issue, reason: str, now: datetime) -> Issue:
-    """Hold an issue that is being sent, for a reason in a person's words. At most the copies in flight still leave."""
+    """Pause an issue that is being sent, for a reason in a person's words. Only the copies in flight still leave."""
     why = issue_reasons.by_hand(reason)
     return _move(issue, {State.SENDING}, State.PAUSED, why, "Only an issue that is being sent can be paused", now)
 
 
 @transaction.atomic
 def resume(*, issue: Issue, now: datetime) -> Issue:
-    """Go on where a paused issue stopped."""
+    """Continue a paused issue where it stopped."""
     _move(issue, {State.PAUSED}, State.SENDING, Reason(), "Only a paused issue can be resumed", now)
     tasks.hint_wake(issue.pk)
     return issue
@@ -76,7 +76,7 @@ def resume(*, issue: Issue, now: datetime) -> Issue:
 
 @transaction.atomic
 def cancel(*, issue: Issue, reason: str, now: datetime) -> Issue:
-    """Stop an issue for good. At most the copies in flight still leave; the others become `cancelled`."""
+    """Stop an issue permanently. Only the copies in flight still leave; the others become `cancelled`."""
     _move(
         issue,
         states.STOPPABLE,
@@ -101,9 +101,9 @@ def _approve(
     _check_draft(locked)
     if actor is not None:
         _check_public(locked)
-    freezing.keep(issue=locked, prepared=prepared, now=now)
+    freezing.store(issue=locked, prepared=prepared, now=now)
     locked.state = State.SCHEDULED
-    issue_reasons.give(locked)
+    issue_reasons.set_reason(locked)
     locked.approves_itself = False
     locked.approved_by_id = actor.pk if actor else None
     locked.approved_at = now
@@ -126,7 +126,7 @@ def _check_draft(issue: Issue) -> None:
 
 
 def _check_public(issue: Issue) -> None:
-    """Nobody approves a list of stories of which one has gone: they would not get what they saw."""
+    """Refuse if a story was withdrawn: the person would approve something other than what they saw."""
     gone = IssueItem.objects.filter(issue=issue).gone()
     if (item := gone.select_related("article").first()) is not None:
         raise NotAllowed(
@@ -136,7 +136,7 @@ def _check_public(issue: Issue) -> None:
 
 
 def _move(issue: Issue, sources: Collection[str], target: State, reason: Reason, refusal: str, now: datetime) -> Issue:
-    # `updated_at` is then the hour since which the issue has been in its state.
+    # `updated_at` says since when the issue has been in this state.
     moved = Issue.objects.filter(pk=issue.pk, state__in=sources).update(
         state=target, updated_at=now, **issue_reasons.columns(reason)
     )

@@ -1,4 +1,4 @@
-"""Issues as anybody may read them: the frozen snapshot, with nobody's own links in it."""
+"""Public issues: the frozen snapshot, without any reader's personal links."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def issues(*, newsletter: Newsletter) -> QuerySet[Issue]:
     )
 
 
-def stories(*, issue: Issue) -> QuerySet[IssueItem, int]:
-    """The numbers of the issue's stories that are public, in its order; `listed` has the stories of some of them."""
+def item_ids(*, issue: Issue) -> QuerySet[IssueItem, int]:
+    """Ids of the issue's public items, in its order. `listed` loads a page of them."""
     return IssueItem.objects.filter(issue=issue).public().values_list("pk", flat=True)
 
 
-def listed(*, numbers: Iterable[int]) -> QuerySet[IssueItem]:
-    """Stories of an issue, in its order, without their texts."""
-    places = IssueItem.objects.filter(pk__in=list(numbers))
-    return places.select_related("article__section").defer(*issue_content.BODIES)
+def listed(*, ids: Iterable[int]) -> QuerySet[IssueItem]:
+    """Items of an issue with their articles, in its order, without the texts."""
+    items = IssueItem.objects.filter(pk__in=list(ids))
+    return items.select_related("article__section").defer(*issue_content.BODIES)
 
 
 def web_html(*, snapshot: Snapshot) -> str:
@@ -41,12 +41,12 @@ def web_html(*, snapshot: Snapshot) -> str:
 
 
 def neutral_html(*, html: str, issue: Issue) -> str:
-    """HTML of a mail in which every slot leads where anybody may go."""
+    """HTML of a mail with public links in its slots."""
     return _filled(html, {name: escape(value) for name, value in _neutral(issue).items()})
 
 
 def neutral_text(*, text: str, issue: Issue) -> str:
-    """Text of a mail in which every slot leads where anybody may go."""
+    """Text of a mail with public links in its slots."""
     return _filled(text, _neutral(issue))
 
 

@@ -1,4 +1,4 @@
-"""The stories of a draft, changed many at a time: for issues with more of them than a form can hold."""
+"""Bulk changes to the stories of a draft, for issues with more stories than a form can hold."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from digests.models import Issue
 
 
 class NotEditable(Exception):
-    """The issue is no draft any more; the message is a sentence for an editor."""
+    """The issue is no longer a draft. The message is a sentence for an editor."""
 
 
 def leave_out(*, issue: Issue, items: Collection[int]) -> int:
-    """Leave stories out of the draft; they are not offered again. Returns how many. On failure: NotEditable."""
+    """Leave stories out of the draft; no later digest offers them. Returns how many. On failure: NotEditable."""
     with _locked(issue) as draft:
         return draft.items.filter(pk__in=items, included=True).update(included=False)
 
@@ -26,18 +26,18 @@ def leave_out(*, issue: Issue, items: Collection[int]) -> int:
 def take_back(*, issue: Issue, items: Collection[int]) -> int:
     """Take stories that were left out back into the draft; returns how many.
 
-    On failure: NotEditable; composing.Mismatch when one of them is not public or is in another issue, and then
-    none is taken back.
+    On failure: NotEditable; composing.Mismatch if one of them is not public or is in another issue. Then none
+    is taken back.
     """
     with _locked(issue) as draft:
-        places = draft.items.filter(pk__in=items, included=False)
-        for place in places.select_related("article"):
-            composing.check_story(issue=draft, article=place.article)
-        return places.update(included=True)
+        left_out = draft.items.filter(pk__in=items, included=False)
+        for item in left_out.select_related("article"):
+            composing.check_story(issue=draft, article=item.article)
+        return left_out.update(included=True)
 
 
 def move_to_top(*, issue: Issue, items: Collection[int]) -> int:
-    """Put stories before all others, in the order that they have now; returns how many. On failure: NotEditable."""
+    """Move stories before all others, in their present order; returns how many. On failure: NotEditable."""
     with _locked(issue) as draft:
         moved = list(draft.items.filter(pk__in=items).order_by("position", "pk").values_list("pk", flat=True))
         order = [When(pk=pk, then=Value(position)) for position, pk in enumerate(moved)]

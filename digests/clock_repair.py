@@ -1,8 +1,8 @@
-"""Brings back to the present what a host whose clock was ahead has written.
+"""Repair rows that a host wrote while its clock was ahead of the database's clock.
 
-Today such a host is stopped, and nothing that decides is written ahead of the database's clock. An
-installation to which it happened earlier has a release horizon in the future, so that its stories are in
-no digest; digests of periods to come; and rows that wait for a time that is far away.
+Such a host now refuses to work, and no deciding column is written ahead of the database's clock. An
+installation to which it happened earlier has a release horizon in the future, so that its stories are in no
+digest, digests of future periods, and rows that are due far in the future.
 """
 
 from __future__ import annotations
@@ -27,29 +27,28 @@ from subscribers.models import CadenceOffer, Letter, Subscription
 State = Issue.State
 LOOK_AGAIN = IssueReason.CLOCK_AHEAD
 MICROSECOND: Final = timedelta(microseconds=1)
-# A report that cannot be matched to its copy is looked at again within this time.
+# An event that matches no copy is retried within this time.
 LONGEST_WAIT: Final = timedelta(days=2)
-FACTS: Final = ("created_at", "approved_at", "planned_at", "started_at", "finished_at")
+PAST_TIMES: Final = ("created_at", "approved_at", "planned_at", "started_at", "finished_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One kind of thing that was ahead of the clock, and what is done about it; whole sentences."""
+    """One kind of row that was ahead of the clock, and its repair, in whole sentences."""
 
-    found: str
+    problem: str
     remedy: str
 
 
 def repair(*, apply: bool) -> list[Finding]:
-    """Set right all that is ahead of the database's clock; without `apply`, only say what that would be.
+    """Repair everything that is ahead of the database's clock. Without `apply`, only report it.
 
-    After: stories that were published since are in the next digest of each line, in their order; windows
-    end at the last story that was in their digest; a digest that was composed for a period to come does
-    not take the place of that period's own, and one that has not begun to leave is a draft; whatever
-    waited for a time that was never meant is due. May be repeated.
+    After: stories that were published since are in the next digest of each series, in their order. Windows end
+    at the last story of their digest. A digest composed for a future period does not replace that period's own,
+    and one that has not begun to leave is a draft. Rows that waited for a wrong time are due. May be repeated.
 
-    While it runs nothing can be published or composed. On failure: database_clock.HostClockWrong when
-    this host's clock is wrong itself: nobody can say then which of the two clocks is right.
+    Publishing and composing wait while it runs. On failure: database_clock.HostClockWrong if this host's clock
+    is wrong: then it is unknown which of the two clocks is right.
     """
     database_clock.for_tick()
     with transaction.atomic():
@@ -64,7 +63,7 @@ def _repair(now: datetime) -> Iterator[Finding]:
     yield from _horizon(now)
     yield from _stories(now)
     yield from _digests(now)
-    yield from _facts(now)
+    yield from _past_times(now)
     yield from _times(
         CadenceOffer.objects.all(), "active_since", now, "{count} cadences are offered only from a time to come.",
         "They are offered from now on.",
@@ -85,16 +84,18 @@ def _horizon(now: datetime) -> Iterator[Finding]:
     horizon = ReleaseHorizon.objects.filter(closed_until__gt=now).first()
     if horizon is None:
         return
-    found = f"The release horizon is {_spelled(horizon.closed_until)}: stories that are published now are in no digest."
+    problem = (
+        f"The release horizon is {_formatted(horizon.closed_until)}: stories that are published now are in no digest."
+    )
     ReleaseHorizon.objects.update(closed_until=now)
-    yield Finding(found, "It becomes the present.")
+    yield Finding(problem, "It becomes the present.")
 
 
 def _stories(now: datetime) -> Iterator[Finding]:
     ahead = Article.objects.filter(Q(first_published_at__gt=now) | Q(republished_at__gt=now))
     stories = list(ahead.order_by("first_published_at", "pk").only("pk", "first_published_at", "republished_at"))
     for number, story in enumerate(stories, start=1):
-        # After every window that has been closed, one after the other as before.
+        # After every closed window, in the same order as before.
         moment = now + number * MICROSECOND
         for name in ("first_published_at", "republished_at"):
             if (value := getattr(story, name)) is not None and value > now:
@@ -114,7 +115,7 @@ def _digests(now: datetime) -> Iterator[Finding]:
     """Issues whose window ends in the future."""
     for issue in Issue.objects.select_for_update(no_key=True).filter(window_end__gt=now).order_by("window_end", "pk"):
         name = f"Issue {issue.pk} ({issue}, {issue.get_state_display().lower()})"
-        found = f"{name} is of a period to come: its window ends {_spelled(issue.window_end or now)}."
+        problem = f"{name} is of a period to come: its window ends {_formatted(issue.window_end or now)}."
         issue.window_end = _last_release(issue) or min(issue.window_start or now, now)
         issue.window_start = min(issue.window_start or issue.window_end, issue.window_end)
         if issue.kind == Issue.Kind.DIGEST:
@@ -124,11 +125,11 @@ def _digests(now: datetime) -> Iterator[Finding]:
             _to_draft(issue)
             remedy += " It is a draft: look at it, then approve or cancel it."
         issue.save()
-        yield Finding(found, remedy)
+        yield Finding(problem, remedy)
 
 
 def _last_release(issue: Issue) -> datetime | None:
-    """When the last of its stories was released, after the stories have been repaired."""
+    """The release time of its last story. Called after the stories were repaired."""
     released: datetime | None = IssueItem.objects.filter(issue=issue).aggregate(
         last=Max("article__first_published_at")
     )["last"]
@@ -136,16 +137,16 @@ def _last_release(issue: Issue) -> datetime | None:
 
 
 def _to_draft(issue: Issue) -> None:
-    """As `approval.reopen`, inside this transaction."""
+    """As `approval.reopen`, in this transaction."""
     if (snapshot := getattr(issue, "snapshot", None)) is not None:
         snapshot.delete()
     issue.state, issue.approves_itself = State.DRAFT, False
-    issue_reasons.give(issue, LOOK_AGAIN)
+    issue_reasons.set_reason(issue, LOOK_AGAIN)
     issue.approved_by = issue.approved_at = issue.scheduled_for = None
 
 
 def _runs(now: datetime) -> Iterator[Finding]:
-    """The clock's record of its last runs, which keeps the next ones at a distance."""
+    """The times of last runs, which delay the next ones."""
     ahead = CadenceOffer.objects.filter(Q(last_run_at__gt=now) | Q(runs_after__gt=now))
     count = ahead.update(last_run_at=None, runs_after=now)
     if count:
@@ -155,38 +156,38 @@ def _runs(now: datetime) -> Iterator[Finding]:
         )
 
 
-def _facts(now: datetime) -> Iterator[Finding]:
-    """What issues keep of their own past, by which they are given up or called late."""
+def _past_times(now: datetime) -> Iterator[Finding]:
+    """Past times of issues, by which they expire or count as late."""
     ahead: set[int] = set()
-    for name in FACTS:
-        ahead |= _brought_back(Issue.objects.all(), name, now)
-    # When a person let it leave later, `scheduled_for` is meant to be ahead.
-    ahead |= _brought_back(Issue.objects.exclude(state__in=[State.DRAFT, State.SCHEDULED]), "scheduled_for", now)
+    for name in PAST_TIMES:
+        ahead |= _set_to_now(Issue.objects.all(), name, now)
+    # `scheduled_for` of a draft or scheduled issue may be in the future on purpose.
+    ahead |= _set_to_now(Issue.objects.exclude(state__in=[State.DRAFT, State.SCHEDULED]), "scheduled_for", now)
     if ahead:
         yield Finding(f"{len(ahead)} issues have a past that is still to come.", "It becomes the present.")
 
 
-def _brought_back(issues: QuerySet[Issue], name: str, now: datetime) -> set[int]:
-    found = issues.filter(**{f"{name}__gt": now})
-    numbers = set(found.values_list("pk", flat=True))
-    found.update(**{name: now})
-    return numbers
+def _set_to_now(issues: QuerySet[Issue], name: str, now: datetime) -> set[int]:
+    ahead = issues.filter(**{f"{name}__gt": now})
+    ids = set(ahead.values_list("pk", flat=True))
+    ahead.update(**{name: now})
+    return ids
 
 
 def _letters(now: datetime) -> Iterator[Finding]:
-    """Letters that were written ahead: their next try would be far away. Those of an import leave one by one."""
+    """Letters that were queued ahead of the clock. Those of an import are spread over time on purpose."""
     ahead = Letter.objects.filter(created_at__gt=now).exclude(kind=Letter.Kind.PERMISSION)
     count = ahead.update(created_at=now, due_at=Least(F("due_at"), now))
     if count:
         yield Finding(f"{count} letters to readers wait for a time to come.", "They leave now.")
 
 
-def _times(rows: QuerySet[Any], name: str, now: datetime, found: str, remedy: str) -> Iterator[Finding]:
-    """Bring one column back to the present."""
+def _times(rows: QuerySet[Any], name: str, now: datetime, problem: str, remedy: str) -> Iterator[Finding]:
+    """Set one column to now where it is in the future."""
     count = rows.filter(**{f"{name}__gt": now}).update(**{name: now})
     if count:
-        yield Finding(found.format(count=count), remedy)
+        yield Finding(problem.format(count=count), remedy)
 
 
-def _spelled(moment: datetime) -> str:
+def _formatted(moment: datetime) -> str:
     return f"on {moment:%d %B %Y at %H:%M} UTC"

@@ -1,11 +1,10 @@
-"""Which stories an issue holds: one issue per period, each story in one digest of its line.
+"""Compose issues: one issue per period, and each article in one digest of its series.
 
-A line is a newsletter's issues of one kind and cadence. Windows of a line touch: each starts where the
-one before ended, so a story is in exactly one of them, whatever the clock did.
+A series is a newsletter's issues of one kind and cadence. Its windows touch: each starts where the one before
+ended, so an article is in exactly one of them, however irregular the ticks are.
 
-The lock that publishing waits for is held only while a window is closed. The stories of a closed window
-cannot become more, so they are gathered under the lock of their own line, and approving, which renders
-the issue, holds no lock at all.
+Publishing waits only for the lock under which a window is closed. A closed window gets no more articles, so they
+are selected under the lock of their own series. Approving renders the issue and holds no lock.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ STALE = IssueReason.RUN_TOO_LATE
 
 
 class ComposingError(Exception):
-    """The issue cannot be composed, or not with this story; the message is a sentence for an editor."""
+    """The issue cannot be composed, or not with this article. The message is a sentence for an editor."""
 
 
 class NotOffered(ComposingError):
@@ -45,28 +44,28 @@ class NotOffered(ComposingError):
 
 
 class NothingYet(ComposingError):
-    """The time asked for is still to come, and nothing was published for it so far."""
+    """The requested time is in the future, and nothing has been published for it so far."""
 
 
 class NothingNew(ComposingError):
-    """Nothing was published since the digest before."""
+    """Nothing was published since the previous digest."""
 
 
 class Mismatch(ComposingError):
-    """The story may not stand in this issue."""
+    """The article may not be in this issue."""
 
 
 def compose_due(*, now: datetime, approve: bool = True) -> list[Issue]:
-    """What the clock does: every digest that is due, and every story that is owed at once; the new issues.
+    """The scheduler's work: compose each digest that is due and each instant issue; returns the new issues.
 
-    Harmless when late, early or doubled. One newsletter that cannot be composed never stops the others.
-    Without `approve`, what newsletters approve by themselves waits for the next call.
+    A late, early or repeated call is harmless. A newsletter that cannot be composed never stops the others.
+    Without `approve`, newsletters with automatic approval are approved by the next call.
     """
     now = database_clock.not_ahead(moment=now)
     composed = []
     for offer in calendar.due(now=now):
         with _others_go_on(offer.newsletter):
-            composed += _gather_owed(offer, now)
+            composed += _gather_due(offer, now)
     composed += _gather_instant(now)
     if approve:
         approve_waiting(now=now)
@@ -74,10 +73,10 @@ def compose_due(*, now: datetime, approve: bool = True) -> list[Issue]:
 
 
 def approve_waiting(*, now: datetime) -> None:
-    """Approve what was composed for newsletters that wait for nobody.
+    """Approve the drafts of newsletters with automatic approval.
 
-    A refusal leaves a draft with the reason. Composing and approving are two steps: what a process that
-    died between them left behind is found here, a minute later.
+    A refusal leaves a draft with the reason. Composing and approving are two steps. If a process dies between
+    them, the next tick approves here what it left.
     """
     waiting = Issue.objects.filter(state=Issue.State.DRAFT, approves_itself=True)
     for issue in waiting.select_related("newsletter").order_by("pk"):
@@ -86,11 +85,11 @@ def approve_waiting(*, now: datetime) -> None:
 
 
 def compose(*, newsletter: Newsletter, cadence: str, period_key: str, window_end: datetime, now: datetime) -> Issue:
-    """The digest of this period, made when there is none yet; whoever asks again gets the same issue.
+    """The digest of this period, composed if there is none yet. A repeated call returns the same issue.
 
-    After: an issue in state draft with the stories of (end of the issue before, window_end], approved if
-    the newsletter says so; or a cancelled issue with the reason, when nothing was published or the run
-    is too late. On failure: NotOffered.
+    After: a draft with the articles of (end of the previous issue, window_end], approved if the newsletter has
+    automatic approval; or a cancelled issue with the reason, if nothing was published or the run is too late.
+    On failure: NotOffered.
     """
     now = database_clock.not_ahead(moment=now)
     stale = calendar.is_stale(cadence=cadence, runs_at=window_end, now=now)
@@ -99,50 +98,51 @@ def compose(*, newsletter: Newsletter, cadence: str, period_key: str, window_end
 
 
 def compose_new(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:
-    """As `compose_now`, for somebody at a page: an empty digest leaves nothing behind.
+    """As `compose_now`, for a person at a page: an empty digest leaves no row.
 
-    On failure: NothingNew when nothing was published since, which is also what a second click finds.
+    On failure: NothingNew if nothing was published since. A second click has the same result.
     """
 
     def refuse(issue: Issue) -> ComposingError:
-        return NothingNew(f"Nothing was published since the digest before{_last_draft(issue)}.")
+        if _last_is_draft(issue):
+            return NothingNew(_("Nothing was published since the previous digest, which is still a draft."))
+        return NothingNew(_("Nothing was published since the previous digest."))
 
     return _by_hand(newsletter, cadence, now, refuse)
 
 
 def compose_now(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:
-    """A digest by hand of everything since the issue before, beside the clock's runs.
+    """A digest by hand of everything since the previous issue, beside the scheduled runs.
 
-    It waits as a draft for whoever asked for it, also where the clock's digests approve themselves.
-    Its period key is the instant itself, so it never takes the place of the clock's run of that day; it
-    moves the window of the line on, so the clock's next digest starts where this one ends.
+    It remains a draft for the person who composed it, even if the newsletter approves automatically. Its period
+    key is the current instant, so it never replaces the scheduled run of that day. It moves the window of the
+    series, so the next scheduled digest starts where this one ends.
     """
     return _by_hand(newsletter, cadence, now, None)
 
 
 def compose_as_of(*, newsletter: Newsletter, cadence: str, at: datetime, now: datetime) -> Issue:
-    """The digest of the period that contains `at`, under the key that the clock uses for it.
+    """The digest of the period that contains `at`, with the period key of the scheduled run.
 
-    Its window ends at `at`, or now when `at` lies in the future: a story that is published later must
-    stay free for the digest after. If the period has its issue already, that issue is returned. On
-    failure: NothingYet when that time is to come and there is no story for it: a period that is written
-    off as empty before it is over would keep the clock from composing it.
+    Its window ends at `at`, or now if `at` is in the future, so that an article published later is in the next
+    digest. If the period already has an issue, that one is returned. On failure: NothingYet if that time is in
+    the future and there is no article for it. An empty issue would keep the scheduler from composing the period.
     """
     now = database_clock.not_ahead(moment=now)
     run = schedules.period(offer=_digest_offer(newsletter, cadence), at=at)
 
     def refuse(_issue: Issue) -> ComposingError:
-        return NothingYet("No story was published for that time yet. Compose it when there is one.")
+        return NothingYet(_("No story was published for that time yet. Compose it when there is one."))
 
     issue = _gather(newsletter, cadence, run=run, end=min(at, now), now=now, refuse=refuse if at > now else None)
     return _approved(issue, now)
 
 
 def compose_article_issue(*, newsletter: Newsletter, article: Article, now: datetime) -> Issue:
-    """The issue that brings one story to the readers who want each story at once; made at most once.
+    """The issue of one article for the readers of the instant cadence, composed at most once.
 
-    On failure: NotOffered when the newsletter has no such cadence, Mismatch when the story is not public
-    or was published before the cadence was offered.
+    On failure: NotOffered if the newsletter has no instant cadence, Mismatch if the article is not public or was
+    published before the cadence was offered.
     """
     offer = _offer(newsletter, Cadence.INSTANT)
     released = article.first_published_at
@@ -153,9 +153,9 @@ def compose_article_issue(*, newsletter: Newsletter, article: Article, now: date
 
 
 def compose_instant(*, now: datetime) -> list[Issue]:
-    """An issue for each story that an instant cadence still owes its readers; returns the new issues.
+    """Compose an issue for each article that readers of an instant cadence have not had; returns the new issues.
 
-    Stories older than the cadence's largest delay are left: nobody wants yesterday's news "at once".
+    Articles older than the cadence's largest delay are skipped: nobody wants yesterday's news "at once".
     """
     now = database_clock.not_ahead(moment=now)
     composed = _gather_instant(now)
@@ -164,21 +164,21 @@ def compose_instant(*, now: datetime) -> list[Issue]:
 
 
 def check_story(*, issue: Issue, article: Article) -> None:
-    """Return when the story may stand in the draft. On failure: Mismatch.
+    """Return if the article may be in the draft. On failure: Mismatch.
 
-    It must be public, and stand in no other issue for the same readers.
+    It must be public, and in no other issue for the same readers.
     """
     if not article.is_public:
         raise Mismatch(_("“%(article)s” is not public. Publish it first, or leave it out.") % {"article": article})
     if IssueItem.objects.filter(article=article, included=True, issue__in=series.other_issues(issue=issue)).exists():
         raise Mismatch(
-            _("“%(article)s” stands in another issue for the same readers already. Leave it out of one.")
+            _("“%(article)s” is already in another issue for the same readers. Leave it out of one.")
             % {"article": article}
         )
 
 
 def is_editable(*, issue: Issue) -> bool:
-    """True while an editor may still change what stands in the issue."""
+    """True while an editor may change the issue."""
     return issue.state == Issue.State.DRAFT
 
 
@@ -201,10 +201,7 @@ def _gather(
     by_hand: bool = False,
     refuse: Callable[[Issue], ComposingError] | None = None,
 ) -> Issue:
-    """The digest with the key of this run, with its stories if it is made here.
-
-    `refuse` has the error for one without any.
-    """
+    """The digest of this run, with its articles if it is new. `refuse` makes the error for a new one without any."""
     offer = _digest_offer(newsletter, cadence)
     end = publishing.close_window(end=end)
     with transaction.atomic():
@@ -214,17 +211,17 @@ def _gather(
     return issue
 
 
-def _gather_owed(offer: CadenceOffer, now: datetime) -> list[Issue]:
-    """What the clock owes of the offer: the digest of its latest run, and a row for each run that went by unseen."""
-    run = calendar.owed(offer=offer, now=now).run
+def _gather_due(offer: CadenceOffer, now: datetime) -> list[Issue]:
+    """Compose the digest of the offer's latest run, and record the runs that were missed."""
+    run = calendar.due_runs(offer=offer, now=now).run
     end = publishing.close_window(end=run.runs_at) if run else now
     with transaction.atomic():
         offer = runs.lock(offer=offer)
-        owed = calendar.owed(offer=offer, now=now)
-        if owed.run != run:
-            return []  # another process made it, or the schedule was changed just now
-        runs.record_unseen(offer=offer, owed=owed, now=now)
-        if run is None or runs.had(offer=offer, run=run):
+        due = calendar.due_runs(offer=offer, now=now)
+        if due.run != run:
+            return []  # another process composed it, or the schedule was changed just now
+        runs.record_missed(offer=offer, due=due, now=now)
+        if run is None or runs.is_covered(offer=offer, run=run):
             return []
         run = runs.with_free_key(offer=offer, run=run)
         stale = calendar.is_stale(cadence=offer.cadence, runs_at=run.runs_at, now=now)
@@ -235,7 +232,7 @@ def _gather_owed(offer: CadenceOffer, now: datetime) -> list[Issue]:
 def _compose_run(
     offer: CadenceOffer, run: Period, end: datetime, now: datetime, *, stale: bool, by_hand: bool
 ) -> tuple[Issue, bool]:
-    """The digest of the run, and whether it was made here. The caller holds the lock of the offer."""
+    """The digest of the run, and whether it is new. The caller holds the lock of the offer."""
     issue, created = _insert(
         newsletter=offer.newsletter,
         kind=Issue.Kind.DIGEST,
@@ -287,7 +284,7 @@ def _gather_instant(now: datetime) -> list[Issue]:
 
 @contextmanager
 def _others_go_on(newsletter: Newsletter) -> Iterator[None]:
-    """Whatever is wrong with one newsletter is logged and keeps no other from its digest."""
+    """Log an error of one newsletter and go on with the others."""
     try:
         yield
     except Exception:
@@ -304,7 +301,7 @@ def _insert(
     now: datetime,
     runs_at: datetime | None = None,
 ) -> tuple[Issue, bool]:
-    """INSERT ... ON CONFLICT DO NOTHING: the issue of this key, and whether it was made here."""
+    """INSERT ... ON CONFLICT DO NOTHING: the issue with this key, and whether it is new."""
     identity = {"newsletter": newsletter, "kind": kind, "cadence": cadence, "period_key": period_key}
     new = Issue(**identity, window_end=window_end, runs_at=runs_at, created_at=now)
     Issue.objects.bulk_create([new], ignore_conflicts=True)
@@ -313,9 +310,9 @@ def _insert(
 
 
 def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool, by_hand: bool) -> None:
-    """Give a new digest its window and stories, or record why there is nothing to send.
+    """Set the window and articles of a new digest, or record why there is nothing to send.
 
-    The clock takes news only; an editor who composes by hand is shown the archive that moved in as well.
+    Scheduled digests have news only. A digest by hand also has imported archive articles.
     """
     end = issue.window_end or now
     issue.window_start = min(series.end(issue=issue) or offer.active_since, end)
@@ -325,30 +322,30 @@ def _fill(issue: Issue, *, offer: CadenceOffer, now: datetime, stale: bool, by_h
     stories = [*series.missed_stories(issue=issue, offer=offer, now=now), *fresh.values_list("pk", flat=True)]
     if stale or not stories:
         issue.state = Issue.State.CANCELLED
-        issue_reasons.give(issue, STALE if stale else EMPTY)
+        issue_reasons.set_reason(issue, STALE if stale else EMPTY)
     issue.save(update_fields=["window_start", "state", *issue_reasons.FIELDS, "updated_at"])
     if issue.state == Issue.State.CANCELLED:
         return
     # The newest story leads until an editor says otherwise.
-    places = (IssueItem(issue=issue, article_id=story, position=at) for at, story in enumerate(reversed(stories)))
-    IssueItem.objects.bulk_create(places, batch_size=ROWS_AT_ONCE)
+    items = (IssueItem(issue=issue, article_id=story, position=at) for at, story in enumerate(reversed(stories)))
+    IssueItem.objects.bulk_create(items, batch_size=ROWS_AT_ONCE)
 
 
-def _last_draft(issue: Issue) -> str:
-    """Where the stories are that somebody looks for: in the newest digest of the line, if that is still a draft."""
+def _last_is_draft(issue: Issue) -> bool:
+    """Whether the last digest of the series is a draft: the articles that the person expects are in it."""
     last = series.other_issues(issue=issue).order_by("-window_end").first()
-    return ", which is still a draft" if last is not None and last.state == Issue.State.DRAFT else ""
+    return last is not None and last.state == Issue.State.DRAFT
 
 
 def _let_approve(issue: Issue, *, by_hand: bool) -> None:
-    """Say of a new draft whether it is approved without a person."""
+    """Mark a new draft for automatic approval, if its newsletter has that."""
     if issue.newsletter.auto_approve and not by_hand and issue.state == Issue.State.DRAFT:
         issue.approves_itself = True
         issue.save(update_fields=["approves_itself", "updated_at"])
 
 
 def _approved(issue: Issue, now: datetime) -> Issue:
-    """The issue, approved if it approves itself."""
+    """The issue, approved if it is marked for automatic approval."""
     if issue.approves_itself:
         _approve(issue, now)
         issue.refresh_from_db()
@@ -356,13 +353,13 @@ def _approved(issue: Issue, now: datetime) -> Issue:
 
 
 def _approve(issue: Issue, now: datetime) -> None:
-    """Approve without a person; if that is refused, leave a draft that says why."""
+    """Approve without a person. If that is refused, leave a draft with the reason."""
     try:
         approval.approve(issue=issue, actor=None, now=now)
     except approval.NotAllowed:
-        return  # somebody else approved or cancelled it meanwhile
+        return  # somebody else approved or cancelled it in the meantime
     except freezing.Busy:
-        return  # an editor is at it; the next tick tries again
+        return  # an editor is changing it; the next tick tries again
     except freezing.NotFrozen as refusal:
         waiting = Issue.objects.filter(pk=issue.pk, state=Issue.State.DRAFT)
         why = Reason(IssueReason.NOT_FROZEN, {"text": str(refusal)})
@@ -370,7 +367,7 @@ def _approve(issue: Issue, now: datetime) -> None:
 
 
 def _refreshed(issues: list[Issue]) -> list[Issue]:
-    """The issues as they are after the approval."""
+    """The issues, read again after the approval."""
     for issue in issues:
         issue.refresh_from_db()
     return issues
@@ -388,7 +385,7 @@ def _digest_offer(newsletter: Newsletter, cadence: str) -> CadenceOffer:
 def _offer(newsletter: Newsletter, cadence: str) -> CadenceOffer:
     offers = {offer.cadence: offer for offer in newsletter.offers.filter(is_active=True)}
     if cadence not in offers:
-        known = ", ".join(sorted(offers)) or "no cadence yet"
+        known = ", ".join(sorted(offers)) or _("no cadence yet")
         raise NotOffered(
             _("%(newsletter)s does not offer “%(cadence)s”; it offers %(known)s.")
             % {"newsletter": newsletter, "cadence": cadence, "known": known}

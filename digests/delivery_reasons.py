@@ -1,4 +1,4 @@
-"""Why a copy is in its state, as codes; the sentence is made when it is read. An accepted copy needs no reason."""
+"""Reason codes of deliveries. The sentence is made when it is shown. An accepted copy needs no reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from postal import answers
 
 
 class DeliveryReason(TextChoices):
-    """Reasons of our own, beside what servers and providers answer (`postal.answers.Cause`)."""
+    """Our own reasons. `postal.answers.Cause` has those of servers and providers."""
 
     NOT_BUILT = "not_built", _("The copy could not be built.")
     ERASED = "erased", _("The reader was erased.")
@@ -50,6 +50,6 @@ def columns(code: str, **parameters: Any) -> dict[str, Any]:
     return Reason(code, parameters).columns()
 
 
-def said() -> Func:
-    """In a query: the other side's words."""
+def reply() -> Func:
+    """A query expression for the server's own words."""
     return Func(F("reason_parameters"), Value("said"), function="jsonb_extract_path_text", output_field=TextField())

@@ -1,7 +1,7 @@
-"""Turns an issue into the one snapshot that is sent, shown in the archive, and proved by its hash.
+"""Freeze an issue: make the snapshot that is sent, shown in the archive, and proved by its hash.
 
-Rendering takes time, so it holds no lock: `prepare` reads and writes; `keep` locks the issue for the
-moment that it takes to see that nothing was changed meanwhile, and to store what was written.
+Rendering is slow, so it holds no lock. `prepare` reads and renders; `store` locks the issue briefly, checks
+that nothing has changed since, and saves the snapshot.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from subscribers.models import Newsletter
 
 EDITABLE = (Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING)
 PARTS: Final = ("issue_id", "subject", "preheader", "html", "text", "headers", "compiled", "audience_rule")
-# Format -> the parts that the hash covers. A format that was in use never changes: a new part is a new format.
+# Format -> the parts that the hash covers. A format that was in use never changes. A new part makes a new format.
 FORMATS: Final[dict[int, tuple[str, ...]]] = {1: PARTS, 2: (*PARTS, "format")}
 FORMAT: Final = 2
-# An issue that is edited during each of so many tries is left to its editors.
+# Give up after this many tries during which an editor changed the issue.
 TRIES: Final = 5
 BUSY = _("Somebody is changing this issue or one of its stories at this moment. Try again in a minute.")
 
 
 class NotFrozen(Exception):
-    """The issue cannot be frozen; the message is a sentence that says what to do."""
+    """The issue cannot be frozen. The message is a sentence that says what to do."""
 
 
 class Busy(NotFrozen):
-    """The issue was changed during each try; later it can be frozen."""
+    """The issue was changed during each try. A later try can succeed."""
 
 
 class Outdated(Exception):
-    """Something was changed since the snapshot was prepared; it has to be prepared again."""
+    """Something changed since the snapshot was prepared. It has to be prepared again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An unsaved snapshot, and what it was written from.
+    """An unsaved snapshot, and the content that it was rendered from.
 
-    Where the issue's number in the archive belongs, it has `placeholder`: the number is given under the lock.
+    It has `placeholder` in place of the issue's number in the archive, which is assigned under the lock.
     """
 
     placeholder: int
@@ -59,25 +59,25 @@ class Prepared:
 
 
 def freeze(*, issue: Issue, now: datetime) -> Snapshot:
-    """Render the issue once and keep it: from here on nothing changes what readers get.
+    """Render the issue once and store the result. Afterwards nothing changes what readers get.
 
-    After: the snapshot exists, the issue has its number in the archive, and a story that is not public
-    is no longer in it, so that a later issue may have it. Whoever asks again gets the
-    same snapshot. On failure: NotFrozen; nothing is kept and no number is used up.
+    After: the snapshot exists and the issue has its number in the archive. A story that is not public was taken
+    out, so that a later issue may have it. A repeated call returns the same snapshot. On failure: NotFrozen;
+    nothing is stored and no number is used.
     """
     for prepared in attempts(issue=issue, now=now):
         try:
             with transaction.atomic():
-                return keep(issue=issue, prepared=prepared, now=now)
+                return store(issue=issue, prepared=prepared, now=now)
         except Outdated:
             continue
     raise AssertionError  # `attempts` raises Busy
 
 
 def attempts(*, issue: Issue, now: datetime) -> Iterator[Prepared | None]:
-    """Prepare the issue again each time that the one before was outdated.
+    """Yield a prepared snapshot per try; the caller asks for the next one if it was outdated.
 
-    None: it is frozen already. On failure: NotFrozen; Busy after TRIES.
+    None: the issue is frozen already. On failure: NotFrozen; Busy after TRIES.
     """
     for _try in range(TRIES):
         yield prepare(issue=issue, now=now)
@@ -85,7 +85,7 @@ def attempts(*, issue: Issue, now: datetime) -> Iterator[Prepared | None]:
 
 
 def prepare(*, issue: Issue, now: datetime) -> Prepared | None:
-    """Write the issue as it is now; no row is locked or changed. None: it is frozen already."""
+    """Render the issue as it is now. No row is locked or changed. None: it is frozen already."""
     current = Issue.objects.select_related("newsletter").get(pk=issue.pk)
     if Snapshot.objects.filter(issue=current).exists():
         return None
@@ -95,15 +95,15 @@ def prepare(*, issue: Issue, now: datetime) -> Prepared | None:
     current.number = placeholder = secrets.randbelow(9 * 10**17) + 10**17
     try:
         content = issue_content.load(issue=current, now=now)
-        return Prepared(placeholder, content, _written(current, content, now))
+        return Prepared(placeholder, content, _rendered(current, content, now))
     except rendering.RenderingError as refusal:
         raise NotFrozen(str(refusal)) from refusal
 
 
-def keep(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot:
-    """Store what was prepared, in the caller's transaction, if the issue still is what it was then.
+def store(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot:
+    """Store the prepared snapshot in the caller's transaction, if the issue has not changed since.
 
-    On failure: Outdated when it is not, NotFrozen when the issue is no longer in a state to be frozen.
+    On failure: Outdated if it has changed, NotFrozen if the issue's state no longer allows it.
     """
     locked = Issue.objects.select_for_update(of=("self",), no_key=True).select_related("newsletter").get(pk=issue.pk)
     if (existing := Snapshot.objects.filter(issue=locked).first()) is not None:
@@ -111,7 +111,7 @@ def keep(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot:
     if prepared is None:
         raise Outdated
     _check_state(locked)
-    # Before it is read again: what is withdrawn after this keeps its place, by which the engine finds it.
+    # First, before the issue is read again. A story that is withdrawn later keeps its item, and the engine finds it.
     IssueItem.objects.filter(issue=locked).gone().delete()
     number = locked.number or _next_number(locked.newsletter_id)
     _check_unchanged(locked, prepared, now)
@@ -123,41 +123,41 @@ def keep(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot:
 
 
 def preview(*, issue: Issue, now: datetime) -> Snapshot:
-    """What the issue's snapshot would show if it were frozen now; not compiled, and not saved.
+    """The snapshot that the issue would have if it were frozen now; not compiled and not saved.
 
     On failure: RenderingError.
     """
-    return _written(issue, issue_content.load(issue=issue, now=now), now)
+    return _rendered(issue, issue_content.load(issue=issue, now=now), now)
 
 
 def verify(*, snapshot: Snapshot) -> bool:
-    """True when the snapshot is what was frozen, to the letter."""
+    """True if the snapshot is byte for byte what was frozen."""
     return snapshot.sha256 == fingerprint(snapshot=snapshot)
 
 
 def fingerprint(*, snapshot: Snapshot) -> str:
-    """SHA-256 (64 hex digits) over the canonical JSON of the parts of its format: what readers or the engine use."""
+    """SHA-256 (64 hex digits) over the canonical JSON of the parts that its format covers."""
     parts = {name: getattr(snapshot, name) for name in FORMATS[snapshot.format]}
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _written(issue: Issue, content: issue_content.IssueContent, now: datetime) -> Snapshot:
-    written = rendering.write(content=content)
-    headers = rendering.headers(issue=issue, subject=written.subject)
+def _rendered(issue: Issue, content: issue_content.IssueContent, now: datetime) -> Snapshot:
+    rendered = rendering.write(content=content)
+    headers = rendering.headers(issue=issue, subject=rendered.subject)
     return Snapshot(
         issue=issue,
-        subject=written.subject,
-        preheader=written.preheader,
-        html=written.html,
-        text=written.text,
+        subject=rendered.subject,
+        preheader=rendered.preheader,
+        html=rendered.html,
+        text=rendered.text,
         headers=[list(pair) for pair in headers],
         frozen_at=now,
     )
 
 
 def _check_unchanged(locked: Issue, prepared: Prepared, now: datetime) -> None:
-    """Compare all that the snapshot was written from with the rows as they are. On failure: Outdated."""
+    """Compare the content of the snapshot with the current rows. On failure: Outdated."""
     number, locked.number = locked.number, prepared.placeholder
     content = issue_content.load(issue=locked, now=now)
     locked.number = number
@@ -187,7 +187,7 @@ def _complete(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
 
 
 def _audience_rule(issue: Issue) -> dict[str, Any]:
-    """Who gets it; an empty cadence means every cadence. The engine asks `mailable()` for the rest."""
+    """Who gets the issue. An empty cadence means every cadence; `mailable()` decides the rest."""
     return {"newsletter": issue.newsletter_id, "cadence": issue.cadence, "rule": "mailable"}
 
 
@@ -199,14 +199,14 @@ def _check_state(issue: Issue) -> None:
 
 
 def _check_publication() -> None:
-    """Refuse while something is missing that every bulk mail must carry."""
+    """Refuse if the postal address is missing, which every bulk mail must carry."""
     address = Publication.objects.current().postal_address.strip()
     if address in ("", Publication().postal_address):
         raise NotFrozen(_("Set the publication's postal address first: the law asks for it in every newsletter."))
 
 
 def _next_number(newsletter_id: int) -> int:
-    """The next place in the newsletter's archive. Holds the newsletter's row, so nobody else gets it."""
+    """The next number in the newsletter's archive. Locks the newsletter's row, so that nobody else gets it."""
     Newsletter.objects.select_for_update(no_key=True).get(pk=newsletter_id)
     last = Issue.objects.filter(newsletter=newsletter_id).aggregate(last=Max("number"))["last"]
     return (last or 0) + 1

@@ -1,8 +1,8 @@
-"""When work that repeats was last done to its end, for those who watch this site.
+"""Heartbeats of scheduled work: when it was last completed.
 
-A process that runs proves nothing: it may have lost its broker and wait for ever. A tick of the
-clock that was done proves clock, broker, worker and database together. The hours are kept in Redis;
-when that is empty or away nothing is known, which is no alarm by itself.
+A running process proves nothing: it may have lost its broker and wait forever. A completed tick proves that
+beat, broker, worker and database work together. The times are in Redis. If Redis is empty or away nothing is
+known, which is no alarm by itself.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from core import database_clock
 log = logging.getLogger(__name__)
 
 Work = Literal["clock", "returns"]
-# The clock ticks once a minute, and a tick may take a minute itself.
+# A tick is due each minute, and may itself take a minute.
 LATE_SECONDS: Final = 180.0
-# A host that differs by less than this from the database's clock works.
+# A host may differ by this much from the database's clock.
 AHEAD_SECONDS: Final = database_clock.TOLERANCE.total_seconds()
-# It refuses once a minute until its clock is right.
+# A host refuses each minute until its clock is right.
 REFUSED_SECONDS: Final = 300
 
 
 def beat(*, work: Work, now: datetime) -> None:
-    """Note that the work was done. Never raises."""
+    """Record that the work was completed. Never raises."""
     try:
         cache.set(f"heartbeat:{work}", now.timestamp(), timeout=None)
     except redis.RedisError:
-        log.warning("Redis is away: the heartbeat of the %s is not noted", work)
+        log.warning("Redis is away: the heartbeat of the %s is not recorded", work)
 
 
 def refuse(*, reason: str) -> None:
-    """Note why this host does not do the clock's work, for some minutes. Never raises."""
+    """Record, for some minutes, why this host refuses scheduled work. Never raises."""
     try:
         cache.set("heartbeat:refused", reason, timeout=REFUSED_SECONDS)
     except redis.RedisError:
-        log.warning("Redis is away: it is not noted that this host's clock is wrong")
+        log.warning("Redis is away: it is not recorded that this host's clock is wrong")
 
 
 def refused() -> str:
-    """Why a host did not do the clock's work within the last minutes; empty when none is known to have refused."""
+    """Why a host refused scheduled work within the last minutes; empty if none is known to have refused."""
     try:
         return str(cache.get("heartbeat:refused") or "")
     except redis.RedisError:
@@ -52,7 +52,7 @@ def refused() -> str:
 
 
 def age(*, work: Work, now: datetime) -> float | None:
-    """Seconds since the work was done; None when Redis does not know, or has an hour that is still to come."""
+    """Seconds since the work was completed; None if Redis does not know, or has a time in the future."""
     try:
         noted = cache.get(f"heartbeat:{work}")
     except redis.RedisError:
@@ -63,6 +63,6 @@ def age(*, work: Work, now: datetime) -> float | None:
 
 
 def clock_is_late(*, now: datetime) -> bool:
-    """Whether the clock's work is known and was done too long ago."""
+    """Whether the last completed tick is known and too old."""
     seconds = age(work="clock", now=now)
     return seconds is not None and seconds > LATE_SECONDS

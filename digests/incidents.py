@@ -1,4 +1,4 @@
-"""Taking back what a mad mail server, relay or provider did: suppressions for bounces that were none."""
+"""Undo suppressions after an incident in which a mail server, relay or provider reported false bounces."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from subscribers import suppression
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Bounces that called a mailbox gone, between two moments, of one issue and one reporter where these are given."""
+    """Hard bounces about mailboxes in a time span, optionally of one issue and one reporter."""
 
     since: datetime
     until: datetime
@@ -21,27 +21,27 @@ class Incident:
 
 
 def readers(*, incident: Incident) -> Sequence[str]:
-    """The keyed hashes of the readers whom the incident's bounces are about; erased ones are nobody's any more."""
-    told = DeliveryEvent.objects.filter(
+    """The keyed hashes of the readers whom the bounces are about. Erased readers are not among them."""
+    bounces = DeliveryEvent.objects.filter(
         kind=DeliveryEvent.Kind.HARD_BOUNCE,
         about_mailbox=True,
         received_at__gte=incident.since,
         received_at__lte=incident.until,
     )
     if incident.issue is not None:
-        told = told.filter(issue=incident.issue)
+        bounces = bounces.filter(issue=incident.issue)
     if incident.provider:
-        told = told.filter(provider=incident.provider)
-    copies = Delivery.objects.filter(uuid__in=told.values("delivery_uuid"), subscriber__isnull=False)
+        bounces = bounces.filter(provider=incident.provider)
+    copies = Delivery.objects.filter(uuid__in=bounces.values("delivery_uuid"), subscriber__isnull=False)
     return sorted(set(copies.values_list("subscriber__address_hash", flat=True)))
 
 
 def suppressed(*, incident: Incident) -> int:
-    """How many of the incident's readers are suppressed for bounces since it began."""
+    """How many of the readers have been suppressed for a bounce since the incident began."""
     return suppression.bounced(address_hashes=readers(incident=incident), since=incident.since).count()
 
 
 @transaction.atomic
 def lift(*, incident: Incident) -> int:
-    """Mail the incident's readers again from the next issue on; returns how many. Complaints stay."""
+    """Lift the suppressions, so that these readers get the next issue; returns how many. Complaints stay suppressed."""
     return suppression.lift_bounces(address_hashes=readers(incident=incident), since=incident.since)

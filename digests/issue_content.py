@@ -81,9 +81,9 @@ def load(*, issue: Issue, now: datetime) -> IssueContent:
 
 def _load(issue: Issue, publication: Publication, now: datetime) -> IssueContent:
     in_full = issue.newsletter.stories_in_full
-    places = IssueItem.objects.filter(issue=issue).public()
+    items = IssueItem.objects.filter(issue=issue).public()
     # Two steps, so that PostgreSQL sorts ten thousand ids instead of ten thousand stories.
-    first = list(places.values_list("pk", flat=True)[: in_full + HEADLINES])
+    first = list(items.values_list("pk", flat=True)[: in_full + HEADLINES])
     shown = IssueItem.objects.filter(pk__in=first).select_related("article__section", "article__lead_image")
     shown = shown.prefetch_related("article__bylines__author")
     if issue.kind != Issue.Kind.ARTICLE:
@@ -96,7 +96,7 @@ def _load(issue: Issue, publication: Publication, now: datetime) -> IssueContent
         words=_words(issue, publication, now),
         stories=tuple(_story(item, whole=issue.kind == Issue.Kind.ARTICLE) for item in shown),
         in_full=in_full,
-        total=places.count(),
+        total=items.count(),
     )
 
 

@@ -1,4 +1,4 @@
-"""Why an issue is in its state: what people and the engine decide, as codes; the sentence is made when it is read."""
+"""Reason codes of issues. The sentence is made when it is shown."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class IssueReason(TextChoices):
     OTHER = "other", _("Another reason.")
 
 
-# The breaker paused it.
+# The circuit breaker paused the issue.
 TRIPPED: Final = frozenset({IssueReason.REFUSED_IN_A_ROW, IssueReason.REFUSED_ABOUT_US, IssueReason.REFUSED_READERS})
 
 
@@ -123,18 +123,18 @@ FIELDS: Final = ("state_reason", "state_reason_parameters")
 
 
 def by_hand(text: str) -> Reason:
-    """A person's own words; no reason when there are none."""
+    """A person's own words as a reason; no reason if there are none."""
     return Reason(IssueReason.BY_HAND, {"text": text.strip()}) if text.strip() else Reason()
 
 
 def columns(reason: Reason | IssueReason | None = None) -> dict[str, Any]:
-    """The two columns of an issue; without a reason, those that take one back."""
+    """The two columns of an issue; without a reason, the values that clear them."""
     if isinstance(reason, IssueReason):
         reason = Reason(reason)
     return (reason or Reason()).columns("state_reason")
 
 
-def give(issue: Issue, reason: Reason | IssueReason | None = None) -> None:
-    """Set them on a row that is saved later, with FIELDS."""
+def set_reason(issue: Issue, reason: Reason | IssueReason | None = None) -> None:
+    """Set the columns on an issue that the caller saves, with FIELDS."""
     for name, value in columns(reason).items():
         setattr(issue, name, value)

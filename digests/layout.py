@@ -1,7 +1,7 @@
-"""Writes an issue's HTML and text from its content, with slots where readers' copies differ.
+"""Lay out an issue: HTML and text from its content, with slots where readers' copies differ.
 
-Nothing that an editor typed reaches the templates: it enters the HTML after MJML was compiled, escaped,
-and what looks like a slot in it is changed so that it is none.
+Text that an editor typed never reaches the templates. It is inserted, escaped, after MJML was compiled, and
+anything in it that looks like a slot is changed so that it is none.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from mailkit import html as markup
 from mailkit import mjml
 from publication import languages
 
-# Slot -> what `digests.sending.merge` puts there for one reader.
+# Slot -> the value that `digests.sending.merge` inserts for one reader.
 SLOTS: Mapping[str, str] = {
     "to": "the reader's address",
     "date": "when this copy is handed over, as RFC 5322 writes it",
     "message_id": "the delivery's Message-ID with its angle brackets",
     "unsubscribe_url": "one-click address that ends this subscription",
     "unsubscribe_token": "the token alone, for the subject of a mail that asks to be removed",
-    "unsubscribe_code": "what stands in the address to which a mail that asks to be removed goes",
+    "unsubscribe_code": "the local part of the address that unsubscribes by mail",
     "preferences_url": "the reader's preference page",
 }
 LOOKS_LIKE_SLOT = re.compile(r"%(?=%(?:" + "|".join(SLOTS) + r")%%)")
-WORD_JOINER = "\u2060"  # invisible, and no control character: it may stand in a header
+WORD_JOINER = "\u2060"  # invisible, and not a control character, so a header may have it
 
 WIDTH = 76
 RULE = "-" * WIDTH
-# Inboxes fill their preview line with whatever follows; this keeps the masthead out of it.
+# Inboxes fill their preview line with the text that follows; this keeps the masthead out of it.
 PADDING = "&#847;&zwnj;&nbsp;&#8199;&#65279;" * 40
 
 PROSE = """
@@ -59,9 +59,9 @@ table { border-collapse: collapse; margin: 0 0 16px; } th, td { border: 1px soli
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An issue that is being laid out: its content, and the words that were derived from it.
+    """An issue that is being laid out: its content, and texts derived from it.
 
-    `introduction` and `body`, the text of the story that an article issue brings, are HTML with our styles on it.
+    `introduction` and `body` (the text of the story of an article issue) are HTML with our inline styles.
     """
 
     content: IssueContent
@@ -72,13 +72,13 @@ class Draft:
 
     @property
     def words(self) -> dict[str, str]:
-        """What masthead and footer say, with subject and preheader."""
+        """The words of masthead and footer, with subject and preheader."""
         return self.content.words | {"subject": self.subject, "preheader": self.preheader}
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much of an issue is shown: stories in full, then headlines; of an article issue, so much of its text."""
+    """How much of an issue is shown: stories in full, then headlines; of an article issue, the part of its text."""
 
     full: int
     headlines: int
@@ -94,11 +94,11 @@ class Placeholders:
     contents: list[str] = field(default_factory=list)
 
     def text(self, value: str) -> str:
-        """A token for plain text, which will be escaped; empty for empty text, so templates can ask."""
+        """A token for plain text, which will be escaped; empty for empty text, so that templates can test it."""
         return self.html(escape(value)) if value else ""
 
     def html(self, value: str) -> str:
-        """A token for sanitised HTML. No `%%` of it survives, so no slot can be in it."""
+        """A token for sanitised HTML. Its `%%` are escaped, so it has no slot."""
         self.contents.append(value.replace("%%", "&#37;&#37;"))
         return f"content{self.nonce}n{len(self.contents) - 1}z"
 
@@ -116,7 +116,7 @@ def html(*, draft: Draft, extent: Extent) -> str:
 def _html(draft: Draft, extent: Extent) -> str:
     placeholders, words, kind = Placeholders(), draft.words, draft.content.kind
     context: dict[str, Any] = {name: placeholders.text(value) for name, value in words.items()}
-    # Colours are validated, and in the style sheet nothing may be escaped; MJML calculates with the width.
+    # Colours are validated and go unescaped into the style sheet. MJML calculates with the width.
     context |= {name: words[name] for name in ("accent", "ink", "logo_width")}
     context["preheader"] = placeholders.html(escape(words["preheader"]) + PADDING)
     context["postal_address"] = placeholders.html(escape(words["postal_address"]).replace("\n", "<br />"))
@@ -144,8 +144,8 @@ def _text(draft: Draft, extent: Extent) -> str:
         "imprint": _imprint(words),
     }
     context |= _arranged([_wrapped_story(story) for story in draft.content.stories], draft.content, extent)
-    written = loader.render_to_string(f"digests/mail/{kind}.txt", context)
-    return re.sub(r"\n{3,}", "\n\n", written).strip() + "\n"
+    rendered = loader.render_to_string(f"digests/mail/{kind}.txt", context)
+    return re.sub(r"\n{3,}", "\n\n", rendered).strip() + "\n"
 
 
 def inlined(fragment: str) -> str:
@@ -155,7 +155,7 @@ def inlined(fragment: str) -> str:
 
 
 def without_slots(value: str) -> str:
-    """Text in which nothing is a slot any more; a reader sees no difference."""
+    """The text with its slots disabled; a reader sees no difference."""
     return LOOKS_LIKE_SLOT.sub("%" + WORD_JOINER, value)
 
 
@@ -165,12 +165,12 @@ def is_digest(content: IssueContent) -> bool:
 
 
 def _language(draft: Draft) -> AbstractContextManager[None]:
-    """What the templates say is said in the newsletter's language, whatever the thread speaks."""
+    """Templates speak the newsletter's language, whatever language is active in the thread."""
     return translation.override(languages.catalogue(draft.content.words["language"]))
 
 
 def _arranged(stories: list[dict[str, Any]], content: IssueContent, extent: Extent) -> dict[str, Any]:
-    """The stories as the templates want them: a lead, others in full, headlines, and how many more there are."""
+    """The template context of the stories: a lead, others in full, headlines, and how many more there are."""
     shown = extent.full + extent.headlines
     return {
         "lead": stories[0] if stories else None,
@@ -218,5 +218,5 @@ def _lines(lines: Iterable[str]) -> str:
 
 
 def _wrapped(value: str) -> str:
-    """Plain text in lines of at most 76 characters; an address on the web is never broken."""
+    """Plain text in lines of at most 76 characters; a URL is never broken."""
     return textwrap.fill(without_slots(value), WIDTH, break_long_words=False, break_on_hyphens=False)

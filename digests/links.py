@@ -1,4 +1,4 @@
-"""Whole addresses that stand in mails."""
+"""Absolute URLs of issues and stories, for mails."""
 
 from django.urls import reverse
 
@@ -9,14 +9,14 @@ from subscribers import links as readers_links
 
 
 def web_url(*, issue: Issue) -> str:
-    """The issue in the archive; while it has no number, the newsletter's page."""
+    """The issue in the archive; before it has a number, the newsletter's page."""
     if issue.number is None:
         return readers_links.newsletter_url(newsletter=issue.newsletter)
     return urls.absolute(reverse("issue", args=[issue.newsletter.slug, issue.number]))
 
 
 def stories_url(*, issue: Issue) -> str:
-    """The list of all stories of the issue; while it has no number, the newsletter's page."""
+    """The list of all stories of the issue; before it has a number, the newsletter's page."""
     if issue.number is None:
         return readers_links.newsletter_url(newsletter=issue.newsletter)
     return urls.absolute(reverse("issue_stories", args=[issue.newsletter.slug, issue.number]))

@@ -53,7 +53,7 @@ def largest(*, fits: Callable[[int], bool], least: int, limit: int) -> int:
 
 
 def cut(html: str, *, limit: int) -> str:
-    """Sanitised HTML of at most `limit` bytes in quoted-printable: as it is, or its beginning.
+    """Sanitised HTML of at most `limit` bytes in quoted-printable: unchanged, or its beginning.
 
     The beginning ends after a paragraph, a list entry, a table row or another block, never after a
     heading, and every element in it is closed. Where the first blocks are too large for that, it ends
@@ -77,11 +77,11 @@ class _Beginning(HTMLParser):
         self.pieces: list[str] = []
         self.open: list[str] = []
         self.is_full = False
-        # After the last block that fits: its number of pieces, its size, and what closes it.
+        # The last block that fits: the number of pieces up to its end, their size, and the end tags still needed.
         self.block: tuple[int, int, str] = (0, 0, "")
 
     def html(self) -> str:
-        """All that fits, up to the best end."""
+        """The part that fits, up to the best end."""
         count, size, closing = self.block
         if size >= self.limit * WORTHWHILE:
             return "".join(self.pieces[:count]) + closing
@@ -94,11 +94,11 @@ class _Beginning(HTMLParser):
             self._note_end(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A void element that is written with a slash."""
+        """A void element with a closing slash."""
         self.handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:
-        """An end tag. Room for it was kept when its element was opened."""
+        """An end tag. Its room was reserved by the start tag."""
         if self.is_full or not self.open or self.open[-1] != tag:
             return
         self.open.pop()
@@ -108,7 +108,7 @@ class _Beginning(HTMLParser):
             self._note_end(tag)
 
     def handle_data(self, data: str) -> None:
-        """Text; of what is too long, as much as fits."""
+        """Text, or as much of it as fits."""
         if self.is_full or self._add(data):
             return
         length = largest(fits=lambda number: self._fits(data[:number]), least=0, limit=len(data))
@@ -123,7 +123,7 @@ class _Beginning(HTMLParser):
         self._add(f"&#{name};")
 
     def _add(self, piece: str, *, opens: str = "") -> bool:
-        """Whether there was room for the piece, for what closes all open elements, and for an ellipsis."""
+        """Add the piece if there is room for it, for all end tags, and for an ellipsis; returns whether there was."""
         self.is_full = self.is_full or not self._fits(piece + (f"</{opens}>" if opens else ""))
         if self.is_full:
             return False
@@ -145,7 +145,7 @@ class _Beginning(HTMLParser):
 
 
 def _whole_words(text: str) -> str:
-    """The text without a word at its end that may be incomplete, unless that is a large part of it."""
+    """The text without a last word that may be incomplete, unless that word is a large part of it."""
     words = text.rstrip().rpartition(" ")[0]
     return words if len(words) > len(text) // 2 else text
 

@@ -1,4 +1,4 @@
-"""Mailings: an issue, what stands in it, its frozen snapshot, its copies and what became of them."""
+"""Issues, their items, snapshots, deliveries and delivery events."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from subscribers.models import Cadence, Newsletter, Subscriber, Subscription, Su
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):
-    """What may be said of issues."""
+    """Queries over issues."""
 
     def public(self) -> IssueQuerySet:
-        """Issues that the archive shows: frozen, numbered, and being sent or sent."""
+        """Issues in the archive: frozen, numbered, and being sent or sent."""
         return self.filter(
             number__isnull=False,
             state__in=states.SHOWN,
@@ -51,10 +51,10 @@ class Issue(models.Model):
     newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="issues")
     kind = fields.CharField(max_length=8, choices=Kind.choices, default=Kind.LETTER, editable=False)
     cadence = fields.CharField(max_length=8, choices=Cadence.choices, blank=True, editable=False)
-    # Which run of the clock this is (2026-11-22, 2026-W47, article-17; empty for letters), and when it was due.
+    # The key of its scheduled run (2026-11-22, 2026-W47, article-17; empty for letters), and when that was due.
     period_key = fields.CharField(max_length=40, blank=True, editable=False)
     runs_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # Its place in the archive, given when it is frozen.
+    # Its number in the archive, assigned when it is frozen.
     number = models.PositiveIntegerField(null=True, blank=True, editable=False)
     window_start = models.DateTimeField(null=True, blank=True, editable=False)
     window_end = models.DateTimeField(null=True, blank=True, editable=False)
@@ -71,7 +71,7 @@ class Issue(models.Model):
         help_text=_("The line that inboxes show after the subject. Empty: the next headlines."),
     )
     introduction = fields.TextField(
-        blank=True, help_text=_("Markdown. Stands above the stories; in a letter it is the whole text.")
+        blank=True, help_text=_("Markdown. Shown above the stories; in a letter it is the whole text.")
     )
     state = fields.CharField(max_length=20, choices=State.choices, default=State.DRAFT, editable=False)
     state_reason = fields.CharField(max_length=32, blank=True, editable=False, choices=issue_reasons.choices)
@@ -79,7 +79,7 @@ class Issue(models.Model):
     scheduled_for = models.DateTimeField(
         null=True, blank=True, help_text=_("When it leaves once approved. Empty: at once.")
     )
-    # A digest of the clock whose newsletter waits for nobody: approved by the clock once it is composed.
+    # A scheduled digest of a newsletter with automatic approval: the tick approves it.
     approves_itself = models.BooleanField(default=False, editable=False)
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
@@ -102,7 +102,7 @@ class Issue(models.Model):
     class Meta:
         ordering = ["-created_at", "-pk"]
         constraints = [
-            # One issue per period, whatever the clock does.
+            # One issue per period, however irregular the ticks are.
             models.UniqueConstraint(
                 fields=["newsletter", "kind", "cadence", "period_key"],
                 condition=~Q(period_key=""),
@@ -126,11 +126,11 @@ class Issue(models.Model):
                 condition=Q(finished_at__isnull=False, deliveries_month__isnull=True),
                 name="issue_to_move",
             ),
-            # digests.tasks.tick: what is approved and due, what is under way.
+            # digests.tasks.tick: issues that are approved and due, or being sent.
             models.Index(fields=["state", "scheduled_for"], condition=Q(state__in=states.ACTIVE), name="issue_active"),
-            # composing: what was composed and is to be approved.
+            # composing: drafts that wait for automatic approval.
             models.Index(fields=["id"], condition=Q(approves_itself=True), name="issue_approves_itself"),
-            # composing: the end of the window before.
+            # composing: the end of the previous window.
             models.Index("newsletter", "kind", "cadence", F("window_end").desc(), name="issue_line"),
         ]
         permissions = [("send_issue", "Can approve, send, pause, resume and cancel issues")]
@@ -144,7 +144,7 @@ class Issue(models.Model):
 
     @property
     def reason_sentence(self) -> str:
-        """Why it is in its state, for a person; empty without a reason."""
+        """The reason of its state as a sentence; empty without a reason."""
         return issue_reasons.CATALOGUE.sentence(self.state_reason, self.state_reason_parameters)
 
     def readers(self, *, now: datetime) -> SubscriptionQuerySet:
@@ -152,34 +152,34 @@ class Issue(models.Model):
         return self.subscriptions().mailable(now=now)
 
     def subscriptions(self) -> SubscriptionQuerySet:
-        """All subscriptions to its newsletter at its cadence, in whatever state."""
+        """All subscriptions to its newsletter at its cadence, in any state."""
         subscriptions = Subscription.objects.filter(newsletter_id=self.newsletter_id)
         return subscriptions.filter(cadence=self.cadence) if self.cadence else subscriptions
 
 
 class IssueItemQuerySet(models.QuerySet["IssueItem"]):
-    """What may be said of an issue's stories."""
+    """Queries over the items of issues."""
 
     def public(self) -> IssueItemQuerySet:
-        """Those that readers see: included, and still public."""
+        """Items that readers see: included, and still public."""
         return self.filter(included=True).alias(public_story=_public_story()).filter(public_story__isnull=False)
 
     def gone(self) -> IssueItemQuerySet:
-        """Those that are included, but no longer public."""
+        """Items that are included, but no longer public."""
         return self.filter(included=True).alias(public_story=_public_story()).filter(public_story__isnull=True)
 
 
 def _public_story() -> Subquery:
-    """The story, if it is public: one look-up by key for each row.
+    """The story, if it is public: one lookup by key per row.
 
-    After a bulk load the planner believes that hardly any story is public, and of a large issue a join
-    would compare each item with every story: minutes instead of milliseconds.
+    After a bulk load the planner assumes that hardly any story is public. For a large issue a join would then
+    compare each item with every story: minutes instead of milliseconds.
     """
     return Subquery(Article.objects.published().filter(pk=OuterRef("article_id")).order_by().values("pk")[:1])
 
 
 class IssueItem(models.Model):
-    """A story's place in an issue. A story that an editor left out keeps its row, so it is not offered again."""
+    """An article in an issue. One that an editor left out keeps its row, so no later digest offers it."""
 
     issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="items")
     article = models.ForeignKey(Article, on_delete=models.PROTECT, related_name="issue_items")
@@ -205,7 +205,7 @@ class IssueItem(models.Model):
 
 
 class Snapshot(models.Model):
-    """What a frozen issue is, forever: a trigger of the database refuses changes.
+    """The frozen content of an issue. A database trigger refuses changes.
 
     `html` and `text` hold slots written %%name%%; `headers` is a list of [name, value] pairs;
     `compiled` is `mailkit.segments.CompiledMessage.dump()`; `sha256` covers all of them.
@@ -219,7 +219,7 @@ class Snapshot(models.Model):
     headers = models.JSONField()
     compiled = models.JSONField()
     audience_rule = models.JSONField()
-    # Which parts the hash covers (`freezing.FORMATS`).
+    # Selects the parts that the hash covers (`freezing.FORMATS`).
     format = models.PositiveSmallIntegerField(default=1)
     sha256 = fields.CharField(max_length=64)
     frozen_at = models.DateTimeField(default=timezone.now)
@@ -251,7 +251,7 @@ class Delivery(models.Model):
     id = models.BigAutoField(primary_key=True)
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     issue = models.ForeignKey(Issue, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
-    # Empty once the person is erased; the copy still counts. The database empties it (ON DELETE SET NULL): Django
+    # Empty once the reader is erased; the copy still counts. The database empties it (ON DELETE SET NULL): Django
     # would read the person's copies first, and could not see those of a plan that is not committed yet.
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.DO_NOTHING, related_name="deliveries")
     # First day of the month (UTC) in which the issue ended, once the copy was moved there.
@@ -260,10 +260,10 @@ class Delivery(models.Model):
     reason = fields.CharField(max_length=32, blank=True, choices=delivery_reasons.choices)
     reason_parameters = models.JSONField(null=True, blank=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0)
-    # How often in a row it was put off for what is not its own: `postal.backoff.SOON`.
+    # Consecutive deferrals that were not the copy's own fault: `postal.backoff.SOON`.
     disturbances = models.PositiveSmallIntegerField(default=0)
     render_failures = models.PositiveSmallIntegerField(default=0)
-    # Drawn from the sequence digests_fence at each claim: who holds an older one can settle nothing.
+    # Drawn from the sequence digests_fence at each claim. A lane with an older fence can settle nothing.
     fence = models.BigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
@@ -300,12 +300,12 @@ class Delivery(models.Model):
 
     @property
     def reason_sentence(self) -> str:
-        """Why it is in its state, for a person; empty without a reason."""
+        """The reason of its state as a sentence; empty without a reason."""
         return delivery_reasons.CATALOGUE.sentence(self.reason, self.reason_parameters)
 
 
 class EventKind(models.TextChoices):
-    """What can be said of a copy that has left."""
+    """Kinds of events about a copy that has left."""
 
     DELIVERED = "delivered", _("Delivered")
     SOFT_BOUNCE = "soft_bounce", _("Soft bounce")
@@ -317,9 +317,9 @@ class EventKind(models.TextChoices):
 
 
 class DeliveryEvent(models.Model):
-    """What a provider or a mailbox later said of a copy. Stored once per provider's event id.
+    """An event that a provider or mail server reported about a copy. Stored once per provider's event id.
 
-    What is not settled is due: new ones at once, those whose copy is not known (yet) again and again.
+    An event that is not settled is due: a new one at once, one without a known copy with growing delays.
     """
 
     Kind: TypeAlias = EventKind
@@ -329,20 +329,20 @@ class DeliveryEvent(models.Model):
     kind = fields.CharField(max_length=12, choices=Kind.choices)
     # The copy's, or the letter's. No foreign key: the copies' partitions are dropped as a whole (decisions/0065).
     delivery_uuid = models.UUIDField(null=True, blank=True)
-    # Set once the copy is known. A click of a reader who did not agree to tracking has only this.
+    # Set once the copy is known. A click without tracking consent has only this.
     issue = models.ForeignKey(Issue, null=True, blank=True, on_delete=models.CASCADE, related_name="events")
-    # What finds the copy later, while the event is parked: the provider's message id and the
-    # keyed hash of the mailbox, which is emptied when the event is settled.
+    # These find the copy later, while the event is parked: the provider's message id and the keyed hash of the
+    # mailbox, which is cleared when the event is settled.
     remote_id = fields.CharField(max_length=200, blank=True)
     address_hash = fields.CharField(max_length=64, blank=True)
-    # A bounce that says the mailbox is not there, rather than something about us or our mail.
+    # A bounce that says that the mailbox does not exist, not something about us or our mail.
     about_mailbox = models.BooleanField(default=False)
-    # A bounce after which nobody tries this copy again; a mere delay is not one.
+    # A bounce after which the server does not try again. A delay is not one.
     gave_up = models.BooleanField(default=False)
     description = fields.CharField(max_length=300, blank=True)
     occurred_at = models.DateTimeField()
     received_at = models.DateTimeField(default=timezone.now)
-    # When it is looked at (again), until it is settled.
+    # When it is processed next, until it is settled.
     due_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True, blank=True)
 
@@ -353,7 +353,7 @@ class DeliveryEvent(models.Model):
             models.CheckConstraint(condition=Q(kind__in=EventKind.values), name="delivery_event_kind_is_known"),
         ]
         indexes = [
-            # feedback.processing: what is to be looked at.
+            # feedback.processing: due events.
             models.Index("due_at", condition=Q(settled_at__isnull=True), name="event_due"),
             # feedback.ingestion: how much has come back about one copy; feedback.soft_bounces: what was said of it.
             models.Index("delivery_uuid", condition=Q(delivery_uuid__isnull=False), name="event_of_copy"),

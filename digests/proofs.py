@@ -1,4 +1,4 @@
-"""A look at an issue in a real mailbox, before or after it was frozen."""
+"""Proofs: test copies of an issue for an editor, before or after it was frozen."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from mailkit import addresses, message
 log = logging.getLogger(__name__)
 
 PREFIX = "[Proof] "
-# What makes a mail a list mail, or is decided for each copy: a proof ends nobody's subscription.
+# Headers of list mail, and those set per copy. A proof has none, so it can end nobody's subscription.
 LEFT_OUT = ("list-unsubscribe", "list-unsubscribe-post", "feedback-id", "precedence")
 OWN = ("from", "to", "reply-to", "subject", "date", "message-id")
 AWAY = _("The mail server could not be reached, or refused it. See that EMAIL_URL names one that runs, then try again.")
 
 
 class NotSent(Exception):
-    """The proof did not leave; the message is a sentence that says what to do."""
+    """The proof did not leave. The message is a sentence that says what to do."""
 
 
 def send_proof(*, issue: Issue, to: str, actor: AbstractBaseUser | None, now: datetime) -> None:
-    """Send the issue as it stands to one address, marked as a proof, with links that do nothing to anybody.
+    """Send the issue as it is now to one address, marked as a proof, with public links only.
 
-    A frozen issue is taken from its snapshot. No delivery, no consent and no event is recorded.
+    A frozen issue is sent from its snapshot. No delivery, consent or event is recorded.
     On failure: NotSent.
     """
     try:
@@ -45,8 +45,8 @@ def send_proof(*, issue: Issue, to: str, actor: AbstractBaseUser | None, now: da
     log.info("proof of issue %s sent for user %s", issue.pk, actor.pk if actor else None)
 
 
-def as_it_stands(*, issue: Issue, now: datetime) -> Snapshot:
-    """The issue's snapshot; before it is frozen, one of the moment that is not kept.
+def preview(*, issue: Issue, now: datetime) -> Snapshot:
+    """The issue's snapshot; before it is frozen, an unsaved one of the current content.
 
     On failure: RenderingError.
     """
@@ -54,7 +54,7 @@ def as_it_stands(*, issue: Issue, now: datetime) -> Snapshot:
 
 
 def _proof(issue: Issue, *, to: str, now: datetime) -> message.Letter:
-    snapshot = as_it_stands(issue=issue, now=now)
+    snapshot = preview(issue=issue, now=now)
     fields = {name.lower(): (name, value) for name, value in snapshot.headers}
     mail = message.Letter(
         subject=PREFIX + snapshot.subject,

@@ -1,10 +1,10 @@
-"""When a "no such mailbox" on our own wire is believed: a mail server may say it to everybody.
+"""When a "no such mailbox" in an SMTP reply is believed: a broken mail server may send it to everyone.
 
-A refusal there is an event like a provider's, stored in the transaction that settles its copy
-(`sending.outcomes`), and judged a while later, when it is known what the server said to others. It is
-believed when only some readers of the issue, and of the reader's mail domain, are refused so; it is not
-when the breaker paused the issue meanwhile. What is not believed counts as a soft bounce: often
-enough over weeks (`returns.soft`), it suppresses after all.
+Such a refusal is an event like a provider's. It is stored in the transaction that settles its copy
+(`sending.outcomes`), and judged later, when the replies to other readers are known. It is believed if only a
+small share of the issue's readers, and of the reader's mail domain, were refused like this, and if the circuit
+breaker has not paused the issue. Otherwise it counts as a soft bounce, which suppresses after several weeks
+(`feedback.soft_bounces`).
 """
 
 import enum
@@ -18,26 +18,26 @@ from django.db.models import CharField, Count, Func, QuerySet, Value
 
 from digests.models import Delivery, DeliveryEvent, Issue
 
-# The provider's name under which our own wire's refusals are stored.
+# The provider name of refusals on our own SMTP connections.
 PROVIDER: Final = "smtp"
-# So long a refusal waits while its issue is being sent: the breaker pauses the issue sooner.
+# A refusal waits this long while its issue is being sent. The breaker would pause the issue sooner.
 WAIT: Final = timedelta(seconds=60)
-# Fewer refusals than this are believed whatever their share: a small list may have lost several readers.
+# Fewer refusals than this are always believed: a small list may have lost several readers.
 FEW: Final = 5
-# Above this share the list is old or bought, or the server is mad. The breaker pauses the issue at the same share.
+# Above this share the list is old or bought, or the server is broken. The breaker uses the same share.
 SHARE: Final = 0.2
-# Before an issue is over, its first copies say nothing of a share.
+# Until an issue is over, a share needs at least this many copies.
 LEAST: Final = 100
 
 NOT_BELIEVED: Final = "not believed: too many readers were refused like this"
 _SETTLED: Final = (Delivery.State.ACCEPTED, Delivery.State.REJECTED)
-# Counting a large issue's copies takes seconds, and thousands of its readers may be gone.
+# Counting a large issue takes seconds, and it may have thousands of refusals.
 _KNOWN_FOR_SECONDS: Final = 30.0
 _KNOWN_ISSUES: Final = 32
 
 
 class Belief(enum.Enum):
-    """What a refusal is worth."""
+    """Whether a refusal is believed."""
 
     BELIEVED = enum.auto()
     DOUBTED = enum.auto()
@@ -45,12 +45,12 @@ class Belief(enum.Enum):
 
 
 def open_events(*, issue_id: int) -> QuerySet[DeliveryEvent]:
-    """The refusals of an issue that nothing has followed from yet."""
+    """The refusals of an issue that are not processed yet."""
     return DeliveryEvent.objects.filter(issue_id=issue_id, provider=PROVIDER, settled_at__isnull=True)
 
 
 def weigh(*, issue: Issue, address_key: str) -> Belief:
-    """What a refusal of this reader in this issue is worth now. Counts are at most _KNOWN_FOR_SECONDS old."""
+    """Whether a refusal of this reader is believed now. Counts are at most _KNOWN_FOR_SECONDS old."""
     counts = _known(issue)
     if not counts.is_over and counts.settled < LEAST:
         return Belief.OPEN
@@ -59,13 +59,13 @@ def weigh(*, issue: Issue, address_key: str) -> Belief:
     return Belief.BELIEVED
 
 
-def count_anew(*, issue_id: int) -> None:
-    """Forget what was counted: the issue's last copies have their results now."""
+def forget_counts(*, issue_id: int) -> None:
+    """Drop the cached counts: the issue's last copies have their outcomes now."""
     _counts.pop(issue_id, None)
 
 
 def doubt(*, issue_id: int) -> int:
-    """Believe none of the issue's refusals that are still open; returns how many. They become soft bounces."""
+    """Turn the issue's open refusals into soft bounces; returns how many."""
     return open_events(issue_id=issue_id).update(
         kind=DeliveryEvent.Kind.SOFT_BOUNCE, about_mailbox=False, description=NOT_BELIEVED
     )
@@ -73,7 +73,7 @@ def doubt(*, issue_id: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """What is known of an issue: copies that have their result, those that the wire called gone, and where too many."""
+    """Counts of an issue: settled copies, refused mailboxes, and mail domains with too many of these."""
 
     settled: int
     gone: int
@@ -95,8 +95,8 @@ def _known(issue: Issue) -> _Counts:
 
 
 def _count(issue: Issue) -> _Counts:
-    told = DeliveryEvent.objects.filter(issue=issue, provider=PROVIDER)
-    refused = Delivery.objects.filter(issue=issue, uuid__in=told.values("delivery_uuid"))
+    events = DeliveryEvent.objects.filter(issue=issue, provider=PROVIDER)
+    refused = Delivery.objects.filter(issue=issue, uuid__in=events.values("delivery_uuid"))
     gone = _by_domain(refused, "subscriber__address_key")
     many = {domain: count for domain, count in gone.items() if count >= FEW}
     copies = Delivery.objects.filter(issue=issue, state__in=_SETTLED)
@@ -111,10 +111,12 @@ def _count(issue: Issue) -> _Counts:
 
 
 def _by_domain(rows: QuerySet[Delivery], path: str, *, only: Collection[str] | None = None) -> dict[str, int]:
-    """How many of the rows belong to readers of each mail domain."""
+    """Number of rows per mail domain of the reader."""
     domain = Func(path, Value("@"), Value(-1), function="split_part", output_field=CharField())
-    found = rows.annotate(domain=domain) if only is None else rows.annotate(domain=domain).filter(domain__in=list(only))
-    return dict(found.order_by().values_list("domain").annotate(count=Count("pk")))
+    by_domain = rows.annotate(domain=domain)
+    if only is not None:
+        by_domain = by_domain.filter(domain__in=list(only))
+    return dict(by_domain.order_by().values_list("domain").annotate(count=Count("pk")))
 
 
 def _domain(address_key: str) -> str:

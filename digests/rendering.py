@@ -1,4 +1,4 @@
-"""What an issue looks like: subject, preheader, HTML, text and headers, once for all readers.
+"""Render an issue: subject, preheader, HTML, text and headers, once for all readers.
 
 `issue_content` reads it, `layout` writes it, `mail_size` measures it. This module decides what it says, and how much
 of it: a digest shows its first stories in full, the next ones as headlines, and says how many more there
@@ -29,11 +29,11 @@ from subscribers import links as readers_links
 
 __all__ = ["SLOTS", "RenderedIssue", "RenderingError", "check_header", "headers", "render", "sender", "write"]
 
-SUBJECT_LENGTH = 200  # what a snapshot keeps
+SUBJECT_LENGTH = 200  # the column of a snapshot
 PREHEADER_LENGTH = 150
-# So many headlines have room at least, before a further story is shown in full.
+# Another story is shown in full only if this many headlines still fit.
 LEAST_HEADLINES = 10
-# With less room than this, in bytes, a story has no text here, only the link to its page.
+# With less room than this, in bytes, a story has only the link to its page.
 LEAST_BODY = 500
 TOO_LARGE = _(
     "This mail would be too large: Gmail hides what comes after 102 KB, and the link to unsubscribe with it. "
@@ -42,12 +42,12 @@ TOO_LARGE = _(
 
 
 class RenderingError(Exception):
-    """The issue cannot be shown or sent as it is; the message is a sentence for an editor."""
+    """The issue cannot be shown or sent. The message is a sentence for an editor."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedIssue:
-    """What every reader gets, with slots where copies differ."""
+    """The rendered issue, with slots where copies differ."""
 
     subject: str
     preheader: str
@@ -56,7 +56,7 @@ class RenderedIssue:
 
 
 def render(*, issue: Issue, now: datetime) -> RenderedIssue:
-    """Write the issue as it is now. The snapshot of a frozen issue is not looked at. On failure: as `write`."""
+    """Render the issue as it is now, ignoring any snapshot. On failure: as `write`."""
     return write(content=issue_content.load(issue=issue, now=now))
 
 
@@ -90,27 +90,29 @@ def write(*, content: IssueContent) -> RenderedIssue:
 def headers(*, issue: Issue, subject: str) -> list[tuple[str, str]]:
     """The header fields of every copy, with slots; RFC 5322, 2369, 2919, 3834 and 8058.
 
-    On failure: RenderingError when a value cannot stand in a header or there is no sender.
+    On failure: RenderingError if a value is not allowed in a header, or there is no sender.
     """
-    newsletter, house = issue.newsletter, Publication.objects.current()
+    newsletter, publication = issue.newsletter, Publication.objects.current()
     page = readers_links.newsletter_url(newsletter=newsletter)
     author = sender(issue=issue)
-    answers = _mailbox(newsletter.reply_to or house.reply_to)
-    owner = _mailbox(house.contact_address) or answers or author.addr_spec
+    reply_to = _mailbox(newsletter.reply_to or publication.reply_to)
+    owner = _mailbox(publication.contact_address) or reply_to or author.addr_spec
     host = urlsplit(settings.SITE_URL).hostname or "localhost"
-    # Where returned mail is read, so is this, and the address alone says whose it is; otherwise a person reads it.
-    leave = f"mailto:{quote(answers or author.addr_spec, safe='@')}?subject=unsubscribe-%%unsubscribe_token%%"
+    # With a mailbox for returned mail the address names the subscription. Otherwise a person reads the mail.
+    unsubscribe = f"mailto:{quote(reply_to or author.addr_spec, safe='@')}?subject=unsubscribe-%%unsubscribe_token%%"
     if settings.RETURN_DOMAIN:
-        leave = f"mailto:{unsubscribe_mail.PREFIX}%%unsubscribe_code%%@{settings.RETURN_DOMAIN}?subject=unsubscribe"
-    found = [
+        unsubscribe = (
+            f"mailto:{unsubscribe_mail.PREFIX}%%unsubscribe_code%%@{settings.RETURN_DOMAIN}?subject=unsubscribe"
+        )
+    fields = [
         ("From", str(author)),
         ("To", "%%to%%"),
-        *([("Reply-To", answers)] if answers else []),
+        *([("Reply-To", reply_to)] if reply_to else []),
         ("Subject", subject),
         ("Date", "%%date%%"),
         ("Message-ID", "%%message_id%%"),
         ("List-Id", f"{_phrase(newsletter.name)} <{newsletter.slug}.newsletters.{host}>"),
-        ("List-Unsubscribe", f"<%%unsubscribe_url%%>, <{leave}>"),
+        ("List-Unsubscribe", f"<%%unsubscribe_url%%>, <{unsubscribe}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         ("List-Subscribe", f"<{page}>"),
         ("List-Archive", f"<{page}>"),
@@ -121,13 +123,13 @@ def headers(*, issue: Issue, subject: str) -> list[tuple[str, str]]:
         ("X-Auto-Response-Suppress", "All"),
         ("Precedence", "bulk"),
     ]
-    for name, value in found:
+    for name, value in fields:
         check_header(name, value)
-    return found
+    return fields
 
 
 def check_header(name: str, value: str) -> None:
-    """Return when `value` may stand in a header; otherwise RenderingError names the header."""
+    """Return if `value` is allowed in a header; otherwise RenderingError names the header."""
     try:
         message.check_header_text(value)
     except message.UnsafeHeaderText as refusal:
@@ -135,7 +137,7 @@ def check_header(name: str, value: str) -> None:
 
 
 def sender(*, issue: Issue) -> Address:
-    """Who the issue comes from: the newsletter's sender, else the publication's."""
+    """The sender: the newsletter's, or else the publication's."""
     name = issue.newsletter.sender_name or issue.newsletter.name
     check_header("From", name)
     address = _mailbox(issue.newsletter.sender_address or Publication.objects.current().sender_address)
@@ -152,7 +154,7 @@ def _html(draft: layout.Draft, extent: layout.Extent) -> str:
 
 
 def _extent(draft: layout.Draft) -> layout.Extent:
-    """As much of the issue as its HTML has room for. On failure: RenderingError when there is room for nothing."""
+    """How much of the issue fits into its HTML. On failure: RenderingError if nothing fits."""
     extent = _arranged(draft) if layout.is_digest(draft.content) else _with_body(draft)
     excess = mail_size.excess(_html(draft, extent))
     if excess > 0:
@@ -162,7 +164,7 @@ def _extent(draft: layout.Draft) -> layout.Extent:
 
 
 def _arranged(draft: layout.Draft) -> layout.Extent:
-    """How many stories are in full, at most as many as the newsletter says, and how many are headlines."""
+    """The number of stories in full, limited by the newsletter's setting, and of headlines."""
     count = len(draft.content.stories)
 
     def extent(full: int, headlines: int) -> layout.Extent:
@@ -179,7 +181,7 @@ def _arranged(draft: layout.Draft) -> layout.Extent:
 
 
 def _with_body(draft: layout.Draft) -> layout.Extent:
-    """A story with its text, or with the beginning of it; a letter as it is."""
+    """A story with its text, or the beginning of it; a letter unchanged."""
     body, full = draft.body, len(draft.content.stories)
     extent = layout.Extent(full=full, headlines=0, body=body)
     if not body or (excess := mail_size.excess(_html(draft, extent))) <= 0:
@@ -207,9 +209,9 @@ def _subject(content: IssueContent) -> str:
 
 
 def _preheader(content: IssueContent, introduction: str) -> str:
-    """The editor's line; else the next headlines, the story's standfirst, or how the letter begins.
+    """The editor's preheader, or else the next headlines, the story's standfirst, or the beginning of the letter.
 
-    It stands in no header, so a line break or a stray control in a standfirst is no reason to send nothing.
+    It is not a header, so a line break or a control character in a standfirst is removed instead of refused.
     """
     following = ", ".join(story.headline for story in content.stories[1:])
     begins = content.stories[0].summary if content.stories else markup.to_text(introduction)
@@ -218,7 +220,7 @@ def _preheader(content: IssueContent, introduction: str) -> str:
 
 
 def _mailbox(raw: str) -> str:
-    """An address of ours with its domain in A-labels, as a header needs it; empty stays empty."""
+    """One of our addresses with its domain in A-labels, as headers need it; empty stays empty."""
     if not raw:
         return ""
     try:

@@ -1,8 +1,8 @@
-"""After the database went back in time: nothing that may have left already leaves again by itself.
+"""After a restore of the database: nothing that may have left already is sent again automatically.
 
-A restored backup, or a replica that lagged and took over, shows copies as waiting that readers have
-long had, digests that were sent as not yet composed, letters that arrived as due. Only a person knows
-what the backup is; this settles what can be settled and holds the rest until somebody looked.
+In a restored backup, or a lagging replica that took over, copies are pending that readers already have, sent
+digests are not yet composed, delivered letters are due. Only a person knows the age of the backup. This module
+settles what can be settled, and holds the rest until a person decides.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ LOOK_AGAIN = IssueReason.RESTORED
 SOME_UNCERTAIN = IssueReason.RESTORED_UNCERTAIN
 UNKNOWN = IssueReason.RESTORED_UNKNOWN
 MAY_HAVE_LEFT = DeliveryReason.MAY_HAVE_LEFT
-# A letter that has waited for longer left long ago, on the other side of the restore.
+# A letter that has waited for longer left before the restore.
 LETTERS_OLDER_THAN = timedelta(hours=1)
-# No process that still runs holds a fence as high as this above the last one known.
+# No running process holds a fence this far above the last known one.
 FENCES_AHEAD = 1_000_000
 
 
 class RedisAway(Exception):
-    """Redis does not answer, so nobody can say what left."""
+    """Redis does not answer, so it is unknown what left."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Held:
-    """What was held: issues that are paused now, issues that are drafts again, copies and letters."""
+    """The result: issues that are paused now, issues that are drafts again, numbers of copies and letters."""
 
     paused: list[Issue]
     drafts: list[Issue]
@@ -52,13 +52,14 @@ class Held:
 
 
 def hold(*, now: datetime) -> Held:
-    """Pause what is under way, make drafts of what is due, call uncertain whatever may have left. May be repeated.
+    """Pause issues that were being sent, turn due ones into drafts, call copies uncertain that may have left.
 
-    On failure: RedisAway; then it is to be repeated. An empty Redis is an answer: nothing is known then.
+    May be repeated. On failure: RedisAway; then it must be repeated. An empty Redis is no failure: then nothing is
+    known about the copies.
     """
     if not send_journal.ask(lambda client: client.ping()):
         raise RedisAway
-    # What the clock would compose next may have left on the other side.
+    # The digests that would be composed next may have left before the restore.
     composing.compose_due(now=now, approve=False)
     with transaction.atomic():
         drafts = _reopen(now)
@@ -66,8 +67,8 @@ def hold(*, now: datetime) -> Held:
         paused = list(under_way.order_by("pk"))
         uncertain = sum(_pause(issue) for issue in paused)
         letters = _give_up_letters(now)
-        fence = _move_fences_on()
-    # Only now: what was noted must count until it is settled.
+        fence = _skip_fences()
+    # Only now: journal entries must count until they are settled.
     if not send_journal.acknowledge(fence=fence):
         raise RedisAway
     log.warning("the database was restored: %s issues are paused, %s are drafts", len(paused), len(drafts))
@@ -75,7 +76,7 @@ def hold(*, now: datetime) -> Held:
 
 
 def _reopen(now: datetime) -> list[Issue]:
-    """What is due becomes a draft, and no draft approves itself."""
+    """Due issues become drafts, and no draft is approved automatically."""
     waiting = Issue.objects.select_for_update(no_key=True).filter(state=State.DRAFT, approves_itself=True)
     drafts = [_hold_draft(issue) for issue in waiting.order_by("pk")]
     Issue.objects.filter(state=State.PREPARING).update(state=State.SCHEDULED)
@@ -85,13 +86,13 @@ def _reopen(now: datetime) -> list[Issue]:
 
 def _hold_draft(issue: Issue) -> Issue:
     issue.approves_itself = False
-    issue_reasons.give(issue, LOOK_AGAIN)
+    issue_reasons.set_reason(issue, LOOK_AGAIN)
     issue.save(update_fields=["approves_itself", *issue_reasons.FIELDS, "updated_at"])
     return issue
 
 
 def _pause(issue: Issue) -> int:
-    """Return how many copies are uncertain by it."""
+    """Pause one issue; returns how many of its copies are uncertain."""
     highest = send_journal.highest(issue_id=issue.pk)
     if not highest and issue.state_reason == SOME_UNCERTAIN:
         return 0
@@ -109,7 +110,7 @@ def _pause(issue: Issue) -> int:
         )
     )
     issue.state = State.PAUSED
-    issue_reasons.give(issue, SOME_UNCERTAIN if highest else UNKNOWN)
+    issue_reasons.set_reason(issue, SOME_UNCERTAIN if highest else UNKNOWN)
     issue.save(update_fields=["state", *issue_reasons.FIELDS, "updated_at"])
     return uncertain
 
@@ -121,8 +122,8 @@ def _give_up_letters(now: datetime) -> int:
     )
 
 
-def _move_fences_on() -> int:
-    """Leave room for every fence that was drawn on the other side; return the last of them."""
+def _skip_fences() -> int:
+    """Skip every fence that was drawn before the restore; returns the last of them."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT setval('digests_fence', GREATEST(last_value, %s) + %s) FROM digests_fence",

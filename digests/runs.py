@@ -1,7 +1,7 @@
-"""The clock's record of runs: which was made, which went by unseen, and the name that each has.
+"""The record of scheduled runs: which was composed, which was missed, and the period key of each.
 
-A run that nobody composed leaves a cancelled issue with the reason, so that an editor who looks for a digest
-finds out what became of it. Such an issue moves no window: its stories are in the next digest.
+A missed run leaves a cancelled issue with the reason, so that an editor who looks for the digest finds out what
+happened. Such an issue moves no window: its stories are in the next digest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 
 from digests import issue_reasons
-from digests.calendar import Owed
+from digests.calendar import DueRuns
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from subscribers import cadences
@@ -25,30 +25,30 @@ OVERTAKEN: Final = IssueReason.RUN_OVERTAKEN
 
 
 def lock(*, offer: CadenceOffer) -> CadenceOffer:
-    """The offer as it is now, locked: each digest of a line has to see what the one before has."""
+    """The current row of the offer, locked: each digest of a series must see the stories of the one before."""
     offers = CadenceOffer.objects.select_related("newsletter").select_for_update(of=("self",), no_key=True)
     return offers.get(pk=offer.pk)
 
 
-def record_unseen(*, offer: CadenceOffer, owed: Owed, now: datetime) -> None:
-    """Leave a cancelled issue for each run of which there was no digest. The caller holds the lock of the offer."""
-    for reason, unseen in ((MISSED, owed.missed), (OVERTAKEN, owed.overtaken)):
-        for run in unseen:
+def record_missed(*, offer: CadenceOffer, due: DueRuns, now: datetime) -> None:
+    """Store a cancelled issue for each run without a digest. The caller holds the lock of the offer."""
+    for reason, missed in ((MISSED, due.missed), (OVERTAKEN, due.overtaken)):
+        for run in missed:
             _record(offer, run, reason, now)
     if offer.runs_after is not None and offer.runs_after > (offer.recorded_until or offer.runs_after):
         _write(offer, recorded_until=offer.runs_after)
 
 
-def had(*, offer: CadenceOffer, run: Period) -> bool:
-    """Whether there is a digest of this run, or one too close to it: somebody asked for it before its time.
+def is_covered(*, offer: CadenceOffer, run: Period) -> bool:
+    """Whether there is a digest of this run, or one too close to it, which somebody composed early.
 
-    Then it is no longer due.
+    Then the run is no longer due.
     """
     zone = ZoneInfo(offer.newsletter.time_zone)
     day = run.runs_at.astimezone(zone).date()
     apart = cadences.rhythm(offer.cadence).days_apart
     near = timedelta(days=apart + 1)
-    digests = _line(offer).exclude(state=Issue.State.CANCELLED, planned_at__isnull=True)
+    digests = _series(offer).exclude(state=Issue.State.CANCELLED, planned_at__isnull=True)
     others = digests.filter(runs_at__range=(run.runs_at - near, run.runs_at + near)).values_list("runs_at", flat=True)
     if any(abs((day - other.astimezone(zone).date()).days) < apart for other in others if other):
         _write(offer, runs_after=run.runs_at, recorded_until=run.runs_at)
@@ -57,17 +57,17 @@ def had(*, offer: CadenceOffer, run: Period) -> bool:
 
 
 def with_free_key(*, offer: CadenceOffer, run: Period) -> Period:
-    """The run with its usual key, or with its instant for one where another run of that day or week has it."""
-    if not _line(offer).filter(period_key=run.key).exists():
+    """The run with its usual key. If another run of that day or week has that key, its instant becomes the key."""
+    if not _series(offer).filter(period_key=run.key).exists():
         return run
     return Period(key=f"{run.runs_at:%Y-%m-%d %H:%M} UTC", runs_at=run.runs_at)
 
 
 def mark(*, offer: CadenceOffer, issue: Issue, now: datetime) -> None:
-    """Note that a run was made. The caller holds the lock of the offer.
+    """Record that a run was composed. The caller holds the lock of the offer.
 
-    A digest by hand is no run, and one whose time is to come is noted when it has come. One without stories
-    reached nobody: it is over, and keeps no other at a distance.
+    A digest by hand is not a run, and one for a future time is recorded when that time has come. A run without
+    stories reached nobody, so the next digest need not keep its distance from it.
     """
     if issue.runs_at is None or issue.runs_at > now:
         return
@@ -80,8 +80,8 @@ def mark(*, offer: CadenceOffer, issue: Issue, now: datetime) -> None:
 
 
 def _record(offer: CadenceOffer, run: Period, reason: IssueReason, now: datetime) -> None:
-    """One row; none if the day or week has a cancelled one already."""
-    if _line(offer).filter(period_key=run.key, state=Issue.State.CANCELLED).exists():
+    """Store one cancelled issue, unless that day or week already has one."""
+    if _series(offer).filter(period_key=run.key, state=Issue.State.CANCELLED).exists():
         return
     run = with_free_key(offer=offer, run=run)
     Issue.objects.create(
@@ -91,7 +91,7 @@ def _record(offer: CadenceOffer, run: Period, reason: IssueReason, now: datetime
     )  # fmt: skip
 
 
-def _line(offer: CadenceOffer) -> QuerySet[Issue]:
+def _series(offer: CadenceOffer) -> QuerySet[Issue]:
     return Issue.objects.filter(newsletter=offer.newsletter_id, kind=Issue.Kind.DIGEST, cadence=offer.cadence)
 
 

@@ -1,7 +1,7 @@
-"""What an issue and a copy may be, and what each may become: models, constraints, verbs and tests read it here.
+"""The states of issues and deliveries, and their transitions. Models, constraints, verbs and tests use these tables.
 
-A move is a state and the one after it. What is not in a table never happens: the database's own
-observation in `sending/tests/test_model.py` is compared with it.
+A move is a pair of states. A transition that is not in a table never happens: `sending/tests/test_model.py`
+compares the tables with the transitions that the database observes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from core import transitions
 
 
 class IssueState(TextChoices):
-    """Of an issue."""
+    """The states of an issue."""
 
     DRAFT = "draft", _("Draft")
     SCHEDULED = "scheduled", _("Scheduled")
@@ -28,7 +28,7 @@ class IssueState(TextChoices):
 
 
 class DeliveryState(TextChoices):
-    """Of a copy."""
+    """The states of a delivery."""
 
     PENDING = "pending", _("Pending")
     CLAIMED = "claimed", _("Claimed")
@@ -53,7 +53,7 @@ ISSUE_MOVES: Final = transitions.table(
         _I.PREPARING: [_I.SENDING, _I.DRAFT, _I.CANCELLED],
         _I.SENDING: [_I.PAUSED, _I.SENT, _I.SENT_WITH_EXCEPTIONS, _I.CANCELLED],
         _I.PAUSED: [_I.SENDING, _I.CANCELLED],
-        # A person sends again (`uncertain.resend`); an event, a person or a late answer settled the last exception.
+        # Sending again (`uncertain.resend`); or an event, a person or a late reply settled the last exception.
         _I.SENT_WITH_EXCEPTIONS: [_I.SENDING, _I.SENT],
     }
 )
@@ -61,19 +61,19 @@ DELIVERY_MOVES: Final = transitions.table(
     {
         # Cancelled by `closing.sweep_cancelled`; expired when the issue's time is over (`closing.give_up`).
         _D.PENDING: [_D.CLAIMED, _D.CANCELLED, _D.EXPIRED],
-        # Deferred when it is not the turn of the reader's mail domain.
+        # Deferred by the rate limit of the reader's mail domain.
         _D.CLAIMED: [
             _D.ATTEMPTING, _D.PENDING, _D.DEFERRED, _D.SUPPRESSED, _D.CANCELLED, _D.RENDER_FAILED,
         ],
-        # Expired when it is put off, and too old already (`outcomes.settle`).
+        # Expired instead of deferred if it is too old (`outcomes.settle`).
         _D.ATTEMPTING: [_D.ACCEPTED, _D.DEFERRED, _D.REJECTED, _D.UNCERTAIN, _D.EXPIRED],
         _D.DEFERRED: [_D.CLAIMED, _D.CANCELLED, _D.EXPIRED],
         _D.UNCERTAIN: [_D.ACCEPTED, _D.REJECTED, _D.PENDING],
-        # Reported as delivered first, and as bounced after that.
+        # Reported as delivered, then as bounced.
         _D.ACCEPTED: [_D.REJECTED],
     }
 )  # fmt: skip
-# What only a person may do, by `restored.hold`, once the database itself went back in time.
+# Transitions that only a person may cause, by `restored.hold`, after a restore of the database.
 ISSUE_MOVES_AFTER_A_RESTORE: Final = transitions.table(
     {_I.SENDING: [_I.PAUSED], _I.SCHEDULED: [_I.DRAFT], _I.PREPARING: [_I.SCHEDULED]}
 )
@@ -82,21 +82,21 @@ DELIVERY_MOVES_AFTER_A_RESTORE: Final = transitions.table(
 )
 
 
-# --- Sets of states that several places ask for ---------------------------------------------------
+# --- Sets of states ---------------------------------------------------
 
-# From which a person may cancel an issue.
+# A person may cancel an issue in these.
 STOPPABLE: Final = transitions.before(_I.CANCELLED, ISSUE_MOVES)
-# In which nothing has left, so an issue has no number and no audience yet.
+# Nothing has left, so the issue need not have a number or an audience.
 UNPLANNED: Final = [str(_I.DRAFT), str(_I.SCHEDULED), str(_I.PREPARING), str(_I.CANCELLED)]
-# What the clock looks at.
+# The tick examines these.
 ACTIVE: Final = [str(_I.SCHEDULED), str(_I.PREPARING), str(_I.SENDING)]
-# After which nothing changes by itself.
+# Final states: only a person or an event changes them.
 FINISHED: Final = (str(_I.SENT), str(_I.SENT_WITH_EXCEPTIONS), str(_I.CANCELLED))
-# What the archive shows, once it has a number.
+# Shown in the archive, with a number.
 SHOWN: Final = [str(_I.SENDING), str(_I.PAUSED), str(_I.SENT), str(_I.SENT_WITH_EXCEPTIONS)]
-# Copies that may still leave, or of which it is not yet known.
+# Copies that may still leave, or whose outcome is still to come.
 OPEN: Final = (str(_D.PENDING), str(_D.CLAIMED), str(_D.ATTEMPTING), str(_D.DEFERRED))
-# Copies in a lane's hands.
+# Copies that a lane has claimed.
 HELD: Final = [str(_D.CLAIMED), str(_D.ATTEMPTING)]
 # Copies that make a finished issue `sent_with_exceptions`: a reader may be without one.
 EXCEPTIONS: Final = (str(_D.UNCERTAIN), str(_D.RENDER_FAILED), str(_D.EXPIRED))

@@ -1,7 +1,7 @@
-"""How far an issue is: the one source of these numbers for pages, commands and figures.
+"""Progress of an issue: the only source of these numbers for pages, commands and metrics.
 
-The copies of an open issue are counted. Those of a closed one are not looked at: its outcomes are stored
-(`issue_outcomes`), and are all that is left once its copies are dropped.
+The copies of an open issue are counted. Those of a closed one are not read: its outcomes are stored
+(`issue_outcomes`), and remain when its copies are dropped.
 """
 
 from __future__ import annotations
@@ -20,31 +20,32 @@ from django.utils.translation import gettext as _
 from digests import delivery_reasons, states
 from digests.models import Delivery, EventKind, Issue, IssueEventCount, IssueOutcome
 from digests.states import DeliveryState
+from publication import formatting
 
-# The rate is that of the shortest of these spans (seconds) in which enough copies were settled to say one.
+# The rate is measured over the shortest of these spans (seconds) with at least ENOUGH settled copies.
 SPANS: Final = (10, 60, 600)
 ENOUGH: Final = 20
-# After a silence in which so many copies were to be expected, and of ten seconds, nothing is being sent.
+# The rate is zero after ten seconds without a copy in which this many were expected.
 OVERDUE: Final = 5
-# A viewer looks again after this many times what the counting took: it costs a twentieth of one core.
+# A watcher waits this many times as long as the count took, so that counting takes a twentieth of a core.
 REST: Final = 20
-DEAR_SECONDS: Final = 0.1
+EXPENSIVE_SECONDS: Final = 0.1
 MOST_REASONS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """So many copies were put off for this reason (a code); the first of them is tried again at `next_at`."""
+    """The copies that were put off for one reason (a code). The first of them is tried again at `next_at`."""
 
     code: str
     copies: int
     next_at: datetime
-    said: str = ""
+    reply: str = ""
 
     @property
     def reason(self) -> str:
-        """As a sentence, with the words of one of these copies."""
-        parameters = {"said": self.said} if self.said else {}
+        """The reason as a sentence, with the reply to one of these copies."""
+        parameters = {"said": self.reply} if self.reply else {}
         return delivery_reasons.CATALOGUE.sentence(self.code, parameters) or str(_("No reason was given."))
 
 
@@ -71,12 +72,10 @@ class Outcome:
 class Progress:
     """An issue at one instant.
 
-    `by_state` has every delivery state, zeros included; `total` is their sum; `audience` is how many
-    were planned, 0 before. `conserved`: nobody was lost or added
-    since. `rate`: copies settled per second, lately and since the issue went on; 0 unless it is being
-    sent. `seconds_left`: at that rate, and not before the last copy that was put off is due; None when
-    nothing tells.
-    `retries`: those that are put off, by reason, the most frequent first. `outcomes`: of a closed issue, those
+    `by_state` has every delivery state, also those without copies; `total` is the sum. `audience` is the number of
+    planned copies. `conserved`: no copy was lost or added since. `rate`: copies settled per second recently; 0
+    unless the issue is being sent. `seconds_left`: at that rate, and not before the last deferred copy is due; None
+    if unknown. `retries`: deferred copies by reason, the most frequent first. `outcomes`: of a closed issue, those
     that have a reason, the most frequent first. `seconds`: from its first copy to its end, once it is closed.
     """
 
@@ -124,7 +123,7 @@ class Progress:
 
     @property
     def counted(self) -> list[tuple[str, str, int]]:
-        """State, its name and its copies, where there are any; the summands of `total`."""
+        """State, label and number of copies, without empty states."""
         return [
             (state, Delivery.State(state).label.lower(), copies) for state, copies in self.by_state.items() if copies
         ]
@@ -140,13 +139,13 @@ class Progress:
 
     @property
     def time_left(self) -> str:
-        """`seconds_left` for a person; empty when nothing tells."""
-        return "" if self.seconds_left is None else spoken(seconds=self.seconds_left)
+        """`seconds_left` in words; empty if unknown."""
+        return "" if self.seconds_left is None else formatting.duration(seconds=self.seconds_left)
 
     @property
     def duration(self) -> str:
         """`seconds` for a person; empty while the issue is open."""
-        return "" if self.seconds is None else spoken(seconds=self.seconds)
+        return "" if self.seconds is None else formatting.duration(seconds=self.seconds)
 
     @property
     def mean_rate(self) -> float:
@@ -155,34 +154,34 @@ class Progress:
 
     @property
     def moved_at(self) -> datetime | None:
-        """When a copy was last settled, or taken into a lane's hands."""
+        """When a copy was last settled or claimed."""
         taken = self.held_until - timedelta(seconds=settings.SENDING.lease_seconds) if self.held_until else None
         return max(filter(None, [self.settled_at, taken]), default=None)
 
     @property
-    def look_again_in(self) -> float:
-        """Seconds after which counting once more is worth its price."""
+    def refresh_after(self) -> float:
+        """Seconds after which another count is worth its cost."""
         return max(1.0, REST * self.cost)
 
     @property
-    def pace(self) -> list[str]:
-        """See `pace`."""
-        return pace()
+    def limits(self) -> list[str]:
+        """See `limits`."""
+        return limits()
 
 
 def progress(issue: Issue) -> Progress:
-    """The issue's copies, counted or as stored. Its own state, audience and end are taken as they are in `issue`."""
+    """The issue's copies, counted or as stored. State, audience and end are those of the `issue` object."""
     return _counted(issue) if issue.finished_at is None else _stored(issue, issue.finished_at)
 
 
 def events(issue: Issue) -> list[tuple[str, int]]:
-    """What was reported of its copies since they left: each kind's name and how often, where there is any."""
+    """The events about its copies: label and number of each kind that occurred."""
     counts = dict(IssueEventCount.objects.filter(issue_id=issue.pk).values_list("kind", "events"))
     return [(str(kind.label.lower()), counts[kind]) for kind in EventKind if kind in counts]
 
 
 def is_dropped(issue: Issue) -> bool:
-    """Whether the issue had copies that are older than RETENTION_DAYS, and are gone."""
+    """Whether the issue's copies were older than RETENTION_DAYS and have been dropped."""
     if issue.deliveries_month is None or not issue.audience_count:
         return False
     return not Delivery.objects.filter(month=issue.deliveries_month, issue_id=issue.pk).exists()
@@ -226,57 +225,56 @@ def _stored(issue: Issue, finished_at: datetime) -> Progress:
     )
 
 
-_seen: dict[int, tuple[float, str, Progress]] = {}
+_cache: dict[int, tuple[float, str, Progress]] = {}
 
 
 def watched(issue: Issue) -> Progress:
-    """As `progress`, for those who look again and again: an expensive count is kept for a while in this process.
+    """As `progress`, with expensive counts cached in this process.
 
-    It is kept for REST times what it took, or until the issue's state changes.
+    A count is cached for REST times as long as it took, or until the issue's state changes.
     """
-    expires_at, state, progress_then = _seen.pop(issue.pk, (0.0, "", None))
-    if progress_then is not None and state == issue.state and time.monotonic() <= expires_at:
-        latest = progress_then
+    expires_at, state, cached = _cache.pop(issue.pk, (0.0, "", None))
+    if cached is not None and state == issue.state and time.monotonic() <= expires_at:
+        latest = cached
     else:
         latest = progress(issue)
         expires_at = time.monotonic() + max(1.0, REST * latest.cost)
-    if latest.cost > DEAR_SECONDS:
-        _seen[issue.pk] = (expires_at, issue.state, latest)
+    if latest.cost > EXPENSIVE_SECONDS:
+        _cache[issue.pk] = (expires_at, issue.state, latest)
     return latest
 
 
-def pace() -> list[str]:
-    """What holds copies back by configuration, one sentence each; first how many are in flight at most."""
-    sending, limits = settings.SENDING, settings.PACING
+def limits() -> list[str]:
+    """The configured limits, one sentence each; first the number of copies in flight."""
+    sending, pacing = settings.SENDING, settings.PACING
     lanes, batch = sending.lanes, sending.copies_in_flight
-    rates = [f"{limits.per_second} a second", f"{limits.per_hour} an hour"]
-    known = [rate for rate in rates if not rate.startswith("0 ")]
-    found = [f"At most {batch} copies are in flight in each of {lanes} lanes."]
-    if known:
-        found.append(f"At most {' and '.join(known)} leave, over all workers.")
-    if limits.domains:
-        found.append("These mail domains of readers have limits of their own: " + ", ".join(limits.domains) + ".")
-    if limits.warm_up:
-        found.append("Senders that are being warmed up: " + ", ".join(limits.warm_up) + ".")
-    if limits.hours:
-        opens, closes = (f"{hour:%H:%M}" for hour in limits.hours)
-        found.append(f"Copies leave from {opens} to {closes} only, in the newsletter's own time zone.")
-    return found
-
-
-def spoken(*, seconds: float) -> str:
-    """`50 s`, `12 min`, `3 h 20 min`, `2 days`."""
-    minutes = round(seconds / 60)
-    if seconds < 120:
-        return f"{round(seconds)} s"
-    if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes < 2_880 else f"{round(minutes / 1_440)} days"
+    sentences = [
+        _("At most %(batch)s copies are in flight in each of %(lanes)s lanes.") % {"batch": batch, "lanes": lanes}
+    ]
+    rates = {
+        _("At most %(count)s copies leave per second, over all workers."): pacing.per_second,
+        _("At most %(count)s copies leave per hour, over all workers."): pacing.per_hour,
+    }
+    sentences += [sentence % {"count": formatting.number(rate)} for sentence, rate in rates.items() if rate]
+    if pacing.domains:
+        sentences.append(
+            _("These mail domains of readers have limits of their own: %(domains)s.")
+            % {"domains": ", ".join(pacing.domains)}
+        )
+    if pacing.warm_up:
+        sentences.append(_("Senders that are being warmed up: %(senders)s.") % {"senders": ", ".join(pacing.warm_up)})
+    if pacing.hours:
+        opens, closes = (f"{hour:%H:%M}" for hour in pacing.hours)
+        sentences.append(
+            _("Copies leave from %(opens)s to %(closes)s only, in the newsletter's own time zone.")
+            % {"opens": opens, "closes": closes}
+        )
+    return sentences
 
 
 def _counts(issue: Issue) -> QuerySet[Any, Any]:
-    """One row per state: its copies, those settled lately, and its latest hours."""
-    # The engine stamps with the database's clock.
+    """One row per state: the number of copies, those settled recently, and the latest times."""
+    # The engine uses the database's clock.
     fresh = {
         f"fresh_{span}": Count("pk", filter=Q(settled_at__gt=Now() - timedelta(seconds=span)))
         for span in SPANS
@@ -292,20 +290,20 @@ def _latest(rows: dict[str, dict[str, Any]], name: str) -> datetime | None:
 
 def _retries(issue: Issue) -> tuple[Retry, ...]:
     rows = (
-        # Only a deferred copy has an hour, and the index knows these by their hour.
+        # Only deferred copies have a due time, and the index is over it.
         Delivery.objects.filter(issue_id=issue.pk, state=Delivery.State.DEFERRED, due_at__isnull=False)
         .order_by()
         .values("reason")
-        .annotate(copies=Count("pk"), next_at=Min("due_at"), said=Min(delivery_reasons.said()))
+        .annotate(copies=Count("pk"), next_at=Min("due_at"), reply=Min(delivery_reasons.reply()))
         .order_by("-copies", "reason")[:MOST_REASONS]
     )
-    return tuple(Retry(row["reason"], row["copies"], row["next_at"], row["said"] or "") for row in rows)
+    return tuple(Retry(row["reason"], row["copies"], row["next_at"], row["reply"] or "") for row in rows)
 
 
 def _rate(issue: Issue, rows: dict[str, dict[str, Any]], settled_at: datetime | None) -> float:
     """Copies per second, of the shortest span that says something; none once the next one is long overdue.
 
-    A pause is in no span: `updated_at` is when the issue came into its state.
+    A pause does not count: `updated_at` is when the issue entered its state.
     """
     if issue.state != Issue.State.SENDING or settled_at is None:
         return 0.0
@@ -317,4 +315,4 @@ def _rate(issue: Issue, rows: dict[str, dict[str, Any]], settled_at: datetime | 
         if copies >= ENOUGH or running <= span or span == SPANS[-1]:
             rate = copies / min(running, span)
             return 0.0 if quiet * rate > OVERDUE and quiet > SPANS[0] else rate
-    raise AssertionError("The last span answers.")
+    raise AssertionError("The last span always returns.")

@@ -1,4 +1,4 @@
-"""The clock's door: once a minute, what is due is composed and the engine is woken."""
+"""The tick: the scheduled work of each minute."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ COMPOSE_LOCK: Final = "compose what is due"
 
 @shared_task
 def tick() -> None:
-    """Wake the engine, compose what is due, settle events, read returned mail, move old copies; say that it was done.
+    """Wake the engine, compose due digests, process events, read returned mail, move old copies, write a heartbeat.
 
-    Harmless when late, early or doubled. A host whose own clock is wrong does none of it, and says why. Composing
-    may take longer than the minute until the next tick, which then does the rest; so what is being sent comes first,
-    and no tick waits for another.
+    A late, early or repeated tick is harmless. A host with a wrong clock does nothing and records why. Composing
+    may take longer than a minute; the next tick then continues. Therefore sending comes first, and no tick waits
+    for another.
     """
     try:
         now = database_clock.for_tick()
@@ -36,8 +36,8 @@ def tick() -> None:
         try:
             step(now=now)
         except Exception:
-            # One broken step must not keep the others from running.
-            log.exception("the clock's step %s failed", step.__name__)
+            # A failed step must not stop the others.
+            log.exception("step %s of the tick failed", step.__name__)
 
 
 def _wake_engine(*, now: datetime) -> None:

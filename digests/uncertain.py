@@ -1,4 +1,4 @@
-"""What a person may decide of copies whose outcome is not known. Nothing here happens by itself."""
+"""Decisions of a person about uncertain copies: accept them, or send them again. Nothing is automatic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NotAllowed(Exception):
 @transaction.atomic
 def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -> int:
     """Call uncertain copies of the issue accepted; None means all of them. Returns how many."""
-    # The issue's row before its copies, as `resend` does: the other way round each could wait for the other.
+    # Lock the issue before its copies, as `resend` does; the reverse order could deadlock.
     locked = Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
     count = _chosen(issue, deliveries).update(
         state=Delivery.State.ACCEPTED, settled_at=now, **delivery_reasons.columns(DeliveryReason.CALLED_ACCEPTED)
@@ -45,7 +45,7 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
         raise NotAllowed(_("This issue was cancelled; its copies cannot be sent again."))
     count = _chosen(locked, deliveries).update(
         state=Delivery.State.PENDING,
-        # Back in the queue under a new fence: whoever held the copy has no say in it any more.
+        # Back in the queue under a new fence, so that the lane that held the copy cannot settle it.
         fence=models.Func(models.Value("digests_fence"), function="nextval"),
         # A copy that was moved comes back to where the engine works.
         month=None,
@@ -67,5 +67,5 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
 
 
 def _chosen(issue: Issue, deliveries: Collection[int] | None) -> models.QuerySet[Delivery]:
-    found = Delivery.objects.filter(issue=issue, state=Delivery.State.UNCERTAIN)
-    return found if deliveries is None else found.filter(pk__in=deliveries)
+    uncertain = Delivery.objects.filter(issue=issue, state=Delivery.State.UNCERTAIN)
+    return uncertain if deliveries is None else uncertain.filter(pk__in=deliveries)

@@ -20,7 +20,7 @@ from subscribers.models import CadenceOffer, Newsletter
 
 ISSUES_PER_PAGE = 20
 STORIES_PER_PAGE = 50
-# A mail brings its own styles, because mail programs read no style sheet. It runs nothing and loads nothing else.
+# A mail has inline styles, because mail programs read no style sheet. It runs no script and loads nothing else.
 MAIL_POLICY = {
     "default-src": [NONE],
     "style-src": [UNSAFE_INLINE],
@@ -44,7 +44,7 @@ def newsletters(request: HttpRequest) -> HttpResponse:
 
 @caching.public
 def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
-    """One newsletter: what it is, how often it comes, its past issues."""
+    """One newsletter: its description, its cadences, its past issues."""
     newsletter = get_object_or_404(Newsletter.objects.prefetch_related(_active()), slug=slug)
     past = archive.issues(newsletter=newsletter)
     page = Paginator(past, ISSUES_PER_PAGE).get_page(request.GET.get("page"))
@@ -53,32 +53,32 @@ def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
 
 @caching.public
 def issue(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """The frozen issue as its readers got it; 410 once it was cancelled."""
-    found = _public_issue(slug, number)
-    if found.state == Issue.State.CANCELLED:
-        return _cancelled(request, found)
-    return mail_document(archive.web_html(snapshot=found.snapshot))
+    """The frozen issue as its readers got it; 410 if it was cancelled."""
+    issue = _public_issue(slug, number)
+    if issue.state == Issue.State.CANCELLED:
+        return _cancelled(request, issue)
+    return mail_document(archive.web_html(snapshot=issue.snapshot))
 
 
 @caching.public
 def issue_stories(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """Every story of the issue as a headline, also those that its mail only counted; 410 once it was cancelled."""
-    found = _public_issue(slug, number)
-    if found.state == Issue.State.CANCELLED:
-        return _cancelled(request, found)
-    page = Paginator(archive.stories(issue=found), STORIES_PER_PAGE).get_page(request.GET.get("page"))
-    stories = archive.listed(numbers=page.object_list)
-    context = {"issue": found, "newsletter": found.newsletter, "page": page, "stories": stories}
+    """All stories of the issue as headlines, also those that its mail only counted; 410 if it was cancelled."""
+    issue = _public_issue(slug, number)
+    if issue.state == Issue.State.CANCELLED:
+        return _cancelled(request, issue)
+    page = Paginator(archive.item_ids(issue=issue), STORIES_PER_PAGE).get_page(request.GET.get("page"))
+    stories = archive.listed(ids=page.object_list)
+    context = {"issue": issue, "newsletter": issue.newsletter, "page": page, "stories": stories}
     return render(request, "digests/stories.html", context)
 
 
 def _public_issue(slug: str, number: int) -> Issue:
-    """The issue, if it may be read or was cancelled. On failure: Http404."""
-    everything = Issue.objects.select_related("newsletter", "snapshot")
-    found = get_object_or_404(everything, newsletter__slug=slug, number=number)
-    if found.state != Issue.State.CANCELLED and not Issue.objects.public().filter(pk=found.pk).exists():
+    """The issue, if it is public or was cancelled. On failure: Http404."""
+    numbered = Issue.objects.select_related("newsletter", "snapshot")
+    issue = get_object_or_404(numbered, newsletter__slug=slug, number=number)
+    if issue.state != Issue.State.CANCELLED and not Issue.objects.public().filter(pk=issue.pk).exists():
         raise Http404("This issue has not been sent yet.")
-    return found
+    return issue
 
 
 def _cancelled(request: HttpRequest, issue: Issue) -> HttpResponse:
@@ -86,7 +86,7 @@ def _cancelled(request: HttpRequest, issue: Issue) -> HttpResponse:
 
 
 def mail_document(html: str) -> HttpResponse:
-    """A mail's own HTML as a page: it may show itself and our pictures, and do nothing else."""
+    """A mail's HTML as a page. Its content security policy allows its own styles and our pictures, and nothing else."""
     return _limited(html, MAIL_POLICY)
 
 
@@ -98,5 +98,5 @@ def framed(html: str) -> HttpResponse:
 
 
 def _limited(html: str, policy: dict[str, list[str]]) -> HttpResponse:
-    answer = csp(policy)(lambda _request: HttpResponse(html, headers={"Cache-Control": "no-cache"}))
-    return cast("HttpResponse", answer(HttpRequest()))
+    view = csp(policy)(lambda _request: HttpResponse(html, headers={"Cache-Control": "no-cache"}))
+    return cast("HttpResponse", view(HttpRequest()))

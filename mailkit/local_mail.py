@@ -67,7 +67,7 @@ class LocalMail:
 
 
 class LocalBackend(BaseEmailBackend):
-    """Django's door to the same folder: each recipient of each message gets a file."""
+    """Django's e-mail backend for the same folder: each recipient of each message gets a file."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Write the messages; returns how many had somebody to go to."""

@@ -31,7 +31,7 @@ def validate_time_zone(value: str) -> None:
 validate_language = RegexValidator(
     r"^[a-z]{2,3}(-[a-zA-Z0-9]{2,8})*$", _("Use the code of a language, such as en, ky or pt-br.")
 )
-validate_colour = RegexValidator(r"^#[0-9a-fA-F]{6}$", "Use a colour such as #1a4d8f.")
+validate_colour = RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Use a colour such as #1a4d8f."))
 
 
 class PublicationManager(models.Manager["Publication"]):

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from mailkit import tokens
 from publication import urls as site
@@ -26,7 +27,7 @@ class LinkRefused(Exception):
     """The link does not work (any more). `expired` is for genuine links that became too old or stale."""
 
     def __init__(self, *, expired: bool) -> None:
-        super().__init__("This link does not work any more." if expired else "This link is not valid.")
+        super().__init__(_("This link does not work any more.") if expired else _("This link is not valid."))
         self.expired = expired
 
 

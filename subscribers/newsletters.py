@@ -87,7 +87,7 @@ class Newsletter(models.Model):
         """A slug by which consent names another newsletter would turn that consent into one to this."""
         if Newsletter.objects.filter(former_slugs__contains=[self.slug]).exclude(pk=self.pk).exists():
             raise ValidationError(
-                {"slug": "Another newsletter was called so, and readers consented to it by this name."}
+                {"slug": _("Another newsletter had this slug, and readers consented to it by that name.")}
             )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import connection
 
-from subscribers import consent, consent_heads, legal, unmailed
+from subscribers import consent, consent_heads, legal, unproved
 from subscribers.models import LegalVersion
 
 NO_HEADS = (
@@ -57,7 +57,7 @@ def verify(*, expected: Sequence[str] = ()) -> Report:
     else:
         report.faults += claims.unkept(report.count)
     report.is_whole = not report.faults
-    report.faults += _changed_sentences() + _changed_texts() + unmailed.unproved()
+    report.faults += _changed_sentences() + _changed_texts() + unproved.report()
     return report
 
 

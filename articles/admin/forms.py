@@ -39,7 +39,7 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
         fields = [*COLUMNS, "tags"]
         help_texts = {
             "body_markdown": WRITING,
-            "published_at": "The date readers see; this hour is UTC. Empty: the moment of publishing.",
+            "published_at": _("The date readers see; this hour is UTC. Empty: the moment of publishing."),
         }
         widgets = {
             "standfirst": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
@@ -103,7 +103,7 @@ class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at
 
     def clean_alt(self) -> str:
         """Words, not spaces."""
-        return _required(self.cleaned_data["alt"], "Say what the picture shows.")
+        return _required(self.cleaned_data["alt"], str(_("Say what the picture shows.")))
 
     def clean_file(self) -> Any:
         """A new file must be a picture that we can use."""

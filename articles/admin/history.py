@@ -83,9 +83,11 @@ class RevisionAdmin(StoryRecordAdmin):
             **self.admin_site.each_context(request),
             "title": _("Restore version %(number)s") % {"number": revision.number},
             "subtitle": story.headline,
-            "explanation": "The words, section, tags, authors and picture become those of this version. "
-            "The address, the dates and the state stay. What stands there now is kept as a version, too.",
-            "label": "Restore",
+            "explanation": _(
+                "The words, section, tags, authors and picture become those of this version. "
+                "The address, the dates and the state stay. The present text is kept as a version, too."
+            ),
+            "label": _("Restore"),
             "back": back,
         }
         return render(request, "admin/action.html", context)

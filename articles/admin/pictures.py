@@ -65,4 +65,6 @@ class ImageAdmin(ModelAdmin):
     @admin.display(description=_("In a story's text"))
     def in_text(self, image: Image) -> str:
         """The line to put into the text."""
-        return f'![{image.alt}](image:{image.pk} "{image.caption}")' if image.pk else "Shown once the picture is saved."
+        if not image.pk:
+            return str(_("Shown once the picture is saved."))
+        return f'![{image.alt}](image:{image.pk} "{image.caption}")'

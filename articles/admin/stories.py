@@ -90,8 +90,8 @@ class ArticleAdmin(ActionAdmin):
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("base", "headline", "standfirst", "body_markdown", "lead_image")}),
-        ("Where it stands", {"fields": ("section", "tags", "slug", "published_at")}),
-        ("How it stands", {"fields": readonly_fields, "description": _("Changed by the actions above.")}),
+        (_("Section and address"), {"fields": ("section", "tags", "slug", "published_at")}),
+        (_("State"), {"fields": readonly_fields, "description": _("Changed by the actions above.")}),
     )
     warn_unsaved_form = True
     compressed_fields = True
@@ -155,8 +155,10 @@ class ArticleAdmin(ActionAdmin):
         """Above the form: what can be done to this story, by this person, now."""
         if (story := kwargs.get("obj")) is not None:
             context["actions_detail"] = [
-                link("Preview", reverse("admin:articles_article_preview", args=[story.pk])),
-                link("Versions", f"{reverse('admin:articles_revision_changelist')}?article__id__exact={story.pk}"),
+                link(str(_("Preview")), reverse("admin:articles_article_preview", args=[story.pk])),
+                link(
+                    str(_("Versions")), f"{reverse('admin:articles_revision_changelist')}?article__id__exact={story.pk}"
+                ),
                 *self.action_links(user=account(request), row=story),
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)

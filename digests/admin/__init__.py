@@ -1,5 +1,5 @@
-"""The editors' side of digests: issues, their copies, and what became of them."""
+"""The admin of digests: issues, their stories, copies and events."""
 
-from digests.admin import copies, issues, places
+from digests.admin import deliveries, issues, items
 
-__all__ = ["copies", "issues", "places"]
+__all__ = ["deliveries", "issues", "items"]

@@ -1,4 +1,4 @@
-"""What can be done to an issue besides editing it; publication.row_actions has the mechanism."""
+"""The admin actions of an issue; `publication.row_actions` offers and runs them."""
 
 from __future__ import annotations
 
@@ -149,12 +149,12 @@ _ACTIONS: tuple[Action[Issue], ...] = (
     ),
 )
 ACTIONS = {action.name: action for action in _ACTIONS}
-# Offered beside the number of the uncertain copies, not among the buttons.
+# Shown beside the number of uncertain copies, not among the buttons.
 OF_UNCERTAIN = ("accept", "resend")
 
 
 def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
-    """How many readers the issue would have now, who is left out and why, and how many the one before had."""
+    """The current audience, who is left out and why, and the audience of the previous issue."""
     return {
         "audience": issue.readers(now=now).count(),
         "unmailed": str(unmailed.among(issue.subscriptions(), now=now)),
@@ -163,8 +163,8 @@ def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
 
 
 def _last_audience(issue: Issue) -> int | None:
-    """Of the last issue of the same line that had readers, else of the newsletter's last one."""
+    """The audience of the last planned issue of the series, or else of the newsletter."""
     planned = Issue.objects.filter(newsletter=issue.newsletter_id, audience_count__isnull=False).exclude(pk=issue.pk)
-    line = planned.filter(kind=issue.kind, cadence=issue.cadence)
-    last = line.order_by("-planned_at").first() or planned.order_by("-planned_at").first()
+    series = planned.filter(kind=issue.kind, cadence=issue.cadence)
+    last = series.order_by("-planned_at").first() or planned.order_by("-planned_at").first()
     return last.audience_count if last else None

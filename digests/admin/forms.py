@@ -1,4 +1,4 @@
-"""What editors fill in before a verb runs."""
+"""Forms of the issue admin."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ from subscribers import cadences
 from subscribers.models import CadenceOffer
 
 FARTHEST = timedelta(days=3_650)
-MANY = 2  # times the audience of the issue before
+UNUSUAL_FACTOR = 2  # times the audience of the previous issue
 
 
-class Words(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
-    """What an editor writes on an issue itself."""
+class IssueForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
+    """The fields of an issue that an editor writes."""
 
     class Meta:
         model = Issue
         fields = ["newsletter", "subject", "preheader", "introduction", "scheduled_for"]
 
     def clean_introduction(self) -> str:
-        """A text that can be shown."""
+        """Check that the text can be rendered."""
         return markdown_forms.check(
             form=self, field="introduction", render=lambda text: html.render(text, profile="letter")
         )
 
     def clean_scheduled_for(self) -> datetime | None:
-        """An hour that is still to come, unless it stood there before."""
+        """A time in the future, unless it is unchanged."""
         hour: datetime | None = self.cleaned_data["scheduled_for"]
         return _to_come(hour) if "scheduled_for" in self.changed_data else hour
 
 
-class Place(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
-    """A story's place in a draft."""
+class IssueItemForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
+    """A story in a draft."""
 
     class Meta:
         model = IssueItem
         fields = ["article", "position", "included", "headline", "summary"]
 
     def clean_headline(self) -> str:
-        """It may become the subject, like a headline of a story."""
+        """Check that it can be a subject, as the headline of the first story is."""
         message.validate_header_text(self.cleaned_data["headline"])
         return str(self.cleaned_data["headline"])
 
@@ -64,7 +64,7 @@ class Place(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run t
         return summary
 
     def clean(self) -> dict[str, Any]:
-        """Only stories that readers can follow to their page, and that they did not get before."""
+        """Check that the story is public and in no other issue for the same readers."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("included") and cleaned.get("article"):
             try:
@@ -75,7 +75,7 @@ class Place(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run t
 
 
 class Approve(forms.Form):
-    """When it leaves; and, for an unusually large audience, its number typed by hand."""
+    """When the issue leaves. An unusually large audience must be confirmed by typing its number."""
 
     when = forms.SplitDateTimeField(
         required=False,
@@ -96,42 +96,42 @@ class Approve(forms.Form):
             del self.fields["audience"]
 
     def clean_when(self) -> datetime | None:
-        """An hour that is still to come."""
+        """A time in the future."""
         return _to_come(self.cleaned_data["when"])
 
     def clean_audience(self) -> str:
-        """The number must be the audience as it is now."""
+        """Check that the number is the current audience."""
         typed: str = self.cleaned_data["audience"]
         if re.sub(r"\D", "", typed) != str(self.facts["audience"]):
             raise forms.ValidationError(
-                _("Type %(facts)s to confirm that so many readers get it.") % {"facts": self.facts["audience"]}
+                _("Type %(audience)s to confirm that this many readers get it.") % {"audience": self.facts["audience"]}
             )
         return typed
 
 
 class Reason(forms.Form):
-    """Why, for the colleagues who find the issue like this."""
+    """A reason, shown to colleagues who open the issue."""
 
     reason = fields.LineInput(max_length=300, label=_("Reason"), widget=UnfoldAdminTextInputWidget)
 
 
 class Proof(forms.Form):
-    """To whom a proof goes: each address gets a mail of its own."""
+    """Recipients of a proof. Each gets a mail of their own."""
 
     to = forms.CharField(
         label=_("Addresses"), help_text=_("Several: with commas between."), widget=UnfoldAdminTextInputWidget
     )
 
     def clean_to(self) -> list[str]:
-        """The addresses, each once."""
-        found = list(dict.fromkeys(filter(None, re.split(r"[,;\s]+", self.cleaned_data["to"]))))
-        if len(found) > 10:
+        """The addresses, without duplicates."""
+        recipients = list(dict.fromkeys(filter(None, re.split(r"[,;\s]+", self.cleaned_data["to"]))))
+        if len(recipients) > 10:
             raise forms.ValidationError(_("A proof goes to at most ten addresses at a time."))
-        return found
+        return recipients
 
 
 class Compose(forms.Form):
-    """Which digest to compose now."""
+    """The digest to compose now."""
 
     offer = forms.ModelChoiceField(
         CadenceOffer.objects.none(), label=_("Digest"), empty_label=None, widget=UnfoldAdminSelectWidget
@@ -140,11 +140,11 @@ class Compose(forms.Form):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         offers = CadenceOffer.objects.filter(is_active=True, cadence__in=cadences.DIGESTS).select_related("newsletter")
-        self.fields["offer"].queryset = offers  # type: ignore[attr-defined]  # a field of the base class has none
+        self.fields["offer"].queryset = offers  # type: ignore[attr-defined]  # a ModelChoiceField, which the stubs do not know
 
 
 def _to_come(hour: datetime | None) -> datetime | None:
-    """The hour, if an issue may be planned for it. On failure: ValidationError."""
+    """The time, if an issue may be scheduled for it. On failure: ValidationError."""
     now = database_clock.now()
     if hour is not None and not now < hour <= now + FARTHEST:
         raise forms.ValidationError(_("Choose an hour that is still to come, within ten years; or leave it empty."))
@@ -152,5 +152,5 @@ def _to_come(hour: datetime | None) -> datetime | None:
 
 
 def is_unusual(*, audience: int, last: int | None) -> bool:
-    """True when so many readers must be typed by hand; an issue without a forerunner is compared with nothing."""
-    return last is not None and audience > MANY * last
+    """True if the audience must be confirmed. The first issue of a series has nothing to compare with."""
+    return last is not None and audience > UNUSUAL_FACTOR * last

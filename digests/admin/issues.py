@@ -1,4 +1,4 @@
-"""Issues in the admin: arranged in a form, looked at in a frame, moved by verbs."""
+"""Issues in the admin: edited in a form, previewed in a frame, moved by actions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unfold.decorators import display
 
 from core import database_clock
 from digests import archive, composing, links, proofs, rendering, states, stats, views
-from digests.admin import forms, panel, places
+from digests.admin import forms, items, panel
 from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts
 from digests.models import Issue
 from publication import markdown_forms
@@ -37,22 +37,22 @@ STATE_LABELS = {
     Issue.State.CANCELLED: "danger",
 }
 
-HOURS = {"scheduled_for": "When it leaves once approved; this hour is UTC. Empty: at once."}
+HOURS = {"scheduled_for": _("When it leaves once approved; this hour is UTC. Empty: at once.")}
 OF_A_LETTER = {
-    "subject": "What readers see in their inbox. A letter needs one.",
-    "preheader": "The line that inboxes show after the subject. Empty: how the letter begins.",
-    "introduction": "Markdown. The whole text of the letter.",
+    "subject": _("What readers see in their inbox. A letter needs one."),
+    "preheader": _("The line that inboxes show after the subject. Empty: how the letter begins."),
+    "introduction": _("Markdown. The whole text of the letter."),
 }
 
 
 @admin.register(Issue)
 class IssueAdmin(ActionAdmin):
-    """Issues. The state is shown everywhere and edited nowhere."""
+    """Issues. Their state changes by actions only."""
 
-    form = forms.Words
+    form = forms.IssueForm
     row_actions = ACTIONS
     refusals = REFUSALS
-    inlines = (places.IssueItemInline,)
+    inlines = (items.IssueItemInline,)
     list_display = (
         "title",
         "newsletter",
@@ -79,7 +79,7 @@ class IssueAdmin(ActionAdmin):
     change_form_before_template = "admin/digests/issue/progress.html"
     change_list_template = "admin/digests/issue/list.html"
     warn_unsaved_form = True
-    words = ("newsletter", "subject", "preheader", "introduction", "scheduled_for")
+    texts = ("newsletter", "subject", "preheader", "introduction", "scheduled_for")
     facts = (
         "state", "shown_reason", "shown_kind", "number", "window_start", "window_end", "approved_by",
         "approved_at", "planned_at", "started_at", "finished_at", "audience_count",
@@ -90,7 +90,7 @@ class IssueAdmin(ActionAdmin):
         js = ("digests/progress.js",)
 
     def get_urls(self) -> list[URLPattern]:
-        """The admin's own addresses, and one for composing, for each look and for each verb."""
+        """Add the URLs for composing, preview, progress and each action."""
         guard = self.admin_site.admin_view
         return [
             path(
@@ -99,56 +99,56 @@ class IssueAdmin(ActionAdmin):
                 name="digests_issue_compose",
             ),
             path("<int:pk>/progress/", guard(require_safe(self.progress_view)), name="digests_issue_progress"),
-            path("<int:pk>/look/", guard(require_safe(self.look_view)), name="digests_issue_look"),
-            path("<int:pk>/look/<slug:part>/", guard(require_safe(self.part_view)), name="digests_issue_part"),
+            path("<int:pk>/preview/", guard(require_safe(self.preview_view)), name="digests_issue_preview"),
+            path("<int:pk>/preview/<slug:part>/", guard(require_safe(self.part_view)), name="digests_issue_part"),
             *self.action_urls(),
             *super().get_urls(),
         ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Issue | None = None) -> list[tuple[Any, Any]]:
-        """A new issue is a letter; what the house keeps of it is shown once it is there."""
+        """A new issue is a letter; its facts are shown once it exists."""
         if obj is None:
-            note = _("You write a letter of your own. Digests are composed by the clock, or by “Compose a digest”.")
-            return [(None, {"fields": self.words, "description": note})]
+            note = _("You write a letter of your own. Digests are composed on schedule, or by “Compose a digest”.")
+            return [(None, {"fields": self.texts, "description": note})]
         left_out = ("left_out",) if obj.state in states.STOPPABLE else ()
         return [
-            (None, {"fields": ("state", "shown_reason", *left_out, *self.words)}),
-            ("How it came and went", {"fields": self.facts[2:], "classes": ["collapse"]}),
+            (None, {"fields": ("state", "shown_reason", *left_out, *self.texts)}),
+            (_("History"), {"fields": self.facts[2:], "classes": ["collapse"]}),
         ]
 
     def get_inlines(self, request: HttpRequest, obj: Issue | None) -> tuple[type[TabularInline], ...]:
-        """A letter has no stories, and what is added here is a letter."""
+        """Stories, except for a letter; a new issue is a letter."""
         return () if obj is None or obj.kind == Issue.Kind.LETTER else self.inlines
 
     def get_form(self, request: HttpRequest, obj: Issue | None = None, **kwargs: Any) -> Any:
-        """With what each field means for this kind of issue, and in which zone its hours are."""
+        """The form with help texts for this kind of issue."""
         is_letter = obj is None or obj.kind == Issue.Kind.LETTER
         return super().get_form(request, obj, help_texts=HOURS | (OF_A_LETTER if is_letter else {}), **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
-        """The newsletter of an issue stays; after approval everything does."""
+        """The newsletter cannot change; after approval nothing can."""
         if obj is None:
             return self.facts
-        words = ("newsletter",) if composing.is_editable(issue=obj) else self.words
-        return (*self.readonly_fields, *words)
+        texts = ("newsletter",) if composing.is_editable(issue=obj) else self.texts
+        return (*self.readonly_fields, *texts)
 
     def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
-        """An issue that is approved can be looked at, not changed."""
+        """Only a draft can be changed."""
         allowed: bool = super().has_change_permission(request, obj)
         return allowed and (obj is None or composing.is_editable(issue=obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
-        """Only a letter that nobody approved can be thrown away: the row of a digest keeps its period taken."""
+        """Only a draft letter can be deleted: the row of a digest reserves its period."""
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and obj is not None and composing.is_editable(issue=obj) and obj.kind == Issue.Kind.LETTER
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Issue]:
-        """All of them; a search over stories must not list an issue twice."""
-        found: QuerySet[Issue] = super().get_queryset(request)
-        return found.select_related("newsletter", "snapshot")
+        """All issues with their newsletter and snapshot."""
+        issues: QuerySet[Issue] = super().get_queryset(request)
+        return issues.select_related("newsletter", "snapshot")
 
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
-        """Write the words alone: a state that changed meanwhile stays changed, and an approved issue as it is."""
+        """Save the texts only: the state may have changed in the meantime, and an approved issue must not change."""
         markdown_forms.tell(request=request, form=form)
         if not change:
             obj.save()
@@ -156,7 +156,7 @@ class IssueAdmin(ActionAdmin):
         locked = Issue.objects.select_for_update(of=("self",), no_key=True).get(pk=obj.pk)
         if not composing.is_editable(issue=locked):
             raise PermissionDenied
-        obj.save(update_fields=[*(name for name in self.words if name != "newsletter"), "updated_at"])
+        obj.save(update_fields=[*(name for name in self.texts if name != "newsletter"), "updated_at"])
 
     def changeform_view(
         self,
@@ -165,27 +165,27 @@ class IssueAdmin(ActionAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """The form, with the copies of the issue counted above it."""
+        """The form with the progress panel above it."""
         issue = self.get_object(request, object_id) if object_id else None
         more = panel.context(issue=issue, user=account(request)) if issue else {}
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
-        """Above the form: what can be done to this issue, by this person, now."""
+        """The form with the actions that this person may take now."""
         if (issue := kwargs.get("obj")) is not None:
             context["actions_detail"] = [
-                link("Preview", reverse("admin:digests_issue_look", args=[issue.pk]), icon="visibility"),
+                link(str(_("Preview")), reverse("admin:digests_issue_preview", args=[issue.pk]), icon="visibility"),
                 *self.action_links(user=account(request), row=issue, besides=OF_UNCERTAIN),
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response
 
     def zone(self, row: Issue) -> str:
-        """The newsletter's."""
+        """The newsletter's time zone."""
         return row.newsletter.time_zone
 
     def form_of(self, *, action: Action[Any], row: Issue, request: HttpRequest) -> Form:
-        """Approving is told how many readers there are; a proof goes to the editor unless another is named."""
+        """The form of an action: approval shows the audience, a proof goes to the editor by default."""
         data = request.POST if request.method == "POST" else None
         if action.form is forms.Approve:
             return forms.Approve(data, **audience_facts(issue=row, now=database_clock.now()))
@@ -195,20 +195,20 @@ class IssueAdmin(ActionAdmin):
         return form
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The numbers alone, for a page that is open while copies leave."""
+        """The progress panel alone, which an open page refreshes."""
         context = panel.context(issue=self.seen(request, pk), user=account(request))
         return render(request, "admin/digests/issue/progress.html", context)
 
-    def look_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The mail in a frame where it can do nothing, its text and its headers beside it."""
+    def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The preview: the mail in a sandboxed frame, with its text and headers."""
         issue = self.seen(request, pk)
         context: dict[str, Any] = {"issue": issue, "title": _("Preview"), "opts": self.opts}
         try:
-            context["snapshot"] = snapshot = proofs.as_it_stands(issue=issue, now=database_clock.now())
+            context["snapshot"] = snapshot = proofs.preview(issue=issue, now=database_clock.now())
             context["text"] = archive.neutral_text(text=snapshot.text, issue=issue)
         except rendering.RenderingError as refusal:
             context["refusal"] = str(refusal)
-        return render(request, "admin/digests/issue/look.html", {**self.admin_site.each_context(request), **context})
+        return render(request, "admin/digests/issue/preview.html", {**self.admin_site.each_context(request), **context})
 
     def part_view(self, request: HttpRequest, pk: int, part: str) -> HttpResponse:
         """The HTML alone, for the frame."""
@@ -216,13 +216,13 @@ class IssueAdmin(ActionAdmin):
             raise Http404("There is no such part.")
         issue = self.seen(request, pk)
         try:
-            snapshot = proofs.as_it_stands(issue=issue, now=database_clock.now())
+            snapshot = proofs.preview(issue=issue, now=database_clock.now())
         except rendering.RenderingError as refusal:
             raise Http404(str(refusal)) from refusal
         return views.framed(archive.web_html(snapshot=snapshot))
 
     def compose_view(self, request: HttpRequest) -> HttpResponse:
-        """Compose a digest of everything that is new, beside the clock's."""
+        """Compose a digest by hand, of everything new."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = forms.Compose(request.POST or None)
@@ -241,18 +241,18 @@ class IssueAdmin(ActionAdmin):
 
     @display(description=_("Subject"), ordering="subject")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def title(self, issue: Issue) -> str:
-        """The subject that it has, or will have."""
+        """The frozen subject, or the one of the draft."""
         frozen = getattr(issue, "snapshot", None)
         return frozen.subject if frozen else issue.subject or f"{issue.newsletter}, {_period(issue)}"
 
     @admin.display(description=_("Reason"))
     def shown_reason(self, issue: Issue) -> str:
-        """Why it is in its state, as a sentence."""
+        """The reason of its state, as a sentence."""
         return issue.reason_sentence
 
     @display(description=_("State"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def shown_state(self, issue: Issue) -> tuple[str, str]:
-        """The state, which chooses the colour, and its word."""
+        """The state, which selects the colour, and its label."""
         return issue.state, issue.get_state_display()
 
     @display(description=_("Kind"), ordering="kind")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
@@ -262,43 +262,42 @@ class IssueAdmin(ActionAdmin):
 
     @display(description=_("Not mailed"))  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def left_out(self, issue: Issue) -> str:
-        """Confirmed readers who do not get it, and why; counted until its copies are planned, which settles it."""
+        """Confirmed readers who do not get the issue, and why; empty once its copies are planned."""
         if issue.planned_at:
             return ""
         sentence = str(unmailed.among(issue.subscriptions(), now=database_clock.now()))
-        return sentence or "Nobody is left out: every confirmed reader gets it."
+        return sentence or str(_("Nobody is left out: every confirmed reader gets it."))
 
     def view_on_site(self, issue: Issue) -> str | None:
-        """Its page in the archive, once readers can see it."""
+        """Its page in the archive, once it is public."""
         return links.web_url(issue=issue) if Issue.objects.public().filter(pk=issue.pk).exists() else None
 
     @display(description=_("Copies done"))  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def shown_progress(self, issue: Issue) -> str:
-        """How many copies are settled; the list of the issue's copies behind it."""
+        """The number of settled copies, with a link to the list of copies."""
         if not issue.planned_at:
             return ""
         address = f"{reverse('admin:digests_delivery_changelist')}?issue__id__exact={issue.pk}"
-        return format_html('<a href="{}">{} of {}</a>', address, _done(issue), issue.audience_count)
+        return format_html('<a href="{}">{} / {}</a>', address, _done(issue), issue.audience_count)
 
     def seen(self, request: HttpRequest, pk: int) -> Issue:
-        """The issue, for somebody who may see it."""
-        issue = self.get_object(request, str(pk))
+        """The issue, if this person may see it. On failure: Http404, PermissionDenied."""
+        issue: Issue | None = self.get_object(request, str(pk))
         if issue is None:
             raise Http404("There is no such issue.")
         if not self.has_view_permission(request, issue):
             raise PermissionDenied
-        found: Issue = issue
-        return found
+        return issue
 
 
 def _period(issue: Issue) -> str:
-    """The period of the clock's runs as it is; the instant of a run by hand without its fractions."""
+    """The period key, in a readable form if it is the instant of a digest by hand."""
     day, by_hand, hour = issue.period_key.partition("T")
-    return f"{day} {hour[:5]} UTC, by hand" if by_hand else day
+    return str(_("%(day)s %(hour)s UTC, by hand") % {"day": day, "hour": hour[:5]}) if by_hand else day
 
 
 def _done(issue: Issue) -> int:
-    """Counted only while it changes, so that the list costs no query for an issue that everybody got."""
+    """Counted only while it changes, so that a sent issue costs no query."""
     if issue.state in (Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS):
         return issue.audience_count or 0
     return stats.watched(issue).done

@@ -1,4 +1,4 @@
-"""The numbers above an issue's form: what the page shows at first, and what it fetches again while copies leave."""
+"""The progress panel above an issue's form. The page fetches it again while copies are being sent."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from digests.models import Issue
 
 State = Issue.State
 
-# Seconds after which an open page asks again, at least; a finished issue is asked for no more.
+# Minimum seconds between two refreshes of an open page. A finished issue is not refreshed.
 SOON, LATER = 2.0, 15.0
 FRESH: Final = {State.SENDING: SOON, State.PREPARING: SOON, State.SCHEDULED: LATER, State.PAUSED: LATER}
 
 
 def context(*, issue: Issue, user: User) -> dict[str, Any]:
-    """The variables of templates/admin/digests/issue/progress.html; nothing for an issue of which nothing is to say."""
+    """The context of templates/admin/digests/issue/progress.html; empty if there is nothing to show."""
     progress, now, is_dropped = stats.watched(issue), database_clock.now(), stats.is_dropped(issue)
-    # Of copies that are gone nothing is to be done.
-    reasons = [] if is_dropped else stalls.reasons(issue=issue, progress=progress, now=now)
-    if not (issue.planned_at or reasons):
+    # Dropped copies need no advice.
+    diagnoses = [] if is_dropped else stalls.diagnose(issue=issue, progress=progress, now=now)
+    if not (issue.planned_at or diagnoses):
         return {}
     is_due = issue.state == State.SCHEDULED and issue.scheduled_for is not None and issue.scheduled_for <= now
     least = SOON if is_due else FRESH.get(State(issue.state))
     return {
         "issue": issue,
         "progress": progress,
-        "reasons": reasons,
-        "seconds": max(least, progress.look_again_in) if least else 0,
+        "diagnoses": diagnoses,
+        "seconds": max(least, progress.refresh_after) if least else 0,
         "state": issue.state,
-        "choices": _choices(issue, user) if progress.uncertain and not is_dropped else [],
+        "choices": _uncertain_actions(issue, user) if progress.uncertain and not is_dropped else [],
         "is_dropped": is_dropped,
         "events": stats.events(issue),
     }
 
 
-def _choices(issue: Issue, user: User) -> list[dict[str, str]]:
-    """What this person may decide of all uncertain copies; one by one in their list."""
+def _uncertain_actions(issue: Issue, user: User) -> list[dict[str, str]]:
+    """The actions on all uncertain copies that this person may take. Their list has them one by one."""
     return [
         {"label": str(action.label), "path": reverse("admin:digests_issue_do", args=[issue.pk, action.name])}
         for action in map(actions.ACTIONS.__getitem__, actions.OF_UNCERTAIN)

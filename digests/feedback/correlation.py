@@ -1,4 +1,4 @@
-"""Which copy or letter an event is about, for many events in few queries."""
+"""Find the copy or letter that an event is about, for many events in few queries."""
 
 import uuid
 from collections import defaultdict
@@ -13,8 +13,8 @@ from subscribers.models import Letter
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What is known of some events, by the event's id."""
+class Matches:
+    """The copies and letters of some events, by the event's id."""
 
     copies: Mapping[int, Delivery]
     letters: Mapping[int, Letter]
@@ -24,27 +24,27 @@ class Found:
         return row.pk in self.copies or row.pk in self.letters
 
 
-def find(rows: Sequence[DeliveryEvent]) -> Found:
+def find(rows: Sequence[DeliveryEvent]) -> Matches:
     """The copy, or else the letter, of each event that has one.
 
-    By the uuid that we gave along, by our Message-ID, or by the provider's id where that names one copy.
-    The same queries for one event as for a thousand, save for ids that name copies of ours.
+    It is found by the uuid in our metadata, by our Message-ID, or by the provider's id if that names one copy.
+    The number of queries is the same for one event as for a thousand.
     """
     ours = {row.pk: _uuids(row) for row in rows}
     by_uuid = {copy.uuid: copy for copy in _copies().filter(uuid__in=_all(ours.values()))}
-    # The last one stays, so the one that we gave along comes last.
+    # The last match wins, so the uuid from our metadata comes last.
     copies = {pk: by_uuid[one] for pk, named in ours.items() for one in reversed(named) if one in by_uuid}
     copies |= _by_remote_id([row for row in rows if row.remote_id and row.pk not in copies])
     left = {pk: named for pk, named in ours.items() if named and pk not in copies}
     letters = {
         one.uuid: one for one in Letter.objects.filter(uuid__in=_all(left.values())).select_related("subscriber")
     }
-    found = {pk: letters[one] for pk, named in left.items() for one in named if one in letters}
-    return Found(copies=copies, letters=found)
+    matched = {pk: letters[one] for pk, named in left.items() for one in named if one in letters}
+    return Matches(copies=copies, letters=matched)
 
 
 def _copies() -> QuerySet[Delivery]:
-    """What is read of a copy, its reader and its issue, for hundreds at a time; anything else costs a query."""
+    """Copies with the columns that are needed, their readers and issues, for hundreds at a time."""
     copies = Delivery.objects.select_related("subscriber").prefetch_related("issue")
     return copies.only(
         "uuid",
@@ -61,9 +61,9 @@ def _copies() -> QuerySet[Delivery]:
 
 
 def _by_remote_id(rows: Sequence[DeliveryEvent]) -> dict[int, Delivery]:
-    """By the provider's id among the copies of the mailbox: a batch has one id for all of its copies.
+    """By the provider's id among the copies of the mailbox: one batch has one id for all of its copies.
 
-    The ids stand in no index (`models.Delivery.Meta`), the mailboxes do.
+    The ids have no index (`models.Delivery.Meta`), the mailboxes do.
     """
     wanted = {row.pk: (row.remote_id, row.address_hash) for row in rows if row.address_hash}
     if not wanted:
@@ -76,7 +76,7 @@ def _by_remote_id(rows: Sequence[DeliveryEvent]) -> dict[int, Delivery]:
 
 
 def _uuids(row: DeliveryEvent) -> list[uuid.UUID]:
-    """Every uuid that the event names, the one we gave along first."""
+    """Every uuid in the event, the one from our metadata first."""
     given = [row.delivery_uuid] if row.delivery_uuid else []
     return given + events.uuids_in(row.remote_id)
 

@@ -1,8 +1,8 @@
-"""What providers and mailboxes say of copies that have left, read and stored: each thing once.
+"""Store delivery events of providers and mail servers, each once.
 
-An event is stored before anybody acts on it, once per provider's event id; that row is the inbox. The
-row holds what is needed to act, and nothing else of the request: no address, no network address, no
-browser. `correlation` finds its copy, `handlers` say what follows, `processing` does it, soon.
+An event is stored before it is processed, once per provider's event id (an inbox table). The row has only what
+processing needs: no address, no network address, no browser. `correlation` finds its copy, `handlers` apply it,
+and `processing` runs them soon after.
 """
 
 import json
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 Kind = DeliveryEvent.Kind
 
-# Anymail's word -> ours. The other words (queued, sent, autoresponded, subscribed, inbound, unknown)
-# say nothing that we act on. A bounce may turn out to be soft: `postal.bounces`.
+# Anymail's event type -> ours. The other types (queued, sent, autoresponded, subscribed, inbound, unknown) have no
+# effect. A bounce may be classified as soft by `postal.bounces`.
 KINDS: Final[Mapping[str, Kind]] = {
     EventType.DELIVERED: Kind.DELIVERED,
     EventType.DEFERRED: Kind.SOFT_BOUNCE,
@@ -41,7 +41,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     EventType.CLICKED: Kind.CLICK,
 }
 
-# The name under which transports hand a copy's uuid to a provider, which repeats it in every event.
+# The metadata key under which a provider gets a copy's uuid. It repeats it in every event.
 METADATA_KEY: Final = "delivery"
 
 # Clocks of providers and ours may differ by this much when "before" and "after" are compared.
@@ -74,8 +74,8 @@ INSERT INTO digests_deliveryevent (provider, event_id, kind, delivery_uuid, remo
     gave_up, description, occurred_at, received_at, due_at)
 SELECT provider, event_id, kind, delivery_uuid, remote_id, address_hash, about_mailbox,
     gave_up, description, occurred_at, received_at, received_at
-FROM jsonb_to_recordset(%s::jsonb) AS told (provider text, event_id text, kind text, delivery_uuid uuid, remote_id text,
-    address_hash text, about_mailbox bool, gave_up bool, description text, occurred_at timestamptz,
+FROM jsonb_to_recordset(%s::jsonb) AS event (provider text, event_id text, kind text, delivery_uuid uuid,
+    remote_id text, address_hash text, about_mailbox bool, gave_up bool, description text, occurred_at timestamptz,
     received_at timestamptz)
 ON CONFLICT DO NOTHING RETURNING id
 """
@@ -86,16 +86,16 @@ class NotStored(Exception):
 
 
 def store(*, events: Sequence[TrackingEvent], provider: str, now: datetime) -> list[int]:
-    """Store a provider's events, each once and for good, before anything follows from them.
+    """Store a provider's events, each once, before they are processed.
 
-    After: a row for each that is of concern, committed; returns the ids of the new ones. Never raises
-    for anything that an event says. On failure: NotStored for an event that could not be read or
-    stored, after the others are; a database that is away raises, and then nothing is stored.
+    After: a committed row for each relevant event; returns the ids of the new rows. No content of an event makes
+    it raise. On failure: NotStored if an event could not be read or stored, after the others were stored. If the
+    database is away it raises, and nothing is stored.
     """
     name = provider_name(provider)
     rows = [_row(event, name, now) for event in events]
     known = [row for row in rows if row]
-    # In one order, or two requests with the same events could wait for each other.
+    # In a fixed order, or two requests with the same events could deadlock.
     known.sort(key=lambda row: str(row["event_id"]))
     stored, failed = _insert(known)
     if failed or None in rows:
@@ -104,7 +104,7 @@ def store(*, events: Sequence[TrackingEvent], provider: str, now: datetime) -> l
 
 
 def _insert(rows: list[dict[str, object]]) -> tuple[list[int], int]:
-    """The ids of the new rows, and how many could not be stored: one that breaks never stops the others."""
+    """The ids of the new rows, and how many events could not be stored. One of these does not stop the others."""
     if not rows:
         return [], 0
     try:
@@ -120,9 +120,9 @@ def _insert(rows: list[dict[str, object]]) -> tuple[list[int], int]:
 
 
 def _send(rows: str) -> list[int]:
-    """STORE, planned once for each connection; a connection that broke since it was last used is replaced.
+    """Run STORE as a prepared statement. A connection that broke since its last use is replaced.
 
-    Doing it twice is harmless, so it needs no question beforehand whether the connection still works.
+    A repeated insert is harmless, so the connection need not be tested first.
     """
     try:
         return [pk for (pk,) in prepared_statements.rows(STORE, [rows])]
@@ -139,17 +139,17 @@ def provider_name(name: str) -> str:
 
 
 def uuids_in(message_id: str) -> list[uuid.UUID]:
-    """Every uuid that stands in a Message-ID; our own have one."""
-    return [uuid.UUID(found) for found in _UUID.findall(message_id)]
+    """Every uuid in a Message-ID; our own have one."""
+    return [uuid.UUID(match) for match in _UUID.findall(message_id)]
 
 
 def _row(event: TrackingEvent, provider: str, now: datetime) -> dict[str, object] | None:
-    """The event as it is stored; empty for a kind that is of no concern, None for one that cannot be read."""
+    """The event as a row; empty for an irrelevant kind, None if it cannot be read."""
     try:
         kind = _kind(event, provider)
         if kind is not None:
             return _facts(event, kind, provider, now)
-        log.info("%s reported %s, which changes nothing", provider, _text(event.event_type, 40))
+        log.info("%s reported %s, which has no effect", provider, _text(event.event_type, 40))
     except Exception:
         log.exception("an event of %s could not be read", provider)
         return None
@@ -157,7 +157,7 @@ def _row(event: TrackingEvent, provider: str, now: datetime) -> dict[str, object
 
 
 def _kind(event: TrackingEvent, provider: str) -> Kind | None:
-    """What happened, in our words; None for what is of no concern."""
+    """The kind of the event; None if it is irrelevant."""
     kind = KINDS.get(event.event_type)
     if kind in {None, Kind.HARD_BOUNCE}:
         act = payloads.reader_act(provider=provider, payload=event.esp_event)
@@ -168,7 +168,7 @@ def _kind(event: TrackingEvent, provider: str) -> Kind | None:
 
 
 def _facts(event: TrackingEvent, happened: Kind, provider: str, now: datetime) -> dict[str, Any]:
-    said = f"{event.mta_response or ''} {event.description or ''}".strip()
+    text = f"{event.mta_response or ''} {event.description or ''}".strip()
     kind, about_mailbox = happened, False
     if kind == Kind.HARD_BOUNCE:
         bounce = _bounce(event, provider)
@@ -182,14 +182,14 @@ def _facts(event: TrackingEvent, happened: Kind, provider: str, now: datetime) -
         "address_hash": _address_hash(event.recipient),
         "about_mailbox": about_mailbox,
         "gave_up": happened == Kind.HARD_BOUNCE,
-        "description": _text(said, 300),
+        "description": _text(text, 300),
         "occurred_at": _occurred_at(event, now),
         "received_at": now,
     }
 
 
 def _bounce(event: TrackingEvent, provider: str) -> Bounce:
-    """What a bounce means: read already (`ingestion`), or as the provider tells of it."""
+    """The classified bounce; a returned mail was classified by `ingestion`."""
     if isinstance(event.esp_event, Bounce):
         return event.esp_event
     return bounces.classify(
@@ -202,7 +202,7 @@ def _bounce(event: TrackingEvent, provider: str) -> Bounce:
 
 
 def _event_id(event: TrackingEvent, provider: str) -> str:
-    """The provider's id, or, where it gives none, a hash of what makes the event this one."""
+    """The provider's id, or else a hash of the facts that identify the event."""
     given = _text(event.event_id, 400, masked=False)
     if given and len(given) <= 200:
         return given
@@ -214,8 +214,8 @@ def _event_id(event: TrackingEvent, provider: str) -> str:
 
 def _uuid(event: TrackingEvent) -> uuid.UUID | None:
     metadata = event.metadata if isinstance(event.metadata, Mapping) else {}
-    found = _UUID.fullmatch(str(metadata.get(METADATA_KEY, "")))
-    return uuid.UUID(found[0]) if found else None
+    match = _UUID.fullmatch(str(metadata.get(METADATA_KEY, "")))
+    return uuid.UUID(match[0]) if match else None
 
 
 def _address_hash(recipient: object) -> str:
@@ -226,12 +226,12 @@ def _address_hash(recipient: object) -> str:
 
 
 def _occurred_at(event: TrackingEvent, now: datetime) -> datetime:
-    """Never in the future: an event may not outrank what a reader does after it."""
+    """The time of the event, but not in the future: a later act of the reader must win."""
     moment = event.timestamp if isinstance(event.timestamp, datetime) else now
     return min(moment if timezone.is_aware(moment) else moment.replace(tzinfo=UTC), now)
 
 
 def _text(value: object, length: int, *, masked: bool = True) -> str:
-    """Foreign text as a column can hold it: no NUL, no lone surrogate, and no address unless asked."""
+    """Foreign text that a column can hold: no NUL, no lone surrogate, and addresses masked by default."""
     text = _UNPRINTABLE.sub(" ", str(value or "")[: length * 4]).encode(errors="replace").decode()
     return (_ADDRESS.sub("…@…", text) if masked else text).strip()[:length]

@@ -1,7 +1,7 @@
-"""What follows from an event, once its copy or letter is known.
+"""Handlers: the effect of each kind of event, once its copy or letter is known.
 
-A copy changes only from `uncertain` to `accepted` or `rejected`; the rest of what an event does is
-about the reader: a mailbox that is not there or a complaint is suppressed, a wish to leave is granted.
+A copy changes only from `uncertain` to `accepted` or `rejected`. The other effects are on the reader: a missing
+mailbox and a complaint suppress the address, an unsubscribe ends the subscription.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,16 +24,16 @@ from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, S
 Kind = DeliveryEvent.Kind
 State = Delivery.State
 
-# Kinds that say what a reader did rather than what became of the mail.
+# Kinds about the reader's behaviour instead of the outcome of the mail.
 PERSONAL: Final = (Kind.OPEN, Kind.CLICK)
 
 
-# Why a copy is accepted of which our own server's answer was lost.
+# The reason of an accepted copy for which our mail server's reply was lost.
 REPORTED: Final = DeliveryReason.REPORTED_DELIVERED
 
 
 class Effect(Enum):
-    """What became of an event: done; to be looked at again; not to be kept at all."""
+    """The result of a handler: done; to be retried; the event must not be stored."""
 
     SETTLED = auto()
     WAITING = auto()
@@ -41,7 +41,7 @@ class Effect(Enum):
 
 
 def is_quiet(row: DeliveryEvent, delivery: Delivery) -> bool:
-    """Whether no reader's rows change, so that many of its kind may share a transaction."""
+    """Whether the event changes no reader's rows, so that many such events may share a transaction."""
     if row.kind in PERSONAL:
         return True
     is_news = row.kind == Kind.DELIVERED
@@ -51,15 +51,15 @@ def is_quiet(row: DeliveryEvent, delivery: Delivery) -> bool:
 
 
 def follow(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
-    """Do what the event of a copy asks for, in the caller's transaction. It holds the issue of an open copy."""
+    """Apply an event to its copy, in the caller's transaction, which holds the issue of an open copy."""
     row.issue, row.delivery_uuid = delivery.issue, delivery.uuid
     return HANDLERS[Kind(row.kind)](row, delivery, now)
 
 
 def follow_letter(row: DeliveryEvent, letter: Letter, now: datetime) -> Effect:
-    """A letter has no copy, but its mailbox may be gone, or its reader angry or leaving.
+    """Apply an event to a letter: bounces, complaints and unsubscribes concern its reader.
 
-    A mailbox that nobody ever confirmed is not suppressed for a bounce (`subscribers.letters.send`).
+    A mailbox that was never confirmed is not suppressed for a bounce (`subscribers.letters.send`).
     """
     reader = letter.subscriber
     if row.kind == Kind.COMPLAINT:
@@ -73,9 +73,9 @@ def follow_letter(row: DeliveryEvent, letter: Letter, now: datetime) -> Effect:
 
 
 def is_about_reader(row: DeliveryEvent) -> bool:
-    """Whether an event whose copy is not there any more still says something of a reader.
+    """Whether an event is about a reader, although its copy no longer exists.
 
-    It repeats an id that we gave along, so the mail was ours; without one it may be about anybody's mail.
+    It repeats our own id, so the mail was ours. Without an id it may be about any mail.
     """
     is_final = row.kind in {Kind.COMPLAINT, Kind.UNSUBSCRIBE} or (row.kind == Kind.HARD_BOUNCE and row.about_mailbox)
     return is_final and row.delivery_uuid is not None and row.address_hash != ""
@@ -115,7 +115,7 @@ def _delivered(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
 
 
 def _soft_bounce(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
-    """A delay says nothing yet. A copy that was given up is lost; often enough (`returns.soft`), so is the address."""
+    """A delay has no effect yet. A copy that was given up is lost. `soft_bounces` decides about the address."""
     if not row.gave_up:
         return Effect.SETTLED
     reader = delivery.subscriber
@@ -157,13 +157,13 @@ def _unsubscribe(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effec
 
 
 def _open(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
-    """Kept only for a reader who agreed; nobody else's opening is our business, not even as a number."""
+    """Stored only for a reader with tracking consent. Other opens are not even counted."""
     agreed = delivery.subscriber is not None and delivery.subscriber.tracking_consent
     return Effect.SETTLED if agreed else Effect.FORGOTTEN
 
 
 def _click(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
-    """Counted for the issue; who it was is kept only of a reader who agreed."""
+    """Counted for the issue. The reader is stored only with tracking consent."""
     if delivery.subscriber is None or not delivery.subscriber.tracking_consent:
         row.delivery_uuid, row.remote_id = None, ""
     return Effect.SETTLED
@@ -181,7 +181,7 @@ HANDLERS: Final[Mapping[Kind, Callable[[DeliveryEvent, Delivery, datetime], Effe
 
 
 def _settle_lost(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:
-    # A bounce of an earlier attempt says nothing of the one that is uncertain now.
+    # A bounce of an earlier attempt does not settle the attempt that is uncertain now.
     of_this_attempt = Q(attempted_at__lte=row.occurred_at + CLOCK_SKEW)
     parameters = {"said": row.description[:200]} if row.description else {}
     why = Reason(DeliveryReason.REPORTED_BOUNCED, parameters)
@@ -189,11 +189,11 @@ def _settle_lost(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effec
 
 
 def _settle_copy(delivery: Delivery, state: State, reason: Reason, condition: Q, now: datetime) -> Effect:
-    """uncertain -> `state`, and accepted on an event's word -> rejected.
+    """uncertain -> `state`; accepted because of an event -> rejected.
 
     A copy that is still on its way may become uncertain, so its event waits.
     """
-    # What was first reported as delivered may come back after all: the two arrive in any order.
+    # Reported as delivered, then as bounced: the two events may arrive in any order.
     if delivery.state == State.UNCERTAIN or (state == State.REJECTED and may_change(delivery)):
         unchanged = Delivery.objects.filter(condition, pk=delivery.pk, state=delivery.state, reason=delivery.reason)
         if unchanged.update(state=state, settled_at=now, **reason.columns()):
@@ -205,10 +205,10 @@ def _settle_copy(delivery: Delivery, state: State, reason: Reason, condition: Q,
 
 
 def _mailed(row: DeliveryEvent, reader: Subscriber) -> str:
-    """The keyed hash of the address to which the copy went.
+    """The keyed hash of the address that was mailed.
 
-    A report may name the one that the reader has left since, as the consent record knows. Any other
-    that it names was not mailed, and nobody is suppressed on a report's word alone.
+    A report may name an earlier address of the reader, which the consent record has. Any other address was not
+    mailed, so it must not be suppressed.
     """
     if row.address_hash in {"", reader.address_hash}:
         return reader.address_hash
@@ -217,18 +217,18 @@ def _mailed(row: DeliveryEvent, reader: Subscriber) -> str:
 
 
 def _moment(row: DeliveryEvent, delivery: Delivery) -> datetime:
-    """When the event happened: nothing is said of a copy before it leaves, whatever a provider's clock says."""
+    """When the event happened, but not before the copy left: the provider's clock may be wrong."""
     return max(row.occurred_at, delivery.attempted_at or row.occurred_at)
 
 
 def _proved_since(row: DeliveryEvent, delivery: Delivery) -> bool:
-    """Whether the reader has confirmed after the event: an old report does not undo a newer wish."""
+    """Whether the reader confirmed after the event: an old report must not undo a newer consent."""
     newer = Q(subscriber_id=delivery.subscriber_id, confirmed_at__gt=_moment(row, delivery))
     return Subscription.objects.filter(newer).exists()
 
 
 def _hold(delivery: Delivery) -> Subscription | None:
-    """Lock the reader as the engine does (`attempts`), so that no attempt is committed after this event is."""
+    """Lock the reader as `attempts` does, so that no attempt is recorded after this event commits."""
     if delivery.subscriber_id is None:
         return None
     held = Subscription.objects.filter(

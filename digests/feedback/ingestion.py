@@ -1,8 +1,8 @@
-"""A mail that came back becomes what a provider's webhook would have reported, or an unsubscribe.
+"""Ingest a returned mail: turn it into the same event as a provider's webhook, or into an unsubscribe.
 
-A notice names its copy by the signed return path. One that carries none at all is matched by the
-Message-ID of the mail that it returns, a random uuid that nobody knows who did not have the copy.
-One that carries only forged ones is ignored, like everything that reports nothing.
+A notification names its copy by the signed return path. If it has no return path, it is matched by the
+Message-ID of the mail that it returns, a random uuid that only a recipient of the copy knows. If it has only
+forged ones, or reports nothing, it is ignored.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ from subscribers.models import Letter, Subscriber, Subscription
 
 log = logging.getLogger(__name__)
 
-# What is said of one copy more often than this is noise, or somebody filling our tables.
+# More events about one copy are noise, or an attempt to fill our tables.
 MOST_EVENTS_PER_COPY: Final = 20
-# Bytes in which the headers of a mail are looked for.
+# The headers are searched in this many bytes.
 _HEAD: Final = 32 * 1024
 
 _WORDS: Final[Mapping[Kind, str]] = {
@@ -46,22 +46,22 @@ _FEEDBACK: Final = frozenset({Kind.COMPLAINT, Kind.UNSUBSCRIBE})
 
 
 class Arrival(Enum):
-    """What became of a mail."""
+    """The outcome of a mail."""
 
     RECORDED = auto()  # a new event is stored
     REPEATED = auto()  # it was stored before
-    LEFT = auto()  # a reader asked to be taken off, and is
-    IGNORED = auto()  # it reports nothing of ours
+    LEFT = auto()  # a reader was unsubscribed
+    IGNORED = auto()  # it is not about our mail
 
     @property
     def is_done(self) -> bool:
-        """True when nobody will ever want to look at the mail."""
+        """True if nobody needs to look at the mail again."""
         return self is not Arrival.IGNORED
 
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What a notice is about: a copy or a letter, and whose it was (None once erased)."""
+    """The copy or letter that a notification is about, and its reader (None once erased)."""
 
     uuid: uuid.UUID
     reader: Subscriber | None
@@ -69,10 +69,10 @@ class _Subject:
 
 
 def take(*, raw: bytes, envelope_to: str = "", now: datetime) -> Arrival:
-    """Act on one mail that came back, in a transaction of its own that is committed on return.
+    """Process one returned mail in its own transaction, which has committed on return.
 
-    `envelope_to` is the address it was delivered to, where the door knows it. Whatever the mail
-    holds, nothing is raised; a database that is away raises, and then nothing has changed.
+    `envelope_to` is the recipient address, if the protocol tells it. No content of the mail makes it raise. If the
+    database is away it raises, and nothing has changed.
     """
     wish = _wish(raw, envelope_to)
     if wish is not None:
@@ -83,7 +83,7 @@ def take(*, raw: bytes, envelope_to: str = "", now: datetime) -> Arrival:
     named = _identify(notice, envelope_to)
     subject = _find(named) if named else None
     if subject is None:
-        log.info("a notice that came back is about no copy of ours")
+        log.info("a returned notification matches no copy")
         return Arrival.IGNORED
     return _record(notice, subject, now)
 
@@ -91,13 +91,13 @@ def take(*, raw: bytes, envelope_to: str = "", now: datetime) -> Arrival:
 def _wish(raw: bytes, envelope_to: str) -> Wish | None:
     try:
         return unsubscribe_mail.read(raw[: notices.LOOKED_AT], envelope_to=envelope_to)
-    except Exception as error:  # noqa: BLE001  # a stranger's bytes may make the parsers raise anything
+    except Exception as error:  # noqa: BLE001  # hostile bytes may make the parsers raise anything
         log.info("a mail could not be read (%s)", type(error).__name__)
         return None
 
 
 def _leave(wish: Wish, now: datetime) -> Arrival:
-    """As the button would. A mail that is read twice, or older than a new confirmation, ends nothing."""
+    """Unsubscribe, as the button does. A repeated mail, or one older than a new confirmation, has no effect."""
     written = _moment(wish.taken_at)
     left = Arrival.IGNORED
     for subscription in _meant(wish):
@@ -111,7 +111,7 @@ def _leave(wish: Wish, now: datetime) -> Arrival:
 
 
 def _meant(wish: Wish) -> list[Subscription]:
-    """The subscriptions that the wish would end."""
+    """The subscriptions that the request would end."""
     rows = Subscription.objects.select_related("subscriber", "newsletter")
     if wish.token:
         try:
@@ -130,7 +130,7 @@ def _meant(wish: Wish) -> list[Subscription]:
 
 
 def _is_addressed(raw: bytes, envelope_to: str) -> bool:
-    """Whether the mail came to a return path of ours: by its envelope, or by the headers that keep it."""
+    """Whether the mail was addressed to one of our return paths: by its envelope, or by headers that repeat it."""
     head = raw[:_HEAD].replace(b"\r\n", b"\n").partition(b"\n\n")[0].decode("ascii", "replace")
     tokens = [token for text in (envelope_to, head) for token in return_paths.tokens_in(text)]
     return any(return_paths.read(token) for token in tokens[:10])
@@ -157,9 +157,9 @@ def _find(named: uuid.UUID) -> _Subject | None:
 
 def _record(notice: Notice, subject: _Subject, now: datetime) -> Arrival:
     provider = "arf" if notice.kind in _FEEDBACK else "dsn"
-    said_before = DeliveryEvent.objects.filter(delivery_uuid=subject.uuid, provider=provider)
-    if said_before[:MOST_EVENTS_PER_COPY].count() >= MOST_EVENTS_PER_COPY:
-        log.warning("more than %s notices about one copy; the rest is ignored", MOST_EVENTS_PER_COPY)
+    earlier = DeliveryEvent.objects.filter(delivery_uuid=subject.uuid, provider=provider)
+    if earlier[:MOST_EVENTS_PER_COPY].count() >= MOST_EVENTS_PER_COPY:
+        log.warning("more than %s notifications about one copy; the rest is ignored", MOST_EVENTS_PER_COPY)
         return Arrival.IGNORED
     row = processing.record(event=_event(notice, subject, now), provider=provider, now=now)
     return Arrival.RECORDED if row is not None else Arrival.REPEATED
@@ -167,34 +167,34 @@ def _record(notice: Notice, subject: _Subject, now: datetime) -> Arrival:
 
 def _event(notice: Notice, subject: _Subject, now: datetime) -> AnymailTrackingEvent:
     fate = _fate(notice, subject.reader)
-    said, bounce = fate.words, bounces.from_judgement(fate.judgement)
+    words, bounce = fate.words, bounces.from_judgement(fate.judgement)
     if fate.kind is Kind.FAILED and not _is_about(fate, subject.reader):
-        # The reader forwards mail to a mailbox that refuses it; the address that we know may be fine.
-        said, bounce = "refused by another mailbox than the reader's", bounces.REFUSED
+        # The reader forwards mail to a mailbox that refuses it. The address that we mail may be fine.
+        words, bounce = "refused by another mailbox than the reader's", bounces.REFUSED
     return AnymailTrackingEvent(
         event_type=_WORDS[fate.kind],
         event_id=_event_id(notice, fate, subject),
         timestamp=_occurred_at(notice, subject, now),
-        # A letter has no row that metadata could name; its uuid is found in the message id.
+        # A letter has no Delivery for the metadata. Its uuid is found in the message id.
         message_id=str(subject.uuid),
         metadata={events.METADATA_KEY: str(subject.uuid)},
-        # Never the address that the notice names: it could be anybody's.
+        # Not the address in the notification: it could be anyone's.
         recipient=None,
-        mta_response=f"{fate.status} {said}".strip(),
-        # What it means was read with all of the notice at hand.
+        mta_response=f"{fate.status} {words}".strip(),
+        # Already classified, from the whole notification.
         esp_event=bounce,
     )
 
 
 def _fate(notice: Notice, reader: Subscriber | None) -> Fate:
-    """What became of the mail for the reader; a notice that is no delivery report has no words for it."""
+    """The outcome for this reader; without text, if the notification is not a delivery report."""
     if not notice.fates:
         return Fate(notice.kind)
     return notice.fate_of(lambda address: reader is not None and _hash(address) == reader.address_hash)
 
 
 def _is_about(fate: Fate, reader: Subscriber | None) -> bool:
-    """Whether the reader's own address bounced, as far as the notice says which one did."""
+    """Whether the reader's own address bounced, as far as the notification names one."""
     named = [_hash(one) for one in fate.recipients]
     return reader is None or not any(named) or reader.address_hash in named
 
@@ -207,15 +207,15 @@ def _hash(address: str) -> str:
 
 
 def _event_id(notice: Notice, fate: Fate, subject: _Subject) -> str:
-    """The same notice about the same copy is one event, by whichever door and however often it comes."""
+    """The same notification about the same copy is one event, whichever way and however often it arrives."""
     essence = notice.message_id or f"{notice.date}\n{fate.status} {fate.words}"
     return hashlib.sha256(f"{essence}\n{subject.uuid.hex}\n{fate.kind.name}".encode(errors="replace")).hexdigest()
 
 
 def _occurred_at(notice: Notice, subject: _Subject, now: datetime) -> datetime:
-    """When the notice was written, unless its clock is absurd: no copy bounces before its issue leaves.
+    """When the notification was written, but not before its issue left: no copy bounces earlier.
 
-    What was written in the future becomes now where it is stored.
+    A time in the future is replaced by now when it is stored.
     """
     written = _moment(notice.date)
     too_early = written and subject.left_at and written < subject.left_at - events.CLOCK_SKEW
@@ -223,7 +223,7 @@ def _occurred_at(notice: Notice, subject: _Subject, now: datetime) -> datetime:
 
 
 def _moment(date: str) -> datetime | None:
-    """An aware moment (RFC 5322 3.3); None for anything else, a date without its zone included."""
+    """An aware datetime (RFC 5322 3.3); None for anything else, also for a date without a zone."""
     try:
         moment = utils.parsedate_to_datetime(date)
     except (ValueError, TypeError, IndexError, OverflowError):

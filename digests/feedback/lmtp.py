@@ -1,8 +1,8 @@
-"""A door for a mail server that hands returned mail over by itself: LMTP (RFC 2033) on a port or a Unix socket.
+"""An LMTP server (RFC 2033) on a port or a Unix socket, to which our mail server delivers returned mail.
 
-Written here because what it needs is little: one answer per recipient after DATA, given only when
-the event is committed, and a database call in the middle. It speaks to a mail server that is ours;
-whoever else connects can do no more than hand over a notice, which has to name a copy like any other.
+It is written here because it needs little: one reply per recipient after DATA, sent only after the event is
+committed. Its client is our own mail server. Anyone else who connects can only deliver a notification, which
+must name a copy like any other.
 """
 
 import logging
@@ -32,7 +32,7 @@ _PATH = re.compile(rb"(?:FROM|TO):\s*<([^<>]*)>", re.IGNORECASE)
 
 
 class _Session(socketserver.StreamRequestHandler):
-    """One connection, from greeting to QUIT, time-out or broken line."""
+    """One connection, from greeting to QUIT, timeout or disconnect."""
 
     timeout = SESSION_SECONDS
 
@@ -48,7 +48,7 @@ class _Session(socketserver.StreamRequestHandler):
             connections.close_all()
 
     def _line(self) -> bytes:
-        """One line; the rest of one that is too long is dropped."""
+        """One line. The rest of a line that is too long is dropped."""
         line = rest = self.rfile.readline(_LINE)
         while rest and not rest.endswith(b"\n"):
             rest = self.rfile.readline(_LINE)
@@ -58,23 +58,23 @@ class _Session(socketserver.StreamRequestHandler):
         self.wfile.write("".join(f"{line}\r\n" for line in lines).encode("ascii"))
 
     def _command(self, line: bytes) -> bool:
-        """Answer one command; False when the session is over."""
+        """Reply to one command; False if the session is over."""
         if not line:
             return False
         verb = line[:4].upper().strip()
         if verb == b"QUIT":
             self._say("221 2.0.0 Bye")
             return False
-        answer = self._ANSWERS.get(verb)
-        if answer is None:
+        handler = self._HANDLERS.get(verb)
+        if handler is None:
             self._say("500 5.5.2 Unknown command")
         else:
-            answer(self, line)
+            handler(self, line)
         return True
 
     def _lhlo(self, line: bytes) -> None:
         self._greeted = True
-        self._forget(line, say=False)
+        self._reset(line, say=False)
         self._say("250-newsroom", "250-PIPELINING", "250-8BITMIME", "250-ENHANCEDSTATUSCODES", "250-SMTPUTF8")
         self._say(f"250 SIZE {LARGEST}")
 
@@ -104,25 +104,25 @@ class _Session(socketserver.StreamRequestHandler):
             self._say("503 5.5.1 No valid recipients")
             return
         self._say("354 End with a dot on a line of its own")
-        raw, octets = self._read_mail()
+        raw, size = self._read_mail()
         for address in self._recipients:
-            # RFC 2033 4.2: one answer for each recipient, in their order.
-            self._say(_deliver(raw, address) if octets <= LARGEST else "552 5.3.4 Too large")
-        self._forget(line, say=False)
+            # RFC 2033 4.2: one reply per recipient, in their order.
+            self._say(_deliver(raw, address) if size <= LARGEST else "552 5.3.4 Too large")
+        self._reset(line, say=False)
 
     def _read_mail(self) -> tuple[bytes, int]:
-        """The beginning of the mail, without dot-stuffing, and the octets of all of it."""
-        kept, octets, at_start = bytearray(), 0, True
+        """The beginning of the mail, without dot-stuffing, and its size in bytes."""
+        beginning, size, at_start = bytearray(), 0, True
         while (line := self.rfile.readline(_LINE)) not in (b".\r\n", b".\n") or not at_start:
             if not line:
                 raise ConnectionResetError
-            octets += len(line)
-            if len(kept) < notices.LOOKED_AT:
-                kept += line[1:] if at_start and line.startswith(b".") else line
+            size += len(line)
+            if len(beginning) < notices.LOOKED_AT:
+                beginning += line[1:] if at_start and line.startswith(b".") else line
             at_start = line.endswith(b"\n")
-        return bytes(kept), octets
+        return bytes(beginning), size
 
-    def _forget(self, line: bytes, *, say: bool = True) -> None:
+    def _reset(self, line: bytes, *, say: bool = True) -> None:
         self._sender, self._recipients = False, []
         if say:
             self._say("250 2.0.0 Ok")
@@ -133,19 +133,19 @@ class _Session(socketserver.StreamRequestHandler):
     def _vrfy(self, line: bytes) -> None:
         self._say("252 2.1.5 Send it and see")
 
-    _ANSWERS: Final[dict[bytes, Callable[["_Session", bytes], None]]] = {
+    _HANDLERS: Final[dict[bytes, Callable[["_Session", bytes], None]]] = {
         b"LHLO": _lhlo,
         b"MAIL": _mail,
         b"RCPT": _rcpt,
         b"DATA": _data,
-        b"RSET": _forget,
+        b"RSET": _reset,
         b"NOOP": _noop,
         b"VRFY": _vrfy,
     }
 
 
 def is_ours(address: str) -> bool:
-    """Whether mail to this address is taken: a genuine return path, or another name at RETURN_DOMAIN."""
+    """Whether we accept mail to this address: a genuine return path, or another name at RETURN_DOMAIN."""
     local, _, domain = address.rpartition("@")
     if not local or domain.lower().removesuffix(".") != settings.RETURN_DOMAIN:
         return False
@@ -155,7 +155,7 @@ def is_ours(address: str) -> bool:
 
 
 def _deliver(raw: bytes, address: str) -> str:
-    """Act on the mail; the answer that may be given now. 451 keeps it in the other server's queue."""
+    """Process the mail and return the reply. With 451 it remains in the client's queue."""
     close_old_connections()
     try:
         ingestion.take(raw=raw, envelope_to=address, now=timezone.now())
@@ -163,54 +163,54 @@ def _deliver(raw: bytes, address: str) -> str:
         log.warning("a returned mail waits for the database")
         return "451 4.3.0 Not now, please keep it"
     except Exception:
-        log.exception("a returned mail could not be acted on")
+        log.exception("a returned mail could not be processed")
         return "451 4.3.0 Not now, please keep it"
     return "250 2.0.0 Taken"
 
 
-class _Busy:
-    """At most SESSIONS at once; one more hears so and is closed."""
+class _Limited:
+    """At most SESSIONS at a time. A further connection gets a 421 reply and is closed."""
 
     daemon_threads = True
     allow_reuse_address = True
-    # A stop does not wait for a client that says nothing.
+    # Shutdown does not wait for an idle client.
     block_on_close = False
 
     def __init__(self, where: str | tuple[str, int]) -> None:
-        self._places = threading.BoundedSemaphore(SESSIONS)
-        super().__init__(where, _Session)  # type: ignore[call-arg]  # the class that comes after this one
+        self._slots = threading.BoundedSemaphore(SESSIONS)
+        super().__init__(where, _Session)  # type: ignore[call-arg]  # of the next class in the MRO
 
     def process_request_thread(self, request: object, client_address: object) -> None:
-        """In a thread of its own: serve the connection if there is room."""
-        if not self._places.acquire(blocking=False):
+        """Serve the connection if a slot is free. Runs in its own thread."""
+        if not self._slots.acquire(blocking=False):
             request.sendall(b"421 4.3.2 Too many sessions\r\n")  # type: ignore[attr-defined]  # a socket, which the stubs call a request
-            self.shutdown_request(request)  # type: ignore[attr-defined]  # of the class that comes after this one
+            self.shutdown_request(request)  # type: ignore[attr-defined]  # of the next class in the MRO
             return
         try:
             super().process_request_thread(request, client_address)  # type: ignore[misc]  # as above
         finally:
-            self._places.release()
+            self._slots.release()
 
 
-class _TcpDoor(_Busy, socketserver.ThreadingTCPServer):
+class _TcpServer(_Limited, socketserver.ThreadingTCPServer):
     """On a port."""
 
 
-class _UnixDoor(_Busy, socketserver.ThreadingUnixStreamServer):
-    """On a socket file, which only this user and group may open."""
+class _UnixServer(_Limited, socketserver.ThreadingUnixStreamServer):
+    """On a socket file that only this user and group may open."""
 
 
-def door(listen: str) -> socketserver.ThreadingTCPServer | socketserver.ThreadingUnixStreamServer:
-    """A server on `host:port`, or on the Unix socket at a path that begins with `/`; the caller serves and closes it.
+def server(listen: str) -> socketserver.ThreadingTCPServer | socketserver.ThreadingUnixStreamServer:
+    """A server on `host:port`, or on a Unix socket if `listen` begins with `/`. The caller serves and closes it.
 
-    On failure: OSError, and ValueError for a text that is neither.
+    On failure: OSError, or ValueError if `listen` is neither.
     """
     if listen.startswith("/"):
         path = Path(listen)
         if path.is_socket():
-            path.unlink()  # of a door that was killed
-        server = _UnixDoor(listen)
+            path.unlink()  # left by a server that was killed
+        unix_server = _UnixServer(listen)
         path.chmod(0o660)
-        return server
+        return unix_server
     host, _, port = listen.rpartition(":")
-    return _TcpDoor((host or "127.0.0.1", int(port)))
+    return _TcpServer((host or "127.0.0.1", int(port)))

@@ -1,8 +1,7 @@
-"""One pass over the mailbox in which returned mail waits: fetch, act, and only then delete or flag.
+"""Read the mailbox of returned mail: fetch a mail, process it, and only then delete or flag it.
 
-A pass that dies anywhere leaves mails that are read again, which changes nothing: an event is stored
-once. One mail never stops the next, whatever it holds; a server that stops answering ends the pass,
-and the next minute begins another.
+If a pass dies, its mails are read again, which is harmless: an event is stored once. No mail can stop the next
+one. If the server stops answering, the pass ends, and another one starts in the next minute.
 """
 
 import contextlib
@@ -26,27 +25,27 @@ from postal.imap import ImapBox
 
 log = logging.getLogger(__name__)
 
-# Fits into the minute of the clock, and well into a task's time limit.
+# Shorter than the minute between two ticks, and than a task's time limit.
 PASS_SECONDS: Final = 50.0
 MAILS_PER_PASS: Final = 500
-# One process at a time, over all hosts: two would do each other's work.
+# One process at a time, over all hosts: two would do the same work.
 MAILBOX_LOCK: Final = "read the mailbox"
 _FAULTS: Final[tuple[type[Exception], ...]] = (*ImapBox.FAULTS, OSError)
 
 
 class MailboxAway(Exception):
-    """The mailbox cannot be read; the message is a sentence that holds no credentials."""
+    """The mailbox cannot be read. The message is a sentence without credentials."""
 
 
 @dataclass(slots=True)
 class Pass:
-    """What one pass did: so many mails of each fate."""
+    """The result of one pass: the number of mails per outcome."""
 
     events: int = 0
     repeated: int = 0
     left: int = 0
     ignored: int = 0
-    busy: bool = False  # somebody else is reading
+    busy: bool = False  # another process is reading
 
     def count(self, arrival: ingestion.Arrival) -> None:
         name = {"RECORDED": "events"}.get(arrival.name, arrival.name.lower())
@@ -54,7 +53,7 @@ class Pass:
 
 
 def read_configured(*, now: datetime) -> Pass:
-    """The clock's step: a pass if RETURNS_URL names a mailbox. A mailbox that is away is logged, not raised."""
+    """The step of the tick: one pass if RETURNS_URL names a mailbox. An unreachable mailbox is logged, not raised."""
     if settings.RETURNS is None:
         return Pass()
     try:
@@ -65,40 +64,39 @@ def read_configured(*, now: datetime) -> Pass:
 
 
 def read(*, account: config.Mailbox, now: datetime, seconds: float = PASS_SECONDS, limit: int = MAILS_PER_PASS) -> Pass:
-    """Read and act on at most `limit` mails, for at most `seconds`.
+    """Process at most `limit` mails, for at most `seconds`.
 
-    After: every mail that was acted on is deleted,
-    or flagged where it was nothing of ours. On failure: MailboxAway; what was acted on stays acted on.
-    A database that goes away raises its own error, and the mail at hand stays unread. That it was done is noted
-    (`heartbeat`), but not by a reader who finds another at work.
+    After: every processed mail is deleted, or flagged if it is not ours. On failure: MailboxAway; mails processed
+    so far stay processed. If the database goes away its error is raised, and the current mail stays unread. A
+    completed pass writes a heartbeat; a pass that finds another one at work does not.
     """
-    found = Pass()
+    result = Pass()
     with locks.advisory_lock(MAILBOX_LOCK) as alone:
-        found.busy = not alone
+        result.busy = not alone
         if alone:
             with _opened(account, seconds) as box:
-                _read_all(box, found, limit, now)
+                _read_all(box, result, limit, now)
             heartbeat.beat(work="returns", now=now)
-    return found
+    return result
 
 
-def _read_all(box: ImapBox, found: Pass, limit: int, now: datetime) -> None:
+def _read_all(box: ImapBox, result: Pass, limit: int, now: datetime) -> None:
     for uid, raw in box.mails(limit):
         try:
-            # Committed when it returns.
+            # It has committed when it returns.
             arrival = ingestion.take(raw=raw, now=now)
         except (OperationalError, InterfaceError):
             raise
         except Exception:
-            log.exception("a returned mail could not be acted on; it stays in the mailbox")
+            log.exception("a returned mail could not be processed; it stays in the mailbox")
             continue
-        found.count(arrival)
+        result.count(arrival)
         box.dispose(uid, is_done=arrival.is_done)
 
 
 @contextlib.contextmanager
 def _opened(account: config.Mailbox, seconds: float) -> Iterator[ImapBox]:
-    """An open mailbox, cut off when its time is over: a server that sends slowly never runs into a timeout."""
+    """An open mailbox with a deadline: a server that sends byte by byte never triggers a socket timeout."""
     box = ImapBox(account, ssl.create_default_context())
     watch = threading.Timer(seconds, box.abort)
     watch.daemon = True
@@ -115,7 +113,7 @@ def _opened(account: config.Mailbox, seconds: float) -> Iterator[ImapBox]:
 
 
 def _sentence(error: BaseException) -> str:
-    """What went wrong, without what the server said: it may repeat the user's name."""
+    """A sentence about the error, without the server's own words: they may repeat the user name."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return "The certificate of the mailbox's server is not valid for the name in RETURNS_URL."
     if isinstance(error, socket.gaierror):

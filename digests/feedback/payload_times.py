@@ -1,7 +1,7 @@
-"""Events whose time cannot be read: they are kept, with the time of their arrival.
+"""Keep webhook events whose time cannot be parsed. They get the time of their arrival.
 
-Anymail's parsers give up a whole request over one of them. A request that they refuse is mended, where a
-time is to blame, and parsed again; where one of many events is to blame, the others are parsed alone.
+Anymail rejects a whole request because of one such event. A rejected request is repaired, if a time is the
+cause, and parsed again. If one of many events is the cause, each event is parsed separately.
 """
 
 import copy
@@ -16,11 +16,11 @@ from django.utils import dateparse
 from postal import providers
 from postal.providers import TimeForm
 
-# Stands in for a time that cannot be read until the event is parsed. No provider is as old.
+# A placeholder for an unreadable time until the event is parsed. No provider is as old.
 _UNREADABLE: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _DEEPEST: Final = 8
 
-# What is ours, or signed, in a payload is left as it is.
+# Parts of a payload that are ours, or signed, stay unchanged.
 _NOT_THEIRS: Final = frozenset(
     {
         "signature",
@@ -35,17 +35,17 @@ _NOT_THEIRS: Final = frozenset(
 )
 
 
-def mended(*, provider: str, request: HttpRequest) -> HttpRequest | None:
-    """The request with every time of its events readable; None where there is nothing of the kind to mend."""
+def repaired(*, provider: str, request: HttpRequest) -> HttpRequest | None:
+    """The request with every time of its events readable; None if it has nothing to repair."""
     reports = providers.REPORTING[provider]
     payload = _payload(provider, request)
     if not isinstance(payload, dict | list):
         return None
-    return _with(provider, request, _mend(payload, reports.times, reports.time_form, 0))
+    return _with(provider, request, _repair(payload, reports.times, reports.time_form, 0))
 
 
-def alone(*, provider: str, request: HttpRequest) -> Iterator[HttpRequest]:
-    """The request once for each of its events, where it holds a list of them; nothing otherwise."""
+def split(*, provider: str, request: HttpRequest) -> Iterator[HttpRequest]:
+    """One request per event, if the request has a list of events; nothing otherwise."""
     payload = _payload(provider, request)
     key = providers.REPORTING[provider].list_key
     if key and isinstance(payload, dict) and isinstance(payload.get(key), list):
@@ -54,8 +54,8 @@ def alone(*, provider: str, request: HttpRequest) -> Iterator[HttpRequest]:
         yield from (_with(provider, request, [event]) for event in payload)
 
 
-def forget_unreadable(events: list[Any]) -> list[Any]:
-    """The events, those whose time could not be read without one."""
+def drop_unreadable(events: list[Any]) -> list[Any]:
+    """The events, without a time where it could not be read."""
     for event in events:
         if event.timestamp == _UNREADABLE:
             event.timestamp = None
@@ -71,38 +71,38 @@ def _payload(provider: str, request: HttpRequest) -> object:
 
 
 def _with(provider: str, request: HttpRequest, payload: object) -> HttpRequest:
-    """A copy of the verified request that holds another payload."""
+    """A copy of the verified request with another payload."""
     other = copy.copy(request)
     written = json.dumps(payload)
     if field := providers.REPORTING[provider].form_field:
         form = QueryDict(mutable=True)
         form[field] = written
-        other.POST = form  # type: ignore[assignment]  # a form of our own is as immutable as we leave it
+        other.POST = form  # type: ignore[assignment]  # a QueryDict of our own is mutable
     else:
-        other._body = written.encode()  # noqa: SLF001  # where Django keeps what it has read
+        other._body = written.encode()  # noqa: SLF001  # where Django caches the body
     return other
 
 
-def _mend(value: object, names: frozenset[str], form: TimeForm, depth: int) -> object:
+def _repair(value: object, names: frozenset[str], form: TimeForm, depth: int) -> object:
     if depth > _DEEPEST:
         return value
     if isinstance(value, list):
-        return [_mend(one, names, form, depth + 1) for one in value]
+        return [_repair(one, names, form, depth + 1) for one in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: one if key in _NOT_THEIRS else _time(one, form) if key in names else _mend(one, names, form, depth + 1)
+        key: one if key in _NOT_THEIRS else _time(one, form) if key in names else _repair(one, names, form, depth + 1)
         for key, one in value.items()
     }
 
 
 def _time(written: object, form: TimeForm) -> object:
-    """The time as it is written, or one that stands for "unreadable"."""
+    """The time as it is written, or the placeholder for an unreadable one."""
     if form == "iso":
         return written if _is_iso(written) else _UNREADABLE.isoformat()
     factor = 1_000 if form == "milliseconds" else 1
     try:
-        number = float(written)  # type: ignore[arg-type]  # whatever a stranger wrote; the errors are what is asked for
+        number = float(written)  # type: ignore[arg-type]  # untrusted; the errors below are the test
         datetime.fromtimestamp(number / factor, tz=UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         return int(_UNREADABLE.timestamp() * factor)

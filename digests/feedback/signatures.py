@@ -1,7 +1,7 @@
-"""How old a provider's signature may be: whoever saw one request could otherwise repeat it for ever.
+"""Replay protection: the maximum age of a provider's webhook signature.
 
-Providers that sign the time along are Mailgun, SendGrid and Resend; the others sign the body alone, and
-the same event is stored once however often it comes (`events`).
+Mailgun, SendGrid and Resend sign the time as well. The others sign the body alone; their replays are harmless,
+because the same event is stored once (`events`).
 """
 
 import math
@@ -13,18 +13,18 @@ from django.http import HttpRequest
 
 from postal import providers
 
-# Before and after: clocks differ, and a request may have waited on its way.
+# In both directions: clocks differ, and a request may be delayed.
 GOOD_FOR: Final = timedelta(minutes=15)
 
 
 class OutOfTime(Exception):
-    """The signature was made too long ago, or in the future, or does not say when."""
+    """The signature is too old, in the future, or has no time."""
 
 
 def check_time(*, provider: str, request: HttpRequest, now: datetime) -> None:
-    """Look at the time in a request whose signature was found genuine. On failure: OutOfTime."""
+    """Check the time of a request whose signature is genuine. On failure: OutOfTime."""
     reports = providers.REPORTING[provider]
-    # Without the provider's key there is no signature to speak of: the shared secret is the proof.
+    # Without the provider's key there is no signature; the shared secret authenticates the request.
     if reports.signed_at is None or not any(map(settings.ANYMAIL.get, reports.signed_by)):
         return
     moment = _moment(reports.signed_at(request))
@@ -35,7 +35,7 @@ def check_time(*, provider: str, request: HttpRequest, now: datetime) -> None:
 def _moment(seconds: object) -> datetime | None:
     """Seconds since 1970, as a number or its digits; None for anything else."""
     try:
-        number = float(seconds)  # type: ignore[arg-type]  # whatever a stranger wrote; the errors are what is asked for
+        number = float(seconds)  # type: ignore[arg-type]  # untrusted; the errors below are the test
         return datetime.fromtimestamp(number, tz=UTC) if math.isfinite(number) else None
     except (TypeError, ValueError, OverflowError, OSError):
         return None

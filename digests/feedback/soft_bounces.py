@@ -1,9 +1,9 @@
-"""When "not now" has been said often enough: an address that only ever bounces softly is not mailed any more.
+"""When repeated soft bounces suppress an address.
 
-Copies count, not notices: a copy is lost when whoever carried it has given up on it. The lost ones
-must be the newest that anything is known of, in a row, SOFT_BOUNCES.copies of them or more, and
-the first and the last notice at least SOFT_BOUNCES.days days apart. A copy that was delivered, or
-accepted and not heard of again while a later one bounced, starts the count anew.
+Lost copies are counted, not notifications. A copy is lost when the server that carried it has given up. The
+reader's newest copies with a known outcome must be lost, SOFT_BOUNCES.copies of them in a row, and the first
+and last notification at least SOFT_BOUNCES.days days apart. A copy that was delivered resets the count; so
+does one that was accepted and never reported, if a later one bounced.
 """
 
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Subquery
 from digests.models import Delivery, DeliveryEvent
 from subscribers.models import Subscription
 
-# Copies of one reader that are looked at, newest first: more than a month of anybody's.
+# Number of copies of one reader that are examined, newest first: more than a month of them.
 _NEWEST: Final = 100
 
 _EVENTS = DeliveryEvent.objects.filter(delivery_uuid=OuterRef("uuid")).order_by("occurred_at")
@@ -24,7 +24,7 @@ _DELIVERED = _EVENTS.filter(kind=DeliveryEvent.Kind.DELIVERED)
 
 
 def is_enough(*, subscriber_id: int) -> bool:
-    """Whether the reader's newest copies were all lost, for long enough. One query for the copies; changes nothing."""
+    """Whether the reader's newest copies were all lost, for long enough. One query over copies; changes nothing."""
     lost = _lost_in_a_row(subscriber_id)
     span = max(lost) - min(lost) if lost else timedelta()
     enough, days = settings.SOFT_BOUNCES.copies, settings.SOFT_BOUNCES.days
@@ -32,9 +32,9 @@ def is_enough(*, subscriber_id: int) -> bool:
 
 
 def _lost_in_a_row(subscriber_id: int) -> list[datetime]:
-    """When each copy of the newest run of lost ones was given up."""
+    """When each copy of the newest run of lost copies was given up."""
     confirmed = Subscription.objects.filter(subscriber_id=subscriber_id).values_list("confirmed_at", flat=True)
-    # A reader who has just proved the mailbox starts afresh.
+    # A new confirmation proves that the mailbox works, so older bounces no longer count.
     since = max((moment for moment in confirmed if moment), default=None)
     copies = Delivery.objects.filter(subscriber_id=subscriber_id, attempted_at__isnull=False)
     reported = copies.annotate(lost_at=Subquery(_LOST.values("occurred_at")[:1]), arrived=Exists(_DELIVERED))

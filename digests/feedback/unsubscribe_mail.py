@@ -1,8 +1,8 @@
-"""A reader's own mail that asks to be taken off, however their mail program wrote it.
+"""Unsubscribe by mail, whatever the reader's mail program writes.
 
-List-Unsubscribe offers an address with a code of its own for each reader and newsletter, so the mail may
-say what it likes. Issues that left before have the token in the subject. A bare "unsubscribe" is a wish
-too: it is about the copy that it answers, or else about everything that its sender gets.
+List-Unsubscribe has an address with a code for each reader and newsletter, so the text of the mail does not
+matter. Older issues have a token in the subject. A bare "unsubscribe" counts as well: it is about the copy that
+it replies to, or else about every subscription of its sender.
 """
 
 import base64
@@ -21,8 +21,8 @@ from postal.notifications import mime, prose
 from postal.notifications.mime import Flat
 
 PREFIX: Final = "unsubscribe+"
-_MAC_OCTETS: Final = 10  # 80 bits
-# 16 bytes of the reader, 4 of the newsletter and the code: with the prefix 60 of a local part's 64 characters.
+_MAC_BYTES: Final = 10  # 80 bits
+# 16 bytes of the reader, 4 of the newsletter and the MAC: with the prefix 60 of a local part's 64 characters.
 _CODE: Final = re.compile(r"unsubscribe\+([a-z2-7]{48})(?![a-z0-9])", re.IGNORECASE)
 _TOKEN: Final = re.compile(r"unsubscribe-([A-Za-z0-9_.-]{20,1024})")
 _WORDS: Final = (
@@ -45,10 +45,10 @@ _MOST_NAMED: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a mail asks to be taken off from, by the strongest proof in it; all texts are foreign and unchecked.
+    """A request to unsubscribe, with the strongest proof in the mail. All texts are untrusted.
 
-    `reader` and `newsletter_id` come from a genuine code; `token` is that of a link; `answered` are copies
-    or letters whose Message-IDs, which only their readers have, the mail answers; `sender` is who wrote it.
+    `reader` and `newsletter_id` come from a genuine code. `token` is that of a link. `answered` are copies or
+    letters whose Message-IDs the mail replies to; only their readers know these. `sender` is who wrote it.
     """
 
     taken_at: str
@@ -60,13 +60,13 @@ class Wish:
 
 
 def code(*, reader: uuid.UUID, newsletter_id: int) -> str:
-    """The part of the address that names the subscription: 48 letters and digits whose case does not matter."""
+    """The part of the address that names the subscription: 48 case-insensitive letters and digits."""
     named = reader.bytes + newsletter_id.to_bytes(4, "big")
     return base64.b32encode(named + _mac(named, settings.SECRET_KEY)).decode().lower()
 
 
 def read(raw: bytes, *, envelope_to: str = "") -> Wish | None:
-    """What the mail asks for; None for one that asks for nothing of the kind. On failure: as the parsers do."""
+    """The request in the mail; None if there is none. On failure: raises as the parsers do."""
     mail = mime.parse(raw)
     subject = mime.text(mail["Subject"])
     written = mime.taken_at(mail)
@@ -75,13 +75,13 @@ def read(raw: bytes, *, envelope_to: str = "") -> Wish | None:
     if not _is_of_a_person(mail):
         return None
     moment = written or str(mail["Date"] or "")
-    for found in _codes_in("\n".join([envelope_to, *map(str, mail.values())])):
-        if named := _read_code(found):
+    for text in _codes_in("\n".join([envelope_to, *map(str, mail.values())])):
+        if named := _read_code(text):
             return Wish(moment, reader=named[0], newsletter_id=named[1])
     if not _is_bare(subject, mail) or _is_forged(mail):
         return None
-    answers = f"{mail['In-Reply-To'] or ''} {mail['References'] or ''}"
-    answered = tuple(uuid.UUID(one) for one in _UUID.findall(answers)[-_MOST_NAMED:])
+    replied_to = f"{mail['In-Reply-To'] or ''} {mail['References'] or ''}"
+    answered = tuple(uuid.UUID(one) for one in _UUID.findall(replied_to)[-_MOST_NAMED:])
     return Wish(moment, answered=answered, sender=mime.address(mime.text(mail["From"])))
 
 
@@ -106,33 +106,33 @@ def _read_code(text: str) -> tuple[uuid.UUID, int] | None:
 def _mac(named: bytes, secret: str) -> bytes:
     mac = _keyed(secret).copy()
     mac.update(named)
-    return mac.digest()[:_MAC_OCTETS]
+    return mac.digest()[:_MAC_BYTES]
 
 
 @functools.lru_cache(maxsize=8)
 def _keyed(secret: str) -> hmac.HMAC:
-    """As `return_paths._keyed`, for another purpose: no code is what a return path is signed with."""
+    """As `return_paths._keyed`, with another purpose: a code is never a valid return path."""
     key = hashlib.sha256(f"newsroom.digests.returns.wishes:{secret}".encode()).digest()
     return hmac.new(key, digestmod=hashlib.sha256)
 
 
 def _is_of_a_person(mail: Flat) -> bool:
-    """Vacation answers and bounces go to this address too, and ask for nothing."""
+    """Whether a person wrote it: automatic replies and bounces go to this address, too."""
     automatic = str(mail["Auto-Submitted"] or "no").strip().lower()
     bulk = str(mail["Precedence"] or "").strip().lower() in {"bulk", "junk", "list", "auto_reply"}
-    answers = bool(mail["X-Autoreply"] or mail["X-Autorespond"] or mail["X-Failed-Recipients"])
-    return automatic == "no" and not bulk and not answers and not prose.is_of_a_machine(mail, is_addressed=False)
+    automated = bool(mail["X-Autoreply"] or mail["X-Autorespond"] or mail["X-Failed-Recipients"])
+    return automatic == "no" and not bulk and not automated and not prose.is_of_a_machine(mail, is_addressed=False)
 
 
 def _is_bare(subject: str, mail: Flat) -> bool:
-    """The word stands in the subject, or, where there is none, in the first line of the text."""
-    said = " ".join(subject.split())
-    if not said:
+    """Whether the subject, or the first line of a mail without subject, is only the word."""
+    line = " ".join(subject.split())
+    if not line:
         lines = mime.prose(list(mime.leaves(mail)))[:500].split("\n")
-        said = next((line.strip() for line in lines if line.strip()), "")
-    return bool(_BARE.fullmatch(said[:200]))
+        line = next((each.strip() for each in lines if each.strip()), "")
+    return bool(_BARE.fullmatch(line[:200]))
 
 
 def _is_forged(mail: Flat) -> bool:
-    """Whether our own mail server found that the sender is not who it says."""
+    """Whether our own mail server found the sender address forged (DMARC)."""
     return "dmarc=fail" in str(mail["Authentication-Results"] or "").lower().replace(" ", "")

@@ -1,9 +1,9 @@
-"""/webhooks/<provider>/: Anymail's views behind our own address, never open without a proof.
+"""/webhooks/<provider>/: Anymail's webhook views, which accept no unauthenticated request.
 
-Anymail verifies (WEBHOOK_SECRET as basic auth, and a provider's signature where it has one) and
-translates; `events` stores, and a worker acts on what is stored soon after. A signature that carries
-its time is good for 15 minutes. The answers: 200 stored, 400 not verified, too old or not readable,
-401 no credentials, 403 not set up here, 404 no such provider, 503 not stored, so that it is sent again.
+Anymail verifies (WEBHOOK_SECRET as basic auth, and the provider's signature if it has one) and normalises.
+`events` stores, and a worker processes the stored events soon after. A signature with a time is valid for 15
+minutes. Responses: 200 stored, 400 not verified, too old or not readable, 401 no credentials, 403 not set up
+here, 404 no such provider, 503 not stored, so that the provider sends it again.
 """
 
 import logging
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 
 
 class NotReadable(Exception):
-    """The request is verified, or cannot be, and makes no sense; sending it again will not help."""
+    """The request cannot be verified or parsed. A repeated request would not help."""
 
 
-# Providers hold no cookie of ours and send no token: a shared secret or a signature stands in for it.
+# Providers have no CSRF cookie or token. A shared secret or a signature authenticates them.
 @csrf_exempt
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
-    """Take a provider's report. Only a verified POST writes anything; GET and HEAD never do."""
+    """Receive a provider's report. Only a verified POST writes anything; GET and HEAD never do."""
     name = events.provider_name(provider)
     if name not in providers.REPORTING:
         raise Http404
@@ -39,7 +39,7 @@ def receive(request: HttpRequest, provider: str) -> HttpResponse:
         log.error("webhook %s refused: set WEBHOOK_SECRET or the provider's key, see docs/providers.md", name)
         return HttpResponse("This webhook is not set up.", status=403, content_type="text/plain")
     if request.method == "POST" and _lacks_credentials(request):
-        # Some senders (Amazon SNS) hold their credentials back until they are asked.
+        # Some senders (Amazon SNS) send their credentials only after a 401.
         return HttpResponse(status=401, headers={"WWW-Authenticate": 'Basic realm="webhooks"'})
     return _answer(request, name)
 
@@ -54,7 +54,7 @@ def _answer(request: HttpRequest, name: str) -> HttpResponse:
         log.warning("webhook %s refused: %s", name, error)
         return HttpResponse("Not readable.", status=400, content_type="text/plain")
     except ImproperlyConfigured as error:
-        # A key or a package that this provider's view cannot do without; its message may quote settings.
+        # A required key or package is missing. The message may quote settings, so it is not sent.
         log.error("webhook %s refused: %s", name, type(error).__name__)
         return HttpResponse("This webhook is not set up.", status=403, content_type="text/plain")
     return response
@@ -69,65 +69,65 @@ def _lacks_credentials(request: HttpRequest) -> bool:
     return bool(settings.ANYMAIL.get("WEBHOOK_SECRET")) and "HTTP_AUTHORIZATION" not in request.META
 
 
-class _Careful:
-    """Goes before one of Anymail's views: hostile payloads are refused, one bad event stops no other."""
+class _Robust:
+    """A mixin for Anymail's views: hostile payloads get a 400, and one bad event does not affect the others."""
 
     esp_name: str
 
     def run_validators(self, request: HttpRequest) -> None:
-        """Raises AnymailWebhookValidationFailure, or NotReadable where a validator stumbles."""
+        """Raises AnymailWebhookValidationFailure, or NotReadable if a validator fails in another way."""
         try:
-            super().run_validators(request)  # type: ignore[misc]  # the next class is one of Anymail's, which are untyped
+            super().run_validators(request)  # type: ignore[misc]  # the next class in the MRO is Anymail's, which is untyped
             signatures.check_time(provider=events.provider_name(self.esp_name), request=request, now=timezone.now())
         except (AnymailWebhookValidationFailure, ImproperlyConfigured):
             raise
         except signatures.OutOfTime as error:
             raise AnymailWebhookValidationFailure(str(error)) from None
-        except Exception as error:  # noqa: BLE001  # whatever a stranger's bytes make Anymail raise, it is their fault
+        except Exception as error:  # noqa: BLE001  # hostile bytes may make Anymail raise anything
             raise NotReadable(type(error).__name__) from None
 
     def parse_events(self, request: HttpRequest) -> list[Any]:
-        """Anymail's events; NotReadable for whatever its parser trips over, a wrong kind of webhook included.
+        """Anymail's events. NotReadable if its parser fails, also for a wrong kind of webhook.
 
-        A time that cannot be read costs no event, and an event that cannot be read costs no other.
+        An event with an unreadable time is kept, and an unreadable event does not affect the others.
         """
         provider = events.provider_name(self.esp_name)
-        found, fault = self._parsed(request)
+        readable, fault = self._parsed(request)
         if fault:
-            mended = payload_times.mended(provider=provider, request=request)
-            found, fault = self._parsed(mended) if mended is not None else ([], fault)
-        if fault and mended is not None:
-            parsed = [self._parsed(one) for one in payload_times.alone(provider=provider, request=mended)]
-            found = [event for some, _ in parsed for event in some]
-            if found:
+            repaired = payload_times.repaired(provider=provider, request=request)
+            readable, fault = self._parsed(repaired) if repaired is not None else ([], fault)
+        if fault and repaired is not None:
+            parsed = [self._parsed(one) for one in payload_times.split(provider=provider, request=repaired)]
+            readable = [event for some, _ in parsed for event in some]
+            if readable:
                 log.warning("%s events of %s could not be read", sum(bool(failed) for _, failed in parsed), provider)
                 fault = ""
         if fault:
             raise NotReadable(fault)
-        return payload_times.forget_unreadable(found)
+        return payload_times.drop_unreadable(readable)
 
     def _parsed(self, request: HttpRequest) -> tuple[list[Any], str]:
-        """Anymail's events, or the name of what went wrong."""
+        """Anymail's events, and the name of the error if its parser failed."""
         try:
             return super().parse_events(request), ""  # type: ignore[misc]  # as above
         except Exception as error:  # noqa: BLE001  # as above
             return [], type(error).__name__
 
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        """Store, and no more: 503 if any event could not be stored, and a repeat costs the others nothing."""
+        """Store the events; 503 if any could not be stored. A repeated request stores none of the others twice."""
         self.run_validators(request)
-        told = self.parse_events(request)
+        reported = self.parse_events(request)
         try:
-            events.store(events=told, provider=self.esp_name, now=timezone.now())
+            events.store(events=reported, provider=self.esp_name, now=timezone.now())
         except events.NotStored:
             return HttpResponse(status=503)
-        processing.hint()
+        processing.wake_up()
         return HttpResponse()
 
 
-def _careful(path: str) -> Callable[..., Any]:
+def _robust(path: str) -> Callable[..., Any]:
     view = import_string(path)
-    return type(f"Careful{view.__name__}", (_Careful, view), {}).as_view()  # type: ignore[attr-defined,no-any-return]  # from Anymail's view
+    return type(f"Robust{view.__name__}", (_Robust, view), {}).as_view()  # type: ignore[attr-defined,no-any-return]  # from Anymail's view
 
 
-VIEWS: Final = {name: _careful(reports.view) for name, reports in providers.REPORTING.items()}
+VIEWS: Final = {name: _robust(reports.view) for name, reports in providers.REPORTING.items()}

@@ -44,7 +44,7 @@ def _close(issue_id: int, now: datetime) -> Issue.State | None:
         return None
     counts = issue_outcomes.record(issue_id=issue_id)
     known = issue.state, issue.state_reason, issue.state_reason_parameters
-    issue_reasons.give(issue, _exceptions(counts, issue.audience_count or 0))
+    issue_reasons.set_reason(issue, _exceptions(counts, issue.audience_count or 0))
     issue.state = Issue.State.SENT_WITH_EXCEPTIONS if issue.state_reason else Issue.State.SENT
     if known == (issue.state, issue.state_reason, issue.state_reason_parameters):
         return None

@@ -1,4 +1,4 @@
-"""Readers, issues and copies as rows, and what a provider would say of them."""
+"""Readers, issues and copies as rows, and events that a provider would report."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,11 +19,11 @@ LEFT_AT = datetime(2025, 5, 6, 9, 0, tzinfo=UTC)
 
 def reader(newsletter: Newsletter, address: str = "anna@readers.example", *, tracking: bool = False) -> Subscriber:
     """A confirmed daily reader."""
-    found = addresses.normalise(address)
+    normalised = addresses.normalise(address)
     subscriber = Subscriber.objects.create(
-        address=found.address,
-        address_key=found.key,
-        address_hash=addresses.keyed_hash(found.key),
+        address=normalised.address,
+        address_key=normalised.key,
+        address_hash=addresses.keyed_hash(normalised.key),
         tracking_consent=tracking,
     )
     with transaction.atomic():
@@ -68,13 +68,13 @@ def copy(of: Issue, to: Subscriber | None, state: Delivery.State = Delivery.Stat
 
 
 def close(of: Issue, *, state: Issue.State = Issue.State.SENT_WITH_EXCEPTIONS) -> None:
-    """The issue has ended, and its outcomes are on record."""
+    """End the issue and store its outcomes."""
     issue_outcomes.record(issue_id=of.pk)
     Issue.objects.filter(pk=of.pk).update(state=state, finished_at=LEFT_AT + timedelta(minutes=10))
 
 
-def said(word: str, of: Delivery | None = None, **fields: Any) -> AnymailTrackingEvent:
-    """Anymail's own event object, a minute after the copy left; each call is another event unless told."""
+def event(word: str, of: Delivery | None = None, **fields: Any) -> AnymailTrackingEvent:
+    """Anymail's own event object, a minute after the copy left. Each call makes another event by default."""
     values: dict[str, Any] = {
         "event_type": word,
         "event_id": f"event-{next(_numbers)}",

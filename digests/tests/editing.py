@@ -1,4 +1,4 @@
-"""What the form of an issue sends."""
+"""The POST data of an issue's form."""
 
 from articles.models import Article
 from digests.models import Issue
@@ -9,7 +9,7 @@ def change(issue: Issue) -> str:
 
 
 def items(issue: Issue, **changes: str) -> dict[str, str]:
-    """What the form of an issue sends when nothing but `changes` was touched."""
+    """The POST data of an issue's form in which only `changes` were edited."""
     rows = list(issue.items.order_by("position"))
     data = {"items-TOTAL_FORMS": str(len(rows)), "items-INITIAL_FORMS": str(len(rows)), "subject": "", "preheader": ""}
     for number, row in enumerate(rows):
@@ -21,7 +21,7 @@ def items(issue: Issue, **changes: str) -> dict[str, str]:
 
 
 def added(issue: Issue, article: Article) -> dict[str, str]:
-    """The form of an issue with one more story in it."""
+    """The POST data of an issue's form with one more story."""
     rows = issue.items.count()
     row = {"article": article.pk, "issue": issue.pk, "position": rows, "included": "on", "headline": "", "summary": ""}
     mine = {f"items-{rows}-{name}": str(value) for name, value in row.items()}

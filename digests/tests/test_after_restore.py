@@ -1,4 +1,4 @@
-"""After a restore the clock would compose again what was sent: it becomes a draft for a person instead."""
+"""After a restore, what the scheduler would send again becomes a draft for a person."""
 
 from datetime import timedelta
 
@@ -34,17 +34,17 @@ def test_a_digest_that_the_clock_would_send_again_waits_for_a_person(newsletter:
 
 
 @pytest.fixture
-def nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+def empty_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(send_journal, "_own", {})
     monkeypatch.setattr(send_journal, "_away_until", 0.0)
 
 
 def left(issue: Issue, *, highest: int, fence: int) -> None:
-    """A lane on the other side of the restore noted a batch."""
+    """A lane recorded a batch in the journal before the restore."""
     send_journal.Journal(issue_id=issue.pk, lane=0).note(delivery_id=highest, fence=fence, highest=highest)
 
 
-@pytest.mark.usefixtures("nothing_noted")
+@pytest.mark.usefixtures("empty_journal")
 @pytest.mark.parametrize("state", [Issue.State.SENDING, Issue.State.PAUSED])
 def test_of_an_issue_under_way_only_what_may_have_left_is_uncertain(newsletter: Newsletter, state: Issue.State) -> None:
     issue = copies.issue(newsletter, state=state, audience=6)
@@ -64,14 +64,14 @@ def test_of_an_issue_under_way_only_what_may_have_left_is_uncertain(newsletter: 
         assert copy.reason == restored.MAY_HAVE_LEFT
         assert copy.settled_at is not None
         assert (copy.lease_until, copy.due_at) == (None, None)
-        # Under a new fence: whoever still holds it from before has no say in it.
+        # Under a new fence, so that a lane that still holds the copy cannot settle it.
         assert copy.fence > 0
     assert after[0].fence == 0
 
 
-@pytest.mark.usefixtures("nothing_noted")
-def test_a_second_look_forgets_nothing(newsletter: Newsletter) -> None:
-    """What the first one settled is forgiven, so that nothing is noted of it any more."""
+@pytest.mark.usefixtures("empty_journal")
+def test_a_second_run_changes_nothing(newsletter: Newsletter) -> None:
+    """The first run settled and acknowledged everything, so the journal has no open entry."""
     noted, unknown = copies.issue(newsletter), copies.issue(newsletter)
     left(noted, highest=copies.copy(noted, None, Delivery.State.PENDING).pk, fence=10)
     for _ in range(2):
@@ -81,8 +81,8 @@ def test_a_second_look_forgets_nothing(newsletter: Newsletter) -> None:
             assert issue.state_reason == reason
 
 
-@pytest.mark.usefixtures("nothing_noted")
-def test_no_fence_of_the_other_side_is_drawn_again(newsletter: Newsletter) -> None:
+@pytest.mark.usefixtures("empty_journal")
+def test_no_fence_from_before_the_restore_is_drawn_again(newsletter: Newsletter) -> None:
     issue = copies.issue(newsletter)
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('digests_fence')")
@@ -92,11 +92,11 @@ def test_no_fence_of_the_other_side_is_drawn_again(newsletter: Newsletter) -> No
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval('digests_fence')")
         assert cursor.fetchone()[0] > far + restored.FENCES_AHEAD
-    # What was noted is settled by it, so nothing is held any more.
+    # The journal entries are settled, so nothing is held any more.
     assert not send_journal.is_behind(issue_id=issue.pk)
 
 
-@pytest.mark.usefixtures("nothing_noted")
+@pytest.mark.usefixtures("empty_journal")
 def test_what_was_about_to_begin_is_a_draft(newsletter: Newsletter) -> None:
     now = timezone.now()
     issues = [copies.issue(newsletter, state=one) for one in (Issue.State.PREPARING, Issue.State.SCHEDULED)]
@@ -107,8 +107,8 @@ def test_what_was_about_to_begin_is_a_draft(newsletter: Newsletter) -> None:
         assert (issue.state, issue.state_reason) == (Issue.State.DRAFT, restored.LOOK_AGAIN)
 
 
-@pytest.mark.usefixtures("nothing_noted")
-def test_letters_that_left_on_the_other_side_are_given_up(newsletter: Newsletter) -> None:
+@pytest.mark.usefixtures("empty_journal")
+def test_letters_that_left_before_the_restore_are_given_up(newsletter: Newsletter) -> None:
     now = timezone.now()
     reader = copies.reader(newsletter)
     old = now - restored.LETTERS_OLDER_THAN * 2
@@ -121,8 +121,8 @@ def test_letters_that_left_on_the_other_side_are_given_up(newsletter: Newsletter
     assert not Letter.objects.filter(state__in=waited).exists()
 
 
-@pytest.mark.usefixtures("nothing_noted")
-def test_the_operator_is_told_to_verify_the_record_of_consent(
+@pytest.mark.usefixtures("empty_journal")
+def test_the_command_asks_the_operator_to_verify_the_record_of_consent(
     newsletter: Newsletter, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("after_restore")
@@ -130,8 +130,8 @@ def test_the_operator_is_told_to_verify_the_record_of_consent(
     assert "verify_consent before you resume anything" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("nothing_noted")
-def test_a_look_that_fails_holds_nothing_by_half(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("empty_journal")
+def test_a_run_that_fails_changes_nothing(newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = copies.issue(newsletter)
     monkeypatch.setattr(restored, "Letter", None)
     with pytest.raises(AttributeError):
@@ -140,11 +140,11 @@ def test_a_look_that_fails_holds_nothing_by_half(newsletter: Newsletter, monkeyp
     assert issue.state == Issue.State.SENDING
 
 
-@pytest.mark.usefixtures("nothing_noted")
-def test_a_redis_that_goes_before_the_end_has_to_be_asked_again(
+@pytest.mark.usefixtures("empty_journal")
+def test_after_redis_goes_away_midway_the_command_must_run_again(
     newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it was not told is settled would hold the issue again."""
+    """Without the acknowledgement the issue would be held again."""
     copies.issue(newsletter)
     monkeypatch.setattr(send_journal, "acknowledge", lambda *, fence: False)
     with pytest.raises(restored.RedisAway):

@@ -31,13 +31,13 @@ def body(client: Client, address: str) -> str:
 def test_newsletters_say_what_comes_and_when(newsletter: Newsletter, client: Client) -> None:
     Newsletter.objects.create(name="Closed", slug="closed", description="No.", is_open=False)
     newsletter.offers.create(cadence="monthly", send_at=time(18, 30), day_of_month=6)
-    found = body(client, "/newsletters/")
-    assert "Tech News" in found
-    assert "Daily at 07:00 (Europe/Berlin)" in found
-    assert "Every Monday at 07:00" in found
+    html = body(client, "/newsletters/")
+    assert "Tech News" in html
+    assert "Daily at 07:00 (Europe/Berlin)" in html
+    assert "Every Monday at 07:00" in html
     words = ["Each story when", "Daily at", "Every Monday", "On day 6 of each month at 18:30 (Europe/Berlin)"]
-    assert sorted(words, key=found.index) == words
-    assert "Closed" not in found
+    assert sorted(words, key=html.index) == words
+    assert "Closed" not in html
 
 
 def test_a_cadence_that_is_switched_off_is_not_promised(newsletter: Newsletter, client: Client) -> None:
@@ -46,9 +46,9 @@ def test_a_cadence_that_is_switched_off_is_not_promised(newsletter: Newsletter, 
 
 
 def test_a_newsletter_lists_its_past_issues(sent: Issue, client: Client) -> None:
-    found = body(client, "/newsletters/tech-news/")
-    assert f'href="{ADDRESS}"' in found
-    assert "Second, First" in found
+    html = body(client, "/newsletters/tech-news/")
+    assert f'href="{ADDRESS}"' in html
+    assert "Second, First" in html
 
 
 def test_a_newsletter_without_issues_says_so(newsletter: Newsletter, client: Client) -> None:
@@ -57,11 +57,11 @@ def test_a_newsletter_without_issues_says_so(newsletter: Newsletter, client: Cli
 
 def test_the_web_view_is_the_snapshot_without_anybodys_links(sent: Issue, client: Client) -> None:
     Article.objects.update(headline="Changed")
-    found = body(client, ADDRESS)
-    assert "Third" in found
-    assert "Changed" not in found
-    assert "%%" not in found
-    assert '<a href="http://127.0.0.1:8000/newsletters/tech-news/">Unsubscribe</a>' in found
+    html = body(client, ADDRESS)
+    assert "Third" in html
+    assert "Changed" not in html
+    assert "%%" not in html
+    assert '<a href="http://127.0.0.1:8000/newsletters/tech-news/">Unsubscribe</a>' in html
 
 
 def test_the_web_view_can_do_nothing_but_show_itself(sent: Issue, client: Client) -> None:

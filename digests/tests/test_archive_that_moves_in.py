@@ -1,4 +1,4 @@
-"""Old stories that are published today have their pages at once, and are mailed to nobody by themselves."""
+"""An imported archive: old stories have their pages at once, and are not mailed automatically."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ DAYS = timedelta(days=1)
 
 
 def move_in(section: Section, now: datetime, *, days: float) -> Article:
-    """A story dated so many days back, published a minute ago."""
+    """A story with an old date, published a minute ago."""
     story = Article.objects.create(
         headline="Long ago",
         slug=f"long-ago-{days}",

@@ -1,4 +1,4 @@
-"""What each tick of the clock does by itself, though every hint was lost."""
+"""The steps of a tick, when every wake-up was lost."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ def test_the_engine_is_woken_for_every_issue_that_has_work(db: None, monkeypatch
 
 
 def looking(done: list[str]) -> Any:
-    """In place of the search for issues that have work."""
+    """Replaces the search for issues that have work."""
 
     def pump_nothing(**_: Any) -> list[int]:
         done.append("looked for issues")

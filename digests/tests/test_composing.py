@@ -1,4 +1,4 @@
-"""Which stories a digest holds, and that each is in exactly one digest of its line."""
+"""Which stories a digest has, and that each is in exactly one digest of its series."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -112,12 +112,14 @@ def test_stories_of_a_digest_that_was_cancelled_after_the_next_was_composed_come
     assert headlines(compose(newsletter, now + DAY)) == ["Two"]
     cancel(first)
     publish("Three", now + DAY + timedelta(hours=1))
-    # The newest leads, and what is owed comes last.
+    # The newest story leads, and missed stories come last.
     assert headlines(compose(newsletter, now + 2 * DAY)) == ["Three", "One"]
     assert compose(newsletter, now + 3 * DAY).state_reason == composing.EMPTY
 
 
-def test_what_a_later_digest_decided_is_owed_to_nobody(newsletter: Newsletter, publish: Publish, now: datetime) -> None:
+def test_a_story_that_a_later_digest_decided_on_is_not_missed(
+    newsletter: Newsletter, publish: Publish, now: datetime
+) -> None:
     story = publish("One", now - timedelta(hours=1))
     first = compose(newsletter, now)
     publish("Two", now + timedelta(hours=1))
@@ -128,7 +130,7 @@ def test_what_a_later_digest_decided_is_owed_to_nobody(newsletter: Newsletter, p
 
 
 @pytest.mark.parametrize("withdrawn", [True, False])
-def test_owed_is_only_what_is_public_and_still_news(
+def test_only_public_recent_stories_are_caught_up(
     newsletter: Newsletter, publish: Publish, now: datetime, withdrawn: bool
 ) -> None:
     story = publish("One", now - timedelta(hours=1))
@@ -142,7 +144,7 @@ def test_owed_is_only_what_is_public_and_still_news(
     assert compose(newsletter, later).state_reason == composing.EMPTY
 
 
-def test_what_is_owed_to_one_line_is_not_owed_to_another(
+def test_a_story_that_one_series_missed_is_not_missed_by_another(
     newsletter: Newsletter, publish: Publish, now: datetime
 ) -> None:
     def weekly(at: datetime) -> list[str]:
@@ -160,7 +162,9 @@ def test_what_is_owed_to_one_line_is_not_owed_to_another(
     assert headlines(compose(newsletter, now + 2 * DAY)) == ["Three", "One"]
 
 
-def test_what_one_newsletter_owes_another_does_not(newsletter: Newsletter, publish: Publish, now: datetime) -> None:
+def test_a_story_that_one_newsletter_missed_is_not_missed_by_another(
+    newsletter: Newsletter, publish: Publish, now: datetime
+) -> None:
     publish("One", now - timedelta(hours=1))
     cancel(compose(newsletter, now))
     young = Newsletter.objects.create(name="Young", slug="young", description="New.", time_zone="Europe/Berlin")
@@ -184,7 +188,7 @@ def test_only_public_stories(newsletter: Newsletter, publish: Publish, now: date
     assert compose(newsletter, now).state_reason == composing.EMPTY
 
 
-def test_each_cadence_has_its_own_line(newsletter: Newsletter, publish: Publish, now: datetime) -> None:
+def test_each_cadence_has_its_own_series(newsletter: Newsletter, publish: Publish, now: datetime) -> None:
     publish("One", now - timedelta(hours=1))
     daily = compose(newsletter, now)
     weekly = composing.compose_now(newsletter=newsletter, cadence=Cadence.WEEKLY, now=now)
@@ -254,7 +258,7 @@ def test_a_newsletter_that_approves_by_itself_has_its_digest_approved(
     assert (issue.state, issue.number, issue.approved_by) == (Issue.State.SCHEDULED, 1, None)
 
 
-def test_a_digest_by_hand_waits_for_whoever_asked_for_it(
+def test_a_digest_by_hand_waits_for_the_person_who_composed_it(
     newsletter: Newsletter, publish: Publish, now: datetime
 ) -> None:
     newsletter.auto_approve = True
@@ -274,15 +278,15 @@ def test_if_it_cannot_be_approved_a_draft_says_why(newsletter: Newsletter, publi
     assert issue.reason_sentence.startswith("Check the addresses of sender")
 
 
-class TestOfTheClock:
-    """compose_due: what one tick makes."""
+class TestScheduledDigests:
+    """compose_due: the work of one tick."""
 
     def test_a_digest_is_made_once_however_often_the_clock_ticks(
         self, newsletter: Newsletter, publish: Publish, now: datetime
     ) -> None:
         publish("One", now - timedelta(hours=7))
-        made = [issue for _ in range(3) for issue in composing.compose_due(now=now)]
-        assert sorted((issue.cadence, issue.period_key) for issue in made) == [
+        issues = [issue for _ in range(3) for issue in composing.compose_due(now=now)]
+        assert sorted((issue.cadence, issue.period_key) for issue in issues) == [
             ("daily", "2025-05-06"),
             ("weekly", "2025-W19"),
         ]
@@ -312,16 +316,16 @@ class TestOfTheClock:
         assert {issue.newsletter for issue in composing.compose_due(now=now)} == {newsletter}
 
 
-class TestOfEachStoryAtOnce:
+class TestInstantIssues:
     """compose_instant: one issue per story."""
 
     def test_each_new_story_gets_its_issue_once(self, newsletter: Newsletter, publish: Publish, now: datetime) -> None:
         stories = [publish(name, now - timedelta(hours=1)) for name in ("One", "Two")]
-        made = [issue for _ in range(2) for issue in composing.compose_instant(now=now)]
-        assert [(issue.kind, issue.period_key) for issue in made] == [
+        issues = [issue for _ in range(2) for issue in composing.compose_instant(now=now)]
+        assert [(issue.kind, issue.period_key) for issue in issues] == [
             ("article", f"article-{story.pk}") for story in stories
         ]
-        assert [headlines(issue) for issue in made] == [["One"], ["Two"]]
+        assert [headlines(issue) for issue in issues] == [["One"], ["Two"]]
 
     def test_old_news_is_not_sent_at_once(self, newsletter: Newsletter, publish: Publish, now: datetime) -> None:
         publish("Old", now - timedelta(hours=6))

@@ -115,15 +115,15 @@ def states(issue: Issue) -> list[str]:
 
 
 def test_one_state_can_be_listed_alone(two_uncertain: Issue) -> None:
-    said = settle(two_uncertain, "--state", "rejected")
+    output = settle(two_uncertain, "--state", "rejected")
 
-    assert [line.split(",")[0] for line in said.splitlines()] == ["address", "carl@readers.example"]
+    assert [line.split(",")[0] for line in output.splitlines()] == ["address", "carl@readers.example"]
 
 
 @pytest.mark.parametrize(("choice", "after"), [("--accept", "accepted"), ("--resend", "pending")])
 def test_uncertain_copies_are_settled_all_or_one_by_one(two_uncertain: Issue, choice: str, after: str) -> None:
-    said = settle(two_uncertain, choice, "Berta@readers.example")
-    assert said.startswith(f"1 uncertain copy of issue {two_uncertain.pk} ")
+    output = settle(two_uncertain, choice, "Berta@readers.example")
+    assert output.startswith(f"1 uncertain copy of issue {two_uncertain.pk} ")
     assert states(two_uncertain) == ["uncertain", after, "rejected"]
 
     assert settle(two_uncertain, choice, "all").startswith("1 uncertain copy")

@@ -29,7 +29,7 @@ def letter(newsletter: Newsletter, subject: str = "A word") -> Issue:
     return Issue.objects.create(newsletter=newsletter, subject=subject, introduction="Hello.")
 
 
-def kept(issue: Issue) -> list[object]:
+def frozen_parts(issue: Issue) -> list[object]:
     snapshot = Snapshot.objects.get(issue=issue)
     return [getattr(snapshot, part) for part in PARTS]
 
@@ -60,12 +60,12 @@ def test_asking_again_changes_nothing(digest: Issue, now: datetime) -> None:
 
 def test_no_later_edit_reaches_it(digest: Issue, now: datetime) -> None:
     freezing.freeze(issue=digest, now=now)
-    before = kept(digest)
+    before = frozen_parts(digest)
     Article.objects.update(headline="Changed", standfirst="Changed", state=Article.State.WITHDRAWN)
     Newsletter.objects.update(name="Changed", sender_name="Changed")
     Publication.objects.update(postal_address="Changed", accent_colour="#000000")
     Issue.objects.update(subject="Changed", introduction="Changed")
-    assert kept(digest) == before
+    assert frozen_parts(digest) == before
     assert freezing.verify(snapshot=Snapshot.objects.get(issue=digest))
 
 
@@ -137,7 +137,7 @@ class TestRefusals:
 
 @rows("state", EDITABLE)
 def test_what_is_not_under_way_yet_can_be_frozen(digest: Issue, now: datetime, state: str) -> None:
-    """Also anew: a story may have been withdrawn since the approval."""
+    """Again, too: a story may have been withdrawn since the approval."""
     Issue.objects.filter(pk=digest.pk).update(state=state)
     assert freezing.freeze(issue=digest, now=now).issue_id == digest.pk
 
@@ -191,7 +191,7 @@ def test_frozen_at_the_same_time_they_still_have_a_number_each(
 
 
 def while_somebody_freezes(issue: Issue, now: datetime, deed: Callable[[], object]) -> Future[object]:
-    """The deed of another connection, which had half a second before the freezing was committed."""
+    """Run something in another connection half a second before the freeze commits."""
 
     def work() -> object:
         try:
@@ -209,7 +209,7 @@ def while_somebody_freezes(issue: Issue, now: datetime, deed: Callable[[], objec
 
 
 @pytest.mark.django_db(transaction=True)
-def test_whoever_freezes_at_the_same_time_gets_the_same(newsletter: Newsletter, now: datetime) -> None:
+def test_two_who_freeze_at_the_same_time_get_the_same_snapshot(newsletter: Newsletter, now: datetime) -> None:
     issue = letter(newsletter)
     other = while_somebody_freezes(issue, now, lambda: freezing.freeze(issue=issue, now=now))
     assert other.result() == Snapshot.objects.get()

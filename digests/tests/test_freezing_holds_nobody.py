@@ -1,4 +1,4 @@
-"""Rendering holds no lock that anybody waits for, and an edit meanwhile gives no mixture of old and new."""
+"""Rendering holds no lock, and an edit during it never gives a mixture of old and new."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ TAKEN = [
 
 @pytest.fixture
 def while_rendering(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], object]], list[int]]:
-    """Do something each time that an issue is rendered, with the number of the time; returns those numbers."""
+    """Call a function at each rendering, with its number; returns the numbers."""
     write = rendering.write
     times: list[int] = []
 
@@ -104,7 +104,7 @@ def test_what_is_left_out_while_it_is_frozen_is_not_sent(
     assert "Second" not in freezing.freeze(issue=digest, now=now).html
 
 
-def test_who_edits_without_pause_is_left_in_peace_until_the_next_minute(
+def test_an_issue_under_constant_editing_is_tried_again_in_the_next_minute(
     newsletter: Newsletter, publish: Publish, now: datetime, while_rendering: Callable[..., list[int]]
 ) -> None:
     Newsletter.objects.update(auto_approve=True)

@@ -1,4 +1,4 @@
-"""A mail lies in a mailbox, on no page: each address in a frozen issue says by itself where it leads."""
+"""Every URL in a frozen issue is absolute: a mail has no base URL."""
 
 import re
 from datetime import datetime
@@ -37,7 +37,7 @@ The dam[^1] is [full](/articles/full/), see [the heading](#a-heading), [the next
 [^1]: It is [old](/old/).
 """
 INTRODUCTION = "Hello. Read [this](/articles/one/), [that](two/) and [below](#below)."
-# What may stand where an address is expected: a reader's own link, put in when the copy is written.
+# A slot in place of a URL: the reader's own link, inserted when the copy is written.
 OWN_LINK = re.compile(r"%%(unsubscribe|preferences)_url%%")
 TEXT_ADDRESS = re.compile(r"(?:^\[\d+\] |: |^)(/\S*|[?#]\S+|\.\./\S*)$", re.MULTILINE)
 
@@ -67,34 +67,34 @@ def issue(
         article.body_markdown = TEXT.format(picture=shown.pk)
         article.save()
         publishing.save_revision(article=article, actor=None, now=now)
-    made = digest
+    chosen = digest
     if request.param == Issue.Kind.ARTICLE:
         story = Article.objects.get(headline="Third")
-        made = composing.compose_article_issue(newsletter=newsletter, article=story, now=now)
+        chosen = composing.compose_article_issue(newsletter=newsletter, article=story, now=now)
     if request.param == Issue.Kind.LETTER:
-        made = Issue.objects.create(newsletter=newsletter, kind=Issue.Kind.LETTER, subject="A word to you")
-    Issue.objects.filter(pk=made.pk).update(introduction=INTRODUCTION)
-    return freezing.freeze(issue=Issue.objects.get(pk=made.pk), now=now)
+        chosen = Issue.objects.create(newsletter=newsletter, kind=Issue.Kind.LETTER, subject="A word to you")
+    Issue.objects.filter(pk=chosen.pk).update(introduction=INTRODUCTION)
+    return freezing.freeze(issue=Issue.objects.get(pk=chosen.pk), now=now)
 
 
 EVERY_KIND = pytest.mark.parametrize("issue", list(Issue.Kind), indirect=True)
 
 
 def addresses(html: str) -> list[str]:
-    found = []
+    urls = []
     for tag in BeautifulSoup(html, "html5lib").find_all(True):
-        found += [str(tag[name]) for name in absolute_links.ADDRESSES if tag.has_attr(name)]
+        urls += [str(tag[name]) for name in absolute_links.ADDRESSES if tag.has_attr(name)]
         for name in absolute_links.ADDRESS_LISTS:
-            found += [each.split()[0] for each in str(tag.get(name, "")).split(",") if each.strip()]
-        found += re.findall(r"url\(\s*['\"]?([^'\")]+)", str(tag.get("style", "")))
-    return found
+            urls += [each.split()[0] for each in str(tag.get(name, "")).split(",") if each.strip()]
+        urls += re.findall(r"url\(\s*['\"]?([^'\")]+)", str(tag.get("style", "")))
+    return urls
 
 
 @EVERY_KIND
 def test_every_address_of_the_html_has_a_scheme(issue: Snapshot) -> None:
-    found = [address for address in addresses(issue.html) if not OWN_LINK.fullmatch(address)]
-    assert len(found) >= 8
-    for address in found:
+    urls = [address for address in addresses(issue.html) if not OWN_LINK.fullmatch(address)]
+    assert len(urls) >= 8
+    for address in urls:
         parts = urlsplit(address)
         assert (parts.scheme in {"http", "https"} and parts.hostname) or parts.scheme == "mailto", address
 
@@ -120,11 +120,11 @@ def test_no_picture_is_wider_than_the_column(issue: Snapshot) -> None:
 @pytest.mark.parametrize("issue", [Issue.Kind.ARTICLE], indirect=True)
 def test_anchors_lead_to_the_page(issue: Snapshot) -> None:
     page = f"{SITE}/articles/story-3/"
-    found = addresses(issue.html)
-    assert f"{page}#note-fn-1" in found
-    assert [address for address in found if address.startswith("#")] == []
-    assert f"{page}?page=2" in found
-    assert f"{SITE}/articles/beside/" in found
+    urls = addresses(issue.html)
+    assert f"{page}#note-fn-1" in urls
+    assert [address for address in urls if address.startswith("#")] == []
+    assert f"{page}?page=2" in urls
+    assert f"{SITE}/articles/beside/" in urls
 
 
 @pytest.mark.parametrize("issue", [Issue.Kind.ARTICLE], indirect=True)

@@ -15,9 +15,9 @@ from tests.table import rows
 
 def headers(issue: Issue, subject: str = "Third") -> dict[str, str]:
     issue.newsletter.refresh_from_db()
-    found = rendering.headers(issue=issue, subject=subject)
-    assert len({name.lower() for name, _ in found}) == len(found), "a field stands twice"
-    return dict(found)
+    fields = rendering.headers(issue=issue, subject=subject)
+    assert len({name.lower() for name, _ in fields}) == len(fields), "a field stands twice"
+    return dict(fields)
 
 
 def test_what_every_copy_carries(digest: Issue) -> None:
@@ -44,9 +44,9 @@ def test_what_every_copy_carries(digest: Issue) -> None:
 
 
 def test_only_slots_that_the_engine_fills(digest: Issue) -> None:
-    found = set(re.findall(r"%%(\w+)%%", " ".join(headers(digest).values())))
-    assert found == {"to", "date", "message_id", "unsubscribe_url", "unsubscribe_token"}
-    assert found <= set(rendering.SLOTS)
+    slots = set(re.findall(r"%%(\w+)%%", " ".join(headers(digest).values())))
+    assert slots == {"to", "date", "message_id", "unsubscribe_url", "unsubscribe_token"}
+    assert slots <= set(rendering.SLOTS)
 
 
 def test_a_newsletters_own_sender_and_replies_win(digest: Issue) -> None:
@@ -55,11 +55,11 @@ def test_a_newsletters_own_sender_and_replies_win(digest: Issue) -> None:
     Newsletter.objects.update(
         sender_name="The Müller, Jr.", sender_address="tech@straße.example", reply_to="tech@blocknews.example"
     )
-    found = headers(digest)
-    assert found["From"] == '"The Müller, Jr." <tech@xn--strae-oqa.example>'
-    assert found["Reply-To"] == "tech@blocknews.example"
-    assert found["List-Owner"] == "<mailto:desk@blocknews.example>"
-    assert "<mailto:tech@blocknews.example?subject" in found["List-Unsubscribe"]
+    fields = headers(digest)
+    assert fields["From"] == '"The Müller, Jr." <tech@xn--strae-oqa.example>'
+    assert fields["Reply-To"] == "tech@blocknews.example"
+    assert fields["List-Owner"] == "<mailto:desk@blocknews.example>"
+    assert "<mailto:tech@blocknews.example?subject" in fields["List-Unsubscribe"]
 
 
 def test_a_name_with_marks_is_quoted_in_list_id(digest: Issue) -> None:

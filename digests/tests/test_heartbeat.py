@@ -1,4 +1,4 @@
-"""Whether anybody works is seen from work that was done, not from processes that run."""
+"""Completed work, not running processes, proves that the system works."""
 
 import socket
 import time

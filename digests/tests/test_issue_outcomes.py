@@ -117,7 +117,7 @@ def test_an_event_that_settles_a_copy_changes_the_record(
     close(issue, now)
     copy = issue.deliveries.get(state=State.UNCERTAIN)
 
-    processing.record(event=copies.said(word, copy, **fields), provider="Mailgun", now=now)
+    processing.record(event=copies.event(word, copy, **fields), provider="Mailgun", now=now)
 
     assert stored(issue) == of_rows(issue) == Counter([*AUDIENCE[:-1], outcome])
     issue.refresh_from_db()
@@ -128,14 +128,14 @@ def test_a_copy_that_comes_back_after_it_was_reported_as_delivered_is_counted_on
     close(issue, now)
     copy = issue.deliveries.get(state=State.UNCERTAIN)
     for word in ("delivered", "bounced", "bounced"):
-        processing.record(event=copies.said(word, copy, reject_reason="bounced"), provider="Mailgun", now=now)
+        processing.record(event=copies.event(word, copy, reject_reason="bounced"), provider="Mailgun", now=now)
 
     assert stored(issue) == of_rows(issue) == Counter([*AUDIENCE[:-1], ("rejected", "reported_bounced")])
 
 
 def test_an_event_before_the_end_leaves_the_record_to_the_end(issue: Issue, now: datetime) -> None:
     copy = issue.deliveries.get(state=State.UNCERTAIN)
-    processing.record(event=copies.said("delivered", copy), provider="Mailgun", now=now)
+    processing.record(event=copies.event("delivered", copy), provider="Mailgun", now=now)
     assert stored(issue) == Counter()
 
     close(issue, now)
@@ -220,7 +220,7 @@ def test_it_says_how_long_a_closed_issue_took(issue: Issue, now: datetime) -> No
 def test_reports_are_counted_apart_from_their_rows(issue: Issue, now: datetime) -> None:
     copy = issue.deliveries.filter(state=State.ACCEPTED)[0]
     for word in ("delivered", "complained", "clicked", "clicked", "opened"):
-        processing.record(event=copies.said(word, copy), provider="Mailgun", now=now)
+        processing.record(event=copies.event(word, copy), provider="Mailgun", now=now)
     DeliveryEvent.objects.all().delete()
 
     # An opening is nobody's business unless its reader agreed, not even as a number.
@@ -231,8 +231,8 @@ def test_reports_are_counted_apart_from_their_rows(issue: Issue, now: datetime) 
 def test_a_report_that_is_repeated_or_waits_is_not_counted_again(issue: Issue, now: datetime) -> None:
     copy = issue.deliveries.filter(state=State.ACCEPTED)[0]
     waiting = copies.copy(issue, None, State.ATTEMPTING)
-    early = copies.said("delivered", waiting)
-    for event in [copies.said("delivered", copy, event_id="one")] * 2 + [early]:
+    early = copies.event("delivered", waiting)
+    for event in [copies.event("delivered", copy, event_id="one")] * 2 + [early]:
         processing.record(event=event, provider="Mailgun", now=now)
     assert reports(issue) == {"delivered": 1}
 
@@ -245,7 +245,7 @@ def test_a_report_that_is_repeated_or_waits_is_not_counted_again(issue: Issue, n
 
 def test_reports_that_are_settled_together_are_counted_together(issue: Issue, now: datetime) -> None:
     for copy in issue.deliveries.filter(state=State.ACCEPTED):
-        events.store(events=[copies.said("delivered", copy)], provider="Mailgun", now=now)
+        events.store(events=[copies.event("delivered", copy)], provider="Mailgun", now=now)
 
     processing.settle(now=now)
 
@@ -258,7 +258,7 @@ def test_a_copy_that_is_settled_while_its_issue_closes_is_in_the_record(
 ) -> None:
     """The second one waits for the issue's row, and sees what the first has committed."""
     copy = issue.deliveries.get(state=State.UNCERTAIN)
-    events.store(events=[copies.said("delivered", copy)], provider="Mailgun", now=now)
+    events.store(events=[copies.event("delivered", copy)], provider="Mailgun", now=now)
     with elsewhere.cursor() as other:
         other.execute("SET lock_timeout = '50ms'")
         with transaction.atomic():

@@ -13,7 +13,7 @@ from subscribers.models import Cadence, Newsletter
 from tests import query_work
 
 STORIES = 3_000
-# Each with 20 KB of text: whoever loads them all needs 400 MB.
+# Each with 20 KB of text: loading all of them takes 400 MB.
 INSERT = """
 INSERT INTO articles_article
     (headline, slug, standfirst, body_markdown, body_html, body_text, body_sha256, section_id, state,

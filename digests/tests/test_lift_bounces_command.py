@@ -1,4 +1,4 @@
-"""manage.py lift_bounces: what a mad mail server did is taken back, and nothing else."""
+"""manage.py lift_bounces: suppressions of one incident are lifted, and nothing else."""
 
 from datetime import datetime, timedelta
 from io import StringIO
@@ -23,9 +23,9 @@ def issue(newsletter: Newsletter, now: datetime) -> Issue:
     for name, of in {"anna": issue, "ben": issue, "cleo": issue, "dora": other}.items():
         copy = copies.copy(of, copies.reader(newsletter, f"{name}@readers.example"))
         provider = "smtp" if of is other else "dsn"
-        processing.record(event=copies.said("bounced", copy, **GONE), provider=provider, now=now)
+        processing.record(event=copies.event("bounced", copy, **GONE), provider=provider, now=now)
         if name == "cleo":
-            processing.record(event=copies.said("complained", copy), provider="arf", now=now)
+            processing.record(event=copies.event("complained", copy), provider="arf", now=now)
     suppression.suppress(
         address_key="eve@readers.example", reason=Suppression.Reason.HARD_BOUNCE, now=now - timedelta(days=1)
     )

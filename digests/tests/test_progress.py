@@ -25,7 +25,7 @@ State = Delivery.State
 
 @pytest.fixture(autouse=True)
 def _one_instant(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The clocks of the test and of the database stand still together: between two lines a machine may take seconds."""
+    """Freeze the clocks of test and database: a busy machine may take seconds between two lines."""
     moment = timezone.now()
     monkeypatch.setattr(stats, "Now", lambda: Value(moment, output_field=DateTimeField()))
     with time_machine.travel(moment, tick=False):
@@ -45,15 +45,15 @@ def fill(issue: Issue, *states: State) -> None:
 def test_every_state_is_counted(issue: Issue) -> None:
     fill(issue, State.ACCEPTED, State.ACCEPTED, State.UNCERTAIN, State.PENDING)
 
-    found = stats.progress(issue)
+    progress = stats.progress(issue)
 
-    assert set(found.by_state) == set(State.values)
-    assert {state: count for state, count in found.by_state.items() if count} == {
+    assert set(progress.by_state) == set(State.values)
+    assert {state: count for state, count in progress.by_state.items() if count} == {
         "accepted": 2,
         "uncertain": 1,
         "pending": 1,
     }
-    assert (found.total, found.open, found.done, found.uncertain) == (4, 1, 3, 1)
+    assert (progress.total, progress.open, progress.done, progress.uncertain) == (4, 1, 3, 1)
 
 
 @rows(("copies_made", "conserved"), [(3, False), (4, True), (5, False)])
@@ -87,10 +87,10 @@ def test_the_rate_is_that_of_the_last_seconds_when_they_say_enough(issue: Issue)
     settled(issue, [number / 5 for number in range(40)] + [30] * 1_000)
     fill(issue, *[State.PENDING] * 8)
 
-    found = stats.progress(issue)
+    progress = stats.progress(issue)
 
-    assert found.rate == pytest.approx(4, rel=0.1)
-    assert found.seconds_left == 2
+    assert progress.rate == pytest.approx(4, rel=0.1)
+    assert progress.seconds_left == 2
 
 
 @pytest.mark.parametrize(("ages", "rate"), [([5, 20, 30] * 8, 24 / 60), ([5, 20, 50, 70, 300, 3_600], 5 / 600)])
@@ -122,14 +122,14 @@ def test_a_pause_is_no_part_of_the_rate(issue: Issue, newsletter: Newsletter) ->
     assert stats.progress(issue).rate == pytest.approx(10, rel=0.2)
 
 
-def test_whoever_stands_still_has_no_rate(issue: Issue) -> None:
+def test_a_stalled_issue_has_no_rate(issue: Issue) -> None:
     begun(issue, seconds=3_600)
     settled(issue, [15.0] * 500)
     fill(issue, State.PENDING)
 
-    found = stats.progress(issue)
+    progress = stats.progress(issue)
 
-    assert (found.rate, found.seconds_left) == (0, None)
+    assert (progress.rate, progress.seconds_left) == (0, None)
 
 
 def test_time_left_reaches_to_the_last_copy_that_was_put_off(issue: Issue) -> None:
@@ -150,20 +150,20 @@ def test_what_is_put_off_is_counted_by_reason(issue: Issue) -> None:
     copies.copy(issue, None, State.DEFERRED, **full)
     copies.copy(issue, None, State.REJECTED, reason="mailbox_gone")
 
-    found = stats.progress(issue).retries
+    retries = stats.progress(issue).retries
 
-    assert [(retry.code, retry.copies) for retry in found] == [("passing", 3), ("mailbox_full", 1)]
-    assert [retry.reason for retry in found] == [
+    assert [(retry.code, retry.copies) for retry in retries] == [("passing", 3), ("mailbox_full", 1)]
+    assert [retry.reason for retry in retries] == [
         "It cannot be delivered at the moment: 4.3.0 Try later, AB12CD34",
         "The mailbox is full.",
     ]
-    assert found[0].next_at == soon
+    assert retries[0].next_at == soon
 
 
-def test_counting_that_is_dear_is_not_done_for_every_look(
+def test_an_expensive_count_is_cached(
     issue: Issue, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    monkeypatch.setattr(stats, "DEAR_SECONDS", -1.0)
+    monkeypatch.setattr(stats, "EXPENSIVE_SECONDS", -1.0)
     with django_assert_num_queries(1):
         first, second = stats.watched(issue), stats.watched(issue)
     assert first is second
@@ -173,10 +173,10 @@ def test_counting_that_is_dear_is_not_done_for_every_look(
         assert stats.watched(issue).state == Issue.State.PAUSED
 
 
-def test_a_count_that_is_kept_is_not_kept_for_long(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cached_count_expires(issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(stats, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    monkeypatch.setattr(stats, "DEAR_SECONDS", -1.0)
+    monkeypatch.setattr(stats, "EXPENSIVE_SECONDS", -1.0)
     first = stats.watched(issue)
     clock[0] += 0.9
     assert stats.watched(issue) is first
@@ -184,25 +184,18 @@ def test_a_count_that_is_kept_is_not_kept_for_long(issue: Issue, monkeypatch: py
     assert stats.watched(issue) is not first
 
 
-def test_a_count_that_costs_little_is_of_now(issue: Issue) -> None:
+def test_a_cheap_count_is_not_cached(issue: Issue) -> None:
     assert stats.watched(issue).total == 0
     fill(issue, State.ACCEPTED)
     assert stats.watched(issue).total == 1
 
 
-def test_looking_costs_a_twentieth(issue: Issue) -> None:
-    assert stats.progress(issue).look_again_in == 1.0
-    assert dataclasses.replace(stats.progress(issue), cost=0.5).look_again_in == 10.0
+def test_watching_takes_a_twentieth_of_the_time(issue: Issue) -> None:
+    assert stats.progress(issue).refresh_after == 1.0
+    assert dataclasses.replace(stats.progress(issue), cost=0.5).refresh_after == 10.0
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (119, "119 s"), (150, "2 min"), (12_000, "3 h 20 min"), (260_000, "3 days")]
-)
-def test_a_time_is_spoken(seconds: int, words: str) -> None:
-    assert stats.spoken(seconds=seconds) == words
-
-
-def test_nothing_moving_has_no_end_in_sight(issue: Issue) -> None:
+def test_without_progress_there_is_no_estimate(issue: Issue) -> None:
     fill(issue, State.PENDING)
 
     assert stats.progress(issue).seconds_left is None
@@ -217,12 +210,12 @@ def test_a_paused_issue_has_no_pace_and_no_end(issue: Issue) -> None:
     Issue.objects.update(state=Issue.State.PAUSED)
     issue.refresh_from_db()
 
-    found = stats.progress(issue)
+    progress = stats.progress(issue)
 
-    assert (found.rate, found.seconds_left, found.time_left) == (0, None, "")
+    assert (progress.rate, progress.seconds_left, progress.time_left) == (0, None, "")
 
 
-def test_a_copy_that_was_taken_in_hand_has_moved(issue: Issue, settings: Any) -> None:
+def test_a_claimed_copy_counts_as_movement(issue: Issue, settings: Any) -> None:
     now = timezone.now()
     assert stats.progress(issue).moved_at is None
     settled(issue, [90.0])
@@ -243,9 +236,9 @@ def test_a_cancelled_issue_is_at_its_end_though_copies_were_left(issue: Issue) -
 def test_before_anybody_is_planned_nobody_is_missing(newsletter: Newsletter) -> None:
     draft = Issue.objects.create(newsletter=newsletter)
 
-    found = stats.progress(draft)
+    progress = stats.progress(draft)
 
-    assert (found.total, found.audience, found.conserved, found.finished) == (0, 0, True, False)
+    assert (progress.total, progress.audience, progress.conserved, progress.finished) == (0, 0, True, False)
 
 
 @rows(
@@ -263,8 +256,8 @@ def test_it_is_two_queries_however_many_copies(issue: Issue, django_assert_num_q
         stats.progress(issue)
 
 
-def test_what_holds_copies_back_is_said_in_sentences(settings: Any) -> None:
-    assert stats.pace() == ["At most 50 copies are in flight in each of 2 lanes."]
+def test_limits_are_described_in_sentences(settings: Any) -> None:
+    assert stats.limits() == ["At most 50 copies are in flight in each of 2 lanes."]
     settings.PACING = replace(
         settings.PACING,
         per_second=100,
@@ -273,8 +266,9 @@ def test_what_holds_copies_back_is_said_in_sentences(settings: Any) -> None:
         warm_up={"news.example.org": config.WarmUp(date(2026, 11, 22), 200, 1.5)},
         hours=(time(7), time(21, 30)),
     )
-    assert stats.pace()[1:] == [
-        "At most 100 a second and 20000 an hour leave, over all workers.",
+    assert stats.limits()[1:] == [
+        "At most 100 copies leave per second, over all workers.",
+        "At most 20,000 copies leave per hour, over all workers.",
         "These mail domains of readers have limits of their own: gmail.com.",
         "Senders that are being warmed up: news.example.org.",
         "Copies leave from 07:00 to 21:30 only, in the newsletter's own time zone.",

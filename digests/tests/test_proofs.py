@@ -53,7 +53,7 @@ def test_after_freezing_it_is_the_snapshot(
     assert sent(digest, now, mailoutbox).subject == "[Proof] Third"
 
 
-def test_before_freezing_it_is_what_stands_there_now(
+def test_before_freezing_it_has_the_current_content(
     digest: Issue, now: datetime, mailoutbox: list[EmailMultiAlternatives]
 ) -> None:
     sent(digest, now, mailoutbox)
@@ -78,7 +78,7 @@ def test_an_issue_that_cannot_be_shown_says_why(digest: Issue, now: datetime) ->
         proofs.send_proof(issue=digest, to="editor@blocknews.example", actor=None, now=now)
 
 
-def test_a_mail_server_that_is_away_is_told_in_a_sentence(digest: Issue, now: datetime, settings: Settings) -> None:
+def test_an_unreachable_mail_server_is_reported_in_a_sentence(digest: Issue, now: datetime, settings: Settings) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     with socket.socket() as nobody:
         # Bound, and not listening: every connection is refused.

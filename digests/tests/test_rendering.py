@@ -196,12 +196,12 @@ def test_pictures_have_whole_addresses_alt_text_and_credit(
     file = ContentFile(drawn.getvalue(), name="bank.png")
     picture = Image.objects.create(file=file, alt='A "bank"', caption="The bank.", credit="Jane Roe/Agency")
     Article.objects.update(lead_image=picture)
-    found = page(rendered(digest, now).html)
-    shown = found.find_all("img")
+    html = page(rendered(digest, now).html)
+    shown = html.find_all("img")
     assert len(shown) == 3
     assert {image["alt"] for image in shown} == {'A "bank"'}
     assert {image["src"] for image in shown} == {f"http://127.0.0.1:8000{picture.file.url}"}
-    assert "The bank. Picture: Jane Roe/Agency" in found.get_text()
+    assert "The bank. Picture: Jane Roe/Agency" in html.get_text()
 
 
 def test_nothing_is_loaded_from_strangers(digest: Issue, now: datetime) -> None:

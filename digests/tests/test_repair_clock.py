@@ -90,7 +90,7 @@ def test_a_story_published_afterwards_is_of_now(ahead: Issue, section: Section) 
     assert story.first_published_at <= database_clock.now()
 
 
-def test_the_digest_of_a_day_to_come_is_a_draft_in_nobodys_place(ahead: Issue, clock: datetime) -> None:
+def test_the_digest_of_a_future_day_is_a_draft_and_reserves_no_period(ahead: Issue, clock: datetime) -> None:
     run("--apply")
     ahead.refresh_from_db()
     assert (ahead.state, ahead.approved_at, ahead.scheduled_for) == (Issue.State.DRAFT, None, None)

@@ -49,7 +49,7 @@ def old(digest: Issue, reader: Subscriber, now: datetime) -> Issue:
     copies.copy(digest, None, State.UNCERTAIN, reason="sender_stopped")
     ids = digest.deliveries.order_by("pk").values_list("pk", flat=True)
     Issue.objects.filter(pk=digest.pk).update(copies_after=ids[0] - 1, copies_until=ids[1])
-    event = copies.said("delivered", digest.deliveries.get(subscriber=reader))
+    event = copies.event("delivered", digest.deliveries.get(subscriber=reader))
     processing.record(event=event, provider="Mailgun", now=now)
     closing.close(issue_id=digest.pk, now=now)
     digest.refresh_from_db()
@@ -170,7 +170,7 @@ def named(old: Issue, reader: Subscriber) -> Any:
     copy = old.deliveries.get(subscriber=reader)
 
     def make(word: str, **fields: Any) -> Any:
-        return copies.said(word, copy, **fields)
+        return copies.event(word, copy, **fields)
 
     return make
 
@@ -210,7 +210,7 @@ def test_a_report_that_comes_after_that_counts_for_the_address(
 
 def test_a_report_of_a_mail_that_may_be_anybodys_counts_for_nobody(dropped: Issue, reader: Subscriber) -> None:
     """Without the id that we gave along, another program may have sent it through the same provider."""
-    later = parked(copies.said("complained", recipient=reader.address), timezone.now())
+    later = parked(copies.event("complained", recipient=reader.address), timezone.now())
 
     processing.settle(now=later)
 

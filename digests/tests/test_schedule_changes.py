@@ -1,4 +1,4 @@
-"""A change of hour, weekday or zone acts forward: nothing leaves at once, and no run is lost unseen."""
+"""A change of hour, weekday or zone acts forward: nothing leaves at once, and no missed run goes unrecorded."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -32,7 +32,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def while_waiting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let one thing happen per look of the watching command; it must not look once more."""
+    """Let one thing happen per poll of the watching command. It must not poll once more."""
 
     def plan(*events: Happens) -> None:
         waiting = list(events)
@@ -58,22 +58,22 @@ def send(issue: Issue, *options: str, out: io.StringIO | None = None) -> str:
 
 
 def test_it_approves_and_says_so(digest: Issue) -> None:
-    said = send(digest)
+    output = send(digest)
 
     digest.refresh_from_db()
     assert digest.state == State.SCHEDULED
-    assert said == f"Issue {digest.pk} is approved and is on its way.\n"
+    assert output == f"Issue {digest.pk} is approved and is on its way.\n"
 
 
 def test_an_hour_that_was_set_is_kept(digest: Issue) -> None:
     later = timezone.now() + timedelta(days=1)
     Issue.objects.update(scheduled_for=later)
 
-    said = send(digest)
+    output = send(digest)
 
     digest.refresh_from_db()
     assert digest.scheduled_for == later
-    assert f"leaves at {later:%Y-%m-%d %H:%M} UTC" in said
+    assert f"leaves at {later:%Y-%m-%d %H:%M} UTC" in output
 
 
 def test_an_issue_that_does_not_exist(db: None) -> None:
@@ -104,9 +104,9 @@ def test_waiting_ends_well_when_the_issue_is_sent(digest: Issue, while_waiting: 
         turn(digest, State.SENT),
     )
 
-    said = send(digest, "--wait")
+    output = send(digest, "--wait")
 
-    assert said.splitlines()[-1].startswith(f"issue {digest.pk}: sent, 0 of 4 copies")
+    assert output.splitlines()[-1].startswith(f"issue {digest.pk}: sent, 0 of 4 copies")
 
 
 @rows(
@@ -150,7 +150,7 @@ def test_a_paused_issue_says_why_and_what_to_do(newsletter: Newsletter) -> None:
         send(issue, "--wait", out=out)
 
     assert ended.value.returncode == 1
-    assert "The last one: 5.7.1 no. Mend what it names" in out.getvalue()
+    assert "The last one: 5.7.1 no. If that names a fault, fix it" in out.getvalue()
 
 
 def test_without_wait_an_issue_that_is_under_way_is_refused(newsletter: Newsletter) -> None:
@@ -186,12 +186,12 @@ def test_progress_on_a_terminal_is_one_line(
     )
     while_waiting(lambda: None, turn(issue, State.SENT))
 
-    said = send(issue, "--wait", out=Terminal())
+    output = send(issue, "--wait", out=Terminal())
 
-    _pace, line, end = said.split("\n")
+    _pace, line, end = output.split("\n")
     assert end == ""
     assert re.search(r"\rissue \d+: sending, 300 of 1,200 copies \(25 %\), \d+ a second, \d+ s left", line)
-    # What is rewritten fits into the window; the last state is told in full.
+    # Rewritten lines fit the window; the last line is complete.
     *rewritten, last = line.split("\r")
     assert max(map(len, rewritten)) == 79
     assert last.rstrip().endswith(": 900 pending + 300 accepted = 1,200")
@@ -204,11 +204,11 @@ def test_progress_in_a_log_is_a_line_at_most_every_five_seconds(
     more = [lambda: copies.copy(issue, None, Delivery.State.ACCEPTED)] * 50
     while_waiting(*more, turn(issue, State.SENT))
 
-    said = send(issue, "--wait")
+    output = send(issue, "--wait")
 
-    assert 2 <= len(said.splitlines()) <= 4
-    assert "\r" not in said
-    assert "sent, 50 of 50 copies (100 %)" in said.splitlines()[-1]
+    assert 2 <= len(output.splitlines()) <= 4
+    assert "\r" not in output
+    assert "sent, 50 of 50 copies (100 %)" in output.splitlines()[-1]
 
 
 def test_why_nothing_moves_is_said_once_and_again_when_it_changes(
@@ -225,12 +225,12 @@ def test_why_nothing_moves_is_said_once_and_again_when_it_changes(
         turn(issue, State.SENT),
     )
 
-    said = send(issue, "--wait")
+    output = send(issue, "--wait")
 
-    assert said.count("Are a Celery") == 0
-    assert said.count("Nothing has moved for 10 min, and nothing is known to hold it.") == 1
-    assert said.count("The most frequent answer: The mailbox is full.") == 1
-    assert f"    manage.py deliveries {issue.pk} --state deferred" in said.splitlines()
+    assert output.count("Are a Celery") == 0
+    assert output.count("Nothing has moved for 10 min, for no known reason.") == 1
+    assert output.count("Most frequent: The mailbox is full.") == 1
+    assert f"    manage.py deliveries {issue.pk} --state deferred" in output.splitlines()
 
 
 def test_the_end_accounts_for_everybody_and_says_what_is_left_to_do(
@@ -246,10 +246,10 @@ def test_the_end_accounts_for_everybody_and_says_what_is_left_to_do(
     with pytest.raises(CommandError):
         send(issue, "--wait", out=out)
 
-    said = out.getvalue()
-    assert said.startswith("At most 50 copies are in flight in each of 2 lanes.")
-    assert "(100 %): 1,000 accepted + 1 rejected + 2 uncertain = 1,003\n" in said
-    assert f"    manage.py deliveries {issue.pk} --resend all\n" in said
+    output = out.getvalue()
+    assert output.startswith("At most 50 copies are in flight in each of 2 lanes.")
+    assert "(100 %): 1,000 accepted + 1 rejected + 2 uncertain = 1,003\n" in output
+    assert f"    manage.py deliveries {issue.pk} --resend all\n" in output
 
 
 def test_who_is_missing_is_said(newsletter: Newsletter, while_waiting: Callable[..., None]) -> None:
@@ -263,7 +263,7 @@ def test_who_is_missing_is_said(newsletter: Newsletter, while_waiting: Callable[
     assert errors.getvalue() == "The audience was 2: the copies do not add up to it.\n"
 
 
-def test_a_dear_count_is_made_less_often_and_the_end_is_seen_at_once(
+def test_an_expensive_count_is_made_less_often_and_the_end_is_seen_at_once(
     newsletter: Newsletter, while_waiting: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue = copies.issue(newsletter)

@@ -44,10 +44,10 @@ def test_every_kind_of_issue_is_approved_and_leaves(digest: Issue, now: datetime
     [copy], broken = merge.Merger(Issue.objects.get(pk=issue.pk), needs="payload").copies(rows=[row])
     assert broken == []
     assert copy.payload is not None
-    found = fields(copy.payload)
-    for field in found.values():
+    headers = fields(copy.payload)
+    for field in headers.values():
         assert_lawful(field)
-    assert_sender(found["From"].replace(b"news@blocknews.example", b"news@example.com"), "From", name)
+    assert_sender(headers["From"].replace(b"news@blocknews.example", b"news@example.com"), "From", name)
     read = message_from_bytes(copy.payload)
     unfolded = {key: re.sub(r"\r\n(?=[ \t])", "", value) for key, value in read.items()}
     assert str(make_header(decode_header(unfolded["Subject"]))) == name
@@ -69,7 +69,7 @@ def test_so_does_a_proof(
         actor=None,
         now=now,
     )
-    found = fields(mailoutbox[0].message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's own message class takes it
-    for field in found.values():
+    headers = fields(mailoutbox[0].message().as_bytes(linesep="\r\n"))  # type: ignore[call-arg]  # Django's own message class takes it
+    for field in headers.values():
         assert_lawful(field)
-    assert_sender(found["From"].replace(b"news@blocknews.example", b"news@example.com"), "From", name)
+    assert_sender(headers["From"].replace(b"news@blocknews.example", b"news@example.com"), "From", name)

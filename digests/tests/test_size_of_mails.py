@@ -1,4 +1,4 @@
-"""However many stories an issue has and however long they are, its HTML stays below what Gmail shows."""
+"""The HTML of an issue stays below Gmail's clipping limit, whatever the number and length of its stories."""
 
 import email
 import email.policy
@@ -67,7 +67,7 @@ def html_part(issue: Issue, now: datetime) -> tuple[bytes, str]:
 
 
 def check_size(issue: Issue, now: datetime) -> str:
-    """The HTML, once it is known that Gmail shows all of it, whatever it counts."""
+    """The HTML, after a check that Gmail shows all of it, by either way of counting."""
     raw, html = html_part(issue, now)
     assert len(raw) < mail_size.LIMIT
     assert len(html.encode()) < mail_size.LIMIT
@@ -118,7 +118,7 @@ def test_the_stories_that_are_only_counted_are_a_click_away(
     assert f"http://127.0.0.1:8000{address}" in html
     assert client.get(address).status_code == 404
     Issue.objects.update(state=Issue.State.SENT, audience_count=0, planned_at=now)
-    listed = [found for number in (1, 2, 3) for found in _listed(client, f"{address}?page={number}")]
+    listed = [path for number in (1, 2, 3) for path in _listed(client, f"{address}?page={number}")]
     assert listed == [f"/articles/number-{number}/" for number in range(120)]
     Article.objects.filter(slug="number-0").update(state=Article.State.WITHDRAWN)
     assert "/articles/number-0/" not in _listed(client, f"{address}?page=1")
@@ -127,8 +127,8 @@ def test_the_stories_that_are_only_counted_are_a_click_away(
 
 
 def _listed(client: Client, address: str) -> list[str]:
-    found = re.findall(r'<li><a href="(/articles/[^"]+)"', client.get(address).content.decode())
-    return [str(each) for each in found]
+    paths = re.findall(r'<li><a href="(/articles/[^"]+)"', client.get(address).content.decode())
+    return [str(each) for each in paths]
 
 
 def test_no_story_comes_again_because_it_was_only_counted(
@@ -153,7 +153,7 @@ def test_a_long_story_is_cut_where_a_block_ends_and_leads_to_its_page(
     page = BeautifulSoup(html, "html5lib")
     assert page.find("a", string=re.compile("Read on")) is not None
     last = page.find_all(block[1:].partition(">")[0].replace("ul", "li"))
-    numbers = [int(found[1]) for each in last if (found := re.match(r"(\d+): ", each.get_text()))]
+    numbers = [int(match[1]) for each in last if (match := re.match(r"(\d+): ", each.get_text()))]
     assert numbers == list(range(len(numbers)))
     assert len(numbers) > 50
     # The last one is whole, and the text part ends with the same.

@@ -115,7 +115,7 @@ def test_one_of_a_section_that_the_newsletter_does_not_bring_stays_away(
 def test_old_news_does_not_come_back(
     daily: Composed, publish: Publish, now: datetime, first_published_at: datetime
 ) -> None:
-    """From before the newsletter had this cadence, or older than anything that is still owed."""
+    """From before the newsletter had this cadence, or older than the catch-up limit."""
     later = now + series.CATCH_UP if first_published_at > SINCE else now
     old = publish("Old", first_published_at, body_markdown="It happened.")
     withdraw(old, first_published_at + HOUR)
@@ -139,7 +139,7 @@ def test_it_waits_for_no_window_that_was_composed_already(story: Article, daily:
 def test_one_that_was_withdrawn_between_composing_and_freezing_is_in_neither_and_comes_back(
     daily: Composed, story: Article, publish: Publish, now: datetime
 ) -> None:
-    """As when a digest that approves itself is frozen anew, or an editor approves without looking again."""
+    """For automatic approval, and for an editor who approves again."""
     assert daily(now) == ["One", "Another"]
     withdraw(story, now + HOUR)
     digest = Issue.objects.get()

@@ -68,8 +68,8 @@ def test_two_weeks_of_ticks_put_every_story_into_exactly_one_digest(newsletter: 
         now += outage + timedelta(minutes=317 + now.day)
     for cadence in (Cadence.DAILY, Cadence.WEEKLY):
         line = Issue.objects.filter(kind=Issue.Kind.DIGEST, cadence=cadence)
-        told = list(line.exclude(items__article=None).values_list("items__article", flat=True))
-        assert sorted(told) == sorted(Article.objects.values_list("pk", flat=True)), cadence
+        articles = list(line.exclude(items__article=None).values_list("items__article", flat=True))
+        assert sorted(articles) == sorted(Article.objects.values_list("pk", flat=True)), cadence
         assert len(set(line.values_list("period_key", flat=True))) == line.count()
 
 

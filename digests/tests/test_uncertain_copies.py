@@ -1,4 +1,4 @@
-"""What a person decides of copies whose outcome is not known touches these copies, and says so."""
+"""A person's decision about uncertain copies changes only these copies, and is recorded."""
 
 from collections import Counter
 from datetime import timedelta
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 Copy, State = Delivery.State, Issue.State
 
 
-def found(issue: Issue) -> Counter[str]:
+def states_of(issue: Issue) -> Counter[str]:
     return Counter(issue.deliveries.values_list("state", flat=True))
 
 
@@ -37,9 +37,9 @@ def test_calling_the_last_one_accepted_ends_the_exceptions(newsletter: Newslette
     now = timezone.now()
     assert uncertain.accept(issue=issue, deliveries=None, now=now) == 1
     issue.refresh_from_db()
-    assert (issue.state, issue.state_reason, found(issue)) == (State.SENT, "", {"accepted": 2})
-    told = issue.deliveries.exclude(reason="").get()
-    assert (told.reason, told.settled_at) == ("called_accepted", now)
+    assert (issue.state, issue.state_reason, states_of(issue)) == (State.SENT, "", {"accepted": 2})
+    decided = issue.deliveries.exclude(reason="").get()
+    assert (decided.reason, decided.settled_at) == ("called_accepted", now)
 
 
 @rows("other", Delivery.EXCEPTIONS)
@@ -48,7 +48,7 @@ def test_while_somebody_else_may_be_without_a_copy_the_exceptions_stay(newslette
     first = issue.deliveries.earliest("pk")
     assert uncertain.accept(issue=issue, deliveries=[first.pk], now=timezone.now()) == 1
     issue.refresh_from_db()
-    assert (issue.state, found(issue)[other]) == (State.SENT_WITH_EXCEPTIONS, 1)
+    assert (issue.state, states_of(issue)[other]) == (State.SENT_WITH_EXCEPTIONS, 1)
 
 
 @rows("state", [State.SENDING, State.PAUSED, State.CANCELLED])
@@ -56,10 +56,10 @@ def test_calling_copies_accepted_ends_no_issue_that_has_not_ended(newsletter: Ne
     issue = ended(newsletter, Copy.UNCERTAIN, Copy.PENDING, state=state)
     uncertain.accept(issue=issue, deliveries=None, now=timezone.now())
     issue.refresh_from_db()
-    assert (issue.state, found(issue)) == (state, {"accepted": 1, "pending": 1})
+    assert (issue.state, states_of(issue)) == (state, {"accepted": 1, "pending": 1})
 
 
-def test_what_is_sent_again_begins_anew(newsletter: Newsletter) -> None:
+def test_what_is_sent_again_starts_over(newsletter: Newsletter) -> None:
     issue = ended(newsletter, Copy.UNCERTAIN)
     long_ago, now = copies.LEFT_AT - timedelta(days=1), timezone.now()
     issue.deliveries.update(fence=0, settled_at=long_ago, lease_until=long_ago)
@@ -67,7 +67,7 @@ def test_what_is_sent_again_begins_anew(newsletter: Newsletter) -> None:
     again = issue.deliveries.get()
     assert (again.state, again.reason) == (Copy.PENDING, "sent_again")
     assert (again.settled_at, again.lease_until) == (None, None)
-    # Whoever held it before has no say in it any more.
+    # A lane that held it before cannot settle it.
     assert again.fence > 0
     issue.refresh_from_db()
     assert (issue.state, issue.state_reason, issue.finished_at, issue.updated_at) == (State.SENDING, "", None, now)
@@ -78,7 +78,7 @@ def test_sending_again_moves_no_issue_that_has_not_ended(newsletter: Newsletter,
     issue = ended(newsletter, Copy.UNCERTAIN, state=state)
     assert uncertain.resend(issue=issue, deliveries=None, now=timezone.now()) == 1
     issue.refresh_from_db()
-    assert (issue.state, found(issue)) == (state, {"pending": 1})
+    assert (issue.state, states_of(issue)) == (state, {"pending": 1})
 
 
 def test_sending_nothing_again_opens_no_issue(newsletter: Newsletter) -> None:

@@ -66,8 +66,8 @@ def test_an_approval_says_whose_it_is_and_when(digest: Issue, admin_user: User, 
 
 def test_the_hour_is_the_one_that_is_said_then_the_one_that_was_set_then_now(digest: Issue) -> None:
     now = timezone.now()
-    said, was_set = now + timedelta(hours=1), now + timedelta(hours=2)
-    for when, known, expected in [(said, was_set, said), (None, was_set, was_set), (None, None, now)]:
+    requested, was_set = now + timedelta(hours=1), now + timedelta(hours=2)
+    for when, known, expected in [(requested, was_set, requested), (None, was_set, was_set), (None, None, now)]:
         Issue.objects.update(state=State.DRAFT, scheduled_for=known)
         assert approval.approve(issue=digest, actor=None, now=now, when=when).scheduled_for == expected
 

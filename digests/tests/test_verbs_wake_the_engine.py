@@ -1,4 +1,4 @@
-"""What an editor lets go leaves within seconds: the verb's hint is in the queue when the verb has committed."""
+"""An approved issue leaves within seconds: a wake-up is queued when the verb commits."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from digests.sending import tasks
 from digests.tests import copies
 from subscribers.models import Newsletter
 
-# Hints leave with the commit, which a test inside a transaction never sees.
+# Wake-ups are queued on commit, which never happens in a test's own transaction.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 State = Issue.State
@@ -60,7 +60,7 @@ def test_an_approval_wakes_it_unless_the_hour_is_to_come(
     assert hints() == ([] if later else [("digests.sending.tasks.wake_issue", f"({digest.pk},)")])
 
 
-def test_a_hint_leaves_with_the_commit(hints: Callable[[], list[tuple[str, str]]]) -> None:
+def test_a_wake_up_is_queued_on_commit(hints: Callable[[], list[tuple[str, str]]]) -> None:
     """Before it, a worker would look at rows that are not there yet."""
     with transaction.atomic():
         tasks.hint_wake(7)

@@ -52,14 +52,14 @@ def test_it_reads_back_without_a_defect(copy: bytes) -> None:
     assert read["Subject"].startswith("Третий: “ünïcode” headline")
 
 
-def test_its_lines_are_lawful(copy: bytes) -> None:
+def test_its_lines_are_valid(copy: bytes) -> None:
     assert b"\n" not in copy.replace(b"\r\n", b"")
     assert b"\r" not in copy.replace(b"\r\n", b"")
     assert max(len(line) for line in copy.split(b"\r\n")) <= 998
     assert copy.isascii()
 
 
-def test_the_way_out_stands_in_the_header_as_it_is(copy: bytes) -> None:
+def test_the_unsubscribe_header_is_not_encoded(copy: bytes) -> None:
     """RFC 8058: a receiver posts to the https address; neither it nor the mailto may be an encoded word."""
     raw = copy.split(b"\r\n\r\n")[0].decode().replace("\r\n ", " ")
     (line,) = [line for line in raw.split("\r\n") if line.startswith("List-Unsubscribe:")]

@@ -1,4 +1,4 @@
-"""A host whose clock is wrong does none of the clock's work, and writes nothing ahead of the database's clock."""
+"""A host with a wrong clock does no scheduled work, and writes no time ahead of the database's clock."""
 
 import logging
 from collections.abc import Callable
@@ -89,16 +89,16 @@ def test_an_editor_reads_it_on_the_issues_page(digest: Issue) -> None:
     digest.refresh_from_db()
     with host_is_off(YEAR):
         tasks.tick()
-    reasons = stalls.reasons(issue=digest, progress=stats.watched(digest), now=timezone.now())
-    assert "seconds ahead of the database's" in reasons[0].why
+    diagnoses = stalls.diagnose(issue=digest, progress=stats.watched(digest), now=timezone.now())
+    assert "seconds ahead of the database's" in diagnoses[0].why
 
 
 def test_readiness_says_it(client: Client) -> None:
     assert client.get("/readyz").json()["clock"] == "ok"
     with host_is_off(YEAR):
-        answer = client.get("/readyz")
-    assert answer.status_code == 503
-    assert "31,536,000 seconds ahead" in answer.json()["clock"].replace("31,535,999", "31,536,000")
+        response = client.get("/readyz")
+    assert response.status_code == 503
+    assert "31,536,000 seconds ahead" in response.json()["clock"].replace("31,535,999", "31,536,000")
 
 
 @pytest.mark.parametrize("seconds", [-55, 55])

@@ -20,19 +20,28 @@ PROSE = {
     "askers": "clients",
     "borne": "carried",
     "crumbs": "partial grants",
+    "crosswise": "deadlock",
+    "dear": "expensive",
+    "doors?": "entry point, action",
+    "forgiven?": "acknowledged",
     "furniture": "related objects",
     "(?<!publishing )house": "publication, provider",
+    "intents?": "attempt",
+    "mad": "broken",
     "nobody waits long": "returns quickly",
     "octets?": "bytes",
     "of concern": "relevant",
     "permits?": "grant",
     "porter": "connection pool",
+    "pulse": "heartbeat",
     "pump": "sweeper",
     "rehearse": "constant-time dry run",
+    "sketch": "preview",
     "so many": "N, how many",
     "stands": "is",
     "standstill": "stall diagnosis",
     "told": "reported, passed",
+    "vault": "placeholders",
     "went backwards": "was rolled back",
     "whoever": "anyone who",
     "whose hour has come": "due",
@@ -41,21 +50,34 @@ PROSE = {
 # Of variables, functions, classes and modules: a name says what the value is.
 NAMES = {
     "answer": "response, reply",
+    "arrivals": "outcomes",
     "askers": "clients",
+    "as_it_stands": "preview",
+    "bell": "wake_up",
     "brake": "throttle",
     "crumbs": "partial_grant",
+    "door": "server, client",
     "doors": "actions, request_context",
     "found": "what was found: article, rows",
+    "effects": "handlers",
+    "furniture": "related_objects",
     "gate": "rate_limiter",
+    "intend": "record_attempts",
+    "intents": "attempts",
     "kept": "what was kept: html, events",
     "made": "what was made: issue, new_rows",
     "permit": "grant",
     "porter": "connection_pool",
+    "posting": "letters.send",
+    "promise": "attempt",
     "pulse": "heartbeat",
     "pump": "sweeper",
+    "ringer": "close",
     "said": "what was said: message, reply",
+    "sketch": "preview",
     "standstill": "stall",
     "told": "what was told: outcomes, report",
+    "vault": "placeholders",
     "witness": "journal",
 }
 
@@ -70,16 +92,11 @@ def words(*lines: str) -> set[str]:
 
 
 STILL: dict[str, set[str]] = {
-    "digests": words(
-        "(?<!publishing )house, anew, answer=, borne, found=, kept=, made=, octets?, of concern, said=",
-        "so many, stands, told, told=, whoever, whose hour has come",
+    "digests/sending": words(
+        "found=, whose hour has come",
     ),
-    "digests tests": words(
-        "(?<!publishing )house, anew, answer=, found=, kept=, made=, octets?, said=, so many, stands, told",
-        "told=, whoever",
-    ),
-    "docs": words(
-        "stands",
+    "digests/sending tests": words(
+        "(?<!publishing )house, anew, found=, kept=, made=, said=, so many, stands, told, whoever",
     ),
     "postal tests": words(
         "found=, octets?, said=, stands",
@@ -88,11 +105,12 @@ STILL: dict[str, set[str]] = {
 
 
 def room(path: Path) -> str:
-    """The directory that an entry of STILL speaks of; tests are rooms of their own."""
+    """The directory that an entry of STILL is about. Tests have their own entry, and so has the sending engine."""
     parts = path.relative_to(ROOT).parts
     if len(parts) == 1:
         return "."
-    return f"{parts[0]} tests" if "tests" in parts[1:] else parts[0]
+    name = "digests/sending" if parts[:2] == ("digests", "sending") else parts[0]
+    return f"{name} tests" if "tests" in parts[1:] else name
 
 
 def sources() -> Iterator[Path]:
@@ -140,7 +158,7 @@ def used() -> dict[str, set[str]]:
 
 def test_no_directory_uses_more_of_the_former_words_than_it_is_listed_with() -> None:
     there = used()
-    assert "digests" in STILL, "the list is about real directories"
+    assert set(STILL) <= {room(path) for path in sources()}, "the list is about real directories"
     new = {directory: sorted(there[directory] - STILL.get(directory, set())) for directory in there}
     assert {directory: words for directory, words in new.items() if words} == {}
 

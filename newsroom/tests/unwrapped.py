@@ -32,11 +32,14 @@ READ: Final = frozenset({
 # Calls whose text people read, with the place of the text among the arguments.
 SPEAKERS: Final = {
     "ValidationError": 0, "add_error": 1, "message_user": 1, "success": 1, "error": 1, "warning": 1, "info": 1,
+    "link": 0,
 }  # fmt: skip
 MESSAGES: Final = frozenset({"success", "error", "warning", "info"})
 # Keys of what a template is given, or a set of fields.
 SHOWN: Final = frozenset({"description", "title"})
-# What a page answers in words of its own, or what nobody but the developer sees.
+# Calls that log: operators read their text.
+LOGS: Final = frozenset({"log", "logger", "logging"})
+# Exceptions whose text is not shown: pages have their own words, or only developers see it.
 UNSEEN: Final = frozenset({"Http404", "AssertionError", "NotImplementedError", "TypeError", "Unaskable"})
 CHOICES: Final = frozenset({"TextChoices", "IntegerChoices"})
 GETTEXT: Final = frozenset({"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"})
@@ -72,8 +75,29 @@ def _read(bare: str) -> Iterator[str]:
 def in_module(source: str) -> list[str]:
     """`line: text` of each text that is shown to people and is not passed to gettext, or is put together first."""
     tree = ast.parse(source)
-    places = [place for node in ast.walk(tree) for place in _of(node)]
-    return [f"{text.lineno}: {ast.unparse(text)}" for text in places if _is_bare(text)]
+    shown = [text for node in ast.walk(tree) for text in _of(node) if _is_bare(text)]
+    lines = {f"{text.lineno}: {ast.unparse(text)}": None for text in [*shown, *_sentences(tree)]}
+    return list(lines)
+
+
+def _sentences(tree: ast.Module) -> Iterator[ast.expr]:
+    """Every literal that is a whole sentence, wherever it is: in a list, an argument, a branch or a format string."""
+    unseen = {id(text) for node in ast.walk(tree) for text in _unseen(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in unseen and _is_sentence(node):
+            yield node
+
+
+def _unseen(node: ast.AST) -> Iterator[ast.AST]:
+    """Texts below this node that are translated, or that no editor or reader sees: docstrings, logs, some errors."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        first = node.body[0] if node.body else None
+        if isinstance(first, ast.Expr):
+            yield first.value
+    elif isinstance(node, ast.Call):
+        logs = isinstance(node.func, ast.Attribute) and _name(node.func.value) in LOGS
+        if logs or _name(node.func) in GETTEXT | UNSEEN:
+            yield from ast.walk(node)
 
 
 def _of(node: ast.AST) -> Iterator[ast.expr]:
@@ -127,7 +151,8 @@ def _words(text: ast.expr) -> str:
 def _is_sentence(text: ast.expr) -> bool:
     """An exception with a sentence is shown to people; one with a few words is for the log."""
     words = _words(text).strip()
-    return len(words.split()) > 2 and (words[:1].isupper() or isinstance(text, ast.JoinedStr)) and words[-1:] in ".!?"
+    begins = words[:1].isupper() or (isinstance(text, ast.JoinedStr) and isinstance(text.values[0], ast.FormattedValue))
+    return len(words.split()) > 2 and begins and words[-1:] in ".!?"
 
 
 def _is_messages(function: ast.expr) -> bool:

@@ -46,7 +46,7 @@ def test_readers_of_a_renamed_newsletter_are_named_and_mailed_again(
     assert mailable() == {RITA, BOB, "dora@fourth.org"}
     assert verification.verify().faults == []
     product.slug = "tech-news"
-    with pytest.raises(ValidationError, match="Another newsletter was called so"):
+    with pytest.raises(ValidationError, match="Another newsletter had this slug"):
         product.full_clean()
 
 

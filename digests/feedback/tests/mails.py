@@ -1,4 +1,4 @@
-"""The corpus of returned mails, written after the shapes that servers really send, and made out to one copy."""
+"""A corpus of returned mails in the forms that real servers send, addressed to one copy."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def return_path(copy: Delivery) -> str:
 
 
 def mail(name: str, copy: Delivery, *, return_path: str | None = None, reader: str = "anna@readers.example") -> bytes:
-    """One of the corpus, as the server that holds our mail has it."""
+    """One mail of the corpus, as our mail server has it."""
     text = (CORPUS / f"{name}.eml").read_text(encoding="utf-8")
     path = return_paths.address(delivery_uuid=copy.uuid, domain=DOMAIN) if return_path is None else return_path
     for slot, value in {"RETURN_PATH": path, "COPY_ID": str(copy.uuid), "READER": reader}.items():

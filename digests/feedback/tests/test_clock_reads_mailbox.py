@@ -1,4 +1,4 @@
-"""Each tick of the clock reads the mailbox for returned mail, where one is set."""
+"""Each tick reads the mailbox for returned mail, if one is configured."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ def record(event: Any, now: datetime) -> DeliveryEvent | None:
 
 
 def test_by_the_uuid_that_went_along(copy: Delivery, now: datetime) -> None:
-    row = record(copies.said("delivered", metadata={"delivery": str(copy.uuid)}), now)
+    row = record(copies.event("delivered", metadata={"delivery": str(copy.uuid)}), now)
 
     assert row is not None
     assert (row.delivery_uuid, row.issue) == (copy.uuid, copy.issue)
@@ -39,7 +39,7 @@ def test_by_the_uuid_that_went_along(copy: Delivery, now: datetime) -> None:
 
 @pytest.mark.parametrize("form", ["<{uuid}@blocknews.example>", "{uuid}@blocknews.example", "<{hex}@x.example>"])
 def test_by_our_own_message_id(copy: Delivery, now: datetime, form: str) -> None:
-    row = record(copies.said("delivered", message_id=form.format(uuid=copy.uuid, hex=copy.uuid.hex)), now)
+    row = record(copies.event("delivered", message_id=form.format(uuid=copy.uuid, hex=copy.uuid.hex)), now)
 
     assert row is not None
     assert row.delivery_uuid == copy.uuid
@@ -49,14 +49,14 @@ def test_the_uuid_that_went_along_outranks_a_message_id(copy: Delivery, newslett
     """A forwarded mail may carry the Message-ID of another."""
     other = copies.copy(copy.issue, copies.reader(newsletter, "berta@readers.example"))
 
-    row = record(copies.said("delivered", copy, message_id=f"<{other.uuid}@blocknews.example>"), now)
+    row = record(copies.event("delivered", copy, message_id=f"<{other.uuid}@blocknews.example>"), now)
 
     assert row is not None
     assert row.delivery_uuid == copy.uuid
 
 
 def test_by_the_providers_id(copy: Delivery, now: datetime) -> None:
-    row = record(copies.said("delivered", message_id="<remote-1>", recipient="anna@readers.example"), now)
+    row = record(copies.event("delivered", message_id="<remote-1>", recipient="anna@readers.example"), now)
 
     assert row is not None
     assert row.delivery_uuid == copy.uuid
@@ -67,8 +67,8 @@ def test_a_batch_id_names_a_copy_only_together_with_its_mailbox(
 ) -> None:
     second = copies.copy(copy.issue, copies.reader(newsletter, "berta@readers.example"), remote_id="<remote-1>")
 
-    nobody = record(copies.said("delivered", message_id="<remote-1>"), now)
-    berta = record(copies.said("delivered", message_id="<remote-1>", recipient="Berta@readers.example"), now)
+    nobody = record(copies.event("delivered", message_id="<remote-1>"), now)
+    berta = record(copies.event("delivered", message_id="<remote-1>", recipient="Berta@readers.example"), now)
 
     assert nobody is not None
     assert berta is not None
@@ -80,11 +80,11 @@ def test_a_batch_of_events_finds_each_its_own_copy_of_a_batch(
     copy: Delivery, newsletter: Newsletter, now: datetime
 ) -> None:
     second = copies.copy(copy.issue, copies.reader(newsletter, "berta@readers.example"), remote_id="<remote-1>")
-    told = [
-        copies.said("delivered", event_id=name, message_id="<remote-1>", recipient=f"{name}@readers.example")
+    reported = [
+        copies.event("delivered", event_id=name, message_id="<remote-1>", recipient=f"{name}@readers.example")
         for name in ("berta", "anna")
     ]
-    events.store(events=told, provider="Mailgun", now=now)
+    events.store(events=reported, provider="Mailgun", now=now)
 
     assert processing.settle(now=now) == 2
 
@@ -99,7 +99,7 @@ def test_an_id_that_names_two_copies_of_one_mailbox_names_neither(
 ) -> None:
     copies.copy(copies.issue(newsletter), copy.subscriber, State.UNCERTAIN, remote_id="<remote-1>")
 
-    row = record(copies.said("delivered", message_id="<remote-1>", recipient="anna@readers.example"), now)
+    row = record(copies.event("delivered", message_id="<remote-1>", recipient="anna@readers.example"), now)
 
     assert row is not None
     assert (row.issue, row.settled_at) == (None, None)
@@ -108,7 +108,7 @@ def test_an_id_that_names_two_copies_of_one_mailbox_names_neither(
 def test_an_empty_id_names_nobody(issue: Issue, newsletter: Newsletter, now: datetime) -> None:
     copies.copy(issue, copies.reader(newsletter), State.UNCERTAIN, remote_id="")
 
-    row = record(copies.said("delivered", message_id=""), now)
+    row = record(copies.event("delivered", message_id=""), now)
 
     assert row is not None
     assert row.issue is None
@@ -116,7 +116,7 @@ def test_an_empty_id_names_nobody(issue: Issue, newsletter: Newsletter, now: dat
 
 def test_an_event_that_is_faster_than_our_commit_waits_for_it(copy: Delivery, now: datetime) -> None:
     Delivery.objects.filter(pk=copy.pk).update(remote_id="")
-    row = record(copies.said("bounced", message_id="<remote-2>", recipient="anna@readers.example", **GONE), now)
+    row = record(copies.event("bounced", message_id="<remote-2>", recipient="anna@readers.example", **GONE), now)
     assert row is not None
     assert row.settled_at is None
     assert processing.settle(now=now + timedelta(minutes=1)) == 0
@@ -137,10 +137,10 @@ def test_an_event_that_is_faster_than_our_commit_waits_for_it(copy: Delivery, no
 
 @pytest.mark.parametrize(("kind", "expected"), [("delivered", State.ACCEPTED), ("failed", State.REJECTED)])
 def test_an_event_waits_while_its_copy_is_on_its_way(copy: Delivery, now: datetime, kind: str, expected: State) -> None:
-    """The provider answers, and then the worker dies before it writes what it was told."""
+    """The worker dies after the provider's reply and before it records the outcome."""
     lease = {"state": State.ATTEMPTING, "lease_until": now + timedelta(minutes=2)}
     Delivery.objects.filter(pk=copy.pk).update(**lease)
-    record(copies.said(kind, copy), now)
+    record(copies.event(kind, copy), now)
     assert processing.settle(now=now + timedelta(minutes=1)) == 0
 
     Delivery.objects.filter(pk=copy.pk).update(state=State.UNCERTAIN, lease_until=None)
@@ -153,7 +153,7 @@ def test_an_event_waits_while_its_copy_is_on_its_way(copy: Delivery, now: dateti
 def test_an_event_whose_copy_was_settled_meanwhile_is_done(copy: Delivery, now: datetime) -> None:
     lease = {"state": State.ATTEMPTING, "lease_until": now + timedelta(minutes=2)}
     Delivery.objects.filter(pk=copy.pk).update(**lease)
-    record(copies.said("delivered", copy), now)
+    record(copies.event("delivered", copy), now)
     Delivery.objects.filter(pk=copy.pk).update(state=State.ACCEPTED, reason="called_accepted", lease_until=None)
 
     assert processing.settle(now=now + timedelta(minutes=1)) == 1
@@ -164,7 +164,7 @@ def test_an_event_whose_copy_was_settled_meanwhile_is_done(copy: Delivery, now: 
 
 @pytest.mark.parametrize(("hours", "settled"), [(23, False), (24, True), (400, True)])
 def test_an_event_of_nobody_is_given_up_after_a_day(db: None, now: datetime, hours: int, settled: bool) -> None:
-    record(copies.said("bounced", metadata={"delivery": str(uuid4())}, recipient="x@y.example", **GONE), now)
+    record(copies.event("bounced", metadata={"delivery": str(uuid4())}, recipient="x@y.example", **GONE), now)
 
     processing.settle(now=now + timedelta(hours=hours))
 
@@ -175,7 +175,7 @@ def test_an_event_of_nobody_is_given_up_after_a_day(db: None, now: datetime, hou
 
 
 def test_what_a_stranger_opened_is_not_kept(db: None, now: datetime) -> None:
-    record(copies.said("opened", metadata={"delivery": str(uuid4())}), now)
+    record(copies.event("opened", metadata={"delivery": str(uuid4())}), now)
     assert DeliveryEvent.objects.count() == 1
 
     processing.settle(now=now + timedelta(hours=25))
@@ -189,8 +189,8 @@ def test_many_events_of_nobody_do_not_hold_up_one_of_ours(
     monkeypatch.setattr(processing, "BATCH", 2)
     Delivery.objects.filter(pk=copy.pk).update(remote_id="")
     for number in range(5):
-        record(copies.said("delivered", message_id=f"<other-{number}>"), now)
-    record(copies.said("delivered", message_id="<late>", recipient="anna@readers.example"), now + timedelta(seconds=1))
+        record(copies.event("delivered", message_id=f"<other-{number}>"), now)
+    record(copies.event("delivered", message_id="<late>", recipient="anna@readers.example"), now + timedelta(seconds=1))
     Delivery.objects.filter(pk=copy.pk).update(remote_id="<late>")
 
     assert processing.settle(now=now + timedelta(minutes=2)) == 1
@@ -201,10 +201,10 @@ def test_one_event_that_breaks_stops_no_other(
 ) -> None:
     second = copies.copy(copy.issue, copies.reader(newsletter, "berta@readers.example"), State.ATTEMPTING)
     Delivery.objects.filter(pk=copy.pk).update(state=State.ATTEMPTING, lease_until=now)
-    record(copies.said("complained", copy, message_id="<a>"), now)
+    record(copies.event("complained", copy, message_id="<a>"), now)
     broken = DeliveryEvent.objects.get()
     DeliveryEvent.objects.update(settled_at=None)
-    record(copies.said("delivered", second), now)
+    record(copies.event("delivered", second), now)
     Delivery.objects.all().update(state=State.UNCERTAIN, lease_until=None)
     follow = handlers.follow
 
@@ -224,7 +224,7 @@ def test_a_letter_that_bounces_suppresses_its_mailbox(newsletter: Newsletter, no
     reader = copies.reader(newsletter)
     letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=reader)
 
-    row = record(copies.said("bounced", message_id=f"<letter.{letter.uuid.hex}@blocknews.example>", **GONE), now)
+    row = record(copies.event("bounced", message_id=f"<letter.{letter.uuid.hex}@blocknews.example>", **GONE), now)
 
     assert row is not None
     assert (row.issue, row.settled_at) == (None, now)
@@ -235,7 +235,7 @@ def test_a_letter_that_was_refused_for_our_sake_suppresses_nobody(newsletter: Ne
     reader = copies.reader(newsletter)
     letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=reader)
 
-    record(copies.said("bounced", message_id=f"<letter.{letter.uuid.hex}@x.example>", mta_response="550 5.7.1"), now)
+    record(copies.event("bounced", message_id=f"<letter.{letter.uuid.hex}@x.example>", mta_response="550 5.7.1"), now)
 
     assert not suppression.is_suppressed(reader.address_key)
 
@@ -244,7 +244,7 @@ def test_a_complaint_about_a_letter_is_a_complaint(newsletter: Newsletter, now: 
     """A person may lift a bounce without asking anybody, and this not."""
     letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=copies.reader(newsletter))
 
-    record(copies.said("complained", message_id=f"<letter.{letter.uuid.hex}@x.example>"), now)
+    record(copies.event("complained", message_id=f"<letter.{letter.uuid.hex}@x.example>"), now)
 
     assert Suppression.objects.get().reason == Suppression.Reason.COMPLAINT
 
@@ -252,6 +252,6 @@ def test_a_complaint_about_a_letter_is_a_complaint(newsletter: Newsletter, now: 
 def test_who_opened_a_letter_is_not_kept(newsletter: Newsletter, now: datetime) -> None:
     letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=copies.reader(newsletter, tracking=True))
 
-    assert record(copies.said("opened", message_id=f"<letter.{letter.uuid.hex}@x.example>"), now) is None
+    assert record(copies.event("opened", message_id=f"<letter.{letter.uuid.hex}@x.example>"), now) is None
 
     assert not DeliveryEvent.objects.exists()

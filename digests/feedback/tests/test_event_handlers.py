@@ -1,4 +1,4 @@
-"""What an event changes, and all that it does not."""
+"""What an event changes, and what it leaves alone."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -78,16 +78,16 @@ def test_only_an_uncertain_copy_changes_its_state(copy: Copy, now: datetime, sta
     delivery = copy(state)
     kind, fields = EVENTS[name]
 
-    record(copies.said(kind, delivery, **fields), now)
+    record(copies.event(kind, delivery, **fields), now)
 
     expected = FROM_UNCERTAIN.get(name, state) if state == State.UNCERTAIN else state
     assert state_of(delivery) == expected
 
 
-def test_settling_notes_when_and_why(copy: Copy, now: datetime) -> None:
+def test_settling_records_when_and_why(copy: Copy, now: datetime) -> None:
     delivery = copy(State.UNCERTAIN)
 
-    record(copies.said("bounced", delivery, **POLICY), now)
+    record(copies.event("bounced", delivery, **POLICY), now)
 
     delivery.refresh_from_db()
     assert (delivery.reason, delivery.settled_at) == ("reported_bounced", now)
@@ -97,8 +97,8 @@ def test_settling_notes_when_and_why(copy: Copy, now: datetime) -> None:
 def test_bounce_then_delivered_keeps_what_came_first(copy: Copy, now: datetime) -> None:
     delivery = copy(State.UNCERTAIN)
 
-    record(copies.said("bounced", delivery, **POLICY), now)
-    record(copies.said("delivered", delivery), now)
+    record(copies.event("bounced", delivery, **POLICY), now)
+    record(copies.event("delivered", delivery), now)
 
     assert state_of(delivery) == State.REJECTED
     assert DeliveryEvent.objects.count() == 2
@@ -108,7 +108,7 @@ def test_bounce_then_delivered_keeps_what_came_first(copy: Copy, now: datetime) 
 def test_a_providers_clock_may_be_a_little_slow(copy: Copy, now: datetime, minutes: int, expected: State) -> None:
     delivery = copy(State.UNCERTAIN)
 
-    record(copies.said("bounced", delivery, timestamp=copies.LEFT_AT - timedelta(minutes=minutes), **GONE), now)
+    record(copies.event("bounced", delivery, timestamp=copies.LEFT_AT - timedelta(minutes=minutes), **GONE), now)
 
     assert state_of(delivery) == expected
     assert DeliveryEvent.objects.filter(settled_at=None).exists() == (expected == State.UNCERTAIN)
@@ -128,14 +128,14 @@ def test_a_copy_that_was_settled_while_its_event_was_read_is_left_as_it_is(
 
     assert handlers.follow(row, delivery, now) is effect
 
-    found = Delivery.objects.get()
-    assert (found.state, found.reason) == (meanwhile, "other")
+    stored = Delivery.objects.get()
+    assert (stored.state, stored.reason) == (meanwhile, "other")
 
 
 def test_a_bounce_of_an_earlier_attempt_says_nothing_of_this_one(copy: Copy, now: datetime) -> None:
     delivery = copy(State.UNCERTAIN, attempted_at=now)
 
-    record(copies.said("bounced", delivery, timestamp=now - timedelta(hours=1), **POLICY), now)
+    record(copies.event("bounced", delivery, timestamp=now - timedelta(hours=1), **POLICY), now)
 
     assert state_of(delivery) == State.UNCERTAIN
 
@@ -147,13 +147,13 @@ def test_a_bounce_of_an_earlier_attempt_says_nothing_of_this_one(copy: Copy, now
 def test_only_a_mailbox_that_is_gone_is_suppressed(
     copy: Copy, reader: Subscriber, now: datetime, fields: dict[str, str], suppressed: bool
 ) -> None:
-    record(copies.said("bounced", copy(State.ACCEPTED), **fields), now)
+    record(copies.event("bounced", copy(State.ACCEPTED), **fields), now)
 
     assert is_suppressed(reader) is suppressed
 
 
 def test_a_suppression_says_who_reported_it_and_no_address(copy: Copy, now: datetime) -> None:
-    record(copies.said("bounced", copy(State.ACCEPTED), **GONE), now)
+    record(copies.event("bounced", copy(State.ACCEPTED), **GONE), now)
 
     row = Suppression.objects.get()
     assert (row.reason, row.note) == (Suppression.Reason.HARD_BOUNCE, "reported by mailgun")
@@ -163,7 +163,7 @@ def test_a_soft_bounce_suppresses_nobody(copy: Copy, reader: Subscriber, now: da
     delivery = copy(State.ACCEPTED)
 
     for _ in range(20):
-        record(copies.said("deferred", delivery, mta_response="452 4.2.2 full"), now)
+        record(copies.event("deferred", delivery, mta_response="452 4.2.2 full"), now)
 
     assert not is_suppressed(reader)
 
@@ -183,12 +183,12 @@ WEEKS = timedelta(weeks=6)
 def test_an_event_that_comes_weeks_late_counts_like_any_other(
     copy: Copy, reader: Subscriber, now: datetime, name: str, state: State, reason: str | None, subscription: str
 ) -> None:
-    """It happened soon after the copy had left; the provider tells it when the issue is long done."""
+    """It happened soon after the copy left. The provider reports it long after the issue was finished."""
     delivery = copy(State.UNCERTAIN)
     copies.close(delivery.issue)
     kind, fields = EVENTS[name]
 
-    record(copies.said(kind, delivery, **fields), now + WEEKS)
+    record(copies.event(kind, delivery, **fields), now + WEEKS)
 
     assert state_of(delivery) == state
     done = state != State.UNCERTAIN
@@ -200,7 +200,7 @@ def test_an_event_that_comes_weeks_late_counts_like_any_other(
 
 
 def test_a_complaint_suppresses_and_unsubscribes(copy: Copy, reader: Subscriber, now: datetime) -> None:
-    record(copies.said("complained", copy(State.ACCEPTED)), now)
+    record(copies.event("complained", copy(State.ACCEPTED)), now)
 
     assert Suppression.objects.get().reason == Suppression.Reason.COMPLAINT
     assert reader.subscriptions.get().state == Subscription.State.UNSUBSCRIBED
@@ -212,15 +212,15 @@ def test_a_complaint_suppresses_and_unsubscribes(copy: Copy, reader: Subscriber,
 def test_an_unsubscribe_ends_only_that_newsletter(copy: Copy, reader: Subscriber, now: datetime) -> None:
     other = Newsletter.objects.create(name="Other", slug="other", description="Other.")
     mine = reader.subscriptions.get()
-    kept = Subscription.objects.create(
+    unaffected = Subscription.objects.create(
         subscriber=reader, newsletter=other, cadence="daily", state="confirmed", consent_event=mine.consent_event
     )
 
-    record(copies.said("unsubscribed", copy(State.ACCEPTED)), now)
+    record(copies.event("unsubscribed", copy(State.ACCEPTED)), now)
 
     mine.refresh_from_db()
-    kept.refresh_from_db()
-    assert (mine.state, kept.state) == ("unsubscribed", "confirmed")
+    unaffected.refresh_from_db()
+    assert (mine.state, unaffected.state) == ("unsubscribed", "confirmed")
     assert not is_suppressed(reader)
 
 
@@ -229,7 +229,7 @@ def test_leaving_twice_is_leaving_once(copy: Copy, reader: Subscriber, now: date
     delivery = copy(State.ACCEPTED)
 
     for _ in range(3):
-        record(copies.said(kind, delivery), now)
+        record(copies.event(kind, delivery), now)
 
     assert ConsentEvent.objects.filter(kind="withdrawn").count() == 1
 
@@ -241,7 +241,7 @@ def test_an_old_report_does_not_undo_a_newer_wish(
     delivery = copy(State.ACCEPTED)
     reader.subscriptions.update(confirmed_at=now)
 
-    record(copies.said(kind, delivery, timestamp=now - timedelta(days=20), **fields), now)
+    record(copies.event(kind, delivery, timestamp=now - timedelta(days=20), **fields), now)
 
     assert reader.subscriptions.get().state == Subscription.State.CONFIRMED
     assert not is_suppressed(reader)
@@ -251,7 +251,7 @@ def test_the_mailbox_that_bounced_is_suppressed_not_the_one_the_reader_moved_to(
     copy: Copy, reader: Subscriber, now: datetime
 ) -> None:
     delivery = copy(State.ACCEPTED)
-    event = copies.said("bounced", delivery, **GONE)
+    event = copies.event("bounced", delivery, **GONE)
     moved = addresses.normalise("new@readers.example")
     Subscriber.objects.filter(pk=reader.pk).update(
         address=moved.address, address_key=moved.key, address_hash=addresses.keyed_hash(moved.key)
@@ -267,7 +267,7 @@ def test_the_mailbox_that_bounced_is_suppressed_not_the_one_the_reader_moved_to(
 def test_an_erased_reader_stays_erased(copy: Copy, reader: Subscriber, now: datetime, name: str) -> None:
     delivery = copy(State.UNCERTAIN)
     kind, fields = EVENTS[name]
-    event = copies.said(kind, delivery, **fields)
+    event = copies.event(kind, delivery, **fields)
     suppression.suppress(address_key=reader.address_key, reason=Suppression.Reason.ERASED, now=now)
     reader.delete()
 
@@ -285,17 +285,17 @@ def test_the_last_exception_that_is_settled_makes_the_issue_sent(copy: Copy, now
     second = copies.copy(issues.get(), None, State.UNCERTAIN)
     copies.close(delivery.issue)
 
-    record(copies.said("delivered", delivery), now)
+    record(copies.event("delivered", delivery), now)
     assert issues.get().state == Issue.State.SENT_WITH_EXCEPTIONS
 
-    record(copies.said("delivered", second), now)
+    record(copies.event("delivered", second), now)
     assert (issues.get().state, issues.get().state_reason) == (Issue.State.SENT, "")
 
 
 def test_an_issue_that_is_still_being_sent_is_left_alone(copy: Copy, now: datetime) -> None:
     delivery = copy(State.UNCERTAIN)
 
-    record(copies.said("delivered", delivery), now)
+    record(copies.event("delivered", delivery), now)
 
     assert Issue.objects.get(pk=delivery.issue_id).state == Issue.State.SENDING
 
@@ -303,7 +303,7 @@ def test_an_issue_that_is_still_being_sent_is_left_alone(copy: Copy, now: dateti
 def test_signing_up_again_after_a_complaint_stays_suppressed_until_a_person_lifts_it(
     copy: Copy, reader: Subscriber, newsletter: Newsletter, now: datetime
 ) -> None:
-    record(copies.said("complained", copy(State.ACCEPTED)), now)
+    record(copies.event("complained", copy(State.ACCEPTED)), now)
 
     signup.subscribe_proven(
         subscriber=reader, wishes=[(newsletter, "daily")], evidence=consent.Evidence(), now=now + timedelta(days=1)

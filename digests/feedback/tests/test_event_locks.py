@@ -1,4 +1,4 @@
-"""An event and the engine never pass each other: whoever comes second sees what the first has committed."""
+"""An event and the engine serialise on row locks: the second one sees what the first has committed."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ GONE: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "550 5.1.1 n
 FULL: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "552 5.2.2 mailbox full"}
 
 
-@pytest.mark.parametrize(("word", "said"), [("bounced", GONE), ("bounced", FULL), ("complained", {})])
+@pytest.mark.parametrize(("word", "details"), [("bounced", GONE), ("bounced", FULL), ("complained", {})])
 @pytest.mark.parametrize("table", ["subscribers_subscription", "subscribers_subscriber"])
-def test_nobody_is_suppressed_in_the_middle_of_a_promise(
-    elsewhere: Any, newsletter: Newsletter, now: datetime, settings: Any, word: str, said: dict[str, Any], table: str
+def test_nobody_is_suppressed_while_an_attempt_is_being_recorded(
+    elsewhere: Any, newsletter: Newsletter, now: datetime, settings: Any, word: str, details: dict[str, Any], table: str
 ) -> None:
     """The engine holds the reader's rows while it commits that a copy may leave."""
     settings.SOFT_BOUNCES = config.SoftBounces(copies=1, days=0)
     copy = copies.copy(copies.issue(newsletter), copies.reader(newsletter), State.ACCEPTED)
-    events.store(events=[copies.said(word, copy, **said)], provider="Mailgun", now=now)
+    events.store(events=[copies.event(word, copy, **details)], provider="Mailgun", now=now)
     with elsewhere.cursor() as engine, connection.cursor() as mine:
         engine.execute(f"SELECT 1 FROM {table} FOR NO KEY UPDATE")  # noqa: S608  # one of two names above
         mine.execute("SET lock_timeout = '50ms'")
@@ -48,7 +48,7 @@ def test_an_issue_that_is_being_closed_keeps_its_last_exception_until_it_is(
 ) -> None:
     issue = copies.issue(newsletter)
     copy = copies.copy(issue, copies.reader(newsletter), State.UNCERTAIN)
-    events.store(events=[copies.said("delivered", copy)], provider="Mailgun", now=now)
+    events.store(events=[copies.event("delivered", copy)], provider="Mailgun", now=now)
     with elsewhere.cursor() as closing, connection.cursor() as mine:
         closing.execute("UPDATE digests_issue SET state = 'sent_with_exceptions', state_reason = 'exceptions'")
         mine.execute("SET lock_timeout = '50ms'")
@@ -72,13 +72,13 @@ def test_events_are_written_in_one_order_whatever_the_request(
         return []
 
     monkeypatch.setattr(events, "_send", send)
-    told = [copies.said("delivered", event_id=name) for name in ("b", "c", "a")]
-    events.store(events=told, provider="x", now=now)
-    events.store(events=told[::-1], provider="x", now=now)
+    reported = [copies.event("delivered", event_id=name) for name in ("b", "c", "a")]
+    events.store(events=reported, provider="x", now=now)
+    events.store(events=reported[::-1], provider="x", now=now)
     assert written[0] == written[1]
 
 
-def test_a_database_that_is_away_is_not_taken_for_an_event_that_cannot_be_stored(
+def test_a_database_that_is_away_is_not_mistaken_for_an_event_that_cannot_be_stored(
     db: None, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> list[tuple[int]]:
@@ -86,7 +86,7 @@ def test_a_database_that_is_away_is_not_taken_for_an_event_that_cannot_be_stored
 
     monkeypatch.setattr(prepared_statements, "rows", away)
     with pytest.raises(OperationalError), transaction.atomic():
-        events.store(events=[copies.said("delivered")], provider="x", now=now)
+        events.store(events=[copies.event("delivered")], provider="x", now=now)
     assert connection.is_usable(), "whoever has a transaction open decides what becomes of it"
 
 

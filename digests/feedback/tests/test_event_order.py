@@ -30,12 +30,12 @@ EVENTS = {
 
 
 class Undone(Exception):
-    """Nothing of an example is kept for the next one."""
+    """Rolls back the rows of an example."""
 
 
 def outcome(newsletter: Newsletter, names: Sequence[str], now: datetime) -> tuple[object, ...]:
-    """What stands in the rows after these events came in this order; nothing is kept."""
-    found: list[object] = []
+    """The states in the rows after these events arrive in this order. The rows are rolled back."""
+    states: list[object] = []
     try:
         with transaction.atomic():
             reader = copies.reader(newsletter)
@@ -43,13 +43,13 @@ def outcome(newsletter: Newsletter, names: Sequence[str], now: datetime) -> tupl
             copy = copies.copy(issue, reader)
             for minute, name in enumerate(names):
                 word, facts = EVENTS[name]
-                event = copies.said(word, copy, event_id=name, **facts)
+                event = copies.event(word, copy, event_id=name, **facts)
                 processing.record(event=event, provider="some", now=now + timedelta(minutes=minute))
-            found += [Delivery.objects.get().state, Issue.objects.get().state, Subscription.objects.get().state]
-            found += Suppression.objects.values_list("reason", flat=True)
+            states += [Delivery.objects.get().state, Issue.objects.get().state, Subscription.objects.get().state]
+            states += Suppression.objects.values_list("reason", flat=True)
             raise Undone
     except Undone:
-        return tuple(found)
+        return tuple(states)
 
 
 @pytest.mark.django_db
@@ -76,9 +76,9 @@ def test_what_came_back_was_not_delivered(newsletter: Newsletter, now: datetime,
 
 
 def test_what_our_own_server_accepted_no_event_rejects(newsletter: Newsletter, now: datetime) -> None:
-    """Its answer is on record; the event stands beside it."""
+    """The server's reply is on record. The event is stored beside it."""
     copy = copies.copy(copies.issue(newsletter), copies.reader(newsletter), Delivery.State.ACCEPTED)
-    processing.record(event=copies.said("bounced", copy), provider="some", now=now)
+    processing.record(event=copies.event("bounced", copy), provider="some", now=now)
     copy.refresh_from_db()
     assert copy.state == Delivery.State.ACCEPTED
 
@@ -113,15 +113,15 @@ def test_a_report_suppresses_the_address_of_its_copy_whatever_else_it_names(
     """Who may report on one copy could name anybody."""
     reader, victim = copies.reader(newsletter), copies.reader(newsletter, "victim@readers.example")
     copy = copies.copy(copies.issue(newsletter), reader)
-    event = copies.said(word, copy, recipient=victim.address, mta_response="550 5.1.1 no such user")
+    event = copies.event(word, copy, recipient=victim.address, mta_response="550 5.1.1 no such user")
     processing.record(event=event, provider="some", now=now)
     assert [row.address_hash for row in Suppression.objects.all()] == [reader.address_hash]
 
 
 def test_a_time_before_the_copy_left_undoes_no_complaint(newsletter: Newsletter, now: datetime) -> None:
-    """A provider whose clock stands at 1970 would otherwise be older than every confirmation."""
+    """Otherwise a report by a provider whose clock says 1970 would be older than every confirmation."""
     copy = copies.copy(copies.issue(newsletter), copies.reader(newsletter))
-    event = copies.said("complained", copy, timestamp=datetime.fromtimestamp(0, tz=now.tzinfo))
+    event = copies.event("complained", copy, timestamp=datetime.fromtimestamp(0, tz=now.tzinfo))
     processing.record(event=event, provider="some", now=now)
     assert Suppression.objects.get().reason == "complaint"
     assert Subscription.objects.get().state == "unsubscribed"
@@ -131,5 +131,5 @@ def test_the_readers_of_other_copies_are_not_meant(newsletter: Newsletter, now: 
     readers: list[Subscriber] = [copies.reader(newsletter, f"{name}@readers.example") for name in ("anna", "ben")]
     issue = copies.issue(newsletter, audience=2)
     first, _ = [copies.copy(issue, reader) for reader in readers]
-    processing.record(event=copies.said("complained", first), provider="some", now=now)
+    processing.record(event=copies.event("complained", first), provider="some", now=now)
     assert list(Subscription.objects.order_by("pk").values_list("state", flat=True)) == ["unsubscribed", "confirmed"]

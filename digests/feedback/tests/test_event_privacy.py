@@ -20,7 +20,7 @@ def copy_of(newsletter: Newsletter, *, tracking: bool) -> Delivery:
 def test_a_reader_who_agreed_is_counted_as_a_person(newsletter: Newsletter, now: datetime, kind: str) -> None:
     delivery = copy_of(newsletter, tracking=True)
 
-    row = processing.record(event=copies.said(kind, delivery), provider="Mailgun", now=now)
+    row = processing.record(event=copies.event(kind, delivery), provider="Mailgun", now=now)
 
     assert row is not None
     assert row.delivery_uuid == delivery.uuid
@@ -29,15 +29,15 @@ def test_a_reader_who_agreed_is_counted_as_a_person(newsletter: Newsletter, now:
 def test_an_open_of_anybody_else_is_not_kept_at_all(newsletter: Newsletter, now: datetime) -> None:
     delivery = copy_of(newsletter, tracking=False)
 
-    assert processing.record(event=copies.said("opened", delivery), provider="Mailgun", now=now) is None
+    assert processing.record(event=copies.event("opened", delivery), provider="Mailgun", now=now) is None
     assert DeliveryEvent.objects.count() == 0
 
 
 def test_a_click_of_anybody_else_is_counted_for_the_issue_alone(newsletter: Newsletter, now: datetime) -> None:
     delivery = copy_of(newsletter, tracking=False)
-    said = copies.said("clicked", delivery, message_id=f"<{delivery.uuid}@x.example>")
+    click = copies.event("clicked", delivery, message_id=f"<{delivery.uuid}@x.example>")
 
-    processing.record(event=said, provider="Mailgun", now=now)
+    processing.record(event=click, provider="Mailgun", now=now)
 
     stored: dict[str, Any] = dict(DeliveryEvent.objects.values().get())
     assert stored["issue_id"] == delivery.issue_id
@@ -49,19 +49,19 @@ def test_a_click_of_anybody_else_is_counted_for_the_issue_alone(newsletter: News
 
 def test_a_click_of_an_erased_reader_is_nobodys(newsletter: Newsletter, now: datetime) -> None:
     delivery = copy_of(newsletter, tracking=True)
-    said = copies.said("clicked", delivery)
+    click = copies.event("clicked", delivery)
     assert delivery.subscriber is not None
     delivery.subscriber.delete()
 
-    processing.record(event=said, provider="Mailgun", now=now)
+    processing.record(event=click, provider="Mailgun", now=now)
 
     assert DeliveryEvent.objects.get().delivery_uuid is None
 
 
 def test_the_repeated_click_of_anybody_is_one(newsletter: Newsletter, now: datetime) -> None:
-    said = copies.said("clicked", copy_of(newsletter, tracking=False))
+    click = copies.event("clicked", copy_of(newsletter, tracking=False))
 
     for _ in range(5):
-        processing.record(event=said, provider="Mailgun", now=now)
+        processing.record(event=click, provider="Mailgun", now=now)
 
     assert DeliveryEvent.objects.count() == 1

@@ -1,4 +1,4 @@
-"""Stored events are acted on soon, by one process at a time, and none is forgotten whoever dies."""
+"""Stored events are processed soon, by one process at a time, and none is lost when a process dies."""
 
 import contextlib
 import itertools
@@ -30,12 +30,12 @@ Tell = Callable[..., DeliveryEvent]
 
 @pytest.fixture
 def tell(newsletter: Newsletter, now: datetime) -> Tell:
-    """Store what is said of a new copy, and do no more."""
+    """Store an event about a new copy, without processing it."""
     issue, numbers = copies.issue(newsletter), iter(range(10_000))
 
     def store(word: str, state: State = State.ACCEPTED, **fields: Any) -> DeliveryEvent:
         copy = copies.copy(issue, copies.reader(newsletter, f"reader{next(numbers)}@readers.example"), state)
-        events.store(events=[copies.said(word, copy, **fields)], provider="Mailgun", now=now)
+        events.store(events=[copies.event(word, copy, **fields)], provider="Mailgun", now=now)
         return DeliveryEvent.objects.latest("pk")
 
     return store
@@ -66,8 +66,8 @@ def test_of_a_report_only_what_is_needed_is_kept(tell: Tell, now: datetime) -> N
     raw = {"ip": "192.0.2.77", "client-info": {"user-agent": "Firefox"}, "recipient": "reader0@readers.example"}
     tell("complained", user_agent="Firefox", esp_event=raw, click_url="https://x.example/?reader0@readers.example")
 
-    kept = repr(DeliveryEvent.objects.values().get())
-    assert not [secret for secret in ("readers.example", "192.0.2.77", "Firefox", "https:") if secret in kept]
+    stored = repr(DeliveryEvent.objects.values().get())
+    assert not [secret for secret in ("readers.example", "192.0.2.77", "Firefox", "https:") if secret in stored]
     assert DeliveryEvent.objects.get().address_hash
 
     processing.settle(now=now)
@@ -148,11 +148,11 @@ def test_a_connection_that_breaks_in_the_middle_leaves_all_of_it_due(
         return write(*arguments)
 
     if word == "complained":
-        # The first writing is that of the quiet ones, of which there are none.
-        monkeypatch.setattr(processing, "_write", lambda *told: cut(*told) if told[0] else 0)
+        # The first write is for events that change no reader's rows; there are none.
+        monkeypatch.setattr(processing, "_write", lambda *settled: cut(*settled) if settled[0] else 0)
     else:
         monkeypatch.setattr(processing, "_write", cut)
-    # A batch that is cut ends the pass; the others after one that is cut have their turn.
+    # A broken batch ends the pass. After a single event that broke, the pass goes on.
     with pytest.raises(OperationalError) if word == "delivered" else contextlib.nullcontext():
         assert processing.settle(now=now) == 0
     connection.close()
@@ -174,14 +174,14 @@ def test_one_process_works_on_events_at_a_time(elsewhere: Any, tell: Tell, now: 
     with elsewhere.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [locks.key(processing.SETTLE_LOCK)])
     assert processing.settle(now=now) == 1
-    # And it was given back.
+    # The lock was released.
     with elsewhere.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks.key(processing.SETTLE_LOCK)])
         assert cursor.fetchone() == (True,)
 
 
 def test_an_event_before_our_commit_holds_up_nobody_and_is_not_lost(elsewhere: Any, tell: Tell, now: datetime) -> None:
-    """The provider is faster than the worker, which has written what it was told and not yet committed."""
+    """The provider is faster than the worker, which has not yet committed the outcome."""
     row, other = tell("complained", State.ATTEMPTING, metadata={}, message_id="<remote-1>"), tell("complained")
     elsewhere.set_autocommit(False)
     with elsewhere.cursor() as cursor:
@@ -250,8 +250,8 @@ def test_two_that_act_on_one_event_at_once_do_it_once(transactional_db: None, te
     assert Letter.objects.filter(kind="goodbye").count() == 4
 
 
-def test_a_stranger_is_looked_at_more_and_more_seldom_and_for_a_day(db: None, now: datetime) -> None:
-    events.store(events=[copies.said("delivered", message_id="<of another sender>")], provider="x", now=now)
+def test_an_event_without_a_copy_is_retried_ever_more_rarely_for_a_day(db: None, now: datetime) -> None:
+    events.store(events=[copies.event("delivered", message_id="<of another sender>")], provider="x", now=now)
     row, looks = DeliveryEvent.objects.get(), [now]
     while row.settled_at is None:
         processing.settle(now=looks[-1])
@@ -265,7 +265,7 @@ def test_a_stranger_is_looked_at_more_and_more_seldom_and_for_a_day(db: None, no
     assert len(steps) < 45
 
 
-def test_an_event_that_nobody_looked_at_for_days_still_counts(tell: Tell, now: datetime) -> None:
+def test_an_event_that_was_not_processed_for_days_still_counts(tell: Tell, now: datetime) -> None:
     """The worker was away: being late is no reason to give up."""
     tell("delivered", State.UNCERTAIN)
 
@@ -273,7 +273,7 @@ def test_an_event_that_nobody_looked_at_for_days_still_counts(tell: Tell, now: d
     assert Delivery.objects.get().state == State.ACCEPTED
 
 
-# --- The task and its hint -------------------------------------------------------------------
+# --- The task and its wake-up -------------------------------------------------------------------
 
 
 def test_the_task_settles_everything_that_is_due(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,35 +332,37 @@ def test_a_task_whose_time_is_over_comes_back(tell: Tell, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def hints(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The hints that were given, each by how long it waits."""
+def wake_ups(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The delay of each wake-up that was queued."""
     given: list[float] = []
     monkeypatch.setattr(processing.settle_events, "hint_in", given.append, raising=False)
     return given
 
 
-def test_a_hundred_reports_at_once_are_one_hint(hints: list[float]) -> None:
-    bell = processing._Bell()
+def test_a_hundred_reports_at_once_are_one_wake_up(wake_ups: list[float]) -> None:
+    wake_up = processing._WakeUp()
 
     for _ in range(100):
-        bell.ring()
+        wake_up.send()
 
-    assert hints == [processing.HINT_SECONDS]
+    assert wake_ups == [processing.WAKE_UP_SECONDS]
 
 
-def test_what_comes_after_the_time_of_a_hint_has_its_own(hints: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_comes_after_the_time_of_a_wake_up_has_its_own(
+    wake_ups: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = [100.0]
     monkeypatch.setattr(processing, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    bell = processing._Bell()
+    wake_up = processing._WakeUp()
 
     for moment in (100.0, 100.9, 101.0, 101.5, 103.0):
         clock[0] = moment
-        bell.ring()
+        wake_up.send()
 
-    assert len(hints) == 3
+    assert len(wake_ups) == 3
 
 
-def test_a_hint_that_hangs_holds_up_no_other_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wake_up_that_hangs_holds_up_no_other_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis does not answer: one thread waits for it, the others go on."""
     hanging, go = threading.Event(), threading.Event()
 
@@ -369,13 +371,13 @@ def test_a_hint_that_hangs_holds_up_no_other_request(monkeypatch: pytest.MonkeyP
         assert go.wait(10)
 
     monkeypatch.setattr(processing.settle_events, "hint_in", hang, raising=False)
-    monkeypatch.setattr(processing, "HINT_SECONDS", 0.0)
-    bell = processing._Bell()
-    thread = threading.Thread(target=bell.ring)
+    monkeypatch.setattr(processing, "WAKE_UP_SECONDS", 0.0)
+    wake_up = processing._WakeUp()
+    thread = threading.Thread(target=wake_up.send)
     thread.start()
     assert hanging.wait(10)
 
-    bell.ring()
+    wake_up.send()
 
     go.set()
     thread.join()
@@ -393,7 +395,7 @@ def test_without_a_broker_the_report_is_stored_and_the_clock_finds_it(
     monkeypatch.setattr(processing.settle_events, "apply_async", away)
     tell("delivered")
 
-    processing._Bell().ring()
+    processing._WakeUp().send()
 
-    assert (unsettled(), asked) == (1, [processing.HINT_SECONDS])
+    assert (unsettled(), asked) == (1, [processing.WAKE_UP_SECONDS])
     assert processing.settle(now=timezone.now()) == 1

@@ -1,4 +1,4 @@
-"""An event is stored once, whatever it is made of, and without an address."""
+"""An event is stored once, whatever it contains, and without an address."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def record(event: Any, now: datetime, provider: str = "Mailgun") -> DeliveryEven
 
 
 def test_a_hundred_repeats_are_one_row(sent: Delivery, now: datetime) -> None:
-    event = copies.said("delivered", sent)
+    event = copies.event("delivered", sent)
 
     stored = [record(event, now + timedelta(seconds=second)) for second in range(100)]
 
@@ -39,7 +39,7 @@ def test_a_hundred_repeats_are_one_row(sent: Delivery, now: datetime) -> None:
 
 
 def test_the_same_id_of_another_provider_is_another_event(sent: Delivery, now: datetime) -> None:
-    event = copies.said("delivered", sent)
+    event = copies.event("delivered", sent)
 
     record(event, now, "Mailgun")
     record(event, now, "Amazon SES")
@@ -50,8 +50,8 @@ def test_the_same_id_of_another_provider_is_another_event(sent: Delivery, now: d
 def test_without_an_id_the_same_facts_are_the_same_event(sent: Delivery, now: datetime) -> None:
     facts = {"event_id": None, "message_id": "abc", "recipient": "anna@readers.example"}
 
-    record(copies.said("delivered", sent, **facts), now)
-    record(copies.said("delivered", sent, **facts), now + timedelta(hours=1))
+    record(copies.event("delivered", sent, **facts), now)
+    record(copies.event("delivered", sent, **facts), now + timedelta(hours=1))
 
     assert DeliveryEvent.objects.count() == 1
 
@@ -69,18 +69,18 @@ def test_without_an_id_the_same_facts_are_the_same_event(sent: Delivery, now: da
 )
 def test_without_an_id_other_facts_are_another_event(sent: Delivery, now: datetime, other: dict[str, Any]) -> None:
     facts = {"event_id": None, "message_id": "abc"}
-    record(copies.said("delivered", sent, **facts), now)
+    record(copies.event("delivered", sent, **facts), now)
 
     changed: dict[str, Any] = facts | other
-    record(copies.said(changed.pop("event_type", "delivered"), sent, **changed), now)
+    record(copies.event(changed.pop("event_type", "delivered"), sent, **changed), now)
 
     assert DeliveryEvent.objects.count() == 2
 
 
 def test_an_id_longer_than_the_column_still_counts_once(sent: Delivery, now: datetime) -> None:
     for _ in range(2):
-        record(copies.said("delivered", sent, event_id="x" * 300), now)
-    record(copies.said("delivered", sent, event_id="x" * 299 + "y"), now)
+        record(copies.event("delivered", sent, event_id="x" * 300), now)
+    record(copies.event("delivered", sent, event_id="x" * 299 + "y"), now)
 
     assert DeliveryEvent.objects.count() == 2
 
@@ -99,7 +99,7 @@ def test_an_id_longer_than_the_column_still_counts_once(sent: Delivery, now: dat
     ],
 )
 def test_anymails_words_become_ours(sent: Delivery, now: datetime, word: str, kind: Kind) -> None:
-    row = record(copies.said(word, sent), now)
+    row = record(copies.event(word, sent), now)
 
     assert row is not None
     assert row.kind == kind
@@ -107,27 +107,27 @@ def test_anymails_words_become_ours(sent: Delivery, now: datetime, word: str, ki
 
 
 def test_a_soft_bounce_behind_the_word_bounced_is_soft(sent: Delivery, now: datetime) -> None:
-    row = record(copies.said("bounced", sent, reject_reason="bounced", mta_response="452 4.2.2 Mailbox full"), now)
+    row = record(copies.event("bounced", sent, reject_reason="bounced", mta_response="452 4.2.2 Mailbox full"), now)
 
     assert row is not None
     assert row.kind == Kind.SOFT_BOUNCE
 
 
 @rows("word", ["queued", "sent", "autoresponded", "subscribed", "inbound", "unknown", "news"])
-def test_words_of_no_concern_are_logged_and_not_stored(
+def test_irrelevant_kinds_are_logged_and_not_stored(
     sent: Delivery, now: datetime, word: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "digests.feedback.events")
 
-    assert record(copies.said(word, sent), now) is None
+    assert record(copies.event(word, sent), now) is None
     assert DeliveryEvent.objects.count() == 0
     assert f"mailgun reported {word}" in caplog.text
 
 
-def test_an_address_in_the_servers_answer_is_not_kept(sent: Delivery, now: datetime) -> None:
-    answer = "550 5.7.1 <anna@readers.example>: refused (to=Anna@Readers.example)"
+def test_an_address_in_the_servers_reply_is_not_stored(sent: Delivery, now: datetime) -> None:
+    response = "550 5.7.1 <anna@readers.example>: refused (to=Anna@Readers.example)"
 
-    row = record(copies.said("bounced", sent, mta_response=answer), now)
+    row = record(copies.event("bounced", sent, mta_response=response), now)
 
     assert row is not None
     stored = DeliveryEvent.objects.values().get(pk=row.pk)
@@ -164,14 +164,14 @@ def test_an_address_in_the_servers_answer_is_not_kept(sent: Delivery, now: datet
 def test_hostile_content_is_stored_and_never_raises(
     sent: Delivery, now: datetime, kind: str, hostile: dict[str, Any]
 ) -> None:
-    assert record(copies.said(kind, sent, **hostile), now) is not None
+    assert record(copies.event(kind, sent, **hostile), now) is not None
     assert DeliveryEvent.objects.count() == 1
 
 
 def test_one_that_the_database_refuses_keeps_out_no_other(
     transactional_db: None, sent: Delivery, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is known that would get so far; if something does, it must not cost a thousand others."""
+    """No known event gets this far. If one does, the others must not be lost."""
     facts = events._facts
 
     def overlook(event: events.TrackingEvent, kind: events.Kind, provider: str, moment: datetime) -> dict[str, object]:
@@ -179,7 +179,7 @@ def test_one_that_the_database_refuses_keeps_out_no_other(
         return facts(event, kind, provider, moment) | bad
 
     monkeypatch.setattr(events, "_facts", overlook)
-    batch = [copies.said("delivered", sent, event_id=name) for name in ("good", "bad", "fine")]
+    batch = [copies.event("delivered", sent, event_id=name) for name in ("good", "bad", "fine")]
 
     with pytest.raises(events.NotStored):
         events.store(events=batch, provider="x", now=now)
@@ -198,21 +198,21 @@ def test_a_connection_that_broke_since_the_last_report_costs_nothing(
         cursor.execute("SET ROLE NONE")
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", mine)
 
-    assert len(events.store(events=[copies.said("delivered", sent)], provider="x", now=now)) == 1
+    assert len(events.store(events=[copies.event("delivered", sent)], provider="x", now=now)) == 1
 
 
 def _seen(query: str) -> bool:
-    """Whether it finds a session. Each look is a transaction, in which PostgreSQL shows sessions as they first were."""
+    """Whether it finds a session. Each query is its own transaction, because PostgreSQL caches the list in one."""
     with ownership.owner(), connection.cursor() as cursor:
         cursor.execute(query)
         return bool(cursor.fetchall())
 
 
-def test_two_requests_with_the_same_events_do_not_wait_for_each_other_crosswise(
+def test_two_requests_with_the_same_events_do_not_deadlock(
     transactional_db: None, sent: Delivery, now: datetime
 ) -> None:
     """One has stored `a` and not committed; the other must not hold `b` while it waits."""
-    batch = [copies.said("delivered", sent, event_id=name) for name in ("b", "a")]
+    batch = [copies.event("delivered", sent, event_id=name) for name in ("b", "a")]
     first, second = (json.dumps([events._row(event, "x", now)], default=str) for event in reversed(batch))
     other = connections.create_connection("default")
     other.set_autocommit(False)
@@ -235,7 +235,7 @@ def test_two_requests_with_the_same_events_do_not_wait_for_each_other_crosswise(
 
 
 def test_an_event_is_never_from_the_future(sent: Delivery, now: datetime) -> None:
-    row = record(copies.said("delivered", sent, timestamp=now + timedelta(days=900)), now)
+    row = record(copies.event("delivered", sent, timestamp=now + timedelta(days=900)), now)
 
     assert row is not None
     assert row.occurred_at == now

@@ -1,4 +1,4 @@
-"""The LMTP door, spoken to by a real client over a real socket."""
+"""The LMTP server, with a real client over a real socket."""
 
 import os
 import signal
@@ -31,9 +31,9 @@ def domain(settings: Any) -> None:
 
 @pytest.fixture(params=["port", "socket"])
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """A door that is open, on a port or a Unix socket."""
+    """A running server, on a port or a Unix socket."""
     path = tmp_path / "lmtp"
-    with lmtp.door("127.0.0.1:0" if request.param == "port" else str(path)) as server:
+    with lmtp.server("127.0.0.1:0" if request.param == "port" else str(path)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         port = 0 if request.param == "socket" else int(server.socket.getsockname()[1])
@@ -66,8 +66,8 @@ def test_each_recipient_is_answered_for(client: smtplib.LMTP, copy: Delivery) ->
     recipients = [mails.return_path(copy), forged, stranger, other]
     assert lmtp.is_ours(recipients[0])
     refused = client.sendmail("", recipients, mails.mail("postfix_gone", copy))
-    assert {address: answer[0] for address, answer in refused.items()} == {forged: 550, stranger: 550}
-    # smtplib itself reads the first of the two answers only.
+    assert {address: reply[0] for address, reply in refused.items()} == {forged: 550, stranger: 550}
+    # smtplib itself reads only the first of the two replies.
     assert client.getreply()[0] == 250
     assert DeliveryEvent.objects.count() == 1
     client.sendmail("", [mails.return_path(copy)], mails.mail("yahoo_arf", copy))
@@ -144,7 +144,7 @@ def _is_let_in(where: tuple[str, int]) -> bool:
     return True
 
 
-def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+def test_the_command_serves_until_sigterm(tmp_path: Path) -> None:
     path = tmp_path / "lmtp"
     command = [sys.executable, "manage.py", "serve_lmtp", "--listen", str(path)]
     environment = os.environ | {"RETURN_DOMAIN": mails.DOMAIN}
@@ -159,7 +159,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
 
 
 def test_the_command_asks_for_a_domain_and_a_place(settings: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CommandError, match="cannot be listened on"):
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CommandError, match="no address to listen on"):
         call_command("serve_lmtp", listen=f"127.0.0.1:{taken.getsockname()[1]}")
     settings.RETURN_DOMAIN = ""
     with pytest.raises(CommandError, match="RETURN_DOMAIN"):

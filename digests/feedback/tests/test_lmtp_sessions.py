@@ -1,4 +1,4 @@
-"""What an LMTP session keeps and lets go of, and what it says when the mail could not be acted on."""
+"""LMTP sessions: their connections, limits and replies when a mail cannot be processed."""
 
 import logging
 import smtplib
@@ -26,11 +26,11 @@ __all__ = ["domain"]
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
-    """A door that is open where one was killed before."""
+    """A running server on a socket file that a killed server left."""
     path = tmp_path / "lmtp"
     with socket.socket(socket.AF_UNIX) as killed:
         killed.bind(str(path))
-    with lmtp.door(str(path)) as server:
+    with lmtp.server(str(path)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield path
@@ -46,7 +46,7 @@ def client(path: Path) -> Iterator[smtplib.LMTP]:
 
 
 def hand_over(client: smtplib.LMTP, raw: bytes, *recipients: str) -> int:
-    """The answer to the end of the mail, for the first of the recipients."""
+    """The reply code after DATA, for the first recipient."""
     client.docmd("MAIL FROM:<>")
     for one in recipients:
         client.docmd(f"RCPT TO:<{one}>")
@@ -69,11 +69,11 @@ def becomes_true(condition: Callable[[], bool]) -> bool:
 
 
 def test_only_this_user_and_group_may_come_in(path: Path) -> None:
-    """Whoever may could hand over notices."""
+    """Anyone with access could deliver notifications."""
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
 
-def test_a_mail_that_we_stumble_over_stays_in_the_queue(
+def test_a_mail_that_causes_an_error_stays_in_the_queue(
     client: smtplib.LMTP, copy: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stumble(**_: object) -> None:
@@ -162,9 +162,9 @@ def test_a_session_lives_through_a_database_that_went_away(client: smtplib.LMTP,
     assert hand_over(client, mails.mail("postfix_gone", copy), mails.return_path(copy)) == 250
     with ownership.owner(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) AS pid", [backends()])
-    told = [hand_over(client, mails.mail("yahoo_arf", copy), mails.return_path(copy)) for _ in range(3)]
-    assert told[-1] == 250
-    assert set(told) <= {451, 250}
+    codes = [hand_over(client, mails.mail("yahoo_arf", copy), mails.return_path(copy)) for _ in range(3)]
+    assert codes[-1] == 250
+    assert set(codes) <= {451, 250}
     assert DeliveryEvent.objects.count() == 2
 
 

@@ -35,8 +35,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_was_acted_on_is_deleted(copy: Delivery, now: datetime) -> None:
     with mailbox_server.running([mails.mail("postfix_gone", copy), mails.mail("yahoo_arf", copy)]) as server:
-        found = mailbox.read(account=account(server.port), now=now)
-    assert (found.events, found.repeated, found.ignored) == (2, 0, 0)
+        result = mailbox.read(account=account(server.port), now=now)
+    assert (result.events, result.repeated, result.ignored) == (2, 0, 0)
     assert server.mails == []
     assert {event.kind for event in DeliveryEvent.objects.all()} == {"hard_bounce", "complaint"}
 
@@ -97,8 +97,8 @@ def hostile(copy: Delivery) -> list[bytes]:
 
 def test_no_mail_stops_the_next(copy: Delivery, now: datetime) -> None:
     with mailbox_server.running(hostile(copy)) as server:
-        found = mailbox.read(account=account(server.port), now=now)
-    assert (found.events, found.ignored) == (2, 5)
+        result = mailbox.read(account=account(server.port), now=now)
+    assert (result.events, result.ignored) == (2, 5)
     assert {event.kind for event in DeliveryEvent.objects.all()} == {"hard_bounce", "soft_bounce"}
     assert len(server.mails) == 5
 
@@ -118,7 +118,7 @@ def test_a_fault_of_our_own_stops_no_other_mail(copy: Delivery, now: datetime, m
     assert len(server.mails) == 1
 
 
-def test_at_most_so_many_mails_are_read_in_one_pass(copy: Delivery, now: datetime) -> None:
+def test_one_pass_reads_a_limited_number_of_mails(copy: Delivery, now: datetime) -> None:
     raw = [mails.mail(name, copy) for name in ("postfix_delayed", "postfix_gone", "yahoo_arf")]
     with mailbox_server.running(raw) as server:
         assert mailbox.read(account=account(server.port), now=now, limit=2).events == 2
@@ -130,7 +130,7 @@ def test_at_most_so_many_mails_are_read_in_one_pass(copy: Delivery, now: datetim
 def test_a_server_that_stops_answering_ends_the_pass(
     copy: Delivery, now: datetime, fault: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Bytes that drip never run into a time-out; the greeting and the pass have one of their own."""
+    """A server that sends byte by byte never triggers a socket timeout; greeting and pass have their own deadline."""
     monkeypatch.setattr(imap, "CONNECT_SECONDS", 1)
     started = time.monotonic()
     raw = [mails.mail("postfix_gone", copy)]
@@ -179,7 +179,7 @@ def test_the_mailbox_is_read_encrypted(
 
 @pytest.fixture
 def somebody_else() -> Iterator[None]:
-    """Somebody else, with a connection of their own, is reading."""
+    """Another process is reading, with its own connection."""
     other = connections.create_connection("default")
     with other.cursor() as cursor:
         cursor.execute(locks.UNTIL_DISCONNECT, [locks.key(mailbox.MAILBOX_LOCK)])

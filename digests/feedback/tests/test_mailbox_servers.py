@@ -54,7 +54,7 @@ def test_a_pass_leaves_no_connection_and_no_watch_behind(now: datetime) -> None:
         before = set(threading.enumerate())
         mailbox.read(account=account(server.port), now=now)
         for watch in {one for one in threading.enumerate() if isinstance(one, threading.Timer)} - before:
-            # One that was called off ends at once, though not in this very instant.
+            # A cancelled timer thread ends soon, but not instantly.
             watch.join(5)
             assert not watch.is_alive()
         box = opened(server)
@@ -146,8 +146,8 @@ def test_a_full_mailbox_is_asked_for_in_portions(
         assert mailbox.read(account=account(server.port), now=now).events == 4
 
 
-def test_what_is_deleted_fits_into_commands_of_a_bearable_length() -> None:
-    """RFC 7162 4 has servers take lines of 8192 octets."""
+def test_what_is_deleted_fits_into_commands_of_a_limited_length() -> None:
+    """RFC 7162 4 has servers take lines of 8192 bytes."""
     with mailbox_server.running([b"x\r\n"] * 1_500) as server:
         box = opened(server)
         for mail in server.mails:

@@ -59,17 +59,17 @@ def test_the_readers_server_is_believed_before_the_relay(status: str, diagnosis:
 def test_of_a_notice_in_prose_only_what_it_says_of_the_address_counts() -> None:
     """Neither its long beginning nor the mail that it returns, in which anything may stand."""
     reason, begins = "Sorry, no mailbox here by that name. (#5.1.1)", "I'm afraid I wasn't able"
-    told = fate(
+    outcome = fate(
         "qmail",
         (begins, "Blah 5.7.1. \n" * 100 + begins),
         (reason, "Not now, it has no room. (#5.2.2)"),
         ("Subject: What happened", "Subject: No such user, 5.1.1"),
         ("The first story.", "There is no such user, 5.1.1, in our first story."),
     )
-    assert told.words.startswith("anna@readers.example>: Not now, it has no room. (#5.2.2)")
-    assert "5.7.1" not in told.words
-    assert "5.1.1" not in told.words
-    assert told.judgement.verdict is Verdict.FULL
+    assert outcome.words.startswith("anna@readers.example>: Not now, it has no room. (#5.2.2)")
+    assert "5.7.1" not in outcome.words
+    assert "5.1.1" not in outcome.words
+    assert outcome.judgement.verdict is Verdict.FULL
 
 
 WARNING = """From: Mail Delivery System <Mailer-Daemon@exim.example>
@@ -124,8 +124,8 @@ def test_long_prose_is_looked_at_in_its_beginning_only() -> None:
 
 
 def test_headers_and_parts_beyond_any_measure_are_not_kept() -> None:
-    told = changed("postfix_gone", ("Subject: Undelivered", f"X-Long: {'x' * 5_000}\nSubject: Undelivered"))
-    assert max(map(len, told.traces[0].split("\n"))) == 4_000
+    notice = changed("postfix_gone", ("Subject: Undelivered", f"X-Long: {'x' * 5_000}\nSubject: Undelivered"))
+    assert max(map(len, notice.traces[0].split("\n"))) == 4_000
 
     part = "--part1_13d\n\n\n"
     report = "--part1_13d\nContent-Type: message/feedback-report"

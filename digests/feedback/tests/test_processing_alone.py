@@ -1,4 +1,4 @@
-"""An event that changes a reader's rows: done once and by one, in an order that everybody keeps."""
+"""An event that changes a reader's rows is processed once, in its own transaction, in a fixed lock order."""
 
 import logging
 from datetime import datetime, timedelta
@@ -21,14 +21,14 @@ def tell_of_three(newsletter: Newsletter, state: Delivery.State, word: str, now:
     issue = copies.issue(newsletter)
     for name in ("anna", "bert", "cleo"):
         copy = copies.copy(issue, copies.reader(newsletter, f"{name}@readers.example"), state)
-        events.store(events=[copies.said(word, copy)], provider="Mailgun", now=now)
+        events.store(events=[copies.event(word, copy)], provider="Mailgun", now=now)
 
 
 def test_what_was_settled_is_not_done_again(newsletter: Newsletter, now: datetime) -> None:
-    """By then nothing says any more which mailbox it was about, and the reader may have moved to another."""
+    """By then the mailbox is no longer stored, and the reader may have another address."""
     reader = copies.reader(newsletter)
     copy = copies.copy(copies.issue(newsletter), reader, State.ACCEPTED)
-    events.store(events=[copies.said("bounced", copy, **GONE)], provider="Mailgun", now=now)
+    events.store(events=[copies.event("bounced", copy, **GONE)], provider="Mailgun", now=now)
     row = DeliveryEvent.objects.get()
     assert processing._settle_alone(row.pk, now) == 1
     Subscriber.objects.filter(pk=reader.pk).update(address_hash="f" * 64)
@@ -41,7 +41,7 @@ def test_what_somebody_else_is_at_is_left_to_them(
     elsewhere: Any, newsletter: Newsletter, now: datetime, caplog: pytest.LogCaptureFixture
 ) -> None:
     copy = copies.copy(copies.issue(newsletter), copies.reader(newsletter), State.ACCEPTED)
-    events.store(events=[copies.said("complained", copy)], provider="Mailgun", now=now)
+    events.store(events=[copies.event("complained", copy)], provider="Mailgun", now=now)
     row = DeliveryEvent.objects.get()
     with elsewhere.cursor() as theirs, connection.cursor() as mine:
         theirs.execute("SELECT 1 FROM digests_deliveryevent FOR UPDATE")
@@ -54,11 +54,11 @@ def test_what_somebody_else_is_at_is_left_to_them(
 def test_a_database_that_went_away_is_not_asked_once_for_each_event(
     newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of hundreds would wait for a connection in vain."""
+    """Otherwise each of hundreds of events would wait for a connection."""
     tell_of_three(newsletter, State.ACCEPTED, "complained", now)
     find, asked = correlation.find, list[int]()
 
-    def away(rows: list[DeliveryEvent]) -> correlation.Found:
+    def away(rows: list[DeliveryEvent]) -> correlation.Matches:
         asked.append(len(rows))
         if len(rows) > 1:
             return find(rows)
@@ -87,8 +87,8 @@ def test_a_batch_that_no_one_can_settle_together_is_settled_one_by_one(
 def test_what_is_said_of_a_letter_has_a_transaction_of_its_own(newsletter: Newsletter, now: datetime) -> None:
     """It suppresses a reader, whose rows are not held while hundreds of others are settled."""
     letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=copies.reader(newsletter))
-    told = copies.said("complained", message_id=str(letter.uuid))
-    events.store(events=[told], provider="x", now=now)
+    complaint = copies.event("complained", message_id=str(letter.uuid))
+    events.store(events=[complaint], provider="x", now=now)
     rows = list(DeliveryEvent.objects.all())
     assert processing._settle_quiet(rows, now) == (rows, 0)
     assert not Suppression.objects.exists()
@@ -99,18 +99,18 @@ def test_what_is_said_of_a_letter_has_a_transaction_of_its_own(newsletter: Newsl
 def test_copies_and_issues_are_taken_in_the_order_of_their_numbers(
     newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As whoever closes an issue or settles many of its copies takes them; two orders would wait for each other."""
+    """The same lock order as for closing an issue and settling its copies. Two orders would deadlock."""
     followed, lifted = list[int](), list[int]()
-    made = []
+    in_order = []
     for number, place in enumerate((1_000_001, 1_000_008)):
         issue = copies.issue(newsletter)
         Issue.objects.filter(pk=issue.pk).update(id=place)
         issue.pk = place
         for name in ("anna", "bert"):
             reader = copies.reader(newsletter, f"{name}{number}@readers.example")
-            made.append(copies.copy(issue, reader, State.UNCERTAIN))
-    for copy in (made[2], made[0], made[3], made[1]):
-        events.store(events=[copies.said("delivered", copy)], provider="Mailgun", now=now)
+            in_order.append(copies.copy(issue, reader, State.UNCERTAIN))
+    for copy in (in_order[2], in_order[0], in_order[3], in_order[1]):
+        events.store(events=[copies.event("delivered", copy)], provider="Mailgun", now=now)
         now += timedelta(seconds=1)
     follow = handlers.follow
 
@@ -121,7 +121,7 @@ def test_copies_and_issues_are_taken_in_the_order_of_their_numbers(
     monkeypatch.setattr(handlers, "follow", note)
     monkeypatch.setattr(handlers, "lift_exceptions", lifted.append)
     assert processing.settle(now=now) == 4
-    assert followed == [copy.pk for copy in made]
+    assert followed == [copy.pk for copy in in_order]
     assert lifted == [1_000_001, 1_000_008]
 
 
@@ -137,17 +137,17 @@ def test_when_nothing_is_due_any_more_the_pass_ends(db: None, now: datetime, mon
     assert len(looks) == 2
 
 
-@pytest.mark.parametrize("answer", [None, 0], ids=["somebody else is at it", "what is due cannot be settled now"])
-def test_a_task_that_can_do_nothing_does_not_turn_round(
-    newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch, answer: int | None
+@pytest.mark.parametrize("settled", [None, 0], ids=["somebody else is at it", "what is due cannot be settled now"])
+def test_a_task_that_can_do_nothing_does_not_loop(
+    newsletter: Newsletter, now: datetime, monkeypatch: pytest.MonkeyPatch, settled: int | None
 ) -> None:
     copy = copies.copy(copies.issue(newsletter), copies.reader(newsletter))
-    events.store(events=[copies.said("delivered", copy)], provider="Mailgun", now=now)
+    events.store(events=[copies.event("delivered", copy)], provider="Mailgun", now=now)
     calls: list[str] = []
 
     def settle(**_: object) -> int | None:
         calls.append("settle")
-        return answer
+        return settled
 
     monkeypatch.setattr(processing, "settle", settle)
     monkeypatch.setattr(processing, "TASK_SECONDS", 0.2)
@@ -159,11 +159,11 @@ def test_a_task_that_can_do_nothing_does_not_turn_round(
 def test_who_waits_longest_comes_first_and_nobody_before_their_time(
     db: None, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Events of strangers are looked at seldom: they would fill the batches of those that can be settled."""
+    """Events without a copy are retried rarely: they would fill the batches of those that can be settled."""
     monkeypatch.setattr(processing, "BATCH", 1)
     for age in (2, 3, 1):
-        told = copies.said("delivered", event_id=str(age), message_id="<a stranger's>")
-        events.store(events=[told], provider="x", now=now - timedelta(seconds=age))
+        unmatched = copies.event("delivered", event_id=str(age), message_id="<a stranger's>")
+        events.store(events=[unmatched], provider="x", now=now - timedelta(seconds=age))
     looked_at = list[str]()
     for _ in range(3):
         processing.settle(now=now, seconds=-1)

@@ -1,4 +1,4 @@
-"""Each provider's own words over its webhook: a wish to leave, a complaint, a mailbox that is gone."""
+"""Webhooks in each provider's own format: unsubscribes, complaints, hard bounces."""
 
 import json
 from typing import Any
@@ -27,8 +27,8 @@ def copy(newsletter: Newsletter) -> Delivery:
 def say(client: Client, settings: LazySettings, provider: str, payload: object) -> None:
     settings.ANYMAIL = {"WEBHOOK_SECRET": "hook:very-secret"}
     body = json.dumps(payload)
-    answer = client.post(f"/webhooks/{provider}/", body, content_type="application/json", headers=SECRET)
-    assert answer.status_code == 200
+    response = client.post(f"/webhooks/{provider}/", body, content_type="application/json", headers=SECRET)
+    assert response.status_code == 200
     processing.settle(now=timezone.now())
 
 
@@ -71,7 +71,7 @@ def mailtrap(copy: Delivery, event: str) -> dict[str, Any]:
         ("postmark", "SubscriptionChange", {"SuppressSending": True, "SuppressionReason": "ManualSuppression"}),
         ("sendgrid", "unsubscribe", {}),
         ("sendgrid", "group_unsubscribe", {}),
-        # The provider's own list of those who left stands in the way of a copy.
+        # The provider refused a copy because of its own unsubscribe list.
         ("sendgrid", "dropped", {"reason": "Unsubscribed Address"}),
         ("sparkpost", "list_unsubscribe", {}),
         ("sparkpost", "link_unsubscribe", {}),
@@ -137,6 +137,6 @@ def test_who_unsubscribes_from_a_letter_has_left_what_it_was_about(newsletter: N
     reader = copies.reader(newsletter)
     letter = Letter.objects.create(kind=Letter.Kind.WELCOME, subscriber=reader)
     letter.subscriptions.set(Subscription.objects.all())
-    event = copies.said("unsubscribed", message_id=f"<{letter.uuid}@blocknews.example>")
+    event = copies.event("unsubscribed", message_id=f"<{letter.uuid}@blocknews.example>")
     processing.record(event=event, provider="some", now=timezone.now())
     assert Subscription.objects.get().state == "unsubscribed"

@@ -120,6 +120,6 @@ def test_an_erased_reader_is_not_brought_back(copy: Delivery, reader: Subscriber
 
 def test_one_copy_fills_no_table(copy: Delivery, now: datetime) -> None:
     raw = mails.mail("postfix_delayed", copy)
-    arrivals = [ingestion.take(raw=raw.replace(b"notice-2@", b"n-%d@" % n), now=now) for n in range(25)]
-    assert arrivals.count(Arrival.RECORDED) == ingestion.MOST_EVENTS_PER_COPY
+    outcomes = [ingestion.take(raw=raw.replace(b"notice-2@", b"n-%d@" % n), now=now) for n in range(25)]
+    assert outcomes.count(Arrival.RECORDED) == ingestion.MOST_EVENTS_PER_COPY
     assert DeliveryEvent.objects.count() == ingestion.MOST_EVENTS_PER_COPY

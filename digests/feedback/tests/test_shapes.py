@@ -1,4 +1,4 @@
-"""Every shape in which mail comes back, and what follows from it."""
+"""Every form in which mail comes back, and its effect."""
 
 from datetime import datetime
 
@@ -64,8 +64,8 @@ def test_a_notice_becomes_its_event(copy: Delivery, reader: Subscriber, now: dat
     assert event.provider == ("arf" if kind in {"complaint", "unsubscribe"} else "dsn")
     copy.refresh_from_db()
     assert copy.state == state
-    found = suppression.find(reader.address_hash)
-    assert (found and found.reason) == reason
+    suppressed = suppression.find(reader.address_hash)
+    assert (suppressed and suppressed.reason) == reason
 
 
 @rows("name", SILENT)

@@ -85,7 +85,7 @@ def test_a_readers_wrong_clock_keeps_nobody(token: str, now: datetime) -> None:
 
 @pytest.mark.parametrize(("minutes", "arrival"), [(4, Arrival.LEFT), (6, Arrival.IGNORED)])
 def test_two_clocks_may_differ_by_a_few_minutes(token: str, now: datetime, minutes: int, arrival: Arrival) -> None:
-    """Whoever confirms and leaves at once is not kept by a mail server whose clock is slow."""
+    """A reader who confirms and leaves at once must not fail because of a mail server with a slow clock."""
     taken_at = copies.CONFIRMED_AT - timedelta(minutes=minutes)
     assert ingestion.take(raw=wish(f"unsubscribe-{token}", taken_at=taken_at), now=now) is arrival
 
@@ -128,7 +128,7 @@ def test_the_address_says_whose_wish_it_is_whatever_the_subject_says(way_out: st
 def test_the_address_may_stand_in_a_header_and_in_any_case(
     way_out: str, now: datetime, header: str, fold: Callable[[str], str]
 ) -> None:
-    """As a mailbox that is fetched has it. Who wrote the mail does not matter: mail is forwarded and renamed."""
+    """As in a mailbox that is fetched. The sender does not matter: mail is forwarded, and addresses change."""
     raw = asked("From: A. N. Other <other@elsewhere.example>", header.format(fold(way_out)), "Subject: unsubscribe")
     assert ingestion.take(raw=raw, now=now) is Arrival.LEFT
 
@@ -234,8 +234,8 @@ def test_a_bare_word_of_a_stranger_ends_nothing(reader: Subscriber, now: datetim
 
 
 def test_a_sender_that_our_own_server_found_forged_ends_nothing(reader: Subscriber, now: datetime) -> None:
-    found = "Authentication-Results: mx.blocknews.example; dmarc=fail header.from=readers.example"
-    assert ingestion.take(raw=asked(found, ANNA, "Subject: unsubscribe"), now=now) is Arrival.IGNORED
+    forged = "Authentication-Results: mx.blocknews.example; dmarc=fail header.from=readers.example"
+    assert ingestion.take(raw=asked(forged, ANNA, "Subject: unsubscribe"), now=now) is Arrival.IGNORED
 
 
 @given(st.binary(max_size=400))

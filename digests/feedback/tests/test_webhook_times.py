@@ -1,4 +1,4 @@
-"""Times in reports: an old signature proves nothing any more, and a time that cannot be read costs no event."""
+"""Times in reports: an old signature is refused, and an event with an unreadable time is kept."""
 
 import base64
 import hashlib
@@ -68,10 +68,10 @@ def mailgun(copy: Delivery, *, when: object, signed_at: str | None = None) -> di
 
 
 @rows(("minutes", "status"), [(0, 200), (-14, 200), (14, 200), (-16, 400), (16, 400), (-60 * 24 * 365, 400)])
-def test_a_signature_is_good_for_fifteen_minutes(say: Say, copy: Delivery, minutes: int, status: int) -> None:
+def test_a_signature_is_valid_for_fifteen_minutes(say: Say, copy: Delivery, minutes: int, status: int) -> None:
     moment = timezone.now() + timedelta(minutes=minutes)
-    told = mailgun(copy, when=1_746_522_300, signed_at=str(int(moment.timestamp())))
-    assert say("mailgun", told).status_code == status
+    payload = mailgun(copy, when=1_746_522_300, signed_at=str(int(moment.timestamp())))
+    assert say("mailgun", payload).status_code == status
     assert DeliveryEvent.objects.count() == (status == 200)
 
 

@@ -1,4 +1,4 @@
-"""/webhooks/<provider>/ over real HTTP: what a provider may tell us, and what a stranger may not."""
+"""/webhooks/<provider>/ over real HTTP: genuine reports are stored, forgeries are not."""
 
 import base64
 import hashlib
@@ -77,7 +77,7 @@ def mailgun_event(kind: str, copy: Delivery, **fields: Any) -> dict[str, Any]:
 
 
 def work() -> None:
-    """What a worker does a second after the answer, or the clock a minute after."""
+    """What a worker does a second after the response, or the tick within a minute."""
     processing.settle(now=timezone.now())
 
 
@@ -90,10 +90,10 @@ def state_of(copy: Delivery) -> str:
 
 
 def test_mailgun_says_delivered(mailgun: Post, copy: Delivery) -> None:
-    answer = mailgun(signed(mailgun_event("delivered", copy)))
+    response = mailgun(signed(mailgun_event("delivered", copy)))
 
-    assert answer.status_code == 200
-    assert not answer.cookies
+    assert response.status_code == 200
+    assert not response.cookies
     assert state_of(copy) == State.ACCEPTED
     assert DeliveryEvent.objects.get().event_id == TOKEN
 
@@ -101,21 +101,21 @@ def test_mailgun_says_delivered(mailgun: Post, copy: Delivery) -> None:
 def test_mailgun_says_the_mailbox_is_gone(mailgun: Post, copy: Delivery) -> None:
     status = {"code": 550, "message": "550 5.1.1 <anna@readers.example> unknown", "description": ""}
 
-    answer = mailgun(
+    response = mailgun(
         signed(mailgun_event("failed", copy, severity="permanent", reason="bounce", **{"delivery-status": status}))
     )
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     assert state_of(copy) == State.REJECTED
     assert Suppression.objects.get().reason == Suppression.Reason.HARD_BOUNCE
     assert "readers.example" not in DeliveryEvent.objects.get().description
 
 
-def test_a_worker_is_called_once_the_report_is_stored(
+def test_a_worker_is_woken_once_the_report_is_stored(
     mailgun: Post, copy: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored: list[int] = []
-    monkeypatch.setattr(processing, "hint", lambda: stored.append(DeliveryEvent.objects.count()))
+    monkeypatch.setattr(processing, "wake_up", lambda: stored.append(DeliveryEvent.objects.count()))
 
     mailgun(signed(mailgun_event("delivered", copy)))
     mailgun(signed(mailgun_event("delivered", copy), key="guessed"))
@@ -164,21 +164,21 @@ def forged(copy: Delivery) -> dict[str, Any]:
 def test_a_forgery_writes_nothing(mailgun: Post, copy: Delivery) -> None:
     answers = {name: mailgun(payload) for name, payload in forged(copy).items()}
 
-    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(answers, 400)
-    assert {answer.text for answer in answers.values()} == {"Not verified.", "Not readable."}
+    assert {name: response.status_code for name, response in answers.items()} == dict.fromkeys(answers, 400)
+    assert {response.text for response in answers.values()} == {"Not verified.", "Not readable."}
     assert state_of(copy) == State.UNCERTAIN
     assert DeliveryEvent.objects.count() == 0
     assert Suppression.objects.count() == 0
 
 
 def test_a_token_that_was_used_proves_nothing_else(mailgun: Post, copy: Delivery) -> None:
-    """Mailgun signs only time and token, so whoever saw one request could write another around them."""
+    """Mailgun signs only time and token, so anyone who saw one request could reuse them in another."""
     seen = signed(mailgun_event("delivered", copy))
     mailgun(seen)
 
-    answer = mailgun({**seen, "event-data": mailgun_event("complained", copy)})
+    response = mailgun({**seen, "event-data": mailgun_event("complained", copy)})
 
-    assert answer.status_code == 200
+    assert response.status_code == 200
     work()
     assert Suppression.objects.count() == 0
 
@@ -187,10 +187,10 @@ def test_a_body_that_makes_no_sense_is_refused(mailgun: Post, live_server: LiveS
     bodies = [b"", b"{", b"\xff\xfe", b"[" * 50_000, b'{"signature": null}', b"token=a&timestamp=b&signature=c"]
     for body in bodies:
         for content_type in ("application/json", "application/x-www-form-urlencoded", "text/plain"):
-            answer = requests.post(
+            response = requests.post(
                 f"{live_server.url}/webhooks/mailgun/", data=body, headers={"Content-Type": content_type}, timeout=10
             )
-            assert (body[:20], content_type, answer.status_code) == (body[:20], content_type, 400)
+            assert (body[:20], content_type, response.status_code) == (body[:20], content_type, 400)
     assert DeliveryEvent.objects.count() == 0
 
 
@@ -251,10 +251,10 @@ def test_an_event_without_an_id_counts_once(postmark: Post, copy: Delivery) -> N
 
 @pytest.mark.parametrize(("secret", "status"), [(None, 401), ("hook:guess", 400), ("other:very-secret", 400)])
 def test_a_wrong_secret_writes_nothing(postmark: Post, copy: Delivery, secret: str | None, status: int) -> None:
-    answer = postmark(postmark_bounce(copy), secret=secret)
+    response = postmark(postmark_bounce(copy), secret=secret)
 
-    assert answer.status_code == status
-    assert ("WWW-Authenticate" in answer.headers) is (status == 401)
+    assert response.status_code == status
+    assert ("WWW-Authenticate" in response.headers) is (status == 401)
     assert DeliveryEvent.objects.count() == 0
 
 
@@ -307,9 +307,9 @@ def test_mandrill_signs_the_address_too(settings: LazySettings, live_server: Liv
     signature = base64.b64encode(hmac.new(b"mandrill-key", text.encode(), hashlib.sha1).digest()).decode()
 
     forged_answer = requests.post(url, data=form, headers={"X-Mandrill-Signature": "AAAA"}, timeout=10)
-    answer = requests.post(url, data=form, headers={"X-Mandrill-Signature": signature}, timeout=10)
+    response = requests.post(url, data=form, headers={"X-Mandrill-Signature": signature}, timeout=10)
 
-    assert (forged_answer.status_code, answer.status_code) == (400, 200)
+    assert (forged_answer.status_code, response.status_code) == (400, 200)
     work()
     assert Suppression.objects.get().reason == Suppression.Reason.COMPLAINT
 

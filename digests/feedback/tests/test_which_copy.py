@@ -36,7 +36,7 @@ def with_one_path(name: str, path: str, before: bytes) -> bytes:
 def test_wherever_the_return_path_stands_it_names_the_copy(
     copy: Delivery, now: datetime, name: str, before: bytes
 ) -> None:
-    """In a mailbox nobody says to which address a mail was delivered."""
+    """A mailbox does not tell to which address a mail was delivered."""
     raw = with_one_path(name, mails.return_path(copy), before)
     assert ingestion.take(raw=raw, now=now) is Arrival.RECORDED
     assert DeliveryEvent.objects.get().delivery_uuid == copy.uuid
@@ -53,7 +53,7 @@ ID = b"Message-ID: <notice-1@mx.example>"
 
 
 @pytest.mark.parametrize(
-    ("said", "other", "by_id", "without_id"),
+    ("part", "other", "by_id", "without_id"),
     [
         (ID, b"Message-ID: <notice-7@mx.example>", Arrival.RECORDED, Arrival.RECORDED),
         (b"Action: failed", b"Action: delayed", Arrival.RECORDED, Arrival.RECORDED),
@@ -63,22 +63,22 @@ ID = b"Message-ID: <notice-1@mx.example>"
     ],
 )
 def test_another_notice_about_the_copy_is_another_event(
-    copy: Delivery, now: datetime, said: bytes, other: bytes, by_id: Arrival, without_id: Arrival
+    copy: Delivery, now: datetime, part: bytes, other: bytes, by_id: Arrival, without_id: Arrival
 ) -> None:
     """A notice's own id says enough; where there is none, its date and its words do."""
     raw = mails.mail(BOUNCE, copy)
-    assert said in raw
+    assert part in raw
     assert ingestion.take(raw=raw, now=now) is Arrival.RECORDED
-    assert ingestion.take(raw=raw.replace(said, other), now=now) is by_id
+    assert ingestion.take(raw=raw.replace(part, other), now=now) is by_id
 
     DeliveryEvent.objects.all().delete()
     assert ingestion.take(raw=raw.replace(ID, b"X: y"), now=now) is Arrival.RECORDED
-    changed = raw.replace(ID, b"X: y", said != ID).replace(said, other)
+    changed = raw.replace(ID, b"X: y", part != ID).replace(part, other)
     assert ingestion.take(raw=changed, now=now) is without_id
 
 
 def test_one_notice_id_about_two_copies_is_two_events(copy: Delivery, newsletter: Newsletter, now: datetime) -> None:
-    """An id that a careless server gives twice takes no reader's bounce away."""
+    """A server that uses an id twice must not hide another reader's bounce."""
     other = copies.copy(copies.issue(newsletter), copies.reader(newsletter, "bert@readers.example"))
     for one, address in ((copy, "anna@readers.example"), (other, "bert@readers.example")):
         assert ingestion.take(raw=mails.mail(BOUNCE, one, reader=address), now=now) is Arrival.RECORDED
@@ -110,9 +110,9 @@ def test_a_notice_counts_from_when_it_was_written_unless_its_clock_is_absurd(
 def test_of_another_mailbox_only_a_refusal_is_put_into_our_words(copy: Delivery, now: datetime) -> None:
     for name in ("postfix_delayed", BOUNCE):
         ingestion.take(raw=mails.mail(name, copy, reader="victim@strangers.example"), now=now)
-    said = DeliveryEvent.objects.order_by("pk").values_list("description", flat=True)
-    assert ["another mailbox" in text for text in said] == [False, True]
-    assert said[0].startswith("4.4.1")
+    descriptions = DeliveryEvent.objects.order_by("pk").values_list("description", flat=True)
+    assert ["another mailbox" in text for text in descriptions] == [False, True]
+    assert descriptions[0].startswith("4.4.1")
 
 
 @pytest.mark.parametrize("address", ["nobody", "anna@-", "@", "\x07@x"])

@@ -1,4 +1,4 @@
-"""manage.py after_restore: after a backup was restored, let nothing leave a second time."""
+"""manage.py after_restore: after a restore from backup, make sure that nothing is sent twice."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ THEN = (
 
 
 class Command(BaseCommand):
-    """Exit code 0: everything that may have left is held; 1: Redis does not answer, so run it again."""
+    """Exit code 0: everything that may have left is held. 1: Redis does not answer; run it again."""
 
     help = (
-        "To be run after a backup was restored or a replica took over, before workers and clock start. Pauses issues "
-        "that were under way, marks copies of them that may have left since the backup as uncertain, makes drafts of "
-        "issues and digests that are due, and gives up letters that are older than an hour. May be repeated."
+        "Run this after a backup was restored or a replica took over, before workers and beat start. It pauses issues "
+        "that were being sent, marks their copies that may have left since the backup as uncertain, turns issues and "
+        "digests that are due into drafts, and gives up letters older than an hour. May be repeated."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Compose a digest from the command line, as the clock would."""
+"""manage.py compose_digest: compose a digest from the command line."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from digests.models import Issue
 from subscribers import cadences
 from subscribers.models import Newsletter
 
-YEARS = range(2000, 2101)  # a calendar's arithmetic ends somewhere; a slip of the finger lies beyond it
+YEARS = range(2000, 2101)  # a year outside is a typing error
 DESCRIPTION = """\
-Compose a digest: an issue with the stories published since the digest before.
+Compose a digest: an issue with the stories published since the previous digest.
 
-Without --at, everything up to now is taken, beside the runs of the clock: the digest of today that the
-clock makes is neither replaced nor prevented, it starts where this one ends. It may be run several times
-a day; a story is still in exactly one digest of its newsletter and cadence.
+Without --at, it has everything up to now. The scheduled digest of today is neither replaced nor prevented:
+it starts where this one ends. The command may run several times a day; a story is still in exactly one
+digest of its newsletter and cadence.
 
-With --at, the digest of the period that contains that time is composed, in the place of the clock's. Its
-window ends at that time, or now if that time is still to come. There is one digest per period: if it has
-been composed already, nothing is changed.
+With --at, it composes the digest of the period that contains that time, in place of the scheduled one. The
+window ends at that time, or now if that time is in the future. There is one digest per period: if it has
+already been composed, nothing changes.
 
-The id of the issue goes to standard output, and a sentence about it to standard error. When no story was
-published, the issue is recorded as cancelled and nothing is sent. Exit code 0: the issue is there.
+The id of the issue goes to standard output, and a sentence about it to standard error. If no story was
+published, the issue is recorded as cancelled and nothing is sent. Exit code 0: the issue exists.
 Exit code 1: it could not be composed or approved, and one sentence says why.
 """
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         parser.add_argument("--approve", action="store_true", help="Freeze it and let it leave at once.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Compose, approve if asked, and say what came of it."""
+        """Compose, approve if asked, and report the result."""
         now = database_clock.now()
         newsletter = _newsletter(options["slug"])
         try:
@@ -65,16 +65,16 @@ class Command(BaseCommand):
                 issue = approval.approve(issue=issue, actor=None, now=now)
         except (composing.ComposingError, approval.NotAllowed, freezing.NotFrozen) as refusal:
             raise CommandError(str(refusal)) from refusal
-        self.stderr.write(_sentence(issue, made=issue.created_at >= now))
+        self.stderr.write(_sentence(issue, is_new=issue.created_at >= now))
         self.stdout.write(str(issue.pk))
 
 
 def _newsletter(slug: str) -> Newsletter:
-    found = Newsletter.objects.filter(slug=slug).first()
-    if found is None:
+    newsletter = Newsletter.objects.filter(slug=slug).first()
+    if newsletter is None:
         known = ", ".join(Newsletter.objects.values_list("slug", flat=True)) or "none yet"
         raise CommandError(f"There is no newsletter “{slug}”. Known are: {known}.")
-    return found
+    return newsletter
 
 
 def _instant(text: str | None, newsletter: Newsletter) -> datetime | None:
@@ -95,10 +95,10 @@ def _compose(newsletter: Newsletter, cadence: str, at: datetime | None, now: dat
     return composing.compose_as_of(newsletter=newsletter, cadence=cadence, at=at, now=now)
 
 
-def _sentence(issue: Issue, *, made: bool) -> str:
+def _sentence(issue: Issue, *, is_new: bool) -> str:
     stories = issue.items.filter(included=True).count()
     what = f"{issue.newsletter}, {issue.cadence}, period {issue.period_key}"
-    if not made:
+    if not is_new:
         return f"Issue {issue.pk} ({what}) had been composed before; it is {issue.get_state_display().lower()}."
     if issue.state == Issue.State.CANCELLED:
         return f"Issue {issue.pk} ({what}) will not be sent. {issue.reason_sentence}"

@@ -1,4 +1,4 @@
-"""manage.py deliveries ID: every copy of an issue and what became of it, as CSV; and who settles the uncertain ones."""
+"""manage.py deliveries ID: list every copy of an issue as CSV, or settle the uncertain ones."""
 
 import csv
 import os
@@ -16,18 +16,18 @@ from mailkit import addresses
 
 COLUMNS = ("address", "state", "reason", "time")
 AT_ONCE = 2_000
-# A spreadsheet runs a cell that begins with one of these; the full-width forms are folded to them.
+# Spreadsheets run a cell that begins with one of these as a formula. They also fold the full-width forms to them.
 FORMULA_STARTS = tuple("=+-@\t\r\x00＝＋－＠")  # noqa: RUF001  # the full-width forms are meant
 
 
 class Command(BaseCommand):
-    """Exit code 0: the whole list was written, or the copies were settled; 1: refused, in one sentence."""
+    """Exit code 0: the whole list was written, or the copies were settled. 1: refused, with a sentence."""
 
     help = (
         "Write one line per copy of an issue to standard output, as CSV (RFC 4180, UTF-8): address, state, reason, "
         "time (ISO 8601, UTC; when the copy was settled, or last tried). The address of an erased reader is empty. "
         "A cell that a spreadsheet would run as a formula begins with an apostrophe. With --accept or --resend "
-        "nothing is listed: uncertain copies, of which the mail server's answer was lost, are settled instead."
+        "nothing is listed: it settles uncertain copies, of which the mail server's reply was lost."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self._write(issue.pk, options["state"])
             self.stdout.flush()
         except BrokenPipeError:
-            # The reader (`head`) has seen enough; without this Python complains once more at its end.
+            # The reading program (`head`) has ended. Without this Python prints another error at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _settle(self, issue: Issue, *, accept: list[str], resend: list[str]) -> None:
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         rows = copies.values_list(
             "subscriber__address", "state", "reason", "reason_parameters", Coalesce("settled_at", "attempted_at")
         )
-        # A server-side cursor: a million copies never stand in memory.
+        # A server-side cursor, so that a million copies are never in memory.
         for address, state, code, parameters, moment in rows.iterator(chunk_size=AT_ONCE):
             when = moment.isoformat(timespec="seconds") if moment else ""
             reason = delivery_reasons.CATALOGUE.sentence(code, parameters)
@@ -87,10 +87,10 @@ def _cell(value: str) -> str:
 
 
 def _chosen(issue: Issue, words: list[str]) -> list[int] | None:
-    """The uncertain copies that are named; None for all. Raises CommandError when one is not uncertain."""
+    """Ids of the named uncertain copies; None for all. Raises CommandError if one is not uncertain."""
     if words == ["all"]:
         return None
-    found = []
+    chosen = []
     for number, word in enumerate(words, start=1):
         try:
             key = addresses.normalise(word).key
@@ -101,5 +101,5 @@ def _chosen(issue: Issue, words: list[str]) -> list[int] | None:
         copy = issue.deliveries.filter(state=Delivery.State.UNCERTAIN, subscriber__address_key=key).first()
         if copy is None:
             raise CommandError(f"The {number}. address has no uncertain copy of issue {issue.pk}; nothing was changed.")
-        found.append(copy.pk)
-    return found
+        chosen.append(copy.pk)
+    return chosen

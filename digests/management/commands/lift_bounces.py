@@ -1,4 +1,4 @@
-"""manage.py lift_bounces: mail those again whom a mad mail server called gone."""
+"""manage.py lift_bounces: undo suppressions after an incident with false bounces."""
 
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,11 @@ from digests.models import Issue
 
 
 class Command(BaseCommand):
-    """Exit code 0: done, or shown what would be done; 1: the incident is not described."""
+    """Exit code 0: done, or reported. 1: the options do not describe an incident."""
 
     help = (
-        "Lift the suppressions that the bounces of one incident led to: of one issue, or of a time. Without --apply it "
-        "only says how many. Complaints, suppressions by hand and readers who left stay as they are."
+        "Lift the suppressions caused by the bounces of one incident: of one issue, or of a time span. Without --apply "
+        "it only reports how many. Complaints, suppressions by hand and readers who left stay as they are."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

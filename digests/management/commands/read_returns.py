@@ -1,4 +1,4 @@
-"""manage.py read_returns: read the mailbox to which bounces and complaints come back."""
+"""manage.py read_returns: process the mailbox that receives bounces and complaints."""
 
 import signal
 import threading
@@ -14,11 +14,11 @@ from postal import config
 
 
 class Command(BaseCommand):
-    """Exit code 0: the mailbox was read, or somebody else is reading it; 1: it could not be read, or none is set."""
+    """Exit code 0: the mailbox was read, or another process is reading it. 1: it could not be read, or none is set."""
 
     help = (
-        "Read the mailbox that RETURNS_URL names, once: bounces and complaints become events, requests to leave "
-        "are granted, and what was acted on is deleted. The clock does this every minute; --watch does it more often."
+        "Read the mailbox of RETURNS_URL once: bounces and complaints become events, requests to unsubscribe are "
+        "granted, and processed mails are deleted. The tick does this each minute; --watch does it more often."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,18 +41,18 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
         while not stopped.is_set():
-            self._once_of_many(settings.RETURNS)
+            self._once_in_a_loop(settings.RETURNS)
             stopped.wait(max(1, options["watch"]))
 
     def _once(self, account: config.Mailbox) -> None:
         try:
-            found = mailbox.read(account=account, now=timezone.now())
+            result = mailbox.read(account=account, now=timezone.now())
         except mailbox.MailboxAway as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(_line(found))
+        self.stdout.write(_line(result))
         self.stdout.flush()
 
-    def _once_of_many(self, account: config.Mailbox) -> None:
+    def _once_in_a_loop(self, account: config.Mailbox) -> None:
         close_old_connections()
         try:
             self._once(account)
@@ -60,7 +60,7 @@ class Command(BaseCommand):
             self.stderr.write(str(error))
 
 
-def _line(found: mailbox.Pass) -> str:
-    if found.busy:
-        return "Somebody else is reading the mailbox."
-    return f"{found.events} events, {found.left} left, {found.repeated} known before, {found.ignored} of no concern."
+def _line(result: mailbox.Pass) -> str:
+    if result.busy:
+        return "Another process is reading the mailbox."
+    return f"{result.events} events, {result.left} unsubscribed, {result.repeated} repeated, {result.ignored} ignored."

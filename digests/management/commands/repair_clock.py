@@ -1,4 +1,4 @@
-"""manage.py repair_clock: bring back to the present what a host with a wrong clock has written."""
+"""manage.py repair_clock: repair rows that a host with a wrong clock wrote in the future."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from digests import clock_repair
 
 
 class Command(BaseCommand):
-    """Exit code 0: all is said, and with --apply done; 1: this host's own clock is wrong."""
+    """Exit code 0: reported, and with --apply repaired. 1: this host's own clock is wrong."""
 
     help = (
-        "For an installation of which a host's clock was ahead: says what lies in the future and was never meant to "
-        "(the release horizon, stories, windows and periods of digests, dates of issues, letters, confirmations), and "
-        "with --apply brings it back to the present. Uses the database's clock. May be repeated."
+        "For an installation with a host whose clock was ahead. Reports what is in the future by mistake (the release "
+        "horizon, stories, windows and periods of digests, dates of issues, letters, confirmations), and with --apply "
+        "sets it to the present, by the database's clock. May be repeated."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             raise CommandError(f"{refusal} Nothing was changed.") from None
         self.stdout.write(f"The database's clock says {database_clock.now():%d %B %Y, %H:%M:%S} UTC.")
         for finding in findings:
-            self.stdout.write(f"{finding.found} {finding.remedy}")
+            self.stdout.write(f"{finding.problem} {finding.remedy}")
         if not findings:
             self.stdout.write("Nothing is ahead of it.")
         elif not options["apply"]:

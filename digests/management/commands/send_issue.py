@@ -1,4 +1,4 @@
-"""manage.py send_issue ID [--wait]: approve an issue and let it leave."""
+"""manage.py send_issue ID [--wait]: approve an issue and send it."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from subscribers import unmailed
 State = Issue.State
 
 POLL_SECONDS = 0.5
-# Without a terminal, a line at most this often; nobody reads faster in a log.
+# Without a terminal, at most one line in this time.
 LINE_SECONDS = 5.0
 
 UNDER_WAY = frozenset({State.SCHEDULED, State.PREPARING, State.SENDING})
@@ -24,13 +24,13 @@ INTERRUPTED_CODE = 130
 
 
 class Command(BaseCommand):
-    """Exit code 0: approved, or with --wait sent; 3: sent with exceptions; 1: refused, paused or cancelled."""
+    """Exit code 0: approved, or with --wait sent. 3: sent with exceptions. 1: refused, paused or cancelled."""
 
     help = (
-        "Approve an issue and let it leave at the hour set on it, or at once. With --wait the command stays until the "
-        "end and exits 0 when the issue is sent, 3 when it is sent with exceptions, 1 when it is refused, paused or "
-        "cancelled; meanwhile it says why nothing moves, if nothing does. Ctrl-C ends the watching, not the sending; "
-        "--wait on an issue that is under way watches it again, and on one that is paused says why."
+        "Approve an issue and send it at the time set on it, or at once. With --wait the command runs until the issue "
+        "is finished. It exits 0 if the issue is sent, 3 if it is sent with exceptions, 1 if it is refused, paused or "
+        "cancelled. If nothing moves, it says why. Ctrl-C ends the command, not the sending. On an issue that is being "
+        "sent, --wait watches it again; on a paused one it says why."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -66,29 +66,29 @@ class Command(BaseCommand):
             self.stdout.write(left_out)
 
     def _watch(self, issue: Issue) -> None:
-        """Return when the issue is no longer under way; `issue` then shows how it ended."""
+        """Return when the issue is finished or paused; `issue` then has its last state."""
         screen = _Screen(self)
-        self.stdout.write(" ".join(stats.pace()))
+        self.stdout.write(" ".join(stats.limits()))
         while True:
             issue.refresh_from_db()
-            # Its state is read each time; a count that is dear is not, unless the state has changed.
-            found = stats.watched(issue)
+            # The state is read each time. An expensive count is not, unless the state has changed.
+            progress = stats.watched(issue)
             is_last = issue.state not in UNDER_WAY
-            reasons = stalls.reasons(issue=issue, progress=found, now=database_clock.now())
-            screen.show(_line(issue, found), reasons=[] if is_last else reasons, last=is_last)
+            diagnoses = stalls.diagnose(issue=issue, progress=progress, now=database_clock.now())
+            screen.show(_line(issue, progress), diagnoses=[] if is_last else diagnoses, last=is_last)
             if is_last:
-                self._account(found, reasons)
+                self._summarise(progress, diagnoses)
                 return
             time.sleep(POLL_SECONDS)
 
-    def _account(self, found: stats.Progress, reasons: list[stalls.Reason]) -> None:
-        """What became of everybody, and what is left to a person."""
-        if not found.conserved:
-            self.stderr.write(f"The audience was {found.audience:,}: the copies do not add up to it.")
-        for retry in found.retries:
+    def _summarise(self, progress: stats.Progress, diagnoses: list[stalls.Diagnosis]) -> None:
+        """Print the final counts, and the decisions that are left to a person."""
+        if not progress.conserved:
+            self.stderr.write(f"The audience was {progress.audience:,}: the copies do not add up to it.")
+        for retry in progress.retries:
             self.stdout.write(f"  put off: {retry.copies:,}, next at {retry.next_at:%H:%M:%S} UTC: {retry.reason}")
-        for reason in reasons:
-            self.stdout.write(_sentences(reason))
+        for diagnosis in diagnoses:
+            self.stdout.write(_sentences(diagnosis))
 
     def _finish(self, issue: Issue) -> None:
         if issue.state == State.SENT:
@@ -102,23 +102,23 @@ class Command(BaseCommand):
 
 
 class _Screen:
-    """One line that is rewritten on a terminal; elsewhere a new line when something changed, not too often.
+    """One line that is rewritten on a terminal. Elsewhere, a new line after a change, at limited intervals.
 
-    Why nothing moves is said once each time that it changes.
+    The diagnoses of a stall are printed once, and again after they change.
     """
 
     def __init__(self, command: BaseCommand) -> None:
         self.command = command
         self.is_terminal = command.stdout.isatty()
         self.shown = ""
-        self.told: set[str] = set()
+        self.printed: set[str] = set()
         self.written_at = time.monotonic() - LINE_SECONDS
 
-    def show(self, line: str, *, reasons: list[stalls.Reason], last: bool) -> None:
-        self._tell(reasons)
+    def show(self, line: str, *, diagnoses: list[stalls.Diagnosis], last: bool) -> None:
+        self._print_diagnoses(diagnoses)
         now = time.monotonic()
         if self.is_terminal:
-            # A line that is wrapped cannot be rewritten.
+            # A wrapped line cannot be rewritten.
             cut = line if last else line[: shutil.get_terminal_size().columns - 1]
             self.command.stdout.write(f"\r{cut.ljust(len(self.shown))}", ending="\n" if last else "")
             self.command.stdout.flush()
@@ -127,23 +127,23 @@ class _Screen:
             self.command.stdout.write(line)
             self.shown, self.written_at = line, now
 
-    def _tell(self, reasons: list[stalls.Reason]) -> None:
-        """A sentence whose numbers alone have changed is not said again."""
-        known = {_shape(reason.why): reason for reason in reasons}
-        for shape, reason in known.items():
-            if shape not in self.told:
+    def _print_diagnoses(self, diagnoses: list[stalls.Diagnosis]) -> None:
+        """A sentence in which only numbers changed is not printed again."""
+        known = {_shape(diagnosis.why): diagnosis for diagnosis in diagnoses}
+        for shape, diagnosis in known.items():
+            if shape not in self.printed:
                 if self.is_terminal and self.shown:
                     self.command.stdout.write(f"\r{' ' * len(self.shown)}\r", ending="")
-                self.command.stdout.write(_sentences(reason))
-        self.told = set(known)
+                self.command.stdout.write(_sentences(diagnosis))
+        self.printed = set(known)
 
 
-def _sentences(reason: stalls.Reason) -> str:
-    return "\n    ".join([f"{reason.why} {reason.advice}", *reason.commands])
+def _sentences(diagnosis: stalls.Diagnosis) -> str:
+    return "\n    ".join([f"{diagnosis.why} {diagnosis.advice}", *diagnosis.commands])
 
 
 def _shape(sentence: str) -> str:
-    """The sentence without its numbers and hours."""
+    """The sentence without its numbers and times."""
     return re.sub(r"[\d.,:]+ (s|min|h|days)\b|[\d.,:]+", "", sentence.replace("copies", "copy"))
 
 

@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     help = (
         "Listen for LMTP (RFC 2033) and act on the bounces, complaints and requests to leave that a mail server "
-        "hands over for RETURN_DOMAIN. A mail is answered for only when its event is committed. docs/returns.md "
+        "hands over for RETURN_DOMAIN. A mail is accepted only after its event is committed. docs/returns.md "
         "shows the mail server's side."
     )
 
@@ -31,9 +31,9 @@ class Command(BaseCommand):
         if not settings.RETURN_DOMAIN:
             raise CommandError("Set RETURN_DOMAIN to the domain of the return paths first.")
         try:
-            server = lmtp.door(options["listen"])
+            server = lmtp.server(options["listen"])
         except (OSError, ValueError, OverflowError) as error:
-            raise CommandError(f"{options['listen']} cannot be listened on ({error}).") from None
+            raise CommandError(f"{options['listen']} is no address to listen on ({error}).") from None
         # `shutdown` waits for the loop, so another thread has to call it.
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
         self.stdout.write(f"Taking returned mail on {options['listen']}")

@@ -79,7 +79,7 @@ def test_copies_in_flight_are_copies_per_call(sending: Start, mailgun: mailgun_s
     issue = sending(READERS)
     lanes.run(issue_id=issue.pk, lane=0)
     assert [len(form["to"]) for form in mailgun.requests] == [10, 10, 5]
-    assert f"At most {IN_FLIGHT} copies are in flight" in stats.pace()[0]
+    assert f"At most {IN_FLIGHT} copies are in flight" in stats.limits()[0]
 
 
 @pytest.fixture(scope="module")

@@ -139,7 +139,7 @@ def test_the_database_refuses_to_move_what_may_still_leave(sending: Start, moved
 
 def test_a_late_report_finds_its_copy(moved: Issue) -> None:
     copy = moved.deliveries.get(state="uncertain")
-    said = copies.said("delivered", copy)
+    said = copies.event("delivered", copy)
     processing.record(event=said, provider="mailgun", now=timezone.now())
     copy.refresh_from_db()
     moved.refresh_from_db()
@@ -149,7 +149,7 @@ def test_a_late_report_finds_its_copy(moved: Issue) -> None:
 def test_a_late_bounce_suppresses_its_reader(moved: Issue) -> None:
     copy = moved.deliveries.filter(state="accepted")[0]
     assert copy.subscriber is not None
-    said = copies.said("bounced", copy, reject_reason="bounced", mta_response="550 5.1.1 No such user")
+    said = copies.event("bounced", copy, reject_reason="bounced", mta_response="550 5.1.1 No such user")
     processing.record(event=said, provider="mailgun", now=timezone.now())
     assert suppression.is_suppressed(copy.subscriber.address_key)
 
@@ -215,7 +215,7 @@ def test_copies_and_what_was_said_of_them_go_when_their_month_is_older_than_the_
 ) -> None:
     settings.RETENTION_DAYS = 100
     copy = moved.deliveries.filter(state="accepted")[0]
-    processing.record(event=copies.said("delivered", copy), provider="mailgun", now=ENDED)
+    processing.record(event=copies.event("delivered", copy), provider="mailgun", now=ENDED)
     end_of_month = datetime(2025, 12, 1, tzinfo=UTC)
     history.keep(now=end_of_month + timedelta(days=100, seconds=-1))
     assert moved.deliveries.count() == READERS
@@ -233,7 +233,7 @@ def test_what_is_said_later_than_the_retention_of_a_copy_that_is_gone_harms_noth
     settings.RETENTION_DAYS = 60
     copy = moved.deliveries.filter(state="accepted")[0]
     history.keep(now=ENDED + timedelta(days=200))
-    assert processing.record(event=copies.said("bounced", copy), provider="mailgun", now=timezone.now())
+    assert processing.record(event=copies.event("bounced", copy), provider="mailgun", now=timezone.now())
 
 
 def test_the_database_drops_no_month_that_is_young(db: None) -> None:

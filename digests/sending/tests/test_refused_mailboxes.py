@@ -200,7 +200,7 @@ def test_a_large_number_of_refusals_holds_up_no_closing(
     """What takes longer is due at once, and a worker goes on."""
     monkeypatch.setattr(processing, "REFUSALS_SECONDS", -1.0)
     hints: list[Any] = []
-    monkeypatch.setattr(processing, "hint", lambda: hints.append(1))
+    monkeypatch.setattr(processing, "wake_up", lambda: hints.append(1))
     transport.verdict = gone_at(0)
     assert run(sending(6)).state == Issue.State.SENT
     assert (hints, Suppression.objects.count()) == ([1], 0)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from subscribers import unmailed
+from subscribers import unproved
 from subscribers.models import Newsletter
 
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         if newsletter is None:
             raise CommandError("There is no newsletter with that slug.")
         try:
-            readers = unmailed.was_called(newsletter=newsletter, slug=options["former"])
-        except unmailed.NotFormer as refusal:
+            readers = unproved.was_called(newsletter=newsletter, slug=options["former"])
+        except unproved.NotFormer as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"“{newsletter}” was called {options['former']}: {readers} more readers can be mailed.")

@@ -1,4 +1,4 @@
-"""Copies, what was said of them, and snapshots: to look at, not to edit."""
+"""Deliveries, their events, and snapshots in the admin. They cannot be edited."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ RESENT = ngettext_lazy(
 
 
 class EngineAdmin(ReadOnlyAdmin):
-    """What the engine and providers write, in numbers that grow without end."""
+    """Read-only lists of rows that the engine and providers write, in large numbers."""
 
     list_per_page = 50
-    # Counting a million rows for the foot of a list would be all that the list does.
+    # Counting a million rows would take longer than the rest of the page.
     show_full_result_count = False
 
 
@@ -54,7 +54,7 @@ class RecentIssues(admin.RelatedFieldListFilter):
 
 @admin.register(Delivery)
 class DeliveryAdmin(EngineAdmin):
-    """Copies. Of uncertain ones a person may decide what became of them."""
+    """Deliveries. A person may settle uncertain ones."""
 
     list_display = (
         "id",
@@ -78,7 +78,7 @@ class DeliveryAdmin(EngineAdmin):
 
     @display(description=_("State"), ordering="state", label=STATE_LABELS)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def shown_state(self, delivery: Delivery) -> tuple[str, str]:
-        """The state, which chooses the colour, and its word."""
+        """The state, which selects the colour, and its label."""
         return delivery.state, delivery.get_state_display()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
@@ -101,21 +101,21 @@ class DeliveryAdmin(EngineAdmin):
         return near.filter(remote_id__icontains=search_term), False
 
     def has_send_permission(self, request: HttpRequest) -> bool:
-        """The right that the actions below ask for."""
+        """The permission of the actions below."""
         return request.user.has_perm(actions.SEND)
 
     @admin.action(description=_("Call uncertain copies accepted"), permissions=["send"])
     def call_accepted(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        """The chosen copies that are uncertain count as arrived."""
+        """Settle the chosen uncertain copies as accepted."""
         self._decide(request, queryset, uncertain.accept, ACCEPTED)
 
     @admin.action(description=_("Send uncertain copies again (readers may get two)"), permissions=["send"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        """The chosen copies that are uncertain leave once more."""
+        """Send the chosen uncertain copies again."""
         self._decide(request, queryset, uncertain.resend, RESENT)
 
     def _decide(self, request: HttpRequest, queryset: QuerySet[Delivery], verb: Any, done: Any) -> None:
-        """Run the verb for each issue of the chosen copies; say how many were uncertain at all."""
+        """Run the verb per issue of the chosen copies, and report how many were uncertain."""
         chosen: dict[int, list[int]] = {}
         for issue_id, delivery_id in queryset.order_by().values_list("issue_id", "pk"):
             chosen.setdefault(issue_id, []).append(delivery_id)
@@ -130,7 +130,7 @@ class DeliveryAdmin(EngineAdmin):
 
 @admin.register(DeliveryEvent)
 class DeliveryEventAdmin(EngineAdmin):
-    """What providers and mailboxes said. The words are theirs and are shown as text."""
+    """Delivery events. Their descriptions are foreign text and are shown as text."""
 
     list_display = ("received_at", "kind", "provider", "issue", "delivery_uuid", "description", "settled_at")
     list_filter = ("kind", "provider", "received_at")
@@ -142,7 +142,7 @@ class DeliveryEventAdmin(EngineAdmin):
 
 @admin.register(Snapshot)
 class SnapshotAdmin(EngineAdmin):
-    """Frozen issues, and whether they still are what was frozen."""
+    """Snapshots, and whether their hash still matches."""
 
     list_display = ("subject", "issue", "frozen_at", "sha256")
     list_filter = ("issue__newsletter", "frozen_at")
@@ -154,5 +154,5 @@ class SnapshotAdmin(EngineAdmin):
 
     @display(description=_("Unchanged since it was frozen"), boolean=True)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def is_genuine(self, snapshot: Snapshot) -> bool:
-        """The hash, computed again."""
+        """Compute the hash again and compare."""
         return freezing.verify(snapshot=snapshot)

@@ -1,4 +1,4 @@
-"""The stories of an issue in the admin: the first of them in the issue's form, all of them in a list."""
+"""The stories of an issue in the admin: the first ones in the issue's form, all of them in a list."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from digests.admin import forms
 from digests.models import Issue, IssueItem
 from publication.readonly_admin import ReadOnlyAdmin
 
-# A form with more rows than this is slow to show, and too large to be sent back.
+# A form with more rows is slow to render, and too large to be posted.
 IN_FORM: Final = 100
 
 
-class FirstPlaces(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfold publishes no types
+class FirstItems(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfold publishes no types
     """The first stories of the issue; `total` counts all."""
 
     def get_queryset(self) -> QuerySet[IssueItem]:
-        """At most IN_FORM rows, whatever the issue has; of a form that was sent, the rows that it showed."""
+        """At most IN_FORM rows. For a posted form, the rows that it showed."""
         if not hasattr(self, "_shown"):
-            places = super().get_queryset()
-            chosen = self._sent() if self.is_bound else list(places.values_list("pk", flat=True)[:IN_FORM])
-            shown = places.filter(pk__in=chosen).select_related("issue__newsletter", "article")
+            items = super().get_queryset()
+            chosen = self._posted_ids() if self.is_bound else list(items.values_list("pk", flat=True)[:IN_FORM])
+            shown = items.filter(pk__in=chosen).select_related("issue__newsletter", "article")
             self._shown: QuerySet[IssueItem] = shown.defer(*issue_content.BODIES)
         return self._shown
 
-    def _sent(self) -> list[str]:
+    def _posted_ids(self) -> list[str]:
         count = min(self.management_form.cleaned_data["INITIAL_FORMS"], IN_FORM)
         keys = [self.data.get(f"{self.prefix}-{number}-id", "") for number in range(count)]
         return [key for key in keys if key.isdecimal()]
@@ -47,7 +47,7 @@ class FirstPlaces(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfo
 
     @property
     def is_short(self) -> bool:
-        """Whether there are more than are shown."""
+        """Whether the issue has more stories than the form shows."""
         return self.total > IN_FORM
 
     @property
@@ -57,20 +57,20 @@ class FirstPlaces(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfo
 
 
 class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
-    """The stories in their order; one that is left out keeps its row."""
+    """The stories in their order. A story that was left out keeps its row."""
 
     model = IssueItem
-    form = forms.Place
-    formset = FirstPlaces
+    form = forms.IssueItemForm
+    formset = FirstItems
     extra = 0
     fields = ("article", "position", "included", "headline", "summary")
     autocomplete_fields = ("article",)
     ordering_field = "position"
     verbose_name_plural = _("Stories, in the order in which readers see them")
-    template_before = "admin/digests/issue/places.html"
+    template_before = "admin/digests/issue/items.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
-        """While the issue is a draft, by whoever may edit it; a letter has no stories."""
+        """Only in a draft, and only for a person who may edit it. A letter has no stories."""
         return self.has_change_permission(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
@@ -79,17 +79,17 @@ class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold pub
         return is_open and request.user.has_perm("digests.change_issue")
 
     def has_delete_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
-        """A story is left out by its tick: a row that is gone would be offered again."""
+        """Never: a story is left out by its checkbox. If its row were deleted, the next digest would have it."""
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
-        """Whoever sees the issue sees its stories."""
+        """As for the issue."""
         return request.user.has_perm("digests.view_issue")
 
 
 @admin.register(IssueItem)
 class IssueItemAdmin(ReadOnlyAdmin):
-    """All stories of an issue, page by page; reached from the issue's form."""
+    """All stories of an issue, in pages. The issue's form links here."""
 
     list_display = ("shown_headline", "shown_issue", "position", "included")
     list_display_links = None
@@ -101,43 +101,43 @@ class IssueItemAdmin(ReadOnlyAdmin):
     actions = ("leave_out", "take_back", "move_to_top")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Not in the menu: the list means something for one issue only."""
+        """Not in the menu: the list is useful for one issue at a time only."""
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IssueItem]:
-        """Stories without their texts, read for the rows of one page: a join would read and sort all of them."""
-        places: QuerySet[IssueItem] = super().get_queryset(request)
+        """Load the stories, without their texts, for one page only. A join would read and sort all of them."""
+        items: QuerySet[IssueItem] = super().get_queryset(request)
         stories = Prefetch("article", Article.objects.defer("body_markdown", "body_html", "body_text"))
-        return places.prefetch_related(stories, "issue__newsletter")
+        return items.prefetch_related(stories, "issue__newsletter")
 
     def has_arrange_permission(self, request: HttpRequest) -> bool:
-        """Who may change what is in a draft."""
+        """Whether this person may change the stories of a draft."""
         return request.user.has_perm("digests.change_issue")
 
     @admin.display(description=_("Story"), ordering="article__headline")
-    def shown_headline(self, place: IssueItem) -> str:
+    def shown_headline(self, item: IssueItem) -> str:
         """The headline in this issue."""
-        return str(place)
+        return str(item)
 
     # A foreign key as a column would make the admin join all of its tables.
     @admin.display(description=_("Issue"))
-    def shown_issue(self, place: IssueItem) -> str:
+    def shown_issue(self, item: IssueItem) -> str:
         """The issue by its subject, or its newsletter and period."""
-        return str(place.issue)
+        return str(item.issue)
 
     @admin.action(description=_("Leave out of the issue"), permissions=["arrange"])
     def leave_out(self, request: HttpRequest, queryset: QuerySet[IssueItem]) -> None:
-        """Readers do not see them."""
+        """Leave the chosen stories out."""
         self._arrange(request, queryset, arranging.leave_out)
 
     @admin.action(description=_("Take back into the issue"), permissions=["arrange"])
     def take_back(self, request: HttpRequest, queryset: QuerySet[IssueItem]) -> None:
-        """Readers see them after all."""
+        """Take the chosen stories back in."""
         self._arrange(request, queryset, arranging.take_back)
 
     @admin.action(description=_("Move to the top of the issue"), permissions=["arrange"])
     def move_to_top(self, request: HttpRequest, queryset: QuerySet[IssueItem]) -> None:
-        """They are the first that readers see."""
+        """Put the chosen stories first."""
         self._arrange(request, queryset, arranging.move_to_top)
 
     def _arrange(
