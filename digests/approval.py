@@ -12,7 +12,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from core import database_clock
 from core.reasons import Reason
@@ -52,7 +52,8 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
 @transaction.atomic
 def reopen(*, issue: Issue, reason: Reason, now: datetime) -> Issue:
     """Take an approval back while nothing has left. The snapshot is deleted and the draft can be edited again."""
-    _move(issue, {State.SCHEDULED}, State.DRAFT, reason, "Only a scheduled issue can be opened again", now)
+    refusal = _("Only a scheduled issue can be opened again; this one is %(state)s.")
+    _move(issue, {State.SCHEDULED}, State.DRAFT, reason, refusal, now)
     Snapshot.objects.filter(issue=issue).delete()
     Issue.objects.filter(pk=issue.pk).update(approved_by=None, approved_at=None, updated_at=now)
     issue.refresh_from_db()
@@ -63,13 +64,15 @@ def reopen(*, issue: Issue, reason: Reason, now: datetime) -> Issue:
 def pause(*, issue: Issue, reason: str, now: datetime) -> Issue:
     """Pause an issue that is being sent, for a reason in a person's words. Only the copies in flight still leave."""
     why = issue_reasons.by_hand(reason)
-    return _move(issue, {State.SENDING}, State.PAUSED, why, "Only an issue that is being sent can be paused", now)
+    refusal = _("Only an issue that is being sent can be paused; this one is %(state)s.")
+    return _move(issue, {State.SENDING}, State.PAUSED, why, refusal, now)
 
 
 @transaction.atomic
 def resume(*, issue: Issue, now: datetime) -> Issue:
     """Continue a paused issue where it stopped."""
-    _move(issue, {State.PAUSED}, State.SENDING, Reason(), "Only a paused issue can be resumed", now)
+    refusal = _("Only a paused issue can be resumed; this one is %(state)s.")
+    _move(issue, {State.PAUSED}, State.SENDING, Reason(), refusal, now)
     tasks.hint_wake(issue.pk)
     return issue
 
@@ -82,7 +85,7 @@ def cancel(*, issue: Issue, reason: str, now: datetime) -> Issue:
         states.STOPPABLE,
         State.CANCELLED,
         issue_reasons.by_hand(reason),
-        "Only an issue that is not finished can be cancelled",
+        _("Only an issue that is not finished can be cancelled; this one is %(state)s."),
         now,
     )
     tasks.hint_wake(issue.pk)
@@ -142,7 +145,5 @@ def _move(issue: Issue, sources: Collection[str], target: State, reason: Reason,
     )
     issue.refresh_from_db()
     if not moved:
-        raise NotAllowed(
-            _("%(refusal)s; this one is %(state)s.") % {"refusal": refusal, "state": issue.get_state_display().lower()}
-        )
+        raise NotAllowed(refusal % {"state": issue.get_state_display().lower()})
     return issue

@@ -71,7 +71,7 @@ class Issue(models.Model):
         help_text=_("The line that inboxes show after the subject. Empty: the next headlines."),
     )
     introduction = fields.TextField(
-        blank=True, help_text=_("Markdown. Shown above the stories; in a letter it is the whole text.")
+        blank=True, help_text=_("Markdown. Stands above the stories; in a letter it is the whole text.")
     )
     state = fields.CharField(max_length=20, choices=State.choices, default=State.DRAFT, editable=False)
     state_reason = fields.CharField(max_length=32, blank=True, editable=False, choices=issue_reasons.choices)

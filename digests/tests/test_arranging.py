@@ -94,7 +94,7 @@ def test_a_story_that_these_readers_got_cannot_be_added(
     later = composing.compose_now(newsletter=newsletter, cadence="daily", now=now + timedelta(hours=2))
     assert later.items.get().article == story
     response = staff("Editor").post(change(digest), added(digest, story))
-    assert "stands in another issue for the same readers already" in response.content.decode()
+    assert "is already in another issue for the same readers" in response.content.decode()
 
 
 def test_an_issue_approved_between_reading_and_writing_is_not_changed(

@@ -112,7 +112,7 @@ class TestTheList:
         arranging.leave_out(issue=issue, items=[place.pk])
         later = Issue.objects.create(newsletter=newsletter, kind=issue.kind, cadence=issue.cadence, period_key="later")
         later.items.create(article=place.article)
-        assert "stands in another issue" in self.act(staff("Editor"), "take_back", place.pk)
+        assert "is already in another issue" in self.act(staff("Editor"), "take_back", place.pk)
         assert not issue.items.get(pk=place.pk).included
 
     def test_who_may_only_look_is_offered_nothing(self, issue: Issue, staff: Staff) -> None:
