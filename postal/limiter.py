@@ -163,7 +163,7 @@ class Limits(SharedState):
         return None if due is None else max(0.0, due - self.now() - (cell.burst - 1) * cell.interval)
 
     def _take(self, cells: Sequence[Cell], wanted: int, least: int) -> Grant | None:
-        now = int(self.now() * 1000) if self._is_tested else ""
+        now = self.now() * 1000 if self._is_tested else ""
         keys = [self.prefix + cell.key for cell in cells]
         numbers = [number for cell in cells for number in (cell.interval * 1000, cell.burst)]
         result = self.ask_redis(lambda client: _script()(keys=keys, args=[now, wanted, least, *numbers], client=client))
