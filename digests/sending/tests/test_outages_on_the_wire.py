@@ -109,7 +109,9 @@ def test_nobody_on_the_wire_waits_for_a_database_that_is_away(
 
     wire.steps, wire.at_the_end = [outage.begin], outage.end
     monkeypatch.setattr(outcomes, "settle", counted)
+    began = time.monotonic()
     assert lanes.run(issue_id=issue.pk, lane=0) == lanes.Ending.UNHELD
+    assert time.monotonic() - began < 60, "it waited for the database while copies were on the wire"
     assert len(wire.taken) == READERS
     assert len([moment for moment in tried if 5 < moment < READERS]) == 1, "it tries again at its end only"
     assert states(issue) == {"accepted": READERS}
