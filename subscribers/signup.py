@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import database_clock
 from mailkit import addresses
-from subscribers import consent, links, suppression
+from subscribers import consent, links, states, suppression
 from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
@@ -179,7 +179,7 @@ def _mark_requested(subscriber: Subscriber, wishes: Wishes, now: datetime) -> li
     Subscription.objects.bulk_create(rows, ignore_conflicts=True)
     mine = Subscription.objects.filter(subscriber=subscriber, newsletter__in=[newsletter for newsletter, _ in wishes])
     chosen = [When(newsletter=newsletter, then=Value(cadence)) for newsletter, cadence in wishes]
-    mine.exclude(state=Subscription.State.CONFIRMED).update(
+    mine.filter(state__in=states.REQUESTABLE).update(
         state=Subscription.State.PENDING,
         cadence=Case(*chosen, default=F("cadence"), output_field=CharField()),
         request_number=F("request_number") + 1,
@@ -251,7 +251,7 @@ def _end(
     goodbye: bool = True,
 ) -> list[Subscription]:
     """End those of the rows that have not ended; the subscriber is locked already."""
-    ending = list(rows.exclude(state=Subscription.State.UNSUBSCRIBED).select_related("newsletter"))
+    ending = list(rows.filter(state__in=states.ENDABLE).select_related("newsletter"))
     acts = [_act(subscriber, row.newsletter, ConsentEvent.Kind.WITHDRAWN, cadence=row.cadence) for row in ending]
     consent.append(acts=acts, evidence=replace(evidence, source=reason), now=now)
     Subscription.objects.filter(pk__in=[row.pk for row in ending]).update(
