@@ -199,7 +199,7 @@ class Article(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="articles",
-        help_text=_("Stands above the text and on cards."),
+        help_text=_("Shown above the text and on cards."),
     )
     state = fields.CharField(max_length=12, choices=State.choices, default=State.DRAFT, editable=False)
     publish_at = models.DateTimeField(

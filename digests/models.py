@@ -50,7 +50,7 @@ class Issue(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="issues")
     kind = fields.CharField(max_length=8, choices=Kind.choices, default=Kind.LETTER, editable=False)
-    cadence = fields.CharField(max_length=8, choices=Cadence.choices, blank=True, editable=False)
+    cadence = fields.CharField(max_length=20, choices=Cadence.choices, blank=True, editable=False)
     # The key of its scheduled run (2026-11-22, 2026-W47, article-17; empty for letters), and when that was due.
     period_key = fields.CharField(max_length=40, blank=True, editable=False)
     runs_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -71,7 +71,7 @@ class Issue(models.Model):
         help_text=_("The line that inboxes show after the subject. Empty: the next headlines."),
     )
     introduction = fields.TextField(
-        blank=True, help_text=_("Markdown. Stands above the stories; in a letter it is the whole text.")
+        blank=True, help_text=_("Markdown. It goes above the stories; in a letter it is the whole text.")
     )
     state = fields.CharField(max_length=20, choices=State.choices, default=State.DRAFT, editable=False)
     state_reason = fields.CharField(max_length=32, blank=True, editable=False, choices=issue_reasons.choices)

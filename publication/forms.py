@@ -70,7 +70,7 @@ class PublicationForm(RowForm):
         max_width=LOGO_WIDTH,
         required=False,
         label=_("Logo"),
-        help_text=_("PNG or JPEG, at least 400 pixels wide. Stands above the name in mails and on pages."),
+        help_text=_("PNG or JPEG, at least 400 pixels wide. Shown above the name in mails and on pages."),
         widget=UnfoldAdminImageFieldWidget,
     )
 

@@ -119,7 +119,7 @@ class ConsentEvent(models.Model):
     subscriber_uuid = models.UUIDField(db_index=True)
     address_hash = fields.CharField(max_length=64, db_index=True)
     newsletter_slug = fields.CharField(max_length=80, blank=True)
-    cadence = fields.CharField(max_length=8, blank=True)
+    cadence = fields.CharField(max_length=20, blank=True)
     documents = models.JSONField(default=list, help_text=_("[{document, version, sha256}]: the texts that were shown."))
     form_text = fields.TextField(blank=True, help_text=_("The words beside the box, as they were shown."))
     form_text_sha256 = fields.CharField(max_length=64, blank=True)
@@ -246,7 +246,7 @@ class Subscription(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="subscriptions")
     newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="subscriptions")
-    cadence = fields.CharField(max_length=8, choices=Cadence.choices)
+    cadence = fields.CharField(max_length=20, choices=Cadence.choices)
     state = fields.CharField(max_length=12, choices=State.choices, default=State.PENDING, editable=False)
     consent_event = models.ForeignKey(
         ConsentEvent,

@@ -101,7 +101,7 @@ class CadenceOffer(models.Model):
     """A cadence that a newsletter offers, with the hour (and the day) of its digest."""
 
     newsletter = models.ForeignKey(Newsletter, on_delete=models.CASCADE, related_name="offers")
-    cadence = fields.CharField(max_length=8, choices=Cadence.choices)
+    cadence = fields.CharField(max_length=20, choices=Cadence.choices)
     send_at = models.TimeField(null=True, blank=True, help_text=_("Hour of the digest in the newsletter's time zone."))
     weekday = models.PositiveSmallIntegerField(
         null=True, blank=True, choices=Weekday.choices, help_text=_("Only for weekly digests.")

@@ -291,7 +291,7 @@ class Migration(migrations.Migration):
             name="lead_image",
             field=models.ForeignKey(
                 blank=True,
-                help_text="Stands above the text and on cards.",
+                help_text="Shown above the text and on cards.",
                 null=True,
                 on_delete=django.db.models.deletion.SET_NULL,
                 related_name="articles",

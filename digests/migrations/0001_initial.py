@@ -166,7 +166,7 @@ class Migration(migrations.Migration):
                             ("monthly", "Monthly"),
                         ],
                         editable=False,
-                        max_length=8,
+                        max_length=20,
                     ),
                 ),
                 ("period_key", models.CharField(blank=True, editable=False, max_length=40)),
@@ -195,7 +195,7 @@ class Migration(migrations.Migration):
                 (
                     "introduction",
                     models.TextField(
-                        blank=True, help_text="Markdown. Stands above the stories; in a letter it is the whole text."
+                        blank=True, help_text="Markdown. It goes above the stories; in a letter it is the whole text."
                     ),
                 ),
                 (

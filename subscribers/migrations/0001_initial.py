@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                 ("subscriber_uuid", models.UUIDField(db_index=True)),
                 ("address_hash", models.CharField(db_index=True, max_length=64)),
                 ("newsletter_slug", models.CharField(blank=True, max_length=80)),
-                ("cadence", models.CharField(blank=True, max_length=8)),
+                ("cadence", models.CharField(blank=True, max_length=20)),
                 (
                     "documents",
                     models.JSONField(
@@ -314,7 +314,7 @@ class Migration(migrations.Migration):
                             ("weekly", "Weekly"),
                             ("monthly", "Monthly"),
                         ],
-                        max_length=8,
+                        max_length=20,
                     ),
                 ),
                 (
@@ -502,7 +502,7 @@ class Migration(migrations.Migration):
                             ("weekly", "Weekly"),
                             ("monthly", "Monthly"),
                         ],
-                        max_length=8,
+                        max_length=20,
                     ),
                 ),
                 (
