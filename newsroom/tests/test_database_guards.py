@@ -12,7 +12,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from articles.models import Article, Author, Byline, ReleaseHorizon, Revision, Section, SlugRedirect, Tag
-from digests.models import Delivery, DeliveryEvent, Issue, IssueItem, Snapshot
+from digests.models import Delivery, DeliveryEvent, Issue, IssueEventCount, IssueItem, IssueOutcome, Snapshot
 from publication.models import Publication
 from subscribers.models import (
     CadenceOffer,
@@ -74,6 +74,8 @@ STATEMENTS = {
     "digests_snapshot_issue_id_key": twice("digests_snapshot"),
     "issue_moved_is_finished": becomes("digests_issue", "deliveries_month = '2026-11-01', state = 'sending'"),
     "issue_item_once_per_article": twice("digests_issueitem"),
+    "issue_event_count_once": twice("digests_issueeventcount"),
+    "issue_outcome_once": twice("digests_issueoutcome"),
     "issue_number_once": twice("digests_issue", period_key="other", **OTHER_UUID),
     "issue_once_per_period": twice("digests_issue", number=2, **OTHER_UUID),
     "issue_sending_is_planned": becomes("digests_issue", "audience_count = NULL"),
@@ -168,6 +170,8 @@ def rows(db: None) -> None:
     IssueItem.objects.create(issue=issue, article=story)
     Snapshot.objects.create(issue=issue, headers=[], compiled={}, audience_rule={})
     Delivery.objects.create(issue=issue, subscriber=reader)
+    IssueOutcome.objects.create(issue=issue, state="accepted", copies=1)
+    IssueEventCount.objects.create(issue=issue, kind="delivered", events=1)
     DeliveryEvent.objects.create(provider="p", event_id="1", kind="delivered", occurred_at=now)
 
 

@@ -82,8 +82,7 @@ def test_many_events_that_change_nothing_else_cost_no_more_queries_than_two(tell
             assert processing.settle(now=now) == number
         return len(counted)
 
-    few = queries(2)
-    assert queries(30) == few
+    assert queries(2) == queries(30)
 
 
 def test_settling_copies_of_a_closed_issue_looks_at_no_other_copy(tell: Tell, now: datetime) -> None:

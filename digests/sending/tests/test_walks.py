@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from digests.delivery_reasons import DeliveryReason
 from digests.models import Issue
 from digests.sending import claims
 
@@ -52,5 +53,5 @@ def test_a_claim_ends_where_the_rows_of_its_issue_end(sending: Start) -> None:
 
 def test_what_is_too_old_is_looked_for_in_what_was_put_off(sending: Start) -> None:
     sending(MANY)
-    found = visits(claims.EXPIRE, {"hours": 24})
+    found = visits(claims.EXPIRE, {"hours": 24, "reason": DeliveryReason.TOO_OLD.value})
     assert looked_at_in_vain(found) == 0, json.dumps(found)
