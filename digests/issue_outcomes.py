@@ -8,13 +8,14 @@ between the count and its commit.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.db import connection
 from django.db.models import Count, F
 
 from core.reasons import Reason
-from digests.models import Delivery, IssueOutcome
+from digests import issue_reasons
+from digests.models import Delivery, Issue, IssueOutcome
 
 ADD_EVENTS = """
 INSERT INTO digests_issueeventcount AS stored (issue_id, kind, events) VALUES (%s, %s, %s)
@@ -25,16 +26,25 @@ ON CONFLICT (issue_id, kind) DO UPDATE SET events = stored.events + EXCLUDED.eve
 def record(*, issue_id: int) -> Counter[str]:
     """Count the issue's copies and store the totals in place of earlier ones; return the copies by state.
 
+    Totals of more copies than there are stay: a month with copies of the issue was dropped since.
     Before: the caller has locked the issue's row, and no copy is open.
     """
     copies = Delivery.objects.filter(issue_id=issue_id).order_by().values("state", "reason")
     outcomes = [IssueOutcome(issue_id=issue_id, **row) for row in copies.annotate(copies=Count("pk"))]
-    forget(issue_id=issue_id)
-    IssueOutcome.objects.bulk_create(outcomes)
+    stored = list(IssueOutcome.objects.filter(issue_id=issue_id))
+    if _copies(stored) > _copies(outcomes):
+        outcomes = stored
+    else:
+        forget(issue_id=issue_id)
+        IssueOutcome.objects.bulk_create(outcomes)
     by_state = Counter[str]()
     for outcome in outcomes:
         by_state[outcome.state] += outcome.copies
     return by_state
+
+
+def _copies(outcomes: Iterable[IssueOutcome]) -> int:
+    return sum(outcome.copies for outcome in outcomes)
 
 
 def forget(*, issue_id: int) -> None:
@@ -54,6 +64,13 @@ def move(*, delivery: Delivery, state: str, reason: Reason) -> None:
     before.filter(copies=0).delete()
     if not stored.filter(state=state, reason=reason.code).update(copies=F("copies") + 1):
         IssueOutcome.objects.create(issue_id=delivery.issue_id, state=state, reason=reason.code, copies=1)
+
+
+def lift_exceptions(*, issue_id: int) -> None:
+    """A finished issue whose last exception is settled is simply sent. The caller has locked its row."""
+    if not IssueOutcome.objects.filter(issue_id=issue_id, state__in=Delivery.EXCEPTIONS).exists():
+        closed = Issue.objects.filter(pk=issue_id, state=Issue.State.SENT_WITH_EXCEPTIONS)
+        closed.update(state=Issue.State.SENT, **issue_reasons.columns())
 
 
 def add_events(counts: Mapping[tuple[int, str], int]) -> None:

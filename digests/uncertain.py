@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from digests import delivery_reasons, issue_outcomes, issue_reasons
 from digests.delivery_reasons import DeliveryReason
-from digests.feedback import handlers
 from digests.models import Delivery, Issue
 from digests.sending import tasks
+from subscribers.models import Subscriber
 
 
 class NotAllowed(Exception):
@@ -29,7 +29,7 @@ def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
     )
     if count and locked.finished_at is not None:
         issue_outcomes.record(issue_id=issue.pk)
-    handlers.lift_exceptions(issue.pk)
+    issue_outcomes.lift_exceptions(issue_id=issue.pk)
     return count
 
 
@@ -43,7 +43,15 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
     locked = Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
     if locked.state == Issue.State.CANCELLED:
         raise NotAllowed(_("This issue was cancelled; its copies cannot be sent again."))
-    count = _chosen(locked, deliveries).update(
+    chosen = _chosen(locked, deliveries)
+    # Readers before copies, as everywhere: a copy that comes back from a month locks its reader.
+    list(
+        Subscriber.objects.select_for_update(no_key=True)
+        .filter(pk__in=chosen.values("subscriber_id"))
+        .order_by("pk")
+        .values_list("pk")
+    )
+    count = chosen.update(
         state=Delivery.State.PENDING,
         # Back in the queue under a new fence, so that the lane that held the copy cannot settle it.
         fence=models.Func(models.Value("digests_fence"), function="nextval"),
@@ -62,7 +70,8 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
             updated_at=now,
             **issue_reasons.columns(),
         )
-    tasks.hint_wake(issue.pk)
+    if count:
+        tasks.hint_wake(issue.pk)
     return count
 
 

@@ -9,6 +9,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 from newsroom import embedded_place, env
 
+# The same from this side: a connection whose server does not answer is given up within half a minute.
+TIMEOUTS = {
+    "connect_timeout": "5",
+    "tcp_user_timeout": "20000",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+}
 # A lock that is not had in 10 s and a transaction left open for 60 s are faults, not waits.
 # A host that vanished holds its lanes until the server notices: within a minute, not two hours.
 SESSION = (
@@ -36,7 +44,7 @@ def both(var: Path) -> tuple[str, str]:
 def application(url: str, *, testing: bool) -> dict[str, Any]:
     """Django's settings for the connection that everything but `manage.py migrate` uses."""
     read = env.database(url)
-    options = {"connect_timeout": "5", **read["OPTIONS"], "options": TEST_SESSION if testing else SESSION}
+    options = {**TIMEOUTS, **read["OPTIONS"], "options": TEST_SESSION if testing else SESSION}
     return {**read, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
 
 

@@ -66,9 +66,8 @@ def take(rows: Sequence[Row], newsletter: Newsletter, *, source: str, now: datet
     here at any time, where the row only lacks a yes.
     """
     by_key = {row.address.key: row for row in sorted(rows, key=lambda row: row.line, reverse=True)}
-    subscribers = (
-        Subscriber.objects.select_for_update(no_key=True).filter(address_key__in=by_key).order_by("address_key")
-    )
+    # In the order in which the engine locks readers.
+    subscribers = Subscriber.objects.select_for_update(no_key=True).filter(address_key__in=by_key).order_by("pk")
     readers = {subscriber.address_key: subscriber for subscriber in subscribers}
     stay = _confirmed_since(by_key, readers, newsletter) | _asked_here(by_key, readers, newsletter)
     verdicts = {key: row.verdict for key, row in by_key.items() if key not in stay}

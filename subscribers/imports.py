@@ -270,12 +270,7 @@ def _take(chunk: Sequence[Row], plan: Plan, report: Report, noes: set[int], now:
 def _kept_out(hashes: dict[str, str], plan: Plan, noes: set[int]) -> dict[str, str]:
     """key -> why that person cannot be imported, whatever the file says."""
     # A reader who is leaving at this very moment is waited for, and seen.
-    list(
-        Subscriber.objects.select_for_update(no_key=True)
-        .filter(address_key__in=hashes)
-        .order_by("address_key")
-        .values("pk")
-    )
+    list(Subscriber.objects.select_for_update(no_key=True).filter(address_key__in=hashes).order_by("pk").values("pk"))
     blocked = set(Suppression.objects.filter(address_hash__in=hashes.values()).values_list("address_hash", flat=True))
     left = withdrawals.in_force(address_hashes=list(hashes.values()), newsletter=plan.newsletter)
     reasons: dict[str, str] = {}
@@ -309,7 +304,8 @@ def _mailboxes(rows: dict[str, Row], hashes: dict[str, str], now: datetime) -> d
         ],
         ignore_conflicts=True,
     )
-    locked = Subscriber.objects.select_for_update(no_key=True).filter(address_key__in=rows).order_by("address_key")
+    # In the order in which the engine locks readers.
+    locked = Subscriber.objects.select_for_update(no_key=True).filter(address_key__in=rows).order_by("pk")
     return {subscriber.address_key: subscriber for subscriber in locked}
 
 

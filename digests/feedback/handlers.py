@@ -12,11 +12,11 @@ from typing import Final
 from django.db.models import Q
 
 from core.reasons import Reason
-from digests import issue_outcomes, issue_reasons, refusals
+from digests import issue_outcomes, refusals
 from digests.delivery_reasons import DeliveryReason
 from digests.feedback import soft_bounces
 from digests.feedback.events import CLOCK_SKEW
-from digests.models import Delivery, DeliveryEvent, Issue, IssueOutcome
+from digests.models import Delivery, DeliveryEvent
 from subscribers import consent, signup, suppression
 from subscribers.letters import send
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
@@ -100,14 +100,6 @@ def follow_address(row: DeliveryEvent, now: datetime) -> None:
 def may_change(delivery: Delivery) -> bool:
     """Whether an event may change the copy. Then the issue's row is locked before it is followed."""
     return delivery.state == State.UNCERTAIN or (delivery.state, delivery.reason) == (State.ACCEPTED, REPORTED)
-
-
-def lift_exceptions(issue_id: int) -> None:
-    """A finished issue whose last exception is settled is simply sent. The caller has locked its row."""
-    exceptions = IssueOutcome.objects.filter(issue_id=issue_id, state__in=Delivery.EXCEPTIONS)
-    if not exceptions.exists():
-        closed = Issue.objects.filter(pk=issue_id, state=Issue.State.SENT_WITH_EXCEPTIONS)
-        closed.update(state=Issue.State.SENT, **issue_reasons.columns())
 
 
 def _delivered(row: DeliveryEvent, delivery: Delivery, now: datetime) -> Effect:

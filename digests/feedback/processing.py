@@ -200,7 +200,7 @@ def _act(rows: Sequence[DeliveryEvent], matches: correlation.Matches, now: datet
     handled = [(row, _follow(row, matches, now)) for row in in_order]
     settled = _write(handled, now)
     for issue_id in issues:
-        handlers.lift_exceptions(issue_id)
+        issue_outcomes.lift_exceptions(issue_id=issue_id)
     return settled
 
 

@@ -61,14 +61,17 @@ IN_DOUBT = (
 )
 
 
-def record_attempts(*, batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> list[Copy]:
+def record_attempts(
+    *, batch: claims.Batch, merger: merge.Merger, lease_seconds: int, patience: float | None = None
+) -> list[Copy]:
     """Turn the claimed rows into copies whose attempt is on record.
 
     Before: the rows are `claimed` under the batch's fence. After: each is `attempting` and returned
     as a copy, or `suppressed` with its reason, or `pending`/`render_failed` when it did not render.
     When the issue is not being sent any more, all are given back and nothing is returned; when a
     story of it is no longer public, StoryWithdrawn is raised and nothing has changed. When the
-    connection is lost in the commit, a new one is asked what is on record, and only that is returned.
+    connection is lost in the commit, a new one is asked what is on record, and only that is returned; that
+    may take `patience` seconds, or a lease. After it the error is raised, and what is on record becomes uncertain.
 
     Unsubscribing and suppressing lock the same rows: the one that commits first is seen by the other, so
     no attempt is committed after a reader's unsubscribe was.
@@ -80,7 +83,7 @@ def record_attempts(*, batch: claims.Batch, merger: merge.Merger, lease_seconds:
     except LOST:
         if not copies:
             raise  # before the commit: nothing is on record, and the lease frees the rows
-        copies = _read_back(copies, batch, lease_seconds)
+        copies = _read_back(copies, batch, lease_seconds, lease_seconds if patience is None else patience)
     return copies
 
 
@@ -97,9 +100,9 @@ def _record(batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> li
     return [copy for copy in copies if copy.delivery_id in ours]
 
 
-def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int) -> list[Copy]:
-    """The copies whose attempt was committed after all, with a new lease; waits for the database as long as one."""
-    deadline = time.monotonic() + lease_seconds
+def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int, patience: float) -> list[Copy]:
+    """The copies whose attempt was committed after all, with a new lease."""
+    deadline = time.monotonic() + patience
     ids = [copy.delivery_id for copy in copies]
     while True:
         connection.close()

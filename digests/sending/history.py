@@ -10,10 +10,11 @@ import calendar
 import logging
 import time
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 
 from core import locks
 from digests import issue_outcomes
@@ -66,10 +67,10 @@ def keep(*, now: datetime, seconds: float = SECONDS) -> None:
             if not _move(issue, now, end):
                 return
         before = now - timedelta(days=settings.RETENTION_DAYS)
-        for month in months():
-            if datetime.combine(_after(month), datetime.min.time(), UTC) <= before:
-                _drop(month)
         _forget_events(before, end)
+        for month in months():
+            if datetime.combine(_after(month), datetime.min.time(), UTC) <= before and not _is_in_use(month, before):
+                _drop(month, end)
 
 
 def months() -> list[date]:
@@ -92,38 +93,62 @@ def _move(issue: Issue, now: datetime, end: float) -> bool:
         if time.monotonic() > end:
             return False
         until = min(after + CHUNK, issue.copies_until)
-        _move_chunk(issue=issue.pk, after=after, until=until, month=month)
+        if not _move_chunk(issue=issue, after=after, until=until, month=month):
+            return True
     with transaction.atomic():
         # A person may have sent copies of it again meanwhile: then it is under way, and ends once more.
         ended = Issue.objects.filter(pk=issue.pk, finished_at=issue.finished_at)
         if ended.update(deliveries_month=month):
             # A process may have died between a late result and its count.
             issue_outcomes.record(issue_id=issue.pk)
+            issue_outcomes.lift_exceptions(issue_id=issue.pk)
     log.info("the copies of issue %s moved to the partition of %s", issue.pk, f"{month:%Y-%m}")
     return True
 
 
 @transaction.atomic
-def _move_chunk(**values: int | date) -> None:
+def _move_chunk(*, issue: Issue, after: int, until: int, month: date) -> bool:
+    """Move some of the copies; False if the issue was opened again."""
+    # The issue before its copies, as everybody who changes a copy of a closed issue.
+    locked = Issue.objects.select_for_update(no_key=True).filter(pk=issue.pk, finished_at=issue.finished_at)
+    if not locked.exists():
+        return False
+    values: dict[str, Any] = {"issue": issue.pk, "after": after, "until": until, "month": month}
     with connection.cursor() as cursor:
         cursor.execute(HOLD_READERS, values)
         cursor.execute(IN_ORDER)
         cursor.execute(MOVE, values | {"open": list(Delivery.OPEN)})
+    return True
 
 
-def _drop(month: date) -> None:
-    """The partition and what was said of its copies."""
-    DeliveryEvent.objects.filter(issue__deliveries_month=month).delete()
+def _is_in_use(month: date, before: datetime) -> bool:
+    """Whether an issue with copies there ended later, or is under way: others of its copies were sent again."""
+    return Delivery.objects.filter(
+        Q(issue__finished_at__isnull=True) | Q(issue__finished_at__gt=before), month=month
+    ).exists()
+
+
+def _drop(month: date, end: float) -> None:
+    """Delete what was said of the month's copies, then drop its partition; a later call goes on after `end`."""
+    if not _delete(DeliveryEvent.objects.filter(issue__deliveries_month=month), end):
+        return
     _call("digests_drop_month", month)
     log.info("the copies of issues that ended in %s are older than RETENTION_DAYS and were dropped", f"{month:%Y-%m}")
 
 
 def _forget_events(before: datetime, end: float) -> None:
     """Delete what was said of copies before then, and of letters."""
-    old = DeliveryEvent.objects.filter(received_at__lt=before).order_by()
+    _delete(DeliveryEvent.objects.filter(received_at__lt=before), end)
+
+
+def _delete(events: QuerySet[DeliveryEvent], end: float) -> bool:
+    """Delete them in chunks; whether none is left."""
     while time.monotonic() < end:
-        if not old.filter(pk__in=list(old.values_list("pk", flat=True)[:CHUNK])).delete()[0]:
-            return
+        chunk = list(events.order_by().values_list("pk", flat=True)[:CHUNK])
+        if not chunk:
+            return True
+        DeliveryEvent.objects.filter(pk__in=chunk).delete()
+    return False
 
 
 def _add(month: date) -> None:

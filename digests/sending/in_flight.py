@@ -15,6 +15,8 @@ from postal.transports.base import Copy, Outcome
 
 # Results are written when there is room for the next copies, and no later than this.
 SETTLE_AFTER_SECONDS: Final = 1.0
+# So long the copies on the wire wait for a database that went away in the commit of the next ones.
+IN_DOUBT_ON_THE_WIRE_SECONDS: Final = 10.0
 
 
 class Flight:
@@ -60,7 +62,12 @@ class Flight:
         """Commit the attempts of a claimed batch, and return the copies that may leave now. See `attempts`."""
         if not self._copies:
             self._renewed_at, self.lease.until = time.monotonic(), leases.clock() + self._lease_seconds
-        copies = attempts.record_attempts(batch=batch, merger=self._merger, lease_seconds=self._lease_seconds)
+        copies = attempts.record_attempts(
+            batch=batch,
+            merger=self._merger,
+            lease_seconds=self._lease_seconds,
+            patience=IN_DOUBT_ON_THE_WIRE_SECONDS if self.unanswered else None,
+        )
         if copies:
             self._journal.note(delivery_id=copies[-1].delivery_id, fence=batch.fence, highest=batch.last_id)
         self._copies |= {copy.delivery_id: (batch, copy) for copy in copies}

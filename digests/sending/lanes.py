@@ -99,6 +99,7 @@ class _Lane:
         self.flight = flight
         self.breaker = breaker.Breaker()
         self.tripped: Reason | None = None
+        self.is_paused = False
         self.rate_limiter = rate_limits.RateLimiter(issue, transport)
         began_at = time.monotonic()
         self.turn_ends_at = began_at + settings.SENDING.lane_seconds
@@ -225,6 +226,8 @@ class _Lane:
         task has to end.
         """
         if not self.flight.results:
+            # The database may have gone away between the results and the pause.
+            self._pause_if_tripped()
             return
         rest = max(SETTLE_ON_THE_WAY_SECONDS, self.task_ends_at - time.monotonic())
         patience = SETTLE_ON_THE_WAY_SECONDS if self.flight.unanswered else rest
@@ -232,17 +235,20 @@ class _Lane:
         # What it learns for the next batch comes after the rows, so that it never keeps an outcome from its row.
         self.rate_limiter.learn(copies=copies, results=results)
         if self.tripped:
-            self._pause(self.tripped)
-            self.ending = Ending.STOPPED
+            self._pause_if_tripped()
         elif all(result.unreachable for result in results) or nobody_answered(results):
             self.ending = self.ending or Ending.AWAY
 
-    def _pause(self, reason: Reason) -> None:
+    def _pause_if_tripped(self) -> None:
+        if not self.tripped or self.is_paused:
+            return
         log.warning("issue %s was paused by the breaker", self.issue.pk)
         refusals.doubt(issue_id=self.issue.pk)
         Issue.objects.under_way().filter(pk=self.issue.pk).update(
-            state=Issue.State.PAUSED, **issue_reasons.columns(reason)
+            state=Issue.State.PAUSED, **issue_reasons.columns(self.tripped)
         )
+        self.is_paused = True
+        self.ending = Ending.STOPPED
 
     def _stop_for(self, story: attempts.StoryWithdrawn, batch: claims.Batch) -> None:
         claims.release(batch=batch)

@@ -185,6 +185,8 @@ def test_a_late_answer_that_nobody_counted_is_in_the_record_once_the_copies_move
     history.keep(now=now + timedelta(days=1))
 
     assert stored(issue) == of_rows(issue) == Counter([*AUDIENCE[:-1], (State.ACCEPTED, "")])
+    issue.refresh_from_db()
+    assert issue.state == (Issue.State.SENT if state == Issue.State.SENT_WITH_EXCEPTIONS else state)
 
 
 def test_a_closed_issue_is_shown_without_a_look_at_its_copies(

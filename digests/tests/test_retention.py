@@ -21,6 +21,7 @@ from digests.tests import copies
 from subscribers import links
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
 from tests.cast import Staff
+from tests.table import rows
 
 State = Delivery.State
 GONE: dict[str, Any] = {"reject_reason": "bounced", "mta_response": "550 5.1.1 no such user"}
@@ -124,8 +125,10 @@ def test_deliveries_says_in_a_sentence_that_the_copies_are_gone(dropped: Issue) 
     assert error.value.returncode == 1
 
 
-def test_deciding_of_copies_that_are_gone_changes_nothing(dropped: Issue) -> None:
-    call_command("deliveries", str(dropped.pk), "--accept", "all", stdout=io.StringIO())
+@rows("decision", ["--accept", "--resend"])
+def test_deciding_of_copies_that_are_gone_changes_nothing(dropped: Issue, decision: str) -> None:
+    call_command("deliveries", str(dropped.pk), decision, "all", stdout=io.StringIO())
+    closing.close(issue_id=dropped.pk, now=timezone.now())
 
     dropped.refresh_from_db()
     assert dropped.state == Issue.State.SENT_WITH_EXCEPTIONS

@@ -63,11 +63,11 @@ class EspTransport:
         good, refused = _sifted(copies)
         for outcome in refused:
             self._known.put(outcome)
-        groups = self._grouped(good)
-        self._groups += groups
+        # Its own queue: a thread of the batch before that has not ended yet finds nothing here.
+        groups = self._groups = deque(self._grouped(good))
         give_up_at = time.monotonic() + settings.SENDING.lease_seconds / 3
         for connection in self._connections[: len(groups)]:
-            self._threads.submit(self._work, connection, give_up_at)
+            self._threads.submit(self._work, connection, groups, give_up_at)
 
     def results(self, timeout: float) -> list[Outcome]:
         """See `base.Transport.results`."""
@@ -97,10 +97,10 @@ class EspTransport:
         for connection in self._connections:
             connection.close()
 
-    def _work(self, connection: Connection, give_up_at: float) -> None:
+    def _work(self, connection: Connection, groups: deque[list[Copy]], give_up_at: float) -> None:
         """The life of one thread: send groups until none is left."""
         try:
-            for outcome in _take(connection, self._groups, give_up_at, self._lease):
+            for outcome in _take(connection, groups, give_up_at, self._lease):
                 self._known.put(outcome)
         except BaseException as error:  # noqa: BLE001  # the lane has to hear of a fault in the program
             self._known.put(error)
