@@ -65,7 +65,7 @@ class Tag(models.Model):
 class Author(models.Model):
     """A byline."""
 
-    name = fields.CharField(max_length=120, help_text=_("As it stands under the headline."))
+    name = fields.CharField(max_length=120, help_text=_("As it is shown under the headline."))
     slug = fields.SlugField(max_length=120, unique=True, help_text=_("The address: /authors/…/."))
     role = fields.CharField(max_length=120, blank=True, help_text=_("Such as “Markets editor”."))
     biography = fields.TextField(max_length=2000, blank=True, help_text=_("Two or three sentences. Plain text."))

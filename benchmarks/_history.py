@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from benchmarks import _audience
 from digests.models import Issue, IssueOutcome
-from digests.sending import history
+from digests.sending import audience, history
 from newsroom import owner
 from subscribers.models import Newsletter
 
@@ -32,7 +32,6 @@ FROM (
     FROM subscribers_subscriber ORDER BY id
 ) AS reader
 """
-UUID = "SELECT CASE WHEN to_regprocedure('uuidv7()') IS NULL THEN 'gen_random_uuid' ELSE 'uuidv7' END"
 # Those of months that are over: the send journal remembers copies of this month, and would miss them.
 PARTITIONS = """
 SELECT inhrelid::regclass::text, pg_get_expr(relpartbound, inhrelid) FROM pg_inherits JOIN pg_class ON oid = inhrelid
@@ -117,7 +116,7 @@ def out_of_the_way() -> Iterator[None]:
 
 def move(*, issue: Issue) -> None:
     """Do now what the clock does an hour after the issue's end."""
-    history.keep(now=timezone.now() + history.MOVE_AFTER, seconds=3_600)
+    history.maintain(now=timezone.now() + history.MOVE_AFTER, seconds=3_600)
     issue.refresh_from_db()
     if issue.deliveries_month is None:
         raise RuntimeError(f"the copies of issue {issue.pk} were not moved")
@@ -134,7 +133,7 @@ def _ended_issue(newsletter: Newsletter, began: datetime, readers: int) -> None:
     month = began.date().replace(day=1)
     issue = _audience.approved_issue(newsletter)
     with connection.cursor() as cursor:
-        cursor.execute(UUID)
+        cursor.execute(audience.MAKE_UUID)
         statement = FILL.format(partition=f"digests_delivery_{month:%Y_%m}", uuid=cursor.fetchone()[0])
         cursor.execute(statement, {"issue": issue.pk, "month": month, "began": began})
         cursor.execute("SELECT last_value FROM digests_delivery_id_seq")

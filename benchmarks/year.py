@@ -185,7 +185,7 @@ def drop() -> None:
     settings.RETENTION_DAYS = (timezone.now().date() - oldest - timedelta(days=31)).days
     copies = Delivery.objects.filter(month=oldest).count()
     started = time.perf_counter()
-    history.keep(now=timezone.now())
+    history.maintain(now=timezone.now())
     say("dropping a month", (time.perf_counter() - started) * 1000, "ms", copies=copies)
     if oldest in history.months():
         raise RuntimeError("the oldest month was not dropped")

@@ -1,8 +1,8 @@
-"""Repair rows that a host wrote while its clock was ahead of the database's clock.
+"""Repair rows that were written while the database's clock was ahead.
 
-Such a host now refuses to work, and no deciding column is written ahead of the database's clock. An
-installation to which it happened earlier has a release horizon in the future, so that its stories are in no
-digest, digests of future periods, and rows that are due far in the future.
+A host that differs from the database refuses to work, and no deciding column is written ahead of the database's
+clock. Where both were ahead together, as on one machine, there remain a release horizon in the future, so that
+new stories are in no digest, digests of future periods, and rows that are due far in the future.
 """
 
 from __future__ import annotations

@@ -30,7 +30,6 @@ class DeliveryReason(TextChoices):
     MAY_HAVE_LEFT = "may_have_left", _("It may have left before the database was restored.")
     REPORTED_DELIVERED = "reported_delivered", _("It was reported as delivered.")
     REPORTED_BOUNCED = "reported_bounced", _("It was reported as bounced.")
-    OTHER = "other", _("Another reason.")
 
 
 CATALOGUE: Final = Catalogue(

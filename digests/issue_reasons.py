@@ -73,7 +73,6 @@ class IssueReason(TextChoices):
         "restored_unknown",
         _("The database was restored, and nobody knows which copies left since. Resume: some readers may get two."),
     )
-    OTHER = "other", _("Another reason.")
 
 
 # The circuit breaker paused the issue.

@@ -32,7 +32,7 @@ def tick() -> None:
         log.error("%s", refusal)
         heartbeat.refuse(reason=str(refusal))
         return
-    for step in (_wake_engine, _compose, processing.settle, mailbox.read_configured, history.keep, _beat):
+    for step in (_wake_engine, _compose, processing.settle, mailbox.read_configured, history.maintain, _beat):
         try:
             step(now=now)
         except Exception:

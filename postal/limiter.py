@@ -33,12 +33,12 @@ BURST: Final = 0.05
 PORTION_SECONDS: Final = 0.5
 # A process that has not registered for this long has no share.
 CLIENT_SECONDS: Final = 600.0
-LONGEST_LINE_SECONDS: Final = 3_600.0
+MAX_QUEUE_SECONDS: Final = 3_600.0
 
 # KEYS: the cells. ARGV: the time in ms, or nothing for the server's own; how many copies are wanted, and the fewest
 # that are worth it (below zero they come back); for each cell the ms between two copies, and its burst.
 # Returns how many are granted, the time, and a wait in ms: if none are granted, until it makes sense to ask again;
-# otherwise how long these copies come before their turn.
+# otherwise how long these copies are ahead of schedule.
 GCRA: Final = """
 local now = tonumber(ARGV[1])
 if not now then
@@ -150,11 +150,11 @@ class Limits(SharedState):
 
     def queue(self, *, subject: str, count: int, per_second: float) -> float:
         """Join the subject's line with `count` copies; return the seconds until the first one's turn."""
-        line = Cell(f"line:{subject}", 1 / per_second, max(1, int(LONGEST_LINE_SECONDS * per_second)))
+        line = Cell(f"line:{subject}", 1 / per_second, max(1, int(MAX_QUEUE_SECONDS * per_second)))
         place = self._take([line], count, count)
         if place is None:
             return 1.0
-        return place.wait if place.count else LONGEST_LINE_SECONDS
+        return place.wait if place.count else MAX_QUEUE_SECONDS
 
     def opens_in(self, *, rule: Rule) -> float | None:
         """Seconds until the rule allows another copy, to look at; None while Redis is away."""

@@ -22,7 +22,10 @@ AWAY_SECONDS: Final = 120.0
 
 
 class SharedState:
-    """Values and marks under one prefix, all of which expire. No method raises when Redis is away."""
+    """State shared by all workers of all hosts, in Redis.
+
+    Values and marks under one prefix, all of which expire. No method raises when Redis is away.
+    """
 
     def __init__(self, *, prefix: str | None = None) -> None:
         self.prefix = prefix if prefix is not None else f"{redis_client.key('pace')}:"

@@ -31,7 +31,7 @@ class Throttle:
         return min(self.ceiling, self.rate + self.ceiling * quiet / RECOVERY_SECONDS)
 
     def is_over(self, now: float) -> bool:
-        """Whether the subject takes as many copies as before. So it does where a clock was set back."""
+        """Whether the subject takes as many copies as before. Also true if the clock was set back."""
         is_of_the_future = self.since > now + RECOVERY_SECONDS
         return is_of_the_future or (now >= self.until and self.rate_at(now) >= self.ceiling)
 

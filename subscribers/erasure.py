@@ -59,8 +59,8 @@ def forget_unconfirmed(*, now: datetime) -> int:
         requested_at__lt=now - KEEP_UNCONFIRMED,
     )
     with transaction.atomic():
-        # A request of this very moment is seen, or waits. Readers of an audience that is being planned are left for
-        # the next minute.
+        # A concurrent sign-up either commits first and is seen, or waits for this lock. Readers of an audience that is
+        # being planned are left for the next minute.
         owners = list(
             Subscriber.objects.select_for_update(skip_locked=True).filter(
                 Exists(stale.filter(subscriber=OuterRef("pk")))

@@ -206,7 +206,7 @@ def _place(column: str, folded: Sequence[str], first: Sequence[str]) -> int:
 def _nothing_known(first: Sequence[str]) -> str:
     if any("@" in cell for cell in first):
         return (
-            "The first line does not name the columns, and no address stands in its first cell. "
+            "The first line does not name the columns, and its first cell has no address. "
             "Say where the addresses are: --address-column with the number of the column, from 1."
         )
     return (

@@ -16,7 +16,6 @@ class LetterReason(TextChoices):
     SUPPRESSED = "suppressed", _("The address is suppressed.")
     OVERTAKEN = "overtaken", _("A later act of the reader overtook it.")
     MAY_HAVE_LEFT = "may_have_left", _("It may have left before the database was restored.")
-    OTHER = "other", _("Another reason.")
 
 
 CATALOGUE = Catalogue(LetterReason, answers.Cause, sentences=answers.SENTENCES)

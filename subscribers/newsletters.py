@@ -32,7 +32,7 @@ class Newsletter(models.Model):
         help_text=_("Readers see it on the form, in the sender and in the subject."),
     )
     slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /newsletters/SLUG/."))
-    # From before slugs were fixed: consent that names one of these is consent to this newsletter.
+    # Slugs that it had before (manage.py former_slug): consent that names one is consent to this newsletter.
     former_slugs = ArrayField(fields.SlugField(max_length=80), default=list, blank=True, editable=False)
     description = fields.CharField(max_length=300, help_text=_("One sentence: what comes, and for whom."))
     sections = models.ManyToManyField(

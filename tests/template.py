@@ -57,7 +57,7 @@ def _make(name: str, cursor: Any) -> None:
 
 @contextlib.contextmanager
 def _names(database: str) -> Iterator[None]:
-    """Inside, the test database is called so."""
+    """Temporarily rename the test database."""
     before = connection.settings_dict["NAME"], connection.settings_dict["TEST"]["NAME"]
     connection.settings_dict["TEST"]["NAME"] = database
     try:

@@ -64,7 +64,7 @@ ACTIONS: dict[str, Action[Article]] = {
             name="correct",
             label=_("Add a correction"),
             explanation=_("Change the text itself first. This note tells readers what was corrected, and when."),
-            done=_("The correction stands under the story."),
+            done=_("The correction is shown under the story."),
             states=frozenset({State.PUBLISHED}),
             run=lambda article, actor, data, now: publishing.correct(
                 article=article, text=data["text"], actor=actor, now=now

@@ -18,7 +18,7 @@ from publication import fields, markdown_forms
 
 WRITING = (
     "Markdown, as on GitHub: **bold**, *italic*, ~~struck~~, [words](https://link), ## Heading, - list, - [ ] task, "
-    f"> quotation. A picture stands on a line of its own, by its number in the list of pictures: {markup.HOW}"
+    f"> quotation. A picture is on a line of its own, by its number in the list of pictures: {markup.HOW}"
 )
 CONFLICT = (
     "{who} saved this story at {when} UTC, while you were writing. Nothing of yours is lost: copy it from the fields "

@@ -158,7 +158,7 @@ class Migration(migrations.Migration):
             name="Author",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(help_text="As it stands under the headline.", max_length=120)),
+                ("name", models.CharField(help_text="As it is shown under the headline.", max_length=120)),
                 ("slug", models.SlugField(help_text="The address: /authors/…/.", max_length=120, unique=True)),
                 ("role", models.CharField(blank=True, help_text="Such as “Markets editor”.", max_length=120)),
                 (

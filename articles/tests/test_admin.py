@@ -359,7 +359,7 @@ def test_new_words_of_a_picture_reach_the_stories_that_show_it(edda: User, story
     assert "A glacier" in article.body_html
 
 
-def test_what_readers_will_not_see_is_told_at_saving(edda: User, story: StoryMaker, picture: Image) -> None:
+def test_saving_reports_what_readers_will_not_see(edda: User, story: StoryMaker, picture: Image) -> None:
     article = story()
     client = signed_in(edda)
     theirs = "![Theirs](https://x.test/a.jpg)\n\n<iframe src='https://v.test/'></iframe>"

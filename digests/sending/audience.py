@@ -10,7 +10,7 @@ from django.db import connection
 from digests.models import Issue
 
 # What `plan` changes of an issue.
-REACHED = ("audience_count", "copies_after", "copies_until")
+PLANNED_FIELDS = ("audience_count", "copies_after", "copies_until")
 
 # The readers are locked as the foreign key locks them: an erasure waits for the plan, and one that came first has
 # taken its reader out. Acts of readers change no key of theirs (`select_for_update(no_key=True)`) and do not wait.
@@ -36,7 +36,7 @@ MAKE_UUID = "SELECT CASE WHEN to_regprocedure('uuidv7()') IS NULL THEN 'gen_rand
 def plan(*, issue: Issue, now: datetime) -> None:
     """Write a pending delivery for each reader; `issue` says afterwards how many, and between which ids they are.
 
-    These are REACHED, and are the caller's to save, in the transaction in which this runs.
+    These are PLANNED_FIELDS, and are the caller's to save, in the transaction in which this runs.
     """
     with connection.cursor() as cursor:
         cursor.execute(*_statement(issue, now))

@@ -50,7 +50,7 @@ WHERE inhparent = 'digests_delivery'::regclass AND relname <> 'digests_delivery_
 """
 
 
-def keep(*, now: datetime, seconds: float = SECONDS) -> None:
+def maintain(*, now: datetime, seconds: float = SECONDS) -> None:
     """Make the partitions of this month and the next, move what has ended, and drop what is older than RETENTION_DAYS.
 
     Harmless when late or doubled. What is not done within `seconds`, or has to wait for somebody's lock, is done by

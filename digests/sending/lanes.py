@@ -26,7 +26,7 @@ from postal.transports.base import Copy, Transport, nobody_answered
 log = logging.getLogger(__name__)
 
 # However quiet it is, a lane looks at its leases so often.
-LOOK_UP_SECONDS: Final = 1.0
+POLL_SECONDS: Final = 1.0
 # While copies are on the wire, no lane waits longer than this for the database: it writes the results at its end.
 SETTLE_ON_THE_WAY_SECONDS: Final = 2.0
 # A lane whose results cannot be written tries until its task is this near to its time limit.
@@ -121,7 +121,7 @@ class _Lane:
 
     def _collect(self) -> None:
         """Wait for results; a second at most, for the leases have to be kept."""
-        results = self.transport.results(LOOK_UP_SECONDS)
+        results = self.transport.results(POLL_SECONDS)
         self.tripped = self.breaker.watch(results) or self.tripped
         self.flight.results += results
 

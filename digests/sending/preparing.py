@@ -61,8 +61,9 @@ def _begin(issue_id: int, now: datetime) -> bool:
         audience.plan(issue=issue, now=now)
         # The issue's row is touched last, so that nobody waits for it while a large audience is planned. Whatever
         # happened to the issue meanwhile counts, and the plan is undone.
-        started = {name: getattr(issue, name) for name in audience.REACHED} | {"started_at": now, "planned_at": now}
-        if not _preparing(issue_id).update(state=State.SENDING, updated_at=now, **started):
+        planned = {name: getattr(issue, name) for name in audience.PLANNED_FIELDS}
+        times = {"started_at": now, "planned_at": now, "updated_at": now}
+        if not _preparing(issue_id).update(state=State.SENDING, **planned, **times):
             transaction.set_rollback(True)
             return False
     log.info("issue %s is being sent to %s readers", issue_id, issue.audience_count)

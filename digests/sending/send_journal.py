@@ -177,9 +177,9 @@ def _notes(of: str, issue_id: int) -> dict[str, Mark]:
     return _latest(marks, after=int(acknowledged or 0))
 
 
-def _latest(found: Iterable[tuple[str, Mark]], *, after: int) -> dict[str, Mark]:
+def _latest(marks: Iterable[tuple[str, Mark]], *, after: int) -> dict[str, Mark]:
     latest: dict[str, Mark] = {}
-    for place, note in found:
+    for place, note in marks:
         if note.fence > max(after, latest[place].fence if place in latest else 0):
             latest[place] = note
     return latest

@@ -19,7 +19,7 @@ def sweep(*, now: datetime) -> list[int]:
     """Recover what dead lanes held, expire what is too old, return the ids of the issues that have work."""
     recovered = claims.recover()
     if recovered:
-        log.warning("%s copies of lanes that ended without a word were recovered", recovered)
+        log.warning("%s copies of lanes that died were recovered", recovered)
     claims.expire()
     work = (
         Q(state__in=[State.PREPARING, State.SENDING])

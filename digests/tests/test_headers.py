@@ -16,7 +16,7 @@ from tests.table import rows
 def headers(issue: Issue, subject: str = "Third") -> dict[str, str]:
     issue.newsletter.refresh_from_db()
     fields = rendering.headers(issue=issue, subject=subject)
-    assert len({name.lower() for name, _ in fields}) == len(fields), "a field stands twice"
+    assert len({name.lower() for name, _ in fields}) == len(fields), "a field occurs twice"
     return dict(fields)
 
 

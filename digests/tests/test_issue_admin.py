@@ -44,7 +44,7 @@ def test_the_page_names_the_state_in_words(digest: Issue, staff: Staff) -> None:
     assert re.search(r">\s*Draft\s*<", page(staff("Editor"), change(digest)))
 
 
-def test_a_person_is_told_of_a_withdrawn_story_before_approving(digest: Issue, staff: Staff) -> None:
+def test_a_withdrawn_story_is_shown_before_approving(digest: Issue, staff: Staff) -> None:
     Article.objects.filter(headline="Second").update(state=Article.State.WITHDRAWN)
     response = staff("Publisher").post(do(digest, "approve"), {})
     assert "“Second” is not public any more" in response.content.decode()
@@ -300,7 +300,7 @@ def test_a_run_by_hand_is_called_so(digest: Issue, staff: Staff) -> None:
     assert "Digest, daily, 2025-05-06 09:30 UTC, by hand" in page(staff("Author"), "/admin/digests/issue/")
 
 
-def test_what_readers_will_not_see_of_a_letter_is_told_at_saving(newsletter: Newsletter, staff: Staff) -> None:
+def test_saving_a_letter_reports_what_readers_will_not_see(newsletter: Newsletter, staff: Staff) -> None:
     words = {"subject": "Hello", "preheader": "", "newsletter": str(newsletter.pk)}
     data = words | {"items-TOTAL_FORMS": "0", "items-INITIAL_FORMS": "0", "scheduled_for_0": "", "scheduled_for_1": ""}
     editor = staff("Editor")

@@ -182,7 +182,7 @@ def test_a_late_answer_that_nobody_counted_is_in_the_record_once_the_copies_move
     Issue.objects.filter(pk=issue.pk).update(copies_after=ids[0] - 1, copies_until=ids[len(ids) - 1])
     issue.deliveries.filter(state=State.UNCERTAIN).update(state=State.ACCEPTED, reason="")
 
-    history.keep(now=now + timedelta(days=1))
+    history.maintain(now=now + timedelta(days=1))
 
     assert stored(issue) == of_rows(issue) == Counter([*AUDIENCE[:-1], (State.ACCEPTED, "")])
     issue.refresh_from_db()

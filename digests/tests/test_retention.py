@@ -60,9 +60,9 @@ def old(digest: Issue, reader: Subscriber, now: datetime) -> Issue:
 @pytest.fixture
 def dropped(old: Issue, now: datetime) -> Issue:
     """The same, long after."""
-    history.keep(now=now + timedelta(hours=2))
+    history.maintain(now=now + timedelta(hours=2))
     assert old.deliveries.count() == 2, "they are only moved yet"
-    history.keep(now=timezone.now())
+    history.maintain(now=timezone.now())
     assert not old.deliveries.exists()
     old.refresh_from_db()
     return old
@@ -82,7 +82,7 @@ def test_the_month_and_what_was_said_of_its_copies_are_gone(dropped: Issue) -> N
 def test_what_is_younger_than_that_stays(old: Issue, settings: Any, now: datetime) -> None:
     settings.RETENTION_DAYS = (timezone.now() - now).days + 1
 
-    history.keep(now=timezone.now())
+    history.maintain(now=timezone.now())
 
     assert old.deliveries.count() == 2
 
@@ -94,9 +94,9 @@ def test_the_archive_shows_the_issue(dropped: Issue, client: Client) -> None:
 
 def test_the_issues_page_has_its_numbers_and_nothing_to_decide(old: Issue, staff: Staff, now: datetime) -> None:
     publisher, address = staff("Publisher"), f"/admin/digests/issue/{old.pk}/change/"
-    history.keep(now=now + timedelta(hours=2))
+    history.maintain(now=now + timedelta(hours=2))
     before = words(publisher, address)
-    history.keep(now=timezone.now())
+    history.maintain(now=timezone.now())
     after = words(publisher, address)
 
     for shown in (before, after):

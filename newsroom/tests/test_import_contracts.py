@@ -38,7 +38,10 @@ def code(app: str) -> Iterator[Path]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The dotted names that a file imports; import-linter sees no part of a package that is not ours."""
+    """The dotted names that a file imports; `from app import module` names the module.
+
+    import-linter sees no part of a package that is not ours.
+    """
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

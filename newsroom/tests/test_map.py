@@ -1,14 +1,11 @@
 """The map in docs/architecture.md is drawn from the imports: its arrows are those of the code."""
 
-import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
 
 from django.conf import settings
 
-from newsroom.tests.test_import_contracts import CONTRACTS, code
+from newsroom.tests.test_import_contracts import CONTRACTS, code, imported
 
 APPS: list[str] = CONTRACTS["root_packages"]
 # The parts of digests, each of which has a border of its own.
@@ -21,15 +18,6 @@ def node(dotted: str) -> str | None:
     part = next((part for part in PARTS if f"{dotted}.".startswith(f"{part}.")), None)
     app = dotted.partition(".")[0]
     return part or (app if app in APPS else None)
-
-
-def imported(path: Path) -> Iterator[str]:
-    """The dotted names of the modules that a file imports; `from app import module` names the module."""
-    for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(statement, ast.Import):
-            yield from (alias.name for alias in statement.names)
-        elif isinstance(statement, ast.ImportFrom) and statement.module:
-            yield from (f"{statement.module}.{alias.name}" for alias in statement.names)
 
 
 def arrows() -> dict[str, set[str]]:

@@ -16,7 +16,8 @@ _OF_A_READER: Final = frozenset({Phase.RCPT, Phase.DATA, Phase.FINAL})
 def outcome(copy: Copy, reply: Reply, *, phase: Phase) -> Outcome:
     """The outcome for the copy to which `reply` was the deciding answer.
 
-    2xx after the final dot is accepted. 4xx and 421 are deferred. 5xx is rejected: `about_us` when it
+    2xx after the final dot is accepted. 4xx is deferred. A 421 at MAIL decides no copy: another session takes it
+    (`conversation`). 5xx is rejected: `about_us` when it
     speaks of us or answers MAIL, which names no reader; `is_gone` when the mailbox does not exist.
     """
     meaning = answers.of_reply(reply, names_reader=phase is not Phase.MAIL)

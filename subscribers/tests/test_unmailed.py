@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def rename(newsletter: Newsletter, slug: str) -> None:
-    """As it was possible before slugs were fixed."""
+    """As only the owner of the tables can."""
     with an_intruder("subscribers_newsletter"):
         Newsletter.objects.filter(pk=newsletter.pk).update(slug=slug)
     newsletter.refresh_from_db()

@@ -1,4 +1,4 @@
-"""manage.py repair_clock: repair rows that a host with a wrong clock wrote in the future."""
+"""manage.py repair_clock: repair rows that were written while the clock was ahead."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class Command(BaseCommand):
     """Exit code 0: reported, and with --apply repaired. 1: this host's own clock is wrong."""
 
     help = (
-        "For an installation with a host whose clock was ahead. Reports what is in the future by mistake (the release "
+        "For an installation whose clock was ahead. Reports what is in the future by mistake (the release "
         "horizon, stories, windows and periods of digests, dates of issues, letters, confirmations), and with --apply "
         "sets it to the present, by the database's clock. May be repeated."
     )

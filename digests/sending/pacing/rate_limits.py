@@ -19,10 +19,10 @@ from postal import limiter, slowdown
 from postal.transports import base, relays
 from postal.transports.base import Copy, Outcome, Transport
 
-# A lane that would wait longer ends; the sweeper queues it again within the minute.
+# A lane that would wait longer ends, and is queued again after ten seconds (`lanes.Ending.PACED`).
 PATIENCE_SECONDS: Final = 3.0
 # How long a pause, a slow-down somewhere else, or a worker's stop may go unseen while waiting.
-LOOK_UP_SECONDS: Final = 0.5
+POLL_SECONDS: Final = 0.5
 # Turns that follow each other faster than this are taken together.
 SHORTEST_SECONDS: Final = 0.02
 # While no server can be reached, one copy is tried at this interval: all others wait where they are.
@@ -87,7 +87,7 @@ class RateLimiter:
             if draining.asked() or time.monotonic() + grant.wait > deadline:
                 raise NoGrant
             # Lanes that wait for the same grant do not all come back at the same instant.
-            time.sleep(min(grant.wait, LOOK_UP_SECONDS) * random.uniform(1.0, 1.1))  # noqa: S311  # spreads load
+            time.sleep(min(grant.wait, POLL_SECONDS) * random.uniform(1.0, 1.1))  # noqa: S311  # spreads load
 
     def admit(self, *, batch: claims.Batch | None, grant: limiter.Grant) -> claims.Batch | None:
         """The part of the claimed batch that may leave now, possibly nothing of it; None if there is none to wait for.
@@ -112,7 +112,7 @@ class RateLimiter:
         wait = domains.next_turn(issue_id=self._issue.pk)
         if wait is None or wait > PATIENCE_SECONDS:
             return None
-        time.sleep(min(max(wait, SHORTEST_SECONDS), self._patience, LOOK_UP_SECONDS))
+        time.sleep(min(max(wait, SHORTEST_SECONDS), self._patience, POLL_SECONDS))
         return claims.Batch(self._issue.pk, (), 0)
 
     def learn(self, *, copies: Sequence[Copy], results: Sequence[Outcome]) -> None:
@@ -186,7 +186,7 @@ class RateLimiter:
         """Now and then, what others have found out. A sender without limits asks Redis no more often than this."""
         if time.monotonic() < self._fresh_until:
             return
-        self._fresh_until = time.monotonic() + LOOK_UP_SECONDS
+        self._fresh_until = time.monotonic() + POLL_SECONDS
         self._shared.register()
         self._shared.look()
         names = [route.name for route in self._routes]

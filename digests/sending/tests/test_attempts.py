@@ -79,16 +79,16 @@ def test_why_somebody_got_none_is_on_record(sending: Start) -> None:
 
     assert [copy.recipient for copy in attempt(issue)] == [gets.subscriber.address]
 
-    found = issue.deliveries.exclude(state="attempting")
-    assert dict(found.values_list("subscriber", "reason")) == {
+    left_out = issue.deliveries.exclude(state="attempting")
+    assert dict(left_out.values_list("subscriber", "reason")) == {
         left.subscriber_id: "unsubscribed",
         weekly.subscriber_id: "cadence_changed",
         paused.subscriber_id: "reader_paused",
         was_paused.subscriber_id: "suppressed",
         suppressed.subscriber_id: "suppressed",
     }
-    assert set(found.values_list("state", "lease_until")) == {("suppressed", None)}
-    assert not found.filter(settled_at=None).exists()
+    assert set(left_out.values_list("state", "lease_until")) == {("suppressed", None)}
+    assert not left_out.filter(settled_at=None).exists()
 
 
 def test_a_letter_is_for_every_cadence(sending: Start) -> None:
@@ -118,7 +118,7 @@ def test_a_copy_that_cannot_be_built_is_tried_three_times(sending: Start) -> Non
 
 
 def test_nobody_else_is_touched_when_copies_cannot_be_built(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither whoever left meanwhile, nor what another lane holds, nor what has been attempted."""
+    """Neither a reader who left meanwhile, nor what another lane holds, nor what has been attempted."""
     issue = sending(4)
     batch, merger = claimed(issue)
     broken, left, taken, attempted = issue.deliveries.order_by("pk")
@@ -137,7 +137,7 @@ def test_nobody_else_is_touched_when_copies_cannot_be_built(sending: Start, monk
 def test_a_row_that_was_freed_while_its_copy_was_built_is_not_attempted(
     sending: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its lease ran out: whoever claims it next sends it."""
+    """Its lease ran out: the lane that claims it next sends it."""
     issue = sending(2)
     batch, merger = claimed(issue)
     built = merger.copies
@@ -148,8 +148,8 @@ def test_a_row_that_was_freed_while_its_copy_was_built_is_not_attempted(
         return copies
 
     monkeypatch.setattr(merger, "copies", slowly)
-    found = attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
-    assert [copy.delivery_id for copy in found] == [batch.ids[1]]
+    recorded = attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
+    assert [copy.delivery_id for copy in recorded] == [batch.ids[1]]
     assert states(issue) == {"pending": 1, "attempting": 1}
 
 
@@ -205,11 +205,11 @@ class TestCommitInDoubt:
         lease = timezone.now() + timedelta(seconds=1)
         issue.deliveries.update(lease_until=lease)
 
-        found = attempts._read_back(copies, batch, 300)
+        recorded = attempts._read_back(copies, batch, 300)
 
-        assert [copy.delivery_id for copy in found] == [ours.pk]
-        kept = issue.deliveries.filter(lease_until__gt=lease + timedelta(minutes=1))
-        assert [one.pk for one in kept] == [ours.pk]
+        assert [copy.delivery_id for copy in recorded] == [ours.pk]
+        extended = issue.deliveries.filter(lease_until__gt=lease + timedelta(minutes=1))
+        assert [one.pk for one in extended] == [ours.pk]
 
     def test_it_waits_until_the_commit_has_an_end(self, sending: Start) -> None:
         """The server may still be at it when the new connection asks."""
@@ -218,10 +218,10 @@ class TestCommitInDoubt:
         with ThreadPoolExecutor(1) as pool:
             with transaction.atomic():
                 copies = attempts.record_attempts(batch=batch, merger=merger, lease_seconds=300)
-                found = pool.submit(in_thread(lambda: attempts._read_back(copies, batch, 300)))
+                reading = pool.submit(in_thread(lambda: attempts._read_back(copies, batch, 300)))
                 with pytest.raises(TimeoutError):
-                    found.result(0.3)
-            assert found.result(10) == copies
+                    reading.result(0.3)
+            assert reading.result(10) == copies
 
     def test_a_database_that_stays_away_is_waited_for(self, sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
         issue = sending(2)

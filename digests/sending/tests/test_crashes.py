@@ -95,7 +95,7 @@ def test_before_the_attempt_everybody_gets_one(
 
 
 @pytest.mark.parametrize("point", AFTER_THE_ATTEMPT)
-def test_after_the_attempt_whoever_got_none_is_listed(
+def test_after_the_attempt_readers_without_a_copy_are_listed(
     sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, point: str
 ) -> None:
     issue = sending(READERS)
@@ -114,7 +114,7 @@ def test_after_the_attempt_whoever_got_none_is_listed(
 
 @pytest.mark.parametrize("skip", [0, IN_FLIGHT + 2], ids=["first copy", "second batch"])
 @pytest.mark.parametrize("moment", ON_THE_WIRE)
-def test_on_the_wire_whoever_got_none_is_listed(
+def test_on_the_wire_readers_without_a_copy_are_listed(
     sending: Start, nursery: lane_processes.Nursery, mail: smtp_server.Server, moment: str, skip: int
 ) -> None:
     issue = sending(READERS)

@@ -50,7 +50,7 @@ def ended(sending: Start, transport: ScriptedTransport) -> Issue:
 
 @pytest.fixture
 def moved(ended: Issue) -> Issue:
-    history.keep(now=LATER)
+    history.maintain(now=LATER)
     ended.refresh_from_db()
     return ended
 
@@ -67,7 +67,7 @@ def in_partition(name: str) -> int:
 
 def test_copies_move_to_the_month_in_which_their_issue_ended_and_nothing_of_them_changes(ended: Issue) -> None:
     before = rows(ended)
-    history.keep(now=LATER)
+    history.maintain(now=LATER)
     assert rows(ended) == [row | {"month": NOVEMBER} for row in before]
     ended.refresh_from_db()
     assert ended.deliveries_month == NOVEMBER
@@ -79,7 +79,7 @@ def test_copies_move_in_their_order_wherever_their_rows_are(ended: Issue) -> Non
     """Else the pages of the index of uuids, which grow in that order, are two thirds full."""
     for copy in ended.deliveries.order_by("-pk")[2:]:
         Delivery.objects.filter(pk=copy.pk).update(attempts=2)
-    history.keep(now=LATER)
+    history.maintain(now=LATER)
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM digests_delivery_2025_11 ORDER BY ctid")
         places = [row[0] for row in cursor.fetchall()]
@@ -87,7 +87,7 @@ def test_copies_move_in_their_order_wherever_their_rows_are(ended: Issue) -> Non
 
 
 def test_within_the_hour_after_the_end_results_may_still_come(ended: Issue) -> None:
-    history.keep(now=ENDED + timedelta(minutes=59))
+    history.maintain(now=ENDED + timedelta(minutes=59))
     ended.refresh_from_db()
     assert (ended.deliveries_month, in_partition("digests_delivery_open")) == (None, READERS)
 
@@ -96,7 +96,7 @@ def test_within_the_hour_after_the_end_results_may_still_come(ended: Issue) -> N
 def test_of_an_issue_under_way_nothing_moves(sending: Start, state: str) -> None:
     issue = sending(READERS)
     Issue.objects.filter(pk=issue.pk).update(state=state)
-    history.keep(now=timezone.now() + timedelta(days=30))
+    history.maintain(now=timezone.now() + timedelta(days=30))
     assert Delivery.objects.under_way().count() == READERS
 
 
@@ -104,7 +104,7 @@ def test_a_large_issue_moves_in_bounded_steps_and_goes_on_where_it_was(
     ended: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "CHUNK", 2)
-    history.keep(now=LATER, seconds=-1)
+    history.maintain(now=LATER, seconds=-1)
     assert Delivery.objects.under_way().count() == READERS
     move, done = history._move_chunk, list[int]()
 
@@ -117,12 +117,12 @@ def test_a_large_issue_moves_in_bounded_steps_and_goes_on_where_it_was(
 
     monkeypatch.setattr(history, "_move_chunk", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        history.keep(now=LATER)
+        history.maintain(now=LATER)
     assert Delivery.objects.under_way().count() == READERS - 4
     ended.refresh_from_db()
     assert ended.deliveries_month is None
     assert stats.progress(ended).conserved
-    history.keep(now=LATER)
+    history.maintain(now=LATER)
     assert Delivery.objects.under_way().count() == 0
 
 
@@ -140,8 +140,8 @@ def test_the_database_refuses_to_move_what_may_still_leave(sending: Start, moved
 
 def test_a_late_report_finds_its_copy(moved: Issue) -> None:
     copy = moved.deliveries.get(state="uncertain")
-    said = copies.event("delivered", copy)
-    processing.record(event=said, provider="mailgun", now=timezone.now())
+    event = copies.event("delivered", copy)
+    processing.record(event=event, provider="mailgun", now=timezone.now())
     copy.refresh_from_db()
     moved.refresh_from_db()
     assert (copy.state, moved.state) == ("accepted", Issue.State.SENT)
@@ -150,8 +150,8 @@ def test_a_late_report_finds_its_copy(moved: Issue) -> None:
 def test_a_late_bounce_suppresses_its_reader(moved: Issue) -> None:
     copy = moved.deliveries.filter(state="accepted")[0]
     assert copy.subscriber is not None
-    said = copies.event("bounced", copy, reject_reason="bounced", mta_response="550 5.1.1 No such user")
-    processing.record(event=said, provider="mailgun", now=timezone.now())
+    event = copies.event("bounced", copy, reject_reason="bounced", mta_response="550 5.1.1 No such user")
+    processing.record(event=event, provider="mailgun", now=timezone.now())
     assert suppression.is_suppressed(copy.subscriber.address_key)
 
 
@@ -171,7 +171,7 @@ def test_an_erasure_and_a_move_do_not_wait_for_each_other_in_a_circle(ended: Iss
 
     def move() -> None:
         try:
-            history.keep(now=LATER)
+            history.maintain(now=LATER)
         except DatabaseError as fault:
             faults.append(fault)
         finally:
@@ -203,13 +203,13 @@ def test_a_copy_that_a_person_sends_again_comes_back_and_moves_once_more(
     assert stats.progress(moved).conserved
     # The first copies are older than that, but belong to an issue that ended today.
     settings.RETENTION_DAYS = 100
-    history.keep(now=timezone.now() + timedelta(hours=2))
+    history.maintain(now=timezone.now() + timedelta(hours=2))
     assert states(moved) == {"accepted": READERS}
     assert not Delivery.objects.under_way().exists()
 
 
 def test_partitions_are_there_before_their_month_begins() -> None:
-    history.keep(now=datetime(2027, 1, 31, 12, tzinfo=UTC))
+    history.maintain(now=datetime(2027, 1, 31, 12, tzinfo=UTC))
     assert {date(2027, 1, 1), date(2027, 2, 1)} <= set(history.months())
 
 
@@ -220,10 +220,10 @@ def test_copies_and_what_was_said_of_them_go_when_their_month_is_older_than_the_
     copy = moved.deliveries.filter(state="accepted")[0]
     processing.record(event=copies.event("delivered", copy), provider="mailgun", now=ENDED)
     end_of_month = datetime(2025, 12, 1, tzinfo=UTC)
-    history.keep(now=end_of_month + timedelta(days=100, seconds=-1))
+    history.maintain(now=end_of_month + timedelta(days=100, seconds=-1))
     assert moved.deliveries.count() == READERS
 
-    history.keep(now=end_of_month + timedelta(days=100))
+    history.maintain(now=end_of_month + timedelta(days=100))
 
     assert NOVEMBER not in history.months()
     assert (moved.deliveries.count(), DeliveryEvent.objects.count()) == (0, 0)
@@ -235,7 +235,7 @@ def test_what_is_said_later_than_the_retention_of_a_copy_that_is_gone_harms_noth
 ) -> None:
     settings.RETENTION_DAYS = 60
     copy = moved.deliveries.filter(state="accepted")[0]
-    history.keep(now=ENDED + timedelta(days=200))
+    history.maintain(now=ENDED + timedelta(days=200))
     assert processing.record(event=copies.event("bounced", copy), provider="mailgun", now=timezone.now())
 
 
@@ -257,7 +257,7 @@ def test_a_copy_that_moved_takes_at_most_200_bytes_with_its_indexes(sending: Sta
 
 
 def fill(issue: Issue, size: int) -> None:
-    """So many copies of one month, written in the order in which `history` moves them."""
+    """Write `size` copies of one month, in the order in which `history` moves them."""
     with ownership.owner(), connection.cursor() as cursor:
         cursor.execute("SELECT digests_add_month(%s)", [NOVEMBER])
         # These readers and issues are not there.

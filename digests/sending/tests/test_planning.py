@@ -72,7 +72,7 @@ def planned_so_far(newsletter: Newsletter, readers: list[Subscription]) -> Itera
 
 
 def impatient() -> None:
-    """Whoever has to wait for a lock in this session fails."""
+    """A statement that has to wait for a lock in this session fails."""
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '300ms'")
 
@@ -153,7 +153,7 @@ def test_requests_that_nobody_confirmed_are_dropped_beside_a_plan(
 def test_a_plan_is_undone_when_the_issue_was_taken_back_meanwhile(
     newsletter: Newsletter, readers: list[Subscription], monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    """Whoever takes it back does not wait for the plan."""
+    """Taking it back does not wait for the plan."""
     issue = frozen_issue(newsletter)
     plan = audience.plan
 
@@ -249,7 +249,7 @@ def test_the_database_has_figures_of_the_copies(newsletter: Newsletter, readers:
         assert cursor.fetchone()[0] == READERS
 
 
-def test_whoever_cleans_up_the_table_holds_up_no_issue(newsletter: Newsletter, readers: list[Subscription]) -> None:
+def test_cleaning_up_the_table_holds_up_no_issue(newsletter: Newsletter, readers: list[Subscription]) -> None:
     """VACUUM and CREATE INDEX CONCURRENTLY take the lock that ANALYZE takes, and keep it for long."""
     issue = frozen_issue(newsletter)
     locked, done = threading.Event(), threading.Event()

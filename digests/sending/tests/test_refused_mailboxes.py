@@ -176,7 +176,7 @@ def test_a_lane_that_dies_before_it_closes_the_issue_leaves_it_to_the_clock(send
     assert (issue.state, Suppression.objects.count()) == (Issue.State.SENT, 1)
 
 
-def test_a_result_that_is_written_twice_is_told_once(sending: Sending, transport: ScriptedTransport) -> None:
+def test_a_result_that_is_written_twice_is_reported_once(sending: Sending, transport: ScriptedTransport) -> None:
     issue = sending(10)
     copy = half_sent(issue, 10)
     Delivery.objects.filter(pk=copy.pk).update(state=State.UNCERTAIN)

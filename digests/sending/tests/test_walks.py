@@ -28,8 +28,8 @@ def visits(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
     with connection.cursor() as cursor:
         cursor.execute(AS_WITH_MANY_ROWS)
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
-        [found] = cursor.fetchone()[0]
-    return [node for node in nodes(found["Plan"]) if node.get("Relation Name") == "digests_delivery_open"]
+        [plan] = cursor.fetchone()[0]
+    return [node for node in nodes(plan["Plan"]) if node.get("Relation Name") == "digests_delivery_open"]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -38,8 +38,8 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(below)
 
 
-def looked_at_in_vain(found: list[dict[str, Any]]) -> int:
-    return sum(int(node.get("Rows Removed by Filter", 0)) for node in found)
+def looked_at_in_vain(visited: list[dict[str, Any]]) -> int:
+    return sum(int(node.get("Rows Removed by Filter", 0)) for node in visited)
 
 
 def test_a_claim_ends_where_the_rows_of_its_issue_end(sending: Start) -> None:
@@ -47,11 +47,11 @@ def test_a_claim_ends_where_the_rows_of_its_issue_end(sending: Start) -> None:
     small = sending(1)
     assert claims.claim(issue_id=small.pk, after=0, limit=1)
     sending(MANY)
-    found = visits(claims.CLAIM, {"issue": small.pk, "after": 0, "limit": MANY, "lease": 60})
-    assert looked_at_in_vain(found) <= 1, json.dumps(found)
+    visited = visits(claims.CLAIM, {"issue": small.pk, "after": 0, "limit": MANY, "lease": 60})
+    assert looked_at_in_vain(visited) <= 1, json.dumps(visited)
 
 
 def test_what_is_too_old_is_looked_for_in_what_was_put_off(sending: Start) -> None:
     sending(MANY)
-    found = visits(claims.EXPIRE, {"hours": 24, "reason": DeliveryReason.TOO_OLD.value})
-    assert looked_at_in_vain(found) == 0, json.dumps(found)
+    visited = visits(claims.EXPIRE, {"hours": 24, "reason": DeliveryReason.TOO_OLD.value})
+    assert looked_at_in_vain(visited) == 0, json.dumps(visited)

@@ -1,4 +1,4 @@
-"""manage.py former_slug: a newsletter was renamed before slugs were fixed, and its readers are still its readers."""
+"""manage.py former_slug: a newsletter had another slug, and its readers are still its readers."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ class Command(BaseCommand):
     help = (
         "Imports readers from a CSV file, also as other systems export it. Columns that say who has left, bounced, "
         "complained, was blocked or never confirmed are understood, and those people are not imported. With --basis "
-        "the others are confirmed and the basis stands in the consent record; without it they are pending, and "
+        "the others are confirmed and the basis is in the consent record; without it they are pending, and "
         "release_letters asks them. Nobody who left or must not be mailed is brought back."
     )
 

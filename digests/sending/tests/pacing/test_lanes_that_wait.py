@@ -126,7 +126,7 @@ def test_without_limits_redis_is_asked_now_and_then_only(
     monkeypatch.setattr(limiter, "_script", None)
     lanes.run(issue_id=issue.pk, lane=0)
     assert states(issue) == {"accepted": 100}
-    assert all(later - earlier >= rate_limits.LOOK_UP_SECONDS for earlier, later in itertools.pairwise(asked))
+    assert all(later - earlier >= rate_limits.POLL_SECONDS for earlier, later in itertools.pairwise(asked))
 
 
 def test_without_redis_a_limited_lane_goes_on(
