@@ -83,7 +83,7 @@ def record_attempts(
     except LOST:
         if not copies:
             raise  # before the commit: nothing is on record, and the lease frees the rows
-        copies = _read_back(copies, batch, lease_seconds, lease_seconds if patience is None else patience)
+        copies = _read_back(copies, batch, lease_seconds, patience)
     return copies
 
 
@@ -100,9 +100,11 @@ def _record(batch: claims.Batch, merger: merge.Merger, lease_seconds: int) -> li
     return [copy for copy in copies if copy.delivery_id in ours]
 
 
-def _read_back(copies: list[Copy], batch: claims.Batch, lease_seconds: int, patience: float) -> list[Copy]:
+def _read_back(
+    copies: list[Copy], batch: claims.Batch, lease_seconds: int, patience: float | None = None
+) -> list[Copy]:
     """The copies whose attempt was committed after all, with a new lease."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + (lease_seconds if patience is None else patience)
     ids = [copy.delivery_id for copy in copies]
     while True:
         connection.close()
