@@ -20,7 +20,7 @@ class DeliveryReason(TextChoices):
     CADENCE_CHANGED = "cadence_changed", _("The reader had chosen another cadence.")
     READER_PAUSED = "reader_paused", _("The reader had paused the subscription.")
     SUPPRESSED = "suppressed", _("The address is suppressed.")
-    DOMAINS_TURN = "domains_turn", _("Waits for its turn: the reader's mail provider takes only so many at a time.")
+    DOMAINS_TURN = "domains_turn", _("Waits for its turn: the reader's mail provider takes a limited number at a time.")
     SENDER_STOPPED = "sender_stopped", _("The sender stopped before the outcome was known.")
     TOO_OLD = "too_old", _("It was too old to be sent.")
     TIME_OVER = "time_over", _("The issue's time was over.")

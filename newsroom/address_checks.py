@@ -36,7 +36,7 @@ def redis_passwords(**_: Any) -> list[CheckMessage]:
     )
     return [
         Error(
-            f"The Redis of {name} has no password: whoever reaches it can queue work.",
+            f"The Redis of {name} has no password: anyone who reaches it can queue work.",
             hint=hint % name,
             id="newsroom.E013",
         )

@@ -94,8 +94,8 @@ class Meaning:
         status = _of_word(value)
         if status is not None and status is not Status.YES:
             return status
-        is_told = self.kind is Kind.NO_IF_FILLED or value in TRUE or value.isdigit() or LOOKS_LIKE_TIME.fullmatch(value)
-        return self.no if is_told else status
+        is_set = self.kind is Kind.NO_IF_FILLED or value in TRUE or value.isdigit() or LOOKS_LIKE_TIME.fullmatch(value)
+        return self.no if is_set else status
 
 
 def known(column: str) -> Meaning | None:

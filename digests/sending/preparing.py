@@ -23,7 +23,7 @@ STALE, STALE_DIGEST = IssueReason.STALE, IssueReason.STALE_DIGEST
 
 
 def prepare(*, issue_id: int, now: datetime) -> bool:
-    """Begin an approved issue whose hour has come; return whether this call did.
+    """Begin an approved issue that is due; return whether this call did.
 
     After: its audience is planned as a whole, so its lanes may run; or nothing has changed.
 

@@ -143,9 +143,7 @@ def test_a_role_that_was_not_made_is_named_before_anything_is_migrated(transacti
         call_command("migrate", verbosity=0)
 
 
-def test_whoever_migrates_as_the_application_is_told_which_url_is_missing(
-    transactional_db: None, settings: Any
-) -> None:
+def test_migrating_as_the_application_names_the_url_that_is_missing(transactional_db: None, settings: Any) -> None:
     settings.DATABASE_OWNER, settings.DATABASE_URL = {}, settings.DATABASE_OWNER_URL
     with pytest.raises(CommandError, match="owner as DATABASE_OWNER_URL"):
         call_command("migrate", "sessions", "zero", verbosity=0)

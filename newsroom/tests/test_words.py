@@ -1,14 +1,8 @@
-"""One word for each idea, the one that the field uses: docs/glossary.md. Words of former times do not come back.
-
-`STILL` lists, for each directory, the words that it still uses. It can only shrink: a word that is new in a
-directory fails here, and so does an entry whose word is gone.
-"""
+"""One word for each idea, the one that the field uses: docs/glossary.md. Words of former times do not come back."""
 
 import ast
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 
 from django.conf import settings
@@ -87,32 +81,6 @@ FORMER = {word: re.compile(rf"\b{word}\b", re.IGNORECASE) for word in PROSE}
 COMMENT = re.compile(r"(?:^|\s)#(.*)", re.MULTILINE)
 
 
-def words(*lines: str) -> set[str]:
-    return {word for line in lines for word in line.split(", ")}
-
-
-STILL: dict[str, set[str]] = {
-    "digests/sending": words(
-        "whose hour has come",
-    ),
-    "digests/sending tests": words(
-        "(?<!publishing )house, anew, found=, made=, so many, stands, told, whoever",
-    ),
-    "postal tests": words(
-        "found=, octets?, said=, stands",
-    ),
-}
-
-
-def room(path: Path) -> str:
-    """The directory that an entry of STILL is about. Tests have their own entry, and so has the sending engine."""
-    parts = path.relative_to(ROOT).parts
-    if len(parts) == 1:
-        return "."
-    name = "digests/sending" if parts[:2] == ("digests", "sending") else parts[0]
-    return f"{name} tests" if "tests" in parts[1:] else name
-
-
 def sources() -> Iterator[Path]:
     for pattern in ("*.md", "docs/**/*.md", "*.py", "*/**/*.py"):
         for path in ROOT.glob(pattern):
@@ -140,30 +108,18 @@ def names(path: Path, nodes: Sequence[ast.AST]) -> Iterator[str]:
                 yield name
 
 
-@cache
-def used() -> dict[str, set[str]]:
-    """Directory -> the words of the tables that it uses; a name is written with `=` behind it."""
-    there: dict[str, set[str]] = defaultdict(set)
-    for path in sources():
-        text = path.read_text(encoding="utf-8")
-        if not SUSPECT.search(text):
-            continue
-        nodes = list(ast.walk(ast.parse(text))) if path.suffix == ".py" else []
-        readable = prose(text, nodes)
-        there[room(path)] |= {word for word, former in FORMER.items() if former.search(readable)}
-        if nodes:
-            there[room(path)] |= {f"{name}=" for name in NAMES.keys() & set(names(path, nodes))}
-    return {directory: words_there for directory, words_there in there.items() if words_there}
+def former(path: Path) -> list[str]:
+    """The words of the tables that a file uses; a name is written with `=` behind it."""
+    text = path.read_text(encoding="utf-8")
+    if not SUSPECT.search(text):
+        return []
+    nodes = list(ast.walk(ast.parse(text))) if path.suffix == ".py" else []
+    readable = prose(text, nodes)
+    in_prose = [word for word, pattern in FORMER.items() if pattern.search(readable)]
+    in_names = NAMES.keys() & set(names(path, nodes)) if nodes else set()
+    return [*in_prose, *(f"{name}=" for name in sorted(in_names))]
 
 
-def test_no_directory_uses_more_of_the_former_words_than_it_is_listed_with() -> None:
-    there = used()
-    assert set(STILL) <= {room(path) for path in sources()}, "the list is about real directories"
-    new = {directory: sorted(there[directory] - STILL.get(directory, set())) for directory in there}
-    assert {directory: words for directory, words in new.items() if words} == {}
-
-
-def test_a_word_that_is_gone_leaves_the_list() -> None:
-    there = used()
-    gone = {directory: sorted(words - there.get(directory, set())) for directory, words in STILL.items()}
-    assert {directory: words for directory, words in gone.items() if words} == {}, "take them out of STILL"
+def test_no_file_uses_a_former_word() -> None:
+    there = {str(path.relative_to(ROOT)): former(path) for path in sources()}
+    assert {path: words for path, words in there.items() if words} == {}

@@ -258,7 +258,7 @@ def test_a_value_that_breaks_a_header_stops_only_its_own_copy(mailgun: Mailgun) 
     assert outcomes[1].phase is Phase.LOCAL
 
 
-def test_a_letter_that_the_provider_cannot_be_told_is_about_us(settings: Any) -> None:
+def test_a_letter_that_the_provider_has_no_way_to_send_is_about_us(settings: Any) -> None:
     """Brevo knows one Reply-To only. No server is asked, and the reason is not that there was none."""
     settings.ANYMAIL = {"BREVO_API_KEY": "secret", "BREVO_API_URL": "http://127.0.0.1:9/"}
     headers = [(name, f"{value}, other@example.com" if name == "Reply-To" else value) for name, value in LETTER.headers]

@@ -7,7 +7,7 @@ from postal.replies import Reply
 
 
 @pytest.mark.parametrize("text", ["5.1.1x Nobody", "no 5.1.1 Nobody", "55.1.1 no"])
-def test_an_enhanced_code_stands_alone_and_first(text: str) -> None:
+def test_an_enhanced_code_is_alone_and_first(text: str) -> None:
     assert (Reply(550, text).enhanced, Reply(550, text).label) == ("", "550")
 
 

@@ -1,4 +1,4 @@
-"""What may have left decides: the boundary between deferred and uncertain, octet by octet."""
+"""What may have left decides: the boundary between deferred and uncertain, byte by byte."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def attempt(n: int) -> Attempt:
 
 
 def with_body_written(*, behind: bool = False) -> Conversation:
-    """A conversation in which copy 1 is to leave, and copy 2's envelope stands behind it."""
+    """A conversation in which copy 1 is to leave, and copy 2's envelope follows it."""
     talk = Conversation({"PIPELINING": ""})
     talk.begin(attempt(1))
     talk.left(len(talk.outgoing))
@@ -27,16 +27,16 @@ def with_body_written(*, behind: bool = False) -> Conversation:
 
 @pytest.mark.parametrize("encrypted", [False, True])
 @pytest.mark.parametrize("missing", range(len(PAYLOAD) + 4))
-def test_a_copy_is_uncertain_from_the_first_octet_of_its_end(missing: int, encrypted: bool) -> None:
+def test_a_copy_is_uncertain_from_the_first_byte_of_its_end(missing: int, encrypted: bool) -> None:
     talk = with_body_written()
-    octets = len(talk.outgoing) - missing
+    sent = len(talk.outgoing) - missing
     if encrypted:
-        talk.may_have_left(octets)
+        talk.may_have_left(sent)
     else:
-        talk.left(octets)
+        talk.left(sent)
     [outcome], again = talk.lose("gone")
     assert not again
-    # The end is CRLF.CRLF: five octets, of which at least one has left when four are missing.
+    # The end is CRLF.CRLF: five bytes, of which at least one has left when four are missing.
     assert outcome.state == ("uncertain" if missing <= 4 else "deferred")
 
 
@@ -117,15 +117,15 @@ def test_the_next_envelope_leaves_with_the_body() -> None:
     )
 
 
-def test_without_pipelining_one_thing_is_said_at_a_time() -> None:
+def test_without_pipelining_one_thing_is_sent_at_a_time() -> None:
     talk = Conversation({})
     talk.begin(attempt(1))
-    said = []
+    writes = []
     for reply in (Reply(250, ""), Reply(250, ""), Reply(354, "")):
-        said.append(bytes(talk.outgoing))
+        writes.append(bytes(talk.outgoing))
         talk.left(len(talk.outgoing))
         talk.receive(reply)
-    assert said == [b"MAIL FROM:<b@example.com>\r\n", b"RCPT TO:<r1@example.com>\r\n", b"DATA\r\n"]
+    assert writes == [b"MAIL FROM:<b@example.com>\r\n", b"RCPT TO:<r1@example.com>\r\n", b"DATA\r\n"]
     assert not talk.takes_next
     assert bytes(talk.outgoing) == PAYLOAD + b".\r\n"
 
@@ -218,17 +218,17 @@ def test_the_patience_for_a_final_answer_begins_when_the_message_has_left() -> N
 
 
 @pytest.mark.parametrize(
-    ("announced", "payload", "said"),
+    ("announced", "payload", "parameter"),
     [
         ({"8BITMIME": ""}, b"Subject: x\r\n\r\n\xc3\xa4\r\n", b" BODY=8BITMIME"),
         ({"8BITMIME": ""}, PAYLOAD, b""),
         ({}, b"Subject: x\r\n\r\n\xc3\xa4\r\n", b""),
     ],
 )
-def test_octets_beyond_ascii_are_announced_where_the_server_wants_to_know(
-    announced: dict[str, str], payload: bytes, said: bytes
+def test_bytes_beyond_ascii_are_announced_where_the_server_wants_to_know(
+    announced: dict[str, str], payload: bytes, parameter: bytes
 ) -> None:
     """RFC 6152 3."""
     talk = Conversation(announced)
     talk.begin(Attempt(attempt(1).copy._replace(payload=payload)))
-    assert bytes(talk.outgoing) == b"MAIL FROM:<b@example.com>" + said + b"\r\n"
+    assert bytes(talk.outgoing) == b"MAIL FROM:<b@example.com>" + parameter + b"\r\n"

@@ -72,10 +72,10 @@ def saying(*lines: bytes) -> Iterator[Talk]:
 
 def refused(talk: Talk, **more: Any) -> session.SessionFailed:
     """Why no session with this server came about, and that its connection was not left open."""
-    with pytest.raises(session.SessionFailed) as found:
+    with pytest.raises(session.SessionFailed) as failure:
         session.start(where(talk.port, **more))
     assert talk.over.wait(2), "the connection was left open"
-    return found.value
+    return failure.value
 
 
 def put_off(sender: SmtpTransport) -> list[Outcome]:
@@ -96,7 +96,7 @@ def test_a_connection_that_became_no_session_is_closed(greeting: bytes, about_us
 
 
 @pytest.mark.parametrize("slipped_in", [b"250-mail.example\r\n250 AUTH PLAIN", b"25"])
-def test_what_stands_before_the_encryption_is_not_believed(slipped_in: bytes) -> None:
+def test_what_comes_before_the_encryption_is_not_believed(slipped_in: bytes) -> None:
     """CVE-2011-0411: part of an answer in clear would become part of the first one that is encrypted."""
     with saying(b"220 x\r\n", b"250-x\r\n250 STARTTLS\r\n", b"220 Go ahead\r\n" + slipped_in) as talk:
         failure = refused(talk, tls="starttls")
@@ -140,7 +140,7 @@ def test_without_a_way_to_log_in_nothing_leaves() -> None:
     assert not any(line.startswith("MAIL") for line in server.commands)
 
 
-def test_a_server_that_refuses_the_mechanism_is_not_told_the_password() -> None:
+def test_a_server_that_refuses_the_mechanism_is_not_sent_the_password() -> None:
     with saying(b"220 x\r\n", b"250-x\r\n250 AUTH LOGIN\r\n", b"504 5.5.4 Not this one\r\n") as talk:
         assert refused(talk, username="user", password="secret").code == "504 5.5.4"
     assert [line.split()[0] for line in talk.heard] == [b"EHLO", b"AUTH", b"QUIT"]
@@ -252,10 +252,10 @@ def test_the_wake_up_pipe_is_readable_once_for_each_arrival_and_asking_never_wai
         assert pool.arrived() == []
         pool.open_one()
         await_(lambda: is_readable(pool))
-        [found] = pool.arrived()
-        assert isinstance(found, session.Session)
+        [arrival] = pool.arrived()
+        assert isinstance(arrival, session.Session)
         assert not is_readable(pool), "every wait of the loop would end at once"
-        pool.close_session(found.sock)
+        pool.close_session(arrival.sock)
         pool.close()
 
 

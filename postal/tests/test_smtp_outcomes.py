@@ -226,7 +226,7 @@ def test_a_greeting_that_is_busy_once_puts_nobody_off() -> None:
         ("550 Mailbox unavailable", False),
     ],
 )
-def test_refusals_about_us_are_told_apart_from_those_about_a_reader(reply: str, about_us: bool) -> None:
+def test_refusals_about_us_are_kept_apart_from_those_about_a_reader(reply: str, about_us: bool) -> None:
     """F8."""
     outcomes, _ = with_fault({"at": "RCPT", "match": VICTIM, "do": "reply", "reply": reply})
     assert outcomes[1].state == "rejected"
@@ -249,7 +249,7 @@ def test_a_server_that_comes_back_is_found_with_the_next_batch() -> None:
         sender.close()
 
 
-def test_a_session_carries_only_so_many_messages() -> None:
+def test_a_session_carries_a_limited_number_of_messages() -> None:
     with smtp_server.running() as server:
         sender = transport(server.port, per_connection=10)
         assert states(hand_over(sender, copies(50))) == {"accepted": 50}

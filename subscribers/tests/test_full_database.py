@@ -39,7 +39,7 @@ def test_a_sign_up_is_asked_to_come_back_and_is_not_half_there(
     assert not ConsentEvent.objects.exists()
 
 
-def test_whoever_leaves_is_asked_to_come_back_and_has_not_half_left(client: Client, rita: Subscription) -> None:
+def test_a_reader_who_leaves_is_asked_to_come_back_and_has_not_half_left(client: Client, rita: Subscription) -> None:
     events, letters = ConsentEvent.objects.count(), Letter.objects.count()
     break_at("subscribers_subscription", "disk full")
     response = client.post(links.unsubscribe_url(subscription=rita), {"List-Unsubscribe": "One-Click"})

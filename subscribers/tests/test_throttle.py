@@ -29,7 +29,7 @@ def test_a_mailbox_may_be_asked_for_once_in_ten_minutes_and_thrice_a_day(now: da
     assert verdicts == [True, False, False, True, True, False, False, False, True, False, True]
 
 
-def test_whoever_never_answers_gets_five_letters_in_a_week(now: datetime) -> None:
+def test_an_address_that_never_answers_gets_five_letters_in_a_week(now: datetime) -> None:
     days = [0, 1, 2, 3, 4, 5, 6, 6.9, 7.1]
     verdicts = [ask("rita@reader.org", now, minutes=day * 1_440 + day) for day in days]
 

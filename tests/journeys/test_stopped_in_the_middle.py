@@ -37,7 +37,7 @@ def await_state(stage: stages.Stage, issue: Issue, *states: Issue.State) -> None
     stage.tick_until(is_there, f"the issue to be {states}", 60)
 
 
-def test_whoever_leaves_gets_no_copy_that_was_not_in_flight(stage: stages.Stage, half_sent: Issue) -> None:
+def test_a_reader_who_leaves_gets_no_copy_that_was_not_in_flight(stage: stages.Stage, half_sent: Issue) -> None:
     leaving = [f"reader-{number:04}@readers.example" for number in range(READERS - 40, READERS)]
     for subscription in Subscription.objects.filter(subscriber__address__in=leaving):
         signup.unsubscribe(

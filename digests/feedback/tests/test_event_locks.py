@@ -87,7 +87,7 @@ def test_a_database_that_is_away_is_not_mistaken_for_an_event_that_cannot_be_sto
     monkeypatch.setattr(prepared_statements, "rows", away)
     with pytest.raises(OperationalError), transaction.atomic():
         events.store(events=[copies.event("delivered")], provider="x", now=now)
-    assert connection.is_usable(), "whoever has a transaction open decides what becomes of it"
+    assert connection.is_usable(), "the caller that has a transaction open decides what becomes of it"
 
 
 @rows(

@@ -213,7 +213,7 @@ def test_a_mail_about_it_is_no_wish(reader: Subscriber, now: datetime, subject: 
     assert state() == "confirmed"
 
 
-def test_an_answer_to_a_copy_is_about_its_newsletter_whoever_writes(
+def test_an_answer_to_a_copy_is_about_its_newsletter_from_any_address(
     copy: Delivery, reader: Subscriber, now: datetime
 ) -> None:
     """The copy's Message-ID is known to nobody who does not have it."""

@@ -98,7 +98,7 @@ def test_the_database_refuses_confirmation_without_consent(newsletter: Newslette
         Subscription.objects.filter(pk=reader.pk).update(consent_event=None)
 
 
-def test_a_deleted_reader_leaves_the_copy_behind_whoever_deletes(newsletter: Newsletter) -> None:
+def test_a_deleted_reader_leaves_the_copy_behind_even_in_plain_sql(newsletter: Newsletter) -> None:
     (reader,) = subscribe(newsletter, 1)
     issue = frozen_issue(newsletter)
     audience.plan(issue=issue, now=timezone.now())
@@ -108,7 +108,7 @@ def test_a_deleted_reader_leaves_the_copy_behind_whoever_deletes(newsletter: New
     assert list(issue.deliveries.values_list("subscriber_id", flat=True)) == [None]
 
 
-def test_an_issue_with_copies_cannot_be_deleted_whoever_tries(newsletter: Newsletter) -> None:
+def test_an_issue_with_copies_cannot_be_deleted_even_in_plain_sql(newsletter: Newsletter) -> None:
     subscribe(newsletter, 1)
     issue = frozen_issue(newsletter)
     audience.plan(issue=issue, now=timezone.now())

@@ -156,10 +156,10 @@ def test_an_issue_that_the_database_does_not_know_any_more_holds_the_others(
     assert preparing.prepare(issue_id=next_one.pk, now=timezone.now())
 
 
-def test_another_house_on_the_same_redis_has_no_notes_of_it(
+def test_another_installation_on_the_same_redis_has_no_notes_of_it(
     newsletter: Newsletter, transport: ScriptedTransport, send: Send
 ) -> None:
-    """As when a trial begins anew with an empty database."""
+    """As when a trial starts over with an empty database."""
     backup = transaction.savepoint()
     subscribe(newsletter, 1)
     for _ in range(2):
@@ -239,8 +239,8 @@ def test_after_a_restore_nothing_leaves_that_a_person_has_not_seen(
 
     call_command("after_restore")
 
-    found = {issue.pk: issue.state for issue in Issue.objects.all()}
-    assert found == {going.pk: "paused", due.pk: "draft", later.pk: "scheduled"}
+    state_of = {issue.pk: issue.state for issue in Issue.objects.all()}
+    assert state_of == {going.pk: "paused", due.pk: "draft", later.pk: "scheduled"}
     assert states(going) == {"pending": READERS}
     assert [Letter.objects.get(pk=one.pk).state for one in letters] == ["expired", "pending"]
 

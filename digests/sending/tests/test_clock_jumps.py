@@ -39,8 +39,8 @@ def jump(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
 def seconds_from_now(issue: Issue, column: str) -> float:
     """How far the first copy's time lies from the database's own clock."""
     wait = ExpressionWrapper(F(column) - Now(), output_field=DurationField())
-    found: timedelta = issue.deliveries.annotate(wait=wait).values_list("wait", flat=True)[0]
-    return found.total_seconds()
+    distance: timedelta = issue.deliveries.annotate(wait=wait).values_list("wait", flat=True)[0]
+    return distance.total_seconds()
 
 
 def test_a_lease_is_as_long_as_ever(sending: Start, jump: Callable[[], None]) -> None:

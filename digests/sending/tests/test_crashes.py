@@ -24,7 +24,7 @@ READERS, IN_FLIGHT = 30, 10
 # Nothing of the batch can have left: its rows are free again.
 BEFORE_THE_ATTEMPT = ["claimed:1", "rendered:1"]
 AFTER_THE_ATTEMPT = ["attempted:1", "attempted:2", "answered:1", "answered:14", "settling:1", "settling:2", "settled:1"]
-# In the session with the mail server, which is told where to kill: at the first copy and in the second batch.
+# In the session with the mail server, which gets the point to kill at: at the first copy and in the second batch.
 ON_THE_WIRE = ["MAIL", "RCPT", "DATA", "BODY", "DOT", "ACCEPTED", "TOLD"]
 
 
@@ -40,8 +40,8 @@ def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_pr
     database = urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
     with lane_processes.nursery(
         database=database, mail_port=mail.port, COPIES_IN_FLIGHT=str(IN_FLIGHT), LEASE_SECONDS="60"
-    ) as made:
-        yield made
+    ) as lane_starter:
+        yield lane_starter
 
 
 def killed(nursery: lane_processes.Nursery, mail: smtp_server.Server, issue: Issue, crash_at: str) -> None:

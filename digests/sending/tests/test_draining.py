@@ -1,4 +1,4 @@
-"""A worker that is told to stop tells its lanes at once, whichever way it is told, and stops as Celery does."""
+"""A worker that is asked to stop, in whichever way, passes it on to its lanes at once, and stops as Celery does."""
 
 import mmap
 import os

@@ -87,8 +87,8 @@ def nursery(provider: mailgun_server.Server, django_db_setup: None) -> Iterator[
     database = urlunsplit(urlsplit(configured.DATABASE_URL)._replace(path=f"/{connection.settings_dict['NAME']}"))
     url = f"anymail+mailgun://secret@example.com?api_url={provider.url}"
     extra = {"EMAIL_URL": url, "COPIES_IN_FLIGHT": str(IN_FLIGHT), "LEASE_SECONDS": "60"}
-    with lane_processes.nursery(database=database, mail_port=0, **extra) as made:
-        yield made
+    with lane_processes.nursery(database=database, mail_port=0, **extra) as lane_starter:
+        yield lane_starter
 
 
 @pytest.mark.slow

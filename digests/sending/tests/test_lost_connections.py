@@ -54,8 +54,8 @@ def nursery(
         mail_port=mail.port,
         COPIES_IN_FLIGHT=str(IN_FLIGHT),
         LEASE_SECONDS="60",
-    ) as made:
-        yield made
+    ) as lane_starter:
+        yield lane_starter
 
 
 @pytest.fixture
@@ -123,6 +123,6 @@ def test_a_lane_whose_lock_went_with_the_connection_ends(
 ) -> None:
     """Another task may hold the lane by now, so it takes no further batch."""
     issue = cut_lane(SETTLE, "before")
-    found = states(issue)
-    assert set(found) == {"accepted", "pending"}
-    assert len(mail.copies()) == found["accepted"] <= 2 * IN_FLIGHT
+    counts = states(issue)
+    assert set(counts) == {"accepted", "pending"}
+    assert len(mail.copies()) == counts["accepted"] <= 2 * IN_FLIGHT

@@ -36,7 +36,7 @@ READERS = 6
 # Freezing an issue takes longer than all the rest.
 MOST_APPROVALS = 3
 LETTERS_STATES = {"accepted", "uncertain"}
-# What a server may have done with a copy, and what we are told: (taken, told, about us).
+# What a server may have done with a copy, and what is reported to us: (taken, reported, about us).
 ANSWERS = [
     (True, "accepted", False),
     (True, "uncertain", False),
@@ -201,7 +201,7 @@ class Engine(RuleBasedStateMachine):
 
     def send_again(self) -> None:
         doubtful = self.issue.deliveries.filter(state="uncertain", subscriber__isnull=False)
-        found = list(doubtful.values_list("subscriber__address", flat=True))
+        addresses = list(doubtful.values_list("subscriber__address", flat=True))
         before = self.rows()
         try:
             with transaction.atomic():
@@ -210,7 +210,7 @@ class Engine(RuleBasedStateMachine):
             assert Issue.objects.get(pk=self.issue.pk).state == State.CANCELLED
             assert self.rows() == before
         else:
-            self.again.update(found)
+            self.again.update(addresses)
 
     # --- The readers and the provider -------------------------------------------------------
 

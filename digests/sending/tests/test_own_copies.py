@@ -37,13 +37,13 @@ def test_its_links_are_the_readers_own(issue: Issue, settings: Any) -> None:
     for one, copy in zip(rows, built, strict=True):
         assert copy.payload is not None
         text = copy.payload.replace(b"=\r\n", b"").replace(b"=3D", b"=").decode()
-        found = re.findall(rf"{re.escape(settings.SITE_URL)}/(unsubscribe|preferences)/([^/]+)/", text)
-        claims = {purpose: tokens.read(token, purpose=purpose, max_age=None) for purpose, token in found}
+        links_in_text = re.findall(rf"{re.escape(settings.SITE_URL)}/(unsubscribe|preferences)/([^/]+)/", text)
+        claims = {purpose: tokens.read(token, purpose=purpose, max_age=None) for purpose, token in links_in_text}
         assert claims == {
             links.UNSUBSCRIBE: {"s": uuid.UUID(one.subscriber_uuid).hex, "n": issue.newsletter_id},
             links.PREFERENCES: {"s": uuid.UUID(one.subscriber_uuid).hex, "v": one.token_version},
         }
-        assert copy.merge["unsubscribe_token"] == dict(found)["unsubscribe"]
+        assert copy.merge["unsubscribe_token"] == dict(links_in_text)["unsubscribe"]
 
 
 @rows("needs", ["payload", "stuffed", "merge"])
@@ -87,7 +87,7 @@ def test_a_reader_whose_copy_cannot_be_built_is_not_named_in_the_log(
 
 
 def test_who_may_be_mailed_is_asked_as_of_now(issue: Issue) -> None:
-    """Not as of the approval: whoever paused since is left out."""
+    """Not as of the approval: a reader who paused since is left out."""
     before = timezone.now()
     _, values = merge.Merger(issue, needs="payload").mailable
     assert [one for one in values if isinstance(one, type(before))]

@@ -114,9 +114,9 @@ def test_a_withdrawn_story_stops_what_a_person_approved(
 def test_what_nobody_approved_leaves_without_a_story_that_was_withdrawn(
     newsletter: Newsletter, story: Article, is_another_left: bool
 ) -> None:
-    house = Publication.objects.current()
-    house.postal_address, house.sender_address = "1 Street, Town", "news@house.example"
-    house.save()
+    publication = Publication.objects.current()
+    publication.postal_address, publication.sender_address = "1 Street, Town", "news@example.com"
+    publication.save()
     subscribe(newsletter, 1)
     issue = frozen_issue(newsletter)
     IssueItem.objects.create(issue=issue, article=story)
@@ -142,7 +142,7 @@ def test_what_nobody_approved_leaves_without_a_story_that_was_withdrawn(
         assert not issue.deliveries.exists()
 
 
-def test_a_long_reason_against_freezing_it_anew_stops_it_too(
+def test_a_long_reason_against_freezing_it_again_stops_it_too(
     newsletter: Newsletter, story: Article, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**_what: object) -> None:

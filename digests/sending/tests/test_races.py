@@ -234,7 +234,7 @@ def test_the_end_of_an_issue_and_what_a_person_decides_of_its_last_copy_wait_for
 
 @pytest.mark.parametrize("decide", [call_accepted, send_again])
 def test_two_who_decide_at_once_never_wait_for_each_other(sending: Start, decide: Callable[[Issue], None]) -> None:
-    """Whoever waits for the issue holds none of its copies yet, which whoever has the issue is about to write."""
+    """The one that waits for the issue holds none of its copies yet: the one that has it is about to write them."""
     issue = sending(1)
     issue.deliveries.update(state="uncertain")
     with ThreadPoolExecutor(1) as pool:

@@ -29,7 +29,7 @@ NO_SUCH_USER = "550 5.1.1 Recipient address rejected: User unknown"
 
 
 @pytest.fixture(autouse=True)
-def counted_anew() -> Iterator[None]:
+def clear_counts() -> Iterator[None]:
     """What is known of an issue outlives a test's database otherwise."""
     refusals._counts.clear()
     yield
@@ -107,8 +107,8 @@ def test_a_server_that_calls_everybody_gone_is_not_believed(sending: Sending, tr
     issue = run(sending(15))
     assert states(issue) == {"rejected": 15}
     assert not Suppression.objects.exists()
-    found = DeliveryEvent.objects.values_list("kind", "gave_up", "about_mailbox", "description").distinct()
-    assert list(found) == [(Kind.SOFT_BOUNCE, True, False, refusals.NOT_BELIEVED)]
+    events = DeliveryEvent.objects.values_list("kind", "gave_up", "about_mailbox", "description").distinct()
+    assert list(events) == [(Kind.SOFT_BOUNCE, True, False, refusals.NOT_BELIEVED)]
     assert not refusals.open_events(issue_id=issue.pk).exists()
 
 
@@ -125,7 +125,7 @@ def test_what_the_breaker_stops_is_not_believed_either(sending: Sending, transpo
     assert not Suppression.objects.exists()
 
 
-def test_what_other_lanes_were_told_meanwhile_is_not_believed_either(sending: Sending) -> None:
+def test_refusals_that_other_lanes_got_meanwhile_are_not_believed_either(sending: Sending) -> None:
     issue = sending(20)
     Issue.objects.filter(pk=issue.pk).update(state=Issue.State.PAUSED)
     half_sent(issue, 20)
@@ -134,7 +134,7 @@ def test_what_other_lanes_were_told_meanwhile_is_not_believed_either(sending: Se
 
 
 def test_a_domain_that_calls_its_readers_gone_is_not_believed(sending: Sending, transport: ScriptedTransport) -> None:
-    """As a large house once did for hours, to a part of its readers, while all others were fine."""
+    """As a large provider once did for hours, to a part of its readers, while all others were fine."""
     issue = sending(120)
     move(issue, 20, "mad.example")
     transport.verdict = gone_at(0, 3, 6, 9, 12, 15, 50)
@@ -147,7 +147,7 @@ def test_a_domain_that_calls_its_readers_gone_is_not_believed(sending: Sending, 
 
 
 def half_sent(issue: Issue, settled: int) -> Delivery:
-    """So many copies of the issue have their result, the first of them a refusal; returns that one."""
+    """Settle the given number of copies of the issue, the first of them with a refusal; return that one."""
     batch = claims.claim(issue_id=issue.pk, after=0, limit=settled)
     assert batch is not None
     issue.deliveries.filter(pk__in=batch.ids).update(state=State.ATTEMPTING, attempted_at=timezone.now())

@@ -17,9 +17,9 @@ CHANGING = {
 def test_no_index_knows_what_changes() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = %s", [OPEN])
-        found = dict(cursor.fetchall())
-    assert found
-    for name, definition in found.items():
+        definitions = dict(cursor.fetchall())
+    assert definitions
+    for name, definition in definitions.items():
         assert not [column for column in CHANGING if column in definition.partition(" USING ")[2]], name
 
 

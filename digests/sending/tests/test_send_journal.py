@@ -80,7 +80,7 @@ def test_what_left_of_one_issue_says_nothing_of_another(sending: Start) -> None:
     assert send_journal.highest_fence() == 5
 
 
-def test_the_latest_note_counts_whoever_took_it(sending: Start) -> None:
+def test_the_latest_note_counts_no_matter_which_process_took_it(sending: Start) -> None:
     """Another process ran the lane since this one did."""
     issue = sending(1)
     send_journal.Journal(issue_id=issue.pk, lane=0).note(delivery_id=5, fence=1, highest=5)
@@ -91,7 +91,7 @@ def test_the_latest_note_counts_whoever_took_it(sending: Start) -> None:
     assert send_journal.highest(issue_id=issue.pk) == 9
 
 
-def test_houses_with_another_prefix_have_notes_of_their_own(sending: Start, settings: Any) -> None:
+def test_installations_with_another_prefix_have_notes_of_their_own(sending: Start, settings: Any) -> None:
     issue = sending(1)
     note(issue, highest=9, fence=2)
     send_journal._own.clear()

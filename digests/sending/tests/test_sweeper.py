@@ -126,7 +126,7 @@ def test_the_pump_frees_what_a_dead_lane_held(sending: Start) -> None:
 
 @rows("state", sorted(set(Issue.State) - {Issue.State.SENDING, Issue.State.SENT_WITH_EXCEPTIONS}))
 def test_only_what_is_being_sent_is_closed(sending: Start, state: str) -> None:
-    """Whoever paused or cancelled an issue decides what becomes of it, also when nothing of it is open."""
+    """The person who paused or cancelled an issue decides what becomes of it, also when nothing of it is open."""
     issue = sending(1)
     issue.deliveries.update(state="accepted")
     Issue.objects.filter(pk=issue.pk).update(state=state)

@@ -1,6 +1,6 @@
 """How far the engine walks over the rows: an issue that is over, or not the one asked for, costs nothing.
 
-Tables of tests are small, so the planner is told to do as it does with those of the size that matters.
+Tables of tests are small, so the planner is set to do as it does with those of the size that matters.
 """
 
 from __future__ import annotations

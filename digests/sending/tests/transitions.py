@@ -28,9 +28,9 @@ def watch() -> None:
 
 def seen() -> dict[str, set[Move]]:
     """The moves since the last call, of issues and of deliveries."""
-    found: dict[str, set[Move]] = {"issue": set(), "delivery": set()}
+    moves: dict[str, set[Move]] = {"issue": set(), "delivery": set()}
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM moves_seen RETURNING what, old, new")
         for what, old, new in cursor.fetchall():
-            found[what].add((old, new))
-    return found
+            moves[what].add((old, new))
+    return moves

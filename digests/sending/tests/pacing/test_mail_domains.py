@@ -56,7 +56,7 @@ def test_a_limited_domain_does_not_stop_the_others(
     assert taken.count("slow.example") == 1
 
 
-def test_whoever_waits_for_a_turn_has_not_been_tried(
+def test_a_copy_that_waits_for_a_turn_has_not_been_tried(
     mixed: Callable[..., Issue], transport: ScriptedTransport, pace: Pace
 ) -> None:
     pace(domains={"slow.example": [(10, 600)]})
@@ -82,7 +82,7 @@ def test_turns_are_spread_at_the_pace_of_the_domain(
         assert sum(start <= one < start + timedelta(minutes=10) for one in due) <= 16
 
 
-@pytest.mark.django_db(transaction=True)  # the database's clock stands still within a transaction
+@pytest.mark.django_db(transaction=True)  # the database's clock does not move within a transaction
 def test_a_limited_domain_reaches_its_limit_and_never_exceeds_it(
     mixed: Callable[..., Issue], transport: ScriptedTransport, pace: Pace
 ) -> None:
@@ -132,7 +132,7 @@ def test_copies_to_a_domain_that_asked_for_patience_come_back_before_that_is_ove
     mixed: Callable[..., Issue], transport: ScriptedTransport, settings: Any
 ) -> None:
     """It has no limit of its own; what slowed it down was said by its servers."""
-    # Within a test's transaction the database's clock stands still, and no turn would ever come.
+    # Within a test's transaction the database's clock does not move, and no turn would ever come.
     settings.SENDING = replace(settings.SENDING, lane_seconds=0.2)
     limiter.shared().slow_down(subject="domain:slow.example", base=4, hold=0)
     issue = mixed(20, at="slow.example", of_them=10)

@@ -47,7 +47,7 @@ def test_what_is_refused_is_a_share_of_the_last_second_and_not_of_one_unlucky_ba
 
 @pytest.fixture
 def _once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is due soon: in a test's transaction the database's clock stands still, and a lane would wait in vain."""
+    """Nothing is due soon: the clock of a test's transaction does not move, and a lane would wait in vain."""
     monkeypatch.setattr(backoff, "SOON", [60.0])
 
 

@@ -1,4 +1,4 @@
-"""An operator who sees nothing move is told why in a sentence, and what to do; who sees it move is told nothing."""
+"""An operator who sees nothing move gets a sentence that says why, and what to do; who sees it move gets none."""
 
 from __future__ import annotations
 
