@@ -20,7 +20,7 @@ FEW_COLOURS = 256
 NO_PICTURE = "The file is not a picture that can be used. Please choose a JPEG, PNG, WebP or GIF file."
 TOO_MANY_PIXELS = "The picture has too many pixels: at most 40 million are possible. Please save it smaller."
 TOO_MANY_FRAMES = "The picture is an animation with too many frames. Please choose a still picture."
-DAMAGED = "The picture is damaged or incomplete. Please save it anew and upload it again."
+DAMAGED = "The picture is damaged or incomplete. Please save it again and upload it again."
 
 
 class Refused(Exception):

@@ -24,7 +24,7 @@ EXTENSIONS: dict[str, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 TOO_BIG = "The picture's file is too large: at most 10 MB are possible. Please save it smaller."
 EMPTY = "The picture's file is empty. Please choose another one."
 TOO_SLOW = "The picture took too long to read. Please save it smaller, or as a plain JPEG."
-BROKEN = "The picture could not be read. Please save it anew as JPEG or PNG."
+BROKEN = "The picture could not be read. Please save it again as JPEG or PNG."
 
 
 class PictureRefused(ValueError):
