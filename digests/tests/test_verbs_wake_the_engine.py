@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from digests import approval, uncertain
-from digests.models import Issue
+from digests.models import Delivery, Issue
 from digests.sending import tasks
 from digests.tests import copies
 from subscribers.models import Newsletter
@@ -47,6 +47,7 @@ def hints(settings: Any) -> Callable[[], list[tuple[str, str]]]:
 def test_a_verb_wakes_the_engine(newsletter: Newsletter, hints: Callable[[], list[tuple[str, str]]], name: str) -> None:
     state, verb = VERBS[name]
     issue = copies.issue(newsletter, state=state)
+    copies.copy(issue, None, Delivery.State.UNCERTAIN)
     verb(issue)
     assert hints() == [("digests.sending.tasks.wake_issue", f"({issue.pk},)")]
 
