@@ -68,9 +68,7 @@ class Newsletter(models.Model):
         "stories in full",
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(50)],
-        help_text=_(
-            "The number of stories in a digest shown with picture and standfirst; the next ones are headlines."
-        ),
+        help_text=_("The number of stories shown with picture and standfirst; the next ones are headlines."),
     )
     is_open = models.BooleanField(default=True, help_text=_("Readers can sign up on the site."))
     position = models.PositiveSmallIntegerField(default=0, help_text=_("Order on the form."))

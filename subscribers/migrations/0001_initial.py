@@ -275,7 +275,7 @@ class Migration(migrations.Migration):
                     "stories_in_full",
                     models.PositiveSmallIntegerField(
                         default=10,
-                        help_text="The number of stories in a digest shown with picture and standfirst; the next ones are headlines.",
+                        help_text="The number of stories shown with picture and standfirst; the next ones are headlines.",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(50),
