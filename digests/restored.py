@@ -57,7 +57,7 @@ def hold(*, now: datetime) -> Held:
     May be repeated. On failure: RedisAway; then it must be repeated. An empty Redis is no failure: then nothing is
     known about the copies.
     """
-    if not send_journal.ask(lambda client: client.ping()):
+    if not send_journal.redis_breaker.ask(lambda client: client.ping()):
         raise RedisAway
     # The digests that would be composed next may have left before the restore.
     composing.compose_due(now=now, approve=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar, cast
@@ -11,11 +10,8 @@ import redis
 
 from core import redis_client
 
-log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
-# A Redis that does not answer is asked again after this long.
-REST_SECONDS: Final = 5.0
 # How long a mail server that could not be reached counts as away, unless it answers before: longer than the
 # minute after which the sweeper runs again, so that this is known as long as there is anything to send.
 AWAY_SECONDS: Final = 120.0
@@ -29,20 +25,13 @@ class SharedState:
 
     def __init__(self, *, prefix: str | None = None) -> None:
         self.prefix = prefix if prefix is not None else f"{redis_client.key('pace')}:"
-        self._away_until = 0.0
+        self._breaker = redis_client.CircuitBreaker(consequence="this process keeps to a share of the limits")
         # What this process marked, until when.
         self._marks: dict[str, float] = {}
 
     def ask_redis(self, question: Callable[[redis.Redis], Value]) -> Value | None:
         """What Redis answers; None while it is away."""
-        if time.monotonic() < self._away_until:
-            return None
-        try:
-            return question(redis_client.connect())
-        except redis.RedisError:
-            log.warning("Redis is away: this process keeps to a share of the limits")
-            self._away_until = time.monotonic() + REST_SECONDS
-            return None
+        return self._breaker.ask(question)
 
     def update(self, name: str, change: Callable[[str | None], tuple[object | None, float, Value]]) -> Value | None:
         """Replace one value by what `change` makes of it, with no other process between; None while Redis is away.

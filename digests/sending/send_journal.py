@@ -15,8 +15,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 import redis
@@ -33,7 +32,6 @@ log = logging.getLogger(__name__)
 State = Issue.State
 
 REASON: Final = IssueReason.DATABASE_FORGOT
-REST_SECONDS: Final = 5.0
 # Longer than backups are kept.
 KEEP_SECONDS: Final = 40 * 86_400
 
@@ -64,7 +62,7 @@ class Mark:
 
 # instance -> (issue, lane) -> mark: what this process saw itself, which Redis may have lost.
 _own: dict[str, dict[tuple[int, int], Mark]] = {}
-_away_until = 0.0
+redis_breaker = redis_client.CircuitBreaker(consequence="what leaves is noted in this process only")
 
 
 class Journal:
@@ -82,7 +80,7 @@ class Journal:
         self._highest = max(self._highest, highest)
         note = Mark(delivery_id, fence, self._highest)
         _own.setdefault(self._instance, {})[self._place] = note
-        ask(functools.partial(self._write, text=note.dump()))
+        redis_breaker.ask(functools.partial(self._write, text=note.dump()))
 
     def _write(self, client: redis.Redis, *, text: str) -> None:
         issue_id, lane = self._place
@@ -137,7 +135,7 @@ def highest_fence() -> int:
 def acknowledge(*, fence: int) -> bool:
     """Whatever was noted with a fence up to this one is settled. Returns False when Redis does not answer."""
     key = _key(instance_id(), "forgiven")
-    return bool(ask(lambda client: client.set(key, fence, ex=KEEP_SECONDS)))
+    return bool(redis_breaker.ask(lambda client: client.set(key, fence, ex=KEEP_SECONDS)))
 
 
 def instance_id() -> str:
@@ -146,19 +144,6 @@ def instance_id() -> str:
         cursor.execute(INSTANCE)
         row = cursor.fetchone()
     return str(row[0]) if row else ""
-
-
-def ask(question: Callable[[redis.Redis], Any]) -> Any:
-    """Redis' answer; None when it is away, and then nobody asks for some seconds."""
-    global _away_until  # noqa: PLW0603  # one breaker for the process
-    if time.monotonic() < _away_until:
-        return None
-    try:
-        return question(redis_client.connect())
-    except redis.RedisError:
-        log.warning("Redis is away: what leaves is noted in this process only")
-        _away_until = time.monotonic() + REST_SECONDS
-        return None
 
 
 def _notes(of: str, issue_id: int) -> dict[str, Mark]:
@@ -170,7 +155,7 @@ def _notes(of: str, issue_id: int) -> dict[str, Mark]:
             pipe.mget(_key(of, "newest"), _key(of, "forgiven"))
             return pipe.execute()
 
-    by_lane, (newest, acknowledged) = ask(read) or ({}, (None, None))
+    by_lane, (newest, acknowledged) = redis_breaker.ask(read) or ({}, (None, None))
     marks = [(lane.decode(), Mark(*map(int, text.split()))) for lane, text in by_lane.items()]
     marks += [("newest", Mark(*map(int, newest.split())))] if newest else []
     marks += [(str(lane), note) for (issue, lane), note in _own.get(of, {}).items() if issue == issue_id]

@@ -36,7 +36,7 @@ def test_a_digest_that_the_clock_would_send_again_waits_for_a_person(newsletter:
 @pytest.fixture
 def empty_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(send_journal, "_own", {})
-    monkeypatch.setattr(send_journal, "_away_until", 0.0)
+    monkeypatch.setattr(send_journal.redis_breaker, "away_until", 0.0)
 
 
 def left(issue: Issue, *, highest: int, fence: int) -> None:

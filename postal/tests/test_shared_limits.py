@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core import redis_client
-from postal import limiter, shared_state
+from postal import limiter
 from postal.tests.redis_server import Clock, Server
 from postal.tests.test_gcra import Grants, fullest
 
@@ -128,7 +128,7 @@ def test_alone_no_process_exceeds_its_share(clock: Clock, share: int) -> None:
 
 
 def test_redis_is_found_again(own_redis: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_state, "REST_SECONDS", 0.1)
+    monkeypatch.setattr(redis_client, "REST_SECONDS", 0.1)
     shared = limiter.Limits(prefix="again:")
     own_redis.stop()
     assert shared.ask(rules=[RULE], slow=[], wanted=1).at is None

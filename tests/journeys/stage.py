@@ -182,6 +182,16 @@ class Stage:
         """The mail server takes whatever comes."""
         self.mail.make_room(float("inf"))
 
+    def finish(self, issue: Issue, *, seconds: float = 60) -> float:
+        """Let the issue come to its end; return how long that took."""
+
+        def is_finished() -> bool:
+            issue.refresh_from_db()
+            return issue.state in {Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS}
+
+        self.let_all_through()
+        return self.tick_until(is_finished, "the issue to be finished", seconds)
+
     def mails(self, recipient: str) -> list[EmailMessage]:
         """The mails of one mailbox, parsed as a mail program would, oldest first."""
         pairs = zip(self.mail.accepted, self.mail.messages, strict=True)

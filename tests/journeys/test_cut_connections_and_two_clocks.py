@@ -33,15 +33,6 @@ def half_sent(stage: stages.Stage, people: People, issue: Issue) -> Issue:
     return issue
 
 
-def finish(stage: stages.Stage, issue: Issue) -> None:
-    def is_over() -> bool:
-        issue.refresh_from_db()
-        return issue.state in {Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS}
-
-    stage.let_all_through()
-    stage.tick_until(is_over, "the issue to be finished", 60)
-
-
 def check_one_each(stage: stages.Stage, issue: Issue) -> None:
     assert set(stage.mail.copies().values()) == {1}
     assert len(stage.mail.copies()) == READERS
@@ -64,7 +55,7 @@ def test_connections_that_are_cut_again_and_again(stage: stages.Stage, half_sent
         stage.let_through(part * READERS // 5)
     cut_everybody_else_off()
 
-    finish(stage, half_sent)
+    stage.finish(half_sent)
 
     check_one_each(stage, half_sent)
 
@@ -80,7 +71,7 @@ def test_edits_while_an_issue_leaves_change_no_copy(stage: stages.Stage, half_se
     stage.kill(stage.started[-1])
     stage.worker()
 
-    finish(stage, half_sent)
+    stage.finish(half_sent)
 
     texts = Counter(common_text(raw) for raw in stage.mail.messages)
     assert len(texts) == 1

@@ -34,17 +34,6 @@ def check_contract(stage: stages.Stage, issue: Issue, everybody: list[str], *, k
     assert issue.state == expected
 
 
-def finish(stage: stages.Stage, issue: Issue) -> float:
-    """Return how long the issue took to its end."""
-
-    def is_finished() -> bool:
-        issue.refresh_from_db()
-        return issue.state in {Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS}
-
-    stage.let_all_through()
-    return stage.tick_until(is_finished, "the issue to be finished", LEASE + 60)
-
-
 def test_worker_after_worker(stage: stages.Stage, people: People, issue: Issue) -> None:
     everybody = people(READERS)
     stage.extra = HURRIED
@@ -56,7 +45,7 @@ def test_worker_after_worker(stage: stages.Stage, people: People, issue: Issue) 
         stage.kill(stage.started[-1])
         stage.worker()
         stage.tick()
-    finish(stage, issue)
+    stage.finish(issue, seconds=LEASE + 60)
 
     check_contract(stage, issue, everybody, kills=2)
 

@@ -43,15 +43,6 @@ def begin(stage: stages.Stage, people: People, issue: Issue) -> list[str]:
     return everybody
 
 
-def finish(stage: stages.Stage, issue: Issue) -> None:
-    def is_over() -> bool:
-        issue.refresh_from_db()
-        return issue.state in {Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS}
-
-    stage.let_all_through()
-    stage.tick_until(is_over, "the issue to be finished", 60)
-
-
 def check_contract(stage: stages.Stage, issue: Issue, everybody: list[str], *, most: int) -> None:
     """Nobody got two copies, every reader without one is listed, and there are at most `most` of those."""
     copies = stage.mail.copies()
@@ -76,7 +67,7 @@ def test_restarted_and_killed_in_the_middle_of_an_issue(
         server.stop(how)
         server.start()
 
-    finish(stage, issue)
+    stage.finish(issue)
 
     check_contract(stage, issue, everybody, most=3 * LANES * IN_FLIGHT)
 
@@ -105,7 +96,7 @@ def test_a_backup_that_is_restored_in_the_middle_of_an_issue_sends_nothing_twice
 
     assert f"Issue {issue.pk} is paused." in stage.manage("after_restore")
     Issue.objects.filter(pk=issue.pk).update(state=Issue.State.SENDING)
-    finish(stage, issue)
+    stage.finish(issue)
 
     # All that left between the backup and the restore, and what the lanes had in hand.
     check_contract(stage, issue, everybody, most=READERS // 2 - READERS // 5 + 2 * LANES * IN_FLIGHT)

@@ -35,7 +35,7 @@ class Killed(Exception):
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "SENDING", replace(settings.SENDING, copies_in_flight=IN_FLIGHT))
-    monkeypatch.setattr(send_journal, "_away_until", 0.0)
+    monkeypatch.setattr(send_journal.redis_breaker, "away_until", 0.0)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def times(transport: ScriptedTransport) -> set[int]:
 @pytest.fixture(params=["another process, by Redis", "the same process, without Redis"])
 def memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if "without" in request.param:
-        monkeypatch.setattr(send_journal, "_away_until", float("inf"))
+        monkeypatch.setattr(send_journal.redis_breaker, "away_until", float("inf"))
     return str(request.param)
 
 

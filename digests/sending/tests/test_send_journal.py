@@ -30,7 +30,7 @@ Start = Callable[[int], Issue]
 @pytest.fixture(autouse=True)
 def begin_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(send_journal, "_own", {})
-    monkeypatch.setattr(send_journal, "_away_until", 0.0)
+    monkeypatch.setattr(send_journal.redis_breaker, "away_until", 0.0)
 
 
 def note(issue: Issue, *, highest: int, fence: int) -> None:
@@ -116,11 +116,11 @@ def test_a_redis_that_is_away_is_asked_once_in_some_seconds(monkeypatch: pytest.
         asked.append(1)
         return client.ping()
 
-    assert send_journal.ask(question) is None
-    assert send_journal.ask(question) is None
+    assert send_journal.redis_breaker.ask(question) is None
+    assert send_journal.redis_breaker.ask(question) is None
     assert asked == [1]
-    monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + send_journal.REST_SECONDS)
-    assert send_journal.ask(question) is None
+    monkeypatch.setattr(time, "monotonic", lambda clock=time.monotonic: clock() + redis_client.REST_SECONDS)
+    assert send_journal.redis_breaker.ask(question) is None
     assert asked == [1, 1]
 
 
@@ -133,5 +133,5 @@ def test_a_redis_that_is_silent_holds_nobody(monkeypatch: pytest.MonkeyPatch, tm
         client = redis_client.connect()
         assert client.connection_pool.connection_kwargs["socket_timeout"], "or the rest of this test never ends"
         began = time.monotonic()
-        assert send_journal.ask(lambda known: known.ping()) is None
+        assert send_journal.redis_breaker.ask(lambda known: known.ping()) is None
         assert time.monotonic() - began < 2
