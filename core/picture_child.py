@@ -17,18 +17,15 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
 }
 FEW_COLOURS = 256
 
-NO_PICTURE = "The file is not a picture that can be used. Please choose a JPEG, PNG, WebP or GIF file."
-TOO_MANY_PIXELS = "The picture has too many pixels: at most 40 million are possible. Please save it smaller."
-TOO_MANY_FRAMES = "The picture is an animation with too many frames. Please choose a still picture."
-DAMAGED = "The picture is damaged or incomplete. Please save it again and upload it again."
+NO_PICTURE, TOO_MANY_PIXELS, TOO_MANY_FRAMES, DAMAGED = "no_picture", "too_many_pixels", "too_many_frames", "damaged"
 
 
 class Refused(Exception):
-    """The picture is not used; str() is the sentence for its owner."""
+    """The picture is not used; str() is the reason as a code, whose sentence `core.pictures` has."""
 
 
 def respond(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-    """Re-encode the picture, also in the sizes and formats asked for, or say in one sentence why not.
+    """Re-encode the picture, also in the sizes and formats asked for, or say by a code why not.
 
     The head tells of each: format, width, height and how many of the bytes are its own.
     """

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Literal
 
+from django.utils.translation import gettext_lazy as _
+
 from mailkit import sandbox
 
 Format = Literal["JPEG", "PNG", "WEBP"]
@@ -21,10 +23,17 @@ MEGABYTES = 1_024
 
 EXTENSIONS: dict[str, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 
-TOO_BIG = "The picture's file is too large: at most 10 MB are possible. Please save it smaller."
-EMPTY = "The picture's file is empty. Please choose another one."
-TOO_SLOW = "The picture took too long to read. Please save it smaller, or as a plain JPEG."
-BROKEN = "The picture could not be read. Please save it again as JPEG or PNG."
+TOO_BIG = _("The picture's file is too large: at most 10 MB are possible. Please save it smaller.")
+EMPTY = _("The picture's file is empty. Please choose another one.")
+TOO_SLOW = _("The picture took too long to read. Please save it smaller, or as a plain JPEG.")
+BROKEN = _("The picture could not be read. Please save it again as JPEG or PNG.")
+# By the codes of `core.picture_child`, which this process does not load: it needs the decoders.
+REFUSALS = {
+    "no_picture": _("The file is not a picture that can be used. Please choose a JPEG, PNG, WebP or GIF file."),
+    "too_many_pixels": _("The picture has too many pixels: at most 40 million are possible. Please save it smaller."),
+    "too_many_frames": _("The picture is an animation with too many frames. Please choose a still picture."),
+    "damaged": _("The picture is damaged or incomplete. Please save it again and upload it again."),
+}
 
 
 class PictureRefused(ValueError):
@@ -97,7 +106,7 @@ def _work(content: bytes, *, width: int, widths: Sequence[int], formats: Sequenc
     except sandbox.Failed:
         raise PictureRefused(BROKEN) from None
     if "refused" in head:
-        raise PictureRefused(head["refused"])
+        raise PictureRefused(REFUSALS[head["refused"]])
     return list(_cut(head["pictures"], body))
 
 
