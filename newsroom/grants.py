@@ -20,6 +20,7 @@ SEQUENCES = "USAGE, SELECT"
 PARTICULAR = {
     "django_migrations": "SELECT",
     "subscribers_consentevent": "SELECT, INSERT",
+    "staff_auditevent": "SELECT, INSERT",
     "digests_snapshot": "SELECT, INSERT, DELETE",
     # `after_restore` moves the fences on.
     "digests_fence": "USAGE, SELECT, UPDATE",

@@ -55,7 +55,16 @@ def config(*, debug: bool) -> dict[str, object]:
             "imapclient": {"level": "WARNING"},
             **{
                 name: {"level": "INFO"}
-                for name in ("articles", "digests", "mailkit", "newsroom", "postal", "publication", "subscribers")
+                for name in (
+                    "articles",
+                    "digests",
+                    "mailkit",
+                    "newsroom",
+                    "postal",
+                    "publication",
+                    "staff",
+                    "subscribers",
+                )
             },
         },
     }

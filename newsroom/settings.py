@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "mailkit.apps.MailkitConfig",
     "core.apps.CoreConfig",
     "postal.apps.PostalConfig",
+    "staff.apps.StaffConfig",
     "articles.apps.ArticlesConfig",
     "subscribers.apps.SubscribersConfig",
     "digests.apps.DigestsConfig",

@@ -7,24 +7,23 @@ or another key leaves every earlier link as it is. Triggers refuse UPDATE and DE
 uuid and keyed hash, so it outlives their row.
 """
 
-import functools
 import hashlib
 import hmac
-import json
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from core import locks
+from core import hash_chain, locks
 from mailkit import characters
 from subscribers.models import ConsentEvent, ConsentOrigin, LegalVersion, Newsletter, Subscriber
 
-GENESIS = "0" * 64
+GENESIS = hash_chain.GENESIS
+RECORD: Final = "subscribers.consent"
 WRONG_KEY = (
     "it was sealed with the key {name}, and CONSENT_KEY is another one: add the former key to CONSENT_KEY_FALLBACKS"
 )
@@ -144,20 +143,13 @@ def append(*, acts: Sequence[Act], evidence: Evidence, now: datetime) -> list[Co
 
 def seal(event: ConsentEvent, *, key: str | None = None) -> str:
     """The 64 hex digits that belong to this row; they cover every fact of its format and the link before."""
-    return hmac.digest(_key(settings.CONSENT_KEY if key is None else key), canonical(event), "sha256").hex()
-
-
-def canonical(event: ConsentEvent) -> bytes:
-    """The bytes that are sealed: JSON with sorted keys, no spaces, ASCII only, times in UTC."""
-    facts: dict[str, Any] = {name: getattr(event, name) for name in FORMATS[event.format]}
-    facts["subscriber_uuid"] = str(facts["subscriber_uuid"])
-    facts["occurred_at"] = facts["occurred_at"].astimezone(UTC).isoformat(timespec="microseconds")
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    facts = {name: getattr(event, name) for name in FORMATS[event.format]}
+    return hash_chain.seal(facts, key=settings.CONSENT_KEY if key is None else key, record=RECORD)
 
 
 def key_id(key: str) -> str:
     """The name of a key, in 8 hex digits that do not tell it."""
-    return hashlib.sha256(b"newsroom.subscribers.consent.key:" + key.encode()).hexdigest()[:8]
+    return hash_chain.key_id(key, record=RECORD)
 
 
 def links() -> Iterator[ConsentEvent]:
@@ -262,8 +254,3 @@ def _lock_and_read_head() -> str:
 def text_hash(text: str) -> str:
     """The SHA-256 of words that were shown or sent, as the record keeps it; nothing for no words."""
     return hashlib.sha256(text.encode(errors="replace")).hexdigest() if text else ""
-
-
-@functools.lru_cache(maxsize=8)
-def _key(secret: str) -> bytes:
-    return hashlib.sha256(b"newsroom.subscribers.consent:" + secret.encode()).digest()

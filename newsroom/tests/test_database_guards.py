@@ -14,6 +14,7 @@ from django.utils import timezone
 from articles.models import Article, Author, Byline, ReleaseHorizon, Revision, Section, SlugRedirect, Tag
 from digests.models import Delivery, DeliveryEvent, Issue, IssueEventCount, IssueItem, IssueOutcome, Snapshot
 from publication.models import Publication
+from staff.models import AuditEvent
 from subscribers.models import (
     CadenceOffer,
     ConsentEvent,
@@ -31,7 +32,7 @@ from tests import ownership
 
 pytestmark = pytest.mark.django_db
 
-OURS = ("articles", "digests", "publication", "subscribers")
+OURS = ("articles", "digests", "publication", "staff", "subscribers")
 
 
 def twice(table: str, **changes: object) -> str:
@@ -99,6 +100,10 @@ STATEMENTS = {
     "offer_monthly_has_day": becomes("subscribers_cadenceoffer", "cadence = 'monthly'"),
     "offer_once_per_cadence": twice("subscribers_cadenceoffer"),
     "offer_weekly_has_weekday": becomes("subscribers_cadenceoffer", "weekday = NULL"),
+    "audit_chain_does_not_fork": twice("staff_auditevent", hash="3"),
+    "audit_event_is_append_only": becomes("staff_auditevent", "actor_name = 'somebody else'"),
+    "audit_event_is_not_emptied": "TRUNCATE staff_auditevent",
+    "staff_auditevent_hash_key": twice("staff_auditevent", previous_hash="3"),
     "subscribers_consentevent_hash_key": twice("subscribers_consentevent", previous_hash="3"),
     "subscribers_consentorigin_event_id_key": twice("subscribers_consentorigin"),
     "subscribers_legaldocument_slug_key": twice("subscribers_legaldocument", kind="other"),
@@ -118,6 +123,8 @@ WORDS = {
     "newsletter_keeps_its_slug": "keeps its slug",
     "consent_event_is_append_only": "Consent events are append-only",
     "consent_event_is_not_emptied": "subscribers_consentevent must not be emptied",
+    "audit_event_is_append_only": "The audit log is append-only",
+    "audit_event_is_not_emptied": "The audit log must not be emptied",
     "legal_version_is_not_emptied": "subscribers_legalversion must not be emptied",
     "legal_version_keeps_its_text": "A published legal text cannot be changed",
 }
@@ -142,6 +149,7 @@ def rows(db: None) -> None:
     now = timezone.now()
     Publication.objects.current()
     ReleaseHorizon.objects.update_or_create(pk=1, defaults={"closed_until": now})
+    AuditEvent.objects.create(action="signed_in", occurred_at=now, key_id="1", previous_hash="1", hash="2")
     section = Section.objects.create(name="News", slug="news")
     Tag.objects.create(name="Tag", slug="tag")
     author = Author.objects.create(name="Ada", slug="ada", user=User.objects.create(username="ada"))

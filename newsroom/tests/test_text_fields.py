@@ -19,7 +19,7 @@ from subscribers import consent
 from subscribers.models import ConsentEvent, Subscriber
 from tests.table import rows
 
-OURS = ("publication", "articles", "subscribers", "digests", "mailkit", "core", "postal", "newsroom")
+OURS = ("publication", "staff", "articles", "subscribers", "digests", "mailkit", "core", "postal", "newsroom")
 HOSTILE = "A\x0bB\x00C\x1b\r\nD\u2028E\x85F\x9f\ud800\ufffe"
 LINE, TEXT = "A BC D E F", "A\nBC\nD\nE\nF"
 COLUMNS = [

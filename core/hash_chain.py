@@ -1,0 +1,42 @@
+"""Links of a hash chain: an HMAC-SHA256 over the canonical JSON of a row, which holds the hash of the row before.
+
+Two records are such chains: the proof of consent and the audit log. Each has keys of its own, which are
+derived from a configured secret and the name of the record.
+"""
+
+import functools
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+# What the first link has for the hash of the one before.
+GENESIS: Final = "0" * 64
+
+
+def seal(facts: Mapping[str, Any], *, key: str, record: str) -> str:
+    """The 64 hex digits that belong to these facts of the named record."""
+    return hmac.digest(_derived(record, key), canonical(facts), "sha256").hex()
+
+
+def canonical(facts: Mapping[str, Any]) -> bytes:
+    """The bytes that are sealed: JSON with sorted keys, no spaces, ASCII only, times in UTC."""
+    return json.dumps(dict(facts), sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_text).encode()
+
+
+def key_id(key: str, *, record: str) -> str:
+    """The name of a key, in 8 hex digits that do not tell it."""
+    return hashlib.sha256(f"newsroom.{record}.key:{key}".encode()).hexdigest()[:8]
+
+
+def _text(fact: Any) -> str:
+    if isinstance(fact, datetime):
+        return fact.astimezone(UTC).isoformat(timespec="microseconds")
+    return str(fact)
+
+
+@functools.lru_cache(maxsize=8)
+def _derived(record: str, key: str) -> bytes:
+    return hashlib.sha256(f"newsroom.{record}:{key}".encode()).digest()

@@ -1,0 +1,64 @@
+"""What the audit log records: one code per act, with the words in which the log shows it."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class AuditAction(TextChoices):
+    """An act of a member of staff, of a command or of the clock. A published code never changes."""
+
+    # Stories
+    STORY_SUBMITTED = "story_submitted", _("Submitted a story for review")
+    STORY_RETURNED = "story_returned", _("Returned a story to draft")
+    STORY_APPROVED = "story_approved", _("Approved a story")
+    STORY_SCHEDULED = "story_scheduled", _("Scheduled a story")
+    STORY_PUBLISHED = "story_published", _("Published a story")
+    STORY_WITHDRAWN = "story_withdrawn", _("Withdrew a story")
+    STORY_CORRECTED = "story_corrected", _("Corrected a story")
+    STORY_REWRITTEN = "story_rewritten", _("Changed the words of a published story")
+    STORY_RESTORED = "story_restored", _("Restored a version of a story")
+    STORY_DELETED = "story_deleted", _("Deleted a draft")
+    PICTURE_REPLACED = "picture_replaced", _("Replaced a picture")
+    # Issues
+    ISSUE_APPROVED = "issue_approved", _("Approved an issue")
+    ISSUE_REOPENED = "issue_reopened", _("Took an approval back")
+    ISSUE_PAUSED = "issue_paused", _("Paused an issue")
+    ISSUE_RESUMED = "issue_resumed", _("Resumed an issue")
+    ISSUE_CANCELLED = "issue_cancelled", _("Cancelled an issue")
+    ISSUE_REST_SENT = "issue_rest_sent", _("Sent the rest of a cancelled issue")
+    ISSUE_CORRECTED = "issue_corrected", _("Sent a correction of an issue")
+    PROOF_SENT = "proof_sent", _("Sent a proof")
+    UNCERTAIN_ACCEPTED = "uncertain_accepted", _("Counted uncertain copies as accepted")
+    UNCERTAIN_RESENT = "uncertain_resent", _("Sent uncertain copies again")
+    # Readers
+    READER_UNSUBSCRIBED = "reader_unsubscribed", _("Unsubscribed a reader by hand")
+    READER_ERASED = "reader_erased", _("Erased a reader")
+    READER_EXPORTED = "reader_exported", _("Downloaded the data of a reader")
+    READERS_IMPORTED = "readers_imported", _("Imported readers")
+    READERS_EXPORTED = "readers_exported", _("Exported readers")
+    PERMISSION_RELEASED = "permission_released", _("Released permission letters")
+    ADDRESS_SUPPRESSED = "address_suppressed", _("Suppressed an address")
+    SUPPRESSION_LIFTED = "suppression_lifted", _("Lifted a suppression")
+    # Newsletters, texts, the publication
+    NEWSLETTER_CHANGED = "newsletter_changed", _("Changed a newsletter")
+    SENDER_CHANGED = "sender_changed", _("Changed a sender")
+    LEGAL_TEXT_PUBLISHED = "legal_text_published", _("Published a legal text")
+    PUBLICATION_CHANGED = "publication_changed", _("Changed the publication")
+    # People
+    PERSON_INVITED = "person_invited", _("Invited a person")
+    PERSON_JOINED = "person_joined", _("Joined the team")
+    PERSON_DEACTIVATED = "person_deactivated", _("Closed an account")
+    PERSON_REACTIVATED = "person_reactivated", _("Opened an account again")
+    ROLE_CHANGED = "role_changed", _("Changed a role")
+    RIGHTS_CHANGED = "rights_changed", _("Changed the rights to sections or newsletters")
+    SIGNED_IN = "signed_in", _("Signed in")
+    SESSION_ENDED = "session_ended", _("Ended a session")
+    PASSWORD_CHANGED = "password_changed", _("Changed a password")
+    SECOND_FACTOR_ADDED = "second_factor_added", _("Added a second factor")
+    SECOND_FACTOR_REMOVED = "second_factor_removed", _("Removed a second factor")
+    AUDIT_LOG_EXPORTED = "audit_log_exported", _("Exported the audit log")
+
+
+def choices() -> list[tuple[str, str]]:
+    """Codes with their words; a function, so that a new code needs no migration."""
+    return [(action.value, str(action.label)) for action in AuditAction]
