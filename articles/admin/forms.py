@@ -15,6 +15,7 @@ from articles import images, markup, slugs
 from articles.models import Article, Image, Revision
 from core import database_clock, pictures
 from publication import fields, markdown_forms
+from publication.markdown_widget import MarkdownTextarea
 
 WRITING = (
     "Markdown, as on GitHub: **bold**, *italic*, ~~struck~~, [words](https://link), ## Heading, - list, - [ ] task, "
@@ -42,8 +43,9 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
             "published_at": _("The date readers see; this hour is UTC. Empty: the moment of publishing."),
         }
         widgets = {
-            "standfirst": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-            "body_markdown": UnfoldAdminTextareaWidget(attrs={"rows": 28}),
+            "headline": UnfoldAdminTextareaWidget(attrs={"rows": 1, "maxlength": 200}),
+            "standfirst": UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+            "body_markdown": MarkdownTextarea(attrs={"rows": 28}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -51,6 +53,10 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
         last = self.instance.revisions.first() if self.instance.pk else None
         if "base" in self.fields:
             self.fields["base"].initial = last.number if last else 0
+
+    def clean_headline(self) -> str:
+        """One line, however it was pasted."""
+        return " ".join(self.cleaned_data["headline"].splitlines())
 
     def clean_slug(self) -> str:
         """An address that no other story has or had."""

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms.widgets import Script
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
@@ -89,15 +90,21 @@ class ArticleAdmin(ActionAdmin):
         "state", "publish_at", "first_published_at", "withdrawn_at", "withdrawal_reason", "updated_at",
     )  # fmt: skip
     fieldsets = (
-        (None, {"fields": ("base", "headline", "standfirst", "body_markdown", "lead_image")}),
+        (None, {"fields": ("base", "headline", "standfirst", "body_markdown")}),
         (_("Section and address"), {"fields": ("section", "tags", "slug", "published_at")}),
+        (_("Picture"), {"fields": ("lead_image",)}),
         (_("State"), {"fields": readonly_fields, "description": _("Changed by the actions above.")}),
     )
+    change_form_template = "admin/articles/article/change_form.html"
     warn_unsaved_form = True
     compressed_fields = True
     row_actions = ACTIONS
     refusals = REFUSALS
     actions = ("submit_selected", "publish_selected", "return_selected")
+
+    class Media:
+        css = {"all": ["articles/story-editor.css"]}
+        js = [Script("articles/story-editor.js", defer=True)]
 
     def get_urls(self) -> list[URLPattern]:
         """The admin's own addresses, and those of the preview and of each action."""
@@ -153,7 +160,9 @@ class ArticleAdmin(ActionAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """Above the form: what can be done to this story, by this person, now."""
-        if (story := kwargs.get("obj")) is not None:
+        story = kwargs.get("obj")
+        context["writing"] = story is None or self.has_change_permission(request, story)
+        if story is not None:
             context["actions_detail"] = [
                 link(str(_("Preview")), reverse("admin:articles_article_preview", args=[story.pk])),
                 link(

@@ -1,0 +1,71 @@
+// The page on which a story is written: what it counts, its bar and its panel. Other scripts take part through
+// the element `.story-editor`: its property `editor` (see markdown-editor.js), its event `editor:ready`, and
+// `story.count`, the numbers of words and minutes. Sections of the panel are `<details class="story-section">`.
+"use strict";
+
+(() => {
+  const desk = document.getElementById("story-editor");
+  if (!desk) return;
+  const form = desk.closest("form");
+  const counted = document.getElementById("story-count");
+  const NARROW = window.matchMedia("(max-width: 63.99rem)");
+
+  // As readers get it: without the marks of Markdown, without pictures' numbers and links' addresses.
+  function words(text) {
+    const plain = text.replace(/!\[[^\]]*\]\([^)]*\)/g, " ").replace(/\]\([^)]*\)/g, "] ").replace(/[*_~`#>|[\]]+/g, " ");
+    return (plain.match(/[\p{L}\p{N}][\p{L}\p{N}\p{M}'’.-]*/gu) ?? []).length;
+  }
+
+  function count(text) {
+    const number = words(text);
+    const minutes = Math.max(1, Math.round(number / 220));
+    const shown = new Intl.NumberFormat(document.documentElement.lang || "en").format(number);
+    counted.textContent = counted.dataset.sentence.replace("{words}", shown).replace("{minutes}", minutes);
+    desk.story = { words: number, minutes };
+  }
+
+  // Headline and standfirst are as tall as their words.
+  function fit(area) {
+    area.style.height = "auto";
+    area.style.height = `${area.scrollHeight + 2}px`;
+  }
+
+  const headline = form.querySelector('[name="headline"]');
+  headline.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
+    event.preventDefault();
+    form.querySelector('[name="standfirst"]').focus();
+  });
+  const areas = [headline, form.querySelector('[name="standfirst"]')];
+  for (const area of areas) area.addEventListener("input", () => fit(area));
+  new ResizeObserver(() => areas.forEach(fit)).observe(headline.parentElement);
+
+  const body = form.querySelector('[name="body_markdown"]');
+  let waiting = 0;
+  body.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => count(body.value), 150);
+  });
+  count(body.value);
+
+  const toggle = document.getElementById("story-side-toggle");
+  const side = document.getElementById("story-side");
+  function show(isOpen) {
+    desk.dataset.side = isOpen ? "on" : "off";
+    toggle.setAttribute("aria-expanded", String(isOpen));
+  }
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => {
+    show(desk.dataset.side !== "on");
+    if (desk.dataset.side === "on" && NARROW.matches) side.querySelector("summary, input, select, textarea, button")?.focus();
+  });
+  // What was refused in the panel must be seen; otherwise a narrow screen begins with the text.
+  show(!NARROW.matches || side.querySelector(".errorlist") !== null);
+  NARROW.addEventListener("change", () => show(!NARROW.matches));
+
+  document.addEventListener("keydown", (event) => {
+    if (!(event.metaKey || event.ctrlKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== "s") return;
+    event.preventDefault();
+    form.requestSubmit(form.querySelector('[name="_continue"]'));
+  });
+})();
