@@ -245,8 +245,12 @@ def _most_frequent_reply(progress: Progress) -> str:
 
 
 def _quiet(issue: Issue, progress: Progress, now: datetime) -> float:
-    """Seconds since any copy of it moved."""
-    return (now - (progress.moved_at or issue.started_at or now)).total_seconds()
+    """Seconds since any copy of it moved, of those in which one could: a pause does not count.
+
+    `updated_at` is when the issue entered its state.
+    """
+    since = max(filter(None, [progress.moved_at, issue.started_at, issue.updated_at]), default=now)
+    return (now - since).total_seconds()
 
 
 def _uncertain(issue: Issue, progress: Progress) -> Iterator[Diagnosis]:

@@ -118,7 +118,10 @@ _ACTIONS: tuple[Action[Issue], ...] = (
         name="accept",
         label=_("Call all uncertain copies accepted"),
         icon="done_all",
-        explanation=_("Of these copies the receiving server's answer was lost. You decide that they arrived."),
+        explanation=_(
+            "Nobody gets a second copy. A reader whose copy did not arrive goes without this issue, "
+            "and is not listed any more."
+        ),
         done=_("The uncertain copies count as accepted."),
         states=frozenset({State.SENDING, State.PAUSED, State.SENT_WITH_EXCEPTIONS}),
         run=_accept,
@@ -128,7 +131,9 @@ _ACTIONS: tuple[Action[Issue], ...] = (
         name="resend",
         label=_("Send all uncertain copies again"),
         icon="refresh",
-        explanation=_("Of these copies the receiving server's answer was lost. Some readers may get the mail twice."),
+        explanation=_(
+            "Every reader gets this issue. Those whose copy had arrived get it twice, and cannot be told apart."
+        ),
         done=_("The uncertain copies are sent again."),
         states=frozenset({State.SENDING, State.PAUSED, State.SENT_WITH_EXCEPTIONS}),
         run=_resend,

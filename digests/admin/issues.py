@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -19,7 +19,7 @@ from unfold.decorators import display
 
 from core import database_clock
 from digests import archive, composing, links, proofs, rendering, states, stats, views
-from digests.admin import forms, items, panel
+from digests.admin import forms, items, monitor, panel
 from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts
 from digests.models import Issue
 from publication import markdown_forms
@@ -87,6 +87,7 @@ class IssueAdmin(ActionAdmin):
     readonly_fields = (*facts, "left_out")
 
     class Media:
+        css: ClassVar = {"all": ("digests/monitor.css",)}
         js = ("digests/progress.js",)
 
     def get_urls(self) -> list[URLPattern]:
@@ -165,8 +166,10 @@ class IssueAdmin(ActionAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """The form with the progress panel above it."""
+        """The form with the progress panel above it; of an issue that is being sent or is over, the monitor."""
         issue = self.get_object(request, object_id) if object_id else None
+        if issue and issue.state in panel.MONITORED:
+            return monitor.page(admin=self, request=request, issue=self.seen(request, issue.pk))
         more = panel.context(issue=issue, user=account(request)) if issue else {}
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **more})
 

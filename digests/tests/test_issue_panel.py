@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 from django.test import Client
 from django.utils import timezone
 
-from digests import stalls, stats
+from digests import approval, stalls, stats
 from digests.models import Delivery, Issue
 from digests.tests import copies
 from subscribers.models import Newsletter
@@ -52,6 +52,13 @@ def fragment(client: Client, issue: Issue) -> str:
     return response.content.decode()
 
 
+def table(html: str) -> dict[str, int]:
+    """The states with their numbers, and their sum."""
+    lines = BeautifulSoup(html, "html5lib").select(".monitor-table")[0].select("tbody tr, tfoot tr")
+    cells = [[cell.get_text(strip=True) for cell in line.select("th, td")] for line in lines]
+    return {state: int(number.replace(",", "")) for state, number, _words in cells}
+
+
 def words(html: str) -> str:
     return re.sub(r"\s+", " ", BeautifulSoup(html, "html5lib").get_text(" ")).replace(" ,", ",")
 
@@ -61,7 +68,13 @@ def test_it_has_the_numbers_of_the_one_source(issue: Issue, staff: Staff) -> Non
 
     assert "1,001 of 1,002 copies done, 1 to go" in shown
     assert f"{progress.time_left} left" in shown
-    assert "1,000 accepted + 1 deferred + 1 uncertain = 1,002, the whole audience" in shown
+    assert table(fragment(staff("Editor"), issue)) == {
+        "Accepted": 1_000,
+        "Deferred": 1,
+        "Uncertain": 1,
+        "Together": 1_002,
+    }
+    assert "The whole audience." in shown
     assert "4.2.2 <b>full</b>" in shown
     for diagnosis in stalls.diagnose(issue=issue, progress=progress, now=timezone.now()):
         assert diagnosis.why in shown
@@ -78,6 +91,11 @@ def test_the_page_itself_begins_with_it(issue: Issue, staff: Staff) -> None:
     assert panel["data-source"] == f"/admin/digests/issue/{issue.pk}/progress/"
     assert panel["data-seconds"] == "2.0"
     assert page.find("script", src=re.compile("digests/progress"))
+    bar = panel.find(role="progressbar")
+    assert bar is not None
+    assert [bar[f"aria-value{name}"] for name in ("min", "now", "max")] == ["0", "1001", "1002"]
+    # One main button.
+    assert [link.get_text() for link in panel.select("a.monitor-main")] == ["Pause"]
     # Without scripts the reader has to reload.
     assert "Reload the page" in str(page.find("noscript"))
 
@@ -87,7 +105,7 @@ def test_a_copy_too_few_is_an_alarm(issue: Issue, staff: Staff) -> None:
 
     shown = words(fragment(staff("Publisher"), issue))
 
-    assert "the whole audience" not in shown
+    assert "The whole audience" not in shown
     assert "The audience was 1,003: the copies do not add up to it." in shown
 
 
@@ -112,15 +130,28 @@ def test_the_choices_are_gone_with_the_last_uncertain_copy(issue: Issue, staff: 
     assert before is not None
     assert after is not None
     assert "/do/accept/" not in str(after)
-    # The script sees that other actions are offered now.
-    assert before["data-actions"] != after["data-actions"]
+
+
+def test_a_cancelled_issue_says_who_got_it_and_is_no_full_bar(issue: Issue, staff: Staff) -> None:
+    Delivery.objects.filter(state=State.DEFERRED).update(state=State.CANCELLED, due_at=None, settled_at=timezone.now())
+    copies.close(issue, state=Issue.State.CANCELLED)
+
+    page = BeautifulSoup(staff("Publisher").get(f"/admin/digests/issue/{issue.pk}/change/").content, "html5lib")
+
+    headline, bar = page.find(id="monitor-headline"), page.select_one("svg.monitor-bar")
+    assert headline is not None
+    assert bar is not None
+    assert headline.get_text() == "1,000 of 1,002 got it."
+    widths = {str(rect["class"][0]): float(str(rect["width"])) for rect in bar.find_all("rect")}
+    assert widths == pytest.approx({"monitor-got": 998.0, "monitor-uncertain": 1.0, "monitor-without": 1.0}, abs=0.05)
 
 
 @rows(
     ("state", "seconds"),
-    [("sending", "2.0"), ("paused", "15.0"), ("sent", "0.0"), ("sent_with_exceptions", "0.0"), ("cancelled", "0.0")],
+    [("sending", "2.0"), ("paused", "15.0"), ("sent", "0.0"), ("sent_with_exceptions", "0.0"), ("cancelled", "2.0")],
 )
 def test_how_often_a_page_asks_again(issue: Issue, staff: Staff, state: str, seconds: str) -> None:
+    """A cancelled one until its last copies in flight have their outcome."""
     Issue.objects.update(state=state)
 
     assert f'data-seconds="{seconds}"' in fragment(staff("Publisher"), issue)
@@ -135,6 +166,21 @@ def test_an_expensive_count_is_refreshed_less_often(
 
     assert interval is not None
     assert float(interval[1]) > 100
+
+
+def test_the_time_of_a_pause_is_not_counted_as_silence(issue: Issue, staff: Staff) -> None:
+    """Right after a resume nothing could have moved yet, so nothing is said of it."""
+    long_ago = timezone.now() - timedelta(minutes=50)
+    Delivery.objects.filter(state=State.ACCEPTED).update(settled_at=long_ago)
+    Delivery.objects.filter(state=State.DEFERRED).update(state=State.PENDING, due_at=None)
+    Issue.objects.update(state="paused", started_at=long_ago, updated_at=long_ago)
+    issue.refresh_from_db()
+
+    approval.resume(issue=issue, now=timezone.now())
+    assert "has moved" not in words(fragment(staff("Publisher"), issue))
+
+    Issue.objects.update(updated_at=long_ago)
+    assert "Nothing has moved for 50 min" in words(fragment(staff("Editor"), issue))
 
 
 def test_of_a_draft_there_is_nothing_to_show(digest: Issue, staff: Staff, now: datetime) -> None:

@@ -1,4 +1,4 @@
-// Keeps the numbers above an issue's form fresh while it is being sent. Without this script a reload does.
+// Keeps the numbers of an issue's page fresh while it is being sent. Without this script a reload does.
 "use strict";
 
 const panel = () => document.getElementById("progress");
@@ -10,19 +10,48 @@ function plan() {
   if (seconds && !document.hidden) timer = setTimeout(refresh, seconds * 1000);
 }
 
+// A screen reader hears of a new state and of each tenth, not of each number.
+function announce(before, after) {
+  const place = document.getElementById("progress-news");
+  const tenth = (one) => {
+    const bar = one.querySelector("[role=progressbar]");
+    return bar ? Math.floor((10 * bar.getAttribute("aria-valuenow")) / (bar.getAttribute("aria-valuemax") || 1)) : 0;
+  };
+  if (place && (before.dataset.state !== after.dataset.state || tenth(before) !== tenth(after))) {
+    place.textContent = after.dataset.news;
+  }
+}
+
+// The link or summary that has the focus, and what is unfolded, stay so.
+function exchange(before, after) {
+  const focus = before.contains(document.activeElement) ? document.activeElement : null;
+  for (const open of before.querySelectorAll("details[open][id]")) {
+    after.querySelector(`#${open.id}`)?.setAttribute("open", "");
+  }
+  before.replaceWith(after);
+  if (focus?.tagName === "SUMMARY") document.getElementById(focus.parentElement.id)?.querySelector("summary").focus();
+  if (focus?.href) [...after.querySelectorAll("a")].find((link) => link.href === focus.href)?.focus();
+}
+
 async function refresh() {
   const before = panel();
   try {
-    const answer = await fetch(before.dataset.source, { credentials: "same-origin", redirect: "error" });
-    if (!answer.ok) return; // logged out, or the issue is gone: the page stays as it is
-    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
+    // The header tells the session's clock that nobody did this by hand.
+    const response = await fetch(before.dataset.source, {
+      credentials: "same-origin",
+      redirect: "error",
+      headers: { "X-Background": "1" },
+    });
+    if (!response.ok) return; // logged out, or the issue is gone: the page stays as it is
+    const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
     const after = parsed.getElementById("progress");
-    if (!after) return;
-    if (after.dataset.actions !== before.dataset.actions) {
-      location.reload(); // what can be done to the issue has changed, and the buttons with it
+    const isOver = after && Number(before.dataset.seconds) && !Number(after.dataset.seconds);
+    if (!after || after.dataset.page !== before.dataset.page || isOver) {
+      location.reload(); // the issue has another page now, or its statistics
       return;
     }
-    before.replaceWith(after);
+    announce(before, after);
+    exchange(before, after);
   } catch {
     before.dataset.seconds = "30"; // the server is away; do not press it
   }

@@ -42,8 +42,9 @@ def issue(newsletter: Newsletter) -> Issue:
     newsletter.save()
     issue = frozen_issue(newsletter)
     Issue.objects.filter(pk=issue.pk).update(
-        state=Issue.State.SENDING, audience_count=4, planned_at=timezone.now(), started_at=timezone.now() - LONG_AGO
-    )
+        state=Issue.State.SENDING, audience_count=4, planned_at=timezone.now(), started_at=timezone.now() - LONG_AGO,
+        updated_at=timezone.now() - LONG_AGO,
+    )  # fmt: skip
     issue.refresh_from_db()
     return issue
 

@@ -1,0 +1,48 @@
+"""The page of an issue that is being sent or is over: how far it is, who got it, and what can be done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import ModelAdmin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from digests.admin import actions, panel
+from digests.models import Issue
+from publication.row_actions import account
+
+# The buttons of the panel, and what fits no issue that has left.
+ELSEWHERE = frozenset({*panel.MAIN, *panel.BESIDE, *actions.OF_UNCERTAIN})
+
+
+def page(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -> HttpResponse:
+    """The page of an issue in one of the states `panel.MONITORED`."""
+    user = account(request)
+    frozen = getattr(issue, "snapshot", None)
+    context: dict[str, Any] = {
+        **admin.admin_site.each_context(request),
+        **panel.context(issue=issue, user=user),
+        "title": frozen.subject if frozen else str(issue),
+        "opts": admin.opts,
+        "frozen": frozen,
+        "more": _more(issue, request),
+    }
+    return render(request, "admin/digests/issue/monitor.html", context)
+
+
+def _more(issue: Issue, request: HttpRequest) -> list[dict[str, Any]]:
+    """What else one may look at or do."""
+    user = account(request)
+    links = [{"label": _("See the mail"), "path": reverse("admin:digests_issue_preview", args=[issue.pk])}]
+    if issue.planned_at:
+        copies = f"{reverse('admin:digests_delivery_changelist')}?issue__id__exact={issue.pk}"
+        links.append({"label": _("All copies"), "path": copies})
+    links += [
+        {"label": str(action.label), "path": reverse("admin:digests_issue_do", args=[issue.pk, action.name])}
+        for action in actions.ACTIONS.values()
+        if action.name not in ELSEWHERE and action.is_offered(user=user, row=issue)
+    ]
+    return links
