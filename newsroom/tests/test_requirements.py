@@ -29,8 +29,8 @@ def pinned(name: str) -> dict[str, list[str]]:
 
 
 def canonical(requirement: str) -> str:
-    """A requirement with its name in the spelling of pinned files."""
-    name, _, version = requirement.partition("==")
+    """A requirement with its name in the spelling of pinned files, which name no extras."""
+    name, _, version = re.sub(r"\[.*\]", "", requirement).partition("==")
     return f"{re.sub(r'[-_.]+', '-', name).lower()}=={version}"
 
 
