@@ -16,6 +16,7 @@ from digests.models import Issue
 from digests.sending import merge
 from subscribers.models import Cadence, Newsletter
 from tests.cast import Publish
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -140,8 +141,11 @@ def test_no_story_comes_again_because_it_was_only_counted(
     assert (later.state, later.state_reason) == (Issue.State.CANCELLED, composing.EMPTY)
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-@pytest.mark.parametrize("block", ["<p>{}</p>", "<ul>{}</ul>", "<pre>{}</pre>"])
+# Each script in paragraphs, and each other block in the script whose letters need the most bytes.
+@rows(
+    "script, block",
+    [*((script, "<p>{}</p>") for script in SCRIPTS), ("emoji", "<ul>{}</ul>"), ("emoji", "<pre>{}</pre>")],
+)
 def test_a_long_story_is_cut_where_a_block_ends_and_leads_to_its_page(
     newsletter: Newsletter, publish: Publish, now: datetime, script: str, block: str
 ) -> None:

@@ -78,17 +78,20 @@ def test_a_year_of_the_calendar_is_listed(admin_client: Client, story: Article) 
     assert b"Gold" not in admin_client.get(f"{listing(Article)}?created_at__year={year - 1}").content
 
 
-@rows("model", MODELS)
+# What can be behind a list's address or in its query, with a value in the place of {}.
+PLACES = ("?p={}", "?q={}", "?o={}", "?e=1&p={}", "{}/change/", "{}/history/")
+
+
 @rows("value", ["-1", MANY, "9" * 5_000, "abc%ff"])
-def test_no_page_row_or_search_fails(admin_client: Client, model: type, value: str) -> None:
-    for path in (
-        f"?p={value}",
-        f"?q={value}",
-        f"?o={value}",
-        f"?e=1&p={value}",
-        f"{value}/change/",
-        f"{value}/history/",
-    ):
+def test_no_page_row_or_search_of_stories_fails(admin_client: Client, story: Article, value: str) -> None:
+    for place in PLACES:
+        path = place.format(value)
+        assert admin_client.get(listing(Article) + path).status_code in {200, 302, 400, 404}, path
+
+
+@rows("model", MODELS)
+def test_no_page_row_or_search_of_any_list_fails(admin_client: Client, model: type) -> None:
+    for path in ("?p=-1", f"?q={MANY}", "9" * 5_000 + "/change/"):
         assert admin_client.get(listing(model) + path).status_code in {200, 302, 400, 404}, path
 
 

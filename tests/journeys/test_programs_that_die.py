@@ -93,7 +93,9 @@ def test_every_program_that_is_killed_is_started_again(site: whole_site.Site, pe
     assert site.run.poll() is None
 
 
-def test_every_program_that_stands_still_is_named_and_started_again(site: whole_site.Site, people: People) -> None:
+def test_programs_that_stand_still_are_started_again_and_do_not_hold_up_ctrl_c(
+    site: whole_site.Site, people: People
+) -> None:
     people(1)
     wait(site, lambda: works(site), "every program to be at work", 30)
     stopped = {name: site.program(name) for name in ("worker for letters", "clock")}
@@ -119,20 +121,15 @@ def test_every_program_that_stands_still_is_named_and_started_again(site: whole_
     wait(site, lambda: "The web server has not answered for" in site.output(), "the web server to be missed", 20)
     wait(site, lambda: works(site), "the site to answer again", 60)
 
-
-def test_ctrl_c_stops_everything_at_once_though_a_program_stands_still_and_another_has_died(
-    stage: stages.Stage,
-) -> None:
-    with whole_site.running(stage) as site:
-        stopped, killed = site.program("worker for letters"), site.program("clock")
-        assert stopped is not None
-        assert killed is not None
-        running = psutil.Process(site.run.pid).children(recursive=True)
-        stopped.suspend()
-        killed.kill()
-        wait(site, lambda: "The clock was killed" in site.output(), "the clock to be missed", 10)
-        began = time.monotonic()
-        site.run.send_signal(signal.SIGINT)
-        assert site.run.wait(40) == 0
-        assert time.monotonic() - began < 20
-        assert not [one for one in running if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    stopped_worker, killed_clock = site.program("worker for letters"), site.program("clock")
+    assert stopped_worker is not None
+    assert killed_clock is not None
+    running = psutil.Process(site.run.pid).children(recursive=True)
+    stopped_worker.suspend()
+    killed_clock.kill()
+    wait(site, lambda: "The clock was killed" in site.output(), "the clock to be missed", 10)
+    began = time.monotonic()
+    site.run.send_signal(signal.SIGINT)
+    assert site.run.wait(40) == 0
+    assert time.monotonic() - began < 20
+    assert not [one for one in running if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
