@@ -10,6 +10,7 @@ On failure each raises a PublishingError, or MarkupRefused, and nothing has chan
 
 import logging
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ from articles.states import ArticleState
 from core import database_clock, locks
 from mailkit import message
 from mailkit.html import MarkupRefused, Rendered
+from staff import audit
+from staff.audit_actions import AuditAction
 
 __all__ = [
     "WINDOW_LOCK", "MarkupRefused", "NotAllowed", "NotReady", "PublishingError", "SlugTaken", "WrongState",
@@ -48,21 +51,19 @@ UNPUBLISHED = states.before(PUBLISHED)
 def save_revision(*, article: Article, actor: User | None, now: datetime, note: str = "") -> Revision:
     """Take the story as its rows are: store its HTML, lead its old address here, keep a version.
 
-    Call it after the row, its tags and its bylines have been saved.
+    Call it after the row, its tags and its bylines have been saved. What changed in a public story is audited.
     """
     if article.revisions.exists():
         permissions.require_edit(user=actor, article=article)
     else:
         permissions.require(permissions.ADD, user=actor)
     with transaction.atomic():
-        saved = Article.objects.select_for_update(no_key=True).get(pk=article.pk)
-        rendered = _rendered(saved)
-        slugs.check(slug=saved.slug, article_id=saved.pk)
-        last = saved.revisions.first()
-        slugs.moved(article=saved, old=last.snapshot["slug"] if last else saved.slug)
-        Article.objects.filter(pk=saved.pk).update(updated_at=now, **_columns(rendered))
-        revision = revisions.record(article=saved, actor=actor, note=note, now=now)
-    article.refresh_from_db()
+        last, revision = _keep(article, note, actor, now)
+        changed = revisions.changed_fields(before=last, after=revision)
+        if article.is_public and changed:
+            audit.record(
+                action=AuditAction.STORY_REWRITTEN, actor=actor, target=article, now=now, fields=changed, note=note
+            )
     return revision
 
 
@@ -77,20 +78,26 @@ def restore(*, revision: Revision, actor: User | None, now: datetime) -> Revisio
         missing = revisions.put_back(article=article, snapshot=revision.snapshot)
         lost = f" without {', '.join(missing)}, deleted since" if missing else ""
         note = f"Restored from revision {revision.number}{lost}"
-        return save_revision(article=article, actor=actor, now=now, note=note)
+        last, restored = _keep(article, note, actor, now)
+        changed = revisions.changed_fields(before=last, after=restored)
+        audit.record(
+            action=AuditAction.STORY_RESTORED, actor=actor, target=article, now=now, fields=changed,
+            version=revision.number, public=article.is_public,
+        )  # fmt: skip
+    return restored
 
 
 def submit(*, article: Article, actor: User | None, now: datetime) -> None:
     """Hand a draft to the editors."""
     permissions.require_edit(user=actor, article=article)
     _check_ready(Article.objects.get(pk=article.pk))
-    _move(article, IN_REVIEW, "Submitted for review", actor, now)
+    _move(article, IN_REVIEW, Act(AuditAction.STORY_SUBMITTED, "Submitted for review", actor, now))
 
 
 def return_to_draft(*, article: Article, actor: User | None, now: datetime) -> None:
     """Take a story out of review or off the clock; it is not published then."""
     permissions.require(permissions.EDIT_ANY, user=actor)
-    _move(article, DRAFT, "Returned to draft", actor, now, publish_at=None)
+    _move(article, DRAFT, Act(AuditAction.STORY_RETURNED, "Returned to draft", actor, now), publish_at=None)
 
 
 def schedule(*, article: Article, publish_at: datetime, actor: User | None, now: datetime) -> None:
@@ -100,7 +107,8 @@ def schedule(*, article: Article, publish_at: datetime, actor: User | None, now:
         raise NotReady(_("Choose an hour that is still to come, or publish the story now."))
     _check_ready(Article.objects.get(pk=article.pk))
     note = f"Scheduled for {publish_at:%Y-%m-%d %H:%M} UTC"
-    _move(article, SCHEDULED, note, actor, now, publish_at=publish_at)
+    act = Act(AuditAction.STORY_SCHEDULED, note, actor, now, {"publish_at": publish_at.isoformat()})
+    _move(article, SCHEDULED, act, publish_at=publish_at)
 
 
 def publish(*, article: Article, actor: User | None, now: datetime) -> None:
@@ -128,8 +136,8 @@ def withdraw(*, article: Article, reason: str, actor: User | None, now: datetime
     permissions.require(permissions.PUBLISH, user=actor)
     if not (reason := reason.strip()):
         raise NotReady(_("Give a reason. Readers who come to the address see it."))
-    note = f"Withdrawn: {reason}"
-    _move(article, WITHDRAWN, note, actor, now, withdrawn_at=now, withdrawal_reason=reason[:300])
+    act = Act(AuditAction.STORY_WITHDRAWN, f"Withdrawn: {reason}", actor, now, {"reason": reason[:300]})
+    _move(article, WITHDRAWN, act, withdrawn_at=now, withdrawal_reason=reason[:300])
 
 
 def correct(*, article: Article, text: str, actor: User | None, now: datetime) -> Correction:
@@ -138,8 +146,10 @@ def correct(*, article: Article, text: str, actor: User | None, now: datetime) -
     if not (text := text.strip()):
         raise NotReady(_("Say what was wrong, and what is right."))
     with transaction.atomic():
-        _change(article, [PUBLISHED], PUBLISHED, f"Corrected: {text}", actor, now)
-        return Correction.objects.create(article=article, text=text, corrected_at=now, created_by=actor)
+        correction = Correction.objects.create(article=article, text=text, corrected_at=now, created_by=actor)
+        act = Act(AuditAction.STORY_CORRECTED, f"Corrected: {text}", actor, now, {"text": text[:300]})
+        _change(article, [PUBLISHED], PUBLISHED, act)
+    return correction
 
 
 def render_again(*, stories: Iterable[Article], now: datetime) -> int:
@@ -208,29 +218,47 @@ def _release(article: Article, condition: Q, actor: User | None, now: datetime, 
             raise _mismatch(row.pk, PUBLISHED, UNPUBLISHED)
         article.refresh_from_db()
         revisions.record(article=article, actor=actor, note="Published", now=now)
+        audit.record(action=AuditAction.STORY_PUBLISHED, actor=actor, target=article, now=now)
 
 
-def _move(article: Article, to: ArticleState, note: str, actor: User | None, now: datetime, **columns: Any) -> None:
-    """Change the state if the row is in one from which `to` is reached, and keep a version with the note."""
-    _change(article, states.before(to), to, note, actor, now, **columns)
+def _keep(article: Article, note: str, actor: User | None, now: datetime) -> tuple[Revision | None, Revision]:
+    """Store the rows of the story as its next version; return the one before and this one."""
+    saved = Article.objects.select_for_update(no_key=True).get(pk=article.pk)
+    rendered = _rendered(saved)
+    slugs.check(slug=saved.slug, article_id=saved.pk)
+    last = saved.revisions.first()
+    slugs.moved(article=saved, old=last.snapshot["slug"] if last else saved.slug)
+    Article.objects.filter(pk=saved.pk).update(updated_at=now, **_columns(rendered))
+    revision = revisions.record(article=saved, actor=actor, note=note, now=now)
+    article.refresh_from_db()
+    return last, revision
 
 
-def _change(
-    article: Article,
-    expected: Collection[str],
-    to: ArticleState,
-    note: str,
-    actor: User | None,
-    now: datetime,
-    **columns: Any,
-) -> None:
-    """Change the state if the row is in one of the expected ones, and keep a version with the note."""
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act on a story: for the audit log, and with `note` for its versions."""
+
+    action: AuditAction
+    note: str
+    actor: User | None
+    now: datetime
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def _move(article: Article, to: ArticleState, act: Act, **columns: Any) -> None:
+    """Change the state if the row is in one from which `to` is reached, and keep the act."""
+    _change(article, states.before(to), to, act, **columns)
+
+
+def _change(article: Article, expected: Collection[str], to: ArticleState, act: Act, **columns: Any) -> None:
+    """Change the state if the row is in one of the expected ones; keep a version, and the act in the audit log."""
     with transaction.atomic():
         row = Article.objects.filter(pk=article.pk, state__in=expected)
-        if row.update(state=to, updated_at=now, **columns) != 1:
+        if row.update(state=to, updated_at=act.now, **columns) != 1:
             raise _mismatch(article.pk, to, expected)
         article.refresh_from_db()
-        revisions.record(article=article, actor=actor, note=note, now=now)
+        revisions.record(article=article, actor=act.actor, note=act.note, now=act.now)
+        audit.record(action=act.action, actor=act.actor, target=article, now=act.now, **act.detail)
 
 
 def _mismatch(pk: int, to: ArticleState, expected: Collection[str]) -> PublishingError:

@@ -72,6 +72,13 @@ def record(*, article: Article, actor: User | None, note: str, now: datetime) ->
     )
 
 
+def changed_fields(*, before: Revision | None, after: Revision) -> list[str]:
+    """The fields in which two versions of a story differ; none where there is no version before."""
+    if before is None:
+        return []
+    return [name for name, value in after.snapshot.items() if before.snapshot.get(name) != value]
+
+
 def put_back(*, article: Article, snapshot: Snapshot) -> list[str]:
     """Set the story's fields to the snapshot and save them; return the names of what no longer exists."""
     missing: list[str] = []

@@ -19,6 +19,8 @@ from core.reasons import Reason
 from digests import freezing, issue_reasons, states
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import tasks
+from staff import audit
+from staff.audit_actions import AuditAction
 
 State = Issue.State
 
@@ -50,35 +52,39 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
 
 
 @transaction.atomic
-def reopen(*, issue: Issue, reason: Reason, now: datetime) -> Issue:
+def reopen(*, issue: Issue, reason: Reason, actor: AbstractBaseUser | None, now: datetime) -> Issue:
     """Take an approval back while nothing has left. The snapshot is deleted and the draft can be edited again."""
     refusal = _("Only a scheduled issue can be opened again; this one is %(state)s.")
     _move(issue, {State.SCHEDULED}, State.DRAFT, reason, refusal, now)
     Snapshot.objects.filter(issue=issue).delete()
     Issue.objects.filter(pk=issue.pk).update(approved_by=None, approved_at=None, updated_at=now)
     issue.refresh_from_db()
+    audit.record(action=AuditAction.ISSUE_REOPENED, actor=actor, target=issue, now=now, reason=issue.reason_sentence)
     return issue
 
 
 @transaction.atomic
-def pause(*, issue: Issue, reason: str, now: datetime) -> Issue:
+def pause(*, issue: Issue, reason: str, actor: AbstractBaseUser | None, now: datetime) -> Issue:
     """Pause an issue that is being sent, for a reason in a person's words. Only the copies in flight still leave."""
     why = issue_reasons.by_hand(reason)
     refusal = _("Only an issue that is being sent can be paused; this one is %(state)s.")
-    return _move(issue, {State.SENDING}, State.PAUSED, why, refusal, now)
+    _move(issue, {State.SENDING}, State.PAUSED, why, refusal, now)
+    audit.record(action=AuditAction.ISSUE_PAUSED, actor=actor, target=issue, now=now, reason=reason[:300])
+    return issue
 
 
 @transaction.atomic
-def resume(*, issue: Issue, now: datetime) -> Issue:
+def resume(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> Issue:
     """Continue a paused issue where it stopped."""
     refusal = _("Only a paused issue can be resumed; this one is %(state)s.")
     _move(issue, {State.PAUSED}, State.SENDING, Reason(), refusal, now)
     tasks.hint_wake(issue.pk)
+    audit.record(action=AuditAction.ISSUE_RESUMED, actor=actor, target=issue, now=now)
     return issue
 
 
 @transaction.atomic
-def cancel(*, issue: Issue, reason: str, now: datetime) -> Issue:
+def cancel(*, issue: Issue, reason: str, actor: AbstractBaseUser | None, now: datetime) -> Issue:
     """Stop an issue permanently. Only the copies in flight still leave; the others become `cancelled`."""
     _move(
         issue,
@@ -89,6 +95,7 @@ def cancel(*, issue: Issue, reason: str, now: datetime) -> Issue:
         now,
     )
     tasks.hint_wake(issue.pk)
+    audit.record(action=AuditAction.ISSUE_CANCELLED, actor=actor, target=issue, now=now, reason=reason[:300])
     return issue
 
 
@@ -104,7 +111,7 @@ def _approve(
     _check_draft(locked)
     if actor is not None:
         _check_public(locked)
-    freezing.store(issue=locked, prepared=prepared, now=now)
+    snapshot = freezing.store(issue=locked, prepared=prepared, now=now)
     locked.state = State.SCHEDULED
     issue_reasons.set_reason(locked)
     locked.approves_itself = False
@@ -119,6 +126,10 @@ def _approve(
     )  # fmt: skip
     if locked.scheduled_for <= now:
         tasks.hint_wake(locked.pk)
+    audit.record(
+        action=AuditAction.ISSUE_APPROVED, actor=actor, target=locked, now=now,
+        scheduled_for=locked.scheduled_for.isoformat(), snapshot=snapshot.sha256,
+    )  # fmt: skip
 
 
 def _check_draft(issue: Issue) -> None:

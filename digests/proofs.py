@@ -7,11 +7,14 @@ from datetime import datetime
 
 from anymail.exceptions import AnymailError
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from digests import archive, freezing, rendering
 from digests.models import Issue, Snapshot
 from mailkit import addresses, message
+from staff import audit
+from staff.audit_actions import AuditAction
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,8 @@ def send_proof(*, issue: Issue, to: str, actor: AbstractBaseUser | None, now: da
     except (OSError, AnymailError) as error:
         log.warning("a proof of issue %s could not be sent (%s)", issue.pk, type(error).__name__)
         raise NotSent(AWAY) from error
+    with transaction.atomic():
+        audit.record(action=AuditAction.PROOF_SENT, actor=actor, target=issue, now=now, to=addresses.mask(address))
     log.info("proof of issue %s sent for user %s", issue.pk, actor.pk if actor else None)
 
 

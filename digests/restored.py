@@ -62,12 +62,12 @@ def hold(*, now: datetime) -> Held:
     # The digests that would be composed next may have left before the restore.
     composing.compose_due(now=now, approve=False)
     with transaction.atomic():
-        drafts = _reopen(now)
         under_way = Issue.objects.select_for_update(no_key=True).filter(state__in=[State.SENDING, State.PAUSED])
         paused = list(under_way.order_by("pk"))
         uncertain = sum(_pause(issue) for issue in paused)
         letters = _give_up_letters(now)
         fence = _skip_fences()
+        drafts = _reopen(now)
     # Only now: journal entries must count until they are settled.
     if not send_journal.acknowledge(fence=fence):
         raise RedisAway
@@ -80,8 +80,12 @@ def _reopen(now: datetime) -> list[Issue]:
     waiting = Issue.objects.select_for_update(no_key=True).filter(state=State.DRAFT, approves_itself=True)
     drafts = [_hold_draft(issue) for issue in waiting.order_by("pk")]
     Issue.objects.filter(state=State.PREPARING).update(state=State.SCHEDULED)
-    due = Issue.objects.filter(state=State.SCHEDULED, scheduled_for__lte=now)
-    return drafts + [approval.reopen(issue=issue, reason=Reason(LOOK_AGAIN), now=now) for issue in due.order_by("pk")]
+    # All rows are locked before the first is written into the audit log, whose lock is the last that one may take.
+    due = Issue.objects.select_for_update(no_key=True).filter(state=State.SCHEDULED, scheduled_for__lte=now)
+    reason = Reason(LOOK_AGAIN)
+    return drafts + [
+        approval.reopen(issue=issue, reason=reason, actor=None, now=now) for issue in list(due.order_by("pk"))
+    ]
 
 
 def _hold_draft(issue: Issue) -> Issue:

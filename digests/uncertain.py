@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +13,8 @@ from digests import delivery_reasons, issue_outcomes, issue_reasons
 from digests.delivery_reasons import DeliveryReason
 from digests.models import Delivery, Issue
 from digests.sending import tasks
+from staff import audit
+from staff.audit_actions import AuditAction
 from subscribers.models import Subscriber
 
 
@@ -20,7 +23,7 @@ class NotAllowed(Exception):
 
 
 @transaction.atomic
-def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -> int:
+def accept(*, issue: Issue, deliveries: Collection[int] | None, actor: AbstractBaseUser | None, now: datetime) -> int:
     """Call uncertain copies of the issue accepted; None means all of them. Returns how many."""
     # Lock the issue before its copies, as `resend` does; the reverse order could deadlock.
     locked = Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
@@ -30,11 +33,13 @@ def accept(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
     if count and locked.finished_at is not None:
         issue_outcomes.record(issue_id=issue.pk)
     issue_outcomes.lift_exceptions(issue_id=issue.pk)
+    if count:
+        audit.record(action=AuditAction.UNCERTAIN_ACCEPTED, actor=actor, target=issue, now=now, count=count)
     return count
 
 
 @transaction.atomic
-def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -> int:
+def resend(*, issue: Issue, deliveries: Collection[int] | None, actor: AbstractBaseUser | None, now: datetime) -> int:
     """Send uncertain copies again; None means all of them. A reader may get two, so a person decides.
 
     A finished issue is being sent again afterwards. Returns how many; raises NotAllowed for a
@@ -72,6 +77,7 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, now: datetime) -
         )
     if count:
         tasks.hint_wake(issue.pk)
+        audit.record(action=AuditAction.UNCERTAIN_RESENT, actor=actor, target=issue, now=now, count=count)
     return count
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
-from articles import markup, permissions, publishing, views
+from articles import deletion, markup, permissions, publishing, views
 from articles.admin.actions import ACTIONS, REFUSALS
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.models import Article, Byline, Correction
@@ -140,6 +140,18 @@ class ArticleAdmin(ActionAdmin):
         """A draft's versions and bylines go with it, though nobody may delete them by themselves."""
         objects, counts, lacking, protected = super().get_deleted_objects(objs, request)
         return objects, counts, lacking - GOES_WITH_STORY, protected
+
+    def delete_model(self, request: HttpRequest, obj: Article) -> None:
+        """Delete one draft."""
+        deletion.delete(article=obj, actor=account(request), now=database_clock.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
+        """Delete each draft; one that readers have seen by now is named, and stays."""
+        for story in queryset:
+            try:
+                self.delete_model(request, story)
+            except self.refusals as refusal:
+                messages.error(request, f"{story.headline}: {refusal}")
 
     def view_on_site(self, obj: Article) -> str | None:
         """Only where readers find something."""

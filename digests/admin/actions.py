@@ -28,19 +28,21 @@ def _approve(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) 
 
 
 def _reopen(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
-    return approval.reopen(issue=issue, reason=Reason(IssueReason.REOPENED, {"name": actor.get_username()}), now=now)
+    return approval.reopen(
+        issue=issue, reason=Reason(IssueReason.REOPENED, {"name": actor.get_username()}), actor=actor, now=now
+    )
 
 
 def _pause(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
-    return approval.pause(issue=issue, reason=data["reason"], now=now)
+    return approval.pause(issue=issue, reason=data["reason"], actor=actor, now=now)
 
 
 def _resume(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
-    return approval.resume(issue=issue, now=now)
+    return approval.resume(issue=issue, actor=actor, now=now)
 
 
 def _cancel(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
-    return approval.cancel(issue=issue, reason=data["reason"], now=now)
+    return approval.cancel(issue=issue, reason=data["reason"], actor=actor, now=now)
 
 
 def _proof(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> None:
@@ -49,11 +51,11 @@ def _proof(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) ->
 
 
 def _accept(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
-    return uncertain.accept(issue=issue, deliveries=None, now=now)
+    return uncertain.accept(issue=issue, deliveries=None, actor=actor, now=now)
 
 
 def _resend(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
-    return uncertain.resend(issue=issue, deliveries=None, now=now)
+    return uncertain.resend(issue=issue, deliveries=None, actor=actor, now=now)
 
 
 _ACTIONS: tuple[Action[Issue], ...] = (

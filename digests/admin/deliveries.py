@@ -16,6 +16,7 @@ from digests import freezing, uncertain
 from digests.admin import actions
 from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
 from publication.readonly_admin import ReadOnlyAdmin
+from publication.row_actions import account
 from subscribers.models import Subscriber
 
 LIST = "digests_delivery_changelist"
@@ -122,7 +123,9 @@ class DeliveryAdmin(EngineAdmin):
         count = 0
         for issue in Issue.objects.filter(pk__in=chosen):
             try:
-                count += verb(issue=issue, deliveries=chosen[issue.pk], now=database_clock.now())
+                count += verb(
+                    issue=issue, deliveries=chosen[issue.pk], actor=account(request), now=database_clock.now()
+                )
             except uncertain.NotAllowed as refusal:
                 messages.error(request, f"{issue}: {refusal}")
         messages.info(request, done % {"count": count})

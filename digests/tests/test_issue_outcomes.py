@@ -145,14 +145,14 @@ def test_an_event_before_the_end_leaves_the_record_to_the_end(issue: Issue, now:
 
 def test_what_a_person_calls_accepted_is_accepted_in_the_record(issue: Issue, now: datetime) -> None:
     close(issue, now)
-    uncertain.accept(issue=issue, deliveries=None, now=now)
+    uncertain.accept(issue=issue, deliveries=None, actor=None, now=now)
 
     assert stored(issue) == of_rows(issue) == Counter([*AUDIENCE[:-1], ("accepted", "called_accepted")])
 
 
 def test_what_is_sent_again_is_counted_until_the_issue_closes_again(issue: Issue, now: datetime) -> None:
     close(issue, now)
-    uncertain.resend(issue=issue, deliveries=None, now=now)
+    uncertain.resend(issue=issue, deliveries=None, actor=None, now=now)
     issue.refresh_from_db()
     assert (stored(issue), stats.progress(issue).open) == (Counter(), 1)
 

@@ -176,7 +176,7 @@ def test_the_time_of_a_pause_is_not_counted_as_silence(issue: Issue, staff: Staf
     Issue.objects.update(state="paused", started_at=long_ago, updated_at=long_ago)
     issue.refresh_from_db()
 
-    approval.resume(issue=issue, now=timezone.now())
+    approval.resume(issue=issue, actor=None, now=timezone.now())
     assert "has moved" not in words(fragment(staff("Publisher"), issue))
 
     Issue.objects.update(updated_at=long_ago)

@@ -111,12 +111,12 @@ def test_an_issue_that_has_just_begun_is_rated_by_its_own_age(issue: Issue) -> N
 def test_a_pause_is_no_part_of_the_rate(issue: Issue, newsletter: Newsletter) -> None:
     begun(issue, seconds=3_600)
     settled(issue, [40.0] * 6_000)
-    approval.pause(issue=issue, reason="A look", now=timezone.now() - timedelta(seconds=38))
+    approval.pause(issue=issue, reason="A look", actor=None, now=timezone.now() - timedelta(seconds=38))
     assert (stats.progress(issue).rate, stats.progress(issue).seconds_left) == (0, 0)
 
     fill(issue, *[State.PENDING] * 100)
     assert stats.progress(issue).seconds_left is None
-    approval.resume(issue=issue, now=timezone.now() - timedelta(seconds=4))
+    approval.resume(issue=issue, actor=None, now=timezone.now() - timedelta(seconds=4))
     settled(issue, [1.0] * 40)
 
     assert stats.progress(issue).rate == pytest.approx(10, rel=0.2)

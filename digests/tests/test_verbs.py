@@ -18,15 +18,19 @@ pytestmark = pytest.mark.django_db
 
 State = Issue.State
 VERBS: dict[str, tuple[Callable[[Issue, datetime], Issue], set[State], State]] = {
-    "pause": (lambda issue, now: approval.pause(issue=issue, reason="Wait.", now=now), {State.SENDING}, State.PAUSED),
-    "resume": (lambda issue, now: approval.resume(issue=issue, now=now), {State.PAUSED}, State.SENDING),
+    "pause": (
+        lambda issue, now: approval.pause(issue=issue, reason="Wait.", actor=None, now=now),
+        {State.SENDING},
+        State.PAUSED,
+    ),
+    "resume": (lambda issue, now: approval.resume(issue=issue, actor=None, now=now), {State.PAUSED}, State.SENDING),
     "reopen": (
-        lambda issue, now: approval.reopen(issue=issue, reason=issue_reasons.by_hand("Wait."), now=now),
+        lambda issue, now: approval.reopen(issue=issue, reason=issue_reasons.by_hand("Wait."), actor=None, now=now),
         {State.SCHEDULED},
         State.DRAFT,
     ),
     "cancel": (
-        lambda issue, now: approval.cancel(issue=issue, reason="Wait.", now=now),
+        lambda issue, now: approval.cancel(issue=issue, reason="Wait.", actor=None, now=now),
         {State.DRAFT, State.SCHEDULED, State.PREPARING, State.SENDING, State.PAUSED},
         State.CANCELLED,
     ),
@@ -51,7 +55,7 @@ def test_a_verb_works_in_its_states_and_refuses_in_all_others(newsletter: Newsle
 
 def test_a_long_reason_is_cut_short(newsletter: Newsletter) -> None:
     issue = copies.issue(newsletter)
-    assert approval.cancel(issue=issue, reason="x" * 999, now=timezone.now()).reason_sentence == "x" * 300
+    assert approval.cancel(issue=issue, reason="x" * 999, actor=None, now=timezone.now()).reason_sentence == "x" * 300
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
@@ -75,7 +79,7 @@ def test_the_hour_is_the_one_that_is_said_then_the_one_that_was_set_then_now(dig
 def test_what_is_opened_again_is_nobodys_approval(digest: Issue, admin_user: User) -> None:
     now = timezone.now()
     approval.approve(issue=digest, actor=admin_user, now=now, when=now + timedelta(hours=1))
-    approval.reopen(issue=digest, reason=issue_reasons.by_hand("A typo."), now=now)
+    approval.reopen(issue=digest, reason=issue_reasons.by_hand("A typo."), actor=None, now=now)
     assert (digest.approved_by, digest.approved_at) == (None, None)
     assert not Snapshot.objects.exists()
 
@@ -86,7 +90,7 @@ def test_an_issue_is_not_opened_halfway(digest: Issue, monkeypatch: pytest.Monke
     approval.approve(issue=digest, actor=None, now=now, when=now + timedelta(hours=1))
     monkeypatch.setattr(approval, "Snapshot", None)
     with pytest.raises(AttributeError):
-        approval.reopen(issue=digest, reason=issue_reasons.by_hand("A typo."), now=now)
+        approval.reopen(issue=digest, reason=issue_reasons.by_hand("A typo."), actor=None, now=now)
     digest.refresh_from_db()
     assert digest.state == State.SCHEDULED
 

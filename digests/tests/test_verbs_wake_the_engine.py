@@ -21,9 +21,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 State = Issue.State
 VERBS: dict[str, tuple[State, Callable[[Issue], object]]] = {
-    "resume": (State.PAUSED, lambda issue: approval.resume(issue=issue, now=timezone.now())),
-    "cancel": (State.SENDING, lambda issue: approval.cancel(issue=issue, reason="x", now=timezone.now())),
-    "send again": (State.SENDING, lambda issue: uncertain.resend(issue=issue, deliveries=None, now=timezone.now())),
+    "resume": (State.PAUSED, lambda issue: approval.resume(issue=issue, actor=None, now=timezone.now())),
+    "cancel": (State.SENDING, lambda issue: approval.cancel(issue=issue, reason="x", actor=None, now=timezone.now())),
+    "send again": (
+        State.SENDING,
+        lambda issue: uncertain.resend(issue=issue, deliveries=None, actor=None, now=timezone.now()),
+    ),
 }
 
 

@@ -82,7 +82,9 @@ def test_the_lane_is_taken_over_and_the_sleeper_sends_nothing_more(
 
     # A person sends again what certainly did not arrive; the sleeper still has these copies in its hands.
     got_none = issue.deliveries.filter(state="uncertain").exclude(subscriber__address__in=mail.copies())
-    assert uncertain.resend(issue=issue, deliveries=list(got_none.values_list("pk", flat=True)), now=timezone.now())
+    assert uncertain.resend(
+        issue=issue, deliveries=list(got_none.values_list("pk", flat=True)), actor=None, now=timezone.now()
+    )
     take_over(issue, nursery)
 
     os.kill(sleeper.pid, signal.SIGCONT)

@@ -59,7 +59,7 @@ def test_a_reader_who_leaves_gets_no_copy_that_was_not_in_flight(stage: stages.S
 
 
 def test_a_pause_holds_and_a_resume_goes_on_where_it_stopped(stage: stages.Stage, half_sent: Issue) -> None:
-    approval.pause(issue=half_sent, reason="a mistake in the headline", now=timezone.now())
+    approval.pause(issue=half_sent, reason="a mistake in the headline", actor=None, now=timezone.now())
     at_the_pause = len(stage.mail.accepted)
     stage.let_all_through()
     stages.wait(lambda: nothing_in_flight(half_sent), "copies in flight to land", 20, stage.logs)
@@ -68,7 +68,7 @@ def test_a_pause_holds_and_a_resume_goes_on_where_it_stopped(stage: stages.Stage
     stage.tick(times=2)
     assert landed < READERS
 
-    approval.resume(issue=half_sent, now=timezone.now())
+    approval.resume(issue=half_sent, actor=None, now=timezone.now())
     await_state(stage, half_sent, Issue.State.SENT)
 
     copies = stage.mail.copies()
@@ -76,7 +76,7 @@ def test_a_pause_holds_and_a_resume_goes_on_where_it_stopped(stage: stages.Stage
 
 
 def test_a_cancellation_keeps_back_everything_that_has_not_left(stage: stages.Stage, half_sent: Issue) -> None:
-    approval.cancel(issue=half_sent, reason="the story was wrong", now=timezone.now())
+    approval.cancel(issue=half_sent, reason="the story was wrong", actor=None, now=timezone.now())
     at_the_click = len(stage.mail.accepted)
     stage.let_all_through()
     stages.wait(lambda: nothing_in_flight(half_sent), "copies in flight to land", 20, stage.logs)

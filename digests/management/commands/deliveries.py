@@ -63,7 +63,7 @@ class Command(BaseCommand):
         chosen = _chosen(issue, accept or resend)
         verb, done = (uncertain.accept, "called accepted") if accept else (uncertain.resend, "to be sent again")
         try:
-            count = verb(issue=issue, deliveries=chosen, now=database_clock.now())
+            count = verb(issue=issue, deliveries=chosen, actor=None, now=database_clock.now())
         except uncertain.NotAllowed as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"{count} uncertain {'copy' if count == 1 else 'copies'} of issue {issue.pk} {done}.")

@@ -97,7 +97,7 @@ def test_copies_that_the_database_forgot_are_not_sent_again(
     issue.refresh_from_db()
     assert (issue.state, issue.state_reason) == (Issue.State.PAUSED, send_journal.REASON)
     assert len(transport.taken) == SENT
-    approval.resume(issue=issue, now=timezone.now())
+    approval.resume(issue=issue, actor=None, now=timezone.now())
     assert not sweeper.wake(issue_id=issue.pk, now=timezone.now())
     issue.refresh_from_db()
     assert issue.state == Issue.State.PAUSED
@@ -180,7 +180,7 @@ def test_what_a_copy_goes_through_is_never_taken_for_a_step_back(
         send(issue)
         assert not send_journal.is_behind(issue_id=issue.pk)
         issue.deliveries.filter(state="deferred").update(due_at=timezone.now() - timedelta(hours=1))
-    uncertain.resend(issue=issue, deliveries=None, now=timezone.now())
+    uncertain.resend(issue=issue, deliveries=None, actor=None, now=timezone.now())
 
     assert not send_journal.is_behind(issue_id=issue.pk)
 
@@ -216,7 +216,7 @@ def test_after_a_restore_the_issue_goes_on_with_those_who_certainly_got_none(
     assert states(issue) == {"uncertain": SENT + IN_FLIGHT, "pending": READERS - SENT - IN_FLIGHT}
     issue.refresh_from_db()
     assert issue.state_reason == restored.SOME_UNCERTAIN
-    approval.resume(issue=issue, now=timezone.now())
+    approval.resume(issue=issue, actor=None, now=timezone.now())
     assert send(issue) == lanes.Ending.IDLE
     issue.refresh_from_db()
     assert times(transport) == {1}

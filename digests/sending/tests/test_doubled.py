@@ -48,7 +48,7 @@ def test_a_verb_from_several_tabs_works_once(sending: Start, state: str, verb: s
         mine = Issue.objects.get(pk=issue.pk)
         now = timezone.now()
         if verb == "resume":
-            approval.resume(issue=mine, now=now)
+            approval.resume(issue=mine, actor=None, now=now)
         else:
             getattr(approval, verb)(issue=mine, reason="Twice.", now=now)
 
@@ -61,7 +61,7 @@ def test_sent_again_from_several_tabs_leaves_once(sending: Start, transport: Scr
     issue = sending(3)
     issue.deliveries.update(state="uncertain")
     again: list[int] = []
-    deed = noted(lambda: uncertain.resend(issue=issue, deliveries=None, now=timezone.now()), again)
+    deed = noted(lambda: uncertain.resend(issue=issue, deliveries=None, actor=None, now=timezone.now()), again)
 
     assert threads.faults(*[deed] * TIMES) == []
 

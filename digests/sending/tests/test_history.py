@@ -195,7 +195,7 @@ def test_a_copy_that_a_person_sends_again_comes_back_and_moves_once_more(
     moved: Issue, transport: ScriptedTransport, settings: Any
 ) -> None:
     transport.taken.clear()
-    assert uncertain.resend(issue=moved, deliveries=None, now=timezone.now()) == 1
+    assert uncertain.resend(issue=moved, deliveries=None, actor=None, now=timezone.now()) == 1
     assert Delivery.objects.under_way().count() == 1
     lanes.run(issue_id=moved.pk, lane=0)
     moved.refresh_from_db()

@@ -163,7 +163,7 @@ def test_a_cancelled_issue_keeps_what_left_and_sends_no_more(sending: Start, tra
     issue = sending(120)
 
     def cancel(_copies: Sequence[Copy]) -> None:
-        approval.cancel(issue=issue, reason="Wrong story.", now=timezone.now())
+        approval.cancel(issue=issue, reason="Wrong story.", actor=None, now=timezone.now())
 
     transport.before = cancel
     lanes.run(issue_id=issue.pk, lane=0)

@@ -181,23 +181,26 @@ class Engine(RuleBasedStateMachine):
         self.ask("approve", lambda: approval.approve(issue=self.issue, actor=actor, now=timezone.now()))
 
     def reopen(self) -> None:
-        self.ask("reopen", lambda: approval.reopen(issue=self.issue, reason=Reason("reopened"), now=timezone.now()))
+        self.ask(
+            "reopen",
+            lambda: approval.reopen(issue=self.issue, reason=Reason("reopened"), actor=None, now=timezone.now()),
+        )
 
     def pause(self) -> None:
-        self.ask("pause", lambda: approval.pause(issue=self.issue, reason="Wait.", now=timezone.now()))
+        self.ask("pause", lambda: approval.pause(issue=self.issue, reason="Wait.", actor=None, now=timezone.now()))
 
     def resume(self) -> None:
-        self.ask("resume", lambda: approval.resume(issue=self.issue, now=timezone.now()))
+        self.ask("resume", lambda: approval.resume(issue=self.issue, actor=None, now=timezone.now()))
 
     def cancel(self) -> None:
-        self.ask("cancel", lambda: approval.cancel(issue=self.issue, reason="No.", now=timezone.now()))
+        self.ask("cancel", lambda: approval.cancel(issue=self.issue, reason="No.", actor=None, now=timezone.now()))
 
     def withdraw(self) -> None:
         if self.story.state == Article.State.PUBLISHED:
             publishing.withdraw(article=self.story, reason="Wrong.", actor=self.editor, now=timezone.now())
 
     def call_accepted(self) -> None:
-        uncertain.accept(issue=self.issue, deliveries=None, now=timezone.now())
+        uncertain.accept(issue=self.issue, deliveries=None, actor=None, now=timezone.now())
 
     def send_again(self) -> None:
         doubtful = self.issue.deliveries.filter(state="uncertain", subscriber__isnull=False)
@@ -205,7 +208,7 @@ class Engine(RuleBasedStateMachine):
         before = self.rows()
         try:
             with transaction.atomic():
-                uncertain.resend(issue=self.issue, deliveries=None, now=timezone.now())
+                uncertain.resend(issue=self.issue, deliveries=None, actor=None, now=timezone.now())
         except uncertain.NotAllowed:
             assert Issue.objects.get(pk=self.issue.pk).state == State.CANCELLED
             assert self.rows() == before

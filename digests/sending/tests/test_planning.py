@@ -160,7 +160,7 @@ def test_a_plan_is_undone_when_the_issue_was_taken_back_meanwhile(
     def take_back() -> None:
         impatient()
         if verb == "cancel":
-            approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
+            approval.cancel(issue=issue, reason="Wrong.", actor=None, now=timezone.now())
         else:
             Issue.objects.filter(pk=issue.pk).update(state=Issue.State.DRAFT)
 

@@ -174,7 +174,7 @@ def test_the_database_keeps_a_snapshot_as_it_is(newsletter: Newsletter) -> None:
 
 def test_an_approval_taken_back_can_be_edited_again(newsletter: Newsletter) -> None:
     issue = frozen_issue(newsletter)
-    approval.reopen(issue=issue, reason=Reason("reopened"), now=timezone.now())
+    approval.reopen(issue=issue, reason=Reason("reopened"), actor=None, now=timezone.now())
     assert issue.state == Issue.State.DRAFT
     assert not Snapshot.objects.exists()
 
@@ -187,11 +187,11 @@ def test_verbs_refuse_other_states_and_change_nothing(newsletter: Newsletter, st
     with pytest.raises(approval.NotAllowed):
         approval.approve(issue=issue, actor=None, now=now)
     with pytest.raises(approval.NotAllowed):
-        approval.reopen(issue=issue, reason=Reason(), now=now)
+        approval.reopen(issue=issue, reason=Reason(), actor=None, now=now)
     with pytest.raises(approval.NotAllowed):
-        approval.pause(issue=issue, reason="", now=now)
+        approval.pause(issue=issue, reason="", actor=None, now=now)
     with pytest.raises(approval.NotAllowed):
-        approval.resume(issue=issue, now=now)
+        approval.resume(issue=issue, actor=None, now=now)
     issue.refresh_from_db()
     assert issue.state == state
 

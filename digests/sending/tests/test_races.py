@@ -195,11 +195,11 @@ def test_a_lane_that_lost_its_rows_holds_up_no_reader(sending: Start) -> None:
 
 
 def send_again(issue: Issue) -> None:
-    uncertain.resend(issue=issue, deliveries=None, now=timezone.now())
+    uncertain.resend(issue=issue, deliveries=None, actor=None, now=timezone.now())
 
 
 def call_accepted(issue: Issue) -> None:
-    uncertain.accept(issue=issue, deliveries=None, now=timezone.now())
+    uncertain.accept(issue=issue, deliveries=None, actor=None, now=timezone.now())
 
 
 def close(issue: Issue) -> None:
@@ -250,7 +250,7 @@ def test_two_who_decide_at_once_never_wait_for_each_other(sending: Start, decide
 def test_a_sweep_leaves_alone_what_was_taken_up_since_it_looked(sending: Start) -> None:
     """Of a copy in the hands of a lane nobody else may say what became of it."""
     issue = sending(2)
-    approval.cancel(issue=issue, reason="No.", now=timezone.now())
+    approval.cancel(issue=issue, reason="No.", actor=None, now=timezone.now())
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             taken = issue.deliveries.filter(pk=issue.deliveries.earliest("pk").pk)
@@ -287,7 +287,7 @@ def test_an_approval_does_not_bring_back_what_was_cancelled_meanwhile(newsletter
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            approval.cancel(issue=issue, reason="No.", now=timezone.now())
+            approval.cancel(issue=issue, reason="No.", actor=None, now=timezone.now())
             late = pool.submit(in_thread(approve))
             with pytest.raises(TimeoutError):
                 late.result(0.2)
@@ -313,7 +313,7 @@ def test_what_is_cancelled_while_a_restore_is_dealt_with_stays_cancelled(sending
     issue = sending(1)
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            approval.cancel(issue=issue, reason="No.", now=timezone.now())
+            approval.cancel(issue=issue, reason="No.", actor=None, now=timezone.now())
             held = pool.submit(in_thread(lambda: restored.hold(now=timezone.now())))
             with pytest.raises(TimeoutError):
                 held.result(0.5)

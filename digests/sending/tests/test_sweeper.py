@@ -81,7 +81,7 @@ def test_cancelling_sweeps_what_waits(sending: Start) -> None:
     issue = sending(4)
     first = issue.deliveries.earliest("pk")
     issue.deliveries.filter(pk=first.pk).update(state="accepted")
-    approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
+    approval.cancel(issue=issue, reason="Wrong.", actor=None, now=timezone.now())
     assert sweeper.sweep(now=timezone.now()) == [issue.pk]
     assert not sweeper.wake(issue_id=issue.pk, now=timezone.now())
     assert states(issue) == {"accepted": 1, "cancelled": 3}
@@ -94,7 +94,7 @@ def test_uncertain_copies_wait_for_a_person(sending: Start) -> None:
     lost = issue.deliveries.earliest("pk")
     issue.deliveries.filter(pk=lost.pk).update(state="uncertain")
     closing.close(issue_id=issue.pk, now=timezone.now())
-    assert uncertain.accept(issue=issue, deliveries=[lost.pk], now=timezone.now()) == 1
+    assert uncertain.accept(issue=issue, deliveries=[lost.pk], actor=None, now=timezone.now()) == 1
     issue.refresh_from_db()
     assert (issue.state, states(issue)) == (Issue.State.SENT, {"accepted": 3})
 
@@ -103,7 +103,7 @@ def test_sending_again_is_a_person_s_choice_and_reopens_the_issue(sending: Start
     issue = sending(2)
     issue.deliveries.update(state="uncertain")
     closing.close(issue_id=issue.pk, now=timezone.now())
-    assert uncertain.resend(issue=issue, deliveries=None, now=timezone.now()) == 2
+    assert uncertain.resend(issue=issue, deliveries=None, actor=None, now=timezone.now()) == 2
     issue.refresh_from_db()
     assert (issue.state, states(issue)) == (Issue.State.SENDING, {"pending": 2})
 
@@ -111,9 +111,9 @@ def test_sending_again_is_a_person_s_choice_and_reopens_the_issue(sending: Start
 def test_a_cancelled_issue_sends_nothing_again(sending: Start) -> None:
     issue = sending(1)
     issue.deliveries.update(state="uncertain")
-    approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
+    approval.cancel(issue=issue, reason="Wrong.", actor=None, now=timezone.now())
     with pytest.raises(uncertain.NotAllowed):
-        uncertain.resend(issue=issue, deliveries=None, now=timezone.now())
+        uncertain.resend(issue=issue, deliveries=None, actor=None, now=timezone.now())
 
 
 def test_the_pump_frees_what_a_dead_lane_held(sending: Start) -> None:
@@ -186,7 +186,7 @@ def test_a_large_issue_is_swept_in_portions_to_its_end(sending: Start, monkeypat
     issue = sending(5)
     monkeypatch.setattr(closing, "CANCELLED_AT_ONCE", 2)
     issue.deliveries.filter(pk=issue.deliveries.latest("pk").pk).update(state="deferred", due_at=timezone.now())
-    approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
+    approval.cancel(issue=issue, reason="Wrong.", actor=None, now=timezone.now())
     with CaptureQueriesContext(connection) as asked:
         assert closing.sweep_cancelled(issue_id=issue.pk) == 5
     portions = [query for query in asked if query["sql"].startswith('UPDATE "digests_delivery"')]
@@ -200,7 +200,7 @@ def test_a_cancelled_issue_has_its_end_once_its_last_copy_has(sending: Start) ->
     issue.deliveries.filter(pk=issue.deliveries.earliest("pk").pk).update(
         state="attempting", lease_until=timezone.now() + timedelta(minutes=1)
     )
-    approval.cancel(issue=issue, reason="Wrong.", now=timezone.now())
+    approval.cancel(issue=issue, reason="Wrong.", actor=None, now=timezone.now())
     closing.sweep_cancelled(issue_id=issue.pk)
     issue.refresh_from_db()
     assert (issue.finished_at, states(issue)) == (None, {"attempting": 1, "cancelled": 1})
