@@ -1,49 +1,74 @@
-"""The admin as a whole: its name, its colours and the sections of its navigation (settings.UNFOLD)."""
+"""The admin as a whole: its menu, its name and its colours (settings.UNFOLD)."""
 
-from typing import Any
+from typing import Any, Final
 
-from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.utils.translation import gettext_lazy as _
 
+from newsroom.desk import menu
+from newsroom.desk.menu import Entry
 from publication import colours
 from publication.models import Publication
 
-# Section -> its models with their icons, in the order in which editors need them.
-SECTIONS: dict[str, dict[str, str]] = {
-    "Stories": {
-        "articles.Article": "article",
-        "articles.Image": "image",
-        "articles.Author": "edit_note",
-        "articles.Section": "newspaper",
-        "articles.Tag": "sell",
-        "articles.Revision": "history",
-        "articles.Correction": "rule",
-        "articles.SlugRedirect": "alt_route",
-    },
-    "Newsletters": {
-        "digests.Issue": "mark_email_read",
-        "subscribers.Newsletter": "mail",
-        "digests.Delivery": "outgoing_mail",
-        "digests.DeliveryEvent": "quick_phrases",
-        "digests.Snapshot": "inventory_2",
-    },
-    "Readers": {
-        "subscribers.Subscriber": "group",
-        "subscribers.Subscription": "how_to_reg",
-        "subscribers.ConsentEvent": "verified_user",
-        "subscribers.ConsentOrigin": "lan",
-        "subscribers.Suppression": "block",
-        "subscribers.Letter": "drafts",
-    },
-    "Publication": {
-        "publication.Publication": "storefront",
-        "subscribers.LegalDocument": "gavel",
-        "subscribers.LegalVersion": "history_edu",
-        "auth.User": "person",
-        "auth.Group": "groups",
-    },
-}
+# One line for each task; a screen is added by a line. Needs are permissions; a page is a name of the admin's URLs.
+MENU: Final = (
+    Entry(_("Today"), "index", icon="today"),
+    Entry(_("Stories"), "articles_article_changelist", "articles.view_article", icon="article"),
+    Entry(_("Pictures"), "articles_image_changelist", "articles.view_image", icon="image"),
+    Entry(
+        _("Issues"), "digests_issue_changelist", "digests.view_issue", icon="outgoing_mail",
+        entries=(
+            Entry(_("Drafts"), "digests_issue_changelist", query="state__exact=draft"),
+            Entry(_("Scheduled"), "digests_issue_changelist", query="state__exact=scheduled"),
+            Entry(_("Sending"), "digests_issue_changelist", query="state__in=preparing,sending,paused"),
+            Entry(_("Sent"), "digests_issue_changelist", query="state__in=sent,sent_with_exceptions"),
+        ),
+    ),
+    Entry(_("Newsletters"), "subscribers_newsletter_changelist", "subscribers.view_newsletter", icon="mail"),
+    Entry(
+        _("Readers"), icon="group",
+        entries=(
+            Entry(_("Find a reader"), "subscribers_subscriber_changelist", "subscribers.view_subscriber"),
+            Entry(_("Blocked addresses"), "subscribers_suppression_changelist", "subscribers.view_suppression"),
+        ),
+    ),
+    Entry(
+        _("Publication"), icon="storefront",
+        entries=(
+            Entry(_("Identity"), "publication_publication_changelist", "publication.view_publication"),
+            Entry(_("Sections"), "articles_section_changelist", "articles.view_section"),
+            Entry(_("Authors"), "articles_author_changelist", "articles.view_author"),
+            Entry(_("Tags"), "articles_tag_changelist", "articles.view_tag"),
+            Entry(
+                _("Legal texts"), "subscribers_legalversion_changelist", "subscribers.view_legalversion",
+                also=("subscribers_legaldocument_",),
+            ),
+            Entry(_("Redirects"), "articles_slugredirect_changelist", "articles.view_slugredirect"),
+        ),
+    ),
+    Entry(
+        _("Team"), icon="badge",
+        entries=(
+            Entry(_("People"), "auth_user_changelist", "auth.view_user"),
+            Entry(_("Roles"), "auth_group_changelist", "auth.view_group"),
+        ),
+    ),
+    Entry(
+        _("System"), icon="database", is_for_administrators=True,
+        entries=(
+            Entry(_("Copies"), "digests_delivery_changelist"),
+            Entry(_("Reports of mail servers"), "digests_deliveryevent_changelist"),
+            Entry(_("Frozen mails"), "digests_snapshot_changelist"),
+            Entry(_("Letters"), "subscribers_letter_changelist"),
+            Entry(_("Subscriptions"), "subscribers_subscription_changelist"),
+            Entry(_("Consent record"), "subscribers_consentevent_changelist"),
+            Entry(_("Network addresses"), "subscribers_consentorigin_changelist"),
+            Entry(_("Versions of stories"), "articles_revision_changelist"),
+            Entry(_("Corrections"), "articles_correction_changelist"),
+        ),
+    ),
+)  # fmt: skip
 # How far each step of the admin's scale lies from the publication's accent: to white below 600, to black above.
 TINTS = {"50": 0.95, "100": 0.88, "200": 0.75, "300": 0.58, "400": 0.35, "500": 0.15}
 SHADES = {"700": 0.15, "800": 0.3, "900": 0.45, "950": 0.65}
@@ -73,24 +98,6 @@ def accent(_request: HttpRequest) -> dict[str, str]:
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The navigation: only what this account may see. A model without a section is in the last one."""
-    open_to = {
-        model["model"]._meta.label: model  # noqa: SLF001  # Django documents _meta as public
-        for app in admin.site.get_app_list(request)
-        for model in app["models"]
-        if model["admin_url"]
-    }
-    named = {label for section in SECTIONS.values() for label in section}
-    others = {label: "folder" for label in open_to if label not in named}
-    groups = [
-        {
-            "title": title,
-            "items": [
-                {"title": open_to[label]["name"], "icon": symbol, "link": open_to[label]["admin_url"]}
-                for label, symbol in section.items()
-                if label in open_to
-            ],
-        }
-        for title, section in (SECTIONS | {"More": others}).items()
-    ]
-    return [group for group in groups if group["items"]]
+    """The menu, as far as this person may use it."""
+    # unfold asks each line for its "items"; ours are called entries, and drawn by templates/admin/nav_sidebar.html.
+    return [line | {"items": []} for line in menu.build(MENU, request)]

@@ -318,7 +318,7 @@ UNFOLD = {
     "STYLES": ["newsroom.admin_site.stylesheet"],
     "BORDER_RADIUS": "4px",
     "COLORS": {"primary": "newsroom.admin_site.accent"},
-    "SIDEBAR": {"show_search": True, "navigation": "newsroom.admin_site.navigation"},
+    "SIDEBAR": {"navigation": "newsroom.admin_site.navigation"},
 }
 
 # --- Files -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from newsroom.translations import catalogue, sentences
 # Text that operators and developers read in a terminal, a log or a check is English (decision 14). So are the words
 # of servers, which are stored as they came.
 ENGLISH = re.compile(
-    r"newsroom/(?!(admin|admin_site|languages|middleware)\.py)|\w+/management/|core/(?!pictures\.py)|postal/|digests/sending/"
+    r"newsroom/(?!(admin|admin_site|languages|middleware)\.py|desk/|templatetags/)|\w+/management/|core/(?!pictures\.py)|postal/|digests/sending/"
     r"|digests/(feedback/.*|clock_repair|restored)\.py"
     r"|mailkit/(checks|sandbox|headers|message|mjml|segments|tokens)\.py|publication/(database_clock|groups|media)\.py"
     r"|staff/audit\.py|subscribers/(consent|evidence|consent_heads|imports|import_\w+|unproved|verification)\.py"

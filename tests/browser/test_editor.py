@@ -19,7 +19,7 @@ def log_in(page: Page) -> None:
     page.get_by_label("Username").fill(ADMIN)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("link", name="Articles").first).to_be_visible()
+    expect(page.get_by_role("link", name="Stories").first).to_be_visible()
 
 
 def choose(page: Page, *, field: str, words: str) -> None:

@@ -1,0 +1,45 @@
+"""Where a page of the desk is: its breadcrumbs and its title, in the words of the menu."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+from django.db.models import Model
+from django.template import RequestContext
+from django.urls import NoReverseMatch, reverse
+
+from newsroom.desk import menu
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def place(context: RequestContext) -> dict[str, Any]:
+    """The `parents` of the page, with title and link, its own `title`, and the `whole` for the browser's tab."""
+    parts: list[Mapping[str, str]] = [*menu.trail(context.get("sidebar_navigation") or []), *_own(context)]
+    if not parts:
+        parts = [{"title": str(context.get("title") or ""), "link": ""}]
+    return {
+        "parents": parts[:-1],
+        "title": parts[-1]["title"],
+        "whole": " · ".join(part["title"] for part in reversed(parts)),
+    }
+
+
+def _own(context: RequestContext) -> list[dict[str, str]]:
+    """What comes after the menu's words: nothing for a list, the row for its form, row and page otherwise."""
+    if context.get("cl") or context.get("is_task"):
+        return []
+    row = context.get("original") or context.get("object") or context.get("row")
+    title = {"title": str(context.get("title") or ""), "link": ""}
+    if not isinstance(row, Model):
+        return [title] if title["title"] else []
+    named = {"title": str(row), "link": _address(row)}
+    return [named] if context.get("adminform") else [named, title]
+
+
+def _address(row: Model) -> str:
+    try:
+        return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])  # noqa: SLF001  # Django documents _meta as public
+    except NoReverseMatch:
+        return ""
