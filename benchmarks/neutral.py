@@ -165,7 +165,7 @@ def suppressed(newsletter: Newsletter, name: str) -> Iterator[str]:
     asked = list(confirmed(newsletter, name))
     for address in asked:
         key = addresses.normalise(address).key
-        suppression.suppress(address_key=key, reason=Suppression.Reason.HARD_BOUNCE, now=timezone.now())
+        suppression.suppress(address_key=key, reason=Suppression.Reason.HARD_BOUNCE, actor=None, now=timezone.now())
     return iter(asked)
 
 
@@ -173,7 +173,7 @@ def erased(newsletter: Newsletter, name: str) -> Iterator[str]:
     """Addresses that subscribed and were then erased."""
     asked = list(confirmed(newsletter, name))
     for address in asked:
-        erasure.erase(address_key=addresses.normalise(address).key, evidence=NOBODY, now=timezone.now())
+        erasure.erase(address_key=addresses.normalise(address).key, evidence=NOBODY, actor=None, now=timezone.now())
     return iter(asked)
 
 

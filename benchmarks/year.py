@@ -175,7 +175,7 @@ def counted(issue: Issue) -> None:
 def erase(reader: Subscriber) -> None:
     """As the reader's own page does it."""
     evidence = consent.Evidence(source="bench")
-    if not erasure.erase(address_key=reader.address_key, evidence=evidence, now=timezone.now()).deleted:
+    if not erasure.erase(address_key=reader.address_key, evidence=evidence, actor=None, now=timezone.now()).deleted:
         raise RuntimeError("a reader was not erased")
 
 

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from digests.models import Delivery, DeliveryEvent, Issue
+from staff import audit
+from staff.audit_actions import AuditAction
 from subscribers import suppression
 
 
@@ -42,6 +45,12 @@ def suppressed(*, incident: Incident) -> int:
 
 
 @transaction.atomic
-def lift(*, incident: Incident) -> int:
+def lift(*, incident: Incident, actor: AbstractBaseUser | None, now: datetime) -> int:
     """Lift the suppressions, so that these readers get the next issue; returns how many. Complaints stay suppressed."""
-    return suppression.lift_bounces(address_hashes=readers(incident=incident), since=incident.since)
+    count = suppression.lift_bounces(address_hashes=readers(incident=incident), since=incident.since)
+    if count:
+        audit.record(
+            action=AuditAction.SUPPRESSION_LIFTED, actor=actor, target=incident.issue, now=now, count=count,
+            since=incident.since.isoformat(), until=incident.until.isoformat(), provider=incident.provider,
+        )  # fmt: skip
+    return count

@@ -16,6 +16,10 @@ from mailkit import html
 from publication import markdown_forms
 from publication.change_lists import ModelAdmin
 from publication.readonly_admin import ReadOnlyAdmin
+from publication.row_actions import account
+from staff import changes
+from staff.admin.recording import RecordingAdmin
+from staff.audit_actions import AuditAction
 from subscribers import consent, erasure, legal, signup, suppression
 from subscribers.admin_release import ReleasesLetters
 from subscribers.admin_schedules import CadenceOfferInline, SaysWhenItRuns
@@ -36,9 +40,10 @@ BY_HAND = consent.Evidence(source="admin")
 
 
 @admin.register(Newsletter)
-class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters):
+class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters, RecordingAdmin):
     """What readers can subscribe to."""
 
+    audit_action = AuditAction.NEWSLETTER_CHANGED
     list_display = ("name", "slug", "is_open", "auto_approve", "time_zone", "waiting_letters", "position")
     list_filter = ("is_open", "auto_approve")
     search_fields = ("name", "slug", "description")
@@ -46,9 +51,15 @@ class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters):
     inlines = (CadenceOfferInline,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Newsletter | None = None) -> tuple[str, ...]:
-        """Approval is for those who may found a newsletter to waive; a slug that the proof names stays."""
+        """Approval is for those who found newsletters to waive, the sender a publisher's; a slug in the proof stays."""
         founded = () if request.user.has_perm("subscribers.add_newsletter") else ("auto_approve",)
-        return (*founded, "slug") if obj and obj.subscriptions.exists() else founded
+        sender = () if request.user.has_perm(changes.CHANGE_SENDER) else changes.SENDER
+        slug = ("slug",) if obj and obj.subscriptions.exists() else ()
+        return (*founded, *sender, *slug)
+
+    def audited_values(self, row: Newsletter) -> changes.Values:
+        """With the cadences that it offers."""
+        return changes.values(row, cadences=[offer.audit_name for offer in row.offers.order_by("cadence")])
 
     def get_prepopulated_fields(
         self, request: HttpRequest, obj: Newsletter | None = None
@@ -129,7 +140,7 @@ class LegalVersionAdmin(ModelAdmin):
         """Publish drafts, oldest first."""
         for version in queryset.select_related("document").order_by("document", "number"):
             try:
-                legal.publish_version(version=version, now=timezone.now())
+                legal.publish_version(version=version, actor=account(request), now=timezone.now())
             except (legal.AlreadyPublished, html.MarkupRefused) as refusal:
                 self.message_user(request, f"{version}: {refusal}", messages.ERROR)
             else:
@@ -178,7 +189,7 @@ class SubscriberAdmin(ReadOnlyAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Subscriber) -> None:
         """Erase one person."""
-        erasure.erase(address_key=obj.address_key, evidence=BY_HAND, now=timezone.now())
+        erasure.erase(address_key=obj.address_key, evidence=BY_HAND, actor=account(request), now=timezone.now())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
         """Erase each person."""
@@ -193,7 +204,11 @@ class SubscriberAdmin(ReadOnlyAdmin):
         """Suppress by hand."""
         for person in queryset:
             suppression.suppress(
-                address_key=person.address_key, reason=Suppression.Reason.MANUAL, note=_by(request), now=timezone.now()
+                address_key=person.address_key,
+                reason=Suppression.Reason.MANUAL,
+                note=_by(request),
+                actor=account(request),
+                now=timezone.now(),
             )
         self.message_user(
             request,
@@ -222,7 +237,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         """End each of them, with a goodbye letter."""
         now = timezone.now()
         ended = [
-            signup.unsubscribe(subscription=row, evidence=BY_HAND, reason="admin", now=now)
+            signup.unsubscribe(subscription=row, evidence=BY_HAND, reason="admin", actor=account(request), now=now)
             for row in queryset.select_related("newsletter")
         ]
         self.message_user(
@@ -295,6 +310,7 @@ class SuppressionAdmin(ModelAdmin):
             address_key=form.cleaned_data["address"].key,
             reason=Suppression.Reason(obj.reason),
             note=obj.note,
+            actor=account(request),
             now=timezone.now(),
         )
         obj.pk, obj.address_hash = row.pk, row.address_hash
@@ -302,7 +318,8 @@ class SuppressionAdmin(ModelAdmin):
     @admin.action(description=_("Lift: allow mail to these addresses again"), permissions=["lift"])
     def lift(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
         """Lift each of them."""
-        lifted = [suppression.lift(address_hash=row.address_hash) for row in queryset]
+        now = timezone.now()
+        lifted = [suppression.lift(address_hash=row.address_hash, actor=account(request), now=now) for row in queryset]
         self.message_user(
             request,
             ngettext("%(count)s lifted.", "%(count)s lifted.", sum(lifted)) % {"count": sum(lifted)},

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from publication.change_lists import ModelAdmin
+from publication.row_actions import account
 from subscribers.letters import queue
 from subscribers.models import Newsletter
 
@@ -62,7 +63,12 @@ class ReleasesLetters(ModelAdmin):
             raise PermissionDenied
         form = Rate(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            released = queue.release(newsletter=newsletter, per_hour=form.cleaned_data["per_hour"], now=timezone.now())
+            released = queue.release(
+                newsletter=newsletter,
+                per_hour=form.cleaned_data["per_hour"],
+                actor=account(request),
+                now=timezone.now(),
+            )
             self.message_user(request, _said(released), messages.SUCCESS)
             return HttpResponseRedirect(reverse("admin:subscribers_newsletter_changelist"))
         count = queue.held(newsletter=newsletter)

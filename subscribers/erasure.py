@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
 from mailkit import addresses
+from staff import audit
+from staff.audit_actions import AuditAction
 from subscribers import consent, privacy, suppression
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
 
@@ -22,7 +25,7 @@ class Erasure:
     acts_kept: int
 
 
-def erase(*, address_key: str, evidence: consent.Evidence, now: datetime) -> Erasure:
+def erase(*, address_key: str, evidence: consent.Evidence, actor: AbstractBaseUser | None, now: datetime) -> Erasure:
     """Delete the person; afterwards nothing but keyed hashes tells that they were here.
 
     Subscriptions and letters go with the subscriber; copies of issues lose their
@@ -39,10 +42,16 @@ def erase(*, address_key: str, evidence: consent.Evidence, now: datetime) -> Era
             consent.record(
                 subscriber=subscriber, newsletter=None, event=ConsentEvent.Kind.ERASED, evidence=evidence, now=now
             )
+            number = subscriber.pk
             subscriber.delete()
+            # The audit log names a reader by the number, which the deletion took from the object.
+            subscriber.pk = number
         privacy.forget_origins(address_hash=address_hash, now=now)
         suppression.suppress_hash(address_hash=address_hash, reason=Suppression.Reason.ERASED, now=now)
         acts = ConsentEvent.objects.filter(address_hash=address_hash).count()
+        audit.record(
+            action=AuditAction.READER_ERASED, actor=actor, target=subscriber, now=now, source=evidence.source, acts=acts
+        )
     return Erasure(deleted=subscriber is not None, acts_kept=acts)
 
 

@@ -4,16 +4,21 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
 from mailkit import addresses
+from staff import audit
+from staff.audit_actions import AuditAction
 from subscribers import consent, legal, suppression, verification
-from subscribers.models import ConsentEvent, LegalVersion, Subscription
+from subscribers.models import ConsentEvent, LegalVersion, Subscriber, Subscription
 
 
-def of(address: str) -> dict[str, Any]:
+def of(*, address: str, actor: AbstractBaseUser | None, now: datetime) -> dict[str, Any]:
     """Everything that proves one person's consent, ready for JSON. `address` is text as a person types it.
 
     The whole record is verified for it, its heads and texts included: a proof is worth what the record is.
-    Works after the person was erased, because the chain keeps the keyed hash.
+    Works after the person was erased, because the chain keeps the keyed hash. The audit log says who asked.
     On failure: InvalidAddress.
     """
     key = addresses.normalise(address).key
@@ -21,6 +26,9 @@ def of(address: str) -> dict[str, Any]:
     events = list(ConsentEvent.objects.filter(address_hash=address_hash).select_related("origin").order_by("pk"))
     report = verification.verify()
     suppressed = suppression.find(address_hash)
+    reader = Subscriber.objects.filter(address_key=key).first()
+    with transaction.atomic():
+        audit.record(action=AuditAction.READER_EXPORTED, actor=actor, target=reader, now=now, acts=len(events))
     return {
         "address": addresses.mask(key),
         "address_hash": address_hash,

@@ -15,10 +15,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import reset_queries, transaction
 
 from core import locks
 from mailkit import addresses
+from staff import audit
+from staff.audit_actions import AuditAction
 from subscribers import (
     cadence_options,
     consent,
@@ -148,6 +151,7 @@ def run(
     *,
     source: Source,
     plan: Plan,
+    actor: AbstractBaseUser | None,
     now: datetime,
     dry_run: bool = False,
     on_progress: Callable[[Report], None] = lambda report: None,
@@ -156,9 +160,12 @@ def run(
 
     Those who said no come first, so no order of the lines can make a reader of them. Each chunk is a
     transaction of its own, so a crash loses at most the chunk at hand; the chunks of two imports take
-    turns, so that the no of one is seen by the other. `dry_run` keeps nothing.
+    turns, so that the no of one is seen by the other. `dry_run` keeps nothing. The audit log has an entry
+    before the first chunk, and one with the numbers after the last: a crash leaves the first alone.
     """
     report, noes = Report(), set[int]()
+    if not dry_run:
+        _audit(plan, actor, now, finished=False)
     for chunk in _chunks(_rows(source, report, noes, yes=False)):
         with transaction.atomic():
             _take_turns()
@@ -174,7 +181,15 @@ def run(
             _take(chunk, plan, report, noes, now)
             transaction.set_rollback(dry_run)
         on_progress(report)
+    if not dry_run:
+        _audit(plan, actor, now, finished=True, imported=report.imported, said_no=report.said_no)
     return report
+
+
+@transaction.atomic
+def _audit(plan: Plan, actor: AbstractBaseUser | None, now: datetime, *, finished: bool, **numbers: int) -> None:
+    detail = {"finished": finished, "basis": plan.basis[:300], "cadence": plan.cadence} | numbers
+    audit.record(action=AuditAction.READERS_IMPORTED, actor=actor, target=plan.newsletter, now=now, **detail)
 
 
 def _take_turns() -> None:

@@ -3,11 +3,14 @@
 import hashlib
 from datetime import datetime
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
 from mailkit import html
+from staff import audit
+from staff.audit_actions import AuditAction
 from subscribers.models import LegalDocument, LegalVersion
 
 # What a reader agrees to at sign-up; other documents are only shown.
@@ -37,7 +40,7 @@ def next_number(document: LegalDocument) -> int:
     return (last or 0) + 1
 
 
-def publish_version(*, version: LegalVersion, now: datetime) -> LegalVersion:
+def publish_version(*, version: LegalVersion, actor: AbstractBaseUser | None, now: datetime) -> LegalVersion:
     """Render the text once, seal it with its SHA-256 and make it the current version.
 
     After: forms show it, and forms that were shown before come back with it.
@@ -45,12 +48,16 @@ def publish_version(*, version: LegalVersion, now: datetime) -> LegalVersion:
     On failure: AlreadyPublished; MarkupRefused for Markdown that cannot be shown.
     """
     rendered = html.render(version.body_markdown, profile="legal")
-    changed = LegalVersion.objects.filter(pk=version.pk, published_at__isnull=True).update(
-        body_markdown=version.body_markdown, body_html=rendered.html, sha256=rendered.sha256, published_at=now
-    )
-    if not changed:
-        raise AlreadyPublished(_("This version is public already. Make a new version to change the text."))
-    version.refresh_from_db()
+    with transaction.atomic():
+        changed = LegalVersion.objects.filter(pk=version.pk, published_at__isnull=True).update(
+            body_markdown=version.body_markdown, body_html=rendered.html, sha256=rendered.sha256, published_at=now
+        )
+        if not changed:
+            raise AlreadyPublished(_("This version is public already. Make a new version to change the text."))
+        version.refresh_from_db()
+        audit.record(
+            action=AuditAction.LEGAL_TEXT_PUBLISHED, actor=actor, target=version, now=now, sha256=version.sha256
+        )
     return version
 
 

@@ -99,6 +99,11 @@ class Subscriber(models.Model):
     def __str__(self) -> str:
         return self.address
 
+    @property
+    def audit_name(self) -> str:
+        """How the audit log, which outlives an erasure, names a reader."""
+        return f"reader {self.pk}"
+
 
 class ConsentEvent(models.Model):
     """Append-only record of one act. Each row's hash covers the row before; triggers refuse changes.

@@ -150,6 +150,13 @@ class CadenceOffer(models.Model):
         if missing:
             raise ValidationError({field: _("A digest of this cadence needs it.") for field in missing})
 
+    @property
+    def audit_name(self) -> str:
+        """The cadence with its hour and day, for the audit log."""
+        when = [self.send_at and f"{self.send_at:%H:%M}", self.weekday is not None and f"weekday {self.weekday}"]
+        words = [self.cadence, *when, self.day_of_month and f"day {self.day_of_month}", not self.is_active and "off"]
+        return " ".join(word for word in words if word)
+
     def in_words(self) -> str:
         """When it comes, for readers."""
         time = time_format(self.send_at, "H:i") if self.send_at else ""

@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from core import database_clock
 from mailkit import addresses
+from staff import audit
+from staff.audit_actions import AuditAction
 from subscribers import consent, links, states, suppression
 from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
@@ -146,9 +149,15 @@ def subscribe_proven(
 
 
 def unsubscribe(
-    *, subscription: Subscription, evidence: consent.Evidence, reason: str, now: datetime, goodbye: bool = True
+    *,
+    subscription: Subscription,
+    evidence: consent.Evidence,
+    reason: str,
+    actor: AbstractBaseUser | None = None,
+    now: datetime,
+    goodbye: bool = True,
 ) -> bool:
-    """End one subscription; False when it had ended before.
+    """End one subscription; False when it had ended before. An `actor` does it by hand, for a reader who asked.
 
     After: state unsubscribed, consent withdrawn in the chain with `reason` as its
     source, confirm links stale, a `goodbye` letter queued for somebody who was
@@ -159,6 +168,11 @@ def unsubscribe(
         ended = _end(
             subscriber, subscriber.subscriptions.filter(pk=subscription.pk), evidence, reason, now, goodbye=goodbye
         )
+        if ended and actor is not None:
+            audit.record(
+                action=AuditAction.READER_UNSUBSCRIBED, actor=actor, target=subscriber, now=now,
+                newsletter=subscription.newsletter.slug,
+            )  # fmt: skip
     subscription.refresh_from_db()
     return bool(ended)
 

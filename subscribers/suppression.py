@@ -3,10 +3,13 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import QuerySet
 
 from mailkit import addresses
+from staff import audit
+from staff.audit_actions import AuditAction
 from subscribers.models import Subscriber, Suppression
 
 # `erased` is the one reason that a person can lift by subscribing again, so every other one outranks it.
@@ -21,9 +24,19 @@ STRONGEST_FIRST = (
 )
 
 
-def suppress(*, address_key: str, reason: Suppression.Reason, note: str = "", now: datetime) -> Suppression:
-    """Stop all mail to this mailbox and return the row; of several reasons the strongest stays."""
-    return suppress_hash(address_hash=addresses.keyed_hash(address_key), reason=reason, note=note, now=now)
+def suppress(
+    *,
+    address_key: str,
+    reason: Suppression.Reason,
+    note: str = "",
+    actor: AbstractBaseUser | None,
+    now: datetime,
+) -> Suppression:
+    """Stop all mail to this mailbox by hand and return the row; of several reasons the strongest stays."""
+    with transaction.atomic():
+        row = suppress_hash(address_hash=addresses.keyed_hash(address_key), reason=reason, note=note, now=now)
+        audit.record(action=AuditAction.ADDRESS_SUPPRESSED, actor=actor, target=row, now=now, reason=str(row.reason))
+    return row
 
 
 def suppress_hash(*, address_hash: str, reason: Suppression.Reason, note: str = "", now: datetime) -> Suppression:
@@ -74,10 +87,15 @@ def bounced(*, address_hashes: Collection[str], since: datetime) -> QuerySet[Sup
     return Suppression.objects.filter(address_hash__in=address_hashes, reason__in=reasons, created_at__gte=since)
 
 
-def lift(*, address_hash: str) -> bool:
+def lift(*, address_hash: str, actor: AbstractBaseUser | None, now: datetime) -> bool:
     """Allow mail to this mailbox again; False when it was not suppressed."""
-    deleted, _ = Suppression.objects.filter(address_hash=address_hash).delete()
-    return deleted > 0
+    with transaction.atomic():
+        row = Suppression.objects.select_for_update().filter(address_hash=address_hash).first()
+        if row is None:
+            return False
+        Suppression.objects.filter(pk=row.pk).delete()
+        audit.record(action=AuditAction.SUPPRESSION_LIFTED, actor=actor, target=row, now=now, reason=str(row.reason))
+    return True
 
 
 def lift_erasure(*, address_hash: str) -> bool:

@@ -58,7 +58,7 @@ def make_texts() -> list[LegalVersion]:
     for kind, slug, title in (("terms", "terms-of-use", "Terms of use"), ("privacy", "privacy", "Privacy policy")):
         document = LegalDocument.objects.create(kind=kind, slug=slug, title=title)
         version = legal.draft(document=document, body_markdown=f"# {title}\n\nBe kind.", now=timezone.now())
-        versions.append(legal.publish_version(version=version, now=timezone.now()))
+        versions.append(legal.publish_version(version=version, actor=None, now=timezone.now()))
     return versions
 
 
@@ -104,7 +104,7 @@ def import_readers(
         file.write("\n".join(["address", *addresses]).encode())
         file.flush()
         plan = imports.plan(newsletter=newsletter, cadence=cadence, basis="A paper form")
-        report = imports.run(source=imports.open_source(path=Path(file.name)), plan=plan, now=at)
+        report = imports.run(source=imports.open_source(path=Path(file.name)), plan=plan, actor=None, now=at)
     assert report.imported == len(addresses), report
     rows = newsletter.subscriptions.filter(subscriber__address__in=addresses).select_related("subscriber")
     return list(rows.order_by("subscriber__address"))

@@ -27,7 +27,10 @@ def issue(newsletter: Newsletter, now: datetime) -> Issue:
         if name == "cleo":
             processing.record(event=copies.event("complained", copy), provider="arf", now=now)
     suppression.suppress(
-        address_key="eve@readers.example", reason=Suppression.Reason.HARD_BOUNCE, now=now - timedelta(days=1)
+        address_key="eve@readers.example",
+        reason=Suppression.Reason.HARD_BOUNCE,
+        actor=None,
+        now=now - timedelta(days=1),
     )
     Issue.objects.update(created_at=now - timedelta(hours=1))
     return issue

@@ -109,7 +109,7 @@ def _publication() -> None:
 
 def _legal(text: texts.LegalText, position: int, now: datetime) -> None:
     document = LegalDocument.objects.create(kind=text.kind, slug=text.slug, title=text.title, position=position)
-    legal.publish_version(version=legal.draft(document=document, body_markdown=text.body, now=now), now=now)
+    legal.publish_version(version=legal.draft(document=document, body_markdown=text.body, now=now), actor=None, now=now)
 
 
 def _story(story: texts.Story, now: datetime) -> None:

@@ -35,4 +35,4 @@ def load(*, offer: CadenceOffer, now: datetime) -> None:
 
 def _import_reader(newsletter: Newsletter, then: datetime) -> None:
     source = imports.open_source(path=READERS)
-    imports.run(source=source, plan=imports.plan(newsletter=newsletter, basis=BASIS), now=then)
+    imports.run(source=source, plan=imports.plan(newsletter=newsletter, basis=BASIS), actor=None, now=then)

@@ -4,11 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
 from core import database_clock
+from staff import audit
+from staff.audit_actions import AuditAction
 from subscribers import tasks
 from subscribers.models import Letter, Newsletter, Subscriber, Subscription
 
@@ -91,7 +94,7 @@ def schedule(*, newsletter: Newsletter, per_hour: int, now: datetime) -> Schedul
     return Schedule(count=count, first_at=first_at, last_at=first_at + apart * max(count - 1, 0))
 
 
-def release(*, newsletter: Newsletter, per_hour: int, now: datetime) -> Schedule:
+def release(*, newsletter: Newsletter, per_hour: int, actor: AbstractBaseUser | None, now: datetime) -> Schedule:
     """Let the held permission letters leave, evenly; return when. The oldest leave first.
 
     The 72 hours within which a letter is tried begin at its own time. On failure: BadRate.
@@ -101,6 +104,11 @@ def release(*, newsletter: Newsletter, per_hour: int, now: datetime) -> Schedule
         released = schedule(newsletter=newsletter, per_hour=per_hour, now=now)
         with connection.cursor() as cursor:
             cursor.execute(RELEASE, [released.first_at, 3600 / per_hour, waiting])
+        if waiting:
+            audit.record(
+                action=AuditAction.PERMISSION_RELEASED, actor=actor, target=newsletter, now=now,
+                count=len(waiting), per_hour=per_hour,
+            )  # fmt: skip
     return released
 
 

@@ -41,7 +41,7 @@ def import_text(
         file.flush()
         source = imports.open_source(path=Path(file.name), **columns)
         plan = imports.plan(newsletter=newsletter, cadence="weekly", basis=basis)
-        return imports.run(source=source, plan=plan, now=timezone.now(), dry_run=dry_run)
+        return imports.run(source=source, plan=plan, actor=None, now=timezone.now(), dry_run=dry_run)
 
 
 @pytest.fixture

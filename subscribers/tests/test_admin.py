@@ -41,7 +41,7 @@ def act(client: Client, model: str, action: str, *rows: object) -> object:
 
 @rows("model", MODELS)
 def test_every_list_and_row_opens_and_is_searchable(publisher: Client, rita: Subscription, model: str) -> None:
-    suppression.suppress(address_key=BOB, reason=Suppression.Reason.MANUAL, now=timezone.now())
+    suppression.suppress(address_key=BOB, reason=Suppression.Reason.MANUAL, actor=None, now=timezone.now())
     page = publisher.get(f"/admin/subscribers/{model}/?q=a")
     assert page.status_code == 200
     row = page.context["cl"].model.objects.first()

@@ -100,7 +100,7 @@ def test_a_used_link_cannot_undo_a_later_unsubscribe(browser: Client, path: str)
 
 
 def test_it_is_stale_after_an_erasure(browser: Client, path: str) -> None:
-    erasure.erase(address_key=addresses.normalise(RITA).key, evidence=evidence(), now=timezone.now())
+    erasure.erase(address_key=addresses.normalise(RITA).key, evidence=evidence(), actor=None, now=timezone.now())
 
     assert browser.post(path).status_code == 410
     assert not Subscriber.objects.exists()
@@ -153,7 +153,7 @@ def test_the_page_is_private(browser: Client, path: str) -> None:
 
 def test_confirming_lifts_an_erasure_and_nothing_else(browser: Client, newsletter: Newsletter) -> None:
     key = addresses.normalise(RITA).key
-    erasure.erase(address_key=key, evidence=evidence(), now=timezone.now())
+    erasure.erase(address_key=key, evidence=evidence(), actor=None, now=timezone.now())
     subscriber = ask(RITA, newsletter)
     assert suppression.is_suppressed(key)
     browser.post(link(subscriber))
@@ -163,7 +163,7 @@ def test_confirming_lifts_an_erasure_and_nothing_else(browser: Client, newslette
 
 def test_confirming_does_not_lift_a_complaint(browser: Client, path: str) -> None:
     key = addresses.normalise(RITA).key
-    suppression.suppress(address_key=key, reason=Suppression.Reason.COMPLAINT, now=timezone.now())
+    suppression.suppress(address_key=key, reason=Suppression.Reason.COMPLAINT, actor=None, now=timezone.now())
     browser.post(path)
 
     assert suppression.is_suppressed(key)

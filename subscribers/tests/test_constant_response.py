@@ -31,12 +31,12 @@ def has_left(newsletter: Newsletter) -> None:
 
 def suppressed(newsletter: Newsletter) -> None:
     key = addresses.normalise(RITA).key
-    suppression.suppress(address_key=key, reason=Suppression.Reason.COMPLAINT, now=timezone.now())
+    suppression.suppress(address_key=key, reason=Suppression.Reason.COMPLAINT, actor=None, now=timezone.now())
 
 
 def erased(newsletter: Newsletter) -> None:
     confirmed(RITA, newsletter)
-    erasure.erase(address_key=addresses.normalise(RITA).key, evidence=evidence(), now=timezone.now())
+    erasure.erase(address_key=addresses.normalise(RITA).key, evidence=evidence(), actor=None, now=timezone.now())
 
 
 STATES = [pending, is_confirmed, has_left, suppressed, erased]

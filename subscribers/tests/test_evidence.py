@@ -38,7 +38,7 @@ def test_it_holds_every_act_and_the_words_that_were_shown(newsletter: Newsletter
 
 def test_it_outlives_the_person(newsletter: Newsletter) -> None:
     confirmed(RITA, newsletter)
-    erasure.erase(address_key=addresses.normalise(RITA).key, evidence=evidence(), now=timezone.now())
+    erasure.erase(address_key=addresses.normalise(RITA).key, evidence=evidence(), actor=None, now=timezone.now())
     proof = proof_of(RITA)
 
     assert [event["kind"] for event in proof["events"]] == ["requested", "confirmed", "erased"]

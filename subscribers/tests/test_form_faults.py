@@ -186,7 +186,7 @@ def test_new_terms_in_between_must_be_agreed_to_anew(
 ) -> None:
     data = fill()
     version = legal.draft(document=texts[0].document, body_markdown="Be kinder.", now=timezone.now())
-    legal.publish_version(version=version, now=timezone.now())
+    legal.publish_version(version=version, actor=None, now=timezone.now())
     response = browser.post("/subscribe/", data)
 
     assert faults(response) == ["Our terms have changed since you opened this form. Please read them and agree again."]

@@ -87,7 +87,7 @@ def test_a_strangers_request_does_not_open_the_way_back(newsletter: Newsletter) 
 
 @rows("reason", list(Suppression.Reason))
 def test_nobody_suppressed_or_erased_is_brought_back(newsletter: Newsletter, reason: Suppression.Reason) -> None:
-    suppression.suppress(address_key=addresses.normalise(RITA).key, reason=reason, now=timezone.now())
+    suppression.suppress(address_key=addresses.normalise(RITA).key, reason=reason, actor=None, now=timezone.now())
     report = run(f"email\n{RITA}\n{BOB}\n", newsletter)
 
     assert reasons(report) == [(2, imports.SUPPRESSED)]

@@ -128,7 +128,7 @@ def test_a_list_of_noes_without_a_column_asks_what_it_is(newsletter: Newsletter,
         assert not ConsentEvent.objects.exists()
         source = imports.open_source(path=path, everybody=Status.YES)
         plan = imports.plan(newsletter=newsletter, cadence="daily", basis="b")
-        assert imports.run(source=source, plan=plan, now=timezone.now()).imported == 1
+        assert imports.run(source=source, plan=plan, actor=None, now=timezone.now()).imported == 1
 
 
 def test_a_plain_list_can_be_said_to_be_of_people_who_left(newsletter: Newsletter, product: Newsletter) -> None:

@@ -46,7 +46,7 @@ def test_each_reason_names_its_line_and_its_column(newsletter: Newsletter, tmp_p
 
 def test_the_same_reader_twice_is_in_one_place_each_time(newsletter: Newsletter) -> None:
     suppression.suppress(
-        address_key=addresses.normalise(RITA).key, reason=Suppression.Reason.MANUAL, now=timezone.now()
+        address_key=addresses.normalise(RITA).key, reason=Suppression.Reason.MANUAL, actor=None, now=timezone.now()
     )
     report = import_text(f"email\n{RITA}\n{BOB}\n{RITA}\n{BOB}\n", newsletter)
 

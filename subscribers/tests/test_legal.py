@@ -25,7 +25,7 @@ def document(db: None) -> LegalDocument:
 
 def publish(document: LegalDocument, text: str, note: str = "") -> LegalVersion:
     version = legal.draft(document=document, body_markdown=text, change_note=note, now=timezone.now())
-    return legal.publish_version(version=version, now=timezone.now())
+    return legal.publish_version(version=version, actor=None, now=timezone.now())
 
 
 def test_a_version_is_sealed_when_it_is_published(document: LegalDocument) -> None:
@@ -68,7 +68,7 @@ def test_a_draft_may_be_changed_and_deleted(document: LegalDocument) -> None:
 def test_it_is_published_once(document: LegalDocument) -> None:
     version = publish(document, "Be kind.")
     with pytest.raises(legal.AlreadyPublished):
-        legal.publish_version(version=version, now=timezone.now())
+        legal.publish_version(version=version, actor=None, now=timezone.now())
 
 
 def test_hostile_markdown_is_made_harmless_or_refused(document: LegalDocument) -> None:
@@ -78,7 +78,7 @@ def test_hostile_markdown_is_made_harmless_or_refused(document: LegalDocument) -
     assert "javascript:" not in version.body_html
     huge = legal.draft(document=document, body_markdown="x" * 1_100_000, now=timezone.now())
     with pytest.raises(html.MarkupRefused):
-        legal.publish_version(version=huge, now=timezone.now())
+        legal.publish_version(version=huge, actor=None, now=timezone.now())
 
 
 def test_the_page_shows_the_current_text_and_lists_all(document: LegalDocument, browser: Client) -> None:
@@ -105,5 +105,5 @@ def test_the_pages_of_a_text_may_be_kept_until_a_new_version_is_out(client: Clie
         unchanged = {"if-none-match": first["ETag"]}
         assert client.get("/legal/privacy/", headers=unchanged).status_code == 304
         newer = legal.draft(document=texts[1].document, body_markdown="Be kinder.", now=timezone.now())
-        legal.publish_version(version=newer, now=timezone.now())
+        legal.publish_version(version=newer, actor=None, now=timezone.now())
         assert client.get("/legal/privacy/", headers=unchanged).status_code == 200

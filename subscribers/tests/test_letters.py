@@ -183,7 +183,7 @@ def test_people_who_wait_come_before_the_bulk_of_an_import(
     Subscription.objects.update(state="pending")
     rita.refresh_from_db()
     queue.hold_many(kind=Letter.Kind.PERMISSION, subscriptions=[rita], now=timezone.now())
-    queue.release(newsletter=newsletter, per_hour=60, now=timezone.now() - timedelta(hours=1))
+    queue.release(newsletter=newsletter, per_hour=60, actor=None, now=timezone.now() - timedelta(hours=1))
     ask(BOB, newsletter)
     send.sweep(clock=timezone.now)
 
@@ -192,7 +192,7 @@ def test_people_who_wait_come_before_the_bulk_of_an_import(
 
 def test_a_suppressed_address_is_not_written_to(letter: Letter, server: type[Server]) -> None:
     key = addresses.normalise(RITA).key
-    suppression.suppress(address_key=key, reason=Suppression.Reason.COMPLAINT, now=timezone.now())
+    suppression.suppress(address_key=key, reason=Suppression.Reason.COMPLAINT, actor=None, now=timezone.now())
 
     assert try_to_send(letter).state == "rejected"
     assert not server.accepted
@@ -200,7 +200,7 @@ def test_a_suppressed_address_is_not_written_to(letter: Letter, server: type[Ser
 
 def test_an_erased_person_is_asked_to_confirm_when_they_ask_again(letter: Letter, server: type[Server]) -> None:
     key = addresses.normalise(RITA).key
-    suppression.suppress(address_key=key, reason=Suppression.Reason.ERASED, now=timezone.now())
+    suppression.suppress(address_key=key, reason=Suppression.Reason.ERASED, actor=None, now=timezone.now())
 
     assert try_to_send(letter).state == "sent"
 

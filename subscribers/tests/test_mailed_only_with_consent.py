@@ -94,7 +94,10 @@ def test_an_overwritten_text_is_found(newsletter: Newsletter, texts: list[LegalV
     ]
     with pytest.raises(CommandError, match="was changed after it was published"):
         call_command("verify_consent", stdout=StringIO())
-    shown = {text["document"]: text["is_as_shown"] for text in proofs.of(RITA)["texts"]}
+    shown = {
+        text["document"]: text["is_as_shown"]
+        for text in proofs.of(address=RITA, actor=None, now=timezone.now())["texts"]
+    }
     assert shown == {"terms-of-use": False, "privacy": True}
 
 
@@ -109,7 +112,7 @@ def test_a_text_and_its_hash_overwritten_together_are_found(newsletter: Newslett
     assert verification.verify().faults == [
         "Version 1 of “terms-of-use”, which 2 events name, is not stored as it was shown."
     ]
-    assert not all(text["is_as_shown"] for text in proofs.of(RITA)["texts"])
+    assert not all(text["is_as_shown"] for text in proofs.of(address=RITA, actor=None, now=timezone.now())["texts"])
 
 
 def test_an_unconfirmed_reader_is_not_mailed(newsletter: Newsletter) -> None:

@@ -102,7 +102,7 @@ def test_imports_and_sign_ups_of_the_same_people_do_not_wait_for_each_other(
             file = tmp_path / f"{number}.csv"
             file.write_text("\n".join(order), encoding="utf-8")
             source = imports.open_source(path=file)
-            imports.run(source=source, plan=plan, now=timezone.now())
+            imports.run(source=source, plan=plan, actor=None, now=timezone.now())
         else:
             for address in order:
                 request(newsletter, address)
@@ -134,7 +134,7 @@ def test_a_list_of_noes_and_a_list_of_yeses_at_once_confirm_nobody_who_said_no(
         source = imports.open_source(path=file)
         if word == "no":
             asked.wait(5)
-        imports.run(source=source, plan=plan, now=timezone.now())
+        imports.run(source=source, plan=plan, actor=None, now=timezone.now())
         if word == "no":
             is_kept.set()
 

@@ -31,23 +31,23 @@ def test_nothing_leaves_before_it_is_released(imported: Newsletter) -> None:
 
 
 def test_letters_leave_evenly_at_the_rate_that_was_chosen(imported: Newsletter, now: datetime) -> None:
-    assert queue.release(newsletter=imported, per_hour=60, now=now).count == 12
+    assert queue.release(newsletter=imported, per_hour=60, actor=None, now=now).count == 12
 
     due = list(Letter.objects.order_by("pk").values_list("state", "due_at"))
     assert due == [("pending", now + timedelta(minutes=number)) for number in range(12)]
 
 
 def test_a_second_release_comes_behind_the_first(imported: Newsletter, now: datetime) -> None:
-    queue.release(newsletter=imported, per_hour=60, now=now)
+    queue.release(newsletter=imported, per_hour=60, actor=None, now=now)
     import_text("email\nlate1@reader.org\nlate2@reader.org\n", imported, basis="")
-    released = queue.release(newsletter=imported, per_hour=30, now=now)
+    released = queue.release(newsletter=imported, per_hour=30, actor=None, now=now)
 
     assert (released.first_at, released.last_at) == (now + timedelta(minutes=13), now + timedelta(minutes=15))
     assert Letter.objects.filter(due_at__lte=now + timedelta(minutes=5)).count() == 6
 
 
 def test_after_a_pause_of_the_workers_the_letters_leave_no_faster(imported: Newsletter, now: datetime) -> None:
-    queue.release(newsletter=imported, per_hour=60, now=now)
+    queue.release(newsletter=imported, per_hour=60, actor=None, now=now)
     later = now + timedelta(hours=5)
 
     assert send.sweep(clock=lambda: later) == 1
@@ -59,13 +59,13 @@ def test_after_a_pause_of_the_workers_the_letters_leave_no_faster(imported: News
 
 
 def test_a_small_delay_is_made_up_for(imported: Newsletter, now: datetime) -> None:
-    queue.release(newsletter=imported, per_hour=60, now=now)
+    queue.release(newsletter=imported, per_hour=60, actor=None, now=now)
 
     assert send.sweep(clock=lambda: now + timedelta(minutes=3)) == 4
 
 
 def test_the_last_of_many_days_is_still_tried(imported: Newsletter, now: datetime) -> None:
-    queue.release(newsletter=imported, per_hour=1, now=now - timedelta(days=30))
+    queue.release(newsletter=imported, per_hour=1, actor=None, now=now - timedelta(days=30))
     last = Letter.objects.order_by("pk").last()
     assert last is not None
 
@@ -80,7 +80,7 @@ def test_readers_who_wait_to_be_asked_are_not_forgotten(imported: Newsletter) ->
 
 def test_only_one_newsletter_is_released(imported: Newsletter, product: Newsletter) -> None:
     import_text("email\nx@reader.org\n", product, basis="")
-    queue.release(newsletter=product, per_hour=60, now=timezone.now())
+    queue.release(newsletter=product, per_hour=60, actor=None, now=timezone.now())
 
     assert queue.held(newsletter=imported) == 12
 
@@ -88,7 +88,7 @@ def test_only_one_newsletter_is_released(imported: Newsletter, product: Newslett
 @rows("rate", [0, -1, 100_001])
 def test_a_rate_that_cannot_be_is_refused(imported: Newsletter, rate: int) -> None:
     with pytest.raises(queue.BadRate, match="between 1 and 100000"):
-        queue.release(newsletter=imported, per_hour=rate, now=timezone.now())
+        queue.release(newsletter=imported, per_hour=rate, actor=None, now=timezone.now())
     with pytest.raises(CommandError, match="between 1 and 100000"):
         call_command("release_letters", "tech-news", per_hour=rate, yes=True, stdout=StringIO())
 

@@ -16,7 +16,7 @@ Reason = Suppression.Reason
 
 
 def test_the_list_names_nobody(now: datetime) -> None:
-    row = suppression.suppress(address_key=KEY, reason=Reason.MANUAL, note="asked by post", now=now)
+    row = suppression.suppress(address_key=KEY, reason=Reason.MANUAL, note="asked by post", actor=None, now=now)
 
     assert row.address_hash == addresses.keyed_hash(KEY)
     assert suppression.is_suppressed(KEY)
@@ -34,21 +34,21 @@ def test_the_list_names_nobody(now: datetime) -> None:
 )
 def test_the_reason_that_the_reader_cannot_lift_wins(now: datetime, first: str, then: str, stays: str) -> None:
     for reason in (first, then):
-        suppression.suppress(address_key=KEY, reason=Reason(reason), now=now)
+        suppression.suppress(address_key=KEY, reason=Reason(reason), actor=None, now=now)
 
     assert Suppression.objects.get().reason == stays
 
 
 def test_only_an_erasure_is_lifted_by_the_reader(now: datetime) -> None:
-    row = suppression.suppress(address_key=KEY, reason=Reason.MANUAL, now=now)
+    row = suppression.suppress(address_key=KEY, reason=Reason.MANUAL, actor=None, now=now)
     assert not suppression.lift_erasure(address_hash=row.address_hash)
-    assert suppression.lift(address_hash=row.address_hash)
+    assert suppression.lift(address_hash=row.address_hash, actor=None, now=now)
     assert not suppression.is_suppressed(KEY)
 
 
 def test_a_suppressed_reader_is_not_mailable(rita: Subscription, now: datetime) -> None:
     mailable = Subscription.objects.mailable
     assert mailable(now=now).exists()
-    suppression.suppress(address_key=KEY, reason=Reason.HARD_BOUNCE, now=now)
+    suppression.suppress(address_key=KEY, reason=Reason.HARD_BOUNCE, actor=None, now=now)
 
     assert not mailable(now=now).exists()

@@ -58,7 +58,7 @@ def test_one_click_twice_is_fine(browser: Client, path: str) -> None:
 def test_one_click_of_somebody_erased_is_answered_alike_and_changes_nothing(
     browser: Client, path: str, rita: Subscription
 ) -> None:
-    erasure.erase(address_key=rita.subscriber.address_key, evidence=evidence(), now=timezone.now())
+    erasure.erase(address_key=rita.subscriber.address_key, evidence=evidence(), actor=None, now=timezone.now())
     acts = ConsentEvent.objects.count()
     response = browser.post(path, ONE_CLICK, content_type="application/x-www-form-urlencoded")
 

@@ -36,7 +36,7 @@ def texts(transactional_db: None) -> None:
     for position, kind in enumerate([LegalDocument.Kind.TERMS, LegalDocument.Kind.PRIVACY]):
         document = LegalDocument.objects.create(kind=kind, slug=kind, title=str(kind.label), position=position)
         version = legal.draft(document=document, body_markdown="We keep **one** address.", now=timezone.now())
-        legal.publish_version(version=version, now=timezone.now())
+        legal.publish_version(version=version, actor=None, now=timezone.now())
 
 
 @pytest.fixture

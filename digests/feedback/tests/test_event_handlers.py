@@ -268,7 +268,7 @@ def test_an_erased_reader_stays_erased(copy: Copy, reader: Subscriber, now: date
     delivery = copy(State.UNCERTAIN)
     kind, fields = EVENTS[name]
     event = copies.event(kind, delivery, **fields)
-    suppression.suppress(address_key=reader.address_key, reason=Suppression.Reason.ERASED, now=now)
+    suppression.suppress(address_key=reader.address_key, reason=Suppression.Reason.ERASED, actor=None, now=now)
     reader.delete()
 
     record(event, now)

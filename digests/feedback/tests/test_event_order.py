@@ -93,7 +93,7 @@ def test_of_two_reasons_the_stronger_stays(
     first: Suppression.Reason, second: Suppression.Reason, now: datetime
 ) -> None:
     for reason in (first, second):
-        suppression.suppress(address_key="anna@readers.example", reason=reason, note=reason, now=now)
+        suppression.suppress(address_key="anna@readers.example", reason=reason, note=reason, actor=None, now=now)
     stronger = min(first, second, key=REASONS.index)
     row = Suppression.objects.get()
     assert (row.reason, row.note) == (stronger, stronger)

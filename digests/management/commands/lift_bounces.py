@@ -33,7 +33,7 @@ class Command(BaseCommand):
             count = incidents.suppressed(incident=incident)
             self.stdout.write(f"{count} readers are suppressed for these bounces. With --apply they are mailed again.")
             return
-        count = incidents.lift(incident=incident)
+        count = incidents.lift(incident=incident, actor=None, now=timezone.now())
         self.stdout.write(f"{count} readers are mailed again from the next issue on.")
 
 

@@ -45,7 +45,7 @@ def readers(issue: Issue) -> list[Subscription]:
 
 def suppress(reader: Subscription) -> None:
     key = addresses.normalise(reader.subscriber.address).key
-    suppression.suppress(address_key=key, reason=Suppression.Reason.COMPLAINT, now=timezone.now())
+    suppression.suppress(address_key=key, reason=Suppression.Reason.COMPLAINT, actor=None, now=timezone.now())
 
 
 def test_an_attempt_counts_has_its_hour_and_is_held(sending: Start) -> None:

@@ -158,7 +158,7 @@ def test_a_late_bounce_suppresses_its_reader(moved: Issue) -> None:
 def test_an_erased_reader_leaves_the_copy_behind(moved: Issue) -> None:
     reader = moved.deliveries.filter(state="accepted")[0].subscriber
     assert reader is not None
-    erasure.erase(address_key=reader.address_key, evidence=consent.Evidence(), now=timezone.now())
+    erasure.erase(address_key=reader.address_key, evidence=consent.Evidence(), actor=None, now=timezone.now())
     assert (moved.deliveries.count(), moved.deliveries.filter(subscriber=None).count()) == (READERS, 1)
 
 
@@ -182,7 +182,7 @@ def test_an_erasure_and_a_move_do_not_wait_for_each_other_in_a_circle(ended: Iss
         Subscriber.objects.select_for_update().get(pk=reader.pk)
         thread.start()
         thread.join(0.5)
-        erasure.erase(address_key=reader.address_key, evidence=consent.Evidence(), now=timezone.now())
+        erasure.erase(address_key=reader.address_key, evidence=consent.Evidence(), actor=None, now=timezone.now())
     thread.join(10)
     assert faults == []
     assert (ended.deliveries.filter(month=NOVEMBER).count(), ended.deliveries.filter(subscriber=None).count()) == (

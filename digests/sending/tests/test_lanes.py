@@ -178,7 +178,7 @@ def leave(reader: Subscription) -> None:
 
 def be_suppressed(reader: Subscription) -> None:
     key = addresses.normalise(reader.subscriber.address).key
-    suppression.suppress(address_key=key, reason="complaint", now=timezone.now())  # type: ignore[arg-type]  # the value of the choice
+    suppression.suppress(address_key=key, reason="complaint", actor=None, now=timezone.now())  # type: ignore[arg-type]  # the value of the choice
 
 
 def be_erased(reader: Subscription) -> None:

@@ -228,12 +228,14 @@ class Engine(RuleBasedStateMachine):
 
     def suppress(self, place: int, _data: st.DataObject) -> None:
         reader = self.readers[place]
-        suppression.suppress(address_key=reader.address_key, reason=Suppression.Reason.MANUAL, now=timezone.now())
+        suppression.suppress(
+            address_key=reader.address_key, reason=Suppression.Reason.MANUAL, actor=None, now=timezone.now()
+        )
         self.left.add(reader.pk)
 
     def erase(self, place: int, _data: st.DataObject) -> None:
         reader = self.readers[place]
-        erasure.erase(address_key=reader.address_key, evidence=consent.Evidence(), now=timezone.now())
+        erasure.erase(address_key=reader.address_key, evidence=consent.Evidence(), actor=None, now=timezone.now())
         self.left.add(reader.pk)
 
     def provider_says(self, place: int, data: st.DataObject) -> None:

@@ -78,7 +78,9 @@ def impatient() -> None:
 
 
 def erase(reader: Subscription) -> None:
-    erasure.erase(address_key=reader.subscriber.address_key, evidence=consent.Evidence(), now=timezone.now())
+    erasure.erase(
+        address_key=reader.subscriber.address_key, evidence=consent.Evidence(), actor=None, now=timezone.now()
+    )
 
 
 def test_no_act_of_a_reader_waits_for_a_plan(

@@ -97,7 +97,7 @@ def unsubscribe(reader: Subscription) -> None:
 
 def suppress(reader: Subscription) -> None:
     suppression.suppress(
-        address_key=reader.subscriber.address_key, reason=Suppression.Reason.COMPLAINT, now=timezone.now()
+        address_key=reader.subscriber.address_key, reason=Suppression.Reason.COMPLAINT, actor=None, now=timezone.now()
     )
 
 

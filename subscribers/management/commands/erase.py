@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         evidence = consent.Evidence(source="erase_command")
         try:
-            done = erasure.erase(address_key=address.key, evidence=evidence, now=timezone.now())
+            done = erasure.erase(address_key=address.key, evidence=evidence, actor=None, now=timezone.now())
         except OperationalError:
             raise CommandError(BUSY) from None
         what = "Erased." if done.deleted else "There was no subscriber with this address."

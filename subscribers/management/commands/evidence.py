@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from mailkit import addresses
 from subscribers import evidence
@@ -24,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the evidence."""
         try:
-            proof = evidence.of(options["address"])
+            proof = evidence.of(address=options["address"], actor=None, now=timezone.now())
         except addresses.InvalidAddress as error:
             raise CommandError(str(error)) from None
         self.stdout.write(json.dumps(proof, indent=2, ensure_ascii=False))

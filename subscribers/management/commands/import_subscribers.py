@@ -74,6 +74,7 @@ class Command(BaseCommand):
             report = imports.run(
                 source=source,
                 plan=plan,
+                actor=None,
                 now=database_clock.now(),
                 dry_run=options["dry_run"],
                 on_progress=self._show_progress,

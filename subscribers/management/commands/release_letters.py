@@ -30,9 +30,12 @@ class Command(BaseCommand):
         newsletter = Newsletter.objects.filter(slug=options["newsletter"]).first()
         if newsletter is None:
             raise CommandError("There is no newsletter with that slug.")
-        act, rate = queue.release if options["yes"] else queue.schedule, options["per_hour"]
+        rate, now = options["per_hour"], timezone.now()
         try:
-            planned = act(newsletter=newsletter, per_hour=rate, now=timezone.now())
+            if options["yes"]:
+                planned = queue.release(newsletter=newsletter, per_hour=rate, actor=None, now=now)
+            else:
+                planned = queue.schedule(newsletter=newsletter, per_hour=rate, now=now)
         except queue.BadRate as fault:
             raise CommandError(str(fault)) from fault
         verb = "get" if options["yes"] else "would get"

@@ -7,15 +7,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from publication.change_lists import ModelAdmin
 from publication.forms import PublicationForm
 from publication.models import Publication
+from staff.admin.recording import RecordingAdmin
+from staff.audit_actions import AuditAction
 
 
 @admin.register(Publication)
-class PublicationAdmin(ModelAdmin):
+class PublicationAdmin(RecordingAdmin):
     """Who we are, in five tabs."""
 
+    audit_action = AuditAction.PUBLICATION_CHANGED
     form = PublicationForm
     warn_unsaved_form = True
     compressed_fields = True
