@@ -176,7 +176,6 @@ def publish(section: Section) -> Publish:
         article = Article.objects.create(headline=headline, slug=slug, **values)
         Byline.objects.create(article=article, author=author)
         moment = at or timezone.now()
-        publishing.save_revision(article=article, actor=None, now=moment)
         publishing.publish(article=article, actor=None, now=moment)
         return article
 
