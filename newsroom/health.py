@@ -43,7 +43,7 @@ def ready(_request: HttpRequest) -> HttpResponse:
         "redis": _word(broker),
         "migrations": _word(database and _migrations()),
         "clock": (_wrong_clock() or "ok") if database else "failed",
-        **_processes(),
+        **processes(),
     }
     response = JsonResponse({**parts, "dead_entries": dead_entries.count()})
     response.status_code = 200 if set(parts.values()) <= GOOD else 503
@@ -79,7 +79,7 @@ def _word(good: bool) -> str:
     return "ok" if good else "failed"
 
 
-def _processes() -> dict[str, str]:
+def processes() -> dict[str, str]:
     """Beat and each worker. Those that were not heard of since this process or Redis started have a minute for it."""
     signs = worker_heartbeat.read()
     if signs is None:

@@ -318,6 +318,7 @@ UNFOLD = {
     "STYLES": ["newsroom.admin_site.stylesheet"],
     "BORDER_RADIUS": "4px",
     "COLORS": {"primary": "newsroom.admin_site.accent"},
+    "DASHBOARD_CALLBACK": "newsroom.desk.today.fill",
     "SIDEBAR": {"navigation": "newsroom.admin_site.navigation"},
 }
 

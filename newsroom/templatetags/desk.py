@@ -9,6 +9,7 @@ from django.template import RequestContext
 from django.urls import NoReverseMatch, reverse
 
 from newsroom.desk import menu
+from newsroom.desk.growth import Growth
 
 register = template.Library()
 
@@ -43,3 +44,18 @@ def _address(row: Model) -> str:
         return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])  # noqa: SLF001  # Django documents _meta as public
     except NoReverseMatch:
         return ""
+
+
+@register.inclusion_tag("admin/desk/growth.html")
+def growth_chart(growth: Growth) -> dict[str, Any]:
+    """One bar for each day: up for readers who came, down for those who left; drawn to the highest of them."""
+    bars = [
+        {
+            "x": place * 10 + 1,
+            "came": round(48 * day.came / growth.highest),
+            "left": round(28 * day.left / growth.highest),
+            "top": 50 - round(48 * day.came / growth.highest),
+        }
+        for place, day in enumerate(growth.days)
+    ]
+    return {"growth": growth, "bars": bars, "first": growth.days[0].day, "last": growth.days[-1].day}

@@ -1,0 +1,161 @@
+"""The first page of the desk: what goes out next, what is being sent, what waits for this person, what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from articles import permissions
+from articles.models import Article
+from core import database_clock
+from digests import series
+from digests.models import Issue, IssueOutcome
+from digests.states import DeliveryState
+from newsroom.desk import faults, growth
+from publication import context as publications
+from publication import times
+from publication.row_actions import account
+from subscribers import cadences, schedules
+from subscribers.models import CadenceOffer
+
+State = Issue.State
+UNDER_WAY: Final = (State.PREPARING, State.SENDING, State.PAUSED)
+WAITING_STORIES: Final = 8
+LAST_ISSUES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A mailing that is to come: `link` leads to its draft once there is one, else to its newsletter."""
+
+    newsletter: str
+    cadence: str
+    at: datetime | None
+    when: str
+    stories: int
+    readers: int
+    state: str
+    link: str
+    needs_a_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An issue that ended, and how many of its copies were accepted."""
+
+    issue: Issue
+    accepted: int
+    not_accepted: int
+    when: str
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the first page shows this person (settings.UNFOLD)."""
+    user, now, house = account(request), database_clock.now(), publications.of(request)
+    today: dict[str, Any] = {"is_task": True, "title": _("Today"), "zone": house.time_zone}
+    if user.has_perm("articles.view_article"):
+        today["my_stories"] = stories_of(user)
+        if user.has_perm(permissions.EDIT_ANY):
+            today["in_review"] = _shown(Article.objects.filter(state=Article.State.IN_REVIEW))
+    if user.has_perm("digests.view_issue"):
+        counted = growth.current(zone=house.time_zone, now=now)
+        today |= {
+            "coming": coming(now=now, counted=counted),
+            "under_way": Issue.objects.filter(state__in=UNDER_WAY).select_related("newsletter", "snapshot"),
+            "last_issues": last_issues(zone=house.time_zone, now=now),
+            "growth": counted,
+        }
+    today["faults"] = faults.of(user=user, publication=house, now=now)
+    return context | today
+
+
+def stories_of(user: Any) -> QuerySet[Article]:
+    """This person's own stories that are not published: drafts, and those in review."""
+    unpublished = Article.objects.filter(state__in=(Article.State.DRAFT, Article.State.IN_REVIEW))
+    return _shown(unpublished.filter(pk__in=Article.objects.filter(permissions.own(user)).values("pk")))
+
+
+def _shown(stories: QuerySet[Article]) -> QuerySet[Article]:
+    words = stories.only("headline", "state", "updated_at", "section__name").select_related("section")
+    return words.order_by("-updated_at")[:WAITING_STORIES]
+
+
+def coming(*, now: datetime, counted: growth.Growth) -> list[Coming]:
+    """Drafts and scheduled issues first, then the next run of each digest; soonest first."""
+    issues = Issue.objects.filter(state__in=(State.DRAFT, State.SCHEDULED)).select_related("newsletter")
+    drafts = issues.annotate(stories=Count("items", filter=Q(items__included=True))).order_by("-pk")[:20]
+    rows = [_of_issue(issue, counted, now) for issue in drafts]
+    offers = CadenceOffer.objects.filter(is_active=True, cadence__in=cadences.DIGESTS, newsletter__is_open=True)
+    rows += [_of_offer(offer, counted, now) for offer in offers.select_related("newsletter")]
+    return sorted(rows, key=lambda row: (not row.needs_a_person, row.at or now))
+
+
+def _of_issue(issue: Issue, counted: growth.Growth, now: datetime) -> Coming:
+    is_draft = issue.state == State.DRAFT
+    at = issue.scheduled_for
+    return Coming(
+        newsletter=issue.newsletter.name,
+        cadence=_cadence(issue.cadence) or str(issue.get_kind_display()),
+        at=at,
+        when=times.when(at, zone=issue.newsletter.time_zone, now=now) if at else _("when it is approved"),
+        stories=issue.stories,  # type: ignore[attr-defined]  # annotated
+        readers=_readers(issue.newsletter_id, issue.cadence, counted),
+        state=_("Approves itself") if is_draft and issue.approves_itself else str(issue.get_state_display()),
+        link=reverse("admin:digests_issue_change", args=[issue.pk]),
+        needs_a_person=is_draft and not issue.approves_itself,
+    )
+
+
+def _of_offer(offer: CadenceOffer, counted: growth.Growth, now: datetime) -> Coming:
+    newsletter = offer.newsletter
+    run = next(iter(schedules.upcoming(offer=offer, now=now, number=1)))
+    last = Issue.objects.filter(newsletter=newsletter, kind=Issue.Kind.DIGEST, cadence=offer.cadence)
+    start = last.exclude(state=State.CANCELLED, planned_at=None).aggregate(end=Max("window_end"))["end"]
+    start = start or offer.active_since
+    return Coming(
+        newsletter=newsletter.name,
+        cadence=_cadence(offer.cadence),
+        at=run,
+        when=times.when(run, zone=newsletter.time_zone, now=now),
+        stories=series.stories_of(newsletter=newsletter, start=start, end=now).news().count(),
+        readers=_readers(newsletter.pk, offer.cadence, counted),
+        state=_("Leaves by itself") if newsletter.auto_approve else _("Becomes a draft"),
+        link=reverse("admin:subscribers_newsletter_change", args=[newsletter.pk]),
+    )
+
+
+def _cadence(cadence: str) -> str:
+    return str(dict(CadenceOffer._meta.get_field("cadence").flatchoices).get(cadence, ""))  # noqa: SLF001  # Django documents _meta as public
+
+
+def _readers(newsletter: int, cadence: str, counted: growth.Growth) -> int:
+    if cadence:
+        return counted.confirmed.get((newsletter, cadence), 0)
+    return sum(number for (other, _cadence), number in counted.confirmed.items() if other == newsletter)
+
+
+def last_issues(*, zone: str, now: datetime) -> list[Past]:
+    """The issues that ended last, with their outcome."""
+    ended = Issue.objects.filter(finished_at__isnull=False, audience_count__isnull=False, finished_at__lte=now)
+    issues = list(
+        ended.filter(finished_at__gt=now - timedelta(days=366))
+        .select_related("newsletter", "snapshot")
+        .order_by("-pk")[:LAST_ISSUES]
+    )
+    outcomes = IssueOutcome.objects.filter(issue__in=issues, state=DeliveryState.ACCEPTED)
+    accepted = dict(outcomes.values_list("issue").annotate(copies=Sum("copies")))
+    return [
+        Past(
+            issue,
+            accepted.get(issue.pk, 0),
+            (issue.audience_count or 0) - accepted.get(issue.pk, 0),
+            times.when(issue.finished_at or now, zone=zone, now=now),
+        )
+        for issue in issues
+    ]

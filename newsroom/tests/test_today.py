@@ -1,0 +1,92 @@
+"""The first page of the desk: what is to come, what waits for whom, and what is wrong."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from articles import publishing
+from articles.models import Article, Author, Byline, Section
+from digests import approval, composing
+from digests.models import Issue
+from publication import groups
+from publication.models import Publication
+from subscribers.models import Cadence, Newsletter
+from tests.cast import Publish, Readers, Staff, account, signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+def page(role: str, staff: Staff) -> str:
+    """The words of the first page, on one line."""
+    return " ".join(staff(role).get("/admin/").content.decode().split())
+
+
+def test_it_says_what_goes_out_next_and_to_how_many(
+    newsletter: Newsletter, publish: Publish, readers: Readers, staff: Staff
+) -> None:
+    readers(3)
+    publish("A window opens")
+    publish("A window closes")
+    words = page(groups.PUBLISHER, staff)
+    daily = words.partition("Daily</span>")[2].partition("</tr>")[0]
+    assert "07:00 in Berlin" in daily
+    assert ">2</td>" in daily, "stories so far"
+    assert ">3</td>" in daily, "readers"
+    assert "Becomes a draft" in daily
+    issue = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=timezone.now())
+    words = page_of(groups.PUBLISHER)
+    assert words.index("Waits for approval") < words.index("Becomes a draft"), "what needs a person is first"
+    assert f"/admin/digests/issue/{issue.pk}/change/" in words
+    assert "<strong>3</strong> confirmed subscriptions" in words
+
+
+def page_of(name: str) -> str:
+    """The same page again, of somebody who has an account."""
+    client = signed_in(User.objects.get(username=name.lower()))
+    return " ".join(client.get("/admin/").content.decode().split())
+
+
+def test_what_waits_and_what_is_wrong_is_for_those_who_can_act(
+    newsletter: Newsletter, publish: Publish, section: Section, staff: Staff
+) -> None:
+    anna = account("anna", groups.AUTHOR)
+    byline = Author.objects.create(name="Anna", slug="anna", user=anna)
+    for headline in ("Hers to write", "Hers to be read"):
+        story = Article.objects.create(headline=headline, slug=headline[-7:], section=section, body_markdown="Words.")
+        Byline.objects.create(article=story, author=byline)
+        publishing.save_revision(article=story, actor=anna, now=timezone.now())
+    publishing.submit(article=story, actor=anna, now=timezone.now())
+    publish("Out")
+    issue = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=timezone.now())
+    then = timezone.now() - timedelta(hours=1)
+    approval.approve(issue=issue, actor=None, now=then, when=then)
+    Publication.objects.update(postal_address=" ")
+
+    hers = " ".join(signed_in(anna).get("/admin/").content.decode().split())
+    assert hers.index("Hers to write") > 0
+    assert "What is wrong" not in hers
+    assert "Out</a>" not in hers.partition('id="waits"')[2].partition("</section>")[0]
+    editor = page(groups.EDITOR, staff)
+    assert "Hers to be read" in editor.partition("Stories to read")[2]
+    assert "Hers to write" not in editor
+    publisher = page(groups.PUBLISHER, staff)
+    assert "was due and has not begun" in publisher
+    administrator = signed_in(User.objects.create_superuser("ada")).get("/admin/").content.decode()
+    assert "no postal address" in administrator
+    Issue.objects.filter(pk=issue.pk).update(state=Issue.State.CANCELLED)
+    assert "has not begun" not in page_of(groups.PUBLISHER)
+
+
+def test_its_queries_do_not_grow(
+    newsletter: Newsletter, publish: Publish, readers: Readers, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    ada = signed_in(User.objects.create_superuser("ada"))
+    readers(30)
+    for number in range(12):
+        publish(f"Story {number}")
+    ada.get("/admin/")
+    with django_assert_max_num_queries(40):
+        ada.get("/admin/")
