@@ -72,6 +72,7 @@ def _without_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     """Texts and pictures are converted in this process: to start another takes longer than most tests."""
     if request.node.get_closest_marker("sandboxed") is None:
         monkeypatch.setattr(sandbox, "run", no_sandbox.run)
+        monkeypatch.setattr(sandbox, "prepare", lambda **_: None)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ Profile = Literal["article", "letter", "legal"]
 MAX_BYTES = 1_000_000
 MEGABYTES = 768  # address space of the child; a text at the size limit needs about half
 WIDTH = 76
+CHILD = "mailkit.markup_child"
 
 TOO_LONG = _("The text is too long: at most one megabyte is possible. Please divide it into parts.")
 TOO_SLOW = _(
@@ -57,7 +58,7 @@ def render(markdown: str, *, profile: Profile, typed: str | None = None) -> Rend
     request = {"profile": profile, "site_url": settings.SITE_URL, "media_url": settings.MEDIA_URL, "width": WIDTH}
     try:
         head, html = sandbox.run(
-            module="mailkit.markup_child",
+            module=CHILD,
             request=request,
             payload=source,
             seconds=settings.MARKUP_SECONDS,
@@ -71,6 +72,11 @@ def render(markdown: str, *, profile: Profile, typed: str | None = None) -> Rend
         raise MarkupRefused(author_messages.refusal(head["refused"], source=seen))
     left_out = author_messages.left_out(head["left_out"], source=seen)
     return Rendered(html=html.decode(), text=head["text"], sha256=head["sha256"], left_out=left_out)
+
+
+def prepare() -> None:
+    """The next `render` of this process is to begin at once: for somebody who waits for a preview."""
+    sandbox.prepare(module=CHILD)
 
 
 def to_text(html: str, *, width: int = WIDTH) -> str:

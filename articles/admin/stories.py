@@ -3,7 +3,6 @@
 from typing import Any
 
 from csp.decorators import csp_replace
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -19,20 +18,15 @@ from unfold.decorators import display
 from articles import deletion, markup, permissions, publishing, views
 from articles.admin.actions import ACTIONS, REFUSALS
 from articles.admin.forms import COLUMNS, StoryForm
+from articles.admin.writing import PREVIEW_POLICY, WritingAdmin
 from articles.models import Article, Byline, Correction
 from core import database_clock
 from publication import markdown_forms
 from publication.models import Publication
-from publication.row_actions import Action, ActionAdmin, account, link
+from publication.row_actions import Action, account, link
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
 GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
-# The real page with the reader's policy, in a box of its own: nothing in a draft can act as its reader.
-PREVIEW_POLICY = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
-    "frame-ancestors": ["'self'"],
-    "script-src": ["'none'"],
-    "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
-}
 STATE_LABELS = {
     Article.State.DRAFT: "info",
     Article.State.IN_REVIEW: "warning",
@@ -71,7 +65,7 @@ class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold pu
 
 
 @admin.register(Article)
-class ArticleAdmin(ActionAdmin):
+class ArticleAdmin(WritingAdmin):
     """Stories. The state is shown everywhere and edited nowhere."""
 
     form = StoryForm
@@ -104,13 +98,14 @@ class ArticleAdmin(ActionAdmin):
 
     class Media:
         css = {"all": ["articles/story-editor.css"]}
-        js = [Script("articles/story-editor.js", defer=True)]
+        js = [Script(f"articles/{name}.js", defer=True) for name in ("story-editor", "story-preview")]
 
     def get_urls(self) -> list[URLPattern]:
         """The admin's own addresses, and those of the preview and of each action."""
         guard = self.admin_site.admin_view
         return [
             path("<int:pk>/preview/", guard(self.preview_view), name="articles_article_preview"),
+            *self.writing_urls(),
             *self.action_urls(),
             *super().get_urls(),
         ]
@@ -194,10 +189,7 @@ class ArticleAdmin(ActionAdmin):
         except markup.MarkupRefused as error:
             return HttpResponse(str(error), content_type="text/plain; charset=utf-8", status=422)
         story.body_html, story.body_sha256 = rendered.html, rendered.sha256
-        response = views.story_page(request, story)
-        response.headers["Cache-Control"] = "no-store, private"
-        response.headers["X-Robots-Tag"] = "noindex"
-        return response
+        return self.unindexed(views.story_page(request, story))
 
     def seen(self, request: HttpRequest, pk: int) -> Article:
         """The story, if this person may see it; otherwise as if it did not exist."""

@@ -1,10 +1,12 @@
 """An editor reads a draft on the real page, and the draft can do nothing there."""
 
+from typing import Any
+
 from bs4 import BeautifulSoup
 from django.contrib.auth.models import User
 from django.test import Client
 
-from articles.models import Article
+from articles.models import Article, Author, Image, Tag
 from articles.tests.conftest import StoryMaker
 from tests.cast import signed_in
 
@@ -60,3 +62,61 @@ def test_a_text_that_cannot_be_shown_says_why(edda: User, story: StoryMaker) -> 
     response = signed_in(edda).get(path(article))
     assert response.status_code == 422
     assert "There is no picture number 999" in response.content.decode()
+
+
+def live(client: Client, path: str, **fields: Any) -> Any:
+    """The page of a form as somebody has it on the screen."""
+    form = {"headline": "On the screen", "standfirst": "Why.", "body_markdown": "Fresh *words*."} | fields
+    return client.post(f"/admin/articles/article/{path}unsaved/", form)
+
+
+def test_the_page_beside_the_text_is_of_what_is_on_the_screen_and_saves_nothing(
+    edda: User, ada: User, story: StoryMaker, picture: Image
+) -> None:
+    article, client = story(headline="As saved", body_markdown="As saved."), signed_in(edda)
+    first, second = (Author.objects.create(name=name, slug=name.lower()) for name in ("Ann", "Ben"))
+    label = Tag.objects.create(name="Bitcoin", slug="bitcoin")
+    before = Article.objects.values().get(pk=article.pk)
+    form = {
+        "lead_image": picture.pk, "tags": [label.pk], "bylines-TOTAL_FORMS": "3", "published_at_0": "2025-05-02",
+        "published_at_1": "09:00", "bylines-0-author": first.pk, "bylines-0-position": "1",
+        "bylines-1-author": second.pk, "bylines-1-position": "0",
+        "bylines-2-author": first.pk, "bylines-2-DELETE": "on",
+    }  # fmt: skip
+    page = BeautifulSoup(live(client, f"{article.pk}/", **form).content, "html5lib").select_one("main")
+    assert page is not None
+    words = page.get_text(" ")
+    assert "On the screen" in words
+    assert "As saved" not in words
+    assert "By Ben and Ann 2 May 2025" in " ".join(words.split())
+    assert "Bitcoin" in words
+    assert page.select_one(f'img[alt="{picture.alt}"]') is not None
+    assert Article.objects.values().get(pk=article.pk) == before
+    # A story without a row, and a form in which nothing can be read.
+    assert "On the screen" in live(signed_in(ada), "").content.decode()
+    nonsense = {
+        "section": "x",
+        "lead_image": "9" * 40,
+        "tags": ["-1"],
+        "published_at_0": "soon",
+        "bylines-TOTAL_FORMS": "²",
+    }
+    assert live(client, "", **nonsense).status_code == 200
+    assert live(client, "", body_markdown="![x](image:999)").content.decode().startswith("There is no picture")
+    assert Article.objects.count() == 1
+
+
+def test_the_page_beside_the_text_is_for_those_who_may_see_the_story(
+    client: Client, ada: User, edda: User, story: StoryMaker
+) -> None:
+    path = f"{story().pk}/"
+    assert live(client, path).status_code == 302
+    assert live(signed_in(ada), path).status_code == 404
+    response = live(signed_in(edda), path)
+    assert {"no-store", "private"} <= set(response["Cache-Control"].split(", "))
+    frame = signed_in(edda).get("/admin/articles/article/preview-frame/")
+    for policy in (response["Content-Security-Policy"], frame["Content-Security-Policy"]):
+        assert "script-src 'none'" in policy
+        assert "allow-scripts" not in policy
+    assert frame["X-Frame-Options"] == "SAMEORIGIN"
+    assert signed_in(edda).get(f"/admin/articles/article/{path}unsaved/").status_code == 405

@@ -86,3 +86,29 @@ def test_a_fault_is_told_without_the_input(child: Child) -> None:
     with pytest.raises(sandbox.Failed) as caught:
         child.run("raise ValueError(payload)", payload=b"private")
     assert "private" not in str(caught.value)
+
+
+def test_a_child_that_was_started_ahead_serves_one_request_and_knows_no_more_than_others(child: Child) -> None:
+    respond = "import os; return {'n': request['n'], 'pid': os.getpid(), 'env': len(os.environ)}, payload"
+    first, _body = child.run(respond)
+    module = "sandboxed_test_child"
+    sandbox.prepare(module=module)
+    sandbox.prepare(module=module)
+    _started, spare = sandbox._spares[module]
+    second, body = child.run(respond, payload=b"words")
+    third, _body = child.run(respond)
+    assert (second["pid"], body, module in sandbox._spares) == (spare.pid, b"words", False)  # type: ignore[index]  # the response is typed as any object
+    assert third["pid"] not in {first["pid"], spare.pid}  # type: ignore[index]  # as above
+    assert second["env"] == first["env"]  # type: ignore[index]  # as above
+
+
+def test_a_child_that_was_started_ahead_has_the_same_limits(child: Child) -> None:
+    child.run("return {}, b''")
+    for body, refusal in (
+        ("import time; time.sleep(600)", sandbox.TimedOut),
+        ("bytearray(400_000_000)", sandbox.Failed),
+    ):
+        (child.folder / "sandboxed_test_child.py").write_text(CHILD.format(body=body))
+        sandbox.prepare(module="sandboxed_test_child")
+        with pytest.raises(refusal):
+            child.run(body, seconds=0.7 if refusal is sandbox.TimedOut else 10)

@@ -1,0 +1,159 @@
+// The page of the story beside its text, kept up to date while one types. The server renders the unsaved form; here
+// the frame's document is changed only where it differs, so that it neither flickers nor loses its place.
+"use strict";
+
+(() => {
+  const pane = document.getElementById("story-preview");
+  if (!pane) return;
+  const desk = document.getElementById("story-editor");
+  const form = desk.closest("form");
+  const toggle = document.getElementById("story-preview-toggle");
+  const message = document.getElementById("story-preview-message");
+  const frame = pane.querySelector("iframe");
+  const box = frame.parentElement;
+  const dark = pane.querySelector("[data-dark]");
+  const PAUSE_MS = 80;
+  const WIDTHS = { phone: 390, desktop: 1180 };
+  let kind = "phone";
+  let waiting = 0;
+  let isAsking = false;
+  let isOutdated = false;
+
+  const darkRules = new WeakSet();
+
+  const isOpen = () => !pane.hidden;
+
+  function morph(old, fresh) {
+    if (old.isEqualNode(fresh)) return;
+    if (old.nodeName !== fresh.nodeName || old.nodeType !== Node.ELEMENT_NODE) {
+      old.replaceWith(old.ownerDocument.importNode(fresh, true));
+      return;
+    }
+    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    const before = [...old.childNodes];
+    const after = [...fresh.childNodes];
+    // What is equal at both ends stays, so that one new paragraph changes nothing else.
+    while (before.length && after.length && before[0].isEqualNode(after[0])) { before.shift(); after.shift(); }
+    let tail = null;
+    while (before.length && after.length && before.at(-1).isEqualNode(after.at(-1))) { tail = before.pop(); after.pop(); }
+    before.forEach((node, place) => (place < after.length ? morph(node, after[place]) : node.remove()));
+    for (const node of after.slice(before.length)) old.insertBefore(old.ownerDocument.importNode(node, true), tail);
+  }
+
+  // As the reader's device would choose, whatever this one has: the rules for the dark apply or do not.
+  function colour() {
+    const isDark = dark.getAttribute("aria-pressed") === "true";
+    const shown = frame.contentDocument;
+    shown.documentElement.style.colorScheme = isDark ? "dark" : "light";
+    for (const sheet of shown.styleSheets) {
+      for (const rule of sheet.cssRules) {
+        if (!(rule instanceof frame.contentWindow.CSSMediaRule)) continue;
+        if (rule.media.mediaText.includes("prefers-color-scheme")) darkRules.add(rule);
+        if (darkRules.has(rule)) rule.media.mediaText = isDark ? "all" : "not all";
+      }
+    }
+  }
+
+  function show(html) {
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    for (const each of fresh.querySelectorAll("script, meta")) each.remove();
+    for (const link of fresh.querySelectorAll("a[href]")) if (!link.getAttribute("href").startsWith("#")) link.target = "_blank";
+    const shown = frame.contentDocument;
+    shown.documentElement.lang = fresh.documentElement.lang;
+    const styles = (page) => [...page.head.querySelectorAll('link[rel="stylesheet"], style')];
+    const isNew = styles(fresh).map((each) => each.outerHTML).join() !== styles(shown).map((each) => each.outerHTML).join();
+    if (isNew) {
+      shown.head.replaceChildren(...styles(fresh).map((each) => shown.importNode(each, true)));
+      for (const link of shown.head.querySelectorAll("link")) link.addEventListener("load", colour);
+      colour();
+    }
+    morph(shown.body, fresh.body);
+    desk.dispatchEvent(new CustomEvent("preview:shown", { bubbles: true }));
+  }
+
+  async function update() {
+    if (!isOpen()) return;
+    if (isAsking) { isOutdated = true; return; }
+    isAsking = true;
+    isOutdated = false;
+    try {
+      const response = await fetch(pane.dataset.page, {
+        method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch", "X-Background": "1" },
+      });
+      const text = await response.text();
+      if (response.ok && !response.redirected) {
+        message.textContent = "";
+        show(text);
+      } else if (response.status === 422) {
+        message.textContent = pane.dataset.refused.replace("{reason}", text);
+      } else {
+        message.textContent = pane.dataset.away;
+      }
+    } catch {
+      message.textContent = pane.dataset.away;
+    }
+    isAsking = false;
+    if (isOutdated) update();
+  }
+
+  function later() {
+    clearTimeout(waiting);
+    waiting = setTimeout(update, PAUSE_MS);
+  }
+
+  // A page for a desktop is shown whole, but smaller.
+  function fit() {
+    if (!isOpen()) return;
+    const room = box.clientWidth;
+    const width = Math.max(kind === "desktop" ? WIDTHS.desktop : Math.min(WIDTHS.phone, room), 1);
+    const scale = Math.min(1, room / width);
+    frame.style.width = `${width}px`;
+    frame.style.height = `${box.clientHeight / scale}px`;
+    frame.style.transform = scale < 1 ? `scale(${scale})` : "";
+    frame.style.marginInlineStart = `${Math.max(0, (room - width * scale) / 2)}px`;
+  }
+
+  function open(isWanted, isByHand) {
+    pane.hidden = !isWanted;
+    desk.dataset.preview = isWanted ? "on" : "off";
+    toggle.setAttribute("aria-expanded", String(isWanted));
+    if (isByHand) localStorage.setItem("story-preview", isWanted ? "on" : "off");
+    if (!isWanted) return;
+    // Three columns need a wide screen; the details can be opened again.
+    const details = document.getElementById("story-side-toggle");
+    if (window.innerWidth < 1600 && desk.dataset.side === "on") details.click();
+    fit();
+    if (frame.dataset.ready) update();
+    else if (!frame.src) frame.src = pane.dataset.frame;
+  }
+
+  frame.addEventListener("load", () => {
+    if (!frame.src) return;
+    frame.dataset.ready = "1";
+    update();
+  });
+  for (const button of pane.querySelectorAll("[data-kind]")) {
+    button.addEventListener("click", () => {
+      kind = button.dataset.kind;
+      for (const each of pane.querySelectorAll("[data-kind]")) each.setAttribute("aria-pressed", String(each === button));
+      fit();
+      update();
+    });
+  }
+  dark.addEventListener("click", () => {
+    dark.setAttribute("aria-pressed", String(dark.getAttribute("aria-pressed") !== "true"));
+    colour();
+  });
+  pane.querySelector(".story-preview-close").addEventListener("click", () => { open(false, true); toggle.focus(); });
+  pane.addEventListener("keydown", (event) => { if (event.key === "Escape") { open(false, true); toggle.focus(); } });
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => open(!isOpen(), true));
+  new ResizeObserver(fit).observe(box);
+  form.addEventListener("input", later);
+  form.addEventListener("change", later);
+  // The admin's own pickers tell jQuery only.
+  window.django?.jQuery(form).on("change", later);
+  const isWide = window.matchMedia("(min-width: 64rem)").matches;
+  if (isWide && localStorage.getItem("story-preview") === "on") open(true, false);
+})();
