@@ -7,5 +7,6 @@ transitions     tables of what a state may become
 reasons         why something is in its state: a code, parameters, and the sentence made of them
 caching         how public pages are cached, and their ETag
 storage         where uploaded files are stored
+link_check      whether the links of a text lead somewhere (link_requests asks, and reaches no network of ours)
 pictures        uploaded pictures re-encoded in a sandboxed process (picture_child)
 """

@@ -6,6 +6,7 @@ not parse stops the program with one sentence that names the variable and never
 repeats the value, which may be a secret.
 """
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,14 @@ def names(name: str, default: list[str]) -> list[str]:
     """A comma-separated list; blanks are dropped."""
     value = text(name, ",".join(default))
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def networks(name: str, default: list[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """A comma-separated list of networks, such as 10.20.0.0/16."""
+    try:
+        return [ipaddress.ip_network(part) for part in names(name, default)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a list of networks, such as 10.20.0.0/16.") from error
 
 
 def split_url(name: str, value: str) -> SplitResult:
