@@ -188,7 +188,8 @@ def _complete(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
 
 def _audience_rule(issue: Issue) -> dict[str, Any]:
     """Who gets the issue. An empty cadence means every cadence; `mailable()` decides the rest."""
-    return {"newsletter": issue.newsletter_id, "cadence": issue.cadence, "rule": "mailable"}
+    rule = {"newsletter": issue.newsletter_id, "cadence": issue.cadence, "rule": "mailable"}
+    return rule if issue.corrects_id is None else rule | {"corrects": issue.corrects_id}
 
 
 def _check_state(issue: Issue) -> None:

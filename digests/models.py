@@ -9,13 +9,13 @@ from typing import ClassVar, TypeAlias
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article
-from digests import delivery_reasons, issue_reasons, states
+from digests import delivery_reasons, issue_guards, issue_reasons, states
 from digests.states import DeliveryState, IssueState
 from mailkit import message
 from publication import fields
@@ -89,6 +89,14 @@ class Issue(models.Model):
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
     audience_count = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    # When a person had the rest of it sent after a cancellation: its time counts from then on. Until its cancelled
+    # copies are all pending again, `rest_waits`.
+    rest_at = models.DateTimeField(null=True, blank=True, editable=False)
+    rest_waits = models.BooleanField(default=False, editable=False)
+    # The issue that this letter corrects: it goes to those who got that one, and to nobody else.
+    corrects = models.ForeignKey(
+        "self", null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="corrections"
+    )
     # Its copies' ids are greater than the first and at most the second: a lane walks over these rows only.
     copies_after = models.BigIntegerField(default=0, editable=False)
     copies_until = models.BigIntegerField(default=0, editable=False)
@@ -101,38 +109,8 @@ class Issue(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
-        constraints = [
-            # One issue per period, however irregular the ticks are.
-            models.UniqueConstraint(
-                fields=["newsletter", "kind", "cadence", "period_key"],
-                condition=~Q(period_key=""),
-                name="issue_once_per_period",
-            ),
-            models.UniqueConstraint(fields=["newsletter", "number"], name="issue_number_once"),
-            models.CheckConstraint(condition=Q(state__in=IssueState.values), name="issue_state_is_known"),
-            models.CheckConstraint(
-                condition=Q(state__in=states.UNPLANNED) | Q(number__isnull=False, audience_count__isnull=False),
-                name="issue_sending_is_planned",
-            ),
-            models.CheckConstraint(
-                condition=Q(deliveries_month__isnull=True) | Q(state__in=states.FINISHED),
-                name="issue_moved_is_finished",
-            ),
-        ]
-        indexes = [
-            # sending.history: what has ended and whose copies are to be moved.
-            models.Index(
-                fields=["finished_at"],
-                condition=Q(finished_at__isnull=False, deliveries_month__isnull=True),
-                name="issue_to_move",
-            ),
-            # digests.tasks.tick: issues that are approved and due, or being sent.
-            models.Index(fields=["state", "scheduled_for"], condition=Q(state__in=states.ACTIVE), name="issue_active"),
-            # composing: drafts that wait for automatic approval.
-            models.Index(fields=["id"], condition=Q(approves_itself=True), name="issue_approves_itself"),
-            # composing: the end of the previous window.
-            models.Index("newsletter", "kind", "cadence", F("window_end").desc(), name="issue_line"),
-        ]
+        constraints = issue_guards.CONSTRAINTS
+        indexes = issue_guards.INDEXES
         permissions = [("send_issue", "Can approve, send, pause, resume and cancel issues")]
 
     def __str__(self) -> str:
@@ -151,8 +129,18 @@ class Issue(models.Model):
         """Its newsletter's subscriptions at its cadence that may be mailed, one per subscriber; a letter's at any."""
         return self.subscriptions().mailable(now=now)
 
+    def eligible(self, *, now: datetime) -> SubscriptionQuerySet:
+        """Of the readers for whom a copy was planned, those who may be mailed now."""
+        return self._of_its_cadence().mailable(now=now)
+
     def subscriptions(self) -> SubscriptionQuerySet:
-        """All subscriptions to its newsletter at its cadence, in any state."""
+        """All subscriptions to its newsletter at its cadence, in any state; a correction's: of those who got it."""
+        if self.corrects_id is None:
+            return self._of_its_cadence()
+        got = Delivery.objects.filter(issue_id=self.corrects_id, state__in=states.MAY_HAVE_IT)
+        return self._of_its_cadence().filter(subscriber__in=got.values("subscriber_id"))
+
+    def _of_its_cadence(self) -> SubscriptionQuerySet:
         subscriptions = Subscription.objects.filter(newsletter_id=self.newsletter_id)
         return subscriptions.filter(cadence=self.cadence) if self.cadence else subscriptions
 

@@ -55,6 +55,8 @@ ISSUE_MOVES: Final = transitions.table(
         _I.PAUSED: [_I.SENDING, _I.CANCELLED],
         # Sending again (`uncertain.resend`); or an event, a person or a late reply settled the last exception.
         _I.SENT_WITH_EXCEPTIONS: [_I.SENDING, _I.SENT],
+        # A person has the rest sent (`rest.send`).
+        _I.CANCELLED: [_I.SENDING],
     }
 )
 DELIVERY_MOVES: Final = transitions.table(
@@ -71,6 +73,8 @@ DELIVERY_MOVES: Final = transitions.table(
         _D.UNCERTAIN: [_D.ACCEPTED, _D.REJECTED, _D.PENDING],
         # Reported as delivered, then as bounced.
         _D.ACCEPTED: [_D.REJECTED],
+        # The rest of a cancelled issue is sent after all (`closing.reinstate`).
+        _D.CANCELLED: [_D.PENDING],
     }
 )  # fmt: skip
 # Transitions that only a person may cause, by `restored.hold`, after a restore of the database.
@@ -98,5 +102,7 @@ SHOWN: Final = [str(_I.SENDING), str(_I.PAUSED), str(_I.SENT), str(_I.SENT_WITH_
 OPEN: Final = (str(_D.PENDING), str(_D.CLAIMED), str(_D.ATTEMPTING), str(_D.DEFERRED))
 # Copies that a lane has claimed.
 HELD: Final = [str(_D.CLAIMED), str(_D.ATTEMPTING)]
+# Copies that a reader has, or may have: a correction goes to these.
+MAY_HAVE_IT: Final = (str(_D.ACCEPTED), str(_D.UNCERTAIN))
 # Copies that make a finished issue `sent_with_exceptions`: a reader may be without one.
 EXCEPTIONS: Final = (str(_D.UNCERTAIN), str(_D.RENDER_FAILED), str(_D.EXPIRED))

@@ -106,8 +106,9 @@ class Progress:
 
     @property
     def open(self) -> int:
-        """Copies that may still leave."""
-        return sum(self.by_state[state] for state in Delivery.OPEN)
+        """Copies that may still leave; of an issue whose rest is sent also those that are still called cancelled."""
+        rest = 0 if self.finished else self.by_state[Delivery.State.CANCELLED]
+        return rest + sum(self.by_state[state] for state in Delivery.OPEN)
 
     @property
     def done(self) -> int:
@@ -221,7 +222,8 @@ def _stored(issue: Issue, finished_at: datetime) -> Progress:
         counted_at=finished_at,
         settled_at=finished_at,
         outcomes=tuple(outcome for outcome in outcomes if outcome.code),
-        seconds=(finished_at - issue.started_at).total_seconds() if issue.started_at else None,
+        # Of one whose rest was sent later the time between says nothing.
+        seconds=(finished_at - issue.started_at).total_seconds() if issue.started_at and not issue.rest_at else None,
     )
 
 

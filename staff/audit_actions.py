@@ -26,7 +26,7 @@ class AuditAction(TextChoices):
     ISSUE_RESUMED = "issue_resumed", _("Resumed an issue")
     ISSUE_CANCELLED = "issue_cancelled", _("Cancelled an issue")
     ISSUE_REST_SENT = "issue_rest_sent", _("Sent the rest of a cancelled issue")
-    ISSUE_CORRECTED = "issue_corrected", _("Sent a correction of an issue")
+    ISSUE_CORRECTED = "issue_corrected", _("Wrote a correction of an issue")
     PROOF_SENT = "proof_sent", _("Sent a proof")
     UNCERTAIN_ACCEPTED = "uncertain_accepted", _("Counted uncertain copies as accepted")
     UNCERTAIN_RESENT = "uncertain_resent", _("Sent uncertain copies again")

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from core.reasons import Reason
-from digests import approval, freezing, proofs, uncertain
+from digests import approval, freezing, proofs, rest, uncertain
 from digests.admin import forms
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
@@ -20,7 +20,7 @@ from subscribers import unmailed
 State = Issue.State
 SEND = "digests.send_issue"
 CHANGE = "digests.change_issue"
-REFUSALS = (approval.NotAllowed, freezing.NotFrozen, proofs.NotSent, uncertain.NotAllowed)
+REFUSALS = (approval.NotAllowed, freezing.NotFrozen, proofs.NotSent, rest.NotAllowed, uncertain.NotAllowed)
 
 
 def _approve(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
@@ -56,6 +56,14 @@ def _accept(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -
 
 def _resend(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return uncertain.resend(issue=issue, deliveries=None, actor=actor, now=now)
+
+
+def _rest(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
+    return rest.send(issue=issue, actor=actor, now=now)
+
+
+def _has_rest(_user: User, issue: Issue) -> bool:
+    return rest.size(issue=issue) > 0
 
 
 _ACTIONS: tuple[Action[Issue], ...] = (
@@ -117,6 +125,23 @@ _ACTIONS: tuple[Action[Issue], ...] = (
         variant="primary",
     ),
     Action(
+        name="rest",
+        label=_("Send the rest"),
+        icon="play_arrow",
+        explanation=_(
+            "The issue goes on where it was cancelled, with the same text. Nobody who got it, or may have got it, "
+            "gets another copy; who unsubscribed, paused or bounced meanwhile gets none."
+        ),
+        done=_("The rest is being sent."),
+        states=frozenset({State.CANCELLED}),
+        run=_rest,
+        permission=SEND,
+        form=forms.Rest,
+        fits=_has_rest,
+        template="admin/digests/issue/rest.html",
+        variant="primary",
+    ),
+    Action(
         name="accept",
         label=_("Call all uncertain copies accepted"),
         icon="done_all",
@@ -158,6 +183,15 @@ _ACTIONS: tuple[Action[Issue], ...] = (
 ACTIONS = {action.name: action for action in _ACTIONS}
 # Shown beside the number of uncertain copies, not among the buttons.
 OF_UNCERTAIN = ("accept", "resend")
+
+
+def rest_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
+    """How many the cancellation kept back, how many of these may be mailed now, and whether it was corrected."""
+    return {
+        "copies": rest.size(issue=issue),
+        "readers": rest.readers(issue=issue, now=now),
+        "corrections": issue.corrections.exclude(state=State.CANCELLED).exists(),
+    }
 
 
 def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:

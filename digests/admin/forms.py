@@ -115,6 +115,14 @@ class Reason(forms.Form):
     reason = fields.LineInput(max_length=300, label=_("Reason"), widget=UnfoldAdminTextInputWidget)
 
 
+class Rest(forms.Form):
+    """Nothing to fill in: `facts` say who gets the rest."""
+
+    def __init__(self, *args: Any, **facts: Any) -> None:
+        super().__init__(*args)
+        self.facts = facts
+
+
 class Proof(forms.Form):
     """Recipients of a proof. Each gets a mail of their own."""
 

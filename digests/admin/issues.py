@@ -19,8 +19,8 @@ from unfold.decorators import display
 
 from core import database_clock
 from digests import archive, composing, links, proofs, rendering, states, stats, views
-from digests.admin import forms, items, monitor, panel
-from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts
+from digests.admin import correct, forms, items, monitor, panel
+from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts, rest_facts
 from digests.models import Issue
 from publication import markdown_forms
 from publication.row_actions import Action, ActionAdmin, account, link
@@ -102,6 +102,11 @@ class IssueAdmin(ActionAdmin):
             path("<int:pk>/progress/", guard(require_safe(self.progress_view)), name="digests_issue_progress"),
             path("<int:pk>/preview/", guard(require_safe(self.preview_view)), name="digests_issue_preview"),
             path("<int:pk>/preview/<slug:part>/", guard(require_safe(self.part_view)), name="digests_issue_part"),
+            path(
+                "<int:pk>/correct/",
+                guard(require_http_methods(["GET", "POST"])(self.correct_view)),
+                name="digests_issue_correct",
+            ),
             *self.action_urls(),
             *super().get_urls(),
         ]
@@ -192,6 +197,8 @@ class IssueAdmin(ActionAdmin):
         data = request.POST if request.method == "POST" else None
         if action.form is forms.Approve:
             return forms.Approve(data, **audience_facts(issue=row, now=database_clock.now()))
+        if action.form is forms.Rest:
+            return forms.Rest(data, **rest_facts(issue=row, now=database_clock.now()))
         form = super().form_of(action=action, row=row, request=request)
         if action.form is forms.Proof:
             form.initial["to"] = account(request).email
@@ -201,6 +208,10 @@ class IssueAdmin(ActionAdmin):
         """The progress panel alone, which an open page refreshes."""
         context = panel.context(issue=self.seen(request, pk), user=account(request))
         return render(request, "admin/digests/issue/progress.html", context)
+
+    def correct_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Write a correction to those who got the issue."""
+        return correct.page(admin=self, request=request, issue=self.seen(request, pk))
 
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The preview: the mail in a sandboxed frame, with its text and headers."""

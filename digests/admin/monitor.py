@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from digests import corrections
 from digests.admin import actions, panel
 from digests.models import Issue
 from publication.row_actions import account
@@ -28,15 +29,20 @@ def page(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -> Htt
         "title": frozen.subject if frozen else str(issue),
         "opts": admin.opts,
         "frozen": frozen,
-        "more": _more(issue, request),
+        "more": _more(admin, issue, request),
+        "corrections": issue.corrections.order_by("pk"),
     }
     return render(request, "admin/digests/issue/monitor.html", context)
 
 
-def _more(issue: Issue, request: HttpRequest) -> list[dict[str, Any]]:
+def _more(admin: ModelAdmin[Issue], issue: Issue, request: HttpRequest) -> list[dict[str, Any]]:
     """What else one may look at or do."""
     user = account(request)
-    links = [{"label": _("See the mail"), "path": reverse("admin:digests_issue_preview", args=[issue.pk])}]
+    links = []
+    if admin.has_add_permission(request) and corrections.is_possible(issue=issue):
+        path = reverse("admin:digests_issue_correct", args=[issue.pk])
+        links.append({"label": _("Correct to those who got it"), "path": path})
+    links += [{"label": _("See the mail"), "path": reverse("admin:digests_issue_preview", args=[issue.pk])}]
     if issue.planned_at:
         copies = f"{reverse('admin:digests_delivery_changelist')}?issue__id__exact={issue.pk}"
         links.append({"label": _("All copies"), "path": copies})

@@ -76,7 +76,8 @@ UPDATE digests_delivery_open AS delivery
 SET state = 'expired', reason = %(reason)s, reason_parameters = NULL, settled_at = now(), due_at = NULL
 FROM digests_issue AS issue
 WHERE issue.id = delivery.issue_id AND issue.state = 'sending' AND delivery.state = 'deferred'
-    AND delivery.due_at IS NOT NULL AND issue.started_at < now() - %(hours)s * interval '1 hour'
+    AND delivery.due_at IS NOT NULL
+    AND GREATEST(issue.started_at, issue.rest_at) < now() - %(hours)s * interval '1 hour'
 """
 
 

@@ -6,8 +6,8 @@ import logging
 from collections import Counter
 from datetime import datetime
 
-from django.db import transaction
-from django.db.models import QuerySet
+from django.db import connection, transaction
+from django.db.models import Func, QuerySet, Value
 from django.db.models.functions import Now
 
 from core.reasons import Reason
@@ -21,6 +21,8 @@ from digests.sending.pacing import windows
 log = logging.getLogger(__name__)
 
 CANCELLED_AT_ONCE = 10_000
+# As a copy that moves to another partition locks its reader by the foreign key: an erasure waits, or came first.
+HOLD_READERS = "SELECT id FROM subscribers_subscriber WHERE id = ANY(%s::bigint[]) ORDER BY id FOR KEY SHARE"
 
 
 def close(*, issue_id: int, now: datetime) -> Issue.State | None:
@@ -40,7 +42,7 @@ def close(*, issue_id: int, now: datetime) -> Issue.State | None:
 def _close(issue_id: int, now: datetime) -> Issue.State | None:
     ending = [Issue.State.SENDING, Issue.State.SENT_WITH_EXCEPTIONS]
     issue = Issue.objects.filter(pk=issue_id, state__in=ending).select_for_update(no_key=True).first()
-    if issue is None or _open(issue_id).exists():
+    if issue is None or issue.rest_waits or _open(issue_id).exists():
         return None
     counts = issue_outcomes.record(issue_id=issue_id)
     known = issue.state, issue.state_reason, issue.state_reason_parameters
@@ -92,7 +94,7 @@ def sweep_cancelled(*, issue_id: int) -> int:
             break
         total += (
             _waiting(issue_id)
-            .filter(pk__in=chosen)
+            .filter(pk__in=chosen, issue__state=Issue.State.CANCELLED)
             .update(
                 state=Delivery.State.CANCELLED,
                 settled_at=Now(),
@@ -102,6 +104,43 @@ def sweep_cancelled(*, issue_id: int) -> int:
         )
     _end_cancelled(issue_id)
     return total
+
+
+def reinstate(*, issue_id: int) -> int:
+    """Make the cancelled copies of an issue whose rest is to be sent pending again; return how many.
+
+    May run any number of times, and end anywhere: what is not done is done by the next wake-up. After: nothing of
+    the issue is cancelled, and it may close; or it is not being sent any more, and the rest waits.
+    """
+    total = 0
+    while Issue.objects.under_way().filter(pk=issue_id, rest_waits=True).exists():
+        total += _reinstate_some(issue_id)
+    return total
+
+
+@transaction.atomic
+def _reinstate_some(issue_id: int) -> int:
+    """The issue, then readers, then copies are locked, as everywhere."""
+    asked = Issue.objects.under_way().filter(pk=issue_id, rest_waits=True)
+    if not asked.select_for_update(no_key=True).exists():
+        return 0
+    cancelled = Delivery.objects.filter(issue_id=issue_id, state=Delivery.State.CANCELLED)
+    chosen = dict(cancelled.order_by("pk").values_list("pk", "subscriber_id")[:CANCELLED_AT_ONCE])
+    if not chosen:
+        asked.update(rest_waits=False)
+        return 0
+    readers = [reader for reader in chosen.values() if reader is not None]
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_READERS, [sorted(readers)])
+    return cancelled.filter(pk__in=chosen).update(
+        state=Delivery.State.PENDING,
+        # Back from its month to where the engine works, under a new fence.
+        month=None,
+        fence=Func(Value("digests_fence"), function="nextval"),
+        settled_at=None,
+        lease_until=None,
+        **delivery_reasons.columns(""),
+    )
 
 
 @transaction.atomic

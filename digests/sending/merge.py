@@ -58,7 +58,7 @@ class Merger:
         self.unsubscribe_page = f"{settings.SITE_URL}/unsubscribe"
         self.preferences_page = f"{settings.SITE_URL}/preferences"
         # Who may be mailed, as SQL with its values: the same question for every batch.
-        readers = issue.readers(now=timezone.now()).order_by().values("subscriber_id")
+        readers = issue.eligible(now=timezone.now()).order_by().values("subscriber_id")
         self.mailable: tuple[str, tuple[Any, ...]] = readers.query.sql_with_params()
 
     def copies(self, *, rows: Iterable[Row]) -> tuple[list[Copy], list[int]]:

@@ -30,10 +30,11 @@ def sweep(*, now: datetime) -> list[int]:
 
 
 def wake(*, issue_id: int, now: datetime) -> bool:
-    """Do what one issue waits for: give it up, close it, or sweep it; return whether it wants its lanes."""
+    """Do what one issue waits for: sweep, reinstate, give up, close; return whether it wants its lanes."""
     closing.sweep_cancelled(issue_id=issue_id)
     if send_journal.is_behind(issue_id=issue_id):
         return False
+    closing.reinstate(issue_id=issue_id)
     closing.give_up(issue_id=issue_id, now=now)
     closing.close(issue_id=issue_id, now=now)
     return Issue.objects.under_way().filter(pk=issue_id).exists()

@@ -53,7 +53,7 @@ def is_over(*, issue: Issue, now: datetime) -> bool:
     if not issue.cadence or issue.started_at is None:
         return False
     patience = max(calendar.max_staleness(cadence=issue.cadence), timedelta(hours=settings.SENDING.max_age_hours))
-    return now - issue.started_at > patience + closed_for()
+    return now - max(issue.started_at, issue.rest_at or issue.started_at) > patience + closed_for()
 
 
 def closed_for() -> timedelta:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from articles import publishing
 from articles.models import Article, Author, Byline, Section
 from core.reasons import Reason
-from digests import approval, states, stats, uncertain
+from digests import approval, rest, states, stats, uncertain
 from digests.feedback import processing
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import attempts, claims, lanes, merge, outcomes, preparing, sweeper
@@ -33,8 +34,7 @@ from subscribers import consent, erasure, signup, suppression
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
 
 READERS = 6
-# Freezing an issue takes longer than all the rest.
-MOST_APPROVALS = 3
+MOST_APPROVALS = 3  # freezing an issue takes longer than all else
 LETTERS_STATES = {"accepted", "uncertain"}
 # What a server may have done with a copy, and what is reported to us: (taken, reported, about us).
 ANSWERS = [
@@ -61,7 +61,7 @@ Answer = tuple[claims.Batch, list[Outcome]]
 # What the examples must have met, or they prove nothing.
 NEEDED = {
     ("pending", "claimed"), ("claimed", "attempting"), ("attempting", "accepted"), ("attempting", "deferred"),
-    ("attempting", "uncertain"), ("sending", "paused"),
+    ("attempting", "uncertain"), ("sending", "paused"), ("cancelled", "sending"), ("cancelled", "pending"),
 }  # fmt: skip
 numbers = itertools.count(1)
 # How often each move was seen in all examples together.
@@ -133,10 +133,7 @@ class Engine(RuleBasedStateMachine):
             ready += [*[self.settle] * bool(self.answered), *[self.settle_once_more] * bool(self.settled)]
             data.draw(st.sampled_from(ready))(data)
 
-    @rule(data=st.data())
-    def engine_again(self, data: st.DataObject) -> None:
-        """Twice as often as anything else."""
-        self.engine(data)
+    engine_again = rule(data=st.data())(lambda self, data: self.engine(data))  # twice as often as anything else
 
     @rule(answers=answers)
     def lane(self, answers: list[tuple[bool, str, bool]]) -> None:
@@ -145,7 +142,7 @@ class Engine(RuleBasedStateMachine):
     @rule(data=st.data())
     def editor_acts(self, data: st.DataObject) -> None:
         acts = [self.pause, self.resume, self.resume, self.call_accepted, *[self.send_again] * 4]
-        acts += [self.cancel, self.withdraw] * (len(self.settled) > 2)
+        acts += [self.cancel, self.withdraw] * (len(self.settled) > 2) + [self.cancel, self.send_rest, self.send_rest]
         acts += [self.reopen, self.approve] * (self.approvals < MOST_APPROVALS)
         data.draw(st.sampled_from(acts))()
 
@@ -194,6 +191,13 @@ class Engine(RuleBasedStateMachine):
 
     def cancel(self) -> None:
         self.ask("cancel", lambda: approval.cancel(issue=self.issue, reason="No.", actor=None, now=timezone.now()))
+
+    def send_rest(self) -> None:
+        self.leases_end()
+        self.the_clock_ticks()
+        with contextlib.suppress(rest.NotAllowed), transaction.atomic():
+            rest.send(issue=self.issue, actor=self.editor, now=timezone.now())
+        self.the_clock_ticks()
 
     def withdraw(self) -> None:
         if self.story.state == Article.State.PUBLISHED:
@@ -270,6 +274,7 @@ class Engine(RuleBasedStateMachine):
             State.PAUSED: self.resume,
             State.SENDING: self.an_hour_passes,
             State.SENT_WITH_EXCEPTIONS: self.send_again,
+            State.CANCELLED: self.send_rest,
         }
         if state in clear and self.approvals < MOST_APPROVALS:
             clear[state]()
