@@ -29,7 +29,7 @@ MENU: Final = (
     Entry(
         _("Readers"), icon="group",
         entries=(
-            Entry(_("Find a reader"), "subscribers_subscriber_changelist", "subscribers.view_subscriber"),
+            Entry(_("Find a reader"), "desk:readers", "subscribers.view_subscriber", also=("desk:reader",)),
             Entry(_("Blocked addresses"), "subscribers_suppression_changelist", "subscribers.view_suppression"),
         ),
     ),
@@ -61,6 +61,7 @@ MENU: Final = (
             Entry(_("Reports of mail servers"), "digests_deliveryevent_changelist"),
             Entry(_("Frozen mails"), "digests_snapshot_changelist"),
             Entry(_("Letters"), "subscribers_letter_changelist"),
+            Entry(_("Readers"), "subscribers_subscriber_changelist"),
             Entry(_("Subscriptions"), "subscribers_subscription_changelist"),
             Entry(_("Consent record"), "subscribers_consentevent_changelist"),
             Entry(_("Network addresses"), "subscribers_consentorigin_changelist"),

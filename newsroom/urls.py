@@ -9,6 +9,7 @@ from newsroom import health
 # /healthz and /readyz are answered before this, by newsroom.health.probes.
 urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", health.figures, name="metrics"),
+    path("admin/", include("newsroom.desk.urls")),
     path("admin/", admin.site.urls),
     path("", include("digests.urls")),
     path("", include("subscribers.urls")),

@@ -87,14 +87,16 @@ def bounced(*, address_hashes: Collection[str], since: datetime) -> QuerySet[Sup
     return Suppression.objects.filter(address_hash__in=address_hashes, reason__in=reasons, created_at__gte=since)
 
 
-def lift(*, address_hash: str, actor: AbstractBaseUser | None, now: datetime) -> bool:
-    """Allow mail to this mailbox again; False when it was not suppressed."""
+def lift(*, address_hash: str, actor: AbstractBaseUser | None, now: datetime, note: str = "") -> bool:
+    """Allow mail to this mailbox again; False when it was not suppressed. The audit log has the `note`: why."""
     with transaction.atomic():
         row = Suppression.objects.select_for_update().filter(address_hash=address_hash).first()
         if row is None:
             return False
         Suppression.objects.filter(pk=row.pk).delete()
-        audit.record(action=AuditAction.SUPPRESSION_LIFTED, actor=actor, target=row, now=now, reason=str(row.reason))
+        audit.record(
+            action=AuditAction.SUPPRESSION_LIFTED, actor=actor, target=row, now=now, reason=str(row.reason), note=note
+        )
     return True
 
 

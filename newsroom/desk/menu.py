@@ -16,7 +16,9 @@ LISTS: Final = "_changelist"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the menu: its words, the admin's name of its page, and the permission that it needs.
+    """A line of the menu: its words, the name of its page, and the permission that it needs.
+
+    A name without a namespace is the admin's.
 
     The pages of a model whose list it opens belong to it; `also` begins the names of further pages that do.
     `query` narrows a list. An entry with `entries` opens the first of them that is shown, unless it has a page.
@@ -40,7 +42,8 @@ class Entry:
     @property
     def link(self) -> str:
         """The address of its page."""
-        return reverse(f"admin:{self.page}") + (f"?{self.query}" if self.query else "")
+        name = self.page if ":" in self.page else f"admin:{self.page}"
+        return reverse(name) + (f"?{self.query}" if self.query else "")
 
     def holds(self, name: str) -> bool:
         """Whether the page with this name belongs to it."""
@@ -55,7 +58,7 @@ class Entry:
 def build(entries: Iterable[Entry], request: HttpRequest) -> list[dict[str, Any]]:
     """The lines that this person may open, with the current ones marked; lines below a line in `entries`."""
     match = request.resolver_match
-    name = match.url_name if match and match.url_name and "admin" in match.app_names else ""
+    name = match.view_name.removeprefix("admin:") if match else ""
     return [line for entry in entries if (line := _line(entry, name, request))]
 
 
