@@ -5,20 +5,24 @@ A picture is on a line of its own, by its number:
     ![What it shows](image:12 "The line under it")
 
 The picture's credit is added by itself; without the part in brackets, its own
-alternative text is used, and without the part in quotes, its own caption.
+alternative text is used, and without the part in quotes, its own caption. A word
+in braces behind it, {small}, {left}, {right} or {wide}, says how large it is.
+Cards begin with three colons (`mailkit.markdown_cards`, `articles.cards`).
 """
 
+import dataclasses
 import functools
 import hashlib
 import re
 from collections.abc import Iterable
 
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from articles import captions
+from articles import captions, cards
 from articles.models import Article, Image
 from mailkit import html as mailkit_html
 from mailkit.html import MarkupRefused, Rendered
@@ -28,9 +32,12 @@ __all__ = ["MarkupRefused", "pictures_in", "render", "shown"]
 MAX_FIGURES = 50
 FIGURE = re.compile(
     r"^[ ]{0,3}!\[(?P<alt>[^\]\n]{0,300})\]\(image:(?P<pk>[0-9]{1,12})"
-    r'(?:[ ]+"(?P<caption>[^"\n]{0,400})")?\)[ \t\r]*$',
+    r'(?:[ ]+"(?P<caption>[^"\n]{0,400})")?\)(?:[ ]?\{(?P<size>small|left|right|wide)\})?[ \t\r]*$',
     re.MULTILINE,
 )
+# As wide as such a picture is in a mail; a page makes it as wide as its column allows.
+NARROW = frozenset({"small", "left", "right"})
+NARROW_WIDTH = 320
 HOW = '![What it shows](image:12 "The line under it")'
 
 
@@ -40,23 +47,31 @@ def render(markdown: str) -> Rendered:
     On failure: MarkupRefused with a sentence for the author, among other things
     for a picture that does not exist or that is not on its own line.
     """
-    return _convert(_with_figures(markdown), markdown)
+    rendered = _convert(_with_figures(markdown), markdown)
+    html = cards.numbered(rendered.html)
+    left_out = rendered.left_out + cards.remarks(html)
+    return dataclasses.replace(rendered, html=html, sha256=_sha256(html), left_out=left_out)
 
 
-def shown(article: Article) -> SafeString:
-    """The stored HTML, as a page may show it.
+def shown(article: Article, *, place: cards.Place = "page", request: HttpRequest | None = None) -> SafeString:
+    """The stored HTML, with its cards as a page, a feed or a mail may show it now.
 
     Only what `render` made is trusted: when the stored hash does not fit the
     stored HTML, somebody else wrote it, and it is shown as plain characters.
     """
-    if hashlib.sha256(article.body_html.encode()).hexdigest() == article.body_sha256:
-        return mark_safe(article.body_html)  # noqa: S308  # sanitised by `render`, as its hash shows
+    if _sha256(article.body_html) == article.body_sha256:
+        html = cards.filled(article.body_html, place=place, request=request)
+        return mark_safe(html)  # noqa: S308  # sanitised by `render`, as its hash shows; cards escape what they show
     return escape(article.body_html)
 
 
 def pictures_in(markdown: str) -> list[int]:
     """The numbers of the pictures that the text names."""
     return [int(figure["pk"]) for figure in FIGURE.finditer(markdown)]
+
+
+def _sha256(html: str) -> str:
+    return hashlib.sha256(html.encode()).hexdigest()
 
 
 # A form checks the text that the verb stores a moment later, and each conversion starts a process.
@@ -77,7 +92,9 @@ def _with_figures(markdown: str) -> str:
     def figure(match: re.Match[str]) -> str:
         image = pictures[int(match["pk"])]
         caption = captions.caption_before(caption=match["caption"] or image.caption, credit=image.credit)
-        context = {"image": image, "alt": match["alt"] or image.alt, "caption": caption}
+        context = {"image": image, "alt": match["alt"] or image.alt, "caption": caption, "size": match["size"]}
+        if match["size"] in NARROW and image.width > NARROW_WIDTH:
+            context |= {"width": NARROW_WIDTH, "height": round(image.height * NARROW_WIDTH / image.width)}
         # One line: a blank line would end the raw HTML block.
         return f"\n\n{' '.join(render_to_string('articles/_figure.html', context).split())}\n\n"
 

@@ -62,6 +62,11 @@ class Picture(models.Model):
         return self.url_for(960)
 
     @property
+    def mail_card_url(self) -> str:
+        """For a card in a mail."""
+        return self.url_for(480)
+
+    @property
     def page_srcset(self) -> str:
         """What a browser chooses from; every browser that knows srcset knows WebP."""
         return self.srcset("webp")

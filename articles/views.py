@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from articles import markup, seo
+from articles import cards, markup, seo
 from articles import search as searching
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
 from core import caching
@@ -35,20 +35,26 @@ def article(request: HttpRequest, slug: str) -> HttpResponse:
         return _moved(slug)
     if story.state == Article.State.WITHDRAWN:
         return render(request, "410.html", {"article": story}, status=410)
-    return caching.changed_at(story_page(request, story), story.updated_at)
+    # A card on it shows another story, which may have changed since: such a page has no date of its own.
+    moment = None if cards.shows_stories(story.body_html) else story.updated_at
+    return caching.changed_at(story_page(request, story), moment)
 
 
 def story_page(request: HttpRequest, story: Article) -> HttpResponse:
     """The page of a story in whatever state it is: the preview shows the same."""
     more = Article.objects.published().filter(section=story.section).exclude(pk=story.pk)
+    text = markup.shown(story, request=request)
+    frames = cards.frame_origins(text)
     context = {
         "article": story,
-        "text": markup.shown(story),
+        "text": text,
+        "has_frames": bool(frames),
         "corrections": story.corrections.all(),
         "more": more.newest_first().for_cards()[:RELATED],
         "head": seo.story_head(article=story, publication=Publication.objects.current()),
     }
-    return render(request, "articles/article.html", context)
+    response = render(request, "articles/article.html", context)
+    return caching.with_frames_of(response, frames)
 
 
 @caching.public

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -19,7 +20,11 @@ HIDDEN_FIELD = re.compile(rb"<input[^>]*type=\"hidden\"[^>]*>")
 RENEWED_EVERY = timedelta(hours=1)
 KEPT = "public, max-age=0, must-revalidate"
 
+# django-csp's own mark, which its decorator `csp_update` sets for all responses of a view.
+FRAMES: Final = "_csp_update"
+
 View = Callable[..., HttpResponse]
+Response = TypeVar("Response", bound=HttpResponseBase)
 
 
 def public(view: View) -> Callable[..., HttpResponseBase]:
@@ -39,7 +44,9 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
         etag = tag_of(response.content, now=timezone.now())
         response.headers["ETag"] = etag
         modified = response.headers.get("Last-Modified")
-        return get_conditional_response(request, etag, _seconds(modified), response) or response
+        shown = get_conditional_response(request, etag, _seconds(modified), response) or response
+        # Some browsers keep the headers of a 304 for the page that they have.
+        return with_frames_of(shown, getattr(response, FRAMES, {}).get("frame-src", []))
 
     return cached
 
@@ -55,6 +62,13 @@ def changed_at(response: HttpResponse, moment: datetime | None) -> HttpResponse:
     """Say when the page last changed, if that is known."""
     if moment is not None:
         response.headers["Last-Modified"] = http_date(moment.timestamp())
+    return response
+
+
+def with_frames_of(response: Response, origins: list[str]) -> Response:
+    """Allow this page, and no other, to frame these origins."""
+    if origins:
+        setattr(response, FRAMES, {"frame-src": origins})
     return response
 
 

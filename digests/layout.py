@@ -54,6 +54,13 @@ img { max-width: 100%; height: auto; border: 0; } figure { margin: 0 0 16px; }
 figcaption { font-size: 13px; color: #6b645b; } hr { border: 0; border-top: 1px solid #ded8ce; margin: 24px 0; }
 pre { background: #f4f1ec; color: #1c1917; padding: 12px; white-space: pre-wrap; font-size: 14px; }
 table { border-collapse: collapse; margin: 0 0 16px; } th, td { border: 1px solid #ded8ce; padding: 6px 10px; }
+table.card td { border: 0; padding: 14px 16px; background: #f4f1ec; color: #1c1917; } table.card p { margin: 0 0 8px; }
+table.card td.card-note { border-top: 3px solid #8a8178; } table.card td.card-warning { border-top: 3px solid #a4161a; }
+table.card td.card-picture { padding-right: 0; } table.card .card-title { font-size: 17px; margin: 0 0 4px; }
+table.card .card-text { font-size: 14px; color: #57504a; margin: 0; } table.card a { color: #1c1917; }
+figure.card-quote { border-top: 1px solid #ded8ce; border-bottom: 1px solid #ded8ce; padding: 14px 0; }
+figure.card-quote { text-align: center; }
+figure.card-quote blockquote { border: 0; padding: 0; margin: 0; font-size: 21px; font-style: normal; }
 """
 
 

@@ -38,6 +38,10 @@ _KINDS: Mapping[str, str | Promise] = {
         "The link “%(shown)s” is left out; its words stay. A link begins with https://, http://, mailto: or /."
     ),
     "attribute": gettext_lazy("The attribute %(shown)s of <%(name)s> has no effect here and is left out."),
+    "card": gettext_lazy(
+        "“%(shown)s” is no card and is shown as it is typed. Cards are: ::: note, ::: warning and ::: quote with a "
+        "text up to a line :::, and ::: story ADDRESS, ::: signup and ::: embed https://…"
+    ),
     "anchor": gettext_lazy("The link “%(shown)s” leads to no heading and no note of this text."),
 }
 _REFUSALS: Mapping[str, str | Promise] = {

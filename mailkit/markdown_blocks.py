@@ -17,6 +17,8 @@ from typing import Final
 from markdown import Markdown
 from markdown.preprocessors import Preprocessor
 
+from mailkit.markdown_cards import Cards
+
 _TAB: Final = "    "
 _MARKER: Final = re.compile(r"(?:(?P<bullet>[-+*])|(?P<number>[0-9]{1,9})[.)])(?P<gap> +|$)(?P<text>.*)")
 _RULE: Final = re.compile(r"(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})$")
@@ -50,13 +52,14 @@ class LimitExceeded(Exception):
 class CommonMarkBlocks(Preprocessor):
     """Runs after blanks are normal and before raw HTML is taken out, so that code may hold HTML."""
 
-    def __init__(self, md: Markdown, *, deepest: int) -> None:
+    def __init__(self, md: Markdown, *, deepest: int, cards: Cards | None = None) -> None:
         super().__init__(md)
         self._deepest = deepest
+        self._cards = cards
 
     def run(self, lines: list[str]) -> list[str]:
         """The same text, with lists, quotations and code as the library expects them. Raises `LimitExceeded`."""
-        return _Lines(lines, _Shared(self.md.htmlStash.store, self._deepest), level=0).written()
+        return _Lines(lines, _Shared(self.md.htmlStash.store, self._deepest, self._cards), level=0).written()
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class _Shared:
 
     store: Callable[[str], str]
     deepest: int
+    cards: Cards | None
     items: int = 0
 
 
@@ -97,6 +101,8 @@ class _Lines:
         at = 0
         while at < len(self._lines):
             at = self._take(at)
+        if self._shared.cards and not self._level:
+            self._blocks(self._shared.cards.close())
         return self._out
 
     def _take(self, at: int) -> int:
@@ -115,6 +121,8 @@ class _Lines:
                 return self._code(at, fence, indent, depth)
             if text.startswith(">"):
                 return self._quotation(at, depth)
+            if text.startswith(":::") and not depth and self._card(text):
+                return at + 1
             if (marker := _MARKER.match(text)) and not _RULE.match(text) and self._begins_item(marker, indent):
                 return self._item(at, marker, indent)
         self._text(at, indent, depth)
@@ -125,6 +133,21 @@ class _Lines:
         self._before = "blank"
         for item in self._items:
             item.has_blank = True
+
+    def _card(self, text: str) -> bool:
+        """Write a line of colons as the card that it is; cards are not within lists and quotations."""
+        if not self._shared.cards or self._level or (blocks := self._shared.cards.read(text)) is None:
+            return False
+        self._blocks(blocks)
+        return True
+
+    def _blocks(self, blocks: Sequence[str]) -> None:
+        """Put finished HTML aside, each piece as a block of its own."""
+        for block in blocks:
+            self._separate()
+            del self._items[:]
+            self._out.append(self._shared.store(block))
+            self._blank()
 
     def _separate(self) -> None:
         """A blank line, if there is none."""

@@ -13,7 +13,16 @@ import markdown
 from markdown.extensions import Extension, abbr, def_list, footnotes, sane_lists, smarty, tables
 from markdown.treeprocessors import Treeprocessor
 
-from mailkit import anchors, markdown_blocks, markdown_inline, plaintext, removals, sandbox, sanitising
+from mailkit import (
+    anchors,
+    markdown_blocks,
+    markdown_cards,
+    markdown_inline,
+    plaintext,
+    removals,
+    sandbox,
+    sanitising,
+)
 
 MAX_NESTING = 50
 # Parts of a list, table or paragraph: their parent is what counts as a level.
@@ -41,11 +50,16 @@ class DemoteHeadings(Treeprocessor):
 
 
 class OwnRules(Extension):
-    """Our own changes to Python-Markdown."""
+    """Our own changes to Python-Markdown; with `cards`, lines of three colons are cards."""
+
+    def __init__(self, cards: markdown_cards.Cards | None) -> None:
+        super().__init__()
+        self._cards = cards
 
     def extendMarkdown(self, md: markdown.Markdown) -> None:  # noqa: N802  # the library's name
         """Register them."""
-        md.preprocessors.register(markdown_blocks.CommonMarkBlocks(md, deepest=MAX_NESTING), "commonmark_blocks", 25)
+        blocks = markdown_blocks.CommonMarkBlocks(md, deepest=MAX_NESTING, cards=self._cards)
+        md.preprocessors.register(blocks, "commonmark_blocks", 25)
         md.treeprocessors.register(DemoteHeadings(md), "demote_headings", 5)
 
 
@@ -72,8 +86,9 @@ class Depth(HTMLParser):
 def render(text: str, *, profile: str, place: sanitising.Place) -> Converted:
     """Sanitised HTML of `text`, and what is not in it. On failure: markdown_blocks.LimitExceeded."""
     # Objects, not names: to look a name up, the library reads what every installed package says about itself.
+    cards = markdown_cards.Cards() if profile == "article" else None
     extensions: list[Extension] = [
-        OwnRules(),
+        OwnRules(cards),
         sane_lists.SaneListExtension(),
         smarty.SmartyExtension(),
         markdown_inline.Inline(),
@@ -95,7 +110,7 @@ def render(text: str, *, profile: str, place: sanitising.Place) -> Converted:
     depth.feed(html)
     if depth.deepest > MAX_NESTING:
         raise markdown_blocks.LimitExceeded("depth", MAX_NESTING)
-    left_out = removals.find(converted, profile=profile, place=place)
+    left_out = [*(cards.removals if cards else []), *removals.find(converted, profile=profile, place=place)]
     if profile in WITH_ANCHORS:
         html, dead = anchors.connect(html)
         left_out += [removals.Removal("anchor", "a", href, (f"({href}", f'"{href}', href)) for href in dead]

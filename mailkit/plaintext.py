@@ -11,6 +11,8 @@ BLOCKS = frozenset(
     "address article aside blockquote body caption dd details div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 "
     "header hr html li main nav ol p pre section summary table tbody td tfoot th thead tr ul".split()
 )
+# In a mail, the cell of a table is the box that an aside is on a page.
+BOXES = frozenset({"card-note", "card-warning"})
 UNDERLINES = {"h1": "=", "h2": "-"}
 MAX_DEPTH = 200  # deeper elements are read as text of the one at this depth
 MIN_WIDTH = 24
@@ -103,7 +105,9 @@ class Reader:
             return [_raw_text(node).strip("\n").split("\n")]
         if node.tag == "hr":
             return [["* * *"]]
-        if node.tag == "table":
+        if node.tag == "aside" or node.attributes.get("class") in BOXES:
+            return [_prefixed(_joined(self.blocks(node, width - 2)), "| ", "| ")] if node.children else []
+        if node.tag == "table" and node.attributes.get("role") != "presentation":
             return self._table(node, width)
         if node.tag == "dl":
             return self._definitions(node, width)

@@ -23,7 +23,7 @@ Keep = Callable[[str, str, str], str | None]
 class Removal:
     """One thing left out. `places` are texts by one of which its line is found, the surest first."""
 
-    kind: str  # element, picture, link, attribute, anchor
+    kind: str  # element, picture, link, attribute, anchor, card
     name: str
     shown: str = ""
     places: tuple[str, ...] = ()

@@ -30,7 +30,9 @@ ATTRIBUTES = {
     "a": {"href", "title", "class"},
     "abbr": {"title"},
     "code": {"class"},
-    "div": {"class"},
+    "aside": {"class"},
+    "div": {"class", "data-card"},
+    "figure": {"class"},
     **{heading: {"id"} for heading in anchors.HEADINGS},
     "img": {"src", "srcset", "sizes", "alt", "title", "width", "height", "loading", "decoding"},
     "li": {"class", "id"},
@@ -43,8 +45,16 @@ ATTRIBUTES = {
 # What an attribute's whole value must look like; `href`, `src`, `srcset` and `id` have functions below.
 VALUES = {
     "align": re.compile(r"left|right|center"),
-    "class": re.compile(r"footnote(-ref|-backref)?|task|language-[A-Za-z0-9+#_-]{1,30}"),
+    "class": re.compile(
+        r"footnote(-ref|-backref)?|task|language-[A-Za-z0-9+#_-]{1,30}|card-(note|warning|quote)"
+        r"|picture-(small|left|right|wide)"
+    ),
     "colspan": re.compile(r"[1-9][0-9]?"),
+    # What `articles.cards` puts in this place when it is shown.
+    "data-card": re.compile(
+        r"story [A-Za-z0-9_-]{1,200}|signup( [A-Za-z0-9_-]{1,200})?|"
+        r"embed https://[A-Za-z0-9.-]{1,100}(?:[/?#][A-Za-z0-9:/?=&._%~+#,!@-]{0,500})?"
+    ),
     "datetime": re.compile(r"[0-9TZ:+. -]{4,40}"),
     "decoding": re.compile(r"async|sync|auto"),
     "dir": re.compile(r"ltr|rtl|auto"),

@@ -374,6 +374,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+# Whose players a story may show on request (articles/embeds.py); each page names those that are on it.
+EMBED_PROVIDERS = env.names("EMBED_PROVIDERS", ["youtube", "vimeo", "soundcloud", "spotify", "datawrapper"])
 # django-unfold is built on Alpine.js, which evaluates expressions, and writes style attributes.
 ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
     "script-src": [SELF, UNSAFE_EVAL],
