@@ -52,6 +52,7 @@ MENU: Final = (
         entries=(
             Entry(_("People"), "auth_user_changelist", "auth.view_user"),
             Entry(_("Roles"), "auth_group_changelist", "auth.view_group"),
+            Entry(_("Audit log"), "staff_auditevent_changelist", "staff.view_auditevent"),
         ),
     ),
     Entry(

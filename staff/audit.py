@@ -83,11 +83,15 @@ def head() -> str:
     return AuditEvent.objects.order_by("-pk").values_list("hash", flat=True).first() or hash_chain.GENESIS
 
 
+def keyring() -> dict[str, str]:
+    """The name of each configured key -> the key."""
+    keys = (settings.CONSENT_KEY, *settings.CONSENT_KEY_FALLBACKS)
+    return {hash_chain.key_id(key, record=RECORD): key for key in keys}
+
+
 def links() -> Iterator[AuditEvent]:
     """Walk the whole log and yield each event that holds. On failure: ChainBroken, at the first that does not."""
-    keys = {
-        hash_chain.key_id(key, record=RECORD): key for key in (settings.CONSENT_KEY, *settings.CONSENT_KEY_FALLBACKS)
-    }
+    keys = keyring()
     previous = hash_chain.GENESIS
     for event in AuditEvent.objects.order_by("pk").iterator(chunk_size=BATCH):
         if event.previous_hash != previous:

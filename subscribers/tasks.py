@@ -5,6 +5,7 @@ import logging
 from celery import shared_task
 
 from core import database_clock
+from staff import audit_heads
 from subscribers import consent_heads, erasure, privacy
 from subscribers.letters import send
 
@@ -38,6 +39,7 @@ def tick() -> None:
         return
     sweep_letters()
     consent_heads.anchor(now=now)
+    audit_heads.anchor(now=now)
     if now.minute == HOUSEKEEPING_MINUTE:
         privacy.truncate_origins(now=now)
         erasure.forget_unconfirmed(now=now)

@@ -14,7 +14,7 @@ ENGLISH = re.compile(
     r"newsroom/(?!(admin|admin_site|languages|middleware)\.py|desk/|templatetags/)|\w+/management/|core/(?!pictures\.py)|postal/|digests/sending/"
     r"|digests/(feedback/.*|clock_repair|restored)\.py"
     r"|mailkit/(checks|sandbox|headers|message|mjml|segments|tokens)\.py|publication/(database_clock|groups|media)\.py"
-    r"|staff/audit\.py|subscribers/(consent|evidence|consent_heads|imports|import_\w+|unproved|verification)\.py"
+    r"|staff/(audit|audit_heads)\.py|subscribers/(consent|evidence|consent_heads|imports|import_\w+|unproved|verification)\.py"
 )
 
 BARE_TEMPLATES = (

@@ -1,5 +1,5 @@
 """The publication and the audit log in the admin."""
 
-from staff.admin import publication
+from staff.admin import audit_log, publication
 
-__all__ = ["publication"]
+__all__ = ["audit_log", "publication"]
