@@ -17,9 +17,15 @@ from django.utils.translation import gettext_lazy as _
 
 from articles import captions, states
 from articles.picture_model import Picture
+from articles.review_models import Acknowledgement, Comment, Reviewed
 from articles.states import ArticleState
 from mailkit import message
 from publication import fields
+
+__all__ = [
+    "NEWS_FOR", "Acknowledgement", "Article", "ArticleQuerySet", "Author", "Byline", "Comment", "Correction", "Image",
+    "ReleaseHorizon", "Revision", "Section", "SlugRedirect", "Tag",
+]  # fmt: skip
 
 # PostgreSQL refuses a search vector above 1 MB; this much of a text stays below it in any script.
 SEARCHED_CHARACTERS = 200_000
@@ -108,6 +114,7 @@ class Image(Picture):
 
 
 PUBLISHED, SCHEDULED = ArticleState.PUBLISHED.value, ArticleState.SCHEDULED.value
+IN_REVIEW, APPROVED = ArticleState.IN_REVIEW.value, ArticleState.APPROVED.value
 # How far back a story may be dated that is mailed by itself.
 NEWS_FOR = timedelta(days=7)
 
@@ -164,7 +171,7 @@ class ArticleManager(StoryManager["Article"]):
         return ArticleQuerySet(self.model, using=self._db).defer("search_vector")
 
 
-class Article(models.Model):
+class Article(Reviewed):
     """A story. Its state changes only through the verbs of `articles.publishing`."""
 
     State: TypeAlias = ArticleState
@@ -251,6 +258,10 @@ class Article(models.Model):
             models.Index("first_published_at", condition=Q(state=PUBLISHED), name="article_by_release"),
             # articles.tasks.tick: scheduled stories that are due.
             models.Index("publish_at", condition=Q(state=SCHEDULED), name="article_scheduled"),
+            # review.waiting_for: what waits for somebody.
+            models.Index("state", condition=Q(state__in=[IN_REVIEW, APPROVED]), name="article_in_hands"),
+            # The calendar: planned stories of a month.
+            models.Index("planned_for", condition=Q(planned_for__isnull=False), name="article_planned"),
             # articles.search: words in headline, standfirst and text.
             GinIndex("search_vector", name="article_words"),
         ]

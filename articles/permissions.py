@@ -1,7 +1,7 @@
 """Who may do what to which story. The verbs check it; pages and actions ask it which buttons to show."""
 
 from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article, ArticleQuerySet
@@ -16,6 +16,12 @@ CHANGE = "articles.change_article"
 def own(user: User) -> Q:
     """Stories under the user's byline, and stories that the user began."""
     return Q(bylines__author__user=user) | Q(revisions__number=1, revisions__created_by=user)
+
+
+def writers(*, article: Article) -> QuerySet[User]:
+    """The accounts under whose byline the story is, and the one that began it."""
+    begun = Q(pk__in=article.revisions.filter(number=1).values("created_by"))
+    return User.objects.filter(Q(author__bylines__article=article) | begun).distinct()
 
 
 def visible_to(user: User) -> ArticleQuerySet:

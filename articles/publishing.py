@@ -1,6 +1,7 @@
 """The verbs of a story: save, submit, schedule, publish, correct, withdraw, restore.
 
-    draft -> in_review -> scheduled -> published -> withdrawn, and back by return_to_draft or publish
+    draft -> in_review -> approved -> scheduled -> published -> withdrawn, and back by send_back, return_to_draft
+    or publish; a step may be left out
 
 Every verb works on the row, not on the object that it was handed: it is one
 conditional UPDATE whose row count decides, and the object is refreshed after it.
@@ -20,7 +21,7 @@ from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
-from articles import markup, permissions, revisions, slugs, states
+from articles import markup, notices, permissions, revisions, slugs, states
 from articles.models import Article, Correction, ReleaseHorizon, Revision
 from articles.refusals import NotAllowed, NotReady, PublishingError, SlugTaken, WrongState
 from articles.states import ArticleState
@@ -31,9 +32,9 @@ from staff import audit
 from staff.audit_actions import AuditAction
 
 __all__ = [
-    "WINDOW_LOCK", "MarkupRefused", "NotAllowed", "NotReady", "PublishingError", "SlugTaken", "WrongState",
-    "close_window", "correct", "lock_window", "publish", "publish_due", "render_again", "restore", "return_to_draft",
-    "save_revision", "schedule", "submit", "withdraw",
+    "WINDOW_LOCK", "Act", "MarkupRefused", "NotAllowed", "NotReady", "PublishingError", "SlugTaken", "WrongState",
+    "approve", "close_window", "correct", "lock_window", "publish", "publish_due", "render_again", "restore",
+    "return_to_draft", "save_revision", "schedule", "send_back", "submit", "withdraw",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -43,8 +44,8 @@ WINDOW_LOCK: Final = "release window"
 HORIZON = 1
 INSTANT = timedelta(microseconds=1)
 
-DRAFT, IN_REVIEW, SCHEDULED = Article.State.DRAFT, Article.State.IN_REVIEW, Article.State.SCHEDULED
-PUBLISHED, WITHDRAWN = Article.State.PUBLISHED, Article.State.WITHDRAWN
+DRAFT, IN_REVIEW, APPROVED = Article.State.DRAFT, Article.State.IN_REVIEW, Article.State.APPROVED
+SCHEDULED, PUBLISHED, WITHDRAWN = Article.State.SCHEDULED, Article.State.PUBLISHED, Article.State.WITHDRAWN
 UNPUBLISHED = states.before(PUBLISHED)
 
 
@@ -87,11 +88,32 @@ def restore(*, revision: Revision, actor: User | None, now: datetime) -> Revisio
     return restored
 
 
-def submit(*, article: Article, actor: User | None, now: datetime) -> None:
-    """Hand a draft to the editors."""
+def submit(*, article: Article, actor: User | None, now: datetime, assignee: User | None = None) -> None:
+    """Hand a draft to the editors, or to one of them."""
     permissions.require_edit(user=actor, article=article)
     _check_ready(Article.objects.get(pk=article.pk))
-    _move(article, IN_REVIEW, Act(AuditAction.STORY_SUBMITTED, "Submitted for review", actor, now))
+    detail = {"assignee": assignee.get_username()} if assignee else {}
+    act = Act(AuditAction.STORY_SUBMITTED, "Submitted for review", actor, now, detail)
+    _move(article, IN_REVIEW, act, assignee=assignee, returned_reason="")
+    notices.assigned(article=article, actor=actor)
+
+
+def approve(*, article: Article, actor: User | None, now: datetime) -> None:
+    """Say that a story in review may be published; a publisher or the clock does that."""
+    permissions.require(permissions.EDIT_ANY, user=actor)
+    _check_ready(Article.objects.get(pk=article.pk))
+    _move(article, APPROVED, Act(AuditAction.STORY_APPROVED, "Approved", actor, now), returned_reason="")
+    notices.approved(article=article, actor=actor)
+
+
+def send_back(*, article: Article, reason: str, actor: User | None, now: datetime) -> None:
+    """Give a story that was read back to its author, who finds the reason with it."""
+    permissions.require(permissions.EDIT_ANY, user=actor)
+    if not (reason := reason.strip()):
+        raise NotReady(_("Say what is to be changed. The author reads it."))
+    act = Act(AuditAction.STORY_RETURNED, f"Sent back: {reason}", actor, now, {"reason": reason[:500]})
+    _change(article, [IN_REVIEW, APPROVED], DRAFT, act, returned_reason=reason[:500])
+    notices.sent_back(article=article, actor=actor)
 
 
 def return_to_draft(*, article: Article, actor: User | None, now: datetime) -> None:

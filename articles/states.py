@@ -13,6 +13,8 @@ class ArticleState(TextChoices):
 
     DRAFT = "draft", _("Draft")
     IN_REVIEW = "in_review", _("In review")
+    # An editor has read it and nothing keeps it from being published.
+    APPROVED = "approved", _("Approved")
     SCHEDULED = "scheduled", _("Scheduled")
     PUBLISHED = "published", _("Published")
     WITHDRAWN = "withdrawn", _("Withdrawn")
@@ -22,7 +24,8 @@ _S = ArticleState
 MOVES: Final = transitions.table(
     {
         _S.DRAFT: [_S.IN_REVIEW, _S.SCHEDULED, _S.PUBLISHED],
-        _S.IN_REVIEW: [_S.DRAFT, _S.SCHEDULED, _S.PUBLISHED],
+        _S.IN_REVIEW: [_S.DRAFT, _S.APPROVED, _S.SCHEDULED, _S.PUBLISHED],
+        _S.APPROVED: [_S.DRAFT, _S.SCHEDULED, _S.PUBLISHED],
         # Scheduling again moves the hour.
         _S.SCHEDULED: [_S.DRAFT, _S.SCHEDULED, _S.PUBLISHED],
         _S.PUBLISHED: [_S.WITHDRAWN],

@@ -61,7 +61,7 @@ def record(
         object_type=target._meta.label_lower if target else "",  # noqa: SLF001  # Django documents _meta as public
         object_id=str(target.pk) if target else "",
         object_name=_name(target) if target else "",
-        detail=detail,
+        detail={name: _clean(value) for name, value in detail.items()},
         occurred_at=now,
         format=FORMAT,
         key_id=hash_chain.key_id(settings.CONSENT_KEY, record=RECORD),
@@ -104,6 +104,11 @@ def links() -> Iterator[AuditEvent]:
             raise ChainBroken(event.pk, "its content was changed after it was recorded")
         previous = event.hash
         yield event
+
+
+def _clean(value: Any) -> Any:
+    """A text without the characters that PostgreSQL cannot store in JSON."""
+    return characters.text(value) if isinstance(value, str) else value
 
 
 def _name(target: models.Model) -> str:

@@ -9,6 +9,12 @@ class AuditAction(TextChoices):
 
     # Stories
     STORY_SUBMITTED = "story_submitted", _("Submitted a story for review")
+    STORY_ASSIGNED = "story_assigned", _("Assigned a story to somebody")
+    STORY_COMMENTED = "story_commented", _("Commented on a story")
+    STORY_COMMENT_RESOLVED = "story_comment_resolved", _("Resolved a comment on a story")
+    STORY_COMMENT_REOPENED = "story_comment_reopened", _("Opened a comment on a story again")
+    STORY_WARNING_ACKNOWLEDGED = "story_warning_acknowledged", _("Acknowledged a warning about a story")
+    STORY_PLANNED = "story_planned", _("Planned a story for a day")
     STORY_RETURNED = "story_returned", _("Returned a story to draft")
     STORY_APPROVED = "story_approved", _("Approved a story")
     STORY_SCHEDULED = "story_scheduled", _("Scheduled a story")

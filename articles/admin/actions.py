@@ -3,8 +3,8 @@
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
-from articles import permissions, publishing, states
-from articles.admin.forms import CorrectionText, Hour, Reason
+from articles import permissions, publishing, review, states
+from articles.admin.forms import Assignee, CorrectionText, Hour, Reason, ReturnReason
 from articles.models import Article
 from publication.row_actions import Action
 
@@ -27,15 +27,51 @@ ACTIONS: dict[str, Action[Article]] = {
             explanation=_("The editors get the story, and you cannot change it until they return it."),
             done=_("The story is with the editors."),
             states=frozenset(states.before(State.IN_REVIEW)),
-            run=lambda article, actor, _data, now: publishing.submit(article=article, actor=actor, now=now),
+            run=lambda article, actor, data, now: publishing.submit(
+                article=article, actor=actor, now=now, assignee=data.get("assignee")
+            ),
+            form=Assignee,
             fits=_may_edit,
         ),
         Action(
+            name="approve",
+            label=_("Approve"),
+            explanation=_("You have read the story and it may be published. Its author gets a mail."),
+            done=_("The story is approved."),
+            states=frozenset(states.before(State.APPROVED)),
+            run=lambda article, actor, _data, now: publishing.approve(article=article, actor=actor, now=now),
+            permission=permissions.EDIT_ANY,
+        ),
+        Action(
+            name="send-back",
+            label=_("Send back"),
+            explanation=_("The story is its author's draft again. The author gets a mail with your reason."),
+            done=_("The story is with its author."),
+            states=frozenset({State.IN_REVIEW, State.APPROVED}),
+            run=lambda article, actor, data, now: publishing.send_back(
+                article=article, reason=data["reason"], actor=actor, now=now
+            ),
+            form=ReturnReason,
+            permission=permissions.EDIT_ANY,
+        ),
+        Action(
+            name="assign",
+            label=_("Give to somebody"),
+            explanation=_("The story waits on the first page of the person who is to read it, who gets a mail."),
+            done=_("The story was given to its reader."),
+            states=frozenset({State.IN_REVIEW, State.APPROVED}),
+            run=lambda article, actor, data, now: review.assign(
+                article=article, assignee=data["assignee"], actor=actor, now=now
+            ),
+            form=Assignee,
+            permission=permissions.EDIT_ANY,
+        ),
+        Action(
             name="return",
-            label=_("Return to draft"),
-            explanation=_("The story leaves the review or the clock. Its author can write on."),
+            label=_("Take off the schedule"),
+            explanation=_("The story is not published at its hour. It is a draft again."),
             done=_("The story is a draft again."),
-            states=frozenset(states.before(State.DRAFT)),
+            states=frozenset({State.SCHEDULED}),
             run=lambda article, actor, _data, now: publishing.return_to_draft(article=article, actor=actor, now=now),
             permission=permissions.EDIT_ANY,
         ),

@@ -4,14 +4,16 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
+    UnfoldAdminSelectWidget,
     UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
-from articles import images, markup, slugs
+from articles import images, markup, review, slugs
 from articles.models import Article, Image, Revision
 from core import database_clock, pictures
 from publication import fields, markdown_forms
@@ -122,6 +124,14 @@ class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at
         return upload
 
 
+class Person(forms.ModelChoiceField):  # type: ignore[type-arg]  # no subscript at run time
+    """Somebody of the team, by the name that the team knows."""
+
+    def label_from_instance(self, obj: User) -> str:
+        """The full name, or the one of the account."""
+        return obj.get_full_name() or obj.get_username()
+
+
 class Reason(forms.Form):
     """Why a story is taken back."""
 
@@ -130,6 +140,30 @@ class Reason(forms.Form):
         widget=UnfoldAdminTextInputWidget,
         help_text=_("One or two sentences. Readers who come to the story's address see them."),
     )
+
+
+class ReturnReason(forms.Form):
+    """What the author is to change."""
+
+    reason = fields.TextInput(
+        max_length=500, label=_("What is to be changed"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 4})
+    )
+
+
+class Assignee(forms.Form):
+    """Who is to read it."""
+
+    assignee = Person(
+        queryset=User.objects.none(),
+        required=False,
+        label=_("Who reads it"),
+        empty_label=_("Every editor"),
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["assignee"].queryset = review.readers()  # type: ignore[attr-defined]  # a field of model choices
 
 
 class CorrectionText(forms.Form):

@@ -41,8 +41,10 @@ def story(section: Section, now: datetime) -> StoryMaker:
             publishing.publish(article=article, actor=None, now=at)
         if state == "withdrawn":
             publishing.withdraw(article=article, reason="The source took it back.", actor=None, now=at)
-        if state == "in_review":
+        if state in {"in_review", "approved"}:
             publishing.submit(article=article, actor=None, now=at)
+        if state == "approved":
+            publishing.approve(article=article, actor=None, now=at)
         return article
 
     return make

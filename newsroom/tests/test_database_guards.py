@@ -11,7 +11,17 @@ from django.contrib.auth.models import User
 from django.db import Error, connection
 from django.utils import timezone
 
-from articles.models import Article, Author, Byline, ReleaseHorizon, Revision, Section, SlugRedirect, Tag
+from articles.models import (
+    Acknowledgement,
+    Article,
+    Author,
+    Byline,
+    ReleaseHorizon,
+    Revision,
+    Section,
+    SlugRedirect,
+    Tag,
+)
 from digests.models import Delivery, DeliveryEvent, Issue, IssueEventCount, IssueItem, IssueOutcome, Snapshot
 from publication.models import Publication
 from staff.models import AuditEvent
@@ -47,6 +57,7 @@ def becomes(table: str, change: str) -> str:
 
 OTHER_UUID = {"uuid": "00000000-0000-4000-8000-000000000001"}
 STATEMENTS = {
+    "acknowledgement_once": twice("articles_acknowledgement"),
     "article_published_is_rendered": becomes("articles_article", "state = 'published', body_sha256 = ''"),
     "article_scheduled_has_hour": becomes("articles_article", "state = 'scheduled', publish_at = NULL"),
     "article_state_is_known": becomes("articles_article", "state = 'lost'"),
@@ -156,6 +167,7 @@ def rows(db: None) -> None:
     story, _ = (Article.objects.create(headline=slug, slug=slug, section=section) for slug in ("one", "two"))
     Byline.objects.create(article=story, author=author)
     Revision.objects.create(article=story, number=1, snapshot={})
+    Acknowledgement.objects.create(article=story, code="byline")
     SlugRedirect.objects.create(article=story, slug="old")
     newsletter = Newsletter.objects.create(name="Tech News", slug="tech-news", description="Tech.")
     CadenceOffer.objects.create(newsletter=newsletter, cadence="weekly", send_at=time(7), weekday=1)

@@ -1,0 +1,127 @@
+"""The review of a story: who is to read it, what was remarked, and what waits for whom.
+
+Submitting, sending back and approving change the state, so they are verbs of `articles.publishing`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from articles import notices, permissions
+from articles.models import Article, ArticleQuerySet, Comment
+from articles.refusals import NotAllowed, NotReady, WrongState
+from staff import audit
+from staff.audit_actions import AuditAction
+
+State = Article.State
+QUOTE_LENGTH = 500  # as the column
+
+
+def waiting_for(user: User) -> ArticleQuerySet:
+    """Stories that wait for this person: to be read, mended, published, or with a comment to be answered.
+
+    In review: for the assignee, else for every editor. Sent back, or with comments of somebody else that are open:
+    for the writers and the assignee. Approved: for those who publish.
+    """
+    remarks = Comment.objects.filter(article=OuterRef("pk"), resolved_at=None).exclude(created_by=user)
+    mine = Q(pk__in=Article.objects.filter(permissions.own(user)).values("pk"))
+    # A story that is out or gone needs nobody, whatever was remarked.
+    at_work = Q(state__in=(State.DRAFT, State.IN_REVIEW, State.APPROVED, State.SCHEDULED))
+    waits = Q(state=State.IN_REVIEW, assignee=user) | Q(state=State.DRAFT) & ~Q(returned_reason="") & mine
+    waits |= at_work & Exists(remarks) & (mine | Q(assignee=user))
+    if user.has_perm(permissions.EDIT_ANY):
+        waits |= Q(state=State.IN_REVIEW, assignee=None)
+    if user.has_perm(permissions.PUBLISH):
+        waits |= Q(state=State.APPROVED)
+    return permissions.visible_to(user).filter(waits)
+
+
+def why(*, article: Article, user: User) -> str:
+    """What a story of `waiting_for` waits for, in a few words."""
+    if article.state == State.DRAFT and article.returned_reason:
+        return _("Sent back: %(reason)s") % {"reason": article.returned_reason}
+    if article.state == State.IN_REVIEW and article.assignee_id in (None, user.pk) and _reads(user, article):
+        return _("To be read")
+    if article.state == State.APPROVED and user.has_perm(permissions.PUBLISH):
+        return _("Approved, to be published")
+    count = article.comments.filter(resolved_at=None).exclude(created_by=user).count()
+    return ngettext("%(count)s open comment", "%(count)s open comments", count) % {"count": count}
+
+
+def readers() -> QuerySet[User]:
+    """Those to whom a story can be given: active editors and publishers, by name."""
+    backend = "django.contrib.auth.backends.ModelBackend"
+    able = User.objects.with_perm(permissions.EDIT_ANY, backend=backend, include_superusers=True)
+    return able.filter(is_active=True, is_staff=True).order_by("first_name", "username")
+
+
+def assign(*, article: Article, assignee: User | None, actor: User | None, now: datetime) -> None:
+    """Give the story to somebody who reads it, or to every editor. On failure: NotAllowed, WrongState."""
+    permissions.require(permissions.EDIT_ANY, user=actor)
+    if assignee is not None and not readers().filter(pk=assignee.pk).exists():
+        raise NotAllowed(_("%(name)s may not edit stories.") % {"name": assignee.get_username()})
+    with transaction.atomic():
+        open_stories = Article.objects.filter(pk=article.pk, state__in=(State.DRAFT, State.IN_REVIEW, State.APPROVED))
+        if open_stories.update(assignee=assignee) != 1:
+            raise WrongState(_("The story is out already, so nobody needs to read it."))
+        article.refresh_from_db(fields=["assignee", "state"])
+        name = assignee.get_username() if assignee else ""
+        audit.record(action=AuditAction.STORY_ASSIGNED, actor=actor, target=article, now=now, assignee=name)
+    notices.assigned(article=article, actor=actor)
+
+
+def comment(*, article: Article, text: str, actor: User, now: datetime, quote: str = "") -> Comment:
+    """Remark on a story, or on the words that are quoted. On failure: NotAllowed, NotReady."""
+    _require_sight(article, actor)
+    if not (text := text.strip()):
+        raise NotReady(_("Write the comment first."))
+    with transaction.atomic():
+        row = Comment.objects.create(
+            article=article, text=text, quote=quote.strip()[:QUOTE_LENGTH], created_by=actor, created_at=now
+        )
+        audit.record(action=AuditAction.STORY_COMMENTED, actor=actor, target=article, now=now, comment=row.pk)
+    return row
+
+
+def resolve(*, remark: Comment, actor: User, now: datetime) -> None:
+    """Say that a comment needs no more work; to do it again changes nothing. On failure: NotAllowed."""
+    _close(remark, actor, now, AuditAction.STORY_COMMENT_RESOLVED, resolved_by=actor, resolved_at=now)
+
+
+def reopen(*, remark: Comment, actor: User, now: datetime) -> None:
+    """Take back that a comment is resolved; to do it again changes nothing. On failure: NotAllowed."""
+    _close(remark, actor, now, AuditAction.STORY_COMMENT_REOPENED, resolved_by=None, resolved_at=None)
+
+
+def _close(
+    remark: Comment,
+    actor: User,
+    now: datetime,
+    action: AuditAction,
+    *,
+    resolved_by: User | None,
+    resolved_at: datetime | None,
+) -> None:
+    article = remark.article
+    _require_sight(article, actor)
+    with transaction.atomic():
+        was_open = resolved_at is not None
+        rows = Comment.objects.filter(pk=remark.pk, resolved_at__isnull=was_open)
+        if rows.update(resolved_by=resolved_by, resolved_at=resolved_at):
+            audit.record(action=action, actor=actor, target=article, now=now, comment=remark.pk)
+    remark.refresh_from_db()
+
+
+def _require_sight(article: Article, actor: User) -> None:
+    if not permissions.may_view(user=actor, article=article):
+        raise NotAllowed(_("This story is not yours."))
+
+
+def _reads(user: User, article: Article) -> bool:
+    return article.assignee_id == user.pk or user.has_perm(permissions.EDIT_ANY)
