@@ -19,6 +19,7 @@ from articles import captions, states
 from articles.picture_model import Picture
 from articles.review_models import Acknowledgement, Comment, Reviewed
 from articles.states import ArticleState
+from articles.working_copy_model import WorkingCopy as WorkingCopy
 from mailkit import message
 from publication import fields
 

@@ -1,11 +1,11 @@
-"""The scheduled task of this app: publish stories that are due."""
+"""The scheduled task of this app: publish stories that are due, and forget what nobody came back for."""
 
 import logging
 from datetime import datetime
 
 from celery import shared_task
 
-from articles import publishing
+from articles import publishing, working_copies
 from articles.models import Article
 from core import database_clock
 
@@ -30,6 +30,7 @@ def tick() -> None:
     due = Article.objects.scheduled_until(now).order_by("publish_at", "pk")
     for article in due.only("pk")[:AT_ONCE]:
         _publish(article, now)
+    working_copies.forget_old(now=now)
 
 
 def _publish(article: Article, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """What editors fill in."""
 
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +37,7 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
     """A story's words and related objects. Its state is not here: actions change it."""
 
     base = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    copy = forms.CharField(required=False, max_length=32, widget=forms.HiddenInput)
 
     class Meta:
         model = Article
@@ -55,6 +57,7 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
         last = self.instance.revisions.first() if self.instance.pk else None
         if "base" in self.fields:
             self.fields["base"].initial = last.number if last else 0
+            self.fields["copy"].initial = secrets.token_hex(16)
 
     def clean_headline(self) -> str:
         """One line, however it was pasted."""

@@ -18,7 +18,7 @@ from unfold.decorators import display
 from articles import deletion, markup, permissions, publishing, views
 from articles.admin.actions import ACTIONS, REFUSALS
 from articles.admin.forms import COLUMNS, StoryForm
-from articles.admin.writing import PREVIEW_POLICY, WritingAdmin
+from articles.admin.writing import PREVIEW_POLICY, SENTENCES, WritingAdmin
 from articles.models import Article, Byline, Correction
 from core import database_clock
 from publication import markdown_forms
@@ -27,6 +27,7 @@ from publication.row_actions import Action, account, link
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
 GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
+SCRIPTS = ("story-editor", "story-preview", "story-keeping", "story-presence")
 STATE_LABELS = {
     Article.State.DRAFT: "info",
     Article.State.IN_REVIEW: "warning",
@@ -84,7 +85,7 @@ class ArticleAdmin(WritingAdmin):
         "state", "publish_at", "first_published_at", "withdrawn_at", "withdrawal_reason", "updated_at",
     )  # fmt: skip
     fieldsets = (
-        (None, {"fields": ("base", "headline", "standfirst", "body_markdown")}),
+        (None, {"fields": ("base", "copy", "headline", "standfirst", "body_markdown")}),
         (_("Section and address"), {"fields": ("section", "tags", "slug", "published_at")}),
         (_("Picture"), {"fields": ("lead_image",)}),
         (_("State"), {"fields": readonly_fields, "description": _("Changed by the actions above.")}),
@@ -98,7 +99,7 @@ class ArticleAdmin(WritingAdmin):
 
     class Media:
         css = {"all": ["articles/story-editor.css"]}
-        js = [Script(f"articles/{name}.js", defer=True) for name in ("story-editor", "story-preview")]
+        js = [Script(f"articles/{name}.js", defer=True) for name in SCRIPTS]
 
     def get_urls(self) -> list[URLPattern]:
         """The admin's own addresses, and those of the preview and of each action."""
@@ -164,11 +165,13 @@ class ArticleAdmin(WritingAdmin):
         super().save_related(request, form, formsets, change)
         publishing.save_revision(article=form.instance, actor=account(request), now=database_clock.now())
         markdown_forms.tell(request=request, form=form)
+        self.note_saved(request, form.cleaned_data.get("copy", ""))
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """Above the form: what can be done to this story, by this person, now."""
         story = kwargs.get("obj")
         context["writing"] = story is None or self.has_change_permission(request, story)
+        context |= {"zone": Publication.objects.current().time_zone, "sentences": SENTENCES}
         if story is not None:
             context["actions_detail"] = [
                 link(str(_("Preview")), reverse("admin:articles_article_preview", args=[story.pk])),

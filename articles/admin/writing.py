@@ -1,21 +1,25 @@
-"""What the page asks on which a story is written: the page of the words that are on the screen, unsaved."""
+"""What the page asks on which a story is written: the page of its words, what was not saved, who else is there."""
 
+import json
 from typing import Final
 
 from csp.decorators import csp_replace
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
-from articles import markup, unsaved, views
+from articles import markup, presence, unsaved, views, working_copies
 from articles.models import Article
+from articles.refusals import PublishingError
 from core import database_clock
 from mailkit import html
-from publication.row_actions import ActionAdmin
+from publication.row_actions import ActionAdmin, account
 
 # The real page with the reader's policy, in a box of its own: nothing in a draft can act as its reader.
 PREVIEW_POLICY: Final = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
@@ -26,7 +30,31 @@ PREVIEW_POLICY: Final = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
 # The frame beside the text. It runs no script, and so may be of our origin: the page around it puts in the words and
 # leaves the reader's place where it was.
 FRAME_POLICY: Final = PREVIEW_POLICY | {"sandbox": [*PREVIEW_POLICY["sandbox"], "allow-same-origin"]}
+# In the session: the forms that were saved last, so that the browser forgets what it has of them.
+SAVED: Final = "saved_forms"
+SAVED_FORMS: Final = 20
 EMPTY: Final = "<!doctype html><html lang='en'><title>Preview</title><body></body></html>"
+
+
+# For story-keeping.js and story-presence.js.
+SENTENCES: Final[dict[str, str | Promise]] = {
+    "kept": _("Kept at {time}, not saved yet"),
+    "saving": _("Saving…"),
+    "away": _("No connection. Your words are kept in this browser, and sent when it is back."),
+    "notsaved": _("Not saved: no connection. Your words are kept in this browser. Save again when it is back."),
+    "ended": _("Your session has ended. Your words are kept in this browser."),
+    "refused": _("This account may not write here any more. Your words are kept in this browser."),
+    "offer": _("On {when} you typed something here that was never saved."),
+    "offernew": _("On {when} you began “{headline}”, which was never saved."),
+    "differs": _("It differs in: {fields}."),
+    "takeup": _("Take it up"),
+    "discard": _("Discard"),
+    "authors": _("Authors"),
+    "others": _("Also writing here: {names}."),
+    "self": _("You have this story open in another window, too."),
+    "newer": _("{name} saved this story at {time}. When you save, you see what both of you changed."),
+    "somebody": _("Somebody"),
+}
 
 
 class WritingAdmin(ActionAdmin):
@@ -38,6 +66,9 @@ class WritingAdmin(ActionAdmin):
         return [
             path("preview-frame/", guard(self.frame_view), name="articles_article_frame"),
             path("unsaved/", guard(self.unsaved_view), name="articles_article_unsaved_new"),
+            path("copies/", guard(self.copies_view), name="articles_article_copies_new"),
+            path("<int:pk>/copies/", guard(self.copies_view), name="articles_article_copies"),
+            path("<int:pk>/presence/", guard(self.presence_view), name="articles_article_presence"),
             path("<int:pk>/unsaved/", guard(self.unsaved_view), name="articles_article_unsaved"),
         ]
 
@@ -63,6 +94,48 @@ class WritingAdmin(ActionAdmin):
             response = views.story_page(request, story)
         html.prepare()
         return self.unindexed(response)
+
+    @method_decorator(require_http_methods(["GET", "POST", "DELETE"]))
+    def copies_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
+        """What this person typed and did not save: listed by GET, kept by POST, forgotten by DELETE. JSON."""
+        user, article = account(request), self.seen(request, pk) if pk else None
+        token = request.GET.get("token", "")
+        try:
+            if request.method == "POST":
+                content = json.loads(request.body)
+                working_copies.keep(user=user, article=article, token=token, content=content, now=database_clock.now())
+            elif request.method == "DELETE":
+                working_copies.discard(user=user, token=token)
+            copies = [] if request.method == "POST" else working_copies.of(user=user, article=article)
+        except PublishingError as refusal:
+            return JsonResponse({"error": str(refusal)}, status=422)
+        except ValueError:
+            return JsonResponse({"error": ""}, status=400)
+        listed = [{"token": copy.token, "at": copy.updated_at, **copy.content} for copy in copies]
+        return JsonResponse({"copies": listed, "saved": request.session.get(SAVED, [])})
+
+    @method_decorator(require_POST)
+    def presence_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        """Who else has the story open, and its last version. JSON."""
+        article, token = self.seen(request, pk), request.GET.get("token", "")
+        if "leave" in request.GET:
+            presence.leave(article=article, token=token)
+            return JsonResponse({})
+        others = presence.here(user=account(request), article=article, token=token, now=database_clock.now())
+        last = article.revisions.select_related("created_by").first()
+        return JsonResponse({
+            "others": [{"name": other.name, "self": other.is_self} for other in others],
+            "last": {
+                "number": last.number, "at": last.created_at,
+                "by": last.created_by.get_username() if last.created_by else "",
+            } if last else None,
+        })  # fmt: skip
+
+    def note_saved(self, request: HttpRequest, token: str) -> None:
+        """The form is saved: its copy is no longer needed here, nor in the browser, which asks for `saved`."""
+        if token:
+            working_copies.discard(user=account(request), token=token)
+            request.session[SAVED] = [token, *request.session.get(SAVED, [])][:SAVED_FORMS]
 
     def unindexed(self, response: HttpResponse) -> HttpResponse:
         """A page that is for editors only, and kept nowhere."""

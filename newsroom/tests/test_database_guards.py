@@ -21,6 +21,7 @@ from articles.models import (
     Section,
     SlugRedirect,
     Tag,
+    WorkingCopy,
 )
 from digests.models import Delivery, DeliveryEvent, Issue, IssueEventCount, IssueItem, IssueOutcome, Snapshot
 from publication.models import Publication
@@ -72,6 +73,7 @@ STATEMENTS = {
     "byline_once_per_author": twice("articles_byline"),
     "release_horizon_is_one_row": twice("articles_releasehorizon"),
     "revision_number_once": twice("articles_revision"),
+    "working_copy_once_per_form": twice("articles_workingcopy"),
     "delivery_deferred_has_hour": becomes("digests_delivery", "state = 'deferred', due_at = NULL"),
     "delivery_event_kind_is_known": becomes("digests_deliveryevent", "kind = 'lost'"),
     "delivery_event_once": twice("digests_deliveryevent"),
@@ -163,7 +165,9 @@ def rows(db: None) -> None:
     AuditEvent.objects.create(action="signed_in", occurred_at=now, key_id="1", previous_hash="1", hash="2")
     section = Section.objects.create(name="News", slug="news")
     Tag.objects.create(name="Tag", slug="tag")
-    author = Author.objects.create(name="Ada", slug="ada", user=User.objects.create(username="ada"))
+    ada = User.objects.create(username="ada")
+    author = Author.objects.create(name="Ada", slug="ada", user=ada)
+    WorkingCopy.objects.create(token="1", user=ada, content={})
     story, _ = (Article.objects.create(headline=slug, slug=slug, section=section) for slug in ("one", "two"))
     Byline.objects.create(article=story, author=author)
     Revision.objects.create(article=story, number=1, snapshot={})
