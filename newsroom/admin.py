@@ -1,5 +1,8 @@
 """Accounts and groups in the admin."""
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -8,8 +11,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from publication.change_lists import ModelAdmin
 
-admin.site.unregister(User)
-admin.site.unregister(Group)
+# Keys and sessions are their owners' business, and have pages of their own.
+admin.site.unregister([User, Group, EmailAddress, Authenticator, UserSession])
 
 
 @admin.register(User)

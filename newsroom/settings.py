@@ -12,7 +12,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from celery.schedules import crontab
-from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from kombu import Queue
 
 from newsroom import (
@@ -22,6 +21,7 @@ from newsroom import (
     embedded_place,
     env,
     logs,
+    policies,
     rate_settings,
     returns_url,
     sending_settings,
@@ -79,6 +79,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "anymail",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "newsroom.apps.NewsroomConfig",
     "publication.apps.PublicationConfig",
     "mailkit.apps.MailkitConfig",
@@ -102,6 +106,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "staff.admission.admission",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Last, so that it hears first of a view that failed.
     "newsroom.middleware.AwayMiddleware",
@@ -119,6 +125,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "publication.context.publication",
+                "staff.context.account_pages",
                 "articles.context.navigation",
                 "subscribers.context.signup_block",
                 "subscribers.context.legal_documents",
@@ -153,6 +160,8 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
 }
+# Counts wrong passwords; while Redis is away each process counts on its own (staff/attempts.py).
+CACHES["attempts"] = CACHES["default"] | {"BACKEND": "staff.attempts.AttemptsCache"}
 
 # --- Celery ----------------------------------------------------------------------------------
 
@@ -309,9 +318,31 @@ if TESTING:
 
 # --- The editors' side -----------------------------------------------------------------------
 
-# Who opens the login page itself, and not a page that asked for it, comes to the editors' first page.
-LOGIN_URL = "admin:login"
+# Who opens the sign-in page itself, and not a page that asked for it, comes to the editors' first page.
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
+AUTHENTICATION_BACKENDS = ["staff.backends.StaffBackend"]
+ACCOUNT_ADAPTER = "staff.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]  # nobody signs up: the adapter refuses
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_FORMS = {"login": "staff.forms.SignIn"}
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True
+# A session ends so long after it began, and so long after its last use (staff/session_ends.py).
+SESSION_COOKIE_AGE = 12 * 3_600
+SESSION_IDLE_SECONDS = 3_600
+# A link to a new password works for an hour.
+PASSWORD_RESET_TIMEOUT = 3_600
+# An approval, an export or an erasure asks for the password again when the last proof is older.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+# Off in development, and in tests that do not ask for it.
+REQUIRE_SECOND_FACTOR = not TESTING and env.flag("REQUIRE_SECOND_FACTOR", default=not DEBUG)
+MFA_ADAPTER = "staff.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 
 UNFOLD = {
     "SITE_TITLE": "newsroom.admin_site.name",
@@ -361,29 +392,9 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 # Whether subdomains speak HTTPS and whether the domain joins the preload list is its owner's to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:"],
-        "font-src": [SELF],
-        "connect-src": [SELF],
-        "frame-src": [SELF],
-        "form-action": [SELF],
-        "manifest-src": [SELF],
-        "base-uri": [NONE],
-        "frame-ancestors": [NONE],
-    }
-}
 # Whose players a story may show on request (articles/embeds.py); each page names those that are on it.
 EMBED_PROVIDERS = env.names("EMBED_PROVIDERS", ["youtube", "vimeo", "soundcloud", "spotify", "datawrapper"])
-# django-unfold is built on Alpine.js, which evaluates expressions, and writes style attributes.
-ADMIN_CONTENT_SECURITY_POLICY = CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
-    "script-src": [SELF, UNSAFE_EVAL],
-    "style-src": [SELF, UNSAFE_INLINE],
-    "img-src": [SELF, "data:", "blob:"],
-    "frame-ancestors": [SELF],
-}
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": policies.READERS}
+ADMIN_CONTENT_SECURITY_POLICY = policies.EDITORS
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_PERMISSIONS = 0o644

@@ -10,6 +10,7 @@ from newsroom import health
 urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", health.figures, name="metrics"),
     path("admin/", include("newsroom.desk.urls")),
+    path("admin/", include("staff.urls")),
     path("admin/", admin.site.urls),
     path("", include("digests.urls")),
     path("", include("subscribers.urls")),

@@ -1,11 +1,9 @@
-"""IP addresses: finding the reader's behind our proxies, and truncating stored ones."""
+"""IP addresses: the networks around them, and truncating stored ones."""
 
 import ipaddress
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import connection
-from django.http import HttpRequest
 
 KEEP_ORIGIN = timedelta(days=30)
 # What one household or office usually shares, and what a provider assigns to one customer: one who has
@@ -14,44 +12,6 @@ V4_PREFIX, V6_PREFIX = 24, 64
 WIDE_V4_PREFIX, WIDE_V6_PREFIX = 24, 48
 # What remains of an origin after KEEP_ORIGIN names a provider's region, not a household.
 KEPT_V4_PREFIX, KEPT_V6_PREFIX = 24, 48
-
-
-def client_ip(request: HttpRequest) -> str | None:
-    """The reader's address as the outermost of our own proxies saw it, else the peer's; None without either.
-
-    TRUSTED_PROXIES proxies are in front and each added one entry to the header that
-    CLIENT_ADDRESS_HEADER names, so the entry that many places from the end is theirs to say; everything
-    before it is the reader's own claim and is ignored. A header that is missing, too short or names no
-    address (RFC 7239 allows "unknown") leaves the peer's address: the limits never have nobody to count.
-    """
-    proxies: int = settings.TRUSTED_PROXIES
-    name: str = settings.CLIENT_ADDRESS_HEADER
-    hops = request.headers.get(name, "").split(",") if proxies else []
-    claimed = hops[-proxies] if proxies and len(hops) >= proxies else ""
-    if name.lower() == "forwarded":
-        claimed = _forwarded_for(claimed)
-    return plain_ip(claimed) or plain_ip(request.META.get("REMOTE_ADDR", ""))
-
-
-def _forwarded_for(element: str) -> str:
-    """The node of one element of `Forwarded`, as in `for="[2001:db8::1]:4711";proto=https` (RFC 7239, 4)."""
-    pairs = (pair.partition("=") for pair in element.split(";"))
-    return next((node.strip().strip('"') for key, _, node in pairs if key.strip().lower() == "for"), "")
-
-
-def plain_ip(text: str) -> str | None:
-    """One spelling per address: no port, no zone, no IPv4 inside IPv6. None if it is no address."""
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)
 
 
 def network(ip: str) -> str:

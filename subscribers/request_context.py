@@ -11,8 +11,9 @@ from django.shortcuts import render
 from django.utils.translation import get_language
 from django.views.decorators.csrf import csrf_exempt
 
+from core import client_address
 from publication import urls as site
-from subscribers import consent, links, privacy
+from subscribers import consent, links
 from subscribers.models import LegalVersion
 
 View: TypeAlias = Callable[..., HttpResponse]
@@ -34,7 +35,7 @@ def evidence(
 ) -> consent.Evidence:
     """What is kept of this request as proof. `page` is the path of the form, without any token."""
     return consent.Evidence(
-        ip=privacy.client_ip(request),
+        ip=client_address.client_ip(request),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         form_url=site.absolute(page) if page else "",
         locale=get_language() or "",

@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 
-from core import caching
-from subscribers import forms, legal, preferences, privacy, request_context, signup, throttle
+from core import caching, client_address
+from subscribers import forms, legal, preferences, request_context, signup, throttle
 from subscribers.models import LegalDocument
 
 ELSEWHERE = _("This form was sent from another website. Please send it again from here.")
@@ -77,7 +77,7 @@ def preferences_link(request: HttpRequest) -> HttpResponseBase:
             render(request, "subscribers/preferences_link.html", {"form": form}, status=422), referrer="same-origin"
         )
     now, address = timezone.now(), form.cleaned_data["address"]
-    within_limits = throttle.preferences(address=address, ip=privacy.client_ip(request), now=now)
+    within_limits = throttle.preferences(address=address, ip=client_address.client_ip(request), now=now)
     preferences.request_link(address=address, now=now, dry_run=not within_limits)
     return request_context.SeeOther(reverse("preferences_sent"))
 

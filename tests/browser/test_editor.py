@@ -16,9 +16,9 @@ SENDING_SECONDS = 180.0
 def log_in(page: Page) -> None:
     """Through the login form."""
     page.goto("/admin/")
-    page.get_by_label("Username").fill(ADMIN)
+    page.get_by_label("Name or address").fill(ADMIN)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("link", name="Stories").first).to_be_visible()
 
 

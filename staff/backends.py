@@ -1,0 +1,20 @@
+"""Who may sign in."""
+
+from allauth.account.auth_backends import AuthenticationBackend
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+
+Somebody = AbstractBaseUser | AnonymousUser | None
+
+
+def may_sign_in(user: Somebody) -> bool:
+    """Whether this is an open account of the team; readers have none."""
+    return bool(getattr(user, "is_active", False) and getattr(user, "is_staff", False))
+
+
+class StaffBackend(AuthenticationBackend):  # type: ignore[misc]  # django-allauth publishes no types
+    """By name or address, with a password."""
+
+    def user_can_authenticate(self, user: Somebody) -> bool:
+        """Whether the account may sign in, and a session of it may go on."""
+        return may_sign_in(user)

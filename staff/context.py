@@ -1,0 +1,25 @@
+"""What the pages of accounts show around them: the admin's own frame."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from staff import admission
+
+INSIDE, OUTSIDE = "account/_inside.html", "account/_outside.html"
+
+
+def account_pages(request: HttpRequest) -> dict[str, Any]:
+    """For a page below /admin/ that is not one of the admin's own: the admin's context, and which frame to use."""
+    match = request.resolver_match
+    if match is None or "admin" in match.app_names or not request.path_info.startswith(admission.DESK):
+        return {}
+    is_inside = request.user.is_authenticated and not admission.lacks_second_factor(request.user)
+    return {
+        **admin.site.each_context(request),
+        "title": _("My account"),
+        "account_layout": INSIDE if is_inside else OUTSIDE,
+        "must_set_up": request.user.is_authenticated and not is_inside,
+    }

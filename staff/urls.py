@@ -1,0 +1,43 @@
+"""Signing in, one's own account and its keys: below /admin/, where the admin's language and policy hold.
+
+Of django-allauth only these pages exist: nobody signs up, and addresses are not changed by their owner.
+"""
+
+from allauth.account import views as account
+from allauth.mfa.base import views as second_factor
+from allauth.mfa.recovery_codes import views as recovery_codes
+from allauth.mfa.totp import views as totp
+from allauth.mfa.webauthn import views as passkeys
+from django.urls import URLPattern, URLResolver, include, path
+
+from staff.again import again
+
+KEYS: list[URLPattern | URLResolver] = [
+    path("", second_factor.index, name="mfa_index"),
+    path("code/", second_factor.authenticate, name="mfa_authenticate"),
+    path("reauthenticate/", second_factor.reauthenticate, name="mfa_reauthenticate"),
+    path("app/", totp.activate_totp, name="mfa_activate_totp"),
+    path("app/remove/", totp.deactivate_totp, name="mfa_deactivate_totp"),
+    path("recovery-codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("recovery-codes/new/", recovery_codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
+    path("recovery-codes/download/", recovery_codes.download_recovery_codes, name="mfa_download_recovery_codes"),
+    path("passkeys/", passkeys.list_webauthn, name="mfa_list_webauthn"),
+    path("passkeys/add/", passkeys.add_webauthn, name="mfa_add_webauthn"),
+    path("passkeys/sign-in/", passkeys.login_webauthn, name="mfa_login_webauthn"),
+    path("passkeys/reauthenticate/", passkeys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
+    path("passkeys/<int:pk>/remove/", passkeys.remove_webauthn, name="mfa_remove_webauthn"),
+    path("passkeys/<int:pk>/edit/", passkeys.edit_webauthn, name="mfa_edit_webauthn"),
+]
+ACCOUNT: list[URLPattern | URLResolver] = [
+    path("again/", again, name="account_again"),
+    path("closed/", account.account_inactive, name="account_inactive"),
+    path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("keys/", include(KEYS)),
+]
+# The first three stand where the admin has its own, so that its links and forms lead here.
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("login/", account.login, name="account_login"),
+    path("logout/", account.logout, name="account_logout"),
+    path("password_change/", account.password_change, name="account_change_password"),
+    path("account/", include(ACCOUNT)),
+]
