@@ -146,6 +146,8 @@ class ConsentEvent(models.Model):
             # A chain has one successor for each link: two writers can never fork it.
             models.UniqueConstraint(fields=["previous_hash"], name="consent_chain_does_not_fork"),
         ]
+        # digests.growth: who acted about one newsletter within some days; who was erased in them.
+        indexes = [models.Index(fields=["newsletter_slug", "occurred_at"], name="consent_event_of_days")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.occurred_at:%Y-%m-%d %H:%M} UTC"

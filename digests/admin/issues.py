@@ -19,7 +19,7 @@ from unfold.decorators import display
 
 from core import database_clock
 from digests import archive, composing, links, proofs, rendering, states, stats, views
-from digests.admin import correct, forms, items, monitor, panel
+from digests.admin import correct, forms, items, monitor, panel, reports
 from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts, rest_facts
 from digests.models import Issue
 from publication import markdown_forms
@@ -107,6 +107,7 @@ class IssueAdmin(ActionAdmin):
                 guard(require_http_methods(["GET", "POST"])(self.correct_view)),
                 name="digests_issue_correct",
             ),
+            *reports.Reports(self).urls(),
             *self.action_urls(),
             *super().get_urls(),
         ]

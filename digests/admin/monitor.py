@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from digests import corrections
-from digests.admin import actions, panel
+from digests.admin import actions, panel, reports
 from digests.models import Issue
 from publication.row_actions import account
 
@@ -46,6 +46,9 @@ def _more(admin: ModelAdmin[Issue], issue: Issue, request: HttpRequest) -> list[
     if issue.planned_at:
         copies = f"{reverse('admin:digests_delivery_changelist')}?issue__id__exact={issue.pk}"
         links.append({"label": _("All copies"), "path": copies})
+    if user.has_perm(reports.SEE_READERS):
+        path = reverse("admin:digests_issue_why", args=[issue.pk])
+        links.append({"label": _("Why did a reader get it, or not?"), "path": path})
     links += [
         {"label": str(action.label), "path": reverse("admin:digests_issue_do", args=[issue.pk, action.name])}
         for action in actions.ACTIONS.values()
