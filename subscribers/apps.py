@@ -21,7 +21,7 @@ PUBLISH = [
     "subscribers.view_subscription", "subscribers.change_subscription",
     "subscribers.view_consentevent", "subscribers.view_consentorigin",
     "subscribers.view_suppression", "subscribers.add_suppression", "subscribers.delete_suppression",
-    "subscribers.view_letter",
+    "subscribers.view_letter", "subscribers.import_readers", "subscribers.export_readers",
 ]  # fmt: skip
 EDIT = [*READ, "subscribers.change_newsletter", "subscribers.add_legalversion", "subscribers.change_legalversion"]
 

@@ -17,6 +17,7 @@ from publication import fields
 from subscribers import letter_reasons, states
 from subscribers.cadences import Cadence as Cadence
 from subscribers.cadences import Weekday as Weekday
+from subscribers.import_job import ImportJob as ImportJob
 from subscribers.newsletters import CadenceOffer as CadenceOffer
 from subscribers.newsletters import Newsletter as Newsletter
 from subscribers.states import LetterState, SubscriptionState
@@ -339,6 +340,8 @@ class Letter(models.Model):
         indexes = [
             # subscribers.tasks.tick: letters that wait or whose sender died.
             models.Index("due_at", condition=Q(state__in=states.WAITING), name="letter_waiting"),
+            # newsroom.desk.faults: letters of the last days that did not arrive.
+            models.Index("settled_at", condition=Q(state__in=states.FAILED), name="letter_failed"),
         ]
 
     def __str__(self) -> str:

@@ -47,5 +47,7 @@ LETTER_MOVES: Final = transitions.table(
 # Subscriptions that a request makes pending, and those that an unsubscribe ends.
 REQUESTABLE: Final = transitions.before(_S.PENDING, SUBSCRIPTION_MOVES)
 ENDABLE: Final = transitions.before(_S.UNSUBSCRIBED, SUBSCRIPTION_MOVES)
+# Letters that did not arrive.
+FAILED: Final = (LetterState.REJECTED, LetterState.EXPIRED)
 # Letters that are to be sent.
 WAITING: Final = transitions.before(_L.ATTEMPTING, LETTER_MOVES)

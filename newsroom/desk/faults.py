@@ -77,9 +77,7 @@ def _letters(now: datetime) -> Iterator[Fault]:
             late,
         )
         yield Fault(sentence % {"count": formatting.number(late)})
-    refused = Letter.objects.filter(
-        state__in=(states.LetterState.REJECTED, states.LetterState.EXPIRED), settled_at__gt=now - OF_LATE
-    )
+    refused = Letter.objects.filter(state__in=states.FAILED, settled_at__gt=now - OF_LATE)
     if count := refused.count():
         sentence = ngettext(
             "%(count)s letter to a reader did not arrive in the last seven days.",

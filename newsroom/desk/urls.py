@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from newsroom.desk import reader_acts, reader_page
+from newsroom.desk import import_page, reader_acts, reader_page
 
 app_name = "desk"
 urlpatterns = [
     path("readers/", reader_page.find, name="readers"),
+    path("readers/import/", import_page.begin, name="imports"),
+    path("readers/import/<int:pk>/", import_page.job, name="import"),
+    path("readers/import/<int:pk>/refused.csv", import_page.refused, name="import_refused"),
+    path("readers/export/", import_page.export, name="export"),
     path("readers/blocked/<int:pk>/lift/", reader_acts.lift, name="reader_lift"),
     path("readers/<uuid:uuid>/", reader_page.reader, name="reader"),
     path("readers/<uuid:uuid>/evidence/", reader_page.evidence_page, name="reader_evidence"),

@@ -30,6 +30,7 @@ from subscribers.models import (
     CadenceOffer,
     ConsentEvent,
     ConsentOrigin,
+    ImportJob,
     KeptHead,
     LegalDocument,
     LegalVersion,
@@ -106,6 +107,7 @@ STATEMENTS = {
     "legal_version_is_not_emptied": "TRUNCATE subscribers_legalversion CASCADE",
     "legal_version_keeps_its_text": becomes("subscribers_legalversion", "body_html = '<p>We sell it.</p>'"),
     "legal_version_number_once": twice("subscribers_legalversion"),
+    "import_state_is_known": becomes("subscribers_importjob", "state = 'lost'"),
     "letter_state_is_known": becomes("subscribers_letter", "state = 'lost'"),
     "offer_cadence_is_known": becomes("subscribers_cadenceoffer", "cadence = 'hourly'"),
     "offer_day_is_in_every_month": becomes("subscribers_cadenceoffer", "day_of_month = 29"),
@@ -187,6 +189,7 @@ def rows(db: None) -> None:
         subscriber=reader, newsletter=newsletter, cadence="weekly", state="confirmed", consent_event=event
     )
     Letter.objects.create(kind="confirm", subscriber=reader)
+    ImportJob.objects.create(newsletter=newsletter, file_name="list.csv")
     Suppression.objects.create(address_hash="2", reason="manual")
     issue = Issue.objects.create(
         newsletter=newsletter, kind="digest", cadence="weekly", period_key="1", number=1, state="sent", audience_count=1

@@ -9,13 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core import database_clock
-from subscribers import imports
+from subscribers import import_refused, imports
 from subscribers.import_report import Report
 from subscribers.import_words import Status
 from subscribers.models import Newsletter
 
-FORMULA = tuple("=+-@\t\r")
-REFUSED_BECAUSE = "Refused because"
 EVERYBODY = {"subscribed": Status.YES} | {
     status.name.lower(): status for status in Status if status not in {Status.YES, Status.UNREACHED}
 }
@@ -104,7 +102,8 @@ class Command(BaseCommand):
             for refused in report.refusals:
                 self.stdout.write(f"line {refused.line}: {refused.reason}")
         if options["refused"]:
-            _write_refused(report, source, options["refused"])
+            with options["refused"].open("w", encoding="utf-8", newline="") as file:
+                import_refused.write(refusals=iter(report.refusals), source=source, file=file)
 
     def _say(self, report: Report, plan: imports.Plan, *, dry_run: bool) -> None:
         became = "confirmed" if plan.is_confirmed else "pending"
@@ -125,26 +124,3 @@ class Command(BaseCommand):
                 "No letter has left. To ask these readers for their permission: "
                 f"manage.py release_letters {plan.newsletter.slug}"
             )
-
-
-def _write_refused(report: Report, source: imports.Source, path: Path) -> None:
-    """The records as they were, with a column that says why; a cell that looks like a formula is guarded.
-
-    A record that could not be read, or has more cells than there are columns, is in the cell of the address as a whole.
-    """
-    columns, refusals = source.columns, iter(report.refusals)
-    width = columns.header.index(REFUSED_BECAUSE) if REFUSED_BECAUSE in columns.header else len(columns.header)
-    refused = next(refusals, None)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        if columns.is_named:
-            writer.writerow([*columns.header[:width], REFUSED_BECAUSE])
-        for record in source.records():
-            if refused is None or record.line != refused.line:
-                continue
-            cells = record.cells
-            if imports.is_doubtful(record, columns):
-                cells = (*[""] * columns.address, record.text or source.table.delimiter.join(cells))
-            guarded = [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells[:width]]
-            writer.writerow([*guarded, *[""] * (width - len(guarded)), refused.reason])
-            refused = next(refusals, None)

@@ -1,0 +1,179 @@
+"""Import and export of readers at the desk."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, Final
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from core import database_clock
+from newsroom.desk import pages
+from publication.row_actions import account
+from subscribers import exports, import_job, import_jobs, import_refused, imports
+from subscribers.models import Cadence, ImportJob, Newsletter, Subscription
+
+RECENT: Final = 10
+NOBODY: Final = ("", _("The columns of the file say it, or all subscribed"))
+EVERYBODY: Final = [
+    NOBODY,
+    ("left", _("All of them left")),
+    ("bounced", _("All of them bounced")),
+    ("complained", _("All of them complained")),
+    ("blocked", _("All of them were blocked")),
+    ("never", _("None of them ever confirmed")),
+]
+
+
+class Upload(forms.Form):
+    """The file, what it is for, and on what basis these people are written to."""
+
+    newsletter = forms.ModelChoiceField(Newsletter.objects.all(), label=_("Newsletter"))
+    cadence = forms.ChoiceField(
+        label=_("How often"),
+        choices=[("", _("As the newsletter has it, if it has one")), *Cadence.choices],
+        required=False,
+    )
+    file = forms.FileField(
+        label=_("The list"), help_text=_("A CSV file, also as another system exports it; 64 MB at most."),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv"}),
+    )  # fmt: skip
+    basis = forms.CharField(
+        label=_("Where and how these people agreed"), max_length=500, required=False,
+        help_text=_("Such as “double opt-in at our former system, since 2021”. It is kept as the proof of each of "
+                    "them, and they are subscribed at once."),
+    )  # fmt: skip
+    ask = forms.BooleanField(
+        label=_("There is no proof: ask each of them by a letter"), required=False,
+        help_text=_("Nobody is subscribed who does not press the button in it. The letters wait until you release "
+                    "them on the newsletter's page."),
+    )  # fmt: skip
+    everybody = forms.ChoiceField(label=_("Who is in the list"), choices=EVERYBODY, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Either a basis or the question; and a cadence that the newsletter offers."""
+        values = super().clean() or {}
+        if bool(values.get("basis", "").strip()) == bool(values.get("ask")):
+            self.add_error("basis", _("Say where they agreed, or tick that each is to be asked. One of the two."))
+        if newsletter := values.get("newsletter"):
+            try:
+                imports.plan(newsletter=newsletter, cadence=values.get("cadence", ""))
+            except imports.ImportRefused as refusal:
+                self.add_error("cadence", str(refusal))
+        return values
+
+
+class Columns(forms.Form):
+    """Which column is which, where the file's own words do not say it."""
+
+    address = forms.ChoiceField(label=_("Column of the addresses"), required=False)
+    names = forms.MultipleChoiceField(
+        label=_("Columns of the names"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    ignored = forms.MultipleChoiceField(
+        label=_("Columns that do not say whether somebody subscribed"), required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, header: tuple[str, ...], **options: Any) -> None:
+        super().__init__(*args, **options)
+        columns = [(str(number), cell.strip()[:60] or str(number)) for number, cell in enumerate(header, start=1)]
+        self.fields["address"].choices = [("", _("Found by itself")), *columns]  # type: ignore[attr-defined]  # a ChoiceField
+        for name in ("names", "ignored"):
+            self.fields[name].choices = columns  # type: ignore[attr-defined]  # a MultipleChoiceField
+
+
+class Export(forms.Form):
+    """Whose readers, in which state."""
+
+    newsletter = forms.ModelChoiceField(
+        Newsletter.objects.all(), label=_("Newsletter"), required=False, empty_label=_("All of them")
+    )
+    state = forms.ChoiceField(
+        label=_("State"), choices=[*Subscription.State.choices, ("", _("Any"))], initial=Subscription.State.CONFIRMED,
+        required=False,
+    )  # fmt: skip
+
+
+@pages.page(import_jobs.RIGHT, "POST")
+def begin(request: HttpRequest) -> HttpResponse:
+    """The form for an upload, and the last imports."""
+    form = Upload(request.POST or None, request.FILES or None)
+    if form.is_valid():
+        values = form.cleaned_data
+        try:
+            job = import_jobs.upload(
+                file=values["file"], newsletter=values["newsletter"], cadence=values["cadence"], basis=values["basis"],
+                everybody=values["everybody"], actor=account(request), now=database_clock.now(),
+            )  # fmt: skip
+        except import_jobs.TooLarge as refusal:
+            form.add_error("file", str(refusal))
+        else:
+            return HttpResponseRedirect(_address(job))
+    return pages.show(
+        request, "admin/desk/readers/import.html", title=_("Import"), is_task=True, form=form,
+        jobs=ImportJob.objects.select_related("newsletter").defer("content", "refusals")[:RECENT],
+    )  # fmt: skip
+
+
+@pages.page(import_jobs.RIGHT, "POST")
+def job(request: HttpRequest, pk: int) -> HttpResponse:
+    """One import: how far it is, what it would do, its report. A POST looks again, or imports."""
+    row = get_object_or_404(ImportJob.objects.select_related("newsletter"), pk=pk)
+    header = import_jobs.header(row) if row.state in ("checked", "refused") and row.content else ()
+    form = Columns(request.POST if "look" in request.POST else None, header=header, initial=row.columns)
+    refusal = ""
+    try:
+        if "start" in request.POST:
+            import_jobs.start(job=row, actor=account(request))
+            return HttpResponseRedirect(_address(row))
+        if form.is_valid():
+            chosen = {name: value for name, value in form.cleaned_data.items() if value}
+            everybody = {name: row.columns[name] for name in ("everybody",) if name in row.columns}
+            import_jobs.look_again(job=row, columns=chosen | everybody, actor=account(request))
+            return HttpResponseRedirect(_address(row))
+    except import_jobs.NotNow as mistake:
+        refusal = str(mistake)
+    sample = import_jobs.sample(row) if row.state == ImportJob.State.CHECKED and row.content else None
+    return pages.show(
+        request, "admin/desk/readers/import_job.html", title=row.file_name, job=row, form=form, header=header,
+        sample=sample, refusal=refusal, is_working=row.state in import_job.WORKING,
+    )  # fmt: skip
+
+
+@pages.page(import_jobs.RIGHT)
+def refused(request: HttpRequest, pk: int) -> HttpResponse:
+    """The refused records with their reasons, to be corrected and sent in again."""
+    row = get_object_or_404(ImportJob, pk=pk)
+    file = io.StringIO(newline="")
+    with import_jobs.opened(row) as source:
+        import_refused.write(refusals=import_jobs.refusals(row), source=source, file=file)
+    response = HttpResponse(file.getvalue(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="refused-{row.pk}.csv"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@pages.page(exports.RIGHT, "POST")
+def export(request: HttpRequest) -> HttpResponseBase:
+    """Ask what, and stream it on a POST."""
+    form = Export(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        values = form.cleaned_data
+        lines = exports.rows(
+            newsletter=values["newsletter"], state=values["state"], actor=account(request), now=database_clock.now()
+        )
+        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = 'attachment; filename="readers.csv"'
+        response["Cache-Control"] = "no-store"
+        return response
+    return pages.show(request, "admin/desk/readers/export.html", title=_("Export"), is_task=True, form=form)
+
+
+def _address(row: ImportJob) -> str:
+    return reverse("desk:import", args=[row.pk])

@@ -1,0 +1,33 @@
+"""The refused records of an import as a file, with the reasons, to be corrected and sent in again."""
+
+import csv
+from collections.abc import Iterator
+from typing import Final, TextIO
+
+from subscribers import imports
+from subscribers.import_report import RefusedRow
+
+FORMULA: Final = tuple("=+-@\t\r")
+REFUSED_BECAUSE: Final = "Refused because"
+
+
+def write(*, refusals: Iterator[RefusedRow], source: imports.Source, file: TextIO) -> None:
+    """The records as they were, with a column that says why; a cell that looks like a formula is guarded.
+
+    A record that could not be read, or has more cells than there are columns, is in the cell of the address as a whole.
+    """
+    columns = source.columns
+    width = columns.header.index(REFUSED_BECAUSE) if REFUSED_BECAUSE in columns.header else len(columns.header)
+    refused = next(refusals, None)
+    writer = csv.writer(file)
+    if columns.is_named:
+        writer.writerow([*columns.header[:width], REFUSED_BECAUSE])
+    for record in source.records():
+        if refused is None or record.line != refused.line:
+            continue
+        cells = record.cells
+        if imports.is_doubtful(record, columns):
+            cells = (*[""] * columns.address, record.text or source.table.delimiter.join(cells))
+        guarded = [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells[:width]]
+        writer.writerow([*guarded, *[""] * (width - len(guarded)), refused.reason])
+        refused = next(refusals, None)
