@@ -36,11 +36,16 @@ def story(*, data: MultiValueDict[str, str], saved: Article | None, now: datetim
     article.published_at = _moment(data) or now
     rendered = markup.render(data.get("body_markdown") or "")
     article.body_html, article.body_sha256 = rendered.html, rendered.sha256
-    authors = _rows(Author, _authors(data))
-    bylines = [Byline(article=article, author=author, position=place) for place, author in enumerate(authors)]
+    writers = authors(data=data)
+    bylines = [Byline(article=article, author=author, position=place) for place, author in enumerate(writers)]
     _remember(article, "bylines", Byline.objects.none(), bylines)
     _remember(article, "tags", Tag.objects.none(), _rows(Tag, data.getlist("tags")))
     return article
+
+
+def authors(*, data: Mapping[str, Any]) -> list[Author]:
+    """The authors that the form has, in their order."""
+    return _rows(Author, _authors(data))
 
 
 def _rows(model: type[Row], keys: Iterable[str | None]) -> list[Row]:

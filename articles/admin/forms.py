@@ -15,7 +15,8 @@ from unfold.widgets import (
 )
 
 from articles import images, markup, review, slugs
-from articles.models import Article, Image, Revision
+from articles.admin.meeting import MeetingForm
+from articles.models import Article, Image
 from core import database_clock, pictures
 from publication import fields, markdown_forms
 from publication.markdown_widget import MarkdownTextarea
@@ -24,19 +25,13 @@ WRITING = (
     "Markdown, as on GitHub: **bold**, *italic*, ~~struck~~, [words](https://link), ## Heading, - list, - [ ] task, "
     f"> quotation. A picture is on a line of its own, by its number in the list of pictures: {markup.HOW}"
 )
-CONFLICT = (
-    "{who} saved this story at {when} UTC, while you were writing. Nothing of yours is lost: copy it from the fields "
-    "below, open the story again in a second window, and put your changes in there."
-)
 # What the form writes into the story's own row; tags and bylines are rows of their own.
 COLUMNS = ("headline", "slug", "standfirst", "body_markdown", "section", "lead_image", "published_at")
-WORDS = ("headline", "standfirst", "body_markdown")
 
 
-class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
+class StoryForm(MeetingForm):
     """A story's words and related objects. Its state is not here: actions change it."""
 
-    base = forms.IntegerField(required=False, widget=forms.HiddenInput)
     copy = forms.CharField(required=False, max_length=32, widget=forms.HiddenInput)
 
     class Meta:
@@ -54,9 +49,7 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        last = self.instance.revisions.first() if self.instance.pk else None
-        if "base" in self.fields:
-            self.fields["base"].initial = last.number if last else 0
+        if "copy" in self.fields:
             self.fields["copy"].initial = secrets.token_hex(16)
 
     def clean_headline(self) -> str:
@@ -77,32 +70,18 @@ class StoryForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
         return markdown_forms.check(form=self, field="body_markdown", render=markup.render)
 
     def clean_published_at(self) -> datetime | None:
-        """A date that readers can believe; public stories have one."""
+        """A date that readers can believe."""
         shown: datetime | None = self.cleaned_data["published_at"]
         if shown is not None and shown > database_clock.now():
             raise forms.ValidationError(_("This date is still to come. To publish later, use the action Schedule."))
-        if shown is None and self.instance.is_public:
-            raise forms.ValidationError(_("A published story needs the date that readers see."))
         return shown
 
     def clean(self) -> dict[str, Any]:
-        """Refuse to write over what somebody else saved since this form was opened."""
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if self.instance.pk and (newer := self._newer(cleaned.get("base") or 0)) is not None:
-            who = newer.created_by.get_username() if newer.created_by else "Somebody"
-            raise forms.ValidationError(CONFLICT.format(who=who, when=f"{newer.created_at:%H:%M}"))
+        """As it is once it has met what somebody else saved; a public story has a date."""
+        cleaned = super().clean()
+        if "published_at" in cleaned and cleaned["published_at"] is None and self.instance.is_public:
+            self.add_error("published_at", _("A published story needs the date that readers see."))
         return cleaned
-
-    def _newer(self, base: int) -> Revision | None:
-        """The last revision, if its words are not those that this form began with. Locks the story until commit."""
-        Article.objects.select_for_update(no_key=True).get(pk=self.instance.pk)
-        last: Revision | None = self.instance.revisions.select_related("created_by").first()
-        if last is None or last.number == base:
-            return None
-        begun = self.instance.revisions.filter(number=base).first()
-        if begun is not None and all(begun.snapshot[name] == last.snapshot[name] for name in WORDS):
-            return None
-        return last
 
 
 class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time

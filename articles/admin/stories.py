@@ -17,9 +17,10 @@ from unfold.decorators import display
 
 from articles import deletion, markup, permissions, publishing, views
 from articles.admin.actions import ACTIONS, REFUSALS
+from articles.admin.bylines import BylineFormSet, BylineInline
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.admin.writing import PREVIEW_POLICY, SENTENCES, WritingAdmin
-from articles.models import Article, Byline, Correction
+from articles.models import Article, Correction
 from core import database_clock
 from publication import markdown_forms
 from publication.models import Publication
@@ -35,17 +36,6 @@ STATE_LABELS = {
     Article.State.PUBLISHED: "success",
     Article.State.WITHDRAWN: "danger",
 }
-
-
-class BylineInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
-    """The authors in their order."""
-
-    model = Byline
-    extra = 0
-    ordering_field = "position"
-    hide_ordering_field = True
-    autocomplete_fields = ("author",)
-    verbose_name_plural = _("Authors, in the order in which readers see them")
 
 
 class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
@@ -159,6 +149,12 @@ class ArticleAdmin(WritingAdmin):
             obj.save(update_fields=[*COLUMNS, "updated_at"])
         else:
             obj.save()
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """The authors that somebody else saved stay, where the form left them as they had been."""
+        if isinstance(formset, BylineFormSet):
+            formset.taken = form.taken_authors
+        super().save_formset(request, form, formset, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """After tags and bylines: store the HTML and keep a version, in the transaction of the form."""

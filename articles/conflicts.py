@@ -1,0 +1,83 @@
+"""Two people changed a story at once: which fields only one of them changed, and which both, each to something else."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from articles import merging
+from articles.revisions import Named, Snapshot
+
+# In the order in which the page shows them.
+FIELDS: Final = (
+    "headline", "standfirst", "body_markdown", "section", "tags", "authors", "lead_image", "published_at", "slug",
+)  # fmt: skip
+TEXT: Final = "body_markdown"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A field with what both made of it. `merged` is both changes of the text together, if they do not touch."""
+
+    field: str
+    mine: str
+    theirs: str
+    merged: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a form and the story's last version say of each other.
+
+    `only_theirs` are the fields that the form left as they had been, and somebody else changed.
+    """
+
+    only_theirs: tuple[str, ...]
+    conflicts: tuple[Conflict, ...]
+
+
+def compare(*, begun: Snapshot | None, theirs: Snapshot, mine: dict[str, Any]) -> Comparison:
+    """Compare the form with the last version, by the version that the form began with.
+
+    `mine` has values as a snapshot has them, for the fields that could be read. Without `begun` whatever differs
+    is a conflict.
+    """
+    only_theirs, conflicts = [], []
+    for name in FIELDS:
+        if name not in mine:
+            continue
+        left, right = plain(name, mine[name]), plain(name, theirs.get(name))
+        old = plain(name, begun.get(name)) if begun is not None else object()
+        if right in (left, old):
+            continue
+        if left == old:
+            only_theirs.append(name)
+            continue
+        merged = merging.merge(base=str(old), mine=str(left), theirs=str(right)) if name == TEXT and begun else None
+        conflicts.append(Conflict(name, shown(mine[name]), shown(theirs.get(name)), merged))
+    return Comparison(tuple(only_theirs), tuple(conflicts))
+
+
+def plain(name: str, value: Any) -> Any:
+    """The value as it is compared: rows by number, tags in no order, moments to the second as forms have them."""
+    if isinstance(value, dict):
+        return value["id"]
+    if isinstance(value, list):
+        numbers = [each["id"] for each in value]
+        return sorted(numbers) if name == "tags" else numbers
+    if name == "published_at" and value:
+        return datetime.fromisoformat(value).replace(microsecond=0)
+    return (value or "").replace("\r\n", "\n").strip() or None
+
+
+def shown(value: Any) -> str:
+    """The value in words."""
+    if isinstance(value, dict):
+        return str(value["name"])
+    if isinstance(value, list):
+        return ", ".join(each["name"] for each in value)
+    return str(value or "")
+
+
+def named(pk: int, name: str) -> Named:
+    """A row as snapshots have it."""
+    return Named(id=pk, name=name)
