@@ -221,7 +221,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = HEARTBEAT_SECONDS
 # Once a minute; what is due is computed from rows. A tick nobody took within the minute is dropped.
 CELERY_BEAT_SCHEDULE = {
     task: {"task": task, "schedule": crontab(), "options": {"expires": 55}}
-    for task in ("articles.tasks.tick", "subscribers.tasks.tick", "digests.tasks.tick", "newsroom.tasks.sweep_imports")
+    for task in ("articles.tasks.tick", "subscribers.tasks.tick", "digests.tasks.tick", "newsroom.tasks.tick")
 } | {
     f"newsroom.tasks.ping {queue}": {
         "task": "newsroom.tasks.ping",

@@ -1,8 +1,9 @@
-"""The task that beat puts into every queue each minute, and the work of each minute for imports."""
+"""The task that beat puts into every queue each minute, and the work of each minute for the desk."""
 
 from celery import shared_task
 from django.utils import timezone
 
+from newsroom.desk import growth
 from subscribers import import_jobs
 
 
@@ -12,6 +13,9 @@ def ping() -> None:
 
 
 @shared_task
-def sweep_imports() -> None:
-    """Go on with uploads that nobody works on, and forget old ones."""
-    import_jobs.sweep(now=timezone.now())
+def tick() -> None:
+    """Go on with uploads that nobody works on, forget old ones, and count readers for the desk's first page."""
+    now = timezone.now()
+    import_jobs.sweep(now=now)
+    if now.minute % growth.EVERY_MINUTES == 0:
+        growth.refresh(now=now)

@@ -66,6 +66,7 @@ def _whoever(request: HttpRequest) -> User | AnonymousUser:
     if not isinstance(user, User):
         return AnonymousUser()
     if sessions.is_over(request.session):
+        request.user = user  # the lazy one is being made, and would be asked who it is
         auth.logout(request)
         return AnonymousUser()
     if not request.path_info.startswith(DESK) and lacks_second_factor(user):

@@ -20,6 +20,7 @@ from articles import publishing
 from articles.models import Article, Author, Byline, Section
 from mailkit import addresses
 from publication.models import Publication
+from staff import sessions  # noqa: F401  # a sign-in before the first request is noted too
 from subscribers import consent, imports, legal, links, signup, terms
 from subscribers.models import (
     Cadence,

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import redis
 from django.core.cache import cache
 from django.db.models import Count
-from django.db.models.functions import TruncDate
 
-from subscribers.models import Subscription
+from subscribers import turns
+from subscribers.models import Newsletter, Subscription
 
 DAYS: Final = 30
 # At a million readers the counts take longer than a page may; nobody decides by the last five minutes.
-REMEMBERED: Final = timedelta(minutes=5)
+REMEMBERED: Final = timedelta(days=1)
+EVERY_MINUTES: Final = 5
+KEY: Final = "desk:growth"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,11 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Confirmed subscriptions, by newsletter and cadence, and each of the last 30 days, oldest first."""
+    """Confirmed subscriptions by newsletter and cadence, and the last 30 days, oldest first, at one instant."""
 
     confirmed: dict[tuple[int, str], int]
     days: tuple[Day, ...]
+    counted_at: datetime
 
     @property
     def total(self) -> int:
@@ -53,30 +57,32 @@ class Growth:
         return max([1, *(max(day.came, day.left) for day in self.days)])
 
 
-def current(*, zone: str, now: datetime) -> Growth:
-    """Growth as it was counted at most five minutes ago. Days are those of the time zone."""
-    key = f"desk:growth:{zone}"
+def current(*, now: datetime) -> Growth:
+    """Growth as the clock counted it last, every five minutes; counted now where that is not known."""
     try:
-        remembered: Growth | None = cache.get(key)
-        if remembered is None:
-            remembered = count(zone=zone, now=now)
-            cache.set(key, remembered, timeout=REMEMBERED.total_seconds())
+        remembered: Growth | None = cache.get(KEY)
     except redis.RedisError:
-        remembered = count(zone=zone, now=now)
-    return remembered
+        remembered = None
+    return remembered or refresh(now=now)
 
 
-def count(*, zone: str, now: datetime) -> Growth:
-    """Growth as it is now."""
+def refresh(*, now: datetime) -> Growth:
+    """Count, and remember it for a day."""
+    counted = count(now=now)
+    with contextlib.suppress(redis.RedisError):
+        cache.set(KEY, counted, timeout=REMEMBERED.total_seconds())
+    return counted
+
+
+def count(*, now: datetime) -> Growth:
+    """Growth as it is now. A day is one of each newsletter's own time zone."""
     by_offer = Subscription.objects.all().confirmed().order_by().values("newsletter", "cadence")
     confirmed = {(row["newsletter"], row["cadence"]): row["number"] for row in by_offer.annotate(number=Count("pk"))}
-    came, left = (_by_day(field, zone, now) for field in ("confirmed_at", "unsubscribed_at"))
-    today = now.astimezone(ZoneInfo(zone)).date()
+    today = now.date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
-    return Growth(confirmed, tuple(Day(day, came.get(day, 0), left.get(day, 0)) for day in days))
-
-
-def _by_day(field: str, zone: str, now: datetime) -> dict[date, int]:
-    of_late = Subscription.objects.filter(**{f"{field}__gt": now - timedelta(days=DAYS + 1)}).order_by()
-    days = of_late.values(day=TruncDate(field, tzinfo=ZoneInfo(zone))).annotate(number=Count("pk"))
-    return {row["day"]: row["number"] for row in days}
+    came, left = Counter[date](), Counter[date]()
+    since = datetime.combine(days[0], time.min, UTC)
+    for newsletter in Newsletter.objects.all():
+        for turn in turns.within(newsletter=newsletter, since=since, until=now):
+            (came if turn.is_yes else left)[turn.day] += turn.readers
+    return Growth(confirmed, tuple(Day(day, came[day], left[day]) for day in days), now)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from core import database_clock
 from newsroom.desk import pages
 from publication.row_actions import account
+from staff.reauthentication import require_recent
 from subscribers import exports, import_job, import_jobs, import_refused, imports
 from subscribers.models import Cadence, ImportJob, Newsletter, Subscription
 
@@ -147,6 +148,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @pages.page(import_jobs.RIGHT)
+@require_recent
 def refused(request: HttpRequest, pk: int) -> HttpResponse:
     """The refused records with their reasons, to be corrected and sent in again."""
     row = get_object_or_404(ImportJob, pk=pk)
@@ -160,6 +162,7 @@ def refused(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @pages.page(exports.RIGHT, "POST")
+@require_recent
 def export(request: HttpRequest) -> HttpResponseBase:
     """Ask what, and stream it on a POST."""
     form = Export(request.POST if request.method == "POST" else None)

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from core import database_clock
 from newsroom.desk import pages
 from publication.row_actions import account
+from staff.reauthentication import require_recent
 from subscribers import consent, erasure, signup, states, suppression
 from subscribers.forms import AddressField
 from subscribers.models import Subscriber, Subscription, Suppression
@@ -155,6 +156,7 @@ ACTS: Final = {
 
 
 @pages.page("subscribers.view_subscriber", "POST")
+@require_recent
 def act(request: HttpRequest, uuid: uuids.UUID, name: str) -> HttpResponse:
     """Ask (GET), and act (POST)."""
     reader, chosen = get_object_or_404(Subscriber, uuid=uuid), ACTS.get(name)

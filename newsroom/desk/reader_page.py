@@ -18,6 +18,7 @@ from digests.models import Delivery
 from mailkit import addresses
 from newsroom.desk import pages, reader_acts
 from publication.row_actions import account
+from staff.reauthentication import require_recent
 from subscribers import evidence, suppression
 from subscribers.forms import AddressField
 from subscribers.models import ConsentEvent, Subscriber, Suppression
@@ -98,6 +99,7 @@ def reader(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
 
 
 @pages.page("subscribers.view_consentevent")
+@require_recent
 def evidence_page(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
     """The proof of consent, to be read, printed or saved as PDF. The audit log says who asked for it."""
     row = get_object_or_404(Subscriber, uuid=uuid)
@@ -113,6 +115,7 @@ def evidence_page(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
 
 
 @pages.page("subscribers.view_consentevent")
+@require_recent
 def download(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
     """All that is stored about the reader, as JSON: what they may ask for."""
     row = get_object_or_404(Subscriber, uuid=uuid)

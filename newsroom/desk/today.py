@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from articles import permissions
+from articles import permissions, review
 from articles.models import Article
 from core import database_clock
 from digests import series
@@ -60,11 +60,10 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     user, now, house = account(request), database_clock.now(), publications.of(request)
     today: dict[str, Any] = {"is_task": True, "title": _("Today"), "zone": house.time_zone}
     if user.has_perm("articles.view_article"):
-        today["my_stories"] = stories_of(user)
-        if user.has_perm(permissions.EDIT_ANY):
-            today["in_review"] = _shown(Article.objects.filter(state=Article.State.IN_REVIEW))
+        waiting = [(story, review.why(article=story, user=user)) for story in _shown(review.waiting_for(user))]
+        today |= {"waiting": waiting, "my_stories": stories_of(user)}
     if user.has_perm("digests.view_issue"):
-        counted = growth.current(zone=house.time_zone, now=now)
+        counted = growth.current(now=now)
         today |= {
             "coming": coming(now=now, counted=counted),
             "under_way": Issue.objects.filter(state__in=UNDER_WAY).select_related("newsletter", "snapshot"),
@@ -77,13 +76,18 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def stories_of(user: Any) -> QuerySet[Article]:
     """This person's own stories that are not published: drafts, and those in review."""
+    waiting = review.waiting_for(user).values("pk")
     unpublished = Article.objects.filter(state__in=(Article.State.DRAFT, Article.State.IN_REVIEW))
-    return _shown(unpublished.filter(pk__in=Article.objects.filter(permissions.own(user)).values("pk")))
+    own = unpublished.filter(pk__in=Article.objects.filter(permissions.own(user)).values("pk"))
+    return _shown(own.exclude(pk__in=waiting))
 
 
 def _shown(stories: QuerySet[Article]) -> QuerySet[Article]:
-    words = stories.only("headline", "state", "updated_at", "section__name").select_related("section")
-    return words.order_by("-updated_at")[:WAITING_STORIES]
+    return (
+        stories.select_related("section")
+        .defer("body_markdown", "body_html", "body_text")
+        .order_by("-updated_at")[:WAITING_STORIES]
+    )
 
 
 def coming(*, now: datetime, counted: growth.Growth) -> list[Coming]:

@@ -70,8 +70,8 @@ def test_what_waits_and_what_is_wrong_is_for_those_who_can_act(
     assert "What is wrong" not in hers
     assert "Out</a>" not in hers.partition('id="waits"')[2].partition("</section>")[0]
     editor = page(groups.EDITOR, staff)
-    assert "Hers to be read" in editor.partition("Stories to read")[2]
-    assert "Hers to write" not in editor
+    assert "Hers to be read" in editor.partition("To be read")[0]
+    assert "Hers to write" not in editor, "a draft waits for its writer alone"
     publisher = page(groups.PUBLISHER, staff)
     assert "was due and has not begun" in publisher
     administrator = signed_in(User.objects.create_superuser("ada")).get("/admin/").content.decode()
