@@ -332,10 +332,10 @@ ACCOUNT_SESSION_REMEMBER = True
 # A session ends so long after it began, and so long after its last use (staff/session_ends.py).
 SESSION_COOKIE_AGE = 12 * 3_600
 SESSION_IDLE_SECONDS = 3_600
-# A link to a new password works for an hour.
-PASSWORD_RESET_TIMEOUT = 3_600
+PASSWORD_RESET_TIMEOUT = 3_600  # of the link
 # An approval, an export or an erasure asks for the password again when the last proof is older.
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+REAUTHENTICATION = "staff.reauthentication.ask"
 # Off in development, and in tests that do not ask for it.
 REQUIRE_SECOND_FACTOR = not TESTING and env.flag("REQUIRE_SECOND_FACTOR", default=not DEBUG)
 MFA_ADAPTER = "staff.adapters.SecondFactorAdapter"

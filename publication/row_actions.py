@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -20,6 +21,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_http_methods
 from unfold.enums import ActionVariant
 
@@ -38,6 +40,7 @@ class Action(Generic[Row]):
     """One action on a row: the states and permission that it needs, its form, its texts.
 
     `explanation` may name the {zone} in which hours are read. `fits` is asked of the row besides its state.
+    `reauthenticate`: the page asks for the password too, unless it was given a short time ago.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Action(Generic[Row]):
     template: str = "admin/action.html"
     icon: str | None = None
     variant: str = "default"
+    reauthenticate: bool = False
 
     def is_permitted(self, *, user: User) -> bool:
         """Whether the user has the right that the action needs on every row."""
@@ -98,6 +102,9 @@ class ActionAdmin(ModelAdmin):
             raise PermissionDenied
         back = reverse(f"admin:{self._name('change')}", args=[row.pk])
         form = self.form_of(action=action, row=row, request=request)
+        if action.reauthenticate:
+            # The team's app is above this one, so the settings name its function.
+            import_string(settings.REAUTHENTICATION)(form, request=request)
         if form.is_bound and self._acted(request, action, row, form):
             return HttpResponseRedirect(back)
         context = {

@@ -6,7 +6,6 @@ from typing import Final
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
-from django.contrib import auth
 from django.contrib.auth.middleware import get_user
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponseRedirect, JsonResponse
@@ -66,8 +65,8 @@ def _whoever(request: HttpRequest) -> User | AnonymousUser:
     if not isinstance(user, User):
         return AnonymousUser()
     if sessions.is_over(request.session):
-        request.user = user  # the lazy one is being made, and would be asked who it is
-        auth.logout(request)
+        # Not `auth.logout`, which would ask who it is while that is being found out.
+        request.session.flush()
         return AnonymousUser()
     if not request.path_info.startswith(DESK) and lacks_second_factor(user):
         return AnonymousUser()

@@ -3,7 +3,7 @@
 The proof is a password, a code or a passkey, and counts for `ACCOUNT_REAUTHENTICATION_TIMEOUT` seconds, as the
 sign-in does. Three ways to ask:
 
-- `@require_recent` on a view: asks on a page of its own and then goes on, with what was posted;
+- `@require_recent` on a view asks on a page of its own and then goes on, with what was posted;
 - `ask(form, request=...)` adds the question to a form that is not valid without the proof: what else was typed stays;
 - `Action(reauthenticate=True)` of `publication.row_actions` does the second on the page of an action.
 """
@@ -11,16 +11,16 @@ sign-in does. Three ways to ask:
 import functools
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from allauth.account.adapter import get_adapter
-from allauth.account.signals import authentication_step_completed
 from allauth.core.exceptions import ReauthenticationRequired
 from django import forms
 from django.conf import settings
-from django.contrib.auth.signals import user_logged_in
-from django.http import HttpRequest, JsonResponse
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminPasswordWidget
@@ -30,7 +30,8 @@ FIELD: Final = "password_again"
 # Our own scripts say so in X-Requested-With, and read JSON where a browser would follow a redirect.
 SCRIPT: Final = "fetch"
 
-View = Callable[..., HttpResponseBase]
+# None from a part of a view that leaves the response to the rest.
+View = TypeVar("View", bound=Callable[..., HttpResponseBase | None])
 
 
 class Password(forms.CharField):
@@ -55,6 +56,10 @@ class Password(forms.CharField):
         return ""
 
 
+class Question(forms.Form):
+    """Nothing but the question."""
+
+
 def is_recent(request: HttpRequest) -> bool:
     """Whether the person who is signed in proved it within the last quarter of an hour."""
     proved_at = request.session.get(PROVED_AT, 0.0)
@@ -76,30 +81,31 @@ def ask(form: forms.Form, *, request: HttpRequest) -> None:
 def require_recent(view: View) -> View:
     """A view that asks first for the password or a second factor, unless that happened within a quarter of an hour.
 
-    A page then asks, and goes on to the view with what was posted. A script of ours gets 403 and
-    `{"reauthenticate": address of that page}`.
+    A GET leads to a page that asks and comes back. A POST gets a page with one question and all that was posted, files
+    excepted. A script of ours gets 403 and `{"reauthenticate": address of a page that asks}`.
     """
 
     @functools.wraps(view)
-    def asked(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
+    def asked(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase | None:
         if is_recent(request):
             return view(request, *args, **options)
         if request.headers.get("X-Requested-With") == SCRIPT:
             return JsonResponse({"reauthenticate": reverse("account_reauthenticate")}, status=403)
-        raise ReauthenticationRequired
+        if request.method != "POST":
+            raise ReauthenticationRequired
+        form = Question(request.POST if FIELD in request.POST else None)
+        ask(form, request=request)
+        return view(request, *args, **options) if form.is_valid() else _question(request, form)
 
-    return asked
-
-
-def _signed_in(*, request: HttpRequest | None = None, **_signal: Any) -> None:
-    if request is not None:
-        record(request)
-
-
-def _proved(*, request: HttpRequest, reauthenticated: bool = False, **_signal: Any) -> None:
-    if reauthenticated:
-        record(request)
+    return cast("View", asked)
 
 
-user_logged_in.connect(_signed_in, dispatch_uid="a sign-in is a proof")
-authentication_step_completed.connect(_proved, dispatch_uid="so is a password or code that was asked for again")
+def _question(request: HttpRequest, form: Question) -> HttpResponse:
+    posted = [
+        (name, value)
+        for name, values in request.POST.lists()
+        if name not in {FIELD, "csrfmiddlewaretoken"}
+        for value in values
+    ]
+    context = {"title": _("Is it you?"), "form": form, "posted": posted}
+    return render(request, "account/question.html", {**admin.site.each_context(request), **context})

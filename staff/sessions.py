@@ -15,7 +15,6 @@ from typing import Any, Final
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.http import HttpRequest
@@ -62,6 +61,12 @@ def is_over(session: SessionBase) -> bool:
     now = time.time()
     over: bool = now - began_at > settings.SESSION_COOKIE_AGE or now - used_at > settings.SESSION_IDLE_SECONDS
     return over
+
+
+def began(*, request: HttpRequest, user: User) -> None:
+    """Somebody signed in: both times begin, and the session is on their list."""
+    request.session[BEGAN_AT] = request.session[USED_AT] = time.time()
+    UserSession.objects.create_from_request(request, user=user)
 
 
 def used(request: HttpRequest) -> None:
@@ -119,13 +124,3 @@ def _end(rows: Any, *, user: User, actor: User | None, now: datetime) -> int:
         if ended:
             audit.record(action=AuditAction.SESSION_ENDED, actor=actor, target=user, now=now, count=len(ended))
     return len(ended)
-
-
-def _begun(*, request: HttpRequest | None = None, user: User, **_signal: Any) -> None:
-    if request is None:
-        return
-    request.session[BEGAN_AT] = request.session[USED_AT] = time.time()
-    UserSession.objects.create_from_request(request, user=user)
-
-
-user_logged_in.connect(_begun, dispatch_uid="a session begins with the sign-in")

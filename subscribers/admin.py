@@ -7,7 +7,9 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import TabularInline
@@ -17,7 +19,7 @@ from publication import markdown_forms
 from publication.change_lists import ModelAdmin
 from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
-from staff import changes
+from staff import changes, reauthentication
 from staff.admin.recording import RecordingAdmin
 from staff.audit_actions import AuditAction
 from subscribers import consent, erasure, legal, signup, suppression
@@ -186,6 +188,18 @@ class SubscriberAdmin(ReadOnlyAdmin):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """What the page that asks for confirmation lists: the people, with everything that is theirs."""
         return [f"{person} with all subscriptions and letters" for person in objs], {"readers": len(objs)}, set(), []
+
+    @method_decorator(reauthentication.require_recent)
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """Ask, for the password too."""
+        return super().delete_view(request, object_id, extra_context)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> HttpResponseBase | None:
+        """Erase those that are ticked, after the password; or another act."""
+        act = super().response_action
+        if request.POST.get("action") == "delete_selected":
+            return reauthentication.require_recent(act)(request, queryset)
+        return act(request, queryset)
 
     def delete_model(self, request: HttpRequest, obj: Subscriber) -> None:
         """Erase one person."""

@@ -87,6 +87,7 @@ _ACTIONS: tuple[Action[Issue], ...] = (
         states=frozenset({State.DRAFT}),
         run=_approve,
         permission=SEND,
+        reauthenticate=True,
         form=forms.Approve,
         template="admin/digests/issue/approve.html",
         variant="primary",
@@ -136,6 +137,7 @@ _ACTIONS: tuple[Action[Issue], ...] = (
         states=frozenset({State.CANCELLED}),
         run=_rest,
         permission=SEND,
+        reauthenticate=True,
         form=forms.Rest,
         fits=_has_rest,
         template="admin/digests/issue/rest.html",
@@ -165,6 +167,7 @@ _ACTIONS: tuple[Action[Issue], ...] = (
         states=frozenset({State.SENDING, State.PAUSED, State.SENT_WITH_EXCEPTIONS}),
         run=_resend,
         permission=SEND,
+        reauthenticate=True,
         variant="warning",
     ),
     Action(

@@ -19,7 +19,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from core import database_clock
 from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
-from staff import audit_export, audit_sentences
+from staff import audit_export, audit_sentences, reauthentication
 from staff.models import AuditEvent
 
 NOBODY = "0"
@@ -105,7 +105,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """The admin's own addresses, and the file's."""
-        export = self.admin_site.admin_view(require_POST(self.export_view))
+        export = self.admin_site.admin_view(require_POST(reauthentication.require_recent(self.export_view)))
         return [path("export/", export, name="staff_auditevent_export"), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

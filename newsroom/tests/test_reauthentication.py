@@ -1,0 +1,69 @@
+"""An erasure, an export and an approval ask again who it is when the last proof is old, and keep what was typed."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from staff.models import AuditEvent
+from subscribers.models import Subscriber, Subscription
+from tests.cast import Readers, account, signed_in
+from tests.table import rows
+
+pytestmark = pytest.mark.django_db
+
+LATER = timedelta(minutes=20)
+
+
+@pytest.fixture
+def client() -> Client:
+    return signed_in(account("petra", "Publisher"))
+
+
+@pytest.fixture
+def reader(readers: Readers) -> Subscriber:
+    [subscription] = readers(1)
+    assert isinstance(subscription, Subscription)
+    return subscription.subscriber
+
+
+def test_a_recent_sign_in_is_proof_enough(client: Client, reader: Subscriber) -> None:
+    page = f"/admin/readers/{reader.uuid}/erase/"
+    assert client.get(page).status_code == 200
+
+
+@rows(("password", "gone"), [("", False), ("wrong", False), ("secret", True)])
+def test_an_old_one_is_not(client: Client, reader: Subscriber, password: str, gone: bool) -> None:
+    page = f"/admin/readers/{reader.uuid}/erase/"
+    with time_machine.travel(timezone.now() + LATER, tick=True):
+        assert "Is it you?" in client.get(page, follow=True).content.decode()
+        response = client.post(page, {"address": reader.address, "password_again": password})
+    assert Subscriber.objects.filter(pk=reader.pk).exists() is not gone
+    if not gone:
+        assert reader.address in response.content.decode(), "what was typed is kept"
+
+
+def test_a_posted_export_goes_on_after_the_password(client: Client) -> None:
+    address = "/admin/staff/auditevent/export/?q=petra"
+    with time_machine.travel(timezone.now() + LATER, tick=True):
+        page = client.post(address, {"more": ["one", "two"]})
+        assert page.content.decode().count('name="more"') == 2
+        assert page["Content-Type"].startswith("text/html")
+        refused = client.post(address, headers={"X-Requested-With": "fetch"})
+        assert (refused.status_code, refused.json()) == (403, {"reauthenticate": "/admin/account/reauthenticate/"})
+        exported = client.post(address, {"more": "one", "password_again": "secret"})
+        assert exported["Content-Type"].startswith("text/csv")
+        assert b"".join(exported)
+    assert AuditEvent.objects.filter(action="audit_log_exported").count() == 1
+
+
+def test_it_cannot_be_guessed(client: Client, reader: Subscriber) -> None:
+    page = f"/admin/readers/{reader.uuid}/erase/"
+    with time_machine.travel(timezone.now() + LATER, tick=True):
+        for _attempt in range(5):
+            client.post(page, {"address": reader.address, "password_again": "wrong"})
+        response = client.post(page, {"address": reader.address, "password_again": "secret"})
+        assert "Too many attempts" in response.content.decode()
+    assert Subscriber.objects.filter(pk=reader.pk).exists()
