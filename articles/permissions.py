@@ -4,8 +4,10 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from articles.models import Article, ArticleQuerySet
+from articles.models import Article, ArticleQuerySet, Section
 from articles.refusals import NotAllowed
+from staff import limits
+from staff.models import LimitKind
 
 PUBLISH = "articles.publish_article"
 EDIT_ANY = "articles.edit_any_article"
@@ -25,11 +27,24 @@ def writers(*, article: Article) -> QuerySet[User]:
 
 
 def visible_to(user: User) -> ArticleQuerySet:
-    """Every story for those who may edit or publish any; an author's own for an author."""
+    """Every story of their sections for those who may edit or publish any; besides, everybody's own."""
     stories = Article.objects.all()
-    if user.has_perm(EDIT_ANY) or user.has_perm(PUBLISH):
-        return stories
-    return stories.filter(pk__in=Article.objects.filter(own(user)).values("pk"))
+    mine = Q(pk__in=Article.objects.filter(own(user)).values("pk"))
+    if not (user.has_perm(EDIT_ANY) or user.has_perm(PUBLISH)):
+        return stories.filter(mine)
+    sections = limits.of(user, kind=LimitKind.SECTION)
+    return stories if sections is None else stories.filter(mine | Q(section__in=sections))
+
+
+def sections_of(user: User) -> QuerySet[Section]:
+    """The sections that the user may put stories into."""
+    return limits.narrowed(Section.objects.all(), user=user, kind=LimitKind.SECTION, field="pk")
+
+
+def has_section(user: User | None, *, article: Article) -> bool:
+    """Whether the story, as it is stored, is in a section of the user."""
+    sections = limits.of(user, kind=LimitKind.SECTION)
+    return sections is None or Article.objects.filter(pk=article.pk, section__in=sections).exists()
 
 
 def may_view(*, user: User, article: Article) -> bool:
@@ -38,10 +53,10 @@ def may_view(*, user: User, article: Article) -> bool:
 
 
 def may_edit(*, user: User, article: Article) -> bool:
-    """Whether the user may change the words of this story: any story, or one's own until it is submitted."""
+    """Whether the user may change the words of this story: any of their sections, or an own draft."""
     if not user.has_perm(CHANGE):
         return False
-    if user.has_perm(EDIT_ANY):
+    if user.has_perm(EDIT_ANY) and has_section(user, article=article):
         return True
     return article.state == Article.State.DRAFT and visible_to(user).filter(pk=article.pk).exists()
 
@@ -52,7 +67,18 @@ def require_edit(*, user: User | None, article: Article) -> None:
         raise NotAllowed(_("You may change only your own drafts. Ask an editor."))
 
 
-def require(permission: str, *, user: User | None) -> None:
-    """Return when the user has the permission; None is the system itself: a tick or a command."""
+def require(permission: str, *, user: User | None, article: Article | None = None) -> None:
+    """Return when the user has the permission, and the story's section; None is the system: a tick or a command."""
     if user is not None and not user.has_perm(permission):
         raise NotAllowed(_("Your account may not do this. Ask a publisher or an editor."))
+    if article is not None and not has_section(user, article=article):
+        raise NotAllowed(_("This story is in a section that is not yours. Ask a publisher or an editor of it."))
+
+
+def require_section(*, user: User | None, section: int, before: int | None) -> None:
+    """Return when the user may put a story that was in `before` into this section."""
+    if section != before and not limits.allows(user, kind=LimitKind.SECTION, object_id=section):
+        raise NotAllowed(_("You may put stories only into your own sections."))
+
+
+limits.register(kind=LimitKind.SECTION, names=lambda: dict(Section.objects.values_list("pk", "name")))

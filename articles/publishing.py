@@ -100,7 +100,7 @@ def submit(*, article: Article, actor: User | None, now: datetime, assignee: Use
 
 def approve(*, article: Article, actor: User | None, now: datetime) -> None:
     """Say that a story in review may be published; a publisher or the clock does that."""
-    permissions.require(permissions.EDIT_ANY, user=actor)
+    permissions.require(permissions.EDIT_ANY, user=actor, article=article)
     _check_ready(Article.objects.get(pk=article.pk))
     _move(article, APPROVED, Act(AuditAction.STORY_APPROVED, "Approved", actor, now), returned_reason="")
     notices.approved(article=article, actor=actor)
@@ -108,7 +108,7 @@ def approve(*, article: Article, actor: User | None, now: datetime) -> None:
 
 def send_back(*, article: Article, reason: str, actor: User | None, now: datetime) -> None:
     """Give a story that was read back to its author, who finds the reason with it."""
-    permissions.require(permissions.EDIT_ANY, user=actor)
+    permissions.require(permissions.EDIT_ANY, user=actor, article=article)
     if not (reason := reason.strip()):
         raise NotReady(_("Say what is to be changed. The author reads it."))
     act = Act(AuditAction.STORY_RETURNED, f"Sent back: {reason}", actor, now, {"reason": reason[:500]})
@@ -118,13 +118,13 @@ def send_back(*, article: Article, reason: str, actor: User | None, now: datetim
 
 def return_to_draft(*, article: Article, actor: User | None, now: datetime) -> None:
     """Take a story out of review or off the clock; it is not published then."""
-    permissions.require(permissions.EDIT_ANY, user=actor)
+    permissions.require(permissions.EDIT_ANY, user=actor, article=article)
     _move(article, DRAFT, Act(AuditAction.STORY_RETURNED, "Returned to draft", actor, now), publish_at=None)
 
 
 def schedule(*, article: Article, publish_at: datetime, actor: User | None, now: datetime) -> None:
     """Let the clock publish a story at a later hour; scheduling again moves the hour."""
-    permissions.require(permissions.PUBLISH, user=actor)
+    permissions.require(permissions.PUBLISH, user=actor, article=article)
     if publish_at <= now:
         raise NotReady(_("Choose an hour that is still to come, or publish the story now."))
     _check_ready(Article.objects.get(pk=article.pk))
@@ -142,7 +142,7 @@ def publish(*, article: Article, actor: User | None, now: datetime) -> None:
     `republished_at` of one that comes back. A `now` ahead of the database's
     clock counts as that clock's time.
     """
-    permissions.require(permissions.PUBLISH, user=actor)
+    permissions.require(permissions.PUBLISH, user=actor, article=article)
     now = database_clock.not_ahead(moment=now)
     _release(article, Q(state__in=UNPUBLISHED), actor, now, shown_from=now)
 
@@ -155,7 +155,7 @@ def publish_due(*, article: Article, now: datetime) -> None:
 
 def withdraw(*, article: Article, reason: str, actor: User | None, now: datetime) -> None:
     """Take a story back; its address answers 410 and gives the reason."""
-    permissions.require(permissions.PUBLISH, user=actor)
+    permissions.require(permissions.PUBLISH, user=actor, article=article)
     if not (reason := reason.strip()):
         raise NotReady(_("Give a reason. Readers who come to the address see it."))
     act = Act(AuditAction.STORY_WITHDRAWN, f"Withdrawn: {reason}", actor, now, {"reason": reason[:300]})
@@ -164,7 +164,7 @@ def withdraw(*, article: Article, reason: str, actor: User | None, now: datetime
 
 def correct(*, article: Article, text: str, actor: User | None, now: datetime) -> Correction:
     """Add a dated note of what was wrong to a published story."""
-    permissions.require(permissions.EDIT_ANY, user=actor)
+    permissions.require(permissions.EDIT_ANY, user=actor, article=article)
     if not (text := text.strip()):
         raise NotReady(_("Say what was wrong, and what is right."))
     with transaction.atomic():
@@ -249,6 +249,9 @@ def _keep(article: Article, note: str, actor: User | None, now: datetime) -> tup
     rendered = _rendered(saved)
     slugs.check(slug=saved.slug, article_id=saved.pk)
     last = saved.revisions.first()
+    permissions.require_section(
+        user=actor, section=saved.section_id, before=last.snapshot["section"]["id"] if last else None
+    )
     slugs.moved(article=saved, old=last.snapshot["slug"] if last else saved.slug)
     Article.objects.filter(pk=saved.pk).update(updated_at=now, **_columns(rendered))
     revision = revisions.record(article=saved, actor=actor, note=note, now=now)

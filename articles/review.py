@@ -63,7 +63,7 @@ def readers() -> QuerySet[User]:
 
 def assign(*, article: Article, assignee: User | None, actor: User | None, now: datetime) -> None:
     """Give the story to somebody who reads it, or to every editor. On failure: NotAllowed, WrongState."""
-    permissions.require(permissions.EDIT_ANY, user=actor)
+    permissions.require(permissions.EDIT_ANY, user=actor, article=article)
     if assignee is not None and not readers().filter(pk=assignee.pk).exists():
         raise NotAllowed(_("%(name)s may not edit stories.") % {"name": assignee.get_username()})
     with transaction.atomic():

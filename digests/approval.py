@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from core import database_clock
 from core.reasons import Reason
-from digests import freezing, issue_reasons, states
+from digests import freezing, issue_reasons, permissions, states
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import tasks
 from staff import audit
@@ -36,6 +36,7 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
     the newsletter approves automatically, and stories that were withdrawn in the meantime are left out. With a
     person, such a story is an error. Raises NotAllowed unless the issue is a draft, and the errors of `freezing`.
     """
+    permissions.require(permissions.SEND, user=actor, issue=issue)
     now = database_clock.not_ahead(moment=now)
     current = Issue.objects.get(pk=issue.pk)
     _check_draft(current)
@@ -54,6 +55,7 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
 @transaction.atomic
 def reopen(*, issue: Issue, reason: Reason, actor: AbstractBaseUser | None, now: datetime) -> Issue:
     """Take an approval back while nothing has left. The snapshot is deleted and the draft can be edited again."""
+    permissions.require(permissions.SEND, user=actor, issue=issue)
     refusal = _("Only a scheduled issue can be opened again; this one is %(state)s.")
     _move(issue, {State.SCHEDULED}, State.DRAFT, reason, refusal, now)
     Snapshot.objects.filter(issue=issue).delete()
@@ -66,6 +68,7 @@ def reopen(*, issue: Issue, reason: Reason, actor: AbstractBaseUser | None, now:
 @transaction.atomic
 def pause(*, issue: Issue, reason: str, actor: AbstractBaseUser | None, now: datetime) -> Issue:
     """Pause an issue that is being sent, for a reason in a person's words. Only the copies in flight still leave."""
+    permissions.require(permissions.SEND, user=actor, issue=issue)
     why = issue_reasons.by_hand(reason)
     refusal = _("Only an issue that is being sent can be paused; this one is %(state)s.")
     _move(issue, {State.SENDING}, State.PAUSED, why, refusal, now)
@@ -76,6 +79,7 @@ def pause(*, issue: Issue, reason: str, actor: AbstractBaseUser | None, now: dat
 @transaction.atomic
 def resume(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> Issue:
     """Continue a paused issue where it stopped."""
+    permissions.require(permissions.SEND, user=actor, issue=issue)
     refusal = _("Only a paused issue can be resumed; this one is %(state)s.")
     _move(issue, {State.PAUSED}, State.SENDING, Reason(), refusal, now)
     tasks.hint_wake(issue.pk)
@@ -86,6 +90,7 @@ def resume(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> Is
 @transaction.atomic
 def cancel(*, issue: Issue, reason: str, actor: AbstractBaseUser | None, now: datetime) -> Issue:
     """Stop an issue permanently. Only the copies in flight still leave; the others become `cancelled`."""
+    permissions.require(permissions.SEND, user=actor, issue=issue)
     _move(
         issue,
         states.STOPPABLE,

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import formats
 from django.utils.translation import gettext as _
 
-from digests import states, stats
+from digests import permissions, states, stats
 from digests.models import Issue
 from publication import languages
 from staff import audit
@@ -59,6 +59,7 @@ def draft(*, issue: Issue, subject: str, text: str, wrong: str, actor: AbstractB
 
     A second call finds the draft of the first and changes nothing. On failure: NotAllowed.
     """
+    permissions.require(permissions.CHANGE, user=actor, issue=issue)
     locked = Issue.objects.select_for_update(of=("self",), no_key=True).select_related("newsletter").get(pk=issue.pk)
     if not is_possible(issue=locked):
         raise NotAllowed(_("Only an issue that is over, and of which somebody has a copy, can be corrected."))

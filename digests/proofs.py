@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from digests import archive, freezing, rendering
+from digests import archive, freezing, permissions, rendering
 from digests.models import Issue, Snapshot
 from mailkit import addresses, message
 from staff import audit
@@ -35,6 +35,7 @@ def send_proof(*, issue: Issue, to: str, actor: AbstractBaseUser | None, now: da
     A frozen issue is sent from its snapshot. No delivery, consent or event is recorded.
     On failure: NotSent.
     """
+    permissions.require(permissions.CHANGE, user=actor, issue=issue)
     try:
         address = addresses.normalise(to).address
         mail = _proof(issue, to=address, now=now)

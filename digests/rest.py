@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from digests import freezing, issue_outcomes, issue_reasons, stats
+from digests import freezing, issue_outcomes, issue_reasons, permissions, stats
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import tasks
 from staff import audit
@@ -43,6 +43,7 @@ def send(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> Issu
     After: the issue is being sent. Each reader who has no copy gets one, if eligible when it leaves; nobody
     whose copy was accepted or is uncertain gets another. The time that a late copy has counts from now.
     """
+    permissions.require(permissions.SEND, user=actor, issue=issue)
     locked = Issue.objects.select_for_update(of=("self",), no_key=True).select_related("snapshot").get(pk=issue.pk)
     copies = size(issue=locked)
     _check(locked, copies)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from digests import delivery_reasons, issue_outcomes, issue_reasons
+from digests import delivery_reasons, issue_outcomes, issue_reasons, permissions
 from digests.delivery_reasons import DeliveryReason
 from digests.models import Delivery, Issue
 from digests.sending import tasks
@@ -25,6 +25,7 @@ class NotAllowed(Exception):
 @transaction.atomic
 def accept(*, issue: Issue, deliveries: Collection[int] | None, actor: AbstractBaseUser | None, now: datetime) -> int:
     """Call uncertain copies of the issue accepted; None means all of them. Returns how many."""
+    permissions.require(permissions.SEND, user=actor, issue=issue)
     # Lock the issue before its copies, as `resend` does; the reverse order could deadlock.
     locked = Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
     count = _chosen(issue, deliveries).update(
@@ -45,6 +46,7 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, actor: AbstractB
     A finished issue is being sent again afterwards. Returns how many; raises NotAllowed for a
     cancelled issue.
     """
+    permissions.require(permissions.SEND, user=actor, issue=issue)
     locked = Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
     if locked.state == Issue.State.CANCELLED:
         raise NotAllowed(_("This issue was cancelled; its copies cannot be sent again."))

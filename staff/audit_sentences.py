@@ -1,9 +1,13 @@
 """An entry of the audit log as one sentence: who did what to which object."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -14,6 +18,12 @@ Words = dict[str, str | Promise]
 
 SENTENCES: Final[Words] = {
     Act.STORY_SUBMITTED: gettext_lazy("%(who)s submitted the story “%(what)s” for review."),
+    Act.STORY_ASSIGNED: gettext_lazy("%(who)s gave the story “%(what)s” to somebody to read."),
+    Act.STORY_COMMENTED: gettext_lazy("%(who)s commented on the story “%(what)s”."),
+    Act.STORY_COMMENT_RESOLVED: gettext_lazy("%(who)s resolved a comment on the story “%(what)s”."),
+    Act.STORY_COMMENT_REOPENED: gettext_lazy("%(who)s opened a comment on the story “%(what)s” again."),
+    Act.STORY_WARNING_ACKNOWLEDGED: gettext_lazy("%(who)s acknowledged a warning about the story “%(what)s”."),
+    Act.STORY_PLANNED: gettext_lazy("%(who)s planned the story “%(what)s” for a day."),
     Act.STORY_RETURNED: gettext_lazy("%(who)s returned the story “%(what)s” to draft."),
     Act.STORY_APPROVED: gettext_lazy("%(who)s approved the story “%(what)s”."),
     Act.STORY_SCHEDULED: gettext_lazy("%(who)s scheduled the story “%(what)s”."),
@@ -61,6 +71,7 @@ SENTENCES: Final[Words] = {
 }
 # What the log adds to a sentence; keys of `detail` that are not here are shown by their name.
 DETAILS: Final[Words] = {
+    "assignee": gettext_lazy("To be read by"),
     "acts": gettext_lazy("Acts of consent"),
     "basis": gettext_lazy("Basis"),
     "cadence": gettext_lazy("Cadence"),
@@ -120,6 +131,16 @@ def _phrases(name: str, value: Any) -> Iterator[str]:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, str) and (moment := _moment(value)):
+        return date_format(localtime(moment), "DATETIME_FORMAT")
     if isinstance(value, list):
         return ", ".join(_shown(one) for one in value)
     return "" if value is None else str(value)
+
+
+def _moment(text: str) -> datetime | None:
+    """The instant that a text is, if it is one as JSON has them."""
+    try:
+        return parse_datetime(text) if len(text) > len("2026-11-28T07:00") and text[10:11] == "T" else None
+    except ValueError:
+        return None

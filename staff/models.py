@@ -1,7 +1,8 @@
-"""The record of what the people of the desk did."""
+"""The record of what the people of the desk did, and what each of them is limited to."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -48,3 +49,28 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()} {self.occurred_at:%Y-%m-%d %H:%M} UTC"
+
+
+class LimitKind(models.TextChoices):
+    """What a person can be limited to."""
+
+    SECTION = "section", _("Sections")
+    NEWSLETTER = "newsletter", _("Newsletters")
+
+
+class Limit(models.Model):
+    """One section or newsletter that a person is limited to. Without any of a kind the person has all of them."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limits")
+    kind = fields.CharField(max_length=20, choices=LimitKind.choices)
+    # Of `articles.Section` or `subscribers.Newsletter`, without a foreign key: see `staff.limits`.
+    object_id = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "kind", "object_id"], name="limit_once"),
+            models.CheckConstraint(condition=models.Q(kind__in=LimitKind.values), name="limit_kind_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.get_kind_display()} {self.object_id}"

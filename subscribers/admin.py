@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -22,7 +22,7 @@ from publication.row_actions import account
 from staff import changes, reauthentication
 from staff.admin.recording import RecordingAdmin
 from staff.audit_actions import AuditAction
-from subscribers import consent, erasure, legal, signup, suppression
+from subscribers import consent, erasure, legal, permissions, signup, suppression
 from subscribers.admin_release import ReleasesLetters
 from subscribers.admin_schedules import CadenceOfferInline, SaysWhenItRuns
 from subscribers.forms import AddressField
@@ -51,6 +51,10 @@ class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters, RecordingAdmin):
     search_fields = ("name", "slug", "description")
     filter_horizontal = ("sections",)
     inlines = (CadenceOfferInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Newsletter]:
+        """This person's newsletters."""
+        return permissions.of_newsletters(super().get_queryset(request), user=account(request), field="pk")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Newsletter | None = None) -> tuple[str, ...]:
         """Approval is for those who found newsletters to waive, the sender a publisher's; a slug in the proof stays."""
@@ -183,6 +187,13 @@ class SubscriberAdmin(ReadOnlyAdmin):
         """Who may stop all mail to an address."""
         return request.user.has_perm("subscribers.add_suppression")
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
+        """Readers of this person's newsletters."""
+        theirs = Subscription.objects.filter(subscriber=OuterRef("pk"))
+        narrowed = permissions.of_newsletters(theirs, user=account(request), field="newsletter")
+        readers: QuerySet[Subscriber] = super().get_queryset(request)
+        return readers if narrowed is theirs else readers.filter(Exists(narrowed))
+
     def get_deleted_objects(
         self, objs: QuerySet[Subscriber], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
@@ -241,6 +252,10 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     search_help_text = _("Part of an address.")
     list_select_related = ("subscriber", "newsletter")
     actions = ("unsubscribe",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
+        """Those to this person's newsletters."""
+        return permissions.of_newsletters(super().get_queryset(request), user=account(request), field="newsletter")
 
     def has_unsubscribe_permission(self, request: HttpRequest) -> bool:
         """Who may end subscriptions for readers who asked for it."""

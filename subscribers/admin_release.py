@@ -58,7 +58,7 @@ class ReleasesLetters(ModelAdmin):
 
     def release_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """A GET shows what would leave; a POST releases it."""
-        newsletter = get_object_or_404(Newsletter, pk=pk)
+        newsletter = get_object_or_404(self.get_queryset(request), pk=pk)
         if not self.has_change_permission(request, newsletter):
             raise PermissionDenied
         form = Rate(request.POST or None)

@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef
 from mailkit import addresses
 from staff import audit
 from staff.audit_actions import AuditAction
-from subscribers import consent, privacy, suppression
+from subscribers import consent, permissions, privacy, suppression
 from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
 
 KEEP_UNCONFIRMED = timedelta(days=7)
@@ -35,6 +35,7 @@ def erase(*, address_key: str, evidence: consent.Evidence, actor: AbstractBaseUs
     While an audience that they belong to is being planned it waits. On failure: OperationalError, when that takes
     longer than a lock is waited for; then nothing has changed.
     """
+    permissions.require_all(permissions.ERASE, user=actor)
     address_hash = addresses.keyed_hash(address_key)
     with transaction.atomic():
         subscriber = Subscriber.objects.select_for_update().filter(address_key=address_key).first()

@@ -10,7 +10,7 @@ from django.db import transaction
 from mailkit import addresses
 from staff import audit
 from staff.audit_actions import AuditAction
-from subscribers import consent, legal, suppression, verification
+from subscribers import consent, legal, permissions, suppression, verification
 from subscribers.models import ConsentEvent, LegalVersion, Subscriber, Subscription
 
 
@@ -21,6 +21,7 @@ def of(*, address: str, actor: AbstractBaseUser | None, now: datetime) -> dict[s
     Works after the person was erased, because the chain keeps the keyed hash. The audit log says who asked.
     On failure: InvalidAddress.
     """
+    permissions.require_all(permissions.PROVE, user=actor)
     key = addresses.normalise(address).key
     address_hash = addresses.keyed_hash(key)
     events = list(ConsentEvent.objects.filter(address_hash=address_hash).select_related("origin").order_by("pk"))

@@ -30,6 +30,7 @@ from subscribers import (
     import_names,
     import_refusals,
     import_words,
+    permissions,
     withdrawals,
 )
 from subscribers.import_columns import Columns, Verdict
@@ -163,6 +164,7 @@ def run(
     turns, so that the no of one is seen by the other. `dry_run` keeps nothing. The audit log has an entry
     before the first chunk, and one with the numbers after the last: a crash leaves the first alone.
     """
+    permissions.require(permissions.CHANGE_NEWSLETTER, user=actor, newsletter=plan.newsletter.pk)
     report, noes = Report(), set[int]()
     if not dry_run:
         _audit(plan, actor, now, finished=False)

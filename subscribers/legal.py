@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from mailkit import html
 from staff import audit
 from staff.audit_actions import AuditAction
+from subscribers import permissions
 from subscribers.models import LegalDocument, LegalVersion
 
 # What a reader agrees to at sign-up; other documents are only shown.
@@ -47,6 +48,7 @@ def publish_version(*, version: LegalVersion, actor: AbstractBaseUser | None, no
     The database refuses every later change of the row.
     On failure: AlreadyPublished; MarkupRefused for Markdown that cannot be shown.
     """
+    permissions.require(permissions.PUBLISH_TEXT, user=actor)
     rendered = html.render(version.body_markdown, profile="legal")
     with transaction.atomic():
         changed = LegalVersion.objects.filter(pk=version.pk, published_at__isnull=True).update(

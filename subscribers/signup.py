@@ -18,7 +18,7 @@ from core import database_clock
 from mailkit import addresses
 from staff import audit
 from staff.audit_actions import AuditAction
-from subscribers import consent, links, states, suppression
+from subscribers import consent, links, permissions, states, suppression
 from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
@@ -163,6 +163,7 @@ def unsubscribe(
     source, confirm links stale, a `goodbye` letter queued for somebody who was
     confirmed. `subscription` shows the new state.
     """
+    permissions.require(permissions.UNSUBSCRIBE, user=actor, newsletter=subscription.newsletter_id if actor else None)
     with transaction.atomic():
         subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=subscription.subscriber_id)
         ended = _end(

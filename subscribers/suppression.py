@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from mailkit import addresses
 from staff import audit
 from staff.audit_actions import AuditAction
+from subscribers import permissions
 from subscribers.models import Subscriber, Suppression
 
 # `erased` is the one reason that a person can lift by subscribing again, so every other one outranks it.
@@ -33,6 +34,7 @@ def suppress(
     now: datetime,
 ) -> Suppression:
     """Stop all mail to this mailbox by hand and return the row; of several reasons the strongest stays."""
+    permissions.require_all(permissions.BLOCK, user=actor)
     with transaction.atomic():
         row = suppress_hash(address_hash=addresses.keyed_hash(address_key), reason=reason, note=note, now=now)
         audit.record(action=AuditAction.ADDRESS_SUPPRESSED, actor=actor, target=row, now=now, reason=str(row.reason))
@@ -89,6 +91,7 @@ def bounced(*, address_hashes: Collection[str], since: datetime) -> QuerySet[Sup
 
 def lift(*, address_hash: str, actor: AbstractBaseUser | None, now: datetime, note: str = "") -> bool:
     """Allow mail to this mailbox again; False when it was not suppressed. The audit log has the `note`: why."""
+    permissions.require_all(permissions.LIFT, user=actor)
     with transaction.atomic():
         row = Suppression.objects.select_for_update().filter(address_hash=address_hash).first()
         if row is None:

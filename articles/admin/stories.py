@@ -139,6 +139,12 @@ class ArticleAdmin(WritingAdmin):
             except self.refusals as refusal:
                 messages.error(request, f"{story.headline}: {refusal}")
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A story goes into one of this person's sections."""
+        if db_field.name == "section":
+            kwargs["queryset"] = permissions.sections_of(account(request))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
     def view_on_site(self, obj: Article) -> str | None:
         """Only where readers find something."""
         return obj.get_absolute_url() if obj.is_public else None

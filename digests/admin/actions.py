@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from core.reasons import Reason
-from digests import approval, freezing, proofs, rest, uncertain
+from digests import approval, freezing, permissions, proofs, rest, uncertain
 from digests.admin import forms
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
@@ -18,8 +18,7 @@ from publication.row_actions import Action
 from subscribers import unmailed
 
 State = Issue.State
-SEND = "digests.send_issue"
-CHANGE = "digests.change_issue"
+SEND, CHANGE = permissions.SEND, permissions.CHANGE
 REFUSALS = (approval.NotAllowed, freezing.NotFrozen, proofs.NotSent, rest.NotAllowed, uncertain.NotAllowed)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
@@ -17,8 +17,10 @@ from digests.admin import actions
 from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
 from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
+from subscribers import permissions
 from subscribers.models import Subscriber
 
+Row = TypeVar("Row", bound=Model)
 LIST = "digests_delivery_changelist"
 MOST_ISSUES = 50
 STATE_LABELS = {
@@ -42,6 +44,11 @@ class EngineAdmin(ReadOnlyAdmin):
     list_per_page = 50
     # Counting a million rows would take longer than the rest of the page.
     show_full_result_count = False
+
+
+def of_newsletters(rows: QuerySet[Row], request: HttpRequest) -> QuerySet[Row]:
+    """The rows of issues of this person's newsletters."""
+    return permissions.of_newsletters(rows, user=account(request), field="issue__newsletter")
 
 
 class RecentIssues(admin.RelatedFieldListFilter):
@@ -84,7 +91,7 @@ class DeliveryAdmin(EngineAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """All copies; on the list those under way, unless an issue or a reader is asked for."""
-        everything: QuerySet[Delivery] = super().get_queryset(request)
+        everything = of_newsletters(super().get_queryset(request), request)
         is_list = request.resolver_match is not None and request.resolver_match.url_name == LIST
         is_asked = any(request.GET.get(name) for name in ("q", "issue__id__exact"))
         return everything.filter(month__isnull=True) if is_list and not is_asked else everything
@@ -142,6 +149,10 @@ class DeliveryEventAdmin(EngineAdmin):
     search_help_text = _("The provider's event id, its words, or a reader's address")
     date_hierarchy = "received_at"
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryEvent]:
+        """Of this person's newsletters."""
+        return of_newsletters(super().get_queryset(request), request)
+
 
 @admin.register(Snapshot)
 class SnapshotAdmin(EngineAdmin):
@@ -154,6 +165,10 @@ class SnapshotAdmin(EngineAdmin):
     search_help_text = _("Words of the mail, or its hash")
     fields = ("issue", "subject", "preheader", "text", "headers", "audience_rule", "sha256", "is_genuine", "frozen_at")
     readonly_fields = ("is_genuine",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Snapshot]:
+        """Of this person's newsletters."""
+        return of_newsletters(super().get_queryset(request), request)
 
     @display(description=_("Unchanged since it was frozen"), boolean=True)  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def is_genuine(self, snapshot: Snapshot) -> bool:

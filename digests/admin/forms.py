@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
@@ -19,7 +20,7 @@ from digests import composing
 from digests.models import Issue, IssueItem
 from mailkit import html, message
 from publication import fields, markdown_forms
-from subscribers import cadences
+from subscribers import cadences, permissions
 from subscribers.models import CadenceOffer
 
 FARTHEST = timedelta(days=3_650)
@@ -145,10 +146,11 @@ class Compose(forms.Form):
         CadenceOffer.objects.none(), label=_("Digest"), empty_label=None, widget=UnfoldAdminSelectWidget
     )
 
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, *args: Any, user: User) -> None:
         super().__init__(*args)
         offers = CadenceOffer.objects.filter(is_active=True, cadence__in=cadences.DIGESTS).select_related("newsletter")
-        self.fields["offer"].queryset = offers  # type: ignore[attr-defined]  # a ModelChoiceField, which the stubs do not know
+        mine = permissions.of_newsletters(offers, user=user, field="newsletter")
+        self.fields["offer"].queryset = mine  # type: ignore[attr-defined]  # a ModelChoiceField, which the stubs do not know
 
 
 def _to_come(hour: datetime | None) -> datetime | None:

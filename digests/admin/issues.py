@@ -18,13 +18,15 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from core import database_clock
-from digests import archive, composing, links, proofs, rendering, states, stats, views
+from digests import archive, composing, links, permissions, proofs, rendering, states, stats, views
 from digests.admin import correct, forms, items, monitor, panel, reports
 from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts, rest_facts
 from digests.models import Issue
 from publication import markdown_forms
 from publication.row_actions import Action, ActionAdmin, account, link
+from subscribers import permissions as rights
 from subscribers import unmailed
+from subscribers.models import Newsletter
 
 STATE_LABELS = {
     Issue.State.DRAFT: "info",
@@ -150,9 +152,9 @@ class IssueAdmin(ActionAdmin):
         return allowed and obj is not None and composing.is_editable(issue=obj) and obj.kind == Issue.Kind.LETTER
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Issue]:
-        """All issues with their newsletter and snapshot."""
+        """The issues of this person's newsletters, with newsletter and snapshot."""
         issues: QuerySet[Issue] = super().get_queryset(request)
-        return issues.select_related("newsletter", "snapshot")
+        return permissions.issues_of(issues, user=account(request)).select_related("newsletter", "snapshot")
 
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
         """Save the texts only: the state may have changed in the meantime, and an approved issue must not change."""
@@ -188,6 +190,13 @@ class IssueAdmin(ActionAdmin):
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A letter goes to one of this person's newsletters."""
+        if db_field.name == "newsletter":
+            everything = Newsletter.objects.all()
+            kwargs["queryset"] = rights.of_newsletters(everything, user=account(request), field="pk")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def zone(self, row: Issue) -> str:
         """The newsletter's time zone."""
@@ -240,7 +249,7 @@ class IssueAdmin(ActionAdmin):
         """Compose a digest by hand, of everything new."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form = forms.Compose(request.POST or None)
+        form = forms.Compose(request.POST or None, user=account(request))
         if request.method == "POST" and form.is_valid():
             offer = form.cleaned_data["offer"]
             try:

@@ -25,7 +25,7 @@ from articles.models import (
 )
 from digests.models import Delivery, DeliveryEvent, Issue, IssueEventCount, IssueItem, IssueOutcome, Snapshot
 from publication.models import Publication
-from staff.models import AuditEvent
+from staff.models import AuditEvent, Limit
 from subscribers.models import (
     CadenceOffer,
     ConsentEvent,
@@ -118,6 +118,8 @@ STATEMENTS = {
     "audit_chain_does_not_fork": twice("staff_auditevent", hash="3"),
     "audit_event_is_append_only": becomes("staff_auditevent", "actor_name = 'somebody else'"),
     "audit_event_is_not_emptied": "TRUNCATE staff_auditevent",
+    "limit_kind_is_known": becomes("staff_limit", "kind = '?'"),
+    "limit_once": twice("staff_limit"),
     "staff_auditevent_hash_key": twice("staff_auditevent", previous_hash="3"),
     "subscribers_consentevent_hash_key": twice("subscribers_consentevent", previous_hash="3"),
     "subscribers_consentorigin_event_id_key": twice("subscribers_consentorigin"),
@@ -184,6 +186,7 @@ def rows(db: None) -> None:
         kind="confirmed", subscriber_uuid=reader.uuid, address_hash="1", occurred_at=now, previous_hash="1", hash="2"
     )
     ConsentOrigin.objects.create(event=event)
+    Limit.objects.create(user=User.objects.create_user("limited"), kind="section", object_id=1)
     KeptHead.objects.create(pk=1, at="head", count=1)
     Subscription.objects.create(
         subscriber=reader, newsletter=newsletter, cadence="weekly", state="confirmed", consent_event=event

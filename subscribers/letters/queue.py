@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from core import database_clock
 from staff import audit
 from staff.audit_actions import AuditAction
-from subscribers import tasks
+from subscribers import permissions, tasks
 from subscribers.models import Letter, Newsletter, Subscriber, Subscription
 
 BATCH = 2_000
@@ -99,6 +99,7 @@ def release(*, newsletter: Newsletter, per_hour: int, actor: AbstractBaseUser | 
 
     The 72 hours within which a letter is tried begin at its own time. On failure: BadRate.
     """
+    permissions.require(permissions.CHANGE_NEWSLETTER, user=actor, newsletter=newsletter.pk)
     with transaction.atomic():
         waiting = list(_held(newsletter).select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
         released = schedule(newsletter=newsletter, per_hour=per_hour, now=now)
