@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
-from digests import issue_content, rendering
+from digests import clicks, issue_content, rendering
 from digests.models import Issue, IssueItem, Snapshot
 from mailkit import segments
 from publication.models import Publication
@@ -175,7 +175,7 @@ def _complete(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
     headers = [(name, value) for name, value in snapshot.headers]
     try:
         compiled = segments.compile(
-            headers=headers, text=snapshot.text, html=snapshot.html, slots=rendering.SLOTS.keys()
+            headers=headers, text=snapshot.text, html=_counted(snapshot.html, issue), slots=rendering.SLOTS.keys()
         )
     except segments.CannotCompile as refusal:
         raise NotFrozen(str(refusal)) from refusal
@@ -184,6 +184,11 @@ def _complete(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
     snapshot.format = FORMAT
     snapshot.sha256 = fingerprint(snapshot=snapshot)
     return snapshot
+
+
+def _counted(html: str, issue: Issue) -> str:
+    """What is mailed: with counted links if the newsletter counts them. The archive has the links themselves."""
+    return clicks.counted(html, issue_id=issue.pk) if issue.newsletter.counts_clicks else html
 
 
 def _audience_rule(issue: Issue) -> dict[str, Any]:

@@ -67,6 +67,8 @@ class IssueContent:
     stories: tuple[Story, ...]
     in_full: int
     total: int
+    # The number under which links are counted; None if the newsletter does not count them.
+    counted_as: int | None = None
 
 
 def load(*, issue: Issue, now: datetime) -> IssueContent:
@@ -97,6 +99,7 @@ def _load(issue: Issue, publication: Publication, now: datetime) -> IssueContent
         stories=tuple(_story(item, whole=issue.kind == Issue.Kind.ARTICLE) for item in shown),
         in_full=in_full,
         total=items.count(),
+        counted_as=issue.pk if issue.newsletter.counts_clicks else None,
     )
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article
 from digests import delivery_reasons, issue_guards, issue_reasons, states
+from digests.link_counts import LinkCount as LinkCount
 from digests.states import DeliveryState, IssueState
 from mailkit import message
 from publication import fields

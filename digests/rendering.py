@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from digests import issue_content, layout, mail_size
+from digests import clicks, issue_content, layout, mail_size
 from digests.feedback import unsubscribe_mail
 from digests.issue_content import IssueContent
 from digests.layout import SLOTS
@@ -153,10 +153,16 @@ def _html(draft: layout.Draft, extent: layout.Extent) -> str:
         raise RenderingError(str(fault)) from fault
 
 
+def _excess(draft: layout.Draft, extent: layout.Extent) -> int:
+    """How many bytes the mail is too large by, with its counted links."""
+    html, counted_as = _html(draft, extent), draft.content.counted_as
+    return mail_size.excess(html if counted_as is None else clicks.counted(html, issue_id=counted_as))
+
+
 def _extent(draft: layout.Draft) -> layout.Extent:
     """How much of the issue fits into its HTML. On failure: RenderingError if nothing fits."""
     extent = _arranged(draft) if layout.is_digest(draft.content) else _with_body(draft)
-    excess = mail_size.excess(_html(draft, extent))
+    excess = _excess(draft, extent)
     if excess > 0:
         percent = min(99, 100 * excess // max(1, mail_size.sent_size(draft.introduction)) + 1)
         raise RenderingError(TOO_LARGE % {"percent": percent})
@@ -171,7 +177,7 @@ def _arranged(draft: layout.Draft) -> layout.Extent:
         return layout.Extent(full=full, headlines=min(headlines, count - full), body="")
 
     def fits(full: int, headlines: int) -> bool:
-        return mail_size.excess(_html(draft, extent(full, headlines))) <= 0
+        return _excess(draft, extent(full, headlines)) <= 0
 
     in_full = min(draft.content.in_full, count)
     if fits(in_full, count):
@@ -184,7 +190,7 @@ def _with_body(draft: layout.Draft) -> layout.Extent:
     """A story with its text, or the beginning of it; a letter unchanged."""
     body, full = draft.body, len(draft.content.stories)
     extent = layout.Extent(full=full, headlines=0, body=body)
-    if not body or (excess := mail_size.excess(_html(draft, extent))) <= 0:
+    if not body or (excess := _excess(draft, extent)) <= 0:
         return extent
     room = mail_size.sent_size(body) - excess
     beginning = mail_size.cut(body, limit=room) if room >= LEAST_BODY else ""

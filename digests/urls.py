@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from digests import views
+from digests import click_views, views
 from digests.feedback import webhooks
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -10,5 +10,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("newsletters/<slug:slug>/", views.newsletter, name="newsletter"),
     path("newsletters/<slug:slug>/<int:number>/", views.issue, name="issue"),
     path("newsletters/<slug:slug>/<int:number>/stories/", views.issue_stories, name="issue_stories"),
+    path("l/<str:token>/", click_views.follow, name="click"),
     path("webhooks/<slug:provider>/", webhooks.receive, name="webhook"),
 ]

@@ -15,7 +15,7 @@ from publication.models import Publication
 
 ADMIN: Final = "/admin/"
 # What no reader reads has no language in its path.
-MACHINES: Final = ("/metrics", "/webhooks/", "/media/", "/api/", "/inbox/")
+MACHINES: Final = ("/metrics", "/webhooks/", "/media/", "/api/", "/inbox/", "/l/")
 PREFIX: Final = re.compile(r"/(?P<language>[a-z]{2,3}(?:-[a-z0-9]{2,8})*)(?P<rest>/.*)?", re.DOTALL)
 
 Handler = Callable[[HttpRequest], HttpResponseBase]

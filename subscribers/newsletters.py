@@ -70,6 +70,14 @@ class Newsletter(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(50)],
         help_text=_("The number of stories shown with picture and standfirst; the next ones are headlines."),
     )
+    counts_clicks = models.BooleanField(
+        "count clicks",
+        default=True,
+        help_text=_(
+            "Links to stories and other sites lead through this site, which counts how often each is followed. "
+            "Nobody learns who followed it."
+        ),
+    )
     is_open = models.BooleanField(default=True, help_text=_("Readers can sign up on the site."))
     position = models.PositiveSmallIntegerField(default=0, help_text=_("Order on the form."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)

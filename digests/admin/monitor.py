@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from digests import corrections
+from digests import aftermath, corrections
 from digests.admin import actions, panel, reports
 from digests.models import Issue
 from publication.row_actions import account
@@ -31,6 +31,7 @@ def page(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -> Htt
         "frozen": frozen,
         "more": _more(admin, issue, request),
         "corrections": issue.corrections.order_by("pk"),
+        "aftermath": aftermath.of(issue=issue) if issue.planned_at else None,
     }
     return render(request, "admin/digests/issue/monitor.html", context)
 

@@ -23,7 +23,7 @@ from articles.models import (
     Tag,
     WorkingCopy,
 )
-from digests.models import Delivery, DeliveryEvent, Issue, IssueEventCount, IssueItem, IssueOutcome, Snapshot
+from digests.models import Delivery, DeliveryEvent, Issue, IssueEventCount, IssueItem, IssueOutcome, LinkCount, Snapshot
 from publication.models import Publication
 from staff.models import AuditEvent, Limit
 from subscribers.models import (
@@ -90,6 +90,7 @@ STATEMENTS = {
     "issue_moved_is_finished": becomes("digests_issue", "deliveries_month = '2026-11-01', state = 'sending'"),
     "issue_item_once_per_article": twice("digests_issueitem"),
     "issue_event_count_once": twice("digests_issueeventcount"),
+    "link_count_once": twice("digests_linkcount"),
     "issue_outcome_once": twice("digests_issueoutcome"),
     "issue_number_once": twice("digests_issue", period_key="other", **OTHER_UUID),
     "issue_once_per_period": twice("digests_issue", number=2, **OTHER_UUID),
@@ -202,6 +203,7 @@ def rows(db: None) -> None:
     Delivery.objects.create(issue=issue, subscriber=reader)
     IssueOutcome.objects.create(issue=issue, state="accepted", copies=1)
     IssueEventCount.objects.create(issue=issue, kind="delivered", events=1)
+    LinkCount.objects.create(issue=issue, hour=now, url="https://example.com/")
     DeliveryEvent.objects.create(provider="p", event_id="1", kind="delivered", occurred_at=now)
 
 
