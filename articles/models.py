@@ -109,6 +109,17 @@ class Image(Picture):
 
     class Meta:
         ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(focal_x__range=(0, 1)) & Q(focal_y__range=(0, 1)), name="image_focal_point_is_inside"
+            ),
+        ]
+        indexes = [
+            # picture_library.search: the newest pictures, a page at a time.
+            models.Index(F("created_at").desc(), F("id").desc(), name="image_newest"),
+            # picture_library.search: words of the description, the caption and the credit.
+            GinIndex(SearchVector("alt", "caption", "credit", config="simple"), name="image_words"),
+        ]
 
     def __str__(self) -> str:
         return self.alt

@@ -7,6 +7,9 @@ from django.utils.translation import gettext_lazy as _
 from articles import captions
 from publication import fields
 
+# What link previews and messengers ask for.
+SHARE_WIDTH, SHARE_HEIGHT = 1200, 630
+
 
 class Picture(models.Model):
     """A picture with its alternative text, caption and credit."""
@@ -24,11 +27,16 @@ class Picture(models.Model):
     credit = fields.CharField(
         max_length=200, blank=True, help_text=_("Photographer and agency, such as “Jane Roe/Agency”.")
     )
+    # The point that is seen however the picture is cut: shares of its width and height, from the upper left.
+    focal_x = models.FloatField(default=0.5, editable=False)
+    focal_y = models.FloatField(default=0.5, editable=False)
     width = models.PositiveIntegerField(default=0, editable=False)
     height = models.PositiveIntegerField(default=0, editable=False)
     renditions = models.JSONField(
         default=dict, editable=False, help_text=_("Format -> width -> stored file; made at upload.")
     )
+    # Files that it had before it was replaced: mails that were sent show them.
+    former_files = models.JSONField(default=list, editable=False)
 
     class Meta:
         abstract = True
@@ -47,6 +55,17 @@ class Picture(models.Model):
         return default_storage.url(self.file_for(width)[0])
 
     @property
+    def share_url(self) -> str:
+        """The part that link previews show, cut around the focal point; of older pictures, the whole."""
+        name = self.renditions.get("share", {}).get(str(SHARE_WIDTH))
+        return default_storage.url(name) if name else self.url_for(1600)
+
+    @property
+    def focus_class(self) -> str:
+        """The classes by which a style sheet keeps the focal point in sight; no page of ours has inline styles."""
+        return f"focus-x{round(self.focal_x * 10)} focus-y{round(self.focal_y * 10)}"
+
+    @property
     def caption_line(self) -> str:
         """The caption before the credit, if there is one."""
         return captions.caption_before(caption=self.caption, credit=self.credit)
@@ -62,8 +81,8 @@ class Picture(models.Model):
         return self.url_for(960)
 
     @property
-    def mail_card_url(self) -> str:
-        """For a card in a mail."""
+    def small_url(self) -> str:
+        """For a card in a mail, and for the library."""
         return self.url_for(480)
 
     @property

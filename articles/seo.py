@@ -45,7 +45,7 @@ def story_head(*, article: Article, publication: Publication) -> Head:
         title=article.headline,
         description=article.summary,
         kind="article",
-        image=urls.absolute(image.url_for(CARD_WIDTH)) if image else "",
+        image=urls.absolute(image.share_url) if image else "",
         image_alt=image.alt if image else "",
         article=article,
         structured=script(news_article(article=article, publication=publication)),

@@ -25,7 +25,7 @@ class Refused(Exception):
 
 
 def respond(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-    """Re-encode the picture, also in the sizes and formats asked for, or say by a code why not.
+    """Re-encode the picture, also in the sizes and formats asked for, or only a part; or say by a code why not.
 
     The head tells of each: format, width, height and how many of the bytes are its own.
     """
@@ -34,6 +34,9 @@ def respond(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], by
         picture = _decode(opened, width=request["width"])
     except Refused as error:
         return {"refused": str(error)}, b""
+    if request.get("crop"):
+        head, body = _encoded(_cropped(picture, **request["crop"]), "JPEG")
+        return {"pictures": [head]}, body
     encoded = [_encoded(picture, _fitting_format(picture, came_as=str(opened.format)))]
     for width in _fitting_widths(picture, request["widths"]):
         smaller = _shrunk(picture, width)
@@ -89,6 +92,17 @@ def _shrunk(picture: Image.Image, width: int) -> Image.Image:
         return picture
     height = max(1, round(picture.height * width / picture.width))
     return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _cropped(picture: Image.Image, *, width: int, height: int, x: float, y: float) -> Image.Image:
+    """The largest part of this shape with the point (x, y), shares of the picture, as near its middle as possible."""
+    shape = width / height
+    wide = min(picture.width, round(picture.height * shape)) or 1
+    high = min(picture.height, round(wide / shape)) or 1
+    left = min(max(0, round(picture.width * x - wide / 2)), picture.width - wide)
+    top = min(max(0, round(picture.height * y - high / 2)), picture.height - high)
+    part = picture.crop((left, top, left + wide, top + high))
+    return part.resize((width, height), Image.Resampling.LANCZOS) if wide > width else part
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:

@@ -14,7 +14,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from articles import images, markup, review, slugs
+from articles import images, markup, picture_library, review, slugs
 from articles.admin.meeting import MeetingForm
 from articles.models import Article, Image
 from core import database_clock, pictures
@@ -85,11 +85,26 @@ class StoryForm(MeetingForm):
 
 
 class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
-    """A picture and its words; the file is checked by taking it in."""
+    """A picture, its words and its focal point; the file is checked by taking it in."""
+
+    x = forms.FloatField(min_value=0, max_value=1, required=False, widget=forms.HiddenInput)
+    y = forms.FloatField(min_value=0, max_value=1, required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = Image
         fields = ["file", "alt", "caption", "credit"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, value in (("x", self.instance.focal_x), ("y", self.instance.focal_y)):
+            if name in self.fields:
+                self.fields[name].initial = value
+
+    def words(self) -> picture_library.Words:
+        """As the library's verbs take them."""
+        asked = self.cleaned_data
+        x, y = (0.5 if asked.get(name) is None else asked[name] for name in ("x", "y"))
+        return picture_library.Words(alt=asked["alt"], caption=asked["caption"], credit=asked["credit"], x=x, y=y)
 
     def clean_alt(self) -> str:
         """Words, not spaces."""

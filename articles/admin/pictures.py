@@ -1,70 +1,95 @@
-"""Pictures in the admin: upload, list and number."""
+"""Pictures in the admin: the library, and the page of one picture."""
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from articles import images, publishing
+from articles import picture_library
 from articles.admin.forms import PictureForm
+from articles.admin.picture_views import PictureViews
 from articles.models import Image
 from core import database_clock
-from publication.change_lists import ModelAdmin
+from publication.row_actions import account
+
+FOCUS_LABEL = _("Focal point: {x} % from the left, {y} % from the top. The arrow keys move it.")
 
 
 @admin.register(Image)
-class ImageAdmin(ModelAdmin):
+class ImageAdmin(PictureViews):
     """Every picture with its words; the number is what a story's text calls it by."""
 
     form = PictureForm
-    list_display = ("shown_small", "pk", "alt", "credit", "width", "height", "created_at")
-    list_display_links = ("shown_small", "pk", "alt")
-    list_filter = ("created_at", "uploaded_by")
+    # For the field of the lead picture, which is searched while one types.
     search_fields = ("=id", "alt", "caption", "credit")
-    search_help_text = _("The number, or words of the description, the caption or the credit")
-    readonly_fields = ("shown_large", "in_text", "width", "height", "uploaded_by", "created_at")
-    fields = ("file", "alt", "caption", "credit", *readonly_fields)
+    readonly_fields = ("shown_large", "in_text", "where", "width", "height", "uploaded_by", "created_at")
+    fieldsets = (
+        (None, {"fields": ("shown_large", "alt", "caption", "credit", "x", "y")}),
+        (_("Where it is"), {"fields": ("in_text", "where")}),
+        (_("File"), {"fields": ("file", "width", "height", "uploaded_by", "created_at")}),
+    )
+
+    class Media:
+        css = {"all": ["articles/pictures.css"]}
+        js = ["articles/focus.js"]
 
     def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
-        """A new file goes through `images.store`; the HTML of stories that show the picture is made again."""
-        if "file" in form.changed_data:
-            actor = request.user if isinstance(request.user, User) else None
-            images.store(image=obj, upload=form.cleaned_data["file"], actor=actor)
-        else:
-            obj.save(update_fields=["alt", "caption", "credit"])
-        if change and (done := publishing.render_again(stories=images.naming(obj), now=database_clock.now())):
+        """Through the verbs; the HTML of stories that show the picture is made again."""
+        actor, now, words = account(request), database_clock.now(), form.words()
+        upload = form.cleaned_data["file"] if "file" in form.changed_data else None
+        if not change:
+            obj.pk = picture_library.add(upload=form.cleaned_data["file"], words=words, actor=actor).pk
+            obj.refresh_from_db()
+            return
+        rendered = 0
+        if upload is not None:
+            rendered = picture_library.replace(image=obj, upload=upload, actor=actor, now=now)
+        rendered = max(rendered, picture_library.describe(image=obj, words=words, actor=actor, now=now))
+        if rendered:
             shown = ngettext(
                 "%(count)s story shows the picture as it is now.",
                 "%(count)s stories show the picture as it is now.",
-                done,
+                rendered,
             )
-            messages.info(request, shown % {"count": done})
+            messages.info(request, shown % {"count": rendered})
+
+    def delete_model(self, request: HttpRequest, obj: Image) -> None:
+        """Through the verb, which looks once more."""
+        picture_library.delete(image=obj, actor=account(request))
 
     def has_delete_permission(self, request: HttpRequest, obj: Image | None = None) -> bool:
-        """Not while a story shows it."""
+        """Not while a story shows it, nor when a mail that was sent does."""
         allowed: bool = super().has_delete_permission(request, obj)
-        return allowed and (obj is None or not images.in_use(obj).exists())
+        return allowed and (obj is None or not picture_library.is_used(obj))
 
     @admin.display(description=_("Picture"))
-    def shown_small(self, image: Image) -> SafeString:
-        """A thumbnail."""
-        return format_html('<img src="{}" alt="" width="120">', image.url_for(480))
-
-    @admin.display(description=_("Preview"))
     def shown_large(self, image: Image) -> SafeString:
-        """The picture as pages show it."""
+        """The picture as pages show it, on which the focal point is set."""
         if not image.pk:
             return SafeString("")
-        return format_html('<img src="{}" alt="{}" width="480">', image.page_url, image.alt)
+        return format_html(
+            '<span class="focus-field" data-focus-x="id_x" data-focus-y="id_y" data-label="{}">'
+            '<img src="{}" alt="{}"></span><br><small>{}</small>',
+            FOCUS_LABEL,
+            image.page_url,
+            image.alt,
+            _("Press the point that must always be seen, or move the ring with the arrow keys."),
+        )
 
     @admin.display(description=_("In a story's text"))
-    def in_text(self, image: Image) -> str:
+    def in_text(self, image: Image) -> SafeString | str:
         """The line to put into the text."""
         if not image.pk:
             return str(_("Shown once the picture is saved."))
-        return f'![{image.alt}](image:{image.pk} "{image.caption}")'
+        return format_html("<code>![{}](image:{})</code>", image.alt, image.pk)
+
+    @admin.display(description=_("Stories and issues"))
+    def where(self, image: Image) -> SafeString:
+        """Each place with a link to its page."""
+        places = picture_library.places(image) if image.pk else []
+        return render_to_string("admin/articles/image/places.html", {"places": places})

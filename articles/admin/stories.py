@@ -28,7 +28,7 @@ from publication.row_actions import Action, account, link
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
 GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
-SCRIPTS = ("story-editor", "story-preview", "story-keeping", "story-presence")
+SCRIPTS = ("focus", "pictures", "story-editor", "story-preview", "story-keeping", "story-presence")
 STATE_LABELS = {
     Article.State.DRAFT: "info",
     Article.State.IN_REVIEW: "warning",
@@ -88,7 +88,7 @@ class ArticleAdmin(WritingAdmin):
     actions = ("submit_selected", "publish_selected", "return_selected")
 
     class Media:
-        css = {"all": ["articles/story-editor.css"]}
+        css = {"all": ["articles/story-editor.css", "articles/pictures.css"]}
         js = [Script(f"articles/{name}.js", defer=True) for name in SCRIPTS]
 
     def get_urls(self) -> list[URLPattern]:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from PIL import Image as Pillow
 
 from articles import images
 from articles.models import Image
 from articles.tests.conftest import StoryMaker, png
+from core import pictures
 from tests.table import rows
 
 
@@ -23,7 +25,7 @@ def stored(media: Path) -> set[str]:
 def test_a_picture_gets_renditions_and_a_name_that_tells_nothing(photograph: Image, media: Path) -> None:
     assert (photograph.width, photograph.height) == (1200, 800)
     assert sorted(photograph.renditions["jpeg"], key=int) == ["480", "960", "1200"]
-    assert len(stored(media)) == 7
+    assert len(stored(media)) == 8
     with Pillow.open(media / photograph.renditions["webp"]["480"]) as small:
         assert (small.format, small.size) == ("WEBP", (480, 320))
     with Pillow.open(media / photograph.renditions["jpeg"]["960"]) as large:
@@ -108,14 +110,15 @@ def test_a_full_disk_leaves_no_half_of_a_picture(photograph: Image, media: Path)
     assert Image.objects.values().get() == row
 
 
-def test_a_new_file_takes_the_old_ones_place(
+def test_a_new_file_takes_the_old_ones_place_and_the_old_one_stays_for_sent_mails(
     photograph: Image, media: Path, paul: User, django_capture_on_commit_callbacks: object
 ) -> None:
-    old = stored(media)
+    old, former_name = stored(media), photograph.file.name
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]  # pytest-django's fixture
         images.store(image=photograph, upload=png(500, 400), actor=paul)
-    assert len(stored(media)) == 5
-    assert not stored(media) & old
+    assert old < stored(media)
+    assert photograph.file.name != former_name
+    assert set(images.files_of(photograph)) == {f"images/{name}" for name in stored(media)}
 
 
 def test_a_deleted_picture_takes_its_files_along(
@@ -132,3 +135,36 @@ def test_a_picture_knows_the_stories_that_show_it(story: StoryMaker, photograph:
     story(body_markdown="No photograph.")
     assert set(images.in_use(photograph)) == {above, inside}
     assert list(images.naming(photograph)) == [inside]
+
+
+@rows(
+    ("x", "y", "corner"),
+    [(0.0, 0.0, (0, 255)), (1.0, 1.0, (255, 0)), (0.5, 0.5, (128, 128))],
+)
+def test_a_part_is_cut_around_the_focal_point(db: None, x: float, y: float, corner: tuple[int, int]) -> None:
+    """Red grows to the right and green upwards, so the middle of the part tells where it was cut."""
+    across, down = Pillow.linear_gradient("L").rotate(90).resize((600, 600)), Pillow.linear_gradient("L").rotate(180)
+    out = io.BytesIO()
+    Pillow.merge("RGB", (across, down.resize((600, 600)), Pillow.new("L", (600, 600)))).save(out, "PNG")
+    part = pictures.cropped(out.getvalue(), width=300, height=600, x=x, y=y)
+    with Pillow.open(io.BytesIO(part.bytes)) as cut:
+        assert cut.size == (300, 600)
+        red, _green, _blue = cut.convert("RGB").getpixel((150, 300))  # type: ignore[misc]  # a triple for RGB
+        expected = {0: 64, 255: 191, 128: 128}[corner[0]]
+        assert abs(red - expected) < 6
+
+
+def test_link_previews_show_the_part_around_the_focal_point(
+    client: Client, story: StoryMaker, photograph: Image, media: Path, django_capture_on_commit_callbacks: object
+) -> None:
+    before = photograph.renditions["share"]["1200"]
+    with Pillow.open(media / before) as share:
+        assert share.size == (1200, 630)
+    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]  # pytest-django's fixture
+        images.focus(image=photograph, x=0.31, y=0.0)
+    assert photograph.renditions["share"]["1200"] != before
+    assert not (media / before).exists()
+    article = story(state="published", lead_image=photograph)
+    page = client.get(article.get_absolute_url()).content.decode()
+    assert photograph.share_url in page
+    assert 'class="focus-x3 focus-y0"' in page

@@ -16,6 +16,7 @@ from articles.models import (
     Article,
     Author,
     Byline,
+    Image,
     ReleaseHorizon,
     Revision,
     Section,
@@ -71,6 +72,7 @@ STATEMENTS = {
     "articles_slugredirect_slug_key": twice("articles_slugredirect"),
     "articles_tag_name_key": twice("articles_tag", slug="other"),
     "articles_tag_slug_key": twice("articles_tag", name="Other"),
+    "image_focal_point_is_inside": becomes("articles_image", "focal_x = 1.1"),
     "byline_once_per_author": twice("articles_byline"),
     "release_horizon_is_one_row": twice("articles_releasehorizon"),
     "revision_number_once": twice("articles_revision"),
@@ -175,6 +177,7 @@ def rows(db: None) -> None:
     WorkingCopy.objects.create(token="1", user=ada, content={})
     story, _ = (Article.objects.create(headline=slug, slug=slug, section=section) for slug in ("one", "two"))
     Byline.objects.create(article=story, author=author)
+    Image.objects.create(file="images/1.jpg", alt="Dot")
     Revision.objects.create(article=story, number=1, snapshot={})
     Acknowledgement.objects.create(article=story, code="byline")
     SlugRedirect.objects.create(article=story, slug="old")
