@@ -16,12 +16,16 @@ TEXT: Final = "body_markdown"
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A field with what both made of it. `merged` is both changes of the text together, if they do not touch."""
+    """A field with what both made of it, in words; of a text, the parts that each changed.
+
+    `merged` is both changes of the text together, if they do not touch, and `merged_parts` what they are.
+    """
 
     field: str
     mine: str
     theirs: str
     merged: str | None = None
+    merged_parts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,27 @@ def compare(*, begun: Snapshot | None, theirs: Snapshot, mine: dict[str, Any]) -
         if left == old:
             only_theirs.append(name)
             continue
-        merged = merging.merge(base=str(old), mine=str(left), theirs=str(right)) if name == TEXT and begun else None
-        conflicts.append(Conflict(name, shown(mine[name]), shown(theirs.get(name)), merged))
+        if name == TEXT:
+            conflicts.append(_of_text(begun[TEXT] if begun else None, str(left or ""), str(right or "")))
+        else:
+            conflicts.append(Conflict(name, shown(mine[name]), shown(theirs.get(name))))
     return Comparison(tuple(only_theirs), tuple(conflicts))
+
+
+def _of_text(begun: str | None, mine: str, theirs: str) -> Conflict:
+    if begun is None:
+        return Conflict(
+            TEXT, merging.changed_parts(base=theirs, text=mine), merging.changed_parts(base=mine, text=theirs)
+        )
+    base = str(plain(TEXT, begun) or "")
+    merged = merging.merge(base=base, mine=mine, theirs=theirs)
+    return Conflict(
+        TEXT,
+        merging.changed_parts(base=base, text=mine),
+        merging.changed_parts(base=base, text=theirs),
+        merged,
+        merging.changed_parts(base=base, text=merged) if merged is not None else "",
+    )
 
 
 def plain(name: str, value: Any) -> Any:

@@ -13,6 +13,16 @@ def merge(*, base: str, mine: str, theirs: str) -> str | None:
     return _merge(base.splitlines(True), mine.splitlines(True), theirs.splitlines(True), by_words=True)
 
 
+def changed_parts(*, base: str, text: str) -> str:
+    """The paragraphs of `text` that `base` has otherwise or not at all; “…” is what they share."""
+    lines, parts = text.splitlines(), []
+    for kind, _from, _to, begin, end in difflib.SequenceMatcher(
+        None, base.splitlines(), lines, autojunk=False
+    ).get_opcodes():
+        parts.append("…" if kind == "equal" else "\n".join(lines[begin:end]) or "-")
+    return "\n".join(parts)
+
+
 def _merge(base: Sequence[str], mine: Sequence[str], theirs: Sequence[str], *, by_words: bool) -> str | None:
     """Between the parts that all three have, take whichever side differs from the base."""
     merged: list[str] = []

@@ -12,12 +12,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from articles import captions, syndication
-from articles.models import Image
+from articles.models import Article, Image
 from digests import links
 from digests.models import Issue, IssueItem
 from publication import languages, times, urls
 from publication.models import Publication
 from subscribers import links as readers_links
+from subscribers.models import Newsletter
 
 # The most stories that are shown as headlines, after those in full; the others are counted and linked.
 HEADLINES: Final = 30
@@ -79,6 +80,23 @@ def load(*, issue: Issue, now: datetime) -> IssueContent:
     publication = Publication.objects.current()
     with languages.override(issue.newsletter.language, publication=publication):
         return _load(issue, publication, now)
+
+
+def of_story(*, article: Article, newsletter: Newsletter, now: datetime) -> IssueContent:
+    """What a mail of this story alone would be rendered from, though it is not public and has no issue: a preview."""
+    publication = Publication.objects.current()
+    issue = Issue(newsletter=newsletter, kind=Issue.Kind.ARTICLE)
+    with languages.override(newsletter.language, publication=publication):
+        return IssueContent(
+            kind=issue.kind,
+            subject="",
+            preheader="",
+            introduction="",
+            words=_words(issue, publication, now),
+            stories=(_story(IssueItem(article=article), whole=True),),
+            in_full=1,
+            total=1,
+        )
 
 
 def _load(issue: Issue, publication: Publication, now: datetime) -> IssueContent:

@@ -78,7 +78,10 @@ class ArticleAdmin(WritingAdmin):
         (None, {"fields": ("base", "copy", "headline", "standfirst", "body_markdown")}),
         (_("Section and address"), {"fields": ("section", "tags", "slug", "published_at")}),
         (_("Picture"), {"fields": ("lead_image",)}),
-        (_("State"), {"fields": readonly_fields, "description": _("Changed by the actions above.")}),
+        (
+            _("State"),
+            {"classes": ("collapse",), "fields": readonly_fields, "description": _("Changed by the actions above.")},
+        ),
     )
     change_form_template = "admin/articles/article/change_form.html"
     warn_unsaved_form = True

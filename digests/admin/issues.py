@@ -19,7 +19,7 @@ from unfold.decorators import display
 
 from core import database_clock
 from digests import archive, composing, links, permissions, proofs, rendering, states, stats, views
-from digests.admin import correct, forms, items, monitor, panel, reports
+from digests.admin import correct, forms, items, monitor, panel, reports, story_mail
 from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts, rest_facts
 from digests.models import Issue
 from publication import markdown_forms
@@ -101,6 +101,8 @@ class IssueAdmin(ActionAdmin):
                 guard(require_http_methods(["GET", "POST"])(self.compose_view)),
                 name="digests_issue_compose",
             ),
+            path("story-mail/", guard(story_mail.story_mail), name="digests_issue_story_new"),
+            path("story-mail/<int:pk>/", guard(story_mail.story_mail), name="digests_issue_story"),
             path("<int:pk>/progress/", guard(require_safe(self.progress_view)), name="digests_issue_progress"),
             path("<int:pk>/preview/", guard(require_safe(self.preview_view)), name="digests_issue_preview"),
             path("<int:pk>/preview/<slug:part>/", guard(require_safe(self.part_view)), name="digests_issue_part"),

@@ -63,6 +63,17 @@
   show(!NARROW.matches || side.querySelector(".errorlist") !== null);
   NARROW.addEventListener("change", () => show(!NARROW.matches));
 
+  // The admin's pickers leave their search field without a name, and put a button among the items of a list.
+  function name(picker) {
+    const label = document.querySelector(`label[for="${picker.previousElementSibling?.id}"]`)?.textContent.trim();
+    for (const field of picker.querySelectorAll(".select2-search__field")) field.setAttribute("aria-label", label ?? "");
+    for (const part of picker.querySelectorAll("ul.select2-selection__rendered, ul.select2-selection__rendered > li")) part.setAttribute("role", "none");
+  }
+
+  const nameAll = () => side.querySelectorAll(".select2-container").forEach(name);
+  new MutationObserver(nameAll).observe(side, { childList: true, subtree: true });
+  nameAll();
+
   document.addEventListener("keydown", (event) => {
     if (!(event.metaKey || event.ctrlKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== "s") return;
     event.preventDefault();

@@ -13,7 +13,7 @@
   const box = frame.parentElement;
   const dark = pane.querySelector("[data-dark]");
   const PAUSE_MS = 80;
-  const WIDTHS = { phone: 390, desktop: 1180 };
+  const WIDTHS = { phone: 390, desktop: 1180, mail: 680 };
   let kind = "phone";
   let waiting = 0;
   let isAsking = false;
@@ -21,6 +21,8 @@
 
   const darkRules = new WeakSet();
 
+  const isMail = () => kind === "mail";
+  const source = () => (isMail() ? pane.dataset.mail : pane.dataset.frame);
   const isOpen = () => !pane.hidden;
 
   function morph(old, fresh) {
@@ -73,16 +75,19 @@
   }
 
   async function update() {
-    if (!isOpen()) return;
+    if (!isOpen() || frame.dataset.shows !== source()) return;
     if (isAsking) { isOutdated = true; return; }
     isAsking = true;
     isOutdated = false;
+    const asked = source();
     try {
-      const response = await fetch(pane.dataset.page, {
+      const response = await fetch(isMail() ? pane.dataset.mail : pane.dataset.page, {
         method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch", "X-Background": "1" },
       });
       const text = await response.text();
-      if (response.ok && !response.redirected) {
+      if (asked !== source()) {
+        isOutdated = true;
+      } else if (response.ok && !response.redirected) {
         message.textContent = "";
         show(text);
       } else if (response.status === 422) {
@@ -106,7 +111,7 @@
   function fit() {
     if (!isOpen()) return;
     const room = box.clientWidth;
-    const width = Math.max(kind === "desktop" ? WIDTHS.desktop : Math.min(WIDTHS.phone, room), 1);
+    const width = Math.max(kind === "desktop" ? WIDTHS.desktop : Math.min(WIDTHS[kind], room), 1);
     const scale = Math.min(1, room / width);
     frame.style.width = `${width}px`;
     frame.style.height = `${box.clientHeight / scale}px`;
@@ -124,13 +129,19 @@
     const details = document.getElementById("story-side-toggle");
     if (window.innerWidth < 1600 && desk.dataset.side === "on") details.click();
     fit();
-    if (frame.dataset.ready) update();
-    else if (!frame.src) frame.src = pane.dataset.frame;
+    load();
+  }
+
+  // A mail may have styles of its own, a page may not: each has a frame with its own policy.
+  function load() {
+    if (frame.dataset.shows === source()) { update(); return; }
+    frame.dataset.shows = "";
+    frame.src = source();
   }
 
   frame.addEventListener("load", () => {
     if (!frame.src) return;
-    frame.dataset.ready = "1";
+    frame.dataset.shows = frame.getAttribute("src");
     update();
   });
   for (const button of pane.querySelectorAll("[data-kind]")) {
@@ -138,7 +149,7 @@
       kind = button.dataset.kind;
       for (const each of pane.querySelectorAll("[data-kind]")) each.setAttribute("aria-pressed", String(each === button));
       fit();
-      update();
+      load();
     });
   }
   dark.addEventListener("click", () => {
