@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from core import database_clock
 from core.reasons import Reason
-from digests import freezing, issue_reasons, permissions, states
+from digests import freezing, issue_reasons, permissions, second_person, states, undo
 from digests.models import Issue, IssueItem, Snapshot
 from digests.sending import tasks
 from staff import audit
@@ -30,11 +30,12 @@ class NotAllowed(Exception):
 
 
 def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when: datetime | None = None) -> Issue:
-    """Freeze a draft and schedule it for `when`, or for the time set on it, or for now.
+    """Freeze a draft and schedule it for `when`, or for the time set on it, or for now; a person's waits a while.
 
     The snapshot is made here, before the issue is locked, so what is approved is what leaves. With `actor` None
     the newsletter approves automatically, and stories that were withdrawn in the meantime are left out. With a
-    person, such a story is an error. Raises NotAllowed unless the issue is a draft, and the errors of `freezing`.
+    person, such a story is an error. Raises NotAllowed unless the issue is a draft, and the errors of `freezing` and
+    of `second_person`.
     """
     permissions.require(permissions.SEND, user=actor, issue=issue)
     now = database_clock.not_ahead(moment=now)
@@ -59,7 +60,10 @@ def reopen(*, issue: Issue, reason: Reason, actor: AbstractBaseUser | None, now:
     refusal = _("Only a scheduled issue can be opened again; this one is %(state)s.")
     _move(issue, {State.SCHEDULED}, State.DRAFT, reason, refusal, now)
     Snapshot.objects.filter(issue=issue).delete()
-    Issue.objects.filter(pk=issue.pk).update(approved_by=None, approved_at=None, updated_at=now)
+    hour = undo.wish_after(issue=issue)
+    Issue.objects.filter(pk=issue.pk).update(
+        approved_by=None, approved_at=None, asked_by=None, scheduled_for=hour, updated_at=now
+    )
     issue.refresh_from_db()
     audit.record(action=AuditAction.ISSUE_REOPENED, actor=actor, target=issue, now=now, reason=issue.reason_sentence)
     return issue
@@ -112,8 +116,9 @@ def _approve(
     now: datetime,
     when: datetime | None,
 ) -> None:
-    locked = Issue.objects.select_for_update(no_key=True).get(pk=issue.pk)
+    locked = Issue.objects.select_related("newsletter").select_for_update(of=("self",), no_key=True).get(pk=issue.pk)
     _check_draft(locked)
+    second_person.check(issue=locked, actor=actor)
     if actor is not None:
         _check_public(locked)
     snapshot = freezing.store(issue=locked, prepared=prepared, now=now)
@@ -122,15 +127,14 @@ def _approve(
     locked.approves_itself = False
     locked.approved_by_id = actor.pk if actor else None
     locked.approved_at = now
-    locked.scheduled_for = when or locked.scheduled_for or now
+    locked.scheduled_for = undo.leaves_at(wanted=when or locked.scheduled_for or now, actor=actor)
     locked.save(
         update_fields=[
             "state", *issue_reasons.FIELDS, "approves_itself", "approved_by", "approved_at", "scheduled_for",
             "updated_at",
         ]
     )  # fmt: skip
-    if locked.scheduled_for <= now:
-        tasks.hint_wake(locked.pk)
+    tasks.hint_wake_in((locked.scheduled_for - now).total_seconds(), locked.pk)
     audit.record(
         action=AuditAction.ISSUE_APPROVED, actor=actor, target=locked, now=now,
         scheduled_for=locked.scheduled_for.isoformat(), snapshot=snapshot.sha256,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -21,7 +22,7 @@ from articles import publishing
 from articles.models import Article
 from core import database_clock
 from core.reasons import Reason
-from digests import approval, calendar, freezing, issue_reasons, runs, series
+from digests import approval, calendar, freezing, issue_reasons, runs, second_person, series
 from digests.issue_reasons import IssueReason
 from digests.models import Issue, IssueItem
 from subscribers import cadences, schedules
@@ -97,8 +98,8 @@ def compose(*, newsletter: Newsletter, cadence: str, period_key: str, window_end
     return _approved(_gather(newsletter, cadence, run=run, end=window_end, now=now, stale=stale), now)
 
 
-def compose_new(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:
-    """As `compose_now`, for a person at a page: an empty digest leaves no row.
+def compose_new(*, newsletter: Newsletter, cadence: str, actor: AbstractBaseUser, now: datetime) -> Issue:
+    """As `compose_now`, for a person at a page: an empty digest leaves no row, and another one is theirs.
 
     On failure: NothingNew if nothing was published since. A second click has the same result.
     """
@@ -108,7 +109,9 @@ def compose_new(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue
             return NothingNew(_("Nothing was published since the previous digest, which is still a draft."))
         return NothingNew(_("Nothing was published since the previous digest."))
 
-    return _by_hand(newsletter, cadence, now, refuse)
+    issue = _by_hand(newsletter, cadence, now, refuse)
+    second_person.edited(issue=issue, actor=actor)
+    return issue
 
 
 def compose_now(*, newsletter: Newsletter, cadence: str, now: datetime) -> Issue:

@@ -72,6 +72,7 @@ def draft(*, issue: Issue, subject: str, text: str, wrong: str, actor: AbstractB
         subject=subject,
         introduction=text,
         corrects=locked,
+        edited_by_id=actor.pk if actor else None,
         created_at=now,
     )
     audit.record(action=AuditAction.ISSUE_CORRECTED, actor=actor, target=locked, now=now, letter=letter.pk, wrong=wrong)

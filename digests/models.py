@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from articles.models import Article
 from digests import delivery_reasons, issue_guards, issue_reasons, states
 from digests.link_counts import LinkCount as LinkCount
+from digests.preflight_record import Preflight as Preflight
 from digests.states import DeliveryState, IssueState
 from mailkit import message
 from publication import fields
@@ -74,6 +75,9 @@ class Issue(models.Model):
     introduction = fields.TextField(
         blank=True, help_text=_("Markdown. It goes above the stories; in a letter it is the whole text.")
     )
+    sponsor = fields.CharField(
+        max_length=200, blank=True, help_text=_("One line, labelled as an advertisement. Empty: none.")
+    )
     state = fields.CharField(max_length=20, choices=State.choices, default=State.DRAFT, editable=False)
     state_reason = fields.CharField(max_length=32, blank=True, editable=False, choices=issue_reasons.choices)
     state_reason_parameters = models.JSONField(null=True, blank=True, editable=False)
@@ -86,6 +90,13 @@ class Issue(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
     approved_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Who made it or changed its content last, and who asked for a second person: neither may approve it then.
+    edited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
     planned_at = models.DateTimeField(null=True, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)

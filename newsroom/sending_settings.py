@@ -4,7 +4,7 @@ from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 
-from newsroom import env
+from newsroom import env, rate_settings
 from postal import config
 
 # A task of the worker is cut off after CELERY_TASK_SOFT_TIME_LIMIT; a lane and its last answer must fit into it.
@@ -48,3 +48,16 @@ def retries(text: str) -> tuple[int, ...]:
             f"RETRY_MINUTES must be minutes from 1 to 1440 with commas between, as in {RETRIES}."
         )
     return tuple(int(part) for part in parts)
+
+
+def pacing(*, testing: bool, processes: int) -> config.Pacing:
+    """The limits that the environment asks for; none in tests, which say what they want."""
+    return config.Pacing(
+        per_second=0 if testing else env.number("RATE_PER_SECOND", 0),
+        per_hour=0 if testing else env.number("RATE_PER_HOUR", 0),
+        domains={} if testing else rate_settings.domain_rates(env.names("DOMAIN_RATES", [])),
+        warm_up={} if testing else rate_settings.warm_up(env.names("WARMUP", [])),
+        hours=None if testing else rate_settings.hours(env.text("SEND_HOURS")),
+        # While Redis is away a limit is divided by this number of processes, or by the number last seen.
+        processes=processes,
+    )

@@ -22,7 +22,6 @@ from newsroom import (
     env,
     logs,
     policies,
-    rate_settings,
     returns_url,
     sending_settings,
     workers,
@@ -261,18 +260,14 @@ SOFT_BOUNCES = config.SoftBounces(
 # Copies of issues that ended longer ago are dropped by whole months, with what was reported of them. At least as
 # long as the function digests_drop_month asks for.
 RETENTION_DAYS = env.number("RETENTION_DAYS", 400, least=60, most=36_500)
+# An issue that a person approved waits this long before its first copy, so that it can be taken back.
+UNDO_SECONDS = 0 if TESTING else env.number("UNDO_SECONDS", 60, most=3_600)
+# The DNS server that preflight asks, with its port; empty: those of this machine.
+DNS_SERVER = "" if TESTING else env.text("DNS_SERVER")
 LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
 SENDING = sending_settings.sending()
 # Limits over all workers of all hosts; 0 and empty: none. Tests say what they want.
-PACING = config.Pacing(
-    per_second=0 if TESTING else env.number("RATE_PER_SECOND", 0),
-    per_hour=0 if TESTING else env.number("RATE_PER_HOUR", 0),
-    domains={} if TESTING else rate_settings.domain_rates(env.names("DOMAIN_RATES", [])),
-    warm_up={} if TESTING else rate_settings.warm_up(env.names("WARMUP", [])),
-    hours=None if TESTING else rate_settings.hours(env.text("SEND_HOURS")),
-    # While Redis is away a limit is divided by this number of processes, or by the number last seen.
-    processes=CELERY_WORKER_CONCURRENCY,
-)
+PACING = sending_settings.pacing(testing=TESTING, processes=CELERY_WORKER_CONCURRENCY)
 
 # --- Readers ---------------------------------------------------------------------------------
 

@@ -35,6 +35,7 @@ SENTENCES: Final[Words] = {
     Act.STORY_DELETED: gettext_lazy("%(who)s deleted the draft “%(what)s”."),
     Act.PICTURE_REPLACED: gettext_lazy("%(who)s replaced the picture “%(what)s”."),
     Act.ISSUE_APPROVED: gettext_lazy("%(who)s approved the issue “%(what)s”."),
+    Act.ISSUE_APPROVAL_ASKED: gettext_lazy("%(who)s asked for the approval of the issue “%(what)s”."),
     Act.ISSUE_REOPENED: gettext_lazy("%(who)s took back the approval of the issue “%(what)s”."),
     Act.ISSUE_PAUSED: gettext_lazy("%(who)s paused the issue “%(what)s”."),
     Act.ISSUE_RESUMED: gettext_lazy("%(who)s resumed the issue “%(what)s”."),

@@ -58,7 +58,9 @@ class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters, RecordingAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Newsletter | None = None) -> tuple[str, ...]:
         """Approval is for those who found newsletters to waive, the sender a publisher's; a slug in the proof stays."""
-        founded = () if request.user.has_perm("subscribers.add_newsletter") else ("auto_approve",)
+        founded = (
+            () if request.user.has_perm("subscribers.add_newsletter") else ("auto_approve", "second_person_approves")
+        )
         sender = () if request.user.has_perm(changes.CHANGE_SENDER) else changes.SENDER
         slug = ("slug",) if obj and obj.subscriptions.exists() else ()
         return (*founded, *sender, *slug)

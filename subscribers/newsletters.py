@@ -64,6 +64,10 @@ class Newsletter(models.Model):
     auto_approve = models.BooleanField(
         default=False, help_text=_("Send digests at their hour without waiting for a person to approve them.")
     )
+    second_person_approves = models.BooleanField(
+        default=False,
+        help_text=_("Somebody other than its last editor has to approve an issue."),
+    )
     stories_in_full = models.PositiveSmallIntegerField(
         "stories in full",
         default=10,
@@ -92,7 +96,14 @@ class Newsletter(models.Model):
         return reverse("newsletter", args=[self.slug])
 
     def clean(self) -> None:
-        """A slug by which consent names another newsletter would turn that consent into one to this."""
+        """Settings that fit each other, and a slug of its own.
+
+        A slug by which consent names another newsletter would turn that consent into one to this.
+        """
+        if self.auto_approve and self.second_person_approves:
+            raise ValidationError(
+                {"second_person_approves": _("An issue that approves itself has no second person. Choose one.")}
+            )
         if Newsletter.objects.filter(former_slugs__contains=[self.slug]).exclude(pk=self.pk).exists():
             raise ValidationError(
                 {"slug": _("Another newsletter had this slug, and readers consented to it by that name.")}

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from core.reasons import Reason
-from digests import approval, freezing, permissions, proofs, rest, uncertain
+from digests import approval, freezing, permissions, proofs, rest, second_person, uncertain
 from digests.admin import forms
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
@@ -19,11 +19,22 @@ from subscribers import unmailed
 
 State = Issue.State
 SEND, CHANGE = permissions.SEND, permissions.CHANGE
-REFUSALS = (approval.NotAllowed, freezing.NotFrozen, proofs.NotSent, rest.NotAllowed, uncertain.NotAllowed)
+REFUSALS = (
+    approval.NotAllowed, freezing.NotFrozen, proofs.NotSent, rest.NotAllowed, second_person.NotAllowed,
+    uncertain.NotAllowed,
+)  # fmt: skip
 
 
 def _approve(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return approval.approve(issue=issue, actor=actor, now=now, when=data["when"])
+
+
+def _ask(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
+    return second_person.ask(issue=issue, actor=actor, now=now)
+
+
+def _may_approve(user: User, issue: Issue) -> bool:
+    return second_person.may_approve(issue=issue, actor=user)
 
 
 def _reopen(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
@@ -87,13 +98,24 @@ _ACTIONS: tuple[Action[Issue], ...] = (
         run=_approve,
         permission=SEND,
         reauthenticate=True,
+        fits=_may_approve,
         form=forms.Approve,
         template="admin/digests/issue/approve.html",
         variant="primary",
     ),
     Action(
+        name="ask",
+        label=_("Ask for approval"),
+        icon="how_to_reg",
+        explanation=_("The issue appears on the first page of everybody who may approve it, until one of them does."),
+        done=_("The issue waits for somebody else to approve it."),
+        states=frozenset({State.DRAFT}),
+        run=_ask,
+        permission=CHANGE,
+    ),
+    Action(
         name="reopen",
-        label=_("Back to draft"),
+        label=_("Take it back"),
         icon="undo",
         explanation=_("Nothing has left yet. The approval is taken back and the issue can be edited again."),
         done=_("The issue is a draft again."),

@@ -161,13 +161,15 @@ class IssueAdmin(ActionAdmin):
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
         """Save the texts only: the state may have changed in the meantime, and an approved issue must not change."""
         markdown_forms.tell(request=request, form=form)
+        obj.edited_by, obj.asked_by = account(request), None
         if not change:
             obj.save()
             return
         locked = Issue.objects.select_for_update(of=("self",), no_key=True).get(pk=obj.pk)
         if not composing.is_editable(issue=locked):
             raise PermissionDenied
-        obj.save(update_fields=[*(name for name in self.texts if name != "newsletter"), "updated_at"])
+        texts = (name for name in self.texts if name != "newsletter")
+        obj.save(update_fields=[*texts, "edited_by", "asked_by", "updated_at"])
 
     def changeform_view(
         self,
@@ -256,7 +258,7 @@ class IssueAdmin(ActionAdmin):
             offer = form.cleaned_data["offer"]
             try:
                 issue = composing.compose_new(
-                    newsletter=offer.newsletter, cadence=offer.cadence, now=database_clock.now()
+                    newsletter=offer.newsletter, cadence=offer.cadence, actor=account(request), now=database_clock.now()
                 )
             except composing.NothingNew as refusal:
                 form.add_error(None, str(refusal))

@@ -18,6 +18,7 @@ from digests import arranging, composing, issue_content
 from digests.admin import forms
 from digests.models import Issue, IssueItem
 from publication.readonly_admin import ReadOnlyAdmin
+from publication.row_actions import account
 
 # A form with more rows is slow to render, and too large to be posted.
 IN_FORM: Final = 100
@@ -158,7 +159,7 @@ class IssueItemAdmin(ReadOnlyAdmin):
 
 def _run(request: HttpRequest, verb: Callable[..., int], issue: Issue, items: Collection[int]) -> int:
     try:
-        return verb(issue=issue, items=items)
+        return verb(issue=issue, items=items, actor=account(request))
     except (arranging.NotEditable, composing.Mismatch) as refusal:
         messages.error(request, str(refusal))
         return 0

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from celery import shared_task
 from django.conf import settings
 
 from core import database_clock
 from digests.sending import draining, lanes, preparing, sweeper
 
+SOON: Final = 75
+
 
 def hint_wake(issue_id: int) -> None:
     """Have a worker look at the issue once this transaction is committed; a lost hint costs a minute."""
     wake_issue.delay_on_commit(issue_id)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
+
+
+def hint_wake_in(seconds: float, issue_id: int) -> None:
+    """The same, in `seconds`; what is more than about a minute away waits for the clock."""
+    if seconds <= 0:
+        hint_wake(issue_id)
+    elif seconds <= SOON:
+        wake_issue.hint_in(seconds, issue_id)  # type: ignore[attr-defined]  # of newsroom.celery's tasks
 
 
 def hint_lane(issue_id: int, lane: int) -> None:

@@ -10,7 +10,7 @@ from articles.models import Article, Section
 from digests import composing, freezing
 from digests.models import Issue, IssueItem
 from subscribers.models import Cadence, Newsletter
-from tests.cast import Publish
+from tests.cast import Publish, account
 
 DAYS = timedelta(days=1)
 
@@ -56,7 +56,9 @@ def test_an_editor_who_composes_by_hand_is_shown_the_archive(
     newsletter: Newsletter, section: Section, now: datetime
 ) -> None:
     story = move_in(section, now, days=730)
-    issue = composing.compose_new(newsletter=newsletter, cadence=Cadence.DAILY, now=now)
+    issue = composing.compose_new(
+        newsletter=newsletter, cadence=Cadence.DAILY, actor=account("edda", "Editor"), now=now
+    )
 
     assert issue.state == Issue.State.DRAFT
     assert [item.article for item in issue.items.all()] == [story]

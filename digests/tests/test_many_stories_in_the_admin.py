@@ -70,7 +70,7 @@ def test_saving_the_form_changes_the_rows_that_it_showed_and_no_other(
     data = form(editor, issue) | {"items-1-headline": "In other words"}
     del data["items-2-included"]
     # Meanwhile another editor moved a story that this form does not show.
-    arranging.move_to_top(issue=issue, items=[before[140]])
+    arranging.move_to_top(issue=issue, items=[before[140]], actor=None)
     assert editor.post(change(issue), data).status_code == 302
     assert IssueItem.objects.get(pk=before[1]).headline == "In other words"
     assert list(issue.items.filter(included=False).values_list("pk", flat=True)) == [before[2]]
@@ -109,7 +109,7 @@ class TestTheList:
         self, issue: Issue, newsletter: Newsletter, publish: Publish, now: datetime, staff: Staff
     ) -> None:
         place = issue.items.order_by("position")[0]
-        arranging.leave_out(issue=issue, items=[place.pk])
+        arranging.leave_out(issue=issue, items=[place.pk], actor=None)
         later = Issue.objects.create(newsletter=newsletter, kind=issue.kind, cadence=issue.cadence, period_key="later")
         later.items.create(article=place.article)
         assert "is already in another issue" in self.act(staff("Editor"), "take_back", place.pk)

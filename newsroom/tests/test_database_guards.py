@@ -24,7 +24,17 @@ from articles.models import (
     Tag,
     WorkingCopy,
 )
-from digests.models import Delivery, DeliveryEvent, Issue, IssueEventCount, IssueItem, IssueOutcome, LinkCount, Snapshot
+from digests.models import (
+    Delivery,
+    DeliveryEvent,
+    Issue,
+    IssueEventCount,
+    IssueItem,
+    IssueOutcome,
+    LinkCount,
+    Preflight,
+    Snapshot,
+)
 from publication.models import Publication
 from staff.models import AuditEvent, Limit
 from subscribers.models import (
@@ -88,6 +98,7 @@ STATEMENTS = {
     "'uuid', gen_random_uuid(), 'subscriber_id', NULL))).* FROM digests_delivery AS row LIMIT 1",
     "digests_delivery_open_uuid": twice("digests_delivery", subscriber_id=None),
     "delivery_state_is_known": becomes("digests_delivery", "state = 'lost'"),
+    "digests_preflight_issue_id_key": twice("digests_preflight"),
     "digests_snapshot_issue_id_key": twice("digests_snapshot"),
     "issue_moved_is_finished": becomes("digests_issue", "deliveries_month = '2026-11-01', state = 'sending'"),
     "issue_item_once_per_article": twice("digests_issueitem"),
@@ -202,6 +213,7 @@ def rows(db: None) -> None:
         newsletter=newsletter, kind="digest", cadence="weekly", period_key="1", number=1, state="sent", audience_count=1
     )
     IssueItem.objects.create(issue=issue, article=story)
+    Preflight.objects.create(issue=issue)
     Snapshot.objects.create(issue=issue, headers=[], compiled={}, audience_rule={})
     Delivery.objects.create(issue=issue, subscriber=reader)
     IssueOutcome.objects.create(issue=issue, state="accepted", copies=1)

@@ -1,0 +1,86 @@
+"""Approval by a second person: who may, who is asked, and what an edit does to it."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from digests import approval, arranging, second_person
+from digests.models import Issue
+from subscribers.models import Newsletter
+from tests.cast import account
+from tests.table import rows
+
+pytestmark = pytest.mark.django_db
+
+State = Issue.State
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    """A publisher."""
+    return account("ada", "Publisher")
+
+
+@pytest.fixture
+def ben(db: None) -> User:
+    """Another publisher."""
+    return account("ben", "Publisher")
+
+
+@rows(
+    "asks_for_it, edited_by, asked_by, ada_may",
+    [
+        (False, "ada", "", True),
+        (True, "ada", "", False),
+        (True, "ada", "ada", False),
+        (True, "ben", "ada", False),
+        (True, "ben", "ben", True),
+        (True, "ben", "", True),
+        (True, "", "", True),
+    ],
+)
+def test_who_may_approve(
+    digest: Issue, ada: User, ben: User, asks_for_it: bool, edited_by: str, asked_by: str, ada_may: bool
+) -> None:
+    """The clock's own digest, which nobody changed, needs one person; one that Ada arranged needs another."""
+    people = {"ada": ada, "ben": ben, "": None}
+    Newsletter.objects.update(second_person_approves=asks_for_it)
+    Issue.objects.update(edited_by=people[edited_by], asked_by=people[asked_by])
+    if ada_may:
+        assert approval.approve(issue=digest, actor=ada, now=timezone.now()).state == State.SCHEDULED
+    else:
+        with pytest.raises(second_person.NotAllowed, match="asks for a second person"):
+            approval.approve(issue=digest, actor=ada, now=timezone.now())
+        digest.refresh_from_db()
+        assert digest.state == State.DRAFT
+
+
+def test_asking_shows_it_to_those_who_may_until_it_is_changed(digest: Issue, ada: User, ben: User) -> None:
+    Newsletter.objects.update(second_person_approves=True)
+    editor = account("edda", "Editor")
+    arranging.move_to_top(issue=digest, items=[digest.items.last().pk], actor=ada)  # type: ignore[union-attr]  # it has stories
+    second_person.ask(issue=digest, actor=editor, now=timezone.now())
+    waiting = {user.username: list(second_person.issues_waiting_for(user)) for user in (ada, ben, editor)}
+    assert waiting == {"ada": [], "ben": [digest], "edda": []}
+    arranging.move_to_top(issue=digest, items=[digest.items.last().pk], actor=ben)  # type: ignore[union-attr]  # as above
+    assert list(second_person.issues_waiting_for(ben)) == []
+    second_person.ask(issue=digest, actor=ben, now=timezone.now())
+    assert list(second_person.issues_waiting_for(ada)) == [digest]
+    approval.approve(issue=digest, actor=ada, now=timezone.now())
+    assert list(second_person.issues_waiting_for(ada)) == []
+    with pytest.raises(second_person.NotAllowed, match="Only a draft"):
+        second_person.ask(issue=digest, actor=ben, now=timezone.now())
+
+
+def test_the_clock_s_own_digest_waits_for_those_who_may_approve(digest: Issue, ada: User, ben: User) -> None:
+    Newsletter.objects.update(second_person_approves=True)
+    second_person.ask(issue=digest, actor=ben, now=timezone.now())
+    assert list(second_person.issues_waiting_for(ada)) == [digest]
+    assert list(second_person.issues_waiting_for(ben)) == []
+
+
+def test_a_newsletter_that_approves_itself_has_no_second_person(newsletter: Newsletter) -> None:
+    newsletter.auto_approve = newsletter.second_person_approves = True
+    with pytest.raises(ValidationError, match="has no second person"):
+        newsletter.clean()
