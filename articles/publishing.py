@@ -21,7 +21,7 @@ from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
-from articles import markup, notices, permissions, revisions, slugs, states
+from articles import checklist, markup, notices, permissions, revisions, slugs, states
 from articles.models import Article, Correction, ReleaseHorizon, Revision
 from articles.refusals import NotAllowed, NotReady, PublishingError, SlugTaken, WrongState
 from articles.states import ArticleState
@@ -122,19 +122,27 @@ def return_to_draft(*, article: Article, actor: User | None, now: datetime) -> N
     _move(article, DRAFT, Act(AuditAction.STORY_RETURNED, "Returned to draft", actor, now), publish_at=None)
 
 
-def schedule(*, article: Article, publish_at: datetime, actor: User | None, now: datetime) -> None:
-    """Let the clock publish a story at a later hour; scheduling again moves the hour."""
+def schedule(
+    *, article: Article, publish_at: datetime, actor: User | None, now: datetime, acknowledge: Collection[str] = ()
+) -> None:
+    """Let the clock publish a story at a later hour; scheduling again moves the hour.
+
+    A person has to mend or acknowledge what the checklist warns of (`checklist.NotAcknowledged`).
+    """
     permissions.require(permissions.PUBLISH, user=actor, article=article)
     if publish_at <= now:
         raise NotReady(_("Choose an hour that is still to come, or publish the story now."))
     _check_ready(Article.objects.get(pk=article.pk))
+    _go_through(article, acknowledge, actor, now)
     note = f"Scheduled for {publish_at:%Y-%m-%d %H:%M} UTC"
     act = Act(AuditAction.STORY_SCHEDULED, note, actor, now, {"publish_at": publish_at.isoformat()})
     _move(article, SCHEDULED, act, publish_at=publish_at)
 
 
-def publish(*, article: Article, actor: User | None, now: datetime) -> None:
+def publish(*, article: Article, actor: User | None, now: datetime, acknowledge: Collection[str] = ()) -> None:
     """Put a story before the readers, also one that was withdrawn.
+
+    A person has to mend or acknowledge what the checklist warns of (`checklist.NotAcknowledged`).
 
     After: its HTML is stored with its hash; `published_at` is the date that was
     set or `now`; `first_published_at` is set once and lies after every window
@@ -144,6 +152,7 @@ def publish(*, article: Article, actor: User | None, now: datetime) -> None:
     """
     permissions.require(permissions.PUBLISH, user=actor, article=article)
     now = database_clock.not_ahead(moment=now)
+    _go_through(article, acknowledge, actor, now)
     _release(article, Q(state__in=UNPUBLISHED), actor, now, shown_from=now)
 
 
@@ -268,6 +277,16 @@ class Act:
     actor: User | None
     now: datetime
     detail: dict[str, Any] = field(default_factory=dict)
+
+
+def _go_through(article: Article, acknowledge: Collection[str], actor: User | None, now: datetime) -> None:
+    """Let a person answer for the checklist; the clock and commands act on what a person decided."""
+    if actor is not None:
+        row = Article.objects.get(pk=article.pk)
+        # Committed before the story is released: the audit log's lock comes after all others.
+        with transaction.atomic():
+            checklist.acknowledge(article=row, keys=acknowledge, actor=actor, now=now)
+            checklist.require(article=row)
 
 
 def _move(article: Article, to: ArticleState, act: Act, **columns: Any) -> None:

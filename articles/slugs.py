@@ -1,11 +1,14 @@
 """The slugs of stories: an old one redirects to the new one, and no story takes over another's."""
 
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article, SlugRedirect
 from articles.refusals import SlugTaken
 
-__all__ = ["SlugTaken", "check", "moved"]
+__all__ = ["SlugTaken", "check", "free", "moved"]
+
+LENGTH = 80
 
 
 def check(*, slug: str, article_id: int | None) -> None:
@@ -16,6 +19,17 @@ def check(*, slug: str, article_id: int | None) -> None:
         raise SlugTaken(
             _("This address once belonged to another story, and readers' old links lead there. Choose a different one.")
         )
+
+
+def free(*, headline: str) -> str:
+    """A slug of the headline's words that no story has or had."""
+    base = slugify(headline)[:LENGTH].strip("-") or "story"
+    taken = {
+        *Article.objects.filter(slug__startswith=base).values_list("slug", flat=True),
+        *SlugRedirect.objects.filter(slug__startswith=base).values_list("slug", flat=True),
+    }
+    candidates = (f"{base}-{number}" if number > 1 else base for number in range(1, len(taken) + 2))
+    return next(slug for slug in candidates if slug not in taken)
 
 
 def moved(*, article: Article, old: str) -> None:

@@ -34,7 +34,8 @@ def story(*, data: MultiValueDict[str, str], saved: Article | None, now: datetim
     pictures = _rows(Image, [data.get("lead_image")])
     article.lead_image = pictures[0] if pictures else None
     article.published_at = _moment(data) or now
-    rendered = markup.render(data.get("body_markdown") or "")
+    article.body_markdown = data.get("body_markdown") or ""
+    rendered = markup.render(article.body_markdown)
     article.body_html, article.body_sha256 = rendered.html, rendered.sha256
     writers = authors(data=data)
     bylines = [Byline(article=article, author=author, position=place) for place, author in enumerate(writers)]

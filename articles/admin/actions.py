@@ -4,7 +4,8 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from articles import permissions, publishing, review, states
-from articles.admin.forms import Assignee, CorrectionText, Hour, Reason, ReturnReason
+from articles.admin.checked_forms import Publish, Schedule
+from articles.admin.forms import Assignee, CorrectionText, Reason, ReturnReason
 from articles.models import Article
 from publication.row_actions import Action
 
@@ -82,18 +83,27 @@ ACTIONS: dict[str, Action[Article]] = {
             done=_("The story is scheduled."),
             states=frozenset(states.before(State.SCHEDULED)),
             run=lambda article, actor, data, now: publishing.schedule(
-                article=article, publish_at=data["publish_at"], actor=actor, now=now
+                article=article,
+                publish_at=data["publish_at"],
+                actor=actor,
+                now=now,
+                acknowledge=data.get("acknowledge", ()),
             ),
-            form=Hour,
+            form=Schedule,
+            template="admin/articles/article/publish.html",
             permission=permissions.PUBLISH,
         ),
         Action(
             name="publish",
             label=_("Publish now"),
-            explanation=_("Every reader can see the story at once, and newsletters may pick it up."),
+            explanation=_("Every reader can see the story at once."),
             done=_("The story is published."),
             states=frozenset(publishing.UNPUBLISHED),
-            run=lambda article, actor, _data, now: publishing.publish(article=article, actor=actor, now=now),
+            run=lambda article, actor, data, now: publishing.publish(
+                article=article, actor=actor, now=now, acknowledge=data.get("acknowledge", ())
+            ),
+            form=Publish,
+            template="admin/articles/article/publish.html",
             permission=permissions.PUBLISH,
         ),
         Action(

@@ -9,7 +9,6 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -49,6 +48,8 @@ class StoryForm(MeetingForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "slug" in self.fields:
+            self.fields["slug"].required = False
         if "copy" in self.fields:
             self.fields["copy"].initial = secrets.token_hex(16)
 
@@ -57,8 +58,8 @@ class StoryForm(MeetingForm):
         return " ".join(self.cleaned_data["headline"].splitlines())
 
     def clean_slug(self) -> str:
-        """An address that no other story has or had."""
-        slug: str = self.cleaned_data["slug"]
+        """An address that no other story has or had; one of the headline's words when none is given."""
+        slug: str = self.cleaned_data["slug"] or slugs.free(headline=self.cleaned_data.get("headline", ""))
         try:
             slugs.check(slug=slug, article_id=self.instance.pk)
         except slugs.SlugTaken as error:
@@ -171,12 +172,6 @@ class CorrectionText(forms.Form):
         widget=UnfoldAdminTextareaWidget,
         help_text=_("Shown under the story with today's date. Say what was wrong, and what is right."),
     )
-
-
-class Hour(forms.Form):
-    """When the clock publishes."""
-
-    publish_at = forms.SplitDateTimeField(label=_("Publish at"), widget=UnfoldAdminSplitDateTimeWidget)
 
 
 def _required(value: str, sentence: str) -> str:

@@ -19,7 +19,8 @@ from articles import deletion, markup, permissions, publishing, views
 from articles.admin.actions import ACTIONS, REFUSALS
 from articles.admin.bylines import BylineFormSet, BylineInline
 from articles.admin.forms import COLUMNS, StoryForm
-from articles.admin.writing import PREVIEW_POLICY, SENTENCES, WritingAdmin
+from articles.admin.reviewing import ReviewAdmin
+from articles.admin.writing import PREVIEW_POLICY, SENTENCES
 from articles.models import Article, Correction
 from core import database_clock
 from publication import markdown_forms
@@ -28,10 +29,11 @@ from publication.row_actions import Action, account, link
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
 GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
-SCRIPTS = ("focus", "pictures", "story-editor", "story-preview", "story-keeping", "story-presence")
+SCRIPTS = ("focus", "pictures", "story-editor", "story-preview", "story-keeping", "story-presence", "story-review")
 STATE_LABELS = {
     Article.State.DRAFT: "info",
     Article.State.IN_REVIEW: "warning",
+    Article.State.APPROVED: "success",
     Article.State.SCHEDULED: "warning",
     Article.State.PUBLISHED: "success",
     Article.State.WITHDRAWN: "danger",
@@ -56,7 +58,7 @@ class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold pu
 
 
 @admin.register(Article)
-class ArticleAdmin(WritingAdmin):
+class ArticleAdmin(ReviewAdmin):
     """Stories. The state is shown everywhere and edited nowhere."""
 
     form = StoryForm
@@ -91,7 +93,7 @@ class ArticleAdmin(WritingAdmin):
     actions = ("submit_selected", "publish_selected", "return_selected")
 
     class Media:
-        css = {"all": ["articles/story-editor.css", "articles/pictures.css"]}
+        css = {"all": ["articles/story-editor.css", "articles/story-review.css", "articles/pictures.css"]}
         js = [Script(f"articles/{name}.js", defer=True) for name in SCRIPTS]
 
     def get_urls(self) -> list[URLPattern]:
@@ -100,6 +102,7 @@ class ArticleAdmin(WritingAdmin):
         return [
             path("<int:pk>/preview/", guard(self.preview_view), name="articles_article_preview"),
             *self.writing_urls(),
+            *self.review_urls(),
             *self.action_urls(),
             *super().get_urls(),
         ]
@@ -168,6 +171,8 @@ class ArticleAdmin(WritingAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """After tags and bylines: store the HTML and keep a version, in the transaction of the form."""
         super().save_related(request, form, formsets, change)
+        if not change:
+            self.sign(request, form.instance)
         publishing.save_revision(article=form.instance, actor=account(request), now=database_clock.now())
         markdown_forms.tell(request=request, form=form)
         self.note_saved(request, form.cleaned_data.get("copy", ""))
@@ -176,13 +181,12 @@ class ArticleAdmin(WritingAdmin):
         """Above the form: what can be done to this story, by this person, now."""
         story = kwargs.get("obj")
         context["writing"] = story is None or self.has_change_permission(request, story)
+        context |= self.side(request, story)
         context |= {"zone": Publication.objects.current().time_zone, "sentences": SENTENCES}
         if story is not None:
             context["actions_detail"] = [
                 link(str(_("Preview")), reverse("admin:articles_article_preview", args=[story.pk])),
-                link(
-                    str(_("Versions")), f"{reverse('admin:articles_revision_changelist')}?article__id__exact={story.pk}"
-                ),
+                link(str(_("Versions")), reverse("admin:articles_article_compare", args=[story.pk])),
                 *self.action_links(user=account(request), row=story),
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)

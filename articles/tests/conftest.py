@@ -23,7 +23,9 @@ def story(section: Section, now: datetime) -> StoryMaker:
     """Makes a draft; `state="published"` and the like take it further by the verbs."""
     count = 0
 
-    def make(*, state: str = "draft", authors: tuple[Author, ...] = (), at: datetime = now, **fields: Any) -> Article:
+    def make(
+        *, state: str = "draft", authors: tuple[Author, ...] | None = None, at: datetime = now, **fields: Any
+    ) -> Article:
         nonlocal count
         count += 1
         values = {
@@ -34,6 +36,8 @@ def story(section: Section, now: datetime) -> StoryMaker:
             "section": section,
         } | fields
         article = Article.objects.create(**values)
+        if authors is None:
+            authors = (Author.objects.get_or_create(slug="desk", defaults={"name": "The Desk"})[0],)
         for position, writer in enumerate(authors):
             Byline.objects.create(article=article, author=writer, position=position)
         publishing.save_revision(article=article, actor=None, now=at)
