@@ -25,7 +25,10 @@ MENU: Final = (
             Entry(_("Sent"), "digests_issue_changelist", query="state__in=sent,sent_with_exceptions"),
         ),
     ),
-    Entry(_("Newsletters"), "subscribers_newsletter_changelist", "subscribers.view_newsletter", icon="mail"),
+    Entry(
+        _("Newsletters"), "desk:newsletters", "subscribers.view_newsletter", icon="mail",
+        also=("desk:newsletter", "subscribers_newsletter_", "digests_issue_growth"),
+    ),
     Entry(
         _("Readers"), icon="group",
         entries=(

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, ManyToManyField, Model, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -13,6 +13,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import TabularInline
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from mailkit import html
 from publication import markdown_forms
@@ -49,7 +50,7 @@ class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters, RecordingAdmin):
     list_display = ("name", "slug", "is_open", "auto_approve", "time_zone", "waiting_letters", "position")
     list_filter = ("is_open", "auto_approve")
     search_fields = ("name", "slug", "description")
-    filter_horizontal = ("sections",)
+    formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultipleWidget}}
     inlines = (CadenceOfferInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Newsletter]:

@@ -19,7 +19,7 @@ DAYS: Final = 30
 # At a million readers the counts take longer than a page may; nobody decides by the last five minutes.
 REMEMBERED: Final = timedelta(days=1)
 EVERY_MINUTES: Final = 5
-KEY: Final = "desk:growth"
+KEY: Final = "desk:growth:2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,20 @@ class Day:
 class Growth:
     """Confirmed subscriptions by newsletter and cadence, and the last 30 days, oldest first, at one instant."""
 
-    confirmed: dict[tuple[int, str], int]
+    # By newsletter, cadence and language.
+    audience: dict[tuple[int, str, str], int]
     days: tuple[Day, ...]
     counted_at: datetime
 
     @property
     def total(self) -> int:
-        return sum(self.confirmed.values())
+        return sum(self.audience.values())
+
+    def of(self, newsletter: int, cadence: str = "") -> int:
+        """Confirmed readers of a newsletter, at one cadence or at any."""
+        return sum(
+            number for (one, often, _), number in self.audience.items() if one == newsletter and cadence in ("", often)
+        )
 
     @property
     def came(self) -> int:
@@ -76,8 +83,9 @@ def refresh(*, now: datetime) -> Growth:
 
 def count(*, now: datetime) -> Growth:
     """Growth as it is now. A day is one of each newsletter's own time zone."""
-    by_offer = Subscription.objects.all().confirmed().order_by().values("newsletter", "cadence")
-    confirmed = {(row["newsletter"], row["cadence"]): row["number"] for row in by_offer.annotate(number=Count("pk"))}
+    groups = Subscription.objects.all().confirmed().order_by()
+    rows = groups.values_list("newsletter", "cadence", "subscriber__language").annotate(number=Count("pk"))
+    audience = {(newsletter, cadence, language): number for newsletter, cadence, language, number in rows}
     today = now.date()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     came, left = Counter[date](), Counter[date]()
@@ -85,4 +93,4 @@ def count(*, now: datetime) -> Growth:
     for newsletter in Newsletter.objects.all():
         for turn in turns.within(newsletter=newsletter, since=since, until=now):
             (came if turn.is_yes else left)[turn.day] += turn.readers
-    return Growth(confirmed, tuple(Day(day, came[day], left[day]) for day in days), now)
+    return Growth(audience, tuple(Day(day, came[day], left[day]) for day in days), now)

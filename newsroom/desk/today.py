@@ -34,6 +34,7 @@ LAST_ISSUES: Final = 5
 class Coming:
     """A mailing that is to come: `link` leads to its draft once there is one, else to its newsletter."""
 
+    newsletter_id: int
     newsletter: str
     cadence: str
     at: datetime | None
@@ -42,6 +43,7 @@ class Coming:
     readers: int
     state: str
     link: str
+    is_issue: bool = False
     needs_a_person: bool = False
 
 
@@ -104,14 +106,16 @@ def _of_issue(issue: Issue, counted: growth.Growth, now: datetime) -> Coming:
     is_draft = issue.state == State.DRAFT
     at = issue.scheduled_for
     return Coming(
+        newsletter_id=issue.newsletter_id,
         newsletter=issue.newsletter.name,
         cadence=_cadence(issue.cadence) or str(issue.get_kind_display()),
         at=at,
         when=times.when(at, zone=issue.newsletter.time_zone, now=now) if at else _("when it is approved"),
         stories=issue.stories,  # type: ignore[attr-defined]  # annotated
-        readers=_readers(issue.newsletter_id, issue.cadence, counted),
+        readers=counted.of(issue.newsletter_id, issue.cadence),
         state=_("Approves itself") if is_draft and issue.approves_itself else str(issue.get_state_display()),
         link=reverse("admin:digests_issue_change", args=[issue.pk]),
+        is_issue=True,
         needs_a_person=is_draft and not issue.approves_itself,
     )
 
@@ -123,25 +127,20 @@ def _of_offer(offer: CadenceOffer, counted: growth.Growth, now: datetime) -> Com
     start = last.exclude(state=State.CANCELLED, planned_at=None).aggregate(end=Max("window_end"))["end"]
     start = start or offer.active_since
     return Coming(
+        newsletter_id=newsletter.pk,
         newsletter=newsletter.name,
         cadence=_cadence(offer.cadence),
         at=run,
         when=times.when(run, zone=newsletter.time_zone, now=now),
         stories=series.stories_of(newsletter=newsletter, start=start, end=now).news().count(),
-        readers=_readers(newsletter.pk, offer.cadence, counted),
+        readers=counted.of(newsletter.pk, offer.cadence),
         state=_("Leaves by itself") if newsletter.auto_approve else _("Becomes a draft"),
-        link=reverse("admin:subscribers_newsletter_change", args=[newsletter.pk]),
+        link=reverse("desk:newsletter", args=[newsletter.pk]),
     )
 
 
 def _cadence(cadence: str) -> str:
     return str(dict(CadenceOffer._meta.get_field("cadence").flatchoices).get(cadence, ""))  # noqa: SLF001  # Django documents _meta as public
-
-
-def _readers(newsletter: int, cadence: str, counted: growth.Growth) -> int:
-    if cadence:
-        return counted.confirmed.get((newsletter, cadence), 0)
-    return sum(number for (other, _cadence), number in counted.confirmed.items() if other == newsletter)
 
 
 def last_issues(*, zone: str, now: datetime) -> list[Past]:

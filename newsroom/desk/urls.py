@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from newsroom.desk import import_page, reader_acts, reader_page
+from newsroom.desk import import_page, newsletter_page, reader_acts, reader_page
 
 app_name = "desk"
 urlpatterns = [
+    path("newsletters/", newsletter_page.newsletters, name="newsletters"),
+    path("newsletters/<int:pk>/", newsletter_page.newsletter, name="newsletter"),
     path("readers/", reader_page.find, name="readers"),
     path("readers/import/", import_page.begin, name="imports"),
     path("readers/import/<int:pk>/", import_page.job, name="import"),

@@ -37,6 +37,9 @@ def test_it_says_what_goes_out_next_and_to_how_many(
     assert ">3</td>" in daily, "readers"
     assert "Becomes a draft" in daily
     issue = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=timezone.now())
+    shown = signed_in(User.objects.get(username="publisher")).get(f"/admin/newsletters/{newsletter.pk}/")
+    assert "<dt>Daily</dt>" in shown.content.decode(), "the audience by cadence"
+    assert f"/newsletters/{newsletter.slug}/" in shown.content.decode(), "the form's address"
     words = page_of(groups.PUBLISHER)
     assert words.index("Waits for approval") < words.index("Becomes a draft"), "what needs a person is first"
     assert f"/admin/digests/issue/{issue.pk}/change/" in words

@@ -20,3 +20,32 @@ function follow(part) {
 }
 
 document.querySelectorAll("[data-refresh]").forEach(follow);
+
+// A text to be pasted elsewhere: the button says when it was copied.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.copy);
+  field.select();
+  await navigator.clipboard?.writeText(field.value).catch(() => document.execCommand("copy"));
+  button.textContent = button.dataset.copied;
+});
+
+// What django-unfold and select2 leave without a name for a screen reader.
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll(".simplebar-content-wrapper").forEach((box) => box.removeAttribute("role"));
+  document.querySelectorAll("th").forEach((cell) => {
+    if (!cell.textContent.trim() && !cell.querySelector("input, img")) cell.setAttribute("aria-hidden", "true");
+  });
+});
+
+window.addEventListener("load", () => {
+  document.querySelectorAll("select + .select2-container").forEach((box) => {
+    const label = box.previousElementSibling.labels?.[0]?.textContent.trim();
+    if (!label) return;
+    box.querySelectorAll(".select2-selection, .select2-search__field").forEach((part) => {
+      part.removeAttribute("aria-labelledby");
+      part.setAttribute("aria-label", label);
+    });
+  });
+});
