@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 from staff import audit
 from staff.audit_actions import AuditAction
+from subscribers import permissions
 from subscribers.models import Newsletter, Subscription
 
 RIGHT: Final = "subscribers.export_readers"
@@ -23,13 +23,15 @@ FORMULA: Final = tuple("=+-@\t\r")
 BATCH: Final = 2_000
 
 
-def rows(*, newsletter: Newsletter | None, state: str, actor: Any, now: datetime) -> Iterator[str]:
+def rows(*, newsletter: Newsletter | None, state: str, actor: AbstractBaseUser, now: datetime) -> Iterator[str]:
     """Lines of CSV, the first of them with the columns; the audit log has the act before the first is given.
 
     `state` is one of a subscription's, or empty for all. On failure: PermissionDenied.
     """
-    if not actor.has_perm(RIGHT):
-        raise PermissionDenied
+    if newsletter is None:
+        permissions.require_all(RIGHT, user=actor)
+    else:
+        permissions.require(RIGHT, user=actor, newsletter=newsletter.pk)
     chosen = Subscription.objects.select_related("subscriber", "newsletter").order_by("pk")
     chosen = chosen.filter(newsletter=newsletter) if newsletter else chosen
     chosen = chosen.filter(state=state) if state else chosen

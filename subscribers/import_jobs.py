@@ -25,7 +25,7 @@ from django.utils.text import get_valid_filename
 from django.utils.translation import gettext as _
 
 from core import database_clock, transitions
-from subscribers import import_columns, import_files, imports
+from subscribers import import_columns, import_files, imports, permissions
 from subscribers.import_columns import UnknownValue
 from subscribers.import_encodings import Unreadable
 from subscribers.import_job import IMPORT_MOVES, WORKING, ImportJob, ImportState
@@ -79,7 +79,7 @@ def upload(
     now: datetime,
 ) -> ImportJob:
     """Keep the file and have it looked at. On failure: TooLarge, ImportRefused for a cadence, PermissionDenied."""
-    _require(actor)
+    _require(actor, newsletter)
     imports.plan(newsletter=newsletter, cadence=cadence, basis=basis)
     if (file.size or 0) > LARGEST:
         raise TooLarge(_("The file is larger than 64 MB. Divide it, or use manage.py import_subscribers."))
@@ -94,14 +94,14 @@ def upload(
 
 def look_again(*, job: ImportJob, columns: dict[str, Any], actor: User) -> None:
     """Look at the file with other columns. On failure: NotNow, PermissionDenied."""
-    _require(actor)
+    _require(actor, job.newsletter)
     _move(job, ImportState.CHECKING, columns=columns, message="", lease_until=None)
     _wake(job)
 
 
 def start(*, job: ImportJob, actor: User) -> None:
     """Import it, in the name of this person. On failure: NotNow, PermissionDenied."""
-    _require(actor)
+    _require(actor, job.newsletter)
     zero = dict.fromkeys(("lines", "imported", "already_there", "unconfirmed", "refused", "said_no"), 0)
     _move(job, ImportState.IMPORTING, created_by=actor, lease_until=None, **zero)
     _wake(job)
@@ -149,8 +149,9 @@ def work(*, job_id: int) -> bool:
         if job.state == ImportState.IMPORTING:
             ImportJob.objects.filter(pk=job.pk).update(lease_until=None)
             return True
-    except (imports.ImportRefused, OSError) as refusal:
-        _move(job, ImportState.REFUSED, message=str(refusal)[:500], lease_until=None)
+    except (imports.ImportRefused, PermissionDenied, OSError) as refusal:
+        sentence = str(refusal) or _("The person who began it may not import readers of this newsletter.")
+        _move(job, ImportState.REFUSED, message=sentence[:500], lease_until=None)
         return False
     _finish(job, report, before)
     return False
@@ -221,9 +222,8 @@ def _says_no(record: import_files.Record, columns: import_columns.Columns) -> bo
         return False
 
 
-def _require(actor: User) -> None:
-    if not actor.has_perm(RIGHT):
-        raise PermissionDenied
+def _require(actor: User, newsletter: Newsletter) -> None:
+    permissions.require(RIGHT, user=actor, newsletter=newsletter.pk)
 
 
 def _wake(job: ImportJob) -> None:

@@ -6,6 +6,8 @@ import io
 from typing import Any, Final
 
 from django import forms
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -16,7 +18,7 @@ from core import database_clock
 from newsroom.desk import pages
 from publication.row_actions import account
 from staff.reauthentication import require_recent
-from subscribers import exports, import_job, import_jobs, import_refused, imports
+from subscribers import exports, import_job, import_jobs, import_refused, imports, permissions
 from subscribers.models import Cadence, ImportJob, Newsletter, Subscription
 
 RECENT: Final = 10
@@ -55,6 +57,10 @@ class Upload(forms.Form):
                     "them on the newsletter's page."),
     )  # fmt: skip
     everybody = forms.ChoiceField(label=_("Who is in the list"), choices=EVERYBODY, required=False)
+
+    def __init__(self, *args: Any, user: User, **options: Any) -> None:
+        super().__init__(*args, **options)
+        _narrow(self, user)
 
     def clean(self) -> dict[str, Any]:
         """Either a basis or the question; and a cadence that the newsletter offers."""
@@ -101,10 +107,16 @@ class Export(forms.Form):
     )  # fmt: skip
 
 
+def _narrow(form: forms.Form, user: User) -> None:
+    """Let the form offer this person's newsletters only."""
+    mine = permissions.of_newsletters(Newsletter.objects.all(), user=user, field="pk")
+    form.fields["newsletter"].queryset = mine  # type: ignore[attr-defined]  # a ModelChoiceField
+
+
 @pages.page(import_jobs.RIGHT, "POST")
 def begin(request: HttpRequest) -> HttpResponse:
     """The form for an upload, and the last imports."""
-    form = Upload(request.POST or None, request.FILES or None)
+    form = Upload(request.POST or None, request.FILES or None, user=account(request))
     if form.is_valid():
         values = form.cleaned_data
         try:
@@ -118,14 +130,14 @@ def begin(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(_address(job))
     return pages.show(
         request, "admin/desk/readers/import.html", title=_("Import"), is_task=True, form=form,
-        jobs=ImportJob.objects.select_related("newsletter").defer("content", "refusals")[:RECENT],
+        jobs=_seen(request).defer("content", "refusals")[:RECENT],
     )  # fmt: skip
 
 
 @pages.page(import_jobs.RIGHT, "POST")
 def job(request: HttpRequest, pk: int) -> HttpResponse:
     """One import: how far it is, what it would do, its report. A POST looks again, or imports."""
-    row = get_object_or_404(ImportJob.objects.select_related("newsletter"), pk=pk)
+    row = get_object_or_404(_seen(request), pk=pk)
     header = import_jobs.header(row) if row.state in ("checked", "refused") and row.content else ()
     form = Columns(request.POST if "look" in request.POST else None, header=header, initial=row.columns)
     refusal = ""
@@ -151,7 +163,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
 @require_recent
 def refused(request: HttpRequest, pk: int) -> HttpResponse:
     """The refused records with their reasons, to be corrected and sent in again."""
-    row = get_object_or_404(ImportJob, pk=pk)
+    row = get_object_or_404(_seen(request), pk=pk)
     file = io.StringIO(newline="")
     with import_jobs.opened(row) as source:
         import_refused.write(refusals=import_jobs.refusals(row), source=source, file=file)
@@ -166,6 +178,7 @@ def refused(request: HttpRequest, pk: int) -> HttpResponse:
 def export(request: HttpRequest) -> HttpResponseBase:
     """Ask what, and stream it on a POST."""
     form = Export(request.POST if request.method == "POST" else None)
+    _narrow(form, account(request))
     if form.is_valid():
         values = form.cleaned_data
         lines = exports.rows(
@@ -176,6 +189,11 @@ def export(request: HttpRequest) -> HttpResponseBase:
         response["Cache-Control"] = "no-store"
         return response
     return pages.show(request, "admin/desk/readers/export.html", title=_("Export"), is_task=True, form=form)
+
+
+def _seen(request: HttpRequest) -> QuerySet[ImportJob]:
+    jobs = ImportJob.objects.select_related("newsletter")
+    return permissions.of_newsletters(jobs, user=account(request), field="newsletter")
 
 
 def _address(row: ImportJob) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -13,6 +14,8 @@ from django.utils.translation import gettext as _
 
 from core import database_clock
 from newsroom.desk import growth, pages, today
+from publication.row_actions import account
+from subscribers import permissions
 from subscribers.letters import queue
 from subscribers.models import Cadence, Newsletter
 
@@ -33,14 +36,15 @@ def newsletters(request: HttpRequest) -> HttpResponse:
     """Each newsletter, with its readers and what goes out next."""
     now = database_clock.now()
     counted = growth.current(now=now)
-    coming = today.coming(now=now, counted=counted)
+    user = account(request)
+    coming = today.coming(user=user, now=now, counted=counted)
     rows = [
         (
             newsletter,
             counted.of(newsletter.pk),
             next((row for row in coming if row.newsletter_id == newsletter.pk), None),
         )
-        for newsletter in Newsletter.objects.all()
+        for newsletter in _seen(request)
     ]
     return pages.show(request, "admin/desk/newsletters/list.html", title=_("Newsletters"), is_task=True, rows=rows)
 
@@ -48,17 +52,22 @@ def newsletters(request: HttpRequest) -> HttpResponse:
 @pages.page(RIGHT)
 def newsletter(request: HttpRequest, pk: int) -> HttpResponse:
     """One newsletter."""
-    row = get_object_or_404(Newsletter, pk=pk)
+    row = get_object_or_404(_seen(request), pk=pk)
     now = database_clock.now()
     counted = growth.current(now=now)
     address = settings.SITE_URL + reverse("newsletter", args=[row.slug])
+    coming = today.coming(user=account(request), now=now, counted=counted)
     return pages.show(
         request, "admin/desk/newsletters/newsletter.html", title=row.name, newsletter=row, address=address,
-        coming=[each for each in today.coming(now=now, counted=counted) if each.newsletter_id == pk],
+        coming=[each for each in coming if each.newsletter_id == pk],
         audience=audience(row, counted), readers=counted.of(pk), counted_at=counted.counted_at,
         embed=format_html('<a href="{}">{}</a>', address, _("Subscribe to %(name)s") % {"name": row.name}),
         held=queue.held(newsletter=row),
     )  # fmt: skip
+
+
+def _seen(request: HttpRequest) -> QuerySet[Newsletter]:
+    return permissions.of_newsletters(Newsletter.objects.all(), user=account(request), field="pk")
 
 
 def audience(row: Newsletter, counted: growth.Growth) -> list[Audience]:

@@ -12,6 +12,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -22,7 +23,7 @@ from core import database_clock
 from newsroom.desk import pages
 from publication.row_actions import account
 from staff.reauthentication import require_recent
-from subscribers import consent, erasure, signup, states, suppression
+from subscribers import consent, erasure, permissions, signup, states, suppression
 from subscribers.forms import AddressField
 from subscribers.models import Subscriber, Subscription, Suppression
 
@@ -71,6 +72,13 @@ class Erase(ReaderForm):
         """It must be this reader's."""
         if self.cleaned_data["address"].key != self.reader.address_key:
             raise forms.ValidationError(_("That is not the address of this reader. Nothing was erased."))
+
+
+def seen(user: User) -> QuerySet[Subscriber]:
+    """Readers of this person's newsletters."""
+    theirs = Subscription.objects.filter(subscriber=OuterRef("pk"))
+    narrowed = permissions.of_newsletters(theirs, user=user, field="newsletter")
+    return Subscriber.objects.all() if narrowed is theirs else Subscriber.objects.filter(Exists(narrowed))
 
 
 def endable(reader: Subscriber) -> Any:
@@ -159,7 +167,7 @@ ACTS: Final = {
 @require_recent
 def act(request: HttpRequest, uuid: uuids.UUID, name: str) -> HttpResponse:
     """Ask (GET), and act (POST)."""
-    reader, chosen = get_object_or_404(Subscriber, uuid=uuid), ACTS.get(name)
+    reader, chosen = get_object_or_404(seen(account(request)), uuid=uuid), ACTS.get(name)
     if chosen is None:
         raise Http404("There is no such act.")
     if not account(request).has_perm(chosen.permission):

@@ -19,9 +19,9 @@ from mailkit import addresses
 from newsroom.desk import pages, reader_acts
 from publication.row_actions import account
 from staff.reauthentication import require_recent
-from subscribers import evidence, suppression
+from subscribers import evidence, permissions, suppression
 from subscribers.forms import AddressField
-from subscribers.models import ConsentEvent, Subscriber, Suppression
+from subscribers.models import ConsentEvent, Suppression
 
 MOST: Final = 20
 
@@ -54,9 +54,11 @@ def find(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         typed = form.cleaned_data["address"].strip()
         address = _address(typed)
-        if address and (exact := Subscriber.objects.filter(address_key=address.key).first()):
+        if address and (exact := reader_acts.seen(account(request)).filter(address_key=address.key).first()):
             return HttpResponseRedirect(reverse("desk:reader", args=[exact.uuid]))
-        begins = Subscriber.objects.filter(address_key__startswith=typed.lower()).order_by("address_key")
+        begins = (
+            reader_acts.seen(account(request)).filter(address_key__startswith=typed.lower()).order_by("address_key")
+        )
         context |= {
             "typed": typed,
             "is_address": address is not None,
@@ -80,14 +82,16 @@ def trace(address: addresses.Address) -> Trace:
 @pages.page("subscribers.view_subscriber")
 def reader(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
     """Subscriptions, copies, letters, consent, and what one may do."""
-    row = get_object_or_404(Subscriber, uuid=uuid)
+    row = get_object_or_404(reader_acts.seen(account(request)), uuid=uuid)
     copies = Delivery.objects.filter(subscriber=row).select_related("issue__newsletter", "issue__snapshot")
     suppressed = suppression.find(row.address_hash)
     context = {
         "title": _("Reader"),
         "reader": row,
         "suppressed": suppressed,
-        "subscriptions": row.subscriptions.select_related("newsletter"),
+        "subscriptions": permissions.of_newsletters(
+            row.subscriptions.select_related("newsletter"), user=account(request), field="newsletter"
+        ),
         "copies": copies.order_by("-pk")[:MOST],
         "letters": row.letters.all()[:MOST],
         "events": ConsentEvent.objects.filter(address_hash=row.address_hash).order_by("-pk")[:MOST],
@@ -102,7 +106,7 @@ def reader(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
 @require_recent
 def evidence_page(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
     """The proof of consent, to be read, printed or saved as PDF. The audit log says who asked for it."""
-    row = get_object_or_404(Subscriber, uuid=uuid)
+    row = get_object_or_404(reader_acts.seen(account(request)), uuid=uuid)
     proof = evidence.of(address=row.address, actor=account(request), now=database_clock.now())
     return pages.show(
         request,
@@ -118,7 +122,7 @@ def evidence_page(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
 @require_recent
 def download(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
     """All that is stored about the reader, as JSON: what they may ask for."""
-    row = get_object_or_404(Subscriber, uuid=uuid)
+    row = get_object_or_404(reader_acts.seen(account(request)), uuid=uuid)
     proof = evidence.of(address=row.address, actor=account(request), now=database_clock.now())
     copies = Delivery.objects.filter(subscriber=row).order_by("pk")
     data = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.contrib.auth.models import User
+from django.db.models import Count, Max, Model, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,9 +23,11 @@ from publication import context as publications
 from publication import times
 from publication.row_actions import account
 from subscribers import cadences, schedules
+from subscribers import permissions as limits
 from subscribers.models import CadenceOffer
 
 State = Issue.State
+Row = TypeVar("Row", bound=Model)
 UNDER_WAY: Final = (State.PREPARING, State.SENDING, State.PAUSED)
 WAITING_STORIES: Final = 8
 LAST_ISSUES: Final = 5
@@ -67,16 +70,18 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if user.has_perm("digests.view_issue"):
         counted = growth.current(now=now)
         today |= {
-            "coming": coming(now=now, counted=counted),
-            "under_way": Issue.objects.filter(state__in=UNDER_WAY).select_related("newsletter", "snapshot"),
-            "last_issues": last_issues(zone=house.time_zone, now=now),
+            "coming": coming(user=user, now=now, counted=counted),
+            "under_way": _theirs(
+                Issue.objects.filter(state__in=UNDER_WAY).select_related("newsletter", "snapshot"), user
+            ),
+            "last_issues": last_issues(user=user, zone=house.time_zone, now=now),
             "growth": counted,
         }
     today["faults"] = faults.of(user=user, publication=house, now=now)
     return context | today
 
 
-def stories_of(user: Any) -> QuerySet[Article]:
+def stories_of(user: User) -> QuerySet[Article]:
     """This person's own stories that are not published: drafts, and those in review."""
     waiting = review.waiting_for(user).values("pk")
     unpublished = Article.objects.filter(state__in=(Article.State.DRAFT, Article.State.IN_REVIEW))
@@ -92,14 +97,19 @@ def _shown(stories: QuerySet[Article]) -> QuerySet[Article]:
     )
 
 
-def coming(*, now: datetime, counted: growth.Growth) -> list[Coming]:
+def coming(*, user: User, now: datetime, counted: growth.Growth) -> list[Coming]:
     """Drafts and scheduled issues first, then the next run of each digest; soonest first."""
-    issues = Issue.objects.filter(state__in=(State.DRAFT, State.SCHEDULED)).select_related("newsletter")
+    issues = _theirs(Issue.objects.filter(state__in=(State.DRAFT, State.SCHEDULED)).select_related("newsletter"), user)
     drafts = issues.annotate(stories=Count("items", filter=Q(items__included=True))).order_by("-pk")[:20]
     rows = [_of_issue(issue, counted, now) for issue in drafts]
     offers = CadenceOffer.objects.filter(is_active=True, cadence__in=cadences.DIGESTS, newsletter__is_open=True)
-    rows += [_of_offer(offer, counted, now) for offer in offers.select_related("newsletter")]
+    rows += [_of_offer(offer, counted, now) for offer in _theirs(offers.select_related("newsletter"), user)]
     return sorted(rows, key=lambda row: (not row.needs_a_person, row.at or now))
+
+
+def _theirs(rows: QuerySet[Row], user: User) -> QuerySet[Row]:
+    """The rows of this person's newsletters."""
+    return limits.of_newsletters(rows, user=user, field="newsletter")
 
 
 def _of_issue(issue: Issue, counted: growth.Growth, now: datetime) -> Coming:
@@ -143,9 +153,9 @@ def _cadence(cadence: str) -> str:
     return str(dict(CadenceOffer._meta.get_field("cadence").flatchoices).get(cadence, ""))  # noqa: SLF001  # Django documents _meta as public
 
 
-def last_issues(*, zone: str, now: datetime) -> list[Past]:
+def last_issues(*, user: User, zone: str, now: datetime) -> list[Past]:
     """The issues that ended last, with their outcome."""
-    ended = Issue.objects.filter(finished_at__isnull=False, audience_count__isnull=False, finished_at__lte=now)
+    ended = _theirs(Issue.objects.filter(audience_count__isnull=False, finished_at__lte=now), user)
     issues = list(
         ended.filter(finished_at__gt=now - timedelta(days=366))
         .select_related("newsletter", "snapshot")
