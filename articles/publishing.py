@@ -52,7 +52,8 @@ UNPUBLISHED = states.before(PUBLISHED)
 def save_revision(*, article: Article, actor: User | None, now: datetime, note: str = "") -> Revision:
     """Take the story as its rows are: store its HTML, lead its old address here, keep a version.
 
-    Call it after the row, its tags and its bylines have been saved. What changed in a public story is audited.
+    Call it after the row, its tags and its bylines have been saved. What changed in a public story is audited,
+    and a person who changes its words says why in `note`. On failure besides: NotReady.
     """
     if article.revisions.exists():
         permissions.require_edit(user=actor, article=article)
@@ -62,6 +63,8 @@ def save_revision(*, article: Article, actor: User | None, now: datetime, note: 
         last, revision = _keep(article, note, actor, now)
         changed = revisions.changed_fields(before=last, after=revision)
         if article.is_public and changed:
+            if actor is not None and not note.strip() and last is not None:
+                _require_no_new_words(last, revision)
             audit.record(
                 action=AuditAction.STORY_REWRITTEN, actor=actor, target=article, now=now, fields=changed, note=note
             )
@@ -266,6 +269,11 @@ def _keep(article: Article, note: str, actor: User | None, now: datetime) -> tup
     revision = revisions.record(article=saved, actor=actor, note=note, now=now)
     article.refresh_from_db()
     return last, revision
+
+
+def _require_no_new_words(before: Revision, after: Revision) -> None:
+    if revisions.changed_words(before=before.snapshot, after=after.snapshot):
+        raise NotReady(_("Readers know these words already. Say what you change, and why."))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ The address and the dates are stored for the record, and stay as they are when a
 version is restored: no link breaks, and no reader sees the story jump in time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import models
@@ -79,6 +79,11 @@ def changed_fields(*, before: Revision | None, after: Revision) -> list[str]:
     return [name for name, value in after.snapshot.items() if before.snapshot.get(name) != value]
 
 
+def changed_words(*, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Those of headline, standfirst and text that differ; the ends of lines do not count."""
+    return [name for name in PLAIN_FIELDS if _lines(before[name]) != _lines(after[name])]
+
+
 def put_back(*, article: Article, snapshot: Snapshot) -> list[str]:
     """Set the story's fields to the snapshot and save them; return the names of what no longer exists."""
     missing: list[str] = []
@@ -106,6 +111,10 @@ def _still(queryset: models.QuerySet[Row], wanted: Sequence[Named], missing: lis
 
 def _named(row: models.Model) -> Named:
     return Named(id=row.pk, name=str(row))
+
+
+def _lines(text: str) -> list[str]:
+    return text.strip().splitlines()
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -13,7 +13,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from articles import images, markup, picture_library, review, slugs
+from articles import images, markup, picture_library, review, revisions, slugs
 from articles.admin.meeting import MeetingForm
 from articles.models import Article, Image
 from core import database_clock, pictures
@@ -32,6 +32,13 @@ class StoryForm(MeetingForm):
     """A story's words and related objects. Its state is not here: actions change it."""
 
     copy = forms.CharField(required=False, max_length=32, widget=forms.HiddenInput)
+    why = fields.LineInput(
+        required=False,
+        max_length=200,
+        label=_("What you change, and why"),
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("For the team, in the story's versions. Mails that were sent keep the old words."),
+    )
 
     class Meta:
         model = Article
@@ -82,7 +89,15 @@ class StoryForm(MeetingForm):
         cleaned = super().clean()
         if "published_at" in cleaned and cleaned["published_at"] is None and self.instance.is_public:
             self.add_error("published_at", _("A published story needs the date that readers see."))
+        if self.instance.is_public and "why" in self.fields and not cleaned.get("why") and self._has_new_words(cleaned):
+            self.add_error("why", _("Readers know these words already. Say what you change, and why."))
         return cleaned
+
+    def _has_new_words(self, cleaned: dict[str, Any]) -> bool:
+        last = self.instance.revisions.first()
+        return last is not None and bool(
+            revisions.changed_words(before=last.snapshot, after={**last.snapshot, **cleaned})
+        )
 
 
 class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time

@@ -107,6 +107,11 @@ class ArticleAdmin(ReviewAdmin):
             *super().get_urls(),
         ]
 
+    def get_fieldsets(self, request: HttpRequest, obj: Article | None = None) -> Any:
+        """A story that readers know asks why it is changed."""
+        why = [(_("Published already"), {"fields": ("why",)})] if obj is not None and obj.is_public else []
+        return [self.fieldsets[0], *why, *self.fieldsets[1:]]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
         """Every story for editors and publishers, an author's own for authors."""
         return permissions.visible_to(account(request)).prefetch_related("bylines__author")
@@ -173,7 +178,12 @@ class ArticleAdmin(ReviewAdmin):
         super().save_related(request, form, formsets, change)
         if not change:
             self.sign(request, form.instance)
-        publishing.save_revision(article=form.instance, actor=account(request), now=database_clock.now())
+        publishing.save_revision(
+            article=form.instance,
+            actor=account(request),
+            now=database_clock.now(),
+            note=form.cleaned_data.get("why", ""),
+        )
         markdown_forms.tell(request=request, form=form)
         self.note_saved(request, form.cleaned_data.get("copy", ""))
 

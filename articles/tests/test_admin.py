@@ -209,7 +209,7 @@ def test_a_form_that_was_open_does_not_undo_a_publication(edda: User, story: Sto
     path = f"{ARTICLES}{article.pk}/change/"
     values = filled_in(client, path)
     publishing.publish(article=article, actor=None, now=now)
-    response = client.post(path, values | {"headline": "Edited meanwhile"})
+    response = client.post(path, values | {"headline": "Edited meanwhile", "why": "A name."})
     assert response.status_code == 302, errors(response)
     article.refresh_from_db()
     assert (article.state, article.headline, article.published_at) == (State.PUBLISHED, "Edited meanwhile", now)

@@ -14,6 +14,7 @@ from articles.tests.conftest import StoryMaker
 from staff import audit
 from staff.audit_actions import AuditAction
 from staff.models import AuditEvent
+from tests.cast import signed_in
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db
@@ -118,3 +119,26 @@ def test_a_draft_is_saved_without_an_entry_and_so_is_a_public_story_that_did_not
             rewrite(article, paul, now)
         publishing.save_revision(article=article, actor=paul, now=now)
         assert AuditEvent.objects.count() == before
+
+
+def test_new_words_of_a_live_story_need_a_reason(story: StoryMaker, edda: User, now: datetime) -> None:
+    article = story(state="published")
+    page, client = f"/admin/articles/article/{article.pk}/change/", signed_in(edda)
+    context = client.get(page).context
+    data = {
+        "headline": "Other words", "slug": article.slug, "standfirst": article.standfirst,
+        "body_markdown": "Some **bold** words.\r\n", "section": article.section_id, "base": "2",
+        "published_at_0": f"{now:%Y-%m-%d}", "published_at_1": f"{now:%H:%M:%S}",
+    }  # fmt: skip
+    for inline in context["inline_admin_formsets"]:
+        data |= {f"{inline.formset.prefix}-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    refused = client.post(page, data)
+    assert refused.context["adminform"].form.errors["why"]
+    assert client.post(page, data | {"headline": article.headline}).status_code == 302
+    assert client.post(page, data | {"why": "A wrong name."}).status_code == 302
+    assert article.revisions.first().note == "A wrong name."  # type: ignore[union-attr]  # it was saved
+    event = AuditEvent.objects.latest("pk")
+    assert (event.action, event.detail["note"]) == (AuditAction.STORY_REWRITTEN, "A wrong name.")
+    Article.objects.filter(pk=article.pk).update(headline="Yet others")
+    with pytest.raises(publishing.NotReady):
+        publishing.save_revision(article=article, actor=edda, now=now)

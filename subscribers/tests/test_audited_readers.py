@@ -60,7 +60,7 @@ ACTS: dict[str, tuple[Act, AuditAction, str, dict[str, Any]]] = {
         ),
         AuditAction.ADDRESS_SUPPRESSED, "subscribers.suppression", {"reason": "manual"},
     ),
-    "lift": (lift, AuditAction.SUPPRESSION_LIFTED, "subscribers.suppression", {"reason": "manual"}),
+    "lift": (lift, AuditAction.SUPPRESSION_LIFTED, "subscribers.suppression", {"reason": "manual", "note": ""}),
     "legal text": (publish, AuditAction.LEGAL_TEXT_PUBLISHED, "subscribers.legalversion", {"sha256": ...}),
 }  # fmt: skip
 
@@ -136,3 +136,15 @@ def publisher_page(publication: object) -> tuple[Client, str]:
     newsletter = make_newsletter()
     newsletter.offers.all().delete()
     return signed_in(account("paul", groups.PUBLISHER)), f"/admin/subscribers/newsletter/{newsletter.pk}/change/"
+
+
+def test_a_sender_is_changed_only_by_somebody_who_proved_who_they_are(publisher_page: tuple[Client, str]) -> None:
+    client, page = publisher_page
+    session = client.session
+    session["proved_at"] = 0.0
+    session.save()
+    before = AuditEvent.objects.count()
+    change(client, page, sender_address="tech@blocknews.example")
+    assert AuditEvent.objects.count() == before
+    assert change(client, page, name="Tech") == 302
+    assert AuditEvent.objects.count() == before + 1
