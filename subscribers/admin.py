@@ -15,23 +15,26 @@ from django.utils.translation import ngettext
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from mailkit import html
-from publication import markdown_forms
 from publication.change_lists import ModelAdmin
 from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
 from staff import changes, reauthentication
 from staff.admin.recording import RecordingAdmin
 from staff.audit_actions import AuditAction
-from subscribers import consent, erasure, legal, permissions, signup, suppression
+from subscribers import (
+    admin_legal,  # noqa: F401  # registers the legal texts
+    consent,
+    erasure,
+    permissions,
+    signup,
+    suppression,
+)
 from subscribers.admin_release import ReleasesLetters
 from subscribers.admin_schedules import CadenceOfferInline, SaysWhenItRuns
 from subscribers.forms import AddressField
 from subscribers.models import (
     ConsentEvent,
     ConsentOrigin,
-    LegalDocument,
-    LegalVersion,
     Letter,
     Newsletter,
     Subscriber,
@@ -80,80 +83,6 @@ class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters, RecordingAdmin):
         """One that somebody subscribed to stays; close it instead."""
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and not (obj and obj.subscriptions.exists())
-
-
-@admin.register(LegalDocument)
-class LegalDocumentAdmin(ModelAdmin):
-    """Terms of use, privacy policy; their texts are versions."""
-
-    list_display = ("title", "kind", "slug", "position")
-    list_filter = ("kind",)
-    search_fields = ("title", "slug")
-    prepopulated_fields = {"slug": ("title",)}
-
-
-class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelForm is not generic at run time
-    """The words of a version."""
-
-    class Meta:
-        model = LegalVersion
-        fields = ["document", "body_markdown", "change_note"]
-
-    def clean_body_markdown(self) -> str:
-        """A text that can be shown."""
-        return markdown_forms.check(
-            form=self, field="body_markdown", render=lambda text: html.render(text, profile="legal")
-        )
-
-
-@admin.register(LegalVersion)
-class LegalVersionAdmin(ModelAdmin):
-    """Drafts can be edited; a published text is kept as it is."""
-
-    list_display = ("document", "number", "change_note", "published_at", "sha256")
-    list_filter = ("document", "published_at")
-    search_fields = ("document__title", "change_note", "sha256")
-    list_select_related = ("document",)
-    form = LegalText
-    fields = ("document", "body_markdown", "change_note", "number", "published_at", "sha256")
-    readonly_fields = ("number", "published_at", "sha256")
-    actions = ("publish",)
-
-    def has_change_permission(self, request: HttpRequest, obj: LegalVersion | None = None) -> bool:
-        """Drafts only."""
-        allowed: bool = super().has_change_permission(request, obj)
-        return allowed and (obj is None or obj.published_at is None)
-
-    def has_delete_permission(self, request: HttpRequest, obj: LegalVersion | None = None) -> bool:
-        """Drafts only."""
-        allowed: bool = super().has_delete_permission(request, obj)
-        return allowed and obj is not None and obj.published_at is None
-
-    def has_publish_permission(self, request: HttpRequest) -> bool:
-        """Who may make a text binding."""
-        return request.user.has_perm("subscribers.publish_legalversion")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: LegalVersion | None = None) -> tuple[str, ...]:
-        """A draft stays with its document."""
-        return self.readonly_fields if obj is None else (*self.readonly_fields, "document")
-
-    def save_model(self, request: HttpRequest, obj: LegalVersion, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]  # Django's ModelForm is not generic at run time
-        """A new version gets the next number of its document."""
-        if not change:
-            obj.number = legal.next_number(obj.document)
-        super().save_model(request, obj, form, change)
-        markdown_forms.tell(request=request, form=form)
-
-    @admin.action(description=_("Publish: readers agree to this text from now on"), permissions=["publish"])
-    def publish(self, request: HttpRequest, queryset: QuerySet[LegalVersion]) -> None:
-        """Publish drafts, oldest first."""
-        for version in queryset.select_related("document").order_by("document", "number"):
-            try:
-                legal.publish_version(version=version, actor=account(request), now=timezone.now())
-            except (legal.AlreadyPublished, html.MarkupRefused) as refusal:
-                self.message_user(request, f"{version}: {refusal}", messages.ERROR)
-            else:
-                self.message_user(request, _("%(version)s is published.") % {"version": version}, messages.SUCCESS)
 
 
 class SubscriptionInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types

@@ -104,13 +104,19 @@ def test_readers_are_blocked_from_their_list(publisher: Client, rita: Subscripti
 
 
 def test_a_version_is_drafted_published_and_then_kept(publisher: Client, texts: list[LegalVersion]) -> None:
+    new = publisher.get(f"/admin/subscribers/legalversion/add/?document={texts[0].document_id}").content.decode()
+    assert "# Terms of use" in new, "it starts from the present text"
     publisher.post(
         "/admin/subscribers/legalversion/add/",
-        {"document": texts[0].document_id, "body_markdown": "Be kinder.", "change_note": "kinder"},
+        {"document": texts[0].document_id, "body_markdown": "# Terms of use\n\nBe kinder.", "change_note": "kinder"},
     )
     draft = LegalVersion.objects.get(published_at=None)
     assert draft.number == 2
-    act(publisher, "legalversion", "publish", draft)
+    ask = f"/admin/subscribers/legalversion/{draft.pk}/publish/"
+    page = publisher.get(ask).content.decode()
+    assert '<del class="desk-word">kind.</del><ins class="desk-word">kinder.</ins>' in page
+    assert LegalVersion.objects.filter(published_at=None).exists(), "a GET only asks"
+    publisher.post(ask)
 
     draft.refresh_from_db()
     assert draft in legal.current_versions()
@@ -140,7 +146,7 @@ def test_readers_are_not_shown_to_those_who_write(rita: Subscription, group: str
 
 def test_an_editor_publishes_no_terms(texts: list[LegalVersion]) -> None:
     version = legal.draft(document=texts[0].document, body_markdown="Mine.", now=timezone.now())
-    act(member(groups.EDITOR), "legalversion", "publish", version)
+    assert member(groups.EDITOR).post(f"/admin/subscribers/legalversion/{version.pk}/publish/").status_code == 403
 
     version.refresh_from_db()
     assert version.published_at is None

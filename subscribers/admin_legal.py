@@ -1,0 +1,153 @@
+"""Legal texts in the admin: a new version starts from the present one, and asks before it is public."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any, Final
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from mailkit import html
+from publication import markdown_forms
+from publication.change_lists import ModelAdmin
+from publication.row_actions import account, link
+from subscribers import legal, permissions
+from subscribers.models import LegalDocument, LegalVersion
+
+WORDS: Final = re.compile(r"\s+|[^\s]+")
+
+
+@admin.register(LegalDocument)
+class LegalDocumentAdmin(ModelAdmin):
+    """Terms of use, privacy policy; their texts are versions."""
+
+    list_display = ("title", "kind", "slug", "position")
+    list_filter = ("kind",)
+    search_fields = ("title", "slug")
+    prepopulated_fields = {"slug": ("title",)}
+
+
+class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelForm is not generic at run time
+    """The words of a version."""
+
+    class Meta:
+        model = LegalVersion
+        fields = ["document", "body_markdown", "change_note"]
+
+    def clean_body_markdown(self) -> str:
+        """A text that can be shown."""
+        return markdown_forms.check(
+            form=self, field="body_markdown", render=lambda text: html.render(text, profile="legal")
+        )
+
+
+@admin.register(LegalVersion)
+class LegalVersionAdmin(ModelAdmin):
+    """Drafts can be edited; a published text is kept as it is."""
+
+    list_display = ("document", "number", "change_note", "published_at", "sha256")
+    list_filter = ("document", "published_at")
+    search_fields = ("document__title", "change_note", "sha256")
+    list_select_related = ("document",)
+    form = LegalText
+    fields = ("document", "body_markdown", "change_note", "number", "published_at", "sha256")
+    readonly_fields = ("number", "published_at", "sha256")
+
+    def has_change_permission(self, request: HttpRequest, obj: LegalVersion | None = None) -> bool:
+        """Drafts only."""
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.published_at is None)
+
+    def has_delete_permission(self, request: HttpRequest, obj: LegalVersion | None = None) -> bool:
+        """Drafts only."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and obj is not None and obj.published_at is None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: LegalVersion | None = None) -> tuple[str, ...]:
+        """A draft stays with its document."""
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "document")
+
+    def save_model(self, request: HttpRequest, obj: LegalVersion, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]  # Django's ModelForm is not generic at run time
+        """A new version gets the next number of its document."""
+        if not change:
+            obj.number = legal.next_number(obj.document)
+        super().save_model(request, obj, form, change)
+        markdown_forms.tell(request=request, form=form)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that asks before a text is public."""
+        view = require_http_methods(["GET", "HEAD", "POST"])(self.publish_view)
+        own = path("<int:pk>/publish/", self.admin_site.admin_view(view), name="subscribers_legalversion_publish")
+        return [own, *super().get_urls()]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The present text of the document, to be changed; without a document, of the first."""
+        given = super().get_changeform_initial_data(request)
+        document = LegalDocument.objects.filter(pk=given["document"]) if "document" in given else LegalDocument.objects
+        if "body_markdown" not in given and (chosen := document.first()) is not None:
+            present = legal.published_versions(document=chosen)[:1]
+            given |= {"document": chosen.pk, "body_markdown": present[0].body_markdown if present else ""}
+        return given
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        """The form; above it the way to publish a draft, or to a new version of a published text."""
+        version = kwargs.get("obj")
+        if version is not None and version.published_at is None and request.user.has_perm(permissions.PUBLISH_TEXT):
+            place = reverse("admin:subscribers_legalversion_publish", args=[version.pk])
+            context["actions_detail"] = [link(_("Publish"), place, variant="primary")]
+        elif version is not None and self.has_add_permission(request):
+            place = reverse("admin:subscribers_legalversion_add")
+            context["actions_detail"] = [link(_("New version"), f"{place}?document={version.document_id}")]
+        response: HttpResponse = super().render_change_form(request, context, **kwargs)
+        return response
+
+    def publish_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show what changes for readers, and publish on a POST."""
+        version = LegalVersion.objects.select_related("document").filter(pk=pk, published_at=None).first()
+        if not request.user.has_perm(permissions.PUBLISH_TEXT):
+            raise PermissionDenied
+        if version is None:
+            raise Http404("There is no such draft.")
+        back = reverse("admin:subscribers_legalversion_change", args=[pk])
+        if request.method == "POST":
+            try:
+                legal.publish_version(version=version, actor=account(request), now=timezone.now())
+            except (legal.AlreadyPublished, html.MarkupRefused) as refusal:
+                messages.error(request, str(refusal))
+            else:
+                messages.success(request, _("%(version)s is published.") % {"version": version})
+            return HttpResponseRedirect(back)
+        present = legal.published_versions(document=version.document)[:1]
+        context = {
+            "title": _("Publish"), "opts": self.opts, "original": version, "back": back,
+            "present": present[0] if present else None,
+            "difference": difference(present[0].body_markdown if present else "", version.body_markdown),
+        }  # fmt: skip
+        page = "admin/subscribers/legalversion/publish.html"
+        return render(request, page, {**self.admin_site.each_context(request), **context})
+
+
+def difference(before: str, after: str) -> SafeString:
+    """The new text with the words that went and came marked, for a page."""
+    old, new = WORDS.findall(before), WORDS.findall(after)
+    parts: list[SafeString] = []
+    for kind, start, end, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            parts.append(format_html("{}", "".join(new[first:last])))
+            continue
+        if end > start:
+            parts.append(format_html('<del class="desk-word">{}</del>', "".join(old[start:end])))
+        if last > first:
+            parts.append(format_html('<ins class="desk-word">{}</ins>', "".join(new[first:last])))
+    return format_html_join("", "{}", ((part,) for part in parts))
