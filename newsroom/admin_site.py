@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from newsroom.desk import menu
@@ -55,8 +56,8 @@ MENU: Final = (
     Entry(
         _("Team"), icon="badge",
         entries=(
-            Entry(_("People"), "auth_user_changelist", "auth.view_user"),
-            Entry(_("Roles"), "auth_group_changelist", "auth.view_group"),
+            Entry(_("People"), "staff_person_changelist", "staff.view_person"),
+            Entry(_("Invitations"), "staff_invitation_changelist", "staff.view_invitation"),
             Entry(_("Audit log"), "staff_auditevent_changelist", "staff.view_auditevent"),
         ),
     ),
@@ -102,6 +103,11 @@ def accent(_request: HttpRequest) -> dict[str, str]:
     lighter = {step: colours.mix(middle, colours.WHITE, share) for step, share in TINTS.items()}
     darker = {step: colours.mix(middle, colours.BLACK, share) for step, share in SHADES.items()}
     return lighter | {"600": middle} | darker
+
+
+def account_links(_request: HttpRequest) -> list[dict[str, Any]]:
+    """What is above "Log out" in the corner of each page."""
+    return [{"title": _("My account"), "link": reverse("account_mine")}]
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:

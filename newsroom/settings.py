@@ -208,6 +208,7 @@ CELERY_TASK_QUEUES = [Queue(name) for name in workers.QUEUES]
 # What is not named here is done beside the ticks, and never where a letter or a lane would have to wait for it.
 CELERY_TASK_ROUTES = {
     "subscribers.tasks.send_letter": {"queue": "transactional"},
+    "staff.tasks.mail_*": {"queue": "transactional"},
     "digests.feedback.processing.*": {"queue": "webhooks"},
     "digests.sending.tasks.run_lane": {"queue": "digest"},
     "digests.sending.tasks.plan_issue": {"queue": "digest"},
@@ -220,7 +221,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = HEARTBEAT_SECONDS
 # Once a minute; what is due is computed from rows. A tick nobody took within the minute is dropped.
 CELERY_BEAT_SCHEDULE = {
     task: {"task": task, "schedule": crontab(), "options": {"expires": 55}}
-    for task in ("articles.tasks.tick", "subscribers.tasks.tick", "digests.tasks.tick", "newsroom.tasks.tick")
+    for task in (f"{app}.tasks.tick" for app in ("articles", "subscribers", "digests", "staff", "newsroom"))
 } | {
     f"newsroom.tasks.ping {queue}": {
         "task": "newsroom.tasks.ping",
@@ -321,17 +322,15 @@ ACCOUNT_ADAPTER = "staff.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]  # nobody signs up: the adapter refuses
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_FORMS = {"login": "staff.forms.SignIn"}
+ACCOUNT_FORMS = {"login": "staff.forms.SignIn", "reset_password": "staff.forms.ForgottenPassword"}
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
-# A session ends so long after it began, and so long after its last use (staff/session_ends.py).
-SESSION_COOKIE_AGE = 12 * 3_600
-SESSION_IDLE_SECONDS = 3_600
+# From its beginning, and from its last use (staff/sessions.py).
+SESSION_COOKIE_AGE, SESSION_IDLE_SECONDS = 12 * 3_600, 3_600
 PASSWORD_RESET_TIMEOUT = 3_600  # of the link
 # An approval, an export or an erasure asks for the password again when the last proof is older.
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 REAUTHENTICATION = "staff.reauthentication.ask"
-# Off in development, and in tests that do not ask for it.
 REQUIRE_SECOND_FACTOR = not TESTING and env.flag("REQUIRE_SECOND_FACTOR", default=not DEBUG)
 MFA_ADAPTER = "staff.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -340,6 +339,7 @@ MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 
 UNFOLD = {
+    "ACCOUNT": {"navigation": "newsroom.admin_site.account_links"},
     "SITE_TITLE": "newsroom.admin_site.name",
     "SITE_HEADER": "newsroom.admin_site.name",
     "SITE_SUBHEADER": "Newsroom",

@@ -1,4 +1,4 @@
-"""The three groups of editors, and how each app gives them its own permissions.
+"""The four groups of the team, and how each app gives them its own permissions.
 
 An app hands over its table in `AppConfig.ready`:
 
@@ -17,6 +17,7 @@ from django.db.models.signals import post_migrate
 AUTHOR = "Author"
 EDITOR = "Editor"
 PUBLISHER = "Publisher"
+ADMINISTRATOR = "Administrator"
 
 
 class UnknownPermission(LookupError):

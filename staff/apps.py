@@ -14,6 +14,9 @@ from publication import groups
 COUNTING: Final = ("allauth.core.internal.ratelimit", "allauth.mfa.totp.internal.auth")
 
 
+TEAM: Final = ("staff.view_auditevent", "staff.view_person", "staff.view_invitation", "staff.manage_team")
+
+
 class StaffConfig(AppConfig):
     """The people of the desk: who they are, what they may do, and the record of what they did."""
 
@@ -21,8 +24,8 @@ class StaffConfig(AppConfig):
     verbose_name = _("Team")
 
     def ready(self) -> None:
-        """Let publishers read the audit log, and count attempts where a Redis that is away fails nobody."""
-        groups.grant_on_migrate(config=self, rights={groups.PUBLISHER: ["staff.view_auditevent"]})
+        """Say who sees to the team, and where attempts to sign in are counted."""
+        groups.grant_on_migrate(config=self, rights=dict.fromkeys((groups.PUBLISHER, groups.ADMINISTRATOR), TEAM))
         for module in COUNTING:
             import_module(module).cache = ConnectionProxy(caches, "attempts")  # type: ignore[attr-defined]  # as all modules
         import_module("staff.keys").follow()

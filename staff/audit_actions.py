@@ -53,6 +53,7 @@ class AuditAction(TextChoices):
     PUBLICATION_CHANGED = "publication_changed", _("Changed the publication")
     # People
     PERSON_INVITED = "person_invited", _("Invited a person")
+    INVITATION_WITHDRAWN = "invitation_withdrawn", _("Withdrew an invitation")
     PERSON_JOINED = "person_joined", _("Joined the team")
     PERSON_DEACTIVATED = "person_deactivated", _("Closed an account")
     PERSON_REACTIVATED = "person_reactivated", _("Opened an account again")

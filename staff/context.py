@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from publication.models import Publication
 from staff import admission
 
 INSIDE, OUTSIDE = "account/_inside.html", "account/_outside.html"
@@ -21,5 +22,7 @@ def account_pages(request: HttpRequest) -> dict[str, Any]:
         **admin.site.each_context(request),
         "title": _("My account"),
         "account_layout": INSIDE if is_inside else OUTSIDE,
+        # A link to a new password is offered where letters can leave.
+        "can_mail": bool(Publication.objects.current().sender().address),
         "must_set_up": request.user.is_authenticated and not is_inside,
     }

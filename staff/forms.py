@@ -1,9 +1,23 @@
-"""The forms of accounts that say something else than django-allauth's."""
+"""The forms of accounts."""
 
 from typing import Any
 
 from allauth.account.forms import LoginForm
+from django import forms
+from django.contrib.auth.models import User
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from core import database_clock
+from mailkit import addresses
+from publication import fields
+from staff import passwords, role_names, roles
 
 
 class SignIn(LoginForm):  # type: ignore[misc]  # django-allauth publishes no types
@@ -12,6 +26,62 @@ class SignIn(LoginForm):  # type: ignore[misc]  # django-allauth publishes no ty
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["login"].label = _("Name or address")
-        self.fields["login"].widget.attrs["autofocus"] = True
+        self.fields["login"].widget.attrs |= {"autofocus": True, "autocomplete": "username"}
         # django-allauth puts a link there, in English that is not ours; the page has one.
         self.fields["password"].help_text = ""
+
+
+class ForgottenPassword(forms.Form):
+    """The address of an account; django-allauth's own looks it up at once, which a clock could tell."""
+
+    email = forms.EmailField(label=_("Your address"), widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+
+    def save(self, _request: HttpRequest, **_options: Any) -> str:
+        """Let a worker look; return the address."""
+        address: str = self.cleaned_data["email"]
+        passwords.request(address=address, now=database_clock.now())
+        return address
+
+
+class Join(forms.Form):
+    """What somebody who was invited says of themselves."""
+
+    name = fields.LineInput(label=_("Your name"), max_length=150, help_text=_("As your colleagues see it."))
+    password = forms.CharField(
+        label=_("A password"),
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text=_("At least eight characters, not a common one, and not your name."),
+    )
+
+
+class MyName(forms.Form):
+    """How colleagues see somebody."""
+
+    name = fields.LineInput(label=_("Your name"), max_length=150, widget=UnfoldAdminTextInputWidget)
+
+
+class ChooseRole(forms.Form):
+    """The roles that this person may give, each with a sentence."""
+
+    role = forms.ChoiceField(label=_("Role"), widget=UnfoldAdminRadioSelectWidget)
+
+    def __init__(self, *args: Any, actor: User, **options: Any) -> None:
+        super().__init__(*args, **options)
+        may_give = set(roles.choosable(actor))
+        self.fields["role"].choices = [choice for choice in role_names.explained() if choice[0] in may_give]  # type: ignore[attr-defined]  # it is a ChoiceField
+
+
+class Invite(ChooseRole):
+    """Whom, and as what."""
+
+    address = forms.EmailField(label=_("Address"), widget=UnfoldAdminEmailInputWidget)
+
+    field_order = ("address", "role")
+
+    def clean_address(self) -> str:
+        """An address that mail can reach. On failure: ValidationError."""
+        try:
+            return addresses.normalise(self.cleaned_data["address"]).address
+        except addresses.InvalidAddress as error:
+            raise forms.ValidationError(str(error)) from error

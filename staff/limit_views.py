@@ -17,7 +17,7 @@ from staff.limit_forms import LimitsForm
 
 def page(*, request: HttpRequest, person: User, context: dict[str, Any]) -> HttpResponse:
     """The form; on POST the change, and back to the person. `context` is the admin's."""
-    back = reverse("admin:auth_user_change", args=[person.pk])
+    back = reverse("admin:staff_person_change", args=[person.pk])
     form = LimitsForm(request.POST if request.method == "POST" else None, user=person)
     reauthentication.ask(form, request=request)
     if form.is_bound and form.is_valid():

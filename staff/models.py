@@ -1,13 +1,15 @@
-"""The record of what the people of the desk did, and what each of them is limited to."""
+"""The record of what the people of the desk did, what each is limited to, and how people join."""
 
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from publication import fields
-from staff import audit_actions
+from staff import audit_actions, role_names
 
 
 class AuditEvent(models.Model):
@@ -74,3 +76,78 @@ class Limit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_kind_display()} {self.object_id}"
+
+
+class Person(User):
+    """An account, as the team's pages show it."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        permissions = [("manage_team", "Can invite people and change their roles")]
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.get_username()
+
+    @property
+    def state(self) -> str:
+        """Whether the account is open; the word is the code that the actions know."""
+        return OPEN if self.is_active else CLOSED
+
+
+OPEN, CLOSED = "open", "closed"
+WAITING, OVER = "waiting", "over"
+
+
+class Invitation(models.Model):
+    """One address may join the team in one role; the link of its letter is good once.
+
+    Without `invited_by` a command asked the first administrator of this site in.
+    """
+
+    address = fields.EmailField(_("address"))
+    role = fields.CharField(_("role"), max_length=20, choices=role_names.choices)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("invited by")
+    )
+    created_at = models.DateTimeField(_("invited"))
+    expires_at = models.DateTimeField(_("valid until"))
+    mailed_at = models.DateTimeField(null=True)
+    accepted_at = models.DateTimeField(_("joined"), null=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True)
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(accepted_at=None) | models.Q(withdrawn_at=None), name="invitation_ends_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+    @property
+    def state(self) -> str:
+        """Whether it can still be accepted; the word is the code that the actions know."""
+        return OVER if self.accepted_at or self.withdrawn_at or self.expires_at <= timezone.now() else WAITING
+
+
+class PasswordRequest(models.Model):
+    """Somebody asked for a new password of an address; a worker looks whether there is an account, and mails it.
+
+    The page that asks does the same whether there is one or not. The row is deleted once it was looked at.
+    """
+
+    address = fields.EmailField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("request for a new password")
+        verbose_name_plural = _("requests for a new password")
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d %H:%M} UTC"

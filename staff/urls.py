@@ -8,8 +8,9 @@ from allauth.mfa.base import views as second_factor
 from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as passkeys
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from staff import views
 from staff.again import again
 
 KEYS: list[URLPattern | URLResolver] = [
@@ -29,9 +30,21 @@ KEYS: list[URLPattern | URLResolver] = [
     path("passkeys/<int:pk>/edit/", passkeys.edit_webauthn, name="mfa_edit_webauthn"),
 ]
 ACCOUNT: list[URLPattern | URLResolver] = [
+    path("", views.my_account, name="account_mine"),
+    path("sessions/<int:pk>/end/", views.end_session, name="account_end_session"),
+    path("sessions/others/end/", views.end_other_sessions, name="account_end_other_sessions"),
+    path("join/<str:token>/", views.join, name="account_join"),
     path("again/", again, name="account_again"),
     path("closed/", account.account_inactive, name="account_inactive"),
     path("reauthenticate/", account.reauthenticate, name="account_reauthenticate"),
+    path("password/", account.password_reset, name="account_reset_password"),
+    path("password/asked/", account.password_reset_done, name="account_reset_password_done"),
+    re_path(
+        r"^password/new/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        account.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path("password/done/", account.password_reset_from_key_done, name="account_reset_password_from_key_done"),
     path("keys/", include(KEYS)),
 ]
 # The first three stand where the admin has its own, so that its links and forms lead here.

@@ -54,4 +54,3 @@ class AuthorAdmin(Counted):
     list_select_related = ("user",)
     search_fields = ("name", "slug", "role", "biography")
     prepopulated_fields = {"slug": ("name",)}
-    autocomplete_fields = ("user",)

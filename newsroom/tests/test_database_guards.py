@@ -36,7 +36,7 @@ from digests.models import (
     Snapshot,
 )
 from publication.models import Publication
-from staff.models import AuditEvent, Limit
+from staff.models import AuditEvent, Invitation, Limit
 from subscribers.models import (
     CadenceOffer,
     ConsentEvent,
@@ -134,6 +134,7 @@ STATEMENTS = {
     "audit_event_is_not_emptied": "TRUNCATE staff_auditevent",
     "limit_kind_is_known": becomes("staff_limit", "kind = '?'"),
     "limit_once": twice("staff_limit"),
+    "invitation_ends_once": becomes("staff_invitation", "accepted_at = now(), withdrawn_at = now()"),
     "staff_auditevent_hash_key": twice("staff_auditevent", previous_hash="3"),
     "subscribers_consentevent_hash_key": twice("subscribers_consentevent", previous_hash="3"),
     "subscribers_consentorigin_event_id_key": twice("subscribers_consentorigin"),
@@ -181,6 +182,7 @@ def rows(db: None) -> None:
     Publication.objects.current()
     ReleaseHorizon.objects.update_or_create(pk=1, defaults={"closed_until": now})
     AuditEvent.objects.create(action="signed_in", occurred_at=now, key_id="1", previous_hash="1", hash="2")
+    Invitation.objects.create(address="b@example.com", role="Editor", created_at=now, expires_at=now)
     section = Section.objects.create(name="News", slug="news")
     Tag.objects.create(name="Tag", slug="tag")
     ada = User.objects.create(username="ada")

@@ -264,8 +264,9 @@ def addresses(world: World) -> dict[str, tuple[str, set[str], set[str]]]:
         "readers": ("/admin/subscribers/subscriber/", PUBLISHERS, PUBLISHERS),
         "the audit log": ("/admin/staff/auditevent/", PUBLISHERS, PUBLISHERS),
         "the publication": ("/admin/publication/publication/1/change/", EDITORS, EDITORS),
-        "people": ("/admin/auth/user/", {ADMIN}, {ADMIN}),
-        "somebody's limits": (f"/admin/auth/user/{world.people[EDITOR].pk}/limits/", {ADMIN}, {ADMIN}),
+        "people": ("/admin/staff/person/", PUBLISHERS, PUBLISHERS),
+        "invite somebody": ("/admin/staff/invitation/invite/", {PUBLISHER, ADMIN}, {PUBLISHER, ADMIN}),
+        "somebody's limits": (f"/admin/staff/person/{world.people[EDITOR].pk}/limits/", {ADMIN}, {ADMIN}),
     }
 
 
@@ -311,7 +312,7 @@ def test_a_bulk_action_reaches_only_what_the_list_shows(world: World) -> None:
 def test_limits_are_set_on_a_page_and_recorded(world: World) -> None:
     browser, person = Client(), world.people[EDITOR]
     browser.force_login(world.people[ADMIN])
-    page = f"/admin/auth/user/{person.pk}/limits/"
+    page = f"/admin/staff/person/{person.pk}/limits/"
     section = Section.objects.get(name="Markets")
     data = {"section": [section.pk], "newsletter": []}
     assert browser.post(page, data).status_code in {200, 302}

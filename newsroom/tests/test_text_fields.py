@@ -25,7 +25,7 @@ LINE, TEXT = "A BC D E F", "A\nBC\nD\nE\nF"
 COLUMNS = [
     field
     for model in apps.get_models(include_auto_created=True)
-    if model._meta.app_label in OURS
+    if model._meta.app_label in OURS and not model._meta.proxy
     for field in model._meta.concrete_fields
     if isinstance(field, (models.CharField, models.TextField))
 ]

@@ -1,5 +1,5 @@
-"""The publication and the audit log in the admin."""
+"""The publication, the audit log and the team in the admin."""
 
-from staff.admin import audit_log, publication
+from staff.admin import audit_log, invitations, people, publication
 
-__all__ = ["audit_log", "publication"]
+__all__ = ["audit_log", "invitations", "people", "publication"]

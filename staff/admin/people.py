@@ -1,0 +1,200 @@
+"""The people of the team: who they are, what they may do, and what is done to their accounts."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from publication.models import Publication
+from publication.readonly_admin import ReadOnlyAdmin
+from publication.row_actions import Action, ActionAdmin, account, link
+from staff import limit_views, limits, roles, sessions, team
+from staff.forms import ChooseRole
+from staff.models import CLOSED, OPEN, Person
+from staff.role_names import Role
+
+
+def _change_role(person: Person, actor: User, data: Mapping[str, Any], now: datetime) -> None:
+    team.change_role(person=person, role=Role(data["role"]), actor=actor, now=now)
+
+
+def _fits(actor: User, person: Person) -> bool:
+    """Whether the person's account is another's, and none of an administrator in the hands of a publisher."""
+    return actor.pk != person.pk and roles.may_manage(actor) and (actor.is_superuser or not person.is_superuser)
+
+
+ACTIONS: dict[str, Action[Person]] = {
+    action.name: action
+    for action in (
+        Action(
+            name="role",
+            label=_("Change the role"),
+            icon="badge",
+            explanation=_("The person has it from the next page on, and no other."),
+            done=_("The role is changed."),
+            states=frozenset({OPEN}),
+            run=_change_role,
+            form=ChooseRole,
+            permission=roles.MANAGE,
+            fits=_fits,
+            reauthenticate=True,
+        ),
+        Action(
+            name="sessions",
+            label=_("Sign out everywhere"),
+            icon="logout",
+            explanation=_("All sessions of this person end. They can sign in again at once."),
+            done=_("The sessions are ended."),
+            states=frozenset({OPEN}),
+            run=lambda person, actor, _data, now: team.end_sessions(person=person, actor=actor, now=now),
+            permission=roles.MANAGE,
+            fits=_fits,
+        ),
+        Action(
+            name="keys",
+            label=_("Reset the second factor"),
+            icon="key_off",
+            explanation=_(
+                "For somebody who lost their keys: passkeys, app and recovery codes are forgotten, and all sessions "
+                "end. The next sign-in asks for the password alone. Make sure first who is asking."
+            ),
+            done=_("The second factor is reset."),
+            states=frozenset({OPEN}),
+            run=lambda person, actor, _data, now: team.reset_second_factor(person=person, actor=actor, now=now),
+            permission=roles.MANAGE,
+            fits=_fits,
+            reauthenticate=True,
+        ),
+        Action(
+            name="close",
+            label=_("Close the account"),
+            icon="person_off",
+            explanation=_("Nobody signs in with it any more, and all sessions end. What the person wrote stays."),
+            done=_("The account is closed."),
+            states=frozenset({OPEN}),
+            run=lambda person, actor, _data, now: team.close(person=person, actor=actor, now=now),
+            permission=roles.MANAGE,
+            fits=_fits,
+            reauthenticate=True,
+            variant="danger",
+        ),
+        Action(
+            name="reopen",
+            label=_("Open the account again"),
+            icon="person_check",
+            explanation=_("The person can sign in again, in the same role."),
+            done=_("The account is open."),
+            states=frozenset({CLOSED}),
+            run=lambda person, actor, _data, now: team.reopen(person=person, actor=actor, now=now),
+            permission=roles.MANAGE,
+            fits=_fits,
+            reauthenticate=True,
+        ),
+    )
+}
+
+
+@admin.register(Person)
+class PersonAdmin(ActionAdmin, ReadOnlyAdmin):
+    """Who is on the team. Everything that is done to an account is an act of its own, and on the audit log."""
+
+    row_actions = ACTIONS
+    refusals = (roles.NotAllowed,)
+    list_display = ("shown_name", "shown_role", "shown_key", "last_login", "shown_sessions", "is_active")
+    list_filter = ("is_active",)
+    search_fields = ("username", "first_name", "last_name", "email")
+    search_help_text = _("Part of a name or an address.")
+    ordering = ("-is_active", "username")
+    fields = (
+        "shown_name", "email", "username", "shown_role", "shown_key", "is_active", "date_joined", "last_login",
+        "shown_places",
+    )  # fmt: skip
+    readonly_fields = ("shown_name", "shown_role", "shown_key", "shown_places")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
+        """People with what the list says of them."""
+        keys = Authenticator.objects.filter(user=OuterRef("pk")).exclude(type=Authenticator.Type.RECOVERY_CODES)
+        people: QuerySet[Person] = super().get_queryset(request).filter(is_staff=True)
+        return people.prefetch_related("groups").annotate(has_key=Exists(keys), places=Count("usersession"))
+
+    def get_urls(self) -> list[URLPattern]:
+        """The admin's own addresses, those of the acts, and that of the limits."""
+        limited = path("<int:pk>/limits/", self.admin_site.admin_view(self.limits_view), name="staff_person_limits")
+        return [limited, *self.action_urls(), *super().get_urls()]
+
+    def limits_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What the person is limited to, on a page of its own."""
+        if not request.user.has_perm(limits.CHANGE):
+            raise PermissionDenied
+        return limit_views.page(
+            request=request, person=self.seen(request, pk), context=self.admin_site.each_context(request)
+        )
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
+        """The person, with what may be done."""
+        person = options["obj"]
+        context["actions_detail"] = self.action_links(user=account(request), row=person)
+        if request.user.has_perm(limits.CHANGE):
+            address = reverse("admin:staff_person_limits", args=[person.pk])
+            context["actions_detail"] += [link(str(_("Sections and newsletters")), address, icon="filter_alt")]
+        response: HttpResponse = super().render_change_form(request, context, **options)
+        return response
+
+    def seen(self, request: HttpRequest, pk: int) -> Person:
+        """The person, for those who may see the team. On failure: Http404, PermissionDenied."""
+        person = self.get_queryset(request).filter(pk=pk).first()
+        if person is None:
+            raise Http404("There is no such person.")
+        if not self.has_view_permission(request, person):
+            raise PermissionDenied
+        return person
+
+    def zone(self, row: Person) -> str:
+        """The publication's; no act asks for an hour."""
+        return Publication.objects.current().time_zone
+
+    def form_of(self, *, action: Action[Any], row: Person, request: HttpRequest) -> forms.Form:
+        """The roles are those that this very person may give."""
+        data = request.POST if request.method == "POST" else None
+        if action.form is ChooseRole:
+            return ChooseRole(data, actor=account(request), initial={"role": roles.of(row)})
+        return super().form_of(action=action, row=row, request=request)
+
+    @admin.display(description=_("Name"), ordering="username")
+    def shown_name(self, person: Person) -> str:
+        """As colleagues see it."""
+        return str(person)
+
+    @admin.display(description=_("Role"))
+    def shown_role(self, person: Person) -> str:
+        """In words; on the person's page with what it may do."""
+        names = {group.name for group in person.groups.all()}
+        role = Role.ADMINISTRATOR if person.is_superuser else next((r for r in reversed(Role) if r in names), None)
+        return str(role.label) if role else str(_("No role"))
+
+    @admin.display(description=_("Second factor"), boolean=True)
+    def shown_key(self, person: Person) -> bool:
+        """Whether there is a passkey or an app."""
+        return bool(getattr(person, "has_key", False))
+
+    @admin.display(description=_("Sessions"), ordering="places")
+    def shown_sessions(self, person: Person) -> int:
+        """In how many places the person is signed in."""
+        return int(getattr(person, "places", 0))
+
+    @admin.display(description=_("Signed in on"))
+    def shown_places(self, person: Person) -> SafeString | str:
+        """Device, address and last use of each session."""
+        lines = [(each.device, each.place, f"{each.used_at:%Y-%m-%d %H:%M} UTC") for each in sessions.of(person)]
+        return format_html_join("", "<div>{} · {} · {}</div>", lines) or str(_("Nowhere"))
