@@ -41,7 +41,7 @@
   function open({ files = [], into, isLead = false }) {
     use = into;
     size.closest("label").hidden = isLead;
-    if (isLead) size.value = "";
+    size.value = "";
     input.multiple = !isLead;
     problem.textContent = "";
     if (!dialog.open) dialog.showModal();

@@ -1,0 +1,149 @@
+"""Pictures while writing: dropped, pasted, chosen; described before they are inserted; seen on the page."""
+
+import base64
+import re
+from pathlib import Path
+
+import axe_playwright_python
+from playwright.sync_api import Page, Route, expect
+
+from articles.tests.conftest import png
+from tests.browser.conftest import Opener
+from tests.browser.test_editor import choose, log_in
+
+RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
+# A file as a browser hands it to a page: `how` is the event, at the text or at something else.
+HAND_OVER = """([selector, how, data, names]) => {
+    const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
+    const transfer = new DataTransfer();
+    for (const name of names) transfer.items.add(new File([bytes], name, {type: "image/png"}));
+    const given = how === "paste"
+        ? new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true, cancelable: true})
+        : new DragEvent(how, {dataTransfer: transfer, bubbles: true, cancelable: true});
+    document.querySelector(selector).dispatchEvent(given);
+}"""
+TEXT = ".story-editor .cm-content"
+
+
+def hand_over(page: Page, *names: str, how: str = "drop", selector: str = TEXT) -> None:
+    data = base64.b64encode(png(600, 400)).decode()
+    page.evaluate(HAND_OVER, [selector, how, data, list(names)])
+
+
+def faults(page: Page, *, within: str) -> list[str]:
+    """What axe-core finds in a part of the page."""
+    page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    violations = page.evaluate(
+        "([part, rules]) => axe.run(part, {runOnly: rules}).then(result => result.violations)", [within, RULES]
+    )
+    return [f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in violations]
+
+
+def test_pictures_are_dropped_pasted_and_chosen_while_a_story_is_written(open_page: Opener) -> None:
+    page, reader = open_page(), open_page()
+    log_in(page)
+    page.goto("/admin/articles/article/add/")
+    page.get_by_label("Headline").fill("Ice on the Lake")
+    page.locator(TEXT).press_sequentially("The ice is back.")
+    dialog, source = page.get_by_role("dialog", name="Add a picture"), page.locator("[name=body_markdown]")
+    insert = dialog.get_by_role("button", name="Insert")
+
+    # Two at once; the alternative text is demanded, and what was typed stays when the line is cut.
+    hand_over(page, "one.png", "two.png")
+    expect(dialog.locator(".picture-entry")).to_have_count(2)
+    first, second = dialog.get_by_label("What does it show?").all()
+    expect(first).to_be_focused()
+    first.fill("Ice [thin]")
+    insert.click()
+    expect(second).to_be_focused()
+    expect(dialog.get_by_text("Say what the picture shows")).to_have_count(1)
+    assert not faults(page, within="#picture-dialog")
+    second.fill("A boat")
+    dialog.get_by_label("Credit").nth(1).fill("Jane Roe")
+    ring = dialog.locator(".picture-entry").first.get_by_role("button", name=re.compile("^Focal point"))
+    ring.press("ArrowLeft")
+    ring.press("Shift+ArrowUp")
+
+    def cut(route: Route) -> None:
+        route.abort()
+
+    page.route("**/image/upload/", cut)
+    insert.click()
+    expect(dialog.get_by_text("The connection was lost")).to_have_count(2)
+    expect(second).to_have_value("A boat")
+    assert "image:" not in source.input_value()
+    page.unroute("**/image/upload/", cut)
+    insert.click()
+    expect(dialog).to_be_hidden()
+    assert re.search(
+        r"^The ice is back\.\n\n!\[Ice \(thin\)\]\(image:\d+\)\n\n!\[A boat\]\(image:\d+\)\s*$", source.input_value()
+    ), source.input_value()
+
+    # Pasted, with a size; and what is no picture is refused in words.
+    hand_over(page, "three.png", how="paste")
+    dialog.get_by_label("What does it show?").fill("A net")
+    dialog.get_by_label("Size").select_option(label="Right, beside the text")
+    insert.click()
+    expect(dialog).to_be_hidden()
+    assert re.search(r"!\[A net\]\(image:\d+\)\{right\}", source.input_value())
+
+    # From the library, by keyboard alone.
+    page.get_by_role("toolbar", name="Formatting").get_by_role("button", name="Picture").click()
+    dialog.get_by_role("button", name="From the library").press("Enter")
+    dialog.get_by_role("searchbox").fill("jane boat")
+    expect(dialog.locator(".picture-grid button")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    insert.press("Enter")
+    expect(dialog).to_be_hidden()
+    assert source.input_value().count("![A boat]") == 2
+
+    # Above the story.
+    hand_over(page, "four.png", selector=".picture-lead")
+    dialog.get_by_label("What does it show?").fill("The whole lake")
+    insert.click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".picture-lead img")).to_have_attribute("alt", "The whole lake")
+
+    choose(page, field="section", words="News")
+    page.get_by_role("button", name="Save", exact=True).first.click()
+    expect(page.locator(".picture-lead img")).to_have_attribute("alt", "The whole lake")
+    page.get_by_role("link", name="Publish now").first.click()
+    page.locator("main, #main").get_by_role("button", name="Publish now").click()
+    reader.goto("/articles/ice-on-the-lake/")
+    expect(reader.locator(".prose img")).to_have_count(4)
+    expect(reader.locator(".prose figure.picture-right img")).to_have_attribute("alt", "A net")
+    expect(reader.locator(".story > figure img")).to_have_attribute("alt", "The whole lake")
+
+    page.goto("/admin/articles/image/?q=ice+thin")
+    page.get_by_role("link", name="Ice [thin]").click()
+    expect(page.get_by_role("button", name=re.compile("Focal point: 48 % from the left, 40 %"))).to_be_visible()
+    expect(page.get_by_role("link", name="Ice on the Lake (Published)").first).to_be_visible()
+    assert not faults(page, within="#image_form")
+    page.goto("/admin/articles/image/")
+    assert not faults(page, within=".picture-desk")
+
+
+def test_a_card_of_another_site_loads_nothing_until_it_is_asked(open_page: Opener) -> None:
+    page = open_page()
+    log_in(page)
+    page.goto("/admin/articles/article/add/")
+    page.get_by_label("Headline").fill("The Dam at Night")
+    page.locator(TEXT).fill("Look.\n\n::: embed https://vimeo.com/76979871 The dam at night\n")
+    choose(page, field="section", words="News")
+    page.get_by_role("button", name="Save", exact=True).first.click()
+    page.get_by_role("link", name="Publish now").first.click()
+    page.locator("main, #main").get_by_role("button", name="Publish now").click()
+
+    asked: list[str] = []
+    reader = page.context.new_page()
+    reader.route(
+        "https://player.vimeo.com/**", lambda route: (asked.append(route.request.url), route.fulfill(body="x"))
+    )
+    reader.goto("/articles/the-dam-at-night/")
+    load = reader.get_by_role("button", name="Load from Vimeo")
+    expect(load).to_be_visible()
+    assert asked == []
+    load.press("Enter")
+    expect(reader.frame_locator(".embed iframe").locator("body")).to_have_text("x")
+    assert asked == ["https://player.vimeo.com/video/76979871?dnt=1"]
