@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils import formats
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +20,10 @@ from publication.row_actions import account
 
 FOCUS_LABEL = _("Focal point: {x} % from the left, {y} % from the top. The arrow keys move it.")
 
+REPLACING = _(
+    "Stories show the new file as soon as you save. Mails that were sent keep the old one, and the picture its number."
+)
+
 
 @admin.register(Image)
 class ImageAdmin(PictureViews):
@@ -27,16 +32,21 @@ class ImageAdmin(PictureViews):
     form = PictureForm
     # For the field of the lead picture, which is searched while one types.
     search_fields = ("=id", "alt", "caption", "credit")
-    readonly_fields = ("shown_large", "in_text", "where", "width", "height", "uploaded_by", "created_at")
+    readonly_fields = ("shown_large", "in_text", "where", "facts")
     fieldsets = (
         (None, {"fields": ("shown_large", "alt", "caption", "credit", "x", "y")}),
         (_("Where it is"), {"fields": ("in_text", "where")}),
-        (_("File"), {"fields": ("file", "width", "height", "uploaded_by", "created_at")}),
+        (_("Another file in its place"), {"fields": ("file", "facts"), "description": REPLACING}),
     )
+    add_fieldsets = ((None, {"fields": ("file", "alt", "caption", "credit", "x", "y")}),)
 
     class Media:
         css = {"all": ["articles/pictures.css"]}
         js = ["articles/focus.js"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Image | None = None) -> Any:
+        """A new picture begins with its file."""
+        return super().get_fieldsets(request, obj) if obj else self.add_fieldsets
 
     def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
         """Through the verbs; the HTML of stories that show the picture is made again."""
@@ -87,6 +97,13 @@ class ImageAdmin(PictureViews):
         if not image.pk:
             return str(_("Shown once the picture is saved."))
         return format_html("<code>![{}](image:{})</code>", image.alt, image.pk)
+
+    @admin.display(description=_("This file"))
+    def facts(self, image: Image) -> str:
+        """Size, day and person in one line."""
+        who = image.uploaded_by.get_full_name() or image.uploaded_by.get_username() if image.uploaded_by else ""
+        day = formats.date_format(image.created_at, "DATE_FORMAT")
+        return " · ".join(filter(None, [f"{image.width} \N{MULTIPLICATION SIGN} {image.height}", day, who]))
 
     @admin.display(description=_("Stories and issues"))
     def where(self, image: Image) -> SafeString:

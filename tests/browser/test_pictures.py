@@ -137,9 +137,12 @@ def test_a_card_of_another_site_loads_nothing_until_it_is_asked(open_page: Opene
 
     asked: list[str] = []
     reader = page.context.new_page()
-    reader.route(
-        "https://player.vimeo.com/**", lambda route: (asked.append(route.request.url), route.fulfill(body="x"))
-    )
+
+    def played(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(body="x")
+
+    reader.route("https://player.vimeo.com/**", played)
     reader.goto("/articles/the-dam-at-night/")
     load = reader.get_by_role("button", name="Load from Vimeo")
     expect(load).to_be_visible()
