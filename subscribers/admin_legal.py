@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods
 from mailkit import html
 from publication import markdown_forms
 from publication.change_lists import ModelAdmin
+from publication.markdown_widget import MarkdownTextarea
 from publication.row_actions import account, link
 from subscribers import legal, permissions
 from subscribers.models import LegalDocument, LegalVersion
@@ -44,6 +45,7 @@ class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelFor
     class Meta:
         model = LegalVersion
         fields = ["document", "body_markdown", "change_note"]
+        widgets = {"body_markdown": MarkdownTextarea(attrs={"rows": 28})}
 
     def clean_body_markdown(self) -> str:
         """A text that can be shown."""

@@ -20,6 +20,7 @@ from digests import composing
 from digests.models import Issue, IssueItem
 from mailkit import html, message
 from publication import fields, markdown_forms
+from publication.markdown_widget import MarkdownTextarea
 from subscribers import cadences, permissions
 from subscribers.models import CadenceOffer
 
@@ -33,6 +34,7 @@ class IssueForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
     class Meta:
         model = Issue
         fields = ["newsletter", "subject", "preheader", "introduction", "scheduled_for"]
+        widgets = {"introduction": MarkdownTextarea(attrs={"rows": 8})}
 
     def clean_introduction(self) -> str:
         """Check that the text can be rendered."""

@@ -1,6 +1,6 @@
 """A real browser against a real site: web, worker, PostgreSQL and Redis are the ones a newcomer gets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,6 +64,8 @@ class Watched:
 
     host: str
     faults: list[str] = field(default_factory=list)
+    # What a test provokes, such as the end of a session.
+    expected: set[int] = field(default_factory=set)
 
     def follow(self, page: Page) -> None:
         """Listen to a page from before its first request."""
@@ -83,7 +85,8 @@ class Watched:
             self.faults.append(f"asked another host: {target.netloc}")
 
     def _response(self, response: Response) -> None:
-        if response.status >= 400 and response.request.resource_type != "document":
+        is_part = response.request.resource_type != "document"
+        if response.status >= 400 and is_part and response.status not in self.expected:
             self.faults.append(f"{response.status} for {response.url}")
 
 
@@ -96,7 +99,8 @@ def open_page(site: stacks.Stack, chromium: Browser) -> Iterator[Opener]:
     watched = Watched(host=urlsplit(site.url).netloc)
     contexts: list[BrowserContext] = []
 
-    def make(*, size: tuple[int, int] = DESK, **options: Any) -> Page:
+    def make(*, size: tuple[int, int] = DESK, expects: Collection[int] = (), **options: Any) -> Page:
+        watched.expected.update(expects)
         context = chromium.new_context(
             base_url=site.url, viewport={"width": size[0], "height": size[1]}, service_workers="block", **options
         )

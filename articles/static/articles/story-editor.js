@@ -65,8 +65,18 @@
 
   // The admin's pickers leave their search field without a name, and put a button among the items of a list.
   function name(picker) {
-    const label = document.querySelector(`label[for="${picker.previousElementSibling?.id}"]`)?.textContent.trim();
-    for (const field of picker.querySelectorAll(".select2-search__field")) field.setAttribute("aria-label", label ?? "");
+    const { id } = picker.previousElementSibling ?? {};
+    const label = document.querySelector(`label[for="${id}"]`);
+    const words = label?.textContent.trim() || document.getElementById("bylines-heading")?.textContent.trim() || "";
+    for (const field of picker.querySelectorAll(".select2-search__field")) field.setAttribute("aria-label", words);
+    for (const box of picker.querySelectorAll(".select2-selection--single")) {
+      if (label) {
+        label.id ||= `${id}_label`;
+        box.setAttribute("aria-labelledby", `${label.id} select2-${id}-container`);
+      } else {
+        box.setAttribute("aria-label", words);
+      }
+    }
     for (const part of picker.querySelectorAll("ul.select2-selection__rendered, ul.select2-selection__rendered > li")) part.setAttribute("role", "none");
   }
 
