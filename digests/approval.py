@@ -18,6 +18,7 @@ from core import database_clock
 from core.reasons import Reason
 from digests import freezing, issue_reasons, permissions, second_person, states, undo
 from digests.models import Issue, IssueItem, Snapshot
+from digests.preflight import checking
 from digests.sending import tasks
 from staff import audit
 from staff.audit_actions import AuditAction
@@ -29,13 +30,20 @@ class NotAllowed(Exception):
     """The issue is not in a state that allows this; str() is a sentence for a person."""
 
 
-def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when: datetime | None = None) -> Issue:
+def approve(
+    *,
+    issue: Issue,
+    actor: AbstractBaseUser | None,
+    now: datetime,
+    when: datetime | None = None,
+    accepted: Collection[str] = (),
+) -> Issue:
     """Freeze a draft and schedule it for `when`, or for the time set on it, or for now; a person's waits a while.
 
     The snapshot is made here, before the issue is locked, so what is approved is what leaves. With `actor` None
     the newsletter approves automatically, and stories that were withdrawn in the meantime are left out. With a
-    person, such a story is an error. Raises NotAllowed unless the issue is a draft, and the errors of `freezing` and
-    of `second_person`.
+    person, such a story is an error. `accepted` are the warnings of preflight that the person accepts, by their
+    keys. Raises NotAllowed unless the issue is a draft, and the errors of `freezing`, `second_person` and `checking`.
     """
     permissions.require(permissions.SEND, user=actor, issue=issue)
     now = database_clock.not_ahead(moment=now)
@@ -44,8 +52,9 @@ def approve(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime, when
     if actor is not None:
         _check_public(current)
     for prepared in freezing.attempts(issue=issue, now=now):
+        report = checking.check(issue=issue, prepared=prepared, actor=actor, accepted=accepted, now=now)
         try:
-            _approve(issue, prepared, actor, now, when)
+            _approve(issue, prepared, report, actor, now, when)
         except freezing.Outdated:
             continue
         break
@@ -112,6 +121,7 @@ def cancel(*, issue: Issue, reason: str, actor: AbstractBaseUser | None, now: da
 def _approve(
     issue: Issue,
     prepared: freezing.Prepared | None,
+    report: checking.Report,
     actor: AbstractBaseUser | None,
     now: datetime,
     when: datetime | None,
@@ -138,6 +148,7 @@ def _approve(
     audit.record(
         action=AuditAction.ISSUE_APPROVED, actor=actor, target=locked, now=now,
         scheduled_for=locked.scheduled_for.isoformat(), snapshot=snapshot.sha256,
+        accepted=sorted(one.text for one in report.warnings if one.key in report.acknowledged),
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from core.reasons import Reason
 from digests import approval, calendar, freezing, issue_reasons, runs, second_person, series
 from digests.issue_reasons import IssueReason
 from digests.models import Issue, IssueItem
+from digests.preflight import checking
 from subscribers import cadences, schedules
 from subscribers.models import Cadence, CadenceOffer, Newsletter
 from subscribers.schedules import Period
@@ -363,7 +364,7 @@ def _approve(issue: Issue, now: datetime) -> None:
         return  # somebody else approved or cancelled it in the meantime
     except freezing.Busy:
         return  # an editor is changing it; the next tick tries again
-    except freezing.NotFrozen as refusal:
+    except (freezing.NotFrozen, checking.Blocked) as refusal:
         waiting = Issue.objects.filter(pk=issue.pk, state=Issue.State.DRAFT)
         why = Reason(IssueReason.NOT_FROZEN, {"text": str(refusal)})
         waiting.update(approves_itself=False, **issue_reasons.columns(why))

@@ -56,14 +56,15 @@ class IssueContent:
     """An issue's own words, the publication's, and its first stories.
 
     `stories` are those that may be shown, in their order: at most `in_full` of them in full, then at
-    most HEADLINES as headlines. `total` counts all stories of the issue. Subject, preheader and
-    introduction are what the editor wrote, or empty.
+    most HEADLINES as headlines. `total` counts all stories of the issue. Subject, preheader, introduction
+    and sponsor are what the editor wrote, or empty.
     """
 
     kind: str
     subject: str
     preheader: str
     introduction: str
+    sponsor: str
     words: dict[str, str]
     stories: tuple[Story, ...]
     in_full: int
@@ -92,6 +93,7 @@ def of_story(*, article: Article, newsletter: Newsletter, now: datetime) -> Issu
             subject="",
             preheader="",
             introduction="",
+            sponsor="",
             words=_words(issue, publication, now),
             stories=(_story(IssueItem(article=article), whole=True),),
             in_full=1,
@@ -113,6 +115,7 @@ def _load(issue: Issue, publication: Publication, now: datetime) -> IssueContent
         subject=issue.subject,
         preheader=issue.preheader,
         introduction=issue.introduction,
+        sponsor=issue.sponsor,
         words=_words(issue, publication, now),
         stories=tuple(_story(item, whole=issue.kind == Issue.Kind.ARTICLE) for item in shown),
         in_full=in_full,

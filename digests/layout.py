@@ -68,13 +68,14 @@ figure.card-quote blockquote { border: 0; padding: 0; margin: 0; font-size: 21px
 class Draft:
     """An issue that is being laid out: its content, and texts derived from it.
 
-    `introduction` and `body` (the text of the story of an article issue) are HTML with our inline styles.
+    `introduction`, `sponsor` and `body` (the text of the story of an article issue) are HTML with our inline styles.
     """
 
     content: IssueContent
     subject: str
     preheader: str
     introduction: str
+    sponsor: str
     body: str
 
     @property
@@ -128,6 +129,7 @@ def _html(draft: Draft, extent: Extent) -> str:
     context["preheader"] = placeholders.html(escape(words["preheader"]) + PADDING)
     context["postal_address"] = placeholders.html(escape(words["postal_address"]).replace("\n", "<br />"))
     context["introduction"] = placeholders.html(draft.introduction) if draft.introduction else ""
+    context["sponsor"] = placeholders.html(draft.sponsor) if draft.sponsor else ""
     context["body"] = placeholders.html(extent.body) if extent.body else ""
     context |= _arranged([_escaped(story, placeholders) for story in draft.content.stories], draft.content, extent)
     return placeholders.replace(mjml.compile(loader.render_to_string(f"digests/mail/{kind}.mjml", context)))
@@ -145,6 +147,7 @@ def _text(draft: Draft, extent: Extent) -> str:
         **{name: without_slots(value) for name, value in words.items()},
         "masthead_line": _wrapped(" · ".join(dict.fromkeys([words["publication"], words["date"]]))),
         "introduction": _readable(draft.introduction),
+        "sponsor": _readable(draft.sponsor),
         "body": _readable(extent.body),
         "rule": RULE,
         "because": _wrapped(_("You receive this because you subscribed to %(newsletter)s.") % words),

@@ -76,6 +76,7 @@ def write(*, content: IssueContent) -> RenderedIssue:
         subject=_subject(content),
         preheader=_preheader(content, introduction),
         introduction=layout.inlined(introduction) if introduction else "",
+        sponsor=layout.inlined(_markdown(content.sponsor)) if content.sponsor.strip() else "",
         body=layout.inlined(content.stories[0].body_html) if content.kind == Issue.Kind.ARTICLE else "",
     )
     extent = _extent(draft)
@@ -198,10 +199,12 @@ def _with_body(draft: layout.Draft) -> layout.Extent:
 
 
 def _introduction(content: IssueContent) -> str:
-    if not content.introduction.strip():
-        return ""
+    return _markdown(content.introduction) if content.introduction.strip() else ""
+
+
+def _markdown(source: str) -> str:
     try:
-        return markup.render(content.introduction, profile="letter").html
+        return markup.render(source, profile="letter").html
     except markup.MarkupRefused as refusal:
         raise RenderingError(str(refusal)) from refusal
 

@@ -265,6 +265,7 @@ RETENTION_DAYS = env.number("RETENTION_DAYS", 400, least=60, most=36_500)
 UNDO_SECONDS = 0 if TESTING else env.number("UNDO_SECONDS", 60, most=3_600)
 # The DNS server that preflight asks, with its port; empty: those of this machine.
 DNS_SERVER = "" if TESTING else env.text("DNS_SERVER")
+DKIM_SELECTOR = "" if TESTING else env.text("DKIM_SELECTOR")
 LOCAL_MAIL_DIR = Path(env.text("LOCAL_MAIL_DIR", str(VAR_DIR / "mail")))
 SENDING = sending_settings.sending()
 # Limits over all workers of all hosts; 0 and empty: none. Tests say what they want.

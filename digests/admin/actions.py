@@ -6,27 +6,33 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from core.reasons import Reason
-from digests import approval, freezing, permissions, proofs, rest, second_person, uncertain
+from digests import approval, freezing, issue_content, permissions, proofs, rendering, rest, second_person, uncertain
 from digests.admin import forms
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
+from digests.preflight import checking, history
+from publication import times
 from publication.row_actions import Action
 from subscribers import unmailed
 
 State = Issue.State
 SEND, CHANGE = permissions.SEND, permissions.CHANGE
 REFUSALS = (
-    approval.NotAllowed, freezing.NotFrozen, proofs.NotSent, rest.NotAllowed, second_person.NotAllowed,
-    uncertain.NotAllowed,
+    approval.NotAllowed, checking.Blocked, freezing.NotFrozen, proofs.NotSent, rest.NotAllowed,
+    second_person.NotAllowed, uncertain.NotAllowed,
 )  # fmt: skip
+
+# Stories that the approval page names.
+SHOWN_STORIES = 12
 
 
 def _approve(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
-    return approval.approve(issue=issue, actor=actor, now=now, when=data["when"])
+    return approval.approve(issue=issue, actor=actor, now=now, when=data["when"], accepted=data["accepted"])
 
 
 def _ask(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
@@ -223,13 +229,25 @@ def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
     return {
         "audience": issue.readers(now=now).count(),
         "unmailed": str(unmailed.among(issue.subscriptions(), now=now)),
-        "last_audience": _last_audience(issue),
+        "last_audience": history.last_audience(issue=issue),
+        "report": checking.report(issue=issue, now=now),
+        "subject": _subject(issue, now),
+        "stories": issue.items.public().select_related("article").defer(*issue_content.BODIES)[:SHOWN_STORIES],
+        "leaves": _hour(issue, now),
+        "undo": settings.UNDO_SECONDS,
     }
 
 
-def _last_audience(issue: Issue) -> int | None:
-    """The audience of the last planned issue of the series, or else of the newsletter."""
-    planned = Issue.objects.filter(newsletter=issue.newsletter_id, audience_count__isnull=False).exclude(pk=issue.pk)
-    series = planned.filter(kind=issue.kind, cadence=issue.cadence)
-    last = series.order_by("-planned_at").first() or planned.order_by("-planned_at").first()
-    return last.audience_count if last else None
+def _subject(issue: Issue, now: datetime) -> str:
+    """The subject as readers would see it; empty while the issue cannot be rendered."""
+    try:
+        return proofs.preview(issue=issue, now=now).subject
+    except rendering.RenderingError:
+        return issue.subject
+
+
+def _hour(issue: Issue, now: datetime) -> str:
+    """When it would leave, in words."""
+    if issue.scheduled_for is None or issue.scheduled_for <= now:
+        return str(_("at once"))
+    return times.when(issue.scheduled_for, zone=issue.newsletter.time_zone, now=now)

@@ -86,6 +86,7 @@ class Approve(forms.Form):
         help_text=_("Empty: at the hour set on the issue, or at once."),
         widget=UnfoldAdminSplitDateTimeWidget,
     )
+    accepted = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     audience = forms.CharField(
         label=_("Number of readers"),
         help_text=_("This is more than twice as many as last time. Type the number of readers to go on."),
@@ -95,6 +96,8 @@ class Approve(forms.Form):
     def __init__(self, *args: Any, **facts: Any) -> None:
         super().__init__(*args)
         self.facts = facts
+        warnings = facts["report"].warnings
+        self.fields["accepted"].choices = [(one.key, one.text) for one in warnings]  # type: ignore[attr-defined]  # a ChoiceField
         if not is_unusual(audience=facts["audience"], last=facts["last_audience"]):
             del self.fields["audience"]
 

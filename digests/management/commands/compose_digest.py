@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from core import database_clock
 from digests import approval, composing, freezing
 from digests.models import Issue
+from digests.preflight import checking
 from subscribers import cadences
 from subscribers.models import Newsletter
 
@@ -63,7 +64,7 @@ class Command(BaseCommand):
             issue = _compose(newsletter, options["cadence"], _instant(options["at"], newsletter), now)
             if options["approve"] and issue.state == Issue.State.DRAFT:
                 issue = approval.approve(issue=issue, actor=None, now=now)
-        except (composing.ComposingError, approval.NotAllowed, freezing.NotFrozen) as refusal:
+        except (composing.ComposingError, approval.NotAllowed, checking.Blocked, freezing.NotFrozen) as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stderr.write(_sentence(issue, is_new=issue.created_at >= now))
         self.stdout.write(str(issue.pk))

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from core import database_clock
 from digests import approval, freezing, stalls, stats
 from digests.models import Issue
+from digests.preflight import checking
 from subscribers import unmailed
 
 State = Issue.State
@@ -56,7 +57,7 @@ class Command(BaseCommand):
     def _approve(self, issue: Issue) -> None:
         try:
             approval.approve(issue=issue, actor=None, now=database_clock.now())
-        except (approval.NotAllowed, freezing.NotFrozen) as refusal:
+        except (approval.NotAllowed, checking.Blocked, freezing.NotFrozen) as refusal:
             raise CommandError(str(refusal)) from refusal
         leaves_at = issue.scheduled_for
         later = leaves_at is not None and leaves_at > database_clock.now()
