@@ -5,7 +5,7 @@ Submitting, sending back and approving change the state, so they are verbs of `a
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -74,6 +74,18 @@ def assign(*, article: Article, assignee: User | None, actor: User | None, now: 
         name = assignee.get_username() if assignee else ""
         audit.record(action=AuditAction.STORY_ASSIGNED, actor=actor, target=article, now=now, assignee=name)
     notices.assigned(article=article, actor=actor)
+
+
+def plan(*, article: Article, day: date | None, actor: User | None, now: datetime) -> None:
+    """Note for which day a story that is not out is planned. On failure: NotAllowed, WrongState."""
+    permissions.require_edit(user=actor, article=article)
+    with transaction.atomic():
+        open_stories = Article.objects.filter(pk=article.pk, state__in=(State.DRAFT, State.IN_REVIEW, State.APPROVED))
+        if open_stories.update(planned_for=day) != 1:
+            raise WrongState(_("Only a story that is not out yet can be planned for a day."))
+        article.refresh_from_db(fields=["planned_for"])
+        shown = day.isoformat() if day else ""
+        audit.record(action=AuditAction.STORY_PLANNED, actor=actor, target=article, now=now, day=shown)
 
 
 def comment(*, article: Article, text: str, actor: User, now: datetime, quote: str = "") -> Comment:

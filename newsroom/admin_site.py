@@ -16,6 +16,7 @@ from publication.models import Publication
 MENU: Final = (
     Entry(_("Today"), "index", icon="today"),
     Entry(_("Stories"), "articles_article_changelist", "articles.view_article", icon="article"),
+    Entry(_("Calendar"), "desk:calendar", "articles.view_article", icon="calendar_month", also=("desk:calendar_",)),
     Entry(_("Pictures"), "articles_image_changelist", "articles.view_image", icon="image"),
     Entry(
         _("Issues"), "digests_issue_changelist", "digests.view_issue", icon="outgoing_mail",

@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "staff.admission.admission",
+    "newsroom.desk.zone.of_the_desk",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Last, so that it hears first of a view that failed.
     "newsroom.middleware.AwayMiddleware",

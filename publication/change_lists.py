@@ -6,16 +6,18 @@ rows are fetched. So it is tried first, once, and the response to an impossible 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.db import DataError, ProgrammingError, transaction
-from django.db.models import Field, QuerySet
+from django.db.models import DateTimeField, Field, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from unfold import admin, views
+
+from publication.moments import MomentField
 
 # What a value that does not fit makes of a query, from its compilation to its end.
 UNASKABLE = (IncorrectLookupParameters, ValueError, OverflowError, IndexError, TypeError, DataError, ProgrammingError)
@@ -44,6 +46,9 @@ class Listing(views.ChangeList):  # type: ignore[misc]  # django-unfold publishe
 
 class ModelAdmin(admin.ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
     """The base of every model admin. It refuses impossible values in URLs and forms with a 400."""
+
+    # Every hour is one of the desk's time zone, which is named beside it.
+    formfield_overrides: ClassVar[dict[Any, dict[str, Any]]] = {DateTimeField: {"form_class": MomentField}}
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[Listing]:
         """Our own list."""

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSplitDateTimeWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from articles import checklist, forecast
 from articles.models import Article
 from core import database_clock
 from publication.models import Publication
+from publication.moments import MomentField
 
 
 class Publish(forms.Form):
@@ -58,7 +59,7 @@ class Publish(forms.Form):
 class Schedule(Publish):
     """When the clock publishes."""
 
-    publish_at = forms.SplitDateTimeField(label=_("Publish at"), widget=UnfoldAdminSplitDateTimeWidget)
+    publish_at = MomentField(label=_("Publish at"))
     field_order = ("publish_at", "acknowledge")
 
     def __init__(self, *args: Any, article: Article, **kwargs: Any) -> None:

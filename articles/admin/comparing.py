@@ -68,7 +68,7 @@ def _mark(part: Part) -> SafeString:
         sentence = ngettext("%(count)s unchanged paragraph", "%(count)s unchanged paragraphs", part.count)
         return format_html('<span class="story-gap">{}</span>', sentence % {"count": part.count})
     if part.kind == comparison.ADDED:
-        return format_html('<ins><span class="sr-only">{} </span>{}</ins>', _("added:"), part.text)
+        return format_html('<ins><span class="story-spoken">{} </span>{}</ins>', _("added:"), part.text)
     if part.kind == comparison.REMOVED:
-        return format_html('<del><span class="sr-only">{} </span>{}</del>', _("removed:"), part.text)
+        return format_html('<del><span class="story-spoken">{} </span>{}</del>', _("removed:"), part.text)
     return format_html("{}", part.text)

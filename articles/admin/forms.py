@@ -45,7 +45,7 @@ class StoryForm(MeetingForm):
         fields = [*COLUMNS, "tags"]
         help_texts = {
             "body_markdown": WRITING,
-            "published_at": _("The date readers see; this hour is UTC. Empty: the moment of publishing."),
+            "published_at": _("The date readers see. Empty: the moment of publishing."),
         }
         widgets = {
             "headline": UnfoldAdminTextareaWidget(attrs={"rows": 1, "maxlength": 200}),

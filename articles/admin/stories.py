@@ -9,7 +9,9 @@ from django.db.models import QuerySet
 from django.forms.widgets import Script
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import TabularInline
@@ -19,6 +21,7 @@ from articles import deletion, markup, permissions, publishing, views
 from articles.admin.actions import ACTIONS, REFUSALS
 from articles.admin.bylines import BylineFormSet, BylineInline
 from articles.admin.forms import COLUMNS, StoryForm
+from articles.admin.hands import Hands
 from articles.admin.reviewing import ReviewAdmin
 from articles.admin.writing import PREVIEW_POLICY, SENTENCES
 from articles.models import Article, Correction
@@ -63,8 +66,9 @@ class ArticleAdmin(ReviewAdmin):
 
     form = StoryForm
     inlines = (BylineInline, CorrectionInline)
-    list_display = ("headline", "shown_state", "section", "shown_byline", "published_at", "publish_at", "updated_at")
-    list_filter = ("state", "section", "authors", "tags", "published_at")
+    list_display = ("headline", "shown_state", "section", "shown_byline", "shown_when")
+    list_filter = (Hands, "state", "section", "authors", "tags", "published_at")
+    list_before_template = "admin/articles/article/_tabs.html"
     list_select_related = ("section",)
     list_per_page = 50
     search_fields = ("headline", "slug", "standfirst", "body_text")
@@ -197,7 +201,9 @@ class ArticleAdmin(ReviewAdmin):
             context["actions_detail"] = [
                 link(str(_("Preview")), reverse("admin:articles_article_preview", args=[story.pk])),
                 link(str(_("Versions")), reverse("admin:articles_article_compare", args=[story.pk])),
-                *self.action_links(user=account(request), row=story),
+                *self.action_links(
+                    user=account(request), row=story, besides=("publish",) if context["writing"] else ()
+                ),
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response
@@ -223,8 +229,8 @@ class ArticleAdmin(ReviewAdmin):
         return story
 
     def zone(self, row: Article) -> str:
-        """The publication's, the one that readers see."""
-        return Publication.objects.current().time_zone
+        """The desk's: one time zone everywhere."""
+        return timezone.get_current_timezone_name()
 
     @admin.action(description=_("Submit for review"), permissions=["change"])
     def submit_selected(self, request: HttpRequest, queryset: QuerySet[Article]) -> None:
@@ -258,6 +264,12 @@ class ArticleAdmin(ReviewAdmin):
     def shown_byline(self, article: Article) -> str:
         """The names as readers see them."""
         return article.byline
+
+    @admin.display(description=_("When"), ordering="updated_at")
+    def shown_when(self, article: Article) -> str:
+        """The hour that matters in its state: when it comes out, came out, or was last saved."""
+        moment = article.publish_at or article.published_at or article.updated_at
+        return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Article], action: Action[Article]) -> None:
         done = 0

@@ -222,7 +222,8 @@ def test_a_form_that_was_open_does_not_undo_a_publication(edda: User, story: Sto
         ({"headline": "Bit\u202ecoin"}, "Character 4 is invisible (U+202E)"),
         ({"slug": "taken"}, "Another story lives at this address"),
         ({"slug": "once-taken"}, "This address once belonged to another story"),
-        ({"published_at_0": "2999-01-01", "published_at_1": "00:00"}, "To publish later, use the action Schedule"),
+        ({"published_at_0": "2030-01-01", "published_at_1": "00:00"}, "To publish later, use the action Schedule"),
+        ({"published_at_0": "2999-01-01", "published_at_1": "00:00"}, "This date is more than ten years away."),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_lost(

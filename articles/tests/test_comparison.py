@@ -47,8 +47,8 @@ def test_the_page_shows_any_two_versions(story: StoryMaker, edda: User, ada: Use
     address = reverse("admin:articles_article_compare", args=[article.pk])
     page = signed_in(edda).get(address, {"old": "1", "new": "2"}).content.decode()
     for words in (
-        '<del><span class="sr-only">removed: </span>cut</del>', "raised", "&lt;b&gt;",
-        '<ins><span class="sr-only">added: </span>Gold</ins>', '</span>Markets</ins>', '</span>Bob</ins>',
+        '<del><span class="story-spoken">removed: </span>cut</del>', "raised", "&lt;b&gt;",
+        '<ins><span class="story-spoken">added: </span>Gold</ins>', '</span>Markets</ins>', '</span>Bob</ins>',
         "unchanged paragraphs", "After a call", "Restore version 1",
     ):  # fmt: skip
         assert words in page

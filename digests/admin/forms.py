@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextInputWidget,
 )
 
@@ -21,6 +20,7 @@ from digests.models import Issue, IssueItem
 from mailkit import html, message
 from publication import fields, markdown_forms
 from publication.markdown_widget import MarkdownTextarea
+from publication.moments import MomentField
 from subscribers import cadences, permissions
 from subscribers.models import CadenceOffer
 
@@ -80,11 +80,8 @@ class IssueItemForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript 
 class Approve(forms.Form):
     """When the issue leaves. An unusually large audience must be confirmed by typing its number."""
 
-    when = forms.SplitDateTimeField(
-        required=False,
-        label=_("Leave at"),
-        help_text=_("Empty: at the hour set on the issue, or at once."),
-        widget=UnfoldAdminSplitDateTimeWidget,
+    when = MomentField(
+        required=False, label=_("Leave at"), help_text=_("Empty: at the hour set on the issue, or at once.")
     )
     accepted = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     audience = forms.CharField(

@@ -11,6 +11,7 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -39,7 +40,7 @@ STATE_LABELS = {
     Issue.State.CANCELLED: "danger",
 }
 
-HOURS = {"scheduled_for": _("When it leaves once approved; this hour is UTC. Empty: at once.")}
+HOURS = {"scheduled_for": _("When it leaves once approved. Empty: at once.")}
 OF_A_LETTER = {
     "subject": _("What readers see in their inbox. A letter needs one."),
     "preheader": _("The line that inboxes show after the subject. Empty: how the letter begins."),
@@ -203,8 +204,8 @@ class IssueAdmin(ActionAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def zone(self, row: Issue) -> str:
-        """The newsletter's time zone."""
-        return row.newsletter.time_zone
+        """The desk's: one time zone everywhere."""
+        return timezone.get_current_timezone_name()
 
     def form_of(self, *, action: Action[Any], row: Issue, request: HttpRequest) -> Form:
         """The form of an action: approval shows the audience, a proof goes to the editor by default."""

@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from newsroom.desk import import_page, newsletter_page, reader_acts, reader_page
+from newsroom.desk import calendar_page, import_page, newsletter_page, reader_acts, reader_page
 
 app_name = "desk"
 urlpatterns = [
+    path("calendar/", calendar_page.show_calendar, name="calendar"),
+    path("calendar/<int:pk>/move/", calendar_page.move, name="calendar_move"),
     path("newsletters/", newsletter_page.newsletters, name="newsletters"),
     path("newsletters/<int:pk>/", newsletter_page.newsletter, name="newsletter"),
     path("readers/", reader_page.find, name="readers"),
