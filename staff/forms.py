@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.forms import LoginForm
+from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django import forms
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -29,6 +30,17 @@ class SignIn(LoginForm):  # type: ignore[misc]  # django-allauth publishes no ty
         self.fields["login"].widget.attrs |= {"autofocus": True, "autocomplete": "username"}
         # django-allauth puts a link there, in English that is not ours; the page has one.
         self.fields["password"].help_text = ""
+
+
+class AddPasskey(AddWebAuthnForm):  # type: ignore[misc]  # django-allauth publishes no types
+    """A passkey that opens the account alone, unless its owner wants the password beside it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["name"].label = _("A name for it")
+        self.fields["passwordless"].label = _("Sign in with it alone, without the password")
+        self.fields["passwordless"].help_text = _("It asks for a finger, a face or a PIN, which a stranger has not.")
+        self.fields["passwordless"].initial = True
 
 
 class ForgottenPassword(forms.Form):

@@ -21,12 +21,12 @@ class Role(TextChoices):
 
 SENTENCES: Final[Mapping[Role, Promise]] = {
     Role.AUTHOR: _("Writes stories and hands them in. Sees own stories only."),
-    Role.EDITOR: _("Also edits the stories of others, and composes issues. Publishes and sends nothing."),
+    Role.EDITOR: _("Writes and edits all stories, and composes issues. Publishes and sends nothing."),
     Role.PUBLISHER: _(
-        "Also publishes stories, sends issues, answers readers, changes newsletters and legal texts, and invites "
+        "Edits and publishes stories, sends issues, answers readers, changes newsletters and legal texts, and invites "
         "authors, editors and publishers."
     ),
-    Role.ADMINISTRATOR: _("May do everything: also invite administrators, and see the rows behind the pages."),
+    Role.ADMINISTRATOR: _("May do everything, also invite administrators and see the rows behind the pages."),
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from allauth.mfa.models import Authenticator
 from django import forms
@@ -111,16 +112,15 @@ class PersonAdmin(ActionAdmin, ReadOnlyAdmin):
 
     row_actions = ACTIONS
     refusals = (roles.NotAllowed,)
-    list_display = ("shown_name", "shown_role", "shown_key", "last_login", "shown_sessions", "is_active")
+    list_display = ("shown_name", "shown_role", "shown_key", "shown_last", "shown_sessions", "shown_state")
     list_filter = ("is_active",)
     search_fields = ("username", "first_name", "last_name", "email")
     search_help_text = _("Part of a name or an address.")
     ordering = ("-is_active", "username")
-    fields = (
-        "shown_name", "email", "username", "shown_role", "shown_key", "is_active", "date_joined", "last_login",
-        "shown_places",
+    sortable_by = ()
+    fields = readonly_fields = (
+        "shown_name", "shown_login", "shown_role", "shown_key", "shown_state", "shown_last", "shown_places",
     )  # fmt: skip
-    readonly_fields = ("shown_name", "shown_role", "shown_key", "shown_places")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
         """People with what the list says of them."""
@@ -171,14 +171,20 @@ class PersonAdmin(ActionAdmin, ReadOnlyAdmin):
             return ChooseRole(data, actor=account(request), initial={"role": roles.of(row)})
         return super().form_of(action=action, row=row, request=request)
 
-    @admin.display(description=_("Name"), ordering="username")
+    @admin.display(description=_("Name"))
     def shown_name(self, person: Person) -> str:
         """As colleagues see it."""
         return str(person)
 
+    @admin.display(description=_("Signs in as"))
+    def shown_login(self, person: Person) -> str:
+        """The name, and the address if it is another word."""
+        names = dict.fromkeys(filter(None, (person.get_username(), person.email)))
+        return " · ".join(names)
+
     @admin.display(description=_("Role"))
     def shown_role(self, person: Person) -> str:
-        """In words; on the person's page with what it may do."""
+        """In words."""
         names = {group.name for group in person.groups.all()}
         role = Role.ADMINISTRATOR if person.is_superuser else next((r for r in reversed(Role) if r in names), None)
         return str(role.label) if role else str(_("No role"))
@@ -188,7 +194,17 @@ class PersonAdmin(ActionAdmin, ReadOnlyAdmin):
         """Whether there is a passkey or an app."""
         return bool(getattr(person, "has_key", False))
 
-    @admin.display(description=_("Sessions"), ordering="places")
+    @admin.display(description=_("Account"))
+    def shown_state(self, person: Person) -> str:
+        """Open or closed, in words."""
+        return str(_("Open") if person.is_active else _("Closed"))
+
+    @admin.display(description=_("Last sign-in"))
+    def shown_last(self, person: Person) -> str:
+        """When, or that it never was."""
+        return _hour(person.last_login) if person.last_login else str(_("Never"))
+
+    @admin.display(description=_("Sessions"))
     def shown_sessions(self, person: Person) -> int:
         """In how many places the person is signed in."""
         return int(getattr(person, "places", 0))
@@ -196,5 +212,11 @@ class PersonAdmin(ActionAdmin, ReadOnlyAdmin):
     @admin.display(description=_("Signed in on"))
     def shown_places(self, person: Person) -> SafeString | str:
         """Device, address and last use of each session."""
-        lines = [(each.device, each.place, f"{each.used_at:%Y-%m-%d %H:%M} UTC") for each in sessions.of(person)]
+        lines = [(each.device, each.place, _hour(each.used_at)) for each in sessions.of(person)]
         return format_html_join("", "<div>{} · {} · {}</div>", lines) or str(_("Nowhere"))
+
+
+def _hour(moment: datetime) -> str:
+    """In the time zone of the publication, with its name."""
+    zone = Publication.objects.current().time_zone
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"

@@ -1,0 +1,76 @@
+"""Keys in a real browser: a passkey is made with a (virtual) authenticator, opens the desk alone, and codes follow."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from tests.browser.conftest import PATIENCE_MS
+from tests.browser.stack import ADMIN, PASSWORD, Stack
+
+TELEPHONE: ViewportSize = {"width": 360, "height": 740}
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+def check(page: Page) -> None:
+    """Axe finds nothing, and a telephone needs no scrolling to the side."""
+    violations = Axe().run(page).response["violations"]
+    assert not violations, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations]
+    before = page.viewport_size
+    page.set_viewport_size(TELEPHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= TELEPHONE["width"], page.url
+    if before:
+        page.set_viewport_size(before)
+
+
+def test_a_passkey_is_added_and_opens_the_desk(site: Stack, chromium: Browser) -> None:
+    # A passkey belongs to a name, and 127.0.0.1 is none.
+    context = chromium.new_context(base_url=site.url.replace("127.0.0.1", "localhost"))
+    context.set_default_timeout(PATIENCE_MS)
+    page, complaints = context.new_page(), list[str]()
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    session = context.new_cdp_session(page)
+    session.send("WebAuthn.enable")
+    session.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    try:
+        page.goto("/admin/login/")
+        check(page)
+        page.get_by_label("Name or address").fill(ADMIN)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.wait_for_url("**/admin/")
+        page.goto("/admin/account/keys/")
+        check(page)
+        page.get_by_role("link", name="Add a passkey").click()
+        page.get_by_role("button", name="Add the passkey").click()
+        page.wait_for_url("**/recovery-codes/")
+        expect(page.locator(".account-codes li")).to_have_count(10)
+        check(page)
+        page.goto("/admin/account/")
+        expect(page.get_by_text("You sign in with a password and a second factor.")).to_be_visible()
+        check(page)
+
+        context.clear_cookies()
+        page.goto("/admin/login/")
+        page.get_by_role("button", name="Sign in with a passkey").click()
+        page.wait_for_url("**/admin/")
+
+        context.clear_cookies()
+        page.goto("/admin/login/")
+        page.get_by_label("Name or address").fill(ADMIN)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        page.wait_for_url("**/keys/code/")
+        check(page)
+        page.get_by_role("button", name="Use your passkey").click()
+        page.wait_for_url("**/admin/")
+        assert complaints == []
+    finally:
+        site.manage("reset_second_factor", ADMIN)
+        context.close()
