@@ -1,4 +1,4 @@
-"""Distinguishes people who follow a link of a mail from machines that open it (decisions/0123 has the rule, its limits).
+"""Distinguishes people who follow a link of a mail from machines that open it, by the rule of decisions/0123.
 
 The first part looks at one request alone. The second looks at what one network did within a few seconds.
 """

@@ -119,7 +119,8 @@ def _exceptions(issue: Issue, progress: Progress, _now: datetime) -> Iterator[Di
 
 
 def _cancelled(issue: Issue, _progress: Progress, _now: datetime) -> Iterator[Diagnosis]:
-    yield Diagnosis(issue.reason_sentence or _("It was cancelled."), NOTHING)
+    advice = _("What has not left stays here, unless somebody sends the rest.") if issue.planned_at else NOTHING
+    yield Diagnosis(issue.reason_sentence or _("It was cancelled."), advice)
 
 
 def _clock(now: datetime) -> Iterator[Diagnosis]:

@@ -34,6 +34,8 @@ class AuditAction(TextChoices):
     ISSUE_CANCELLED = "issue_cancelled", _("Cancelled an issue")
     ISSUE_REST_SENT = "issue_rest_sent", _("Sent the rest of a cancelled issue")
     ISSUE_CORRECTED = "issue_corrected", _("Wrote a correction of an issue")
+    COPIES_EXPORTED = "copies_exported", _("Exported the copies of an issue")
+    FIGURES_EXPORTED = "figures_exported", _("Exported figures")
     PROOF_SENT = "proof_sent", _("Sent a proof")
     UNCERTAIN_ACCEPTED = "uncertain_accepted", _("Counted uncertain copies as accepted")
     UNCERTAIN_RESENT = "uncertain_resent", _("Sent uncertain copies again")

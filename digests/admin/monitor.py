@@ -10,10 +10,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from digests import aftermath, corrections
+from digests import aftermath, corrections, exports
 from digests.admin import actions, panel, reports
 from digests.models import Issue
 from publication.row_actions import account
+from subscribers import permissions as rights
 
 # The buttons of the panel, and what fits no issue that has left.
 ELSEWHERE = frozenset({*panel.MAIN, *panel.BESIDE, *actions.OF_UNCERTAIN})
@@ -23,14 +24,16 @@ def page(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -> Htt
     """The page of an issue in one of the states `panel.MONITORED`."""
     user = account(request)
     frozen = getattr(issue, "snapshot", None)
+    context_of_panel = panel.context(issue=issue, user=user)
     context: dict[str, Any] = {
         **admin.admin_site.each_context(request),
-        **panel.context(issue=issue, user=user),
+        **context_of_panel,
         "title": frozen.subject if frozen else str(issue),
         "opts": admin.opts,
         "frozen": frozen,
         "more": _more(admin, issue, request),
         "corrections": issue.corrections.order_by("pk"),
+        "may_take_copies": not context_of_panel.get("is_dropped") and user.has_perm(exports.SEE_ADDRESSES),
         "aftermath": aftermath.of(issue=issue) if issue.planned_at else None,
     }
     return render(request, "admin/digests/issue/monitor.html", context)
@@ -50,6 +53,9 @@ def _more(admin: ModelAdmin[Issue], issue: Issue, request: HttpRequest) -> list[
     if user.has_perm(reports.SEE_READERS):
         path = reverse("admin:digests_issue_why", args=[issue.pk])
         links.append({"label": _("Why did a reader get it, or not?"), "path": path})
+    if user.has_perm(rights.CHANGE_NEWSLETTER):
+        path = reverse("admin:digests_issue_growth", args=[issue.newsletter_id])
+        links.append({"label": _("Growth of %(newsletter)s") % {"newsletter": issue.newsletter}, "path": path})
     links += [
         {"label": str(action.label), "path": reverse("admin:digests_issue_do", args=[issue.pk, action.name])}
         for action in actions.ACTIONS.values()

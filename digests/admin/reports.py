@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django import forms
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from core import database_clock
-from digests import growth, why
+from digests import exports, growth, permissions, why
 from digests.models import Issue
 from mailkit import addresses
+from publication.row_actions import account
+from staff.reauthentication import require_recent
+from subscribers import permissions as rights
 from subscribers.models import Newsletter, Subscriber
 
 # Readers' addresses are for those who answer for them.
 SEE_READERS = "subscribers.view_subscriber"
-SEE_GROWTH = "subscribers.change_newsletter"
 MOST_ISSUES = 20
+View = Callable[..., HttpResponseBase]
 
 
 class Reader(forms.Form):
@@ -46,10 +51,18 @@ class Reports:
         """The URL patterns; for `get_urls`."""
         guard = self.admin.admin_site.admin_view
         asks = require_http_methods(["GET", "POST"])
+
+        def takes(view: View) -> View:
+            """A file: asked for by a form of ours, and the password first."""
+            return guard(require_POST(require_recent(view)))
+
         return [
             path("<int:pk>/why/", guard(asks(self.why_issue)), name="digests_issue_why"),
             path("why/<int:reader>/", guard(require_safe(self.why_reader)), name="digests_issue_why_reader"),
             path("growth/<int:newsletter>/", guard(require_safe(self.growth)), name="digests_issue_growth"),
+            path("growth/<int:newsletter>/csv/", takes(self.growth_file), name="digests_issue_growth_file"),
+            path("<int:pk>/figures/", takes(self.figures_file), name="digests_issue_figures_file"),
+            path("<int:pk>/copies/", takes(self.copies_file), name="digests_issue_copies_file"),
         ]
 
     def why_issue(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -72,7 +85,8 @@ class Reports:
             raise PermissionDenied
         subscriber = get_object_or_404(Subscriber, pk=reader)
         theirs = subscriber.subscriptions.values("newsletter")
-        issues = Issue.objects.filter(newsletter__in=theirs, planned_at__isnull=False).select_related("newsletter")
+        own = permissions.issues_of(Issue.objects.filter(newsletter__in=theirs), user=account(request))
+        issues = own.filter(planned_at__isnull=False).select_related("newsletter")
         latest = list(issues.select_related("snapshot").order_by("-planned_at")[:MOST_ISSUES])
         copies = dict(subscriber.deliveries.filter(issue__in=latest).values_list("issue_id", "state"))
         rows = [(issue, why.ENDS.get(copies.get(issue.pk, ""), _("No copy."))) for issue in latest]  # type: ignore[call-overload]  # a state, or nothing
@@ -81,14 +95,31 @@ class Reports:
 
     def growth(self, request: HttpRequest, newsletter: int) -> HttpResponse:
         """How the newsletter's readership grew."""
-        if not request.user.has_perm(SEE_GROWTH):
-            raise PermissionDenied
         row = get_object_or_404(Newsletter, pk=newsletter)
+        rights.require(rights.CHANGE_NEWSLETTER, user=account(request), newsletter=row.pk)
         context = {
             "growth": growth.of(newsletter=row, now=database_clock.now()),
             "title": _("Growth of %(name)s") % {"name": row},
         }
         return self._page(request, "growth", context)
+
+    def growth_file(self, request: HttpRequest, newsletter: int) -> StreamingHttpResponse:
+        """The growth as CSV."""
+        row = get_object_or_404(Newsletter, pk=newsletter)
+        lines = exports.of_growth(newsletter=row, actor=account(request), now=database_clock.now())
+        return _file(lines, f"growth-{row.slug}")
+
+    def figures_file(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
+        """The issue's figures as CSV."""
+        issue = get_object_or_404(Issue.objects.select_related("newsletter"), pk=pk)
+        lines = exports.figures(issue=issue, actor=account(request), now=database_clock.now())
+        return _file(lines, f"figures-{issue.pk}")
+
+    def copies_file(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
+        """The issue's copies as CSV, with addresses."""
+        issue = get_object_or_404(Issue.objects.select_related("newsletter"), pk=pk)
+        lines = exports.copies(issue=issue, actor=account(request), now=database_clock.now())
+        return _file(lines, f"copies-{issue.pk}")
 
     def _by_address(self, request: HttpRequest, issue: Issue, form: Reader, context: dict[str, Any]) -> HttpResponse:
         address = form.cleaned_data["address"]
@@ -105,7 +136,8 @@ class Reports:
 
     def _seen(self, request: HttpRequest, pk: int) -> Issue:
         """The issue, for somebody who may see issues and readers."""
-        issue = get_object_or_404(Issue.objects.select_related("newsletter"), pk=pk)
+        own = permissions.issues_of(Issue.objects.select_related("newsletter"), user=account(request))
+        issue = get_object_or_404(own, pk=pk)
         if not (self.admin.has_view_permission(request, issue) and request.user.has_perm(SEE_READERS)):
             raise PermissionDenied
         return issue
@@ -113,3 +145,11 @@ class Reports:
     def _page(self, request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
         whole = {**self.admin.admin_site.each_context(request), "opts": self.admin.opts, **context}
         return render(request, f"admin/digests/reports/{name}.html", whole)
+
+
+def _file(lines: Iterator[str], name: str) -> StreamingHttpResponse:
+    return StreamingHttpResponse(
+        lines,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store, private"},
+    )

@@ -1,0 +1,101 @@
+"""The figures of an issue, its copies, and a newsletter's growth as CSV. The audit log has who took them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models, transaction
+from django.db.models.functions import Coalesce
+
+from digests import aftermath, delivery_reasons, growth, permissions, stats
+from digests.models import Delivery, Issue
+from staff import audit
+from staff.audit_actions import AuditAction
+from subscribers import permissions as rights
+from subscribers.models import Newsletter
+
+SEE_ISSUES: Final = "digests.view_issue"
+# Addresses leave the desk: the right to export readers, on any of whose lists they may be.
+SEE_ADDRESSES: Final = "subscribers.export_readers"
+COPIES: Final = ("address", "state", "reason", "at")
+# A spreadsheet would take such a cell for a formula.
+FORMULA: Final = tuple("=+-@\t\r")
+BATCH: Final = 2_000
+
+
+def figures(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> Iterator[str]:
+    """The issue's copies by state, what came back, and the clicks of each link. On failure: PermissionDenied."""
+    permissions.require(SEE_ISSUES, user=actor, issue=issue)
+    _record(AuditAction.FIGURES_EXPORTED, issue, actor, now)
+    progress, after = stats.progress(issue), aftermath.of(issue=issue)
+    lines: list[Sequence[Any]] = [("what", "which", "people", "machines"), ("audience", "", progress.audience, "")]
+    lines += [("copies", state, copies, "") for state, copies in progress.by_state.items()]
+    lines += [
+        ("reported", "hard_bounce", after.hard_bounces, ""),
+        ("reported", "soft_bounce", after.soft_bounces, ""),
+        ("reported", "complaint", after.complaints, ""),
+        ("unsubscribed", "", "" if after.left is None else after.left, ""),
+    ]
+    lines += [("clicks", link.url, link.people, link.machines) for link in after.links]
+    return _written(lines)
+
+
+def copies(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> Iterator[str]:
+    """Each copy with its reader's address (empty once erased), row by row. On failure: PermissionDenied."""
+    permissions.require(SEE_ADDRESSES, user=actor, issue=issue)
+    _record(AuditAction.COPIES_EXPORTED, issue, actor, now)
+    rows = Delivery.objects.filter(issue=issue).order_by("pk").values_list(
+        "subscriber__address", "state", "reason", "reason_parameters", Coalesce("settled_at", "attempted_at")
+    )  # fmt: skip
+    return _written(_copy_lines(rows.iterator(chunk_size=BATCH)))
+
+
+def of_growth(*, newsletter: Newsletter, actor: AbstractBaseUser | None, now: datetime) -> Iterator[str]:
+    """The growth by day, source and reason. On failure: PermissionDenied."""
+    rights.require(rights.CHANGE_NEWSLETTER, user=actor, newsletter=newsletter.pk)
+    _record(AuditAction.FIGURES_EXPORTED, newsletter, actor, now)
+    grown = growth.of(newsletter=newsletter, now=now)
+    lines: list[Sequence[Any]] = [("what", "which", "readers"), ("readers", "", grown.readers)]
+    for day in grown.days:
+        lines += [("won", day.day.isoformat(), day.won), ("lost", day.day.isoformat(), day.lost)]
+    lines += [("source", source.name, source.readers) for source in grown.sources]
+    lines += [("reason", loss.name, loss.readers) for loss in grown.losses]
+    return _written(lines)
+
+
+def _copy_lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
+    yield COPIES
+    for address, state, code, parameters, moment in rows:
+        reason = delivery_reasons.CATALOGUE.sentence(code, parameters)
+        yield (address or "", state, reason, moment.isoformat(timespec="seconds") if moment else "")
+
+
+@transaction.atomic
+def _record(action: AuditAction, target: models.Model, actor: AbstractBaseUser | None, now: datetime) -> None:
+    audit.record(action=action, actor=actor, target=target, now=now)
+
+
+def _written(lines: Iterable[Sequence[Any]]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    for number, line in enumerate(lines, start=1):
+        writer.writerow([_guarded(str(cell)) for cell in line])
+        if number % BATCH == 0:
+            yield _taken(buffer)
+    yield _taken(buffer)
+
+
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text
+
+
+def _guarded(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
