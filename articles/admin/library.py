@@ -29,8 +29,10 @@ class Counted(ModelAdmin):
 class SectionAdmin(Counted):
     """The desks, in the order of the navigation."""
 
-    list_display = ("name", "slug", "position", "shown_stories")
-    list_filter = ("position",)
+    list_display = ("name", "slug", "shown_stories")
+    ordering_field = "position"
+    hide_ordering_field = True
+    list_per_page = 200
     search_fields = ("name", "slug", "description")
     prepopulated_fields = {"slug": ("name",)}
 

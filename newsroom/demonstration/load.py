@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from articles import images, publishing
 from articles.models import Article, Author, Byline, Image, Section, Tag
-from newsroom.demonstration import past_issue, pictures, texts
+from newsroom.demonstration import at_work, past_issue, pictures, texts
 from publication.models import Publication
 from subscribers import legal
 from subscribers.models import Cadence, CadenceOffer, LegalDocument, Newsletter, Subscriber, Weekday
@@ -87,6 +87,7 @@ def load(*, now: datetime) -> Loaded:
         for story in written:
             if story.slug not in LAST_WEEK:
                 _story(story, now)
+        at_work.load(newsletter=Newsletter.objects.get(slug="tech-and-product-updates"), now=now)
     return Loaded(stories=len(written), newsletters=Newsletter.objects.count())
 
 

@@ -13,6 +13,7 @@ from articles.models import Article, Section
 from digests import calendar
 from digests.models import Issue
 from newsroom.demonstration import pictures, texts
+from newsroom.desk import growth
 from publication.models import Publication
 from subscribers import legal
 from subscribers.models import CadenceOffer, Newsletter
@@ -61,9 +62,14 @@ def test_it_is_loaded_once_and_complete(
     assert [row.subscriber.address for row in issue.readers(now=now)] == ["reader@blocknews.example"]
     assert issue.newsletter not in [run.newsletter for run in calendar.due(now=now)], "no run of that week is missing"
 
+    waiting = Article.objects.get(state=Article.State.IN_REVIEW)
+    assert waiting.comments.count() == 1, "somebody remarked on the story in review"
+    counted = growth.count(now=now)
+    assert (counted.came, counted.left) == (28, 3), "growth has figures"
+
     call_command("demo")
     assert "was not loaded" in capsys.readouterr().out
-    assert Article.objects.count() == 9
+    assert Article.objects.published().count() == 9
 
 
 @pytest.mark.django_db
