@@ -76,6 +76,9 @@
       } else {
         box.setAttribute("aria-label", words);
       }
+      const value = box.querySelector(".select2-selection__rendered");
+      value?.removeAttribute("role");
+      value?.removeAttribute("aria-readonly");
     }
     for (const part of picker.querySelectorAll("ul.select2-selection__rendered, ul.select2-selection__rendered > li")) part.setAttribute("role", "none");
   }
