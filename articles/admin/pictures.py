@@ -48,6 +48,10 @@ class ImageAdmin(PictureViews):
         """A new picture begins with its file."""
         return super().get_fieldsets(request, obj) if obj else self.add_fieldsets
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
+        """In the words of the menu."""
+        return super().add_view(request, form_url, {"title": _("Add a picture")} | (extra_context or {}))
+
     def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
         """Through the verbs; the HTML of stories that show the picture is made again."""
         actor, now, words = account(request), database_clock.now(), form.words()

@@ -32,7 +32,16 @@ from publication.row_actions import Action, account, link
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
 GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
-SCRIPTS = ("focus", "pictures", "story-editor", "story-preview", "story-keeping", "story-presence", "story-review")
+SCRIPTS = (
+    "focus",
+    "pictures",
+    "cards",
+    "story-editor",
+    "story-preview",
+    "story-keeping",
+    "story-presence",
+    "story-review",
+)
 STATE_LABELS = {
     Article.State.DRAFT: "info",
     Article.State.IN_REVIEW: "warning",

@@ -15,6 +15,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST
 
 from articles import markup, presence, unsaved, views, working_copies
+from articles.admin import cards
 from articles.models import Article
 from articles.refusals import PublishingError
 from core import database_clock
@@ -64,6 +65,7 @@ class WritingAdmin(ActionAdmin):
         """For `get_urls`, before the admin's own."""
         guard = self.admin_site.admin_view
         return [
+            path("cards/", guard(cards.stories_view), name="articles_article_cards"),
             path("preview-frame/", guard(self.frame_view), name="articles_article_frame"),
             path("unsaved/", guard(self.unsaved_view), name="articles_article_unsaved_new"),
             path("copies/", guard(self.copies_view), name="articles_article_copies_new"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from django.contrib.auth.models import User
 from django.test import Client
 
 from articles import cards, embeds, markup, publishing, syndication
@@ -13,6 +14,7 @@ from articles.tests.conftest import StoryMaker
 from mailkit import html as mailkit_html
 from tests.table import rows
 
+STORIES = "/admin/articles/article/cards/"
 VIDEO = "https://www.youtube.com/watch?v=aqz-KE-bpKQ"
 
 
@@ -221,3 +223,13 @@ def test_cards_cost_a_page_one_query(story: StoryMaker, django_assert_num_querie
     html = markup.render("\n".join(f"::: story other-{number}" for number in range(5))).html
     with django_assert_num_queries(1):
         assert cards.filled(html, place="page").count('class="bookmark"') == 5
+
+
+def test_the_dialog_offers_stories_that_readers_can_see(ada: User, story: StoryMaker) -> None:
+    story(state="published", headline="Dam full", slug="dam")
+    story(headline="Dam secret", slug="secret")
+    client = Client()
+    assert client.get(STORIES).status_code == 302
+    client.force_login(ada)
+    for words, slugs in {"": ["dam"], "da": ["dam"], "full DAM": ["dam"], "flood": [], "&|": [], "secret": []}.items():
+        assert [each["slug"] for each in client.get(STORIES, {"q": words}).json()["stories"]] == slugs, words

@@ -124,12 +124,33 @@ def test_pictures_are_dropped_pasted_and_chosen_while_a_story_is_written(open_pa
     assert not faults(page, within=".picture-desk")
 
 
-def test_a_card_of_another_site_loads_nothing_until_it_is_asked(open_page: Opener) -> None:
+def test_cards_are_put_in_by_hand_and_another_site_loads_nothing_until_it_is_asked(open_page: Opener) -> None:
     page = open_page()
     log_in(page)
     page.goto("/admin/articles/article/add/")
     page.get_by_label("Headline").fill("The Dam at Night")
-    page.locator(TEXT).fill("Look.\n\n::: embed https://vimeo.com/76979871 The dam at night\n")
+    page.locator(TEXT).press_sequentially("Look.")
+    dialog, toolbar = page.get_by_role("dialog", name="Insert a card"), page.get_by_role("toolbar", name="Formatting")
+    toolbar.get_by_role("button", name="Card").click()
+    dialog.get_by_label("Its address").fill("vimeo")
+    dialog.get_by_label("What it is, in a few words").fill("The dam at night")
+    dialog.get_by_role("button", name="Insert").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("https://")
+    expect(dialog.get_by_role("button", name="Note", exact=True)).to_be_visible()
+    assert not faults(page, within="#card-dialog")
+    dialog.get_by_label("Its address").fill("https://vimeo.com/76979871")
+    dialog.get_by_role("button", name="Insert").press("Enter")
+    toolbar.get_by_role("button", name="Card").click()
+    dialog.get_by_role("searchbox").fill("crypto reserve")
+    dialog.locator(".card-stories button").first.click()
+    toolbar.get_by_role("button", name="Card").click()
+    dialog.get_by_role("button", name="Note", exact=True).click()
+    expect(page.locator("[name=body_markdown]")).to_have_value(
+        re.compile(
+            r"^Look\.\n\n::: embed https://vimeo\.com/76979871 The dam at night\n\n::: story [a-z-]+\n\n"
+            r"::: note Title\n.+\n:::\s*$"
+        )
+    )
     choose(page, field="section", words="News")
     page.get_by_role("button", name="Save", exact=True).first.click()
     page.get_by_role("link", name="Publish now").first.click()
@@ -144,6 +165,8 @@ def test_a_card_of_another_site_loads_nothing_until_it_is_asked(open_page: Opene
 
     reader.route("https://player.vimeo.com/**", played)
     reader.goto("/articles/the-dam-at-night/")
+    expect(reader.locator(".bookmark a")).to_have_count(1)
+    expect(reader.locator(".card-note strong")).to_have_text("Title")
     load = reader.get_by_role("button", name="Load from Vimeo")
     expect(load).to_be_visible()
     assert asked == []
