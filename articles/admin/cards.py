@@ -21,13 +21,17 @@ def stories_view(request: HttpRequest) -> HttpResponse:
         {
             "slug": story.slug,
             "headline": story.headline,
-            "about": f"{story.section.name} · {formats.date_format(story.published_at, 'SHORT_DATE_FORMAT')}",
+            "about": f"{story.section.name} · {_day(story)}",
         }
         for story in rows.defer("body_markdown", "body_html", "body_text")
     ]
     response = JsonResponse({"stories": stories})
     response.headers["Cache-Control"] = "no-store, private"
     return response
+
+
+def _day(story: Article) -> str:
+    return formats.date_format(story.published_at, "SHORT_DATE_FORMAT") if story.published_at else ""
 
 
 def _stories(typed: str) -> ArticleQuerySet:
