@@ -54,7 +54,7 @@ def wait_until_sent(page: Page) -> None:
     """Look on: the issue's page keeps its numbers fresh, and shows the new state, by itself."""
     expect(page.locator("#progress")).to_be_visible()
     expect(page.get_by_text("Sent", exact=True).first).to_be_visible(timeout=SENDING_SECONDS * 1_000)
-    expect(page.locator("#progress")).to_contain_text("the whole audience")
+    expect(page.locator("#progress")).to_contain_text("The whole audience")
 
 
 def test_an_editor_writes_publishes_composes_and_sends(open_page: Opener) -> None:
