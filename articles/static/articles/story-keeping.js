@@ -17,7 +17,7 @@
   const AT_MOST_MS = 5000;
   const RETRY_MS = [2000, 4000, 8000, 15000];
   // These are of the page, not of the writer. `base` is kept: what it began with decides what is in conflict.
-  const NOT_TYPED = /^(csrfmiddlewaretoken|copy|met|choose_.*|_.*)$/;
+  const NOT_TYPED = /^(csrfmiddlewaretoken|copy|met|choose_.*|_.*|bylines-\d+-(id|article))$/;
   const prefix = `story:${user}:${scope}:`;
   const language = document.documentElement.lang || "en";
   const time = new Intl.DateTimeFormat(language, { timeStyle: "short", timeZone: zone });
@@ -38,7 +38,7 @@
 
   // Empty and absent are the same, and so is space at the ends, which the server takes away.
   const plain = ({ fields }) => JSON.stringify(
-    Object.entries(fields).filter(([name]) => name !== "base" && !/_FORMS$/.test(name))
+    Object.entries(fields).filter(([name]) => name !== "base" && !/_FORMS$/.test(name) && !NOT_TYPED.test(name))
       .map(([name, values]) => [name, values.map((value) => value.trim()).filter(Boolean)])
       .filter(([, values]) => values.length).sort(([a], [b]) => (a < b ? -1 : 1)),
   );
@@ -226,7 +226,7 @@
     const now = collect();
     const names = new Set();
     for (const name of new Set([...Object.keys(copy.fields), ...Object.keys(now.fields)])) {
-      if (name === "base" || /_FORMS$/.test(name)) continue;
+      if (name === "base" || /_FORMS$/.test(name) || NOT_TYPED.test(name)) continue;
       const values = (content) => (content.fields[name] ?? []).map((value) => value.trim()).filter(Boolean).join("\n");
       if (values(copy) === values(now)) continue;
       if (name === "body_markdown") {
