@@ -6,19 +6,23 @@ rows are fetched. So it is tried first, once, and the response to an impossible 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import SuspiciousOperation, ValidationError
+from django.core.paginator import Paginator
 from django.db import DataError, ProgrammingError, transaction
 from django.db.models import DateTimeField, Field, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.functional import cached_property
 from unfold import admin, views
 
 from publication.moments import MomentField
 
+# Rows that a list counts, and that its pages reach.
+MOST_COUNTED: Final = 10_000
 # What a value that does not fit makes of a query, from its compilation to its end.
 UNASKABLE = (IncorrectLookupParameters, ValueError, OverflowError, IndexError, TypeError, DataError, ProgrammingError)
 # What a field says to a text that it cannot read.
@@ -27,6 +31,28 @@ UNREADABLE = (ValidationError, ValueError, OverflowError)
 
 class Unaskable(SuspiciousOperation):
     """The filters in the address do not make a query. Django answers 400."""
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # no subscript at run time
+    """Counts no further than MOST_COUNTED rows, and has no page behind them: a search or a filter finds those.
+
+    So no list counts a million rows, or skips over them.
+    """
+
+    @cached_property
+    def count(self) -> int:
+        """The number of rows, MOST_COUNTED at most."""
+        return min(self._counted, MOST_COUNTED)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are more rows than are counted."""
+        return self._counted > MOST_COUNTED
+
+    @cached_property
+    def _counted(self) -> int:
+        rows: QuerySet[Any] = self.object_list.order_by()  # type: ignore[attr-defined]  # a list of the admin is a query
+        return rows[: MOST_COUNTED + 1].count()
 
 
 class Listing(views.ChangeList):  # type: ignore[misc]  # django-unfold publishes no types
@@ -46,6 +72,10 @@ class Listing(views.ChangeList):  # type: ignore[misc]  # django-unfold publishe
 
 class ModelAdmin(admin.ModelAdmin):  # type: ignore[misc]  # django-unfold publishes no types
     """The base of every model admin. It refuses impossible values in URLs and forms with a 400."""
+
+    paginator = BoundedPaginator
+    # Without filters and search, how many rows there are would be counted once more.
+    show_full_result_count = False
 
     # Every hour is one of the desk's time zone, which is named beside it.
     formfield_overrides: ClassVar[dict[Any, dict[str, Any]]] = {DateTimeField: {"form_class": MomentField}}

@@ -147,7 +147,8 @@ class DeliveryEventAdmin(EngineAdmin):
     list_select_related = ("issue__newsletter",)
     search_fields = ("event_id", "description")
     search_help_text = _("The provider's event id, its words, or a reader's address")
-    date_hierarchy = "received_at"
+    # By the key's own index; a hierarchy of dates would read every report.
+    ordering = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeliveryEvent]:
         """Of this person's newsletters."""
