@@ -288,7 +288,7 @@ THROTTLES = Throttles(
 SIGNUP_FORM_AGE = (timedelta(seconds=2), timedelta(hours=24))
 MARKUP_SECONDS = 5
 # Whether the team gets a mail when a story is given to somebody, sent back or approved.
-STAFF_NOTICES = env.flag("STAFF_NOTICES", True)
+STAFF_NOTICES = env.flag("STAFF_NOTICES", default=True)
 # Networks of our own that the link checker may reach all the same, such as 10.20.0.0/16.
 LINK_CHECK_NETWORKS = [] if TESTING else env.networks("LINK_CHECK_NETWORKS", [])
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from publication.models import Publication
 from staff import tasks
@@ -27,13 +29,15 @@ def ask(client: Client, address: str) -> Any:
     return client.post("/admin/account/password/", {"email": address}, follow=True)
 
 
-def test_the_page_says_and_does_the_same_for_every_address(edda: User, django_assert_num_queries: Any) -> None:
-    client, pages = Client(), []
+def test_the_page_says_and_does_the_same_for_every_address(edda: User) -> None:
+    client, pages, works = Client(), [], []
+    ask(Client(), "warm@blocknews.example")
     for address in ("edda@blocknews.example", "nobody@blocknews.example"):
-        ask(Client(), address)
-        with django_assert_num_queries(4):
-            client.post("/admin/account/password/", {"email": address})
+        with CaptureQueriesContext(connection) as work:
+            Client().post("/admin/account/password/", {"email": address})
+        works.append([query["sql"].split()[0] for query in work.captured_queries])
         pages.append(re.sub(r'value="\w{64}"', "", ask(client, address).content.decode()))
+    assert works[0] == works[1]
     assert pages[0] == pages[1]
     assert "If there is an account" in pages[0]
     for pk in PasswordRequest.objects.values_list("pk", flat=True):
