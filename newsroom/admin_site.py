@@ -65,6 +65,7 @@ MENU: Final = (
     Entry(
         _("System"), icon="database", is_for_administrators=True,
         entries=(
+            Entry(_("Health"), "desk:health"),
             Entry(_("Copies"), "digests_delivery_changelist"),
             Entry(_("Reports of mail servers"), "digests_deliveryevent_changelist"),
             Entry(_("Frozen mails"), "digests_snapshot_changelist"),

@@ -37,18 +37,23 @@ def ready(_request: HttpRequest) -> HttpResponse:
 
     Each part is "ok", "starting", "unknown" (while what knows it is away), "failed", or a sentence that says why not.
     """
+    states = parts()
+    response = JsonResponse({**states, "dead_entries": dead_entries.count()})
+    response.status_code = 200 if set(states.values()) <= GOOD else 503
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def parts() -> dict[str, str]:
+    """The state of each part, a word or a sentence, as `ready` has it."""
     database, broker = _database(), _redis()
-    parts = {
+    return {
         "database": _word(database),
         "redis": _word(broker),
         "migrations": _word(database and _migrations()),
         "clock": (_wrong_clock() or "ok") if database else "failed",
         **processes(),
     }
-    response = JsonResponse({**parts, "dead_entries": dead_entries.count()})
-    response.status_code = 200 if set(parts.values()) <= GOOD else 503
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 def figures(request: HttpRequest) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from newsroom.desk import calendar_page, import_page, newsletter_page, reader_acts, reader_page
+from newsroom.desk import calendar_page, health_page, import_page, newsletter_page, reader_acts, reader_page
 
 app_name = "desk"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("calendar/<int:pk>/move/", calendar_page.move, name="calendar_move"),
     path("newsletters/", newsletter_page.newsletters, name="newsletters"),
     path("newsletters/<int:pk>/", newsletter_page.newsletter, name="newsletter"),
+    path("system/health/", health_page.system_health, name="health"),
     path("readers/", reader_page.find, name="readers"),
     path("readers/import/", import_page.begin, name="imports"),
     path("readers/import/<int:pk>/", import_page.job, name="import"),
