@@ -64,7 +64,9 @@ def test_the_menu_is_used_by_keyboard_on_a_telephone_and_a_list_is_imported(open
     readers.click()
     page.goto("/admin/readers/import/")
     page.get_by_label("Newsletter").select_option(label="Central Asia Brief")
-    page.get_by_label("The list", exact=False).first.set_input_files({"name": "list.csv", "mimeType": "text/csv", "buffer": LIST.encode()})
+    page.get_by_label("The list", exact=False).first.set_input_files(
+        {"name": "list.csv", "mimeType": "text/csv", "buffer": LIST.encode()}
+    )
     page.get_by_label("Where and how these people agreed").fill("Paper forms at the fair")
     page.get_by_role("button", name="Look at the list").click()
     page.get_by_role("button", name="Import 1 reader").click()
