@@ -13,11 +13,9 @@ from typing import Final, Literal
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 from articles import embeds
 from articles.models import Article, SlugRedirect
-from mailkit.html import MarkupRefused
 from publication import urls
 
 Place = Literal["page", "feed", "mail"]
@@ -28,37 +26,31 @@ _BOX: Final = re.compile(r'<aside class="(card-(?:note|warning))">((?:(?!<aside\
 _FRAME: Final = re.compile(r' data-frame="(https://[^/"]+)/')
 
 
-def numbered(html: str) -> str:
-    """Name each story by its number, which stays when its address changes.
-
-    On failure: MarkupRefused, when there is no such story.
+def settled(html: str) -> tuple[str, tuple[str, ...]]:
+    """Rendered HTML that names each story by its number, which stays when its address changes; and what an author
+    should know: a sentence for each story that there is not, and for each embed that has no player here.
     """
-    asked = {name for kind, name, _title in _CARD.findall(html) if kind == "story"}
-    if not asked:
-        return html
-    numbers = _numbers(asked)
+    cards = [(kind, unescape(name)) for kind, name, _title in _CARD.findall(html)]
+    numbers = _numbers({name for kind, name in cards if kind == "story"})
 
     def named(card: re.Match[str]) -> str:
         if card[1] != "story":
             return card[0]
-        if card[2] not in numbers:
-            raise MarkupRefused(
-                _("There is no story at the address “%(slug)s”. The card ::: story needs the last part of its address.")
-                % {"slug": card[2]}
-            )
-        return f'<div data-card="story {numbers[card[2]]}">{card[3]}</div>'
+        return f'<div data-card="story {numbers[card[2]]}">{card[3]}</div>' if card[2] in numbers else ""
 
-    return _CARD.sub(named, html)
+    remarks = [_remark(kind, name, numbers) for kind, name in cards]
+    return _CARD.sub(named, html), tuple(filter(None, remarks))
 
 
-def remarks(html: str) -> tuple[str, ...]:
-    """What an author should know: a sentence for each embed that has no player here."""
-    shown_embeds = [embeds.read(unescape(name)) for kind, name, _title in _CARD.findall(html) if kind == "embed"]
-    return tuple(
-        gettext("“%(url)s” has no player here. Readers get a link to it.") % {"url": embed.url}
-        for embed in shown_embeds
-        if embed.provider is None
-    )
+def _remark(kind: str, name: str, numbers: dict[str, int]) -> str:
+    if kind == "story" and name not in numbers:
+        return gettext(
+            "There is no story at the address “%(slug)s”, so its card is left out. The card ::: story needs the last "
+            "part of its address."
+        ) % {"slug": name}
+    if kind == "embed" and embeds.read(name).provider is None:
+        return gettext("“%(url)s” has no player here. Readers get a link to it.") % {"url": name}
+    return ""
 
 
 def filled(html: str, *, place: Place, request: HttpRequest | None = None) -> str:
@@ -102,6 +94,8 @@ def _written(place: Place, kind: str, context: dict[str, object], request: HttpR
 
 def _numbers(names: set[str]) -> dict[str, int]:
     """Number by what an author typed: an address, an address that it once had, or the number itself."""
+    if not names:
+        return {}
     by_number = {int(name) for name in names if name.isdecimal() and len(name) < 10}
     queries: Iterable[Callable[[], Iterable[tuple[str, int]]]] = (
         lambda: ((str(pk), pk) for pk in Article.objects.filter(pk__in=by_number).values_list("pk", flat=True)),

@@ -48,9 +48,8 @@ def render(markdown: str) -> Rendered:
     for a picture that does not exist or that is not on its own line.
     """
     rendered = _convert(_with_figures(markdown), markdown)
-    html = cards.numbered(rendered.html)
-    left_out = rendered.left_out + cards.remarks(html)
-    return dataclasses.replace(rendered, html=html, sha256=_sha256(html), left_out=left_out)
+    html, remarks = cards.settled(rendered.html)
+    return dataclasses.replace(rendered, html=html, sha256=_sha256(html), left_out=rendered.left_out + remarks)
 
 
 def shown(article: Article, *, place: cards.Place = "page", request: HttpRequest | None = None) -> SafeString:
