@@ -1,12 +1,14 @@
 """Where a page of the desk is: its breadcrumbs and its title, in the words of the menu."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django import template
 from django.db.models import Model
 from django.template import RequestContext
 from django.urls import NoReverseMatch, reverse
+from django.utils import formats
 
 from newsroom.desk import menu
 from newsroom.desk.growth import Growth
@@ -59,3 +61,9 @@ def growth_chart(growth: Growth) -> dict[str, Any]:
         for place, day in enumerate(growth.days)
     ]
     return {"growth": growth, "bars": bars, "first": growth.days[0].day, "last": growth.days[-1].day}
+
+
+@register.filter(expects_localtime=True)
+def moment(value: datetime | None) -> str:
+    """Day and hour as the language of the desk writes them; empty for no time at all."""
+    return str(formats.date_format(value, "DATETIME_FORMAT")) if value else ""
