@@ -13,7 +13,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from articles.models import Article
-from publication import times
+from publication import hours
 
 # Each gives the sentences for a story that comes out at an instant, seen from now.
 Source = Callable[[Article, datetime, datetime], list[str]]
@@ -26,5 +26,5 @@ def sentences(*, article: Article, at: datetime | None, zone: str, now: datetime
     if at is None:
         first = _("Publishes now at %(page)s.") % {"page": page}
     else:
-        first = _("Publishes %(when)s at %(page)s.") % {"when": times.when(at, zone=zone, now=now), "page": page}
+        first = _("Publishes %(when)s at %(page)s.") % {"when": hours.when(at, zone=zone, now=now), "page": page}
     return [first, *(line for source in sources for line in source(article, at or now, now))]

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from articles.models import NEWS_FOR, Article
 from digests.models import Issue
-from publication import formatting, times
+from publication import formatting, hours
 from subscribers import cadences, schedules
 from subscribers.cadences import Cadence
 from subscribers.models import CadenceOffer, Newsletter, Subscription
@@ -67,6 +67,6 @@ def _in_digest(offer: CadenceOffer, run: datetime, now: datetime) -> str:
     return _("%(cadence)s of %(newsletter)s takes it %(when)s: %(readers)s.") % {
         "cadence": str(dict(Cadence.choices)[offer.cadence]),
         "newsletter": offer.newsletter.name,
-        "when": times.when(run, zone=offer.newsletter.time_zone, now=now),
+        "when": hours.when(run, zone=offer.newsletter.time_zone, now=now),
         "readers": _readers(offer, now),
     }

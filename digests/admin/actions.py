@@ -16,7 +16,7 @@ from digests.admin import forms
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.preflight import checking, history
-from publication import times
+from publication import hours
 from publication.row_actions import Action
 from subscribers import unmailed
 
@@ -250,4 +250,4 @@ def _hour(issue: Issue, now: datetime) -> str:
     """When it would leave, in words."""
     if issue.scheduled_for is None or issue.scheduled_for <= now:
         return str(_("at once"))
-    return times.when(issue.scheduled_for, zone=issue.newsletter.time_zone, now=now)
+    return hours.when(issue.scheduled_for, zone=issue.newsletter.time_zone, now=now)

@@ -20,7 +20,7 @@ from digests.models import Issue, IssueOutcome
 from digests.states import DeliveryState
 from newsroom.desk import faults, growth
 from publication import context as publications
-from publication import times
+from publication import hours
 from publication.row_actions import account
 from subscribers import cadences, schedules
 from subscribers import permissions as limits
@@ -120,7 +120,7 @@ def _of_issue(issue: Issue, counted: growth.Growth, now: datetime) -> Coming:
         newsletter=issue.newsletter.name,
         cadence=_cadence(issue.cadence) or str(issue.get_kind_display()),
         at=at,
-        when=times.when(at, zone=issue.newsletter.time_zone, now=now) if at else _("when it is approved"),
+        when=hours.when(at, zone=issue.newsletter.time_zone, now=now) if at else _("when it is approved"),
         stories=issue.stories,  # type: ignore[attr-defined]  # annotated
         readers=counted.of(issue.newsletter_id, issue.cadence),
         state=_("Approves itself") if is_draft and issue.approves_itself else str(issue.get_state_display()),
@@ -141,7 +141,7 @@ def _of_offer(offer: CadenceOffer, counted: growth.Growth, now: datetime) -> Com
         newsletter=newsletter.name,
         cadence=_cadence(offer.cadence),
         at=run,
-        when=times.when(run, zone=newsletter.time_zone, now=now),
+        when=hours.when(run, zone=newsletter.time_zone, now=now),
         stories=series.stories_of(newsletter=newsletter, start=start, end=now).news().count(),
         readers=counted.of(newsletter.pk, offer.cadence),
         state=_("Leaves by itself") if newsletter.auto_approve else _("Becomes a draft"),
@@ -168,7 +168,7 @@ def last_issues(*, user: User, zone: str, now: datetime) -> list[Past]:
             issue,
             accepted.get(issue.pk, 0),
             (issue.audience_count or 0) - accepted.get(issue.pk, 0),
-            times.when(issue.finished_at or now, zone=zone, now=now),
+            hours.when(issue.finished_at or now, zone=zone, now=now),
         )
         for issue in issues
     ]

@@ -18,7 +18,7 @@ from newsroom.translations.sentences import ROOT, Sentence
 LOCALE: Final = ROOT / "locale"
 # The readers' sentences are in these files and must be complete in every language; the others are the editors'.
 READERS: Final = re.compile(
-    r"templates/(?!admin/|inbox/|\w+/admin/)"
+    r"templates/(?!admin/|unfold/|account/|allauth/|mfa/|inbox/|\w+/admin/)"
     r"|articles/(captions|seo|views)\.py|digests/(layout|views)\.py|mailkit/addresses\.py"
     r"|newsroom/middleware\.py|publication/times\.py"
     r"|subscribers/(cadences|forms|link_views|links|mails|newsletters|offers|preference_views"
