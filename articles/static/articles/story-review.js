@@ -61,7 +61,7 @@
     event.preventDefault();
     const button = event.submitter;
     const data = new FormData(sender, button);
-    const response = await fetch(button?.formAction || sender.action, {
+    const response = await fetch(button?.getAttribute("formaction") || sender.getAttribute("action"), {
       method: "POST", body: data, headers: { "X-Requested-With": "fetch" },
     });
     if (!response.ok || response.redirected) { window.location.reload(); return; }
