@@ -215,7 +215,9 @@ def test_why_nothing_moves_is_said_once_and_again_when_it_changes(
     newsletter: Newsletter, while_waiting: Callable[..., None]
 ) -> None:
     issue = copies.issue(newsletter, audience=1)
-    Issue.objects.update(started_at=timezone.now() - timedelta(minutes=10))
+    Issue.objects.update(
+        started_at=timezone.now() - timedelta(minutes=10), updated_at=timezone.now() - timedelta(minutes=10)
+    )
     copies.copy(issue, None, Delivery.State.PENDING)
     later = {"due_at": timezone.now() + timedelta(hours=1), "reason": "mailbox_full"}
     while_waiting(
