@@ -21,7 +21,10 @@ TAG: Final = re.compile(r"<[^<>]*>", re.DOTALL)
 ENTITY: Final = re.compile(r"&#?\w+;")
 SLOT: Final = re.compile(r"%%\w+%%")
 # What hides words in a tag: a form of our own for one language, or text that a filter writes.
-FILTERS: Final = re.compile(r"\|(?:pluralize|yesno|date:\s*[\"'][^\"']*[FEMNDl])|\|default:\s*[\"'][^\"']*[^\W\d_]{2}")
+# A format with a name, such as DATE_FORMAT, is the language's own.
+FILTERS: Final = re.compile(
+    r"\|(?:pluralize|yesno|date:\s*[\"'](?!\w+_FORMAT)[^\"']*[FEMNDl])|\|default:\s*[\"'][^\"']*[^\W\d_]{2}"
+)
 ARGUMENT: Final = re.compile(r"\b\w+=([\"'])(?P<text>[^\"']*[^\W\d_]{2,}\s[^\"']*)\1")
 
 # Keyword arguments that people read.
