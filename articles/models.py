@@ -225,10 +225,7 @@ class Article(Reviewed):
         null=True, blank=True, help_text=_("For scheduling: the hour at which the clock publishes it.")
     )
     published_at = models.DateTimeField(
-        "date shown",
-        null=True,
-        blank=True,
-        help_text=_("The date readers see. Empty: the moment of publishing."),
+        "date shown", null=True, blank=True, help_text=_("The date readers see. Empty: the moment of publishing.")
     )
     first_published_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When a story that was withdrawn came back; a digest that missed it meanwhile is made up for.
@@ -272,6 +269,8 @@ class Article(Reviewed):
             models.Index("publish_at", condition=Q(state=SCHEDULED), name="article_scheduled"),
             # review.waiting_for: what waits for somebody.
             models.Index("state", condition=Q(state__in=[IN_REVIEW, APPROVED]), name="article_in_hands"),
+            # The desk's list of stories: those that changed last come first.
+            models.Index(F("updated_at").desc(), F("id").desc(), name="article_by_change"),
             # The calendar: planned stories of a month.
             models.Index("planned_for", condition=Q(planned_for__isnull=False), name="article_planned"),
             # articles.search: words in headline, standfirst and text.
