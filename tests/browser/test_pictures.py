@@ -41,7 +41,9 @@ def faults(page: Page, *, within: str) -> list[str]:
 
 def publish(page: Page) -> None:
     """Knowing each warning."""
-    page.get_by_role("link", name="Publish now").first.click()
+    expect(page.locator(".story-state")).to_have_text("Draft")
+    page.get_by_role("button", name="Publish…").click()
+    page.wait_for_url("**/do/publish/**")
     for box in page.locator("[name=acknowledge]").all():
         box.check()
     page.locator("main, #main").get_by_role("button", name="Publish now").click()
