@@ -100,7 +100,8 @@ def test_the_issues_page_has_its_numbers_and_nothing_to_decide(old: Issue, staff
     after = words(publisher, address)
 
     for shown in (before, after):
-        assert "1 accepted + 1 uncertain = 2, the whole audience" in shown
+        assert "1 of 2 got it." in shown
+        assert "Together 2 The whole audience." in shown
         assert "The sender stopped before the outcome was known." in shown
         assert "Reported since: 1 delivered" in shown
     assert "Decide one by one" in before
