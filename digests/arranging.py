@@ -10,8 +10,9 @@ from django.db import transaction
 from django.db.models import Case, F, IntegerField, Value, When
 from django.utils.translation import gettext as _
 
+from articles.models import Article
 from digests import composing, permissions, second_person
-from digests.models import Issue
+from digests.models import Issue, IssueItem
 
 
 class NotEditable(Exception):
@@ -35,6 +36,17 @@ def take_back(*, issue: Issue, items: Collection[int], actor: AbstractBaseUser |
         for item in left_out.select_related("article"):
             composing.check_story(issue=draft, article=item.article)
         return left_out.update(included=True)
+
+
+def take_in(*, issue: Issue, articles: Collection[int], actor: AbstractBaseUser | None) -> int:
+    """Add stories at the end of the draft; returns how many. On failure: as `take_back`."""
+    with _locked(issue, actor) as draft:
+        position = draft.items.count()
+        stories = Article.objects.filter(pk__in=articles).exclude(issue_items__issue=draft)
+        for story in stories:
+            composing.check_story(issue=draft, article=story)
+        items = [IssueItem(issue=draft, article=story, position=position + at) for at, story in enumerate(stories)]
+        return len(IssueItem.objects.bulk_create(items))
 
 
 def move_to_top(*, issue: Issue, items: Collection[int], actor: AbstractBaseUser | None) -> int:

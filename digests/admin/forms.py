@@ -33,7 +33,7 @@ class IssueForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
 
     class Meta:
         model = Issue
-        fields = ["newsletter", "subject", "preheader", "introduction", "scheduled_for"]
+        fields = ["newsletter", "subject", "preheader", "introduction", "sponsor", "scheduled_for"]
         widgets = {"introduction": MarkdownTextarea(attrs={"rows": 8})}
 
     def clean_introduction(self) -> str:
@@ -41,6 +41,10 @@ class IssueForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at r
         return markdown_forms.check(
             form=self, field="introduction", render=lambda text: html.render(text, profile="letter")
         )
+
+    def clean_sponsor(self) -> str:
+        """Check that the line can be rendered."""
+        return markdown_forms.check(form=self, field="sponsor", render=lambda text: html.render(text, profile="letter"))
 
     def clean_scheduled_for(self) -> datetime | None:
         """A time in the future, unless it is unchanged."""

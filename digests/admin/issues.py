@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import Form
@@ -14,13 +14,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from core import database_clock
-from digests import archive, composing, links, permissions, proofs, rendering, states, stats, views
-from digests.admin import correct, forms, items, monitor, panel, reports, story_mail
+from digests import archive, arranging, composing, links, permissions, proofs, rendering, states, stats
+from digests.admin import composer, correct, forms, items, looks, monitor, panel, reports, story_mail
 from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts, rest_facts
 from digests.models import Issue
 from publication import markdown_forms
@@ -82,7 +82,7 @@ class IssueAdmin(ActionAdmin):
     change_form_before_template = "admin/digests/issue/progress.html"
     change_list_template = "admin/digests/issue/list.html"
     warn_unsaved_form = True
-    texts = ("newsletter", "subject", "preheader", "introduction", "scheduled_for")
+    texts = ("newsletter", "subject", "preheader", "introduction", "sponsor", "scheduled_for")
     facts = (
         "state", "shown_reason", "shown_kind", "number", "window_start", "window_end", "approved_by",
         "approved_at", "planned_at", "started_at", "finished_at", "audience_count",
@@ -105,6 +105,7 @@ class IssueAdmin(ActionAdmin):
             path("story-mail/", guard(story_mail.story_mail), name="digests_issue_story_new"),
             path("story-mail/<int:pk>/", guard(story_mail.story_mail), name="digests_issue_story"),
             path("<int:pk>/progress/", guard(require_safe(self.progress_view)), name="digests_issue_progress"),
+            path("<int:pk>/as-reader/", guard(require_POST(self.reader_view)), name="digests_issue_as_reader"),
             path("<int:pk>/preview/", guard(require_safe(self.preview_view)), name="digests_issue_preview"),
             path("<int:pk>/preview/<slug:part>/", guard(require_safe(self.part_view)), name="digests_issue_part"),
             path(
@@ -183,18 +184,38 @@ class IssueAdmin(ActionAdmin):
         issue = self.get_object(request, object_id) if object_id else None
         if issue and issue.state in panel.MONITORED:
             return monitor.page(admin=self, request=request, issue=self.seen(request, issue.pk))
+        if issue and issue.state == Issue.State.SCHEDULED and request.method != "POST":
+            return composer.scheduled(admin=self, request=request, issue=self.seen(request, issue.pk))
         more = panel.context(issue=issue, user=account(request)) if issue else {}
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         """The form with the actions that this person may take now."""
-        if (issue := kwargs.get("obj")) is not None:
+        issue = kwargs.get("obj")
+        if issue is not None and self.has_change_permission(request, issue):
+            context |= composer.context(issue=issue, user=account(request))
+            composer.show_pictures(context["inline_admin_formsets"])
+            page: Any = super().render_change_form(request, context, **kwargs)
+            page.template_name = composer.TEMPLATE
+            composed: HttpResponse = page
+            return composed
+        if issue is not None:
             context["actions_detail"] = [
                 link(str(_("Preview")), reverse("admin:digests_issue_preview", args=[issue.pk]), icon="visibility"),
                 *self.action_links(user=account(request), row=issue, besides=OF_UNCERTAIN),
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The stories as they were arranged, and those that were taken in."""
+        super().save_related(request, form, formsets, change)
+        chosen = [int(pk) for pk in request.POST.getlist("take_in") if pk.isdecimal()]
+        if change and chosen:
+            try:
+                arranging.take_in(issue=form.instance, articles=chosen, actor=account(request))
+            except (arranging.NotEditable, composing.Mismatch) as refusal:
+                messages.error(request, str(refusal))
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A letter goes to one of this person's newsletters."""
@@ -240,15 +261,14 @@ class IssueAdmin(ActionAdmin):
         return render(request, "admin/digests/issue/preview.html", {**self.admin_site.each_context(request), **context})
 
     def part_view(self, request: HttpRequest, pk: int, part: str) -> HttpResponse:
-        """The HTML alone, for the frame."""
-        if part != "html":
-            raise Http404("There is no such part.")
-        issue = self.seen(request, pk)
-        try:
-            snapshot = proofs.preview(issue=issue, now=database_clock.now())
-        except rendering.RenderingError as refusal:
-            raise Http404(str(refusal)) from refusal
-        return views.framed(archive.web_html(snapshot=snapshot))
+        """One look of the mail alone, for the frame."""
+        return looks.part(issue=self.seen(request, pk), part=part)
+
+    def reader_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The mail as one reader would get it, for the frame. The address is posted, so it is in no address."""
+        if not request.user.has_perm(reports.SEE_READERS):
+            raise PermissionDenied
+        return looks.as_reader(issue=self.seen(request, pk), address=request.POST.get("address", ""))
 
     def compose_view(self, request: HttpRequest) -> HttpResponse:
         """Compose a digest by hand, of everything new."""

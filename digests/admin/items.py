@@ -32,7 +32,7 @@ class FirstItems(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfol
         if not hasattr(self, "_shown"):
             items = super().get_queryset()
             chosen = self._posted_ids() if self.is_bound else list(items.values_list("pk", flat=True)[:IN_FORM])
-            shown = items.filter(pk__in=chosen).select_related("issue__newsletter", "article")
+            shown = items.filter(pk__in=chosen).select_related("issue__newsletter", "article__lead_image")
             self._shown: QuerySet[IssueItem] = shown.defer(*issue_content.BODIES)
         return self._shown
 

@@ -60,13 +60,13 @@ def report(*, issue: Issue, now: datetime) -> Report:
 
     An issue that is not a draft keeps the findings with which it was approved.
     """
-    stored = Preflight.objects.filter(issue=issue).first()
     if issue.state != Issue.State.DRAFT:
-        return _shown(stored or Preflight(issue=issue, checked_at=now))
+        return stored(issue=issue, now=now)
+    known = Preflight.objects.filter(issue=issue).first()
     fingerprint = _fingerprint(issue, issue_content.load(issue=issue, now=now))
-    is_fresh = stored is not None and stored.fingerprint == fingerprint and now - stored.checked_at < FRESH
-    if stored is not None and is_fresh and not any(row["code"] == "links_pending" for row in stored.findings):
-        return _shown(stored)
+    is_fresh = known is not None and known.fingerprint == fingerprint and now - known.checked_at < FRESH
+    if known is not None and is_fresh and not any(row["code"] == "links_pending" for row in known.findings):
+        return _shown(known)
     try:
         prepared = freezing.prepare(issue=issue, now=now)
     except freezing.NotFrozen as refusal:
@@ -74,6 +74,11 @@ def report(*, issue: Issue, now: datetime) -> Report:
     else:
         rows = list(_run(issue, prepared, now)) if prepared else []
     return _shown(_stored(issue, rows, fingerprint, now))
+
+
+def stored(*, issue: Issue, now: datetime) -> Report:
+    """What is on record, however old; nothing is looked at."""
+    return _shown(Preflight.objects.filter(issue=issue).first() or Preflight(issue=issue, checked_at=now))
 
 
 def check(
@@ -86,10 +91,10 @@ def check(
     """
     rows = list(_run(issue, prepared, now)) if prepared else []
     fingerprint = _fingerprint(issue, prepared.content) if prepared else ""
-    stored = _stored(issue, rows, fingerprint, now)
+    known = _stored(issue, rows, fingerprint, now)
     if actor is not None:
-        _acknowledge(stored, actor, accepted, now)
-    result = _shown(stored)
+        _acknowledge(known, actor, accepted, now)
+    result = _shown(known)
     errors = [one for one in result.errors if one.code not in findings.OF_THE_APPROVAL]
     if errors:
         raise Blocked(" ".join(one.text for one in errors[:3]))

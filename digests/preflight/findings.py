@@ -47,7 +47,7 @@ RULES: Final[dict[str, Level]] = {
     "unsubscribe_missing": _E,
     "list_headers_missing": _E,
     "private_link": _E,
-    "site_private": _E,
+    "site_private": _W,
     "insecure_link": _W,
     "heavy_pictures": _W,
     # Links

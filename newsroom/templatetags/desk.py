@@ -37,7 +37,7 @@ def _own(context: RequestContext) -> list[dict[str, str]]:
     title = {"title": str(context.get("title") or ""), "link": ""}
     if not isinstance(row, Model):
         return [title] if title["title"] else []
-    named = {"title": str(row), "link": _address(row)}
+    named = {"title": str(context.get("page_title") or row), "link": _address(row)}
     return [named] if context.get("adminform") else [named, title]
 
 

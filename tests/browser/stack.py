@@ -47,7 +47,13 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """What its processes see."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
-        ours = {"VAR_DIR": str(self.var), "PORT": str(self.port), "SITE_URL": self.url, "DEBUG": "1"}
+        ours = {
+            "VAR_DIR": str(self.var),
+            "PORT": str(self.port),
+            "SITE_URL": self.url,
+            "DEBUG": "1",
+            "UNDO_SECONDS": "2",
+        }
         return inherited | ours | {"DJANGO_SETTINGS_MODULE": "newsroom.settings", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def manage(self, *arguments: str, **extra: str) -> str:

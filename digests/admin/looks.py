@@ -1,0 +1,66 @@
+"""The looks of an issue's mail, each alone in a sandboxed frame of the composer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.http import Http404, HttpResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+
+from core import database_clock
+from digests import archive, proofs, rendering, views
+from digests.models import Issue, Snapshot
+from mailkit import addresses, segments
+from subscribers.models import Subscription
+
+PARTS: Final = ("html", "dark", "text")
+DARK: Final = "(prefers-color-scheme: dark)"
+PAGE: Final = '<!doctype html><meta charset="utf-8"><title>{}</title><pre style="white-space: pre-wrap">{}</pre>'
+BAR: Final = '<p style="margin:0;padding:10px 16px;background:#fef3c7;color:#451a03;font:14px sans-serif">{}</p>'
+
+
+def part(*, issue: Issue, part: str) -> HttpResponse:
+    """The mail as HTML, the same as a dark mail program shows it, or its text. On failure: Http404."""
+    if part not in PARTS:
+        raise Http404("There is no such part.")
+    snapshot = _snapshot(issue)
+    if part == "text":
+        return views.framed(format_html(PAGE, snapshot.subject, archive.neutral_text(text=snapshot.text, issue=issue)))
+    html = archive.web_html(snapshot=snapshot)
+    return views.framed(html.replace(DARK, "all") if part == "dark" else html)
+
+
+def as_reader(*, issue: Issue, address: str) -> HttpResponse:
+    """The mail with a line that says how this reader would get it. Personal links lead nowhere."""
+    subscription = _subscription(issue, address)
+    if subscription is None:
+        sentence = _("%(address)s is no reader of %(newsletter)s who would get this issue.")
+        values = {"address": address, "newsletter": issue.newsletter}
+        return views.framed(format_html(BAR, sentence % values))
+    reader = subscription.subscriber
+    is_mailed = issue.readers(now=database_clock.now()).filter(pk=subscription.pk).exists()
+    line = _("To %(name)s <%(address)s>, %(cadence)s. %(state)s") % {
+        "name": reader.name,
+        "address": reader.address,
+        "cadence": subscription.get_cadence_display(),
+        "state": _("Personal links lead nowhere here.") if is_mailed else _("This reader would not get it now."),
+    }
+    html = segments.SLOT.sub("#", _snapshot(issue).html)
+    body = html.find(">", html.find("<body")) + 1
+    return views.framed(html[:body] + format_html(BAR, line) + html[body:])
+
+
+def _subscription(issue: Issue, address: str) -> Subscription | None:
+    try:
+        key = addresses.normalise(address).key
+    except addresses.InvalidAddress:
+        return None
+    return issue.subscriptions().filter(subscriber__address_key=key).select_related("subscriber").first()
+
+
+def _snapshot(issue: Issue) -> Snapshot:
+    try:
+        return proofs.preview(issue=issue, now=database_clock.now())
+    except rendering.RenderingError as refusal:
+        raise Http404(str(refusal)) from refusal

@@ -1,0 +1,66 @@
+"""The page on which an issue is composed, its looks, and the page on which it waits."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from digests import approval
+from digests.models import Issue
+from digests.tests.editing import change, items
+from tests.cast import Publish, Readers, Staff
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_page_names_newsletter_cadence_and_day_and_has_one_main_button(digest: Issue, staff: Staff) -> None:
+    page = staff("Publisher").get(change(digest)).content.decode()
+    assert "Tech News, daily, for Tuesday 6 May" in page
+    assert page.count('class="desk-main"') == 2, "to approve, and to save"
+    assert page.count("desk-story") >= 3
+    editor = staff("Editor").get(change(digest)).content.decode()
+    assert "Ask for approval" in editor
+
+
+def test_stories_are_arranged_and_taken_in_by_one_post(digest: Issue, publish: Publish, staff: Staff) -> None:
+    late = publish("Late", timezone.now())
+    editor = staff("Editor")
+    assert f'name="take_in" value="{late.pk}"' in " ".join(editor.get(change(digest)).content.decode().split())
+    first = {"items-0-position": "2", "items-1-position": "0", "items-2-position": "1", "items-1-included": "off"}
+    data = items(digest, **first) | {"take_in": str(late.pk), "sponsor": "Acme"}
+    assert editor.post(change(digest), data).status_code == 302
+    rows = list(digest.items.order_by("position").values_list("article__headline", "included"))
+    assert rows == [("Second", False), ("First", True), ("Third", True), ("Late", True)]
+    digest.refresh_from_db()
+    assert (digest.sponsor, digest.edited_by.username if digest.edited_by else "") == ("Acme", "editor")
+    for part, words in {"html": "Advertisement", "text": "Advertisement", "dark": "Acme"}.items():
+        assert words in editor.get(f"/admin/digests/issue/{digest.pk}/preview/{part}/").content.decode()
+
+
+def test_the_mail_as_one_reader_gets_it(digest: Issue, readers: Readers, staff: Staff) -> None:
+    (subscription,) = readers(1)
+    path, address = f"/admin/digests/issue/{digest.pk}/as-reader/", subscription.subscriber.address
+    publisher = staff("Publisher")
+    page = publisher.post(path, {"address": address}).content.decode()
+    assert address in page
+    assert "%%" not in page
+    assert "/unsubscribe" not in page
+    assert "is no reader of" in publisher.post(path, {"address": "nobody@readers.example"}).content.decode()
+    assert staff("Author").post(path, {"address": address}).status_code == 403
+
+
+def test_an_approved_issue_shows_when_it_leaves_and_is_taken_back_by_one_click(
+    digest: Issue, staff: Staff, settings: Settings
+) -> None:
+    settings.UNDO_SECONDS = 60
+    publisher = staff("Publisher")
+    assert publisher.post(f"/admin/digests/issue/{digest.pk}/do/approve/", {}).status_code == 302
+    page = publisher.get(change(digest)).content.decode()
+    assert 'id="countdown"' in page
+    assert "Take it back" in page
+    assert publisher.post(f"/admin/digests/issue/{digest.pk}/do/reopen/").status_code == 302
+    digest.refresh_from_db()
+    assert digest.state == Issue.State.DRAFT
+    approval.approve(issue=digest, actor=None, now=timezone.now(), when=timezone.now() + timedelta(days=9))
+    assert 'id="countdown"' not in publisher.get(change(digest)).content.decode()
