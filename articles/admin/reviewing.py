@@ -120,7 +120,7 @@ class ReviewAdmin(WritingAdmin):
         }
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """A new story begins in the section of this person's last one, or in the only one."""
+        """A new story begins in the section of this person's last one, or in the first one."""
         given = super().get_changeform_initial_data(request)
         if "section" not in given and (section := _section_for(request)) is not None:
             given["section"] = section
@@ -160,7 +160,4 @@ def _section_for(request: HttpRequest) -> int | None:
     allowed = permissions.sections_of(account(request))
     mine = Revision.objects.filter(created_by=account(request), article__section__in=allowed).order_by("-pk")
     last = mine.values_list("article__section", flat=True).first()
-    if last is not None:
-        return last
-    sections = list(allowed.values_list("pk", flat=True)[:2])
-    return sections[0] if len(sections) == 1 else None
+    return last if last is not None else allowed.values_list("pk", flat=True).first()
