@@ -8,7 +8,7 @@ from django.utils import timezone
 from digests import approval, arranging, second_person
 from digests.models import Issue
 from subscribers.models import Newsletter
-from tests.cast import account
+from tests.cast import account, signed_in
 from tests.table import rows
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +63,7 @@ def test_asking_shows_it_to_those_who_may_until_it_is_changed(digest: Issue, ada
     second_person.ask(issue=digest, actor=editor, now=timezone.now())
     waiting = {user.username: list(second_person.issues_waiting_for(user)) for user in (ada, ben, editor)}
     assert waiting == {"ada": [], "ben": [digest], "edda": []}
+    assert "edda asks for your approval." in " ".join(signed_in(ben).get("/admin/").content.decode().split())
     arranging.move_to_top(issue=digest, items=[digest.items.last().pk], actor=ben)  # type: ignore[union-attr]  # as above
     assert list(second_person.issues_waiting_for(ben)) == []
     second_person.ask(issue=digest, actor=ben, now=timezone.now())

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from articles import permissions, review
 from articles.models import Article
 from core import database_clock
-from digests import series
+from digests import second_person, series
 from digests.models import Issue, IssueOutcome
 from digests.states import DeliveryState
 from newsroom.desk import faults, growth
@@ -70,6 +70,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if user.has_perm("digests.view_issue"):
         counted = growth.current(now=now)
         today |= {
+            "issues_waiting": second_person.issues_waiting_for(user).select_related("asked_by"),
             "coming": coming(user=user, now=now, counted=counted),
             "under_way": _theirs(
                 Issue.objects.filter(state__in=UNDER_WAY).select_related("newsletter", "snapshot"), user
