@@ -126,7 +126,6 @@ class Image(Picture):
 
 
 PUBLISHED, SCHEDULED = ArticleState.PUBLISHED.value, ArticleState.SCHEDULED.value
-IN_REVIEW, APPROVED = ArticleState.IN_REVIEW.value, ArticleState.APPROVED.value
 # How far back a story may be dated that is mailed by itself.
 NEWS_FOR = timedelta(days=7)
 
@@ -268,7 +267,7 @@ class Article(Reviewed):
             # articles.tasks.tick: scheduled stories that are due.
             models.Index("publish_at", condition=Q(state=SCHEDULED), name="article_scheduled"),
             # review.waiting_for: what waits for somebody.
-            models.Index("state", condition=Q(state__in=[IN_REVIEW, APPROVED]), name="article_in_hands"),
+            models.Index("state", condition=Q(state__in=states.AT_WORK), name="article_in_hands"),
             # The desk's list of stories: those that changed last come first.
             models.Index(F("updated_at").desc(), F("id").desc(), name="article_by_change"),
             # The calendar: planned stories of a month.

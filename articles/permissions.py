@@ -1,10 +1,10 @@
 """Who may do what to which story. The verbs check it; pages and actions ask it which buttons to show."""
 
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from articles.models import Article, ArticleQuerySet, Section
+from articles.models import Article, ArticleQuerySet, Byline, Revision, Section
 from articles.refusals import NotAllowed
 from staff import limits
 from staff.models import LimitKind
@@ -16,8 +16,10 @@ CHANGE = "articles.change_article"
 
 
 def own(user: User) -> Q:
-    """Stories under the user's byline, and stories that the user began."""
-    return Q(bylines__author__user=user) | Q(revisions__number=1, revisions__created_by=user)
+    """Stories under the user's byline, and stories that the user began; asked of each story by itself."""
+    written = Byline.objects.filter(article=OuterRef("pk"), author__user=user)
+    begun = Revision.objects.filter(article=OuterRef("pk"), number=1, created_by=user)
+    return Q(Exists(written)) | Q(Exists(begun))
 
 
 def writers(*, article: Article) -> QuerySet[User]:

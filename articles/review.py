@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from articles import notices, permissions
+from articles import notices, permissions, states
 from articles.models import Article, ArticleQuerySet, Comment
 from articles.refusals import NotAllowed, NotReady, WrongState
 from staff import audit
@@ -30,16 +30,15 @@ def waiting_for(user: User) -> ArticleQuerySet:
     for the writers and the assignee. Approved: for those who publish.
     """
     remarks = Comment.objects.filter(article=OuterRef("pk"), resolved_at=None).exclude(created_by=user)
-    mine = Q(pk__in=Article.objects.filter(permissions.own(user)).values("pk"))
-    # A story that is out or gone needs nobody, whatever was remarked.
-    at_work = Q(state__in=(State.DRAFT, State.IN_REVIEW, State.APPROVED, State.SCHEDULED))
+    mine = permissions.own(user)
     waits = Q(state=State.IN_REVIEW, assignee=user) | Q(state=State.DRAFT) & ~Q(returned_reason="") & mine
-    waits |= at_work & Exists(remarks) & (mine | Q(assignee=user))
+    waits |= Exists(remarks) & (mine | Q(assignee=user))
     if user.has_perm(permissions.EDIT_ANY):
         waits |= Q(state=State.IN_REVIEW, assignee=None)
     if user.has_perm(permissions.PUBLISH):
         waits |= Q(state=State.APPROVED)
-    return permissions.visible_to(user).filter(waits)
+    # A story that is out or gone needs nobody, whatever was remarked.
+    return permissions.visible_to(user).filter(waits, state__in=states.AT_WORK)
 
 
 def why(*, article: Article, user: User) -> str:

@@ -36,6 +36,8 @@ MOVES: Final = transitions.table(
 PUBLIC: Final = [_S.PUBLISHED]
 # Whose addresses readers know: a withdrawn story answers 410.
 ON_RECORD: Final = [_S.PUBLISHED, _S.WITHDRAWN]
+# Still before its publication: somebody may be waited for.
+AT_WORK: Final = [str(state) for state in (_S.DRAFT, _S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED)]
 
 
 def before(state: ArticleState) -> list[str]:
