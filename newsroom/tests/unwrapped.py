@@ -14,16 +14,18 @@ NAMES: Final = frozenset({"RSS", "Atom", "JSON", "UTC", "SHA", "HTML", "Markdown
 WORD: Final = re.compile(r"[^\W\d_]{2,}")
 # What a reader does not read, though it is between tags.
 MACHINE: Final = re.compile(
-    r"<!--.*?-->|<(style|script|mj-style|mj-attributes|svg)\b.*?</\1>|<!doctype[^>]*>", re.DOTALL | re.IGNORECASE
+    r"<!--.*?-->|<(style|script|mj-style|mj-attributes|svg)\b.*?</\1>|<!doctype[^>]*>"
+    r"|<span class=\"material-symbols-outlined\"[^>]*>\w+</span>|https?://[^\s\"]+|\b\w+@example\.org\b",
+    re.DOTALL | re.IGNORECASE,
 )
 READ_ATTRIBUTE: Final = re.compile(r"\b(?:alt|title|aria-label|placeholder|summary)=\"([^\"]*)\"", re.DOTALL)
 TAG: Final = re.compile(r"<[^<>]*>", re.DOTALL)
 ENTITY: Final = re.compile(r"&#?\w+;")
 SLOT: Final = re.compile(r"%%\w+%%")
 # What hides words in a tag: a form of our own for one language, or text that a filter writes.
-# A format with a name, such as DATE_FORMAT, is the language's own.
+# A format with a name, such as DATE_FORMAT, is the language's own, and one letter has no order.
 FILTERS: Final = re.compile(
-    r"\|(?:pluralize|yesno|date:\s*[\"'](?!\w+_FORMAT)[^\"']*[FEMNDl])|\|default:\s*[\"'][^\"']*[^\W\d_]{2}"
+    r"\|(?:pluralize|yesno|date:\s*[\"'](?!\w+_FORMAT|\w[\"'])[^\"']*[FEMNDl])|\|default:\s*[\"'][^\"']*[^\W\d_]{2}"
 )
 ARGUMENT: Final = re.compile(r"\b\w+=([\"'])(?P<text>[^\"']*[^\W\d_]{2,}\s[^\"']*)\1")
 
