@@ -77,7 +77,7 @@ def test_proof_approval_and_its_undoing_are_recorded(digest: Issue, admin_user: 
     proofs.send_proof(issue=digest, to="editor@blocknews.example", actor=admin_user, now=now)
     assert_recorded(digest, admin_user, AuditAction.PROOF_SENT, {"to": "e…@b…s.example"})
     approval.approve(issue=digest, actor=admin_user, now=now, when=hour)
-    seen = {"scheduled_for": hour.isoformat(), "snapshot": digest.snapshot.sha256}
+    seen = {"scheduled_for": hour.isoformat(), "snapshot": digest.snapshot.sha256, "accepted": []}
     assert_recorded(digest, admin_user, AuditAction.ISSUE_APPROVED, seen)
     approval.reopen(issue=digest, reason=Reason("reopened", {"name": "ada"}), actor=admin_user, now=now)
     assert_recorded(digest, admin_user, AuditAction.ISSUE_REOPENED, {"reason": digest.reason_sentence})

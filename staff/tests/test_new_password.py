@@ -36,7 +36,7 @@ def test_the_page_says_and_does_the_same_for_every_address(edda: User) -> None:
         with CaptureQueriesContext(connection) as work:
             Client().post("/admin/account/password/", {"email": address})
         works.append([query["sql"].split()[0] for query in work.captured_queries])
-        pages.append(re.sub(r'value="\w{64}"', "", ask(client, address).content.decode()))
+        pages.append(re.sub(r'(value|nonce)="[^"]+"', "", ask(client, address).content.decode()))
     assert works[0] == works[1]
     assert pages[0] == pages[1]
     assert "If there is an account" in pages[0]

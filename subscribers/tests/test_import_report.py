@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mailkit import addresses
@@ -107,14 +106,19 @@ def test_each_no_keeps_what_its_own_row_said(newsletter: Newsletter) -> None:
 
 
 def test_many_different_noes_cost_no_more_statements_than_a_few(newsletter: Newsletter) -> None:
-    costs = []
+    costs: list[int] = []
+
+    def counted(execute: Any, *statement: Any) -> Any:
+        costs[-1] += 1
+        return execute(*statement)
+
     for count in (2, 200):
         rows = "".join(f"r{count}x{number}@reader.org,2023-05-01 10:{number}\n" for number in range(count))
-        with CaptureQueriesContext(connection) as queries:
+        costs.append(0)
+        with connection.execute_wrapper(counted):
             import_text(f"email,unsubscribed_at\n{rows}", newsletter)
-        costs.append(len(queries))
 
-    assert costs[0] == costs[1]
+    assert 0 < costs[0] == costs[1]
 
 
 @rows(
@@ -146,7 +150,8 @@ def test_a_long_list_leaves_no_statements_behind_in_development(
     monkeypatch.setattr(imports, "CHUNK", 5)
     import_text("email\n" + "".join(f"r{number}@reader.org\n" for number in range(50)), newsletter)
 
-    assert len(connection.queries) < 5
+    # Those of the last chunk and of the audit log, not those of all ten chunks.
+    assert len(connection.queries) < 10
 
 
 def test_several_addresses_in_one_line_are_not_lost(newsletter: Newsletter) -> None:

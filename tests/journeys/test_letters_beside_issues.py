@@ -113,7 +113,8 @@ def test_every_task_has_a_worker_that_nothing_slower_shares() -> None:
     by_queue: dict[str, set[str]] = {name: set() for name in workers.QUEUES}
     for task in tasks:
         by_queue[app.amqp.router.route({}, task)["queue"].name].add(task)
-    assert by_queue["transactional"] == {"subscribers.tasks.send_letter"}
+    letters = {"subscribers.tasks.send_letter", "staff.tasks.mail_invitation", "staff.tasks.mail_password"}
+    assert by_queue["transactional"] == letters
     assert by_queue["digest"] == {"digests.sending.tasks.run_lane", "digests.sending.tasks.plan_issue"}
     assert by_queue["webhooks"] == {"digests.feedback.processing.settle_events"}
     taken = [queue for worker in workers.read() for queue in worker.queues]

@@ -47,10 +47,8 @@ def test_a_verb_from_several_tabs_works_once(sending: Start, state: str, verb: s
     def click() -> None:
         mine = Issue.objects.get(pk=issue.pk)
         now = timezone.now()
-        if verb == "resume":
-            approval.resume(issue=mine, actor=None, now=now)
-        else:
-            getattr(approval, verb)(issue=mine, reason="Twice.", now=now)
+        reason = {} if verb == "resume" else {"reason": "Twice."}
+        getattr(approval, verb)(issue=mine, actor=None, now=now, **reason)
 
     faults = threads.faults(*[click] * TIMES)
 
