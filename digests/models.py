@@ -126,7 +126,8 @@ class Issue(models.Model):
         permissions = [("send_issue", "Can approve, send, pause, resume and cancel issues")]
 
     def __str__(self) -> str:
-        return self.subject or f"{self.newsletter} {self.period_key}".strip()
+        # The key of a digest by hand is an instant; its day is enough for a person.
+        return self.subject or f"{self.newsletter} {self.period_key.partition('T')[0]}".strip()
 
     def get_absolute_url(self) -> str:
         """The frozen issue in the archive. Only an issue with a number has one."""
