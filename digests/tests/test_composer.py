@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -64,3 +65,13 @@ def test_an_approved_issue_shows_when_it_leaves_and_is_taken_back_by_one_click(
     assert digest.state == Issue.State.DRAFT
     approval.approve(issue=digest, actor=None, now=timezone.now(), when=timezone.now() + timedelta(days=9))
     assert 'id="countdown"' not in publisher.get(change(digest)).content.decode()
+
+
+def test_the_approval_asks_for_the_password_when_the_sign_in_is_old(digest: Issue, staff: Staff) -> None:
+    publisher, path = staff("Publisher"), f"/admin/digests/issue/{digest.pk}/do/approve/"
+    with time_machine.travel(timezone.now() + timedelta(minutes=20), tick=True):
+        assert 'name="password_again"' in publisher.get(path).content.decode()
+        assert "This field is required" in publisher.post(path, {}).content.decode()
+        assert publisher.post(path, {"password_again": "secret"}).status_code == 302
+    digest.refresh_from_db()
+    assert digest.state != Issue.State.DRAFT
