@@ -73,3 +73,11 @@ def test_browsers_are_told_not_to_guess(client: Client, path: str) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
+
+
+def test_only_a_page_that_is_shown_brings_colours_under_its_nonce(admin_client: Client) -> None:
+    # A script reads what it asked for under the policy of the page it runs in, whose nonce is another.
+    style = b'<style id="unfold-theme-colors" nonce="'
+    assert style in admin_client.get("/admin/", headers={"Sec-Fetch-Dest": "document"}).content
+    assert style in admin_client.get("/admin/").content
+    assert style not in admin_client.get("/admin/", headers={"Sec-Fetch-Dest": "empty"}).content
