@@ -98,6 +98,26 @@ def test_a_worker_that_dies_is_followed_by_another(
     assert publisher.get(page).status_code == 200
 
 
+def test_an_import_ends_though_each_task_has_little_time(
+    newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch, staff: Staff
+) -> None:
+    monkeypatch.setattr(imports, "CHUNK", 2)
+    monkeypatch.setattr(import_jobs, "SECONDS_AT_ONCE", -1.0)
+    text = "email,unsubscribed\nno@reader.org,yes\n" + "".join(f"reader{number}@reader.org,\n" for number in range(7))
+    publisher = staff(groups.PUBLISHER)
+    page = sent(publisher, newsletter, text)["Location"]
+    job = ImportJob.objects.get()
+    import_jobs.work(job_id=job.pk)
+    assert "Import 2 readers" in words(publisher.get(page)), "as far as the look came"
+    publisher.post(page, {"start": ""})
+    tasks = 1
+    while import_jobs.work(job_id=job.pk):
+        tasks += 1
+        assert tasks < 10, "each goes further than the one before"
+    job.refresh_from_db()
+    assert (job.state, job.imported, job.already_there, job.said_no) == ("done", 7, 0, 1)
+
+
 def test_columns_are_chosen_where_the_file_does_not_say(newsletter: Newsletter, staff: Staff) -> None:
     publisher = staff(groups.PUBLISHER)
     page = sent(publisher, newsletter, "who,where\nAnn,ann@reader.org\n")["Location"]
