@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from newsroom.desk import menu
 from newsroom.desk.menu import Entry
 from publication import colours
-from publication.models import Publication
+from publication import context as publications
 
 # One line for each task; a screen is added by a line. Needs are permissions; a page is a name of the admin's URLs.
 MENU: Final = (
@@ -84,9 +84,9 @@ TINTS = {"50": 0.95, "100": 0.88, "200": 0.75, "300": 0.58, "400": 0.35, "500": 
 SHADES = {"700": 0.15, "800": 0.3, "900": 0.45, "950": 0.65}
 
 
-def name(_request: HttpRequest) -> str:
+def name(request: HttpRequest) -> str:
     """The title of the browser's tab and of the page's corner."""
-    return Publication.objects.current().name
+    return publications.of(request).name
 
 
 def icon(_request: HttpRequest) -> str:
@@ -99,9 +99,9 @@ def stylesheet(_request: HttpRequest) -> str:
     return static("css/admin.css")
 
 
-def accent(_request: HttpRequest) -> dict[str, str]:
+def accent(request: HttpRequest) -> dict[str, str]:
     """The scale of the publication's accent; its middle carries white text."""
-    middle = colours.readable(Publication.objects.current().accent_colour, on=colours.WHITE)
+    middle = colours.readable(publications.of(request).accent_colour, on=colours.WHITE)
     lighter = {step: colours.mix(middle, colours.WHITE, share) for step, share in TINTS.items()}
     darker = {step: colours.mix(middle, colours.BLACK, share) for step, share in SHADES.items()}
     return lighter | {"600": middle} | darker
