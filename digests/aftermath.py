@@ -60,19 +60,15 @@ class Aftermath:
     def clicks(self) -> int:
         return sum(link.people for link in self.links)
 
-    @property
-    def machines(self) -> int:
-        return sum(link.machines for link in self.links)
 
-
-def of(*, issue: Issue) -> Aftermath:
-    """The figures of an issue of which something has left."""
+def of(*, issue: Issue, progress: stats.Progress) -> Aftermath:
+    """The figures of an issue of which something has left, and whose copies were counted."""
     events = dict(IssueEventCount.objects.filter(issue=issue).values_list("kind", "events"))
     counts = LinkCount.objects.filter(issue=issue)
     sums = counts.values("url").annotate(people=Sum("people"), machines=Sum("machines"))
     by_hour = counts.values(at=TruncHour("hour")).annotate(people=Sum("people")).order_by("at")[:HOURS]
     return Aftermath(
-        accepted=stats.watched(issue).by_state[Delivery.State.ACCEPTED],
+        accepted=progress.by_state[Delivery.State.ACCEPTED],
         hard_bounces=events.get(EventKind.HARD_BOUNCE, 0),
         soft_bounces=events.get(EventKind.SOFT_BOUNCE, 0),
         complaints=events.get(EventKind.COMPLAINT, 0),

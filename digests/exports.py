@@ -32,7 +32,8 @@ def figures(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> I
     """The issue's copies by state, what came back, and the clicks of each link. On failure: PermissionDenied."""
     permissions.require(SEE_ISSUES, user=actor, issue=issue)
     _record(AuditAction.FIGURES_EXPORTED, issue, actor, now)
-    progress, after = stats.progress(issue), aftermath.of(issue=issue)
+    progress = stats.progress(issue)
+    after = aftermath.of(issue=issue, progress=progress)
     lines: list[Sequence[Any]] = [("what", "which", "people", "machines"), ("audience", "", progress.audience, "")]
     lines += [("copies", state, copies, "") for state, copies in progress.by_state.items()]
     lines += [

@@ -24,17 +24,17 @@ def page(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -> Htt
     """The page of an issue in one of the states `panel.MONITORED`."""
     user = account(request)
     frozen = getattr(issue, "snapshot", None)
-    context_of_panel = panel.context(issue=issue, user=user)
+    shown = panel.context(issue=issue, user=user)
     context: dict[str, Any] = {
         **admin.admin_site.each_context(request),
-        **context_of_panel,
+        **shown,
         "title": frozen.subject if frozen else str(issue),
         "opts": admin.opts,
         "frozen": frozen,
         "more": _more(admin, issue, request),
         "corrections": issue.corrections.order_by("pk"),
-        "may_take_copies": not context_of_panel.get("is_dropped") and user.has_perm(exports.SEE_ADDRESSES),
-        "aftermath": aftermath.of(issue=issue) if issue.planned_at else None,
+        "may_take_copies": not shown["is_dropped"] and user.has_perm(exports.SEE_ADDRESSES),
+        "aftermath": aftermath.of(issue=issue, progress=shown["progress"]) if issue.planned_at else None,
     }
     return render(request, "admin/digests/issue/monitor.html", context)
 
