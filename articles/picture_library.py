@@ -4,20 +4,20 @@
 has changed.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import IO, Any, Final
 
 from django.contrib.auth.models import User
-from django.contrib.postgres.search import SearchQuery, SearchVector
+from django.contrib.postgres.search import SearchVector
 from django.db import transaction
 from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
 from articles import images, permissions, publishing
+from articles import search as searching
 from articles.models import Article, Image
 from articles.refusals import PublishingError
 from staff import audit
@@ -184,10 +184,9 @@ def search(
 
 
 def _with_words(rows: QuerySet[Image], typed: str) -> QuerySet[Image]:
-    beginnings = re.findall(r"\w+", typed)[:MOST_WORDS]
-    if not beginnings:
+    query = searching.beginnings(typed=typed, config="simple", most=MOST_WORDS)
+    if query is None:
         return rows.none()
-    query = SearchQuery(" & ".join(f"{word}:*" for word in beginnings), search_type="raw", config="simple")
     described = rows.annotate(words=SearchVector("alt", "caption", "credit", config="simple"))
     number = typed.strip().removeprefix("#")
     if number.isascii() and number.isdigit() and len(number) < 12:

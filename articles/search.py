@@ -16,13 +16,19 @@ def tidy(query: str) -> str:
     return query.replace("\x00", " ").strip()[:MAX_QUERY]
 
 
-def beginning_with(rows: ArticleQuerySet, *, query: str) -> ArticleQuerySet:
-    """Of these stories those with every word, or a word that begins so; for somebody who is still typing."""
-    words = WORD.findall(tidy(query))
-    if not words:
-        return rows.none()
-    asked = SearchQuery(" & ".join(f"{word}:*" for word in words), search_type="raw", config=SEARCH_LANGUAGE)
-    return rows.filter(search_vector=asked)
+def beginnings(*, typed: str, config: str = SEARCH_LANGUAGE, most: int | None = None) -> SearchQuery | None:
+    """Every word, or one that begins so, for somebody who is still typing; None where nothing is a word.
+
+    Of more words than `most` the first ones count.
+    """
+    words = WORD.findall(typed)[:most]
+    return SearchQuery(" & ".join(f"{word}:*" for word in words), search_type="raw", config=config) if words else None
+
+
+def beginning_with(rows: ArticleQuerySet, *, query: str, most: int | None = None) -> ArticleQuerySet:
+    """Of these stories those with the `beginnings`."""
+    asked = beginnings(typed=tidy(query), most=most)
+    return rows.none() if asked is None else rows.filter(search_vector=asked)
 
 
 def stories(*, query: str) -> ArticleQuerySet:
