@@ -20,10 +20,10 @@ class NotAllowed(Exception):
 
 
 def of(user: User) -> Role | None:
-    """The highest role of this person; None for an account without any."""
+    """The highest role of this person; None for an account without any. A list fetches the groups before."""
     if user.is_superuser:
         return Role.ADMINISTRATOR
-    names = set(user.groups.values_list("name", flat=True))
+    names = {group.name for group in user.groups.all()}
     return next((role for role in reversed(Role) if role.value in names), None)
 
 

@@ -1,20 +1,17 @@
 """Invitations to the team: sent, waiting, and taken back."""
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from core import database_clock
-from publication.models import Publication
-from publication.readonly_admin import ReadOnlyAdmin
-from publication.row_actions import Action, ActionAdmin, account
+from publication.row_actions import Action, account
 from staff import invitations, reauthentication, roles
+from staff.admin.team import TeamAdmin
 from staff.forms import Invite
 from staff.models import WAITING, Invitation
 from staff.role_names import Role
@@ -33,11 +30,10 @@ WITHDRAW: Action[Invitation] = Action(
 
 
 @admin.register(Invitation)
-class InvitationAdmin(ActionAdmin, ReadOnlyAdmin):
+class InvitationAdmin(TeamAdmin):
     """Who was asked to join; the button above the list asks another one."""
 
     row_actions = {WITHDRAW.name: WITHDRAW}
-    refusals = (roles.NotAllowed,)
     list_display = ("address", "shown_role", "shown_state", "invited_by", "created_at", "expires_at")
     list_select_related = ("invited_by",)
     search_fields = ("address",)
@@ -47,9 +43,9 @@ class InvitationAdmin(ActionAdmin, ReadOnlyAdmin):
     change_list_template = "admin/staff/invitation/list.html"
 
     def get_urls(self) -> list[URLPattern]:
-        """The admin's own addresses, those of the act, and the form."""
+        """Those of the act, and the form."""
         invite = self.admin_site.admin_view(require_http_methods(["GET", "HEAD", "POST"])(self.invite_view))
-        return [path("invite/", invite, name="staff_invitation_invite"), *self.action_urls(), *super().get_urls()]
+        return [path("invite/", invite, name="staff_invitation_invite"), *super().get_urls()]
 
     def invite_view(self, request: HttpRequest) -> HttpResponse:
         """Ask whom and as what; on POST the letter leaves."""
@@ -78,26 +74,6 @@ class InvitationAdmin(ActionAdmin, ReadOnlyAdmin):
             "back": back,
         }
         return render(request, "admin/action.html", context)
-
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
-        """The invitation, with what may be done."""
-        row = options["obj"]
-        context["actions_detail"] = self.action_links(user=account(request), row=row)
-        response: HttpResponse = super().render_change_form(request, context, **options)
-        return response
-
-    def seen(self, request: HttpRequest, pk: int) -> Invitation:
-        """The invitation, for those who may see the team. On failure: Http404, PermissionDenied."""
-        row = Invitation.objects.filter(pk=pk).first()
-        if row is None:
-            raise Http404("There is no such invitation.")
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
-        return row
-
-    def zone(self, row: Invitation) -> str:
-        """The publication's; no act asks for an hour."""
-        return Publication.objects.current().time_zone
 
     @admin.display(description=_("Role"))
     def shown_role(self, row: Invitation) -> str:

@@ -1,9 +1,8 @@
 """The people of the team: who they are, what they may do, and what is done to their accounts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from allauth.mfa.models import Authenticator
 from django import forms
@@ -11,16 +10,16 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from publication.models import Publication
-from publication.readonly_admin import ReadOnlyAdmin
-from publication.row_actions import Action, ActionAdmin, account, link
+from publication.row_actions import Action, account, link
 from staff import limit_views, limits, roles, sessions, team
+from staff.admin.team import TeamAdmin
 from staff.forms import ChooseRole
 from staff.models import CLOSED, OPEN, Person
 from staff.role_names import Role
@@ -107,11 +106,10 @@ ACTIONS: dict[str, Action[Person]] = {
 
 
 @admin.register(Person)
-class PersonAdmin(ActionAdmin, ReadOnlyAdmin):
+class PersonAdmin(TeamAdmin):
     """Who is on the team. Everything that is done to an account is an act of its own, and on the audit log."""
 
     row_actions = ACTIONS
-    refusals = (roles.NotAllowed,)
     list_display = ("shown_name", "shown_role", "shown_key", "shown_last", "shown_sessions", "shown_state")
     list_filter = ("is_active",)
     search_fields = ("username", "first_name", "last_name", "email")
@@ -129,9 +127,9 @@ class PersonAdmin(ActionAdmin, ReadOnlyAdmin):
         return people.prefetch_related("groups").annotate(has_key=Exists(keys), places=Count("usersession"))
 
     def get_urls(self) -> list[URLPattern]:
-        """The admin's own addresses, those of the acts, and that of the limits."""
+        """Those of the acts, and that of the limits."""
         limited = path("<int:pk>/limits/", self.admin_site.admin_view(self.limits_view), name="staff_person_limits")
-        return [limited, *self.action_urls(), *super().get_urls()]
+        return [limited, *super().get_urls()]
 
     def limits_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What the person is limited to, on a page of its own."""
@@ -141,28 +139,13 @@ class PersonAdmin(ActionAdmin, ReadOnlyAdmin):
             request=request, person=self.seen(request, pk), context=self.admin_site.each_context(request)
         )
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **options: Any) -> HttpResponse:
-        """The person, with what may be done."""
-        person = options["obj"]
-        context["actions_detail"] = self.action_links(user=account(request), row=person)
-        if request.user.has_perm(limits.CHANGE):
-            address = reverse("admin:staff_person_limits", args=[person.pk])
-            context["actions_detail"] += [link(str(_("Sections and newsletters")), address, icon="filter_alt")]
-        response: HttpResponse = super().render_change_form(request, context, **options)
-        return response
-
-    def seen(self, request: HttpRequest, pk: int) -> Person:
-        """The person, for those who may see the team. On failure: Http404, PermissionDenied."""
-        person = self.get_queryset(request).filter(pk=pk).first()
-        if person is None:
-            raise Http404("There is no such person.")
-        if not self.has_view_permission(request, person):
-            raise PermissionDenied
-        return person
-
-    def zone(self, row: Person) -> str:
-        """The publication's; no act asks for an hour."""
-        return Publication.objects.current().time_zone
+    def action_links(self, *, user: User, row: Person, besides: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """What may be done, and the page of the limits."""
+        links = super().action_links(user=user, row=row, besides=besides)
+        if user.has_perm(limits.CHANGE):
+            address = reverse("admin:staff_person_limits", args=[row.pk])
+            links.append(link(str(_("Sections and newsletters")), address, icon="filter_alt"))
+        return links
 
     def form_of(self, *, action: Action[Any], row: Person, request: HttpRequest) -> forms.Form:
         """The roles are those that this very person may give."""
@@ -185,8 +168,7 @@ class PersonAdmin(ActionAdmin, ReadOnlyAdmin):
     @admin.display(description=_("Role"))
     def shown_role(self, person: Person) -> str:
         """In words."""
-        names = {group.name for group in person.groups.all()}
-        role = Role.ADMINISTRATOR if person.is_superuser else next((r for r in reversed(Role) if r in names), None)
+        role = roles.of(person)
         return str(role.label) if role else str(_("No role"))
 
     @admin.display(description=_("Second factor"), boolean=True)
@@ -217,6 +199,5 @@ class PersonAdmin(ActionAdmin, ReadOnlyAdmin):
 
 
 def _hour(moment: datetime) -> str:
-    """In the time zone of the publication, with its name."""
-    zone = Publication.objects.current().time_zone
-    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
+    """In the time zone of the desk, with its name."""
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M} ({timezone.get_current_timezone_name()})"

@@ -9,7 +9,9 @@ from allauth.mfa.totp.internal.auth import TOTP
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from publication.models import Publication
@@ -201,6 +203,18 @@ def test_the_pages_of_the_team_say_who_is_who(petra: User, edda: User, chief: Us
     roles_page = signed_in(petra).get(f"/admin/staff/person/{edda.pk}/do/role/").content.decode()
     assert "Writes stories and hands them in" in roles_page
     assert "May do everything" not in roles_page
+
+
+def test_the_list_of_the_team_asks_no_more_for_more_people(petra: User) -> None:
+    desk = signed_in(petra)
+    counted = []
+    for name in ("edda", "ada", "otto"):
+        account(name, "Editor")
+        User.objects.update(last_login=timezone.now())
+        with CaptureQueriesContext(connection) as queries:
+            assert desk.get("/admin/staff/person/").status_code == 200
+        counted.append(len(queries))
+    assert counted[0] == counted[-1]
 
 
 def test_own_sessions_are_listed_and_ended(edda: User, petra: User) -> None:
