@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from articles import merging
-from articles.revisions import Named, Snapshot
+from articles.revisions import Snapshot
 
 # In the order in which the page shows them.
 FIELDS: Final = (
@@ -98,8 +98,3 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(each["name"] for each in value)
     return str(value or "")
-
-
-def named(pk: int, name: str) -> Named:
-    """A row as snapshots have it."""
-    return Named(id=pk, name=name)

@@ -50,13 +50,18 @@ def take(article: Article) -> Snapshot:
         slug=article.slug,
         standfirst=article.standfirst,
         body_markdown=article.body_markdown,
-        section=_named(article.section),
-        lead_image=_named(image) if image else None,
-        tags=[_named(tag) for tag in article.tags.all()],
-        authors=[_named(entry.author) for entry in article.bylines.select_related("author")],
+        section=named(article.section),
+        lead_image=named(image) if image else None,
+        tags=[named(tag) for tag in article.tags.all()],
+        authors=[named(entry.author) for entry in article.bylines.select_related("author")],
         publish_at=_iso(article.publish_at),
         published_at=_iso(article.published_at),
     )
+
+
+def named(row: models.Model) -> Named:
+    """The row as snapshots have it."""
+    return Named(id=row.pk, name=str(row))
 
 
 def record(*, article: Article, actor: User | None, note: str, now: datetime) -> Revision:
@@ -107,10 +112,6 @@ def _still(queryset: models.QuerySet[Row], wanted: Sequence[Named], missing: lis
     existing = {row.pk: row for row in queryset.filter(pk__in=[entry["id"] for entry in wanted])}
     missing.extend(entry["name"] for entry in wanted if entry["id"] not in existing)
     return [existing[entry["id"]] for entry in wanted if entry["id"] in existing]
-
-
-def _named(row: models.Model) -> Named:
-    return Named(id=row.pk, name=str(row))
 
 
 def _lines(text: str) -> list[str]:

@@ -72,13 +72,13 @@ class MeetingForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at
         """The form's fields as a snapshot has them; those that could not be read are missing."""
         mine: dict[str, Any] = {name: cleaned[name] for name in TEXTS if name in cleaned}
         for name in cleaned.keys() & set(ROWS):
-            mine[name] = conflicts.named(cleaned[name].pk, str(cleaned[name])) if cleaned[name] else None
+            mine[name] = revisions.named(cleaned[name]) if cleaned[name] else None
         if "tags" in cleaned:
-            mine["tags"] = [conflicts.named(tag.pk, tag.name) for tag in cleaned["tags"]]
+            mine["tags"] = [revisions.named(tag) for tag in cleaned["tags"]]
         if "published_at" in cleaned:
             mine["published_at"] = cleaned["published_at"].isoformat() if cleaned["published_at"] else None
         if f"{unsaved.PREFIX}-TOTAL_FORMS" in self.data:
-            mine["authors"] = [conflicts.named(each.pk, each.name) for each in unsaved.authors(data=self.data)]
+            mine["authors"] = [revisions.named(each) for each in unsaved.authors(data=self.data)]
         return mine
 
     def _take(self, name: str, cleaned: dict[str, Any], row: Article, theirs: revisions.Snapshot) -> None:
