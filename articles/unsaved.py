@@ -1,4 +1,4 @@
-"""A story as somebody has it on the screen, before it is saved: for previews.
+"""A story as somebody has it on the screen, before it is saved: for previews and the checklist.
 
 It is read from the form's own fields, whatever of them can be read already; nothing is written.
 """

@@ -14,11 +14,11 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from articles import bylines, checklist, markup, permissions, publishing, review, unsaved
+from articles import bylines, checklist, markup, permissions, publishing, review
 from articles.admin import comparing
 from articles.admin.checked_forms import Publish
 from articles.admin.writing import WritingAdmin
-from articles.models import Article, Revision
+from articles.models import Article, Comment, Revision
 from core import database_clock
 from publication.row_actions import Action, account
 
@@ -42,12 +42,10 @@ class ReviewAdmin(WritingAdmin):
     @method_decorator(require_POST)
     def checklist_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         """The checklist of the form as it is posted; nothing is saved."""
-        saved = self.seen(request, pk) if pk else None
         try:
-            story = unsaved.story(data=request.POST, saved=saved, now=database_clock.now())
+            context: dict[str, Any] = {"report": checklist.report(article=self.typed(request, pk))}
         except markup.MarkupRefused as error:
-            return self.unindexed(render(request, "admin/articles/article/_checklist.html", {"refused": error}))
-        context = {"report": checklist.report(article=story)}
+            context = {"refused": error}
         return self.unindexed(render(request, "admin/articles/article/_checklist.html", context))
 
     @method_decorator(require_safe)
@@ -150,7 +148,7 @@ class ReviewAdmin(WritingAdmin):
         return HttpResponseRedirect(self.action_url(story, self.row_actions["publish"]))
 
 
-def comments_of(story: Article) -> list[Any]:
+def comments_of(story: Article) -> list[Comment]:
     """The comments of a story: open ones first, each in its order."""
     comments = story.comments.select_related("created_by", "resolved_by")
     return sorted(comments, key=lambda one: one.resolved_at is not None)

@@ -85,11 +85,8 @@ class WritingAdmin(ActionAdmin):
     @method_decorator(require_POST)
     def unsaved_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         """The page that readers would get of the form as it is posted; nothing is saved."""
-        if pk is None and not self.has_add_permission(request):
-            raise PermissionDenied
-        saved = self.seen(request, pk) if pk else None
         try:
-            story = unsaved.story(data=request.POST, saved=saved, now=database_clock.now())
+            story = self.typed(request, pk)
         except markup.MarkupRefused as error:
             response = HttpResponse(str(error), content_type="text/plain; charset=utf-8", status=422)
         else:
@@ -132,6 +129,13 @@ class WritingAdmin(ActionAdmin):
                 "by": last.created_by.get_username() if last.created_by else "",
             } if last else None,
         })  # fmt: skip
+
+    def typed(self, request: HttpRequest, pk: int | None) -> Article:
+        """The story of the form as it is posted; nothing is saved. On failure besides: MarkupRefused."""
+        if pk is None and not self.has_add_permission(request):
+            raise PermissionDenied
+        saved = self.seen(request, pk) if pk else None
+        return unsaved.story(data=request.POST, saved=saved, now=database_clock.now())
 
     def note_saved(self, request: HttpRequest, token: str) -> None:
         """The form is saved: its copy is no longer needed here, nor in the browser, which asks for `saved`."""

@@ -117,3 +117,10 @@ def test_the_checklist_follows_what_is_typed(story: StoryMaker, edda: User) -> N
     assert "Write the text first." in page.content.decode()
     assert "“???” looks as if something were still to come" in page.content.decode()
     assert Article.objects.get(pk=article.pk).headline == "Story 1"
+
+
+def test_the_checklist_of_a_new_story_is_for_those_who_may_begin_one(edda: User) -> None:
+    address = reverse("admin:articles_article_checklist_new")
+    clerk = User.objects.create_user("cleo", password="secret", is_staff=True)
+    assert signed_in(clerk).post(address, {"headline": "New"}).status_code == 403
+    assert "Write the text first." in signed_in(edda).post(address, {"headline": "New"}).content.decode()
