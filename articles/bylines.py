@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.text import slugify
 
+from articles import slugs
 from articles.models import Article, Author, Byline
 
 
@@ -32,7 +33,4 @@ def sign(*, article: Article, user: User) -> None:
 
 def _free_slug(name: str) -> str:
     base = slugify(name)[:100] or "author"
-    taken = set(Author.objects.filter(slug__startswith=base).values_list("slug", flat=True))
-    return next(
-        slug for number in range(len(taken) + 1) if (slug := f"{base}-{number + 1}" if number else base) not in taken
-    )
+    return slugs.numbered(base, taken=set(Author.objects.filter(slug__startswith=base).values_list("slug", flat=True)))

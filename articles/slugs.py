@@ -1,12 +1,14 @@
 """The slugs of stories: an old one redirects to the new one, and no story takes over another's."""
 
+from collections.abc import Collection
+
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from articles.models import Article, SlugRedirect
 from articles.refusals import SlugTaken
 
-__all__ = ["SlugTaken", "check", "free", "moved"]
+__all__ = ["SlugTaken", "check", "free", "moved", "numbered"]
 
 LENGTH = 80
 
@@ -28,6 +30,11 @@ def free(*, headline: str) -> str:
         *Article.objects.filter(slug__startswith=base).values_list("slug", flat=True),
         *SlugRedirect.objects.filter(slug__startswith=base).values_list("slug", flat=True),
     }
+    return numbered(base, taken=taken)
+
+
+def numbered(base: str, *, taken: Collection[str]) -> str:
+    """The first of `base`, `base-2`, `base-3` and so on that is not taken."""
     candidates = (f"{base}-{number}" if number > 1 else base for number in range(1, len(taken) + 2))
     return next(slug for slug in candidates if slug not in taken)
 
