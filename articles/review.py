@@ -20,6 +20,8 @@ from staff import audit
 from staff.audit_actions import AuditAction
 
 State = Article.State
+# Before somebody decides when readers get it: such a story can be given to somebody, and planned.
+OPEN = (State.DRAFT, State.IN_REVIEW, State.APPROVED)
 QUOTE_LENGTH = 500  # as the column
 
 
@@ -45,7 +47,8 @@ def why(*, article: Article, user: User) -> str:
     """What a story of `waiting_for` waits for, in a few words."""
     if article.state == State.DRAFT and article.returned_reason:
         return _("Sent back: %(reason)s") % {"reason": article.returned_reason}
-    if article.state == State.IN_REVIEW and article.assignee_id in (None, user.pk) and _reads(user, article):
+    is_anybodys = article.assignee_id is None and user.has_perm(permissions.EDIT_ANY)
+    if article.state == State.IN_REVIEW and (is_anybodys or article.assignee_id == user.pk):
         return _("To be read")
     if article.state == State.APPROVED and user.has_perm(permissions.PUBLISH):
         return _("Approved, to be published")
@@ -66,8 +69,7 @@ def assign(*, article: Article, assignee: User | None, actor: User | None, now: 
     if assignee is not None and not readers().filter(pk=assignee.pk).exists():
         raise NotAllowed(_("%(name)s may not edit stories.") % {"name": assignee.get_username()})
     with transaction.atomic():
-        open_stories = Article.objects.filter(pk=article.pk, state__in=(State.DRAFT, State.IN_REVIEW, State.APPROVED))
-        if open_stories.update(assignee=assignee) != 1:
+        if Article.objects.filter(pk=article.pk, state__in=OPEN).update(assignee=assignee) != 1:
             raise WrongState(_("The story is out already, so nobody needs to read it."))
         article.refresh_from_db(fields=["assignee", "state"])
         name = assignee.get_username() if assignee else ""
@@ -79,8 +81,7 @@ def plan(*, article: Article, day: date | None, actor: User | None, now: datetim
     """Note for which day a story that is not out is planned. On failure: NotAllowed, WrongState."""
     permissions.require_edit(user=actor, article=article)
     with transaction.atomic():
-        open_stories = Article.objects.filter(pk=article.pk, state__in=(State.DRAFT, State.IN_REVIEW, State.APPROVED))
-        if open_stories.update(planned_for=day) != 1:
+        if Article.objects.filter(pk=article.pk, state__in=OPEN).update(planned_for=day) != 1:
             raise WrongState(_("Only a story that is not out yet can be planned for a day."))
         article.refresh_from_db(fields=["planned_for"])
         shown = day.isoformat() if day else ""
@@ -132,7 +133,3 @@ def _close(
 def _require_sight(article: Article, actor: User) -> None:
     if not permissions.may_view(user=actor, article=article):
         raise NotAllowed(_("This story is not yours."))
-
-
-def _reads(user: User, article: Article) -> bool:
-    return article.assignee_id == user.pk or user.has_perm(permissions.EDIT_ANY)
