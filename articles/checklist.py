@@ -79,7 +79,7 @@ class Report:
     @property
     def errors(self) -> list[Finding]:
         """What has to be mended."""
-        return [one for one in self.findings if one.level is Level.ERROR]
+        return self._of(Level.ERROR)
 
     @property
     def warnings(self) -> list[Finding]:

@@ -52,12 +52,12 @@ class MeetingForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at
         now = revisions.take(row)
         comparison = conflicts.compare(begun=begun.snapshot if begun else None, theirs=now, mine=self._mine(cleaned))
         for name in comparison.only_theirs:
-            self._take(name, cleaned, row, now)
+            self._take(name, cleaned, row)
         is_open = False
         for conflict in comparison.conflicts:
             choice = self.data.get(f"choose_{conflict.field}") if self.data.get("met") == str(last.number) else None
             if choice == "theirs":
-                self._take(conflict.field, cleaned, row, now)
+                self._take(conflict.field, cleaned, row)
             elif choice == "both" and conflict.merged is not None:
                 cleaned[conflict.field] = conflict.merged
             is_open = is_open or choice not in {"mine", "theirs", "both"}
@@ -81,7 +81,7 @@ class MeetingForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at
             mine["authors"] = [revisions.named(each) for each in unsaved.authors(data=self.data)]
         return mine
 
-    def _take(self, name: str, cleaned: dict[str, Any], row: Article, theirs: revisions.Snapshot) -> None:
+    def _take(self, name: str, cleaned: dict[str, Any], row: Article) -> None:
         """Let the field be as it was saved."""
         if name == "authors":
             self.taken_authors = [entry.author for entry in row.bylines.select_related("author")]
