@@ -6,7 +6,8 @@ The first part looks at one request alone. The second looks at what one network 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,19 +76,34 @@ def counted(visits: Iterable[Visit]) -> list[tuple[Visit, bool]]:
         groups.setdefault((visit.issue_id, visit.network), []).append(visit)
     for group in groups.values():
         last: dict[tuple[str, int, bool], float] = {}
-        for visit in group:
+        for visit, is_scan in zip(group, _scans(group), strict=True):
             same = (visit.url, visit.agent, visit.is_machine)
             before, last[same] = last.get(same), visit.at
             if before is None or visit.at - before > WINDOW:
-                result.append((visit, visit.is_machine or _is_scan(visit, group)))
+                result.append((visit, visit.is_machine or is_scan))
     return result
 
 
-def _is_scan(visit: Visit, group: list[Visit]) -> bool:
-    """Whether some WINDOW that holds this visit holds MANY different links."""
-    near = [one for one in group if abs(one.at - visit.at) <= WINDOW]
-    starts = (one.at for one in near if one.at <= visit.at)
-    return any(len({one.url for one in near if start <= one.at <= start + WINDOW}) >= MANY for start in starts)
+def _scans(group: Sequence[Visit]) -> list[bool]:
+    """For each visit of a network, in their order: whether some WINDOW that holds it holds MANY different links.
+
+    Each visit is looked at a few times only: somebody may send very many.
+    """
+    scans = [False] * len(group)
+    links = Counter[str]()
+    end = marked = 0
+    for start, first in enumerate(group):
+        while end < len(group) and group[end].at <= first.at + WINDOW:
+            links[group[end].url] += 1
+            end += 1
+        if len(links) >= MANY:
+            marked = max(marked, start)
+            scans[marked:end] = [True] * (end - marked)
+            marked = end
+        links[first.url] -= 1
+        if not links[first.url]:
+            del links[first.url]
+    return scans
 
 
 def _is_since(agent: str, name: re.Pattern[str], version: int) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -164,6 +165,15 @@ def test_the_rule_for_what_one_network_does(visits: list[tuple[str, int, float]]
     elsewhere = Visit(1, "b", "192.0.2.0/24", 1, 1.5, False)
     verdicts = [is_machine for visit, is_machine in click_rules.counted([*of_one, elsewhere]) if visit is not elsewhere]
     assert (verdicts.count(False), verdicts.count(True)) == (people, machines)
+
+
+def test_a_flood_of_visits_is_judged_at_once() -> None:
+    """Each from another program, so that each counts; compared pairwise they would take hours."""
+    flood = [Visit(1, f"u{number % 3}", "n", number, number / 2_000, False) for number in range(20_000)]
+    began = time.process_time()
+    verdicts = click_rules.counted([*flood, Visit(1, "u3", "n", 0, 10.0, False)])
+    assert time.process_time() - began < 5
+    assert (len(verdicts), sum(is_machine for _visit, is_machine in verdicts)) == (20_001, 20_001)
 
 
 def test_a_visit_is_judged_when_its_window_is_over(digest: Issue) -> None:
