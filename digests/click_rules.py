@@ -68,7 +68,7 @@ def counted(visits: Iterable[Visit]) -> list[tuple[Visit, bool]]:
     """The visits that count, each with whether it was a machine's.
 
     A second visit of one program to the same link within WINDOW is no second click. Before: all visits of any
-    WINDOW are among these.
+    WINDOW are among these, as far as the caller could wait for them.
     """
     result = []
     groups: dict[tuple[int, str], list[Visit]] = {}

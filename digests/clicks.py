@@ -38,6 +38,8 @@ SIGNATURE_BYTES: Final = 12
 LONGEST_URL: Final = 1_500
 # Written every so often; a visit is judged when its whole window is known.
 SECONDS: Final = 5.0
+# A network that is never quiet for a window, as an operator's of phones, is judged as far as it is known by then.
+LONGEST_WAIT: Final = 60.0
 # Visits that wait. More than these within some seconds are not people, and are not counted.
 MOST: Final = 50_000
 STORY: Final = re.compile(r"^(/[a-z]{2,3}(-[a-z]+)?)?/articles/", re.IGNORECASE)
@@ -160,15 +162,22 @@ def _write_on() -> None:
 
 
 def _take(now: float | None) -> list[Visit]:
-    """Take out the groups of which nothing more can come: the last visit of a network is longer ago than a window."""
+    """Take out the groups of which nothing more can come: the last visit of a network is longer ago than a window.
+
+    And those that have waited long enough, whatever still comes.
+    """
     with _lock:
+        first: dict[tuple[int, str], float] = {}
         latest: dict[tuple[int, str], float] = {}
         for visit in _waiting:
-            latest[(visit.issue_id, visit.network)] = visit.at
+            group = (visit.issue_id, visit.network)
+            first.setdefault(group, visit.at)
+            latest[group] = visit.at
         due, still = list[Visit](), list[Visit]()
         for visit in _waiting:
-            quiet = now is None or now - latest[(visit.issue_id, visit.network)] > click_rules.WINDOW
-            (due if quiet else still).append(visit)
+            group = (visit.issue_id, visit.network)
+            is_due = now is None or now - latest[group] > click_rules.WINDOW or now - first[group] > LONGEST_WAIT
+            (due if is_due else still).append(visit)
         _waiting[:] = still
     return due
 

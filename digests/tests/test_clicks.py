@@ -185,6 +185,16 @@ def test_a_visit_is_judged_when_its_window_is_over(digest: Issue) -> None:
     assert sum(LinkCount.objects.values_list("machines", flat=True)) == 4
 
 
+def test_a_network_that_is_never_quiet_is_counted_all_the_same(digest: Issue) -> None:
+    for number in range(13):
+        clicks.note(visit=Visit(digest.pk, OUTSIDE, "n", number, 100.0 + 5 * number, False))
+        clicks.note(visit=Visit(digest.pk, OUTSIDE, "quiet", number, 155.0, False))
+    assert clicks.write(now=160.0) == 0
+    assert clicks.write(now=161.0) == 13
+    assert clicks.write(now=166.0) == 13
+    assert sum(LinkCount.objects.values_list("people", flat=True)) == 26
+
+
 def test_the_thread_writes_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     written = threading.Event()
