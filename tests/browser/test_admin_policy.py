@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
+from tests.browser import desk
 from tests.browser.conftest import Opener
-from tests.browser.test_editor import log_in
 
 # Enough for one page of each kind: an address counts with its numbers left out.
 MOST_PAGES = 120
@@ -42,7 +42,7 @@ def walk(page: Page) -> set[str]:
 def test_no_page_of_the_admin_breaks_the_policy(open_page: Opener) -> None:
     """What breaks it is an error on the console, for which `open_page` fails the test."""
     page = open_page()
-    log_in(page)
+    desk.log_in(page)
     policy = page.request.get("/admin/").headers["content-security-policy"]
     assert "unsafe" not in policy
     assert "script-src 'self';" in policy
@@ -53,7 +53,7 @@ def test_no_page_of_the_admin_breaks_the_policy(open_page: Opener) -> None:
 
 def test_what_opens_closes_and_changes_does_so_without_eval(open_page: Opener) -> None:
     page = open_page()
-    log_in(page)
+    desk.log_in(page)
     page.goto("/admin/articles/article/")
     page.locator("a", has_text="Filters").first.click()
     expect(page.locator("#changelist-filter")).to_be_visible()

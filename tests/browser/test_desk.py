@@ -2,9 +2,8 @@
 
 from playwright.sync_api import Page, expect
 
+from tests.browser import accessibility, desk
 from tests.browser.conftest import Opener
-from tests.browser.test_editor import log_in
-from tests.browser.test_every_page import ALL_RULES, COLOUR_RULES, _axe, _faults
 
 NARROW = {"width": 360, "height": 740}
 WIDE = {"width": 1440, "height": 900}
@@ -28,20 +27,19 @@ def entries(page: Page) -> list[str]:
 
 def test_every_entry_of_the_menu_can_be_read_by_all_and_fits_a_telephone(open_page: Opener) -> None:
     page = open_page(size=(WIDE["width"], WIDE["height"]), color_scheme="light", reduced_motion="reduce")
-    log_in(page)
+    desk.log_in(page)
     faults: dict[str, list[str]] = {}
     addresses = entries(page)
     assert len(addresses) > 25
     for address in addresses:
         page.set_viewport_size(WIDE)  # type: ignore[arg-type]  # two numbers
         page.goto(address)
-        page.evaluate(_axe())
-        here = _faults(page, ALL_RULES)
+        here = accessibility.faults(page, rules=accessibility.WITH_BEST_PRACTICE)
         page.set_viewport_size(NARROW)  # type: ignore[arg-type]  # two numbers
         page.emulate_media(color_scheme="dark")
-        here += _faults(page, COLOUR_RULES)
-        if (wide := page.evaluate("document.documentElement.scrollWidth")) > NARROW["width"]:
-            here.append(f"{wide} pixels wide")
+        here += accessibility.faults(page, rules=accessibility.OF_COLOURS)
+        if wide := accessibility.overflow(page, width=NARROW["width"]):
+            here.append(f"{wide} pixels too wide")
         page.emulate_media(color_scheme="light")
         if here:
             faults[address] = here
@@ -50,7 +48,7 @@ def test_every_entry_of_the_menu_can_be_read_by_all_and_fits_a_telephone(open_pa
 
 def test_the_menu_is_used_by_keyboard_on_a_telephone_and_a_list_is_imported(open_page: Opener) -> None:
     page = open_page()
-    log_in(page)
+    desk.log_in(page)
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]  # two numbers
     menu = page.get_by_role("button", name="Menu", exact=True)
     menu.focus()

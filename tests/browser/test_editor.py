@@ -6,27 +6,12 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import reading
 from tests.browser.conftest import Opener
-from tests.browser.stack import ADMIN, PASSWORD
+from tests.browser.desk import choose, log_in, publish
 
 HEADLINE = "Bishkek Opens a Window for the Digital Som"
 TEXT = "The pilot begins with **forty shops**.\n\n## What they say\n\n> It is still money.\n"
+ADDRESS = "/articles/bishkek-opens-a-window-for-the-digital-som/"
 SENDING_SECONDS = 180.0
-
-
-def log_in(page: Page) -> None:
-    """Through the login form."""
-    page.goto("/admin/")
-    page.get_by_label("Name or address").fill(ADMIN)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("link", name="Stories").first).to_be_visible()
-
-
-def choose(page: Page, *, field: str, words: str) -> None:
-    """Pick from a list that is searched while one types."""
-    page.locator(f"#id_{field} + .select2").click()
-    page.locator(".select2-search__field:focus").press_sequentially(words)
-    page.locator(".select2-results__option", has_text=re.compile(rf"^{re.escape(words)}$")).click()
 
 
 def write_story(page: Page) -> None:
@@ -42,22 +27,6 @@ def write_story(page: Page) -> None:
     expect(page.locator("#id_slug")).to_have_value("bishkek-opens-a-window-for-the-digital-som")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".story-state")).to_have_text("Draft")
-
-
-def act(page: Page, *, name: str) -> None:
-    """Follow an action above the form, and press its button."""
-    page.get_by_role("link", name=name).first.click()
-    page.locator("main, #main").get_by_role("button", name=name).click()
-
-
-def publish(page: Page) -> None:
-    """From the story's form by the page that asks, where each warning is accepted."""
-    page.get_by_role("button", name="Publish…").click()
-    page.wait_for_url("**/do/publish/**")
-    for box in page.locator("[name=acknowledge]").all():
-        box.check()
-    page.locator("main, #main").get_by_role("button", name="Publish now").click()
-    expect(page.locator(".story-state")).to_have_text("Published")
 
 
 def approve(page: Page) -> None:
@@ -76,25 +45,15 @@ def wait_until_sent(page: Page) -> None:
     expect(page.locator("#progress")).to_contain_text("The whole audience")
 
 
-def test_an_editor_writes_publishes_composes_and_sends(open_page: Opener) -> None:
-    page, reader, mail = open_page(), open_page(), open_page()
-    reading.subscribe(reader, mail, address="subscriber@example.org", cadence="daily")
-
-    log_in(page)
-    write_story(page)
-    story = page.url
+def look_at_the_draft(page: Page) -> None:
+    """The page as readers would get it."""
     page.goto(page.get_by_role("link", name="Preview").first.get_attribute("href") or "")
     expect(page.get_by_role("heading", level=1)).to_have_text(HEADLINE)
     expect(page.locator(".prose strong")).to_have_text("forty shops")
-    public = reader.goto("/articles/bishkek-opens-a-window-for-the-digital-som/")
-    assert public is not None
-    assert public.status == 404, "a draft can be read"
 
-    page.goto(story)
-    publish(page)
-    reader.goto("/articles/bishkek-opens-a-window-for-the-digital-som/")
-    expect(reader.get_by_role("heading", level=1)).to_have_text(HEADLINE)
 
+def compose(page: Page) -> str:
+    """A digest by hand, looked at beside its stories and with its headers; its page."""
     page.goto("/admin/digests/issue/")
     page.get_by_role("link", name="Compose a digest").click()
     page.get_by_role("combobox").select_option(label=f"{reading.NEWSLETTER}, daily")
@@ -109,25 +68,54 @@ def test_an_editor_writes_publishes_composes_and_sends(open_page: Opener) -> Non
     page.get_by_role("link", name="Preview with headers").click()
     expect(page.frame_locator("iframe[title='The mail as HTML']").locator("body")).to_contain_text(HEADLINE)
     expect(page.locator("#plain-text")).to_contain_text(HEADLINE)
+    return issue
 
-    page.goto(issue)
+
+def prove(page: Page, mail: Page) -> None:
+    """A proof comes to a colleague."""
     page.get_by_role("link", name="Proof to others").click()
     page.get_by_label("Addresses").fill("colleague@example.org")
     page.get_by_role("button", name="Send a proof").click()
     reading.open_letter(mail, address="colleague@example.org", subject="")
     expect(mail.locator(".plain")).to_contain_text(HEADLINE)
 
-    page.goto(issue)
-    approve(page)
-    wait_until_sent(page)
 
+def leave_by_one_click(reader: Page, mail: Page, *, program: Page) -> None:
+    """As a mail program does, by the header of the digest (RFC 8058)."""
     reading.open_letter(mail, address="subscriber@example.org", subject=HEADLINE)
     expect(mail.locator(".plain")).to_contain_text(HEADLINE)
     mail.get_by_role("link", name="Headers").click()
     header = mail.locator("tr", has=mail.get_by_role("rowheader", name="List-Unsubscribe", exact=True)).locator("td")
     target = re.search(r"<(https?://[^>]+)>", header.inner_text())
     assert target, header.inner_text()
-    response = open_page().request.post(target[1], form={"List-Unsubscribe": "One-Click"}, max_redirects=0)
+    response = program.request.post(target[1], form={"List-Unsubscribe": "One-Click"}, max_redirects=0)
     assert response.status == 200
     reader.goto(target[1])
     expect(reader.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")
+
+
+def test_an_editor_writes_publishes_composes_and_sends(open_page: Opener) -> None:
+    page, reader, mail = open_page(), open_page(), open_page()
+    reading.subscribe(reader, mail, address="subscriber@example.org", cadence="daily")
+
+    log_in(page)
+    write_story(page)
+    story = page.url
+    look_at_the_draft(page)
+    public = reader.goto(ADDRESS)
+    assert public is not None
+    assert public.status == 404, "a draft can be read"
+
+    page.goto(story)
+    publish(page)
+    reader.goto(ADDRESS)
+    expect(reader.get_by_role("heading", level=1)).to_have_text(HEADLINE)
+
+    issue = compose(page)
+    page.goto(issue)
+    prove(page, mail)
+
+    page.goto(issue)
+    approve(page)
+    wait_until_sent(page)
+    leave_by_one_click(reader, mail, program=open_page())

@@ -1,13 +1,8 @@
 """What holds on every reader page: it fits a telephone, it can be read by all, it keeps quiet."""
 
-from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
-
-import axe_playwright_python
 import pytest
-from playwright.sync_api import Page
 
+from tests.browser import accessibility
 from tests.browser.conftest import TELEPHONE, Opener
 
 PAGES = {
@@ -26,21 +21,6 @@ PAGES = {
     "legal-version": "/legal/terms-of-use/1/",
     "spoilt-link": "/confirm/not-a-token/",
 }
-ALL_RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-# What changes with the colour scheme.
-COLOUR_RULES = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-
-
-@cache
-def _axe() -> str:
-    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-
-
-def _faults(page: Page, rules: Mapping[str, object]) -> list[str]:
-    """What axe-core, which the page has, finds: one line per rule, with the first element that breaks it."""
-    violations = page.evaluate("rules => axe.run(document, {runOnly: rules}).then(result => result.violations)", rules)
-    return [f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}" for rule in violations]
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES.keys())
@@ -51,13 +31,10 @@ def test_everybody_can_read_it_by_day_by_night_and_on_a_telephone(open_page: Ope
     assert page.locator("h1").count() == 1
     assert page.locator("html").get_attribute("lang") == "en"
     assert page.locator("[style], style, script:not([src]):not([type='application/ld+json'])").count() == 0
-    page.evaluate(_axe())
-    assert _faults(page, ALL_RULES) == []
+    assert accessibility.faults(page, rules=accessibility.WITH_BEST_PRACTICE) == []
     page.emulate_media(color_scheme="dark")
-    assert _faults(page, COLOUR_RULES) == []
-    page.set_viewport_size({"width": TELEPHONE[0], "height": TELEPHONE[1]})
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= TELEPHONE[0], f"{wide} pixels wide"
+    assert accessibility.faults(page, rules=accessibility.OF_COLOURS) == []
+    assert accessibility.overflow(page, width=TELEPHONE[0]) == 0
 
 
 def test_text_may_be_twice_as_large(open_page: Opener) -> None:

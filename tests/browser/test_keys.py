@@ -1,12 +1,12 @@
 """Keys in a real browser: a passkey is made with a (virtual) authenticator, opens the desk alone, and codes follow."""
 
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import accessibility
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.stack import ADMIN, PASSWORD, Stack
 
-TELEPHONE: ViewportSize = {"width": 360, "height": 740}
+TELEPHONE = 360
 AUTHENTICATOR = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -19,13 +19,8 @@ AUTHENTICATOR = {
 
 def check(page: Page) -> None:
     """Axe finds nothing, and a telephone needs no scrolling to the side."""
-    violations = Axe().run(page).response["violations"]
-    assert not violations, [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations]
-    before = page.viewport_size
-    page.set_viewport_size(TELEPHONE)
-    assert page.evaluate("document.documentElement.scrollWidth") <= TELEPHONE["width"], page.url
-    if before:
-        page.set_viewport_size(before)
+    assert accessibility.faults(page, rules=None) == []
+    assert accessibility.overflow(page, width=TELEPHONE) == 0, page.url
 
 
 def test_a_passkey_is_added_and_opens_the_desk(site: Stack, chromium: Browser) -> None:

@@ -1,14 +1,12 @@
 """A publisher watches an issue leave: pause, resume, cancel, the rest, a correction; the page tells no untruth."""
 
 import re
-from pathlib import Path
 
-import axe_playwright_python
 from playwright.sync_api import Page, expect
 
+from tests.browser import accessibility, desk
 from tests.browser import stack as stacks
 from tests.browser.conftest import Opener
-from tests.browser.test_editor import act, log_in
 
 # The worker is busy with them for as long as somebody needs to press a button.
 READERS = 9_000
@@ -31,18 +29,10 @@ print(issue.pk)
 """
 
 
-def check_axe(page: Page) -> None:
-    page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    violations = page.evaluate("() => axe.run('.monitor').then(result => result.violations.map(one => one.id))")
-    assert violations == [], page.url
-
-
-def check_width(page: Page) -> None:
-    """Nothing lies outside of the screen, on a phone either."""
-    page.set_viewport_size({"width": 360, "height": 740})
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    page.set_viewport_size({"width": 1280, "height": 900})
-    assert wide <= 0, page.url
+def check(page: Page) -> None:
+    """Everybody can read the monitor, on a phone too."""
+    assert accessibility.faults(page, rules=None, within=".monitor") == []
+    assert accessibility.overflow(page, width=360) == 0
 
 
 def give(page: Page, *, name: str, reason: str) -> None:
@@ -54,7 +44,7 @@ def give(page: Page, *, name: str, reason: str) -> None:
 
 def test_an_issue_is_watched_to_its_end(site: stacks.Stack, open_page: Opener) -> None:
     page = open_page()
-    log_in(page)
+    desk.log_in(page)
     number = site.manage("shell", "-c", BEGIN).strip().splitlines()[-1]
     page.goto(f"/admin/digests/issue/{number}/change/")
     bar, headline = page.get_by_role("progressbar"), page.locator("#monitor-headline")
@@ -66,11 +56,10 @@ def test_an_issue_is_watched_to_its_end(site: stacks.Stack, open_page: Opener) -
     give(page, name="Pause", reason="Let me look.")
     expect(headline).to_contain_text("to go")
     expect(page.locator(".monitor-main")).to_have_text("Resume")
-    check_axe(page)
-    check_width(page)
+    check(page)
     page.wait_for_timeout(22_000)  # longer than a lane may be silent
 
-    act(page, name="Resume")
+    desk.act(page, name="Resume")
     expect(page.locator(".monitor-main")).to_have_text("Pause")
     assert "has moved" not in page.locator("#progress").inner_text()
 
@@ -81,13 +70,12 @@ def test_an_issue_is_watched_to_its_end(site: stacks.Stack, open_page: Opener) -
     assert got, headline.inner_text()
     assert 0 < int(got[1].replace(",", "")) < READERS
     expect(page.get_by_role("progressbar")).to_have_count(0)
-    check_axe(page)
-    check_width(page)
+    check(page)
 
     page.get_by_role("link", name="Correct to those who got it").click()
     expect(page.get_by_label("Subject")).to_have_value("Correction: A rate that is wrong")
     page.goto(f"/admin/digests/issue/{number}/change/")
 
-    act(page, name="Send the rest")
+    desk.act(page, name="Send the rest")
     expect(headline).to_have_text(f"{READERS:,} of {READERS:,} got it.", timeout=120_000)
     expect(page.locator("#progress")).to_contain_text("The whole audience.")

@@ -2,16 +2,14 @@
 
 import base64
 import re
-from pathlib import Path
 
-import axe_playwright_python
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from articles.tests.conftest import png
+from tests.browser.accessibility import faults
 from tests.browser.conftest import Opener
-from tests.browser.test_editor import choose, log_in
+from tests.browser.desk import choose, log_in, publish, text
 
-RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
 # A file as a browser hands it to a page: `how` is the event, at the text or at something else.
 HAND_OVER = """([selector, how, data, names]) => {
     const bytes = Uint8Array.from(atob(data), (each) => each.charCodeAt(0));
@@ -30,36 +28,15 @@ def hand_over(page: Page, *names: str, how: str = "drop", selector: str = TEXT) 
     page.evaluate(HAND_OVER, [selector, how, data, list(names)])
 
 
-def faults(page: Page, *, within: str) -> list[str]:
-    """What axe-core finds in a part of the page."""
-    page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    violations = page.evaluate(
-        "([part, rules]) => axe.run(part, {runOnly: rules}).then(result => result.violations)", [within, RULES]
-    )
-    return [f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in violations]
+def picture_dialog(page: Page) -> Locator:
+    """The dialog in which pictures are described."""
+    return page.get_by_role("dialog", name="Add a picture")
 
 
-def publish(page: Page) -> None:
-    """Knowing each warning."""
-    expect(page.locator(".story-state")).to_have_text("Draft")
-    page.get_by_role("button", name="Publish…").click()
-    page.wait_for_url("**/do/publish/**")
-    for box in page.locator("[name=acknowledge]").all():
-        box.check()
-    page.locator("main, #main").get_by_role("button", name="Publish now").click()
-    expect(page.locator(".story-state")).to_have_text("Published")
-
-
-def test_pictures_are_dropped_pasted_and_chosen_while_a_story_is_written(open_page: Opener) -> None:
-    page, reader = open_page(), open_page()
-    log_in(page)
-    page.goto("/admin/articles/article/add/")
-    page.get_by_label("Headline").fill("Ice on the Lake")
-    page.locator(TEXT).press_sequentially("The ice is back.")
-    dialog, source = page.get_by_role("dialog", name="Add a picture"), page.locator("[name=body_markdown]")
+def drop_two(page: Page) -> None:
+    """Two at once: the alternative text is demanded, and the focal point moves by keys."""
+    dialog = picture_dialog(page)
     insert = dialog.get_by_role("button", name="Insert")
-
-    # Two at once; the alternative text is demanded, and what was typed stays when the line is cut.
     hand_over(page, "one.png", "two.png")
     expect(dialog.locator(".picture-entry")).to_have_count(2)
     first, second = dialog.get_by_label("What does it show?").all()
@@ -75,6 +52,13 @@ def test_pictures_are_dropped_pasted_and_chosen_while_a_story_is_written(open_pa
     ring.press("ArrowLeft")
     ring.press("Shift+ArrowUp")
 
+
+def insert_in_spite_of_a_cut_line(page: Page) -> None:
+    """What was typed stays when the line is cut, and the same button tries again."""
+    dialog = picture_dialog(page)
+    insert = dialog.get_by_role("button", name="Insert")
+    second = dialog.get_by_label("What does it show?").nth(1)
+
     def cut(route: Route) -> None:
         route.abort()
 
@@ -82,23 +66,31 @@ def test_pictures_are_dropped_pasted_and_chosen_while_a_story_is_written(open_pa
     insert.click()
     expect(dialog.get_by_text("The connection was lost")).to_have_count(2)
     expect(second).to_have_value("A boat")
-    assert "image:" not in source.input_value()
+    assert "image:" not in text(page)
     page.unroute("**/image/upload/", cut)
     insert.click()
     expect(dialog).to_be_hidden()
     assert re.search(
-        r"^The ice is back\.\n\n!\[Ice \(thin\)\]\(image:\d+\)\n\n!\[A boat\]\(image:\d+\)\s*$", source.input_value()
-    ), source.input_value()
+        r"^The ice is back\.\n\n!\[Ice \(thin\)\]\(image:\d+\)\n\n!\[A boat\]\(image:\d+\)\s*$", text(page)
+    ), text(page)
 
-    # Pasted, with a size; and what is no picture is refused in words.
+
+def paste(page: Page) -> None:
+    """With a size."""
+    dialog = picture_dialog(page)
+    insert = dialog.get_by_role("button", name="Insert")
     hand_over(page, "three.png", how="paste")
     dialog.get_by_label("What does it show?").fill("A net")
     dialog.get_by_label("Size").select_option(label="Right, beside the text")
     insert.click()
     expect(dialog).to_be_hidden()
-    assert re.search(r"!\[A net\]\(image:\d+\)\{right\}", source.input_value())
+    assert re.search(r"!\[A net\]\(image:\d+\)\{right\}", text(page))
 
-    # From the library, by keyboard alone.
+
+def choose_from_the_library(page: Page) -> None:
+    """By keyboard alone."""
+    dialog = picture_dialog(page)
+    insert = dialog.get_by_role("button", name="Insert")
     page.get_by_role("toolbar", name="Formatting").get_by_role("button", name="Picture").click()
     dialog.get_by_role("button", name="From the library").press("Enter")
     dialog.get_by_role("searchbox").fill("jane boat")
@@ -107,14 +99,42 @@ def test_pictures_are_dropped_pasted_and_chosen_while_a_story_is_written(open_pa
     page.keyboard.press("Enter")
     insert.press("Enter")
     expect(dialog).to_be_hidden()
-    assert source.input_value().count("![A boat]") == 2
+    assert text(page).count("![A boat]") == 2
 
-    # Above the story.
+
+def drop_above_the_story(page: Page) -> None:
+    """The lead picture."""
+    dialog = picture_dialog(page)
+    insert = dialog.get_by_role("button", name="Insert")
     hand_over(page, "four.png", selector=".picture-lead")
     dialog.get_by_label("What does it show?").fill("The whole lake")
     insert.click()
     expect(dialog).to_be_hidden()
     expect(page.locator(".picture-lead img")).to_have_attribute("alt", "The whole lake")
+
+
+def look_at_the_library(page: Page) -> None:
+    """Where the pictures are, and what one of them is used for."""
+    page.goto("/admin/articles/image/?q=ice+thin")
+    page.get_by_role("link", name="Ice [thin]").click()
+    expect(page.get_by_role("button", name=re.compile("Focal point: 48 % from the left, 40 %"))).to_be_visible()
+    expect(page.get_by_role("link", name="Ice on the Lake (Published)").first).to_be_visible()
+    assert not faults(page, within="#image_form")
+    page.goto("/admin/articles/image/")
+    assert not faults(page, within=".picture-desk")
+
+
+def test_pictures_are_dropped_pasted_and_chosen_while_a_story_is_written(open_page: Opener) -> None:
+    page, reader = open_page(), open_page()
+    log_in(page)
+    page.goto("/admin/articles/article/add/")
+    page.get_by_label("Headline").fill("Ice on the Lake")
+    page.locator(TEXT).press_sequentially("The ice is back.")
+    drop_two(page)
+    insert_in_spite_of_a_cut_line(page)
+    paste(page)
+    choose_from_the_library(page)
+    drop_above_the_story(page)
 
     choose(page, field="section", words="News")
     page.get_by_role("button", name="Save", exact=True).first.click()
@@ -124,14 +144,7 @@ def test_pictures_are_dropped_pasted_and_chosen_while_a_story_is_written(open_pa
     expect(reader.locator(".prose img")).to_have_count(4)
     expect(reader.locator(".prose figure.picture-right img")).to_have_attribute("alt", "A net")
     expect(reader.locator(".story > figure img")).to_have_attribute("alt", "The whole lake")
-
-    page.goto("/admin/articles/image/?q=ice+thin")
-    page.get_by_role("link", name="Ice [thin]").click()
-    expect(page.get_by_role("button", name=re.compile("Focal point: 48 % from the left, 40 %"))).to_be_visible()
-    expect(page.get_by_role("link", name="Ice on the Lake (Published)").first).to_be_visible()
-    assert not faults(page, within="#image_form")
-    page.goto("/admin/articles/image/")
-    assert not faults(page, within=".picture-desk")
+    look_at_the_library(page)
 
 
 def test_cards_are_put_in_by_hand_and_another_site_loads_nothing_until_it_is_asked(open_page: Opener) -> None:

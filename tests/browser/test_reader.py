@@ -1,7 +1,7 @@
 """A reader's way: the front page, a story, the form with faults and without, the letters, the way out."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser import reading
 from tests.browser.conftest import Opener
@@ -9,12 +9,8 @@ from tests.browser.conftest import Opener
 HEADLINE = "Binance Co-Founder CZ Backs Kyrgyzstan's Crypto Reserve with BTC and BNB"
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])
-def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) -> None:
-    page, mail = open_page(java_script_enabled=scripts), open_page()
-    address = f"reader-{scripts}@example.org".lower()
-
-    # Another journey may have published what leads now, so the story is looked for.
+def find_the_story(page: Page) -> None:
+    """By searching: another journey may have published what leads now."""
     page.goto("/")
     expect(page.locator(".card--lead").get_by_role("heading")).to_be_visible()
     page.goto("/search/")
@@ -29,6 +25,9 @@ def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) ->
     expect(story.locator(".credit")).to_have_text("Illustration: Block News International")
     assert "placeholder" in (story.locator(".figure img").get_attribute("alt") or "").lower()
 
+
+def sign_up(page: Page, *, address: str) -> None:
+    """First with faults, then without."""
     reading.form(page).get_by_label("Your e-mail address").fill("reader at example")
     reading.send(page)
     faults = page.locator(".field-error")
@@ -39,15 +38,21 @@ def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) ->
     reading.send(page)
     expect(page.get_by_role("heading", name="Look in your inbox")).to_be_visible()
 
+
+def confirm(page: Page, mail: Page, *, address: str) -> None:
+    """By the link of the letter; a second time it says so."""
     reading.open_letter(mail, address=address, subject="onfirm")
     page.goto(reading.link(mail, path="/confirm/"))
-    confirm = page.url
+    link = page.url
     page.locator("main").get_by_role("button").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("You are subscribed")
     expect(page.locator("main")).to_contain_text(reading.NEWSLETTER)
-    page.goto(confirm)
+    page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_have_text("Already confirmed")
 
+
+def choose_weekly(page: Page, mail: Page, *, address: str) -> None:
+    """By the link to the preferences."""
     reading.open_letter(mail, address=address, subject="ubscribed|elcome")
     page.goto(reading.link(mail, path="/preferences/"))
     section = page.get_by_role("region", name=reading.NEWSLETTER)
@@ -57,11 +62,24 @@ def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) ->
     expect(page.get_by_role("status")).to_be_visible()
     expect(section.get_by_label("How often")).to_have_value("weekly")
 
+
+def unsubscribe(page: Page, mail: Page, *, address: str) -> None:
+    """By the link in a letter."""
     reading.open_letter(mail, address=address, subject="ubscribed|elcome")
     page.goto(reading.link(mail, path="/unsubscribe/"))
     page.locator("main").get_by_role("button", name="Unsubscribe").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")
 
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])
+def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) -> None:
+    page, mail = open_page(java_script_enabled=scripts), open_page()
+    address = f"reader-{scripts}@example.org".lower()
+    find_the_story(page)
+    sign_up(page, address=address)
+    confirm(page, mail, address=address)
+    choose_weekly(page, mail, address=address)
+    unsubscribe(page, mail, address=address)
     assert page.context.cookies() == [], "a reader carries a cookie"
 
 

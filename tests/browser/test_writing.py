@@ -1,49 +1,19 @@
 """A writer's day: the page beside the text, a lost connection, a session that ends, a colleague in the same story."""
 
-from pathlib import Path
-
-import axe_playwright_python
 from playwright.sync_api import Page, expect
 
+from tests.browser.accessibility import faults
 from tests.browser.conftest import TELEPHONE, Opener
+from tests.browser.desk import choose, log_in, save_by_key, text, type_at
 from tests.browser.stack import PASSWORD
-from tests.browser.test_editor import choose, log_in
 
 PICTURE_OF_PAGE = "The story as readers would see it"
-KEPT = "Kept at"
+STORED = "Kept at"
 ENDED = 401
 
 
-def text(page: Page) -> str:
-    """The story's text as the form would send it."""
-    return page.locator("#id_body_markdown").input_value()
-
-
-def type_at(page: Page, key: str, words: str) -> None:
-    """Put the caret to the beginning or the end, and type."""
-    page.get_by_role("textbox", name="Text").focus()
-    page.keyboard.press(f"Control+{key}")
-    page.keyboard.type(words)
-
-
-def save(page: Page) -> None:
-    """By the key, and wait until the form is there again."""
-    token = page.locator("#id_copy").input_value()
-    page.keyboard.press("Control+s")
-    expect(page.locator("#id_copy")).not_to_have_value(token)
-
-
-def faults(page: Page) -> list[str]:
-    """What axe-core finds against WCAG, A and AA."""
-    page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    rules = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-    violations = page.evaluate("rules => axe.run(document, {runOnly: rules}).then(result => result.violations)", rules)
-    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in violations]
-
-
-def test_nothing_typed_is_lost_whatever_happens(open_page: Opener) -> None:
-    page = open_page(expects=(ENDED,))
-    log_in(page)
+def begin(page: Page) -> None:
+    """A new story: what is typed is counted, and kept though nobody saved it."""
     page.goto("/admin/articles/article/add/")
     page.get_by_label("Headline").fill("A Window for the Som")
     type_at(page, "Home", "Forty shops take part. ")
@@ -51,11 +21,13 @@ def test_nothing_typed_is_lost_whatever_happens(open_page: Opener) -> None:
     page.keyboard.type("Today")
     assert text(page) == "Forty shops take part. **Today**"
     expect(page.locator("#story-count")).to_contain_text("5 words")
-    expect(page.locator("#story-saved")).to_contain_text(KEPT)
+    expect(page.locator("#story-saved")).to_contain_text(STORED)
 
-    # A story that was never saved is offered again, with what was chosen from a list.
+
+def take_up(page: Page) -> None:
+    """A story that was never saved is offered again, with what was chosen from a list."""
     choose(page, field="section", words="News")
-    expect(page.locator("#story-saved")).to_contain_text(KEPT)
+    expect(page.locator("#story-saved")).to_contain_text(STORED)
     page.wait_for_timeout(600)
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto("/admin/articles/article/add/")
@@ -63,12 +35,14 @@ def test_nothing_typed_is_lost_whatever_happens(open_page: Opener) -> None:
     expect(page.get_by_label("Headline")).to_have_value("A Window for the Som")
     assert text(page) == "Forty shops take part. **Today**"
     page.locator("#id_slug").fill("a-window-for-the-som")
-    save(page)
+    save_by_key(page)
     expect(page.locator(".story-state")).to_have_text("Draft")
     expect(page.locator("#id_section option:checked")).to_have_text("News")
     expect(page.locator(".story-offer")).to_have_count(0)
 
-    # The page beside the text follows.
+
+def look_beside(page: Page) -> None:
+    """The page beside the text follows."""
     page.get_by_role("button", name="Preview").click()
     shown = page.frame_locator(f"iframe[title='{PICTURE_OF_PAGE}']")
     expect(shown.locator(".prose strong")).to_have_text("Today")
@@ -78,16 +52,20 @@ def test_nothing_typed_is_lost_whatever_happens(open_page: Opener) -> None:
     expect(shown.get_by_role("heading", name="And tomorrow")).to_be_visible()
     page.get_by_role("button", name="Close", exact=True).click()
 
-    # Without a connection nothing leaves the page, and what was typed goes out when it is back.
+
+def lose_the_connection(page: Page) -> None:
+    """Nothing leaves the page, and what was typed goes out when the connection is back."""
     page.route("**/copies/**", lambda route: route.abort())
     type_at(page, "End", "Offline. ")
     expect(page.locator("#story-saved")).to_contain_text("No connection")
     page.keyboard.press("Control+s")
     expect(page.locator("#story-saved")).to_contain_text("Not saved")
     page.unroute("**/copies/**")
-    expect(page.locator("#story-saved")).to_contain_text(KEPT)
+    expect(page.locator("#story-saved")).to_contain_text(STORED)
 
-    # The session ends; the password is asked beside the text, and the button goes on.
+
+def lose_the_session(page: Page) -> None:
+    """The password is asked beside the text, and the key goes on with what it was pressed for."""
     page.context.clear_cookies(name="sessionid")
     type_at(page, "End", "Signed out. ")
     expect(page.locator("#story-saved")).to_contain_text("Your session has ended")
@@ -97,6 +75,16 @@ def test_nothing_typed_is_lost_whatever_happens(open_page: Opener) -> None:
     page.locator(".story-again").get_by_role("button", name="Sign in").click()
     expect(page.locator("#id_copy")).not_to_have_value(token)
     assert text(page).rstrip().endswith("Offline. Signed out.")
+
+
+def test_nothing_typed_is_lost_whatever_happens(open_page: Opener) -> None:
+    page = open_page(expects=(ENDED,))
+    log_in(page)
+    begin(page)
+    take_up(page)
+    look_beside(page)
+    lose_the_connection(page)
+    lose_the_session(page)
     assert faults(page) == []
 
 
@@ -107,7 +95,7 @@ def test_two_windows_on_one_story_are_asked_and_a_telephone_is_enough(open_page:
     first.get_by_label("Headline").fill("What Two of Us Write")
     first.get_by_role("textbox", name="Text").fill("It is in the middle.")
     choose(first, field="section", words="News")
-    save(first)
+    save_by_key(first)
     log_in(second)
     second.goto(first.url)
     second.set_viewport_size({"width": TELEPHONE[0], "height": TELEPHONE[1]})
@@ -115,7 +103,7 @@ def test_two_windows_on_one_story_are_asked_and_a_telephone_is_enough(open_page:
     for page, headline in ((first, "The first headline"), (second, "The second headline")):
         page.get_by_label("Headline").fill(headline)
     type_at(first, "Home", "At the start. ")
-    save(first)
+    save_by_key(first)
     type_at(second, "End", " At the end.")
     second.get_by_role("button", name="Save", exact=True).click()
     asked = second.locator(".story-conflicts")
@@ -124,6 +112,6 @@ def test_two_windows_on_one_story_are_asked_and_a_telephone_is_enough(open_page:
     assert faults(second) == []
     assert second.evaluate("document.documentElement.scrollWidth") <= TELEPHONE[0]
     asked.get_by_label("Theirs").first.check()
-    save(second)
+    save_by_key(second)
     expect(second.get_by_label("Headline")).to_have_value("The first headline")
     assert text(second) == "At the start. It is in the middle. At the end."
