@@ -27,7 +27,17 @@ from mailkit import html as markup
 from publication.models import Publication
 from subscribers import links as readers_links
 
-__all__ = ["SLOTS", "RenderedIssue", "RenderingError", "check_header", "headers", "render", "sender", "write"]
+__all__ = [
+    "SLOTS",
+    "RenderedIssue",
+    "RenderingError",
+    "check_header",
+    "headers",
+    "inbox_line",
+    "render",
+    "sender",
+    "write",
+]
 
 SUBJECT_LENGTH = 200  # the column of a snapshot
 PREHEADER_LENGTH = 150
@@ -66,25 +76,38 @@ def write(*, content: IssueContent) -> RenderedIssue:
     After: the HTML of a reader's copy is smaller than `mail_size.LIMIT`. On failure: RenderingError, with a
     sentence that says what is missing or too long.
     """
-    if content.kind != Issue.Kind.LETTER and not content.stories:
-        raise RenderingError(_("No published story is left in this issue. Add one, or cancel the issue."))
-    introduction = _introduction(content)
-    if content.kind == Issue.Kind.LETTER and not introduction:
-        raise RenderingError(_("This letter has no text yet. Write it under “Introduction”."))
-    draft = layout.Draft(
-        content=content,
-        subject=_subject(content),
-        preheader=_preheader(content, introduction),
-        introduction=layout.inlined(introduction) if introduction else "",
-        sponsor=layout.inlined(_markdown(content.sponsor)) if content.sponsor.strip() else "",
-        body=layout.inlined(content.stories[0].body_html) if content.kind == Issue.Kind.ARTICLE else "",
-    )
+    draft = _draft(content)
     extent = _extent(draft)
     return RenderedIssue(
         subject=draft.subject,
         preheader=draft.preheader,
         html=_html(draft, extent),
         text=layout.text(draft=draft, extent=extent),
+    )
+
+
+def inbox_line(*, issue: Issue, now: datetime) -> tuple[str, str]:
+    """Subject and preheader of the issue as it is now; nothing is laid out.
+
+    On failure: RenderingError, as `write`; but not for a mail that would be too large.
+    """
+    draft = _draft(issue_content.load(issue=issue, now=now))
+    return draft.subject, draft.preheader
+
+
+def _draft(content: IssueContent) -> layout.Draft:
+    if content.kind != Issue.Kind.LETTER and not content.stories:
+        raise RenderingError(_("No published story is left in this issue. Add one, or cancel the issue."))
+    introduction = _introduction(content)
+    if content.kind == Issue.Kind.LETTER and not introduction:
+        raise RenderingError(_("This letter has no text yet. Write it under “Introduction”."))
+    return layout.Draft(
+        content=content,
+        subject=_subject(content),
+        preheader=_preheader(content, introduction),
+        introduction=layout.inlined(introduction) if introduction else "",
+        sponsor=layout.inlined(_markdown(content.sponsor)) if content.sponsor.strip() else "",
+        body=layout.inlined(content.stories[0].body_html) if content.kind == Issue.Kind.ARTICLE else "",
     )
 
 

@@ -239,11 +239,12 @@ def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
 
 
 def _subject(issue: Issue, now: datetime) -> str:
-    """The subject as readers would see it; empty while the issue cannot be rendered."""
+    """The subject as readers would see it; what the editor wrote while the issue cannot be rendered."""
     try:
-        return proofs.preview(issue=issue, now=now).subject
+        subject, _preheader = rendering.inbox_line(issue=issue, now=now)
     except rendering.RenderingError:
         return issue.subject
+    return subject
 
 
 def _hour(issue: Issue, now: datetime) -> str:

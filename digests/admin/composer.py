@@ -17,7 +17,7 @@ from django.utils.translation import pgettext
 
 from articles.models import Article
 from core import database_clock
-from digests import composing, proofs, rendering, second_person, series, undo
+from digests import composing, rendering, second_person, series, undo
 from digests.admin import actions, items, panel, reports
 from digests.models import Issue, IssueItem
 from digests.preflight import checking
@@ -96,11 +96,11 @@ def scheduled(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -
 def _inbox(issue: Issue, now: datetime) -> dict[str, str]:
     """Sender, subject and preheader as an inbox shows them."""
     try:
-        snapshot = proofs.preview(issue=issue, now=now)
+        subject, preheader = rendering.inbox_line(issue=issue, now=now)
         sender = rendering.sender(issue=issue).display_name
     except rendering.RenderingError as refusal:
         return _plain(issue) | {"preheader": str(refusal)}
-    return {"sender": sender, "subject": snapshot.subject, "preheader": snapshot.preheader}
+    return {"sender": sender, "subject": subject, "preheader": preheader}
 
 
 def _plain(issue: Issue) -> dict[str, str]:
