@@ -13,10 +13,10 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from articles import images, markup, picture_library, review, revisions, slugs
+from articles import markup, review, revisions, slugs
 from articles.admin.meeting import MeetingForm
-from articles.models import Article, Image
-from core import database_clock, pictures
+from articles.models import Article
+from core import database_clock
 from publication import fields, markdown_forms
 from publication.markdown_widget import MarkdownTextarea
 
@@ -100,43 +100,6 @@ class StoryForm(MeetingForm):
         )
 
 
-class PictureForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
-    """A picture, its words and its focal point; the file is checked by taking it in."""
-
-    x = forms.FloatField(min_value=0, max_value=1, required=False, widget=forms.HiddenInput)
-    y = forms.FloatField(min_value=0, max_value=1, required=False, widget=forms.HiddenInput)
-
-    class Meta:
-        model = Image
-        fields = ["file", "alt", "caption", "credit"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, value in (("x", self.instance.focal_x), ("y", self.instance.focal_y)):
-            if name in self.fields:
-                self.fields[name].initial = value
-
-    def words(self) -> picture_library.Words:
-        """As the library's verbs take them."""
-        asked = self.cleaned_data
-        x, y = (0.5 if asked.get(name) is None else asked[name] for name in ("x", "y"))
-        return picture_library.Words(alt=asked["alt"], caption=asked["caption"], credit=asked["credit"], x=x, y=y)
-
-    def clean_alt(self) -> str:
-        """Words, not spaces."""
-        return _required(self.cleaned_data["alt"], str(_("Say what the picture shows.")))
-
-    def clean_file(self) -> Any:
-        """A new file must be a picture that we can use."""
-        upload = self.cleaned_data["file"]
-        if "file" in self.changed_data:
-            try:
-                pictures.clean(upload, max_width=images.MASTER_WIDTH)
-            except images.PictureRefused as error:
-                raise forms.ValidationError(str(error)) from error
-        return upload
-
-
 class Person(forms.ModelChoiceField):  # type: ignore[type-arg]  # no subscript at run time
     """Somebody of the team, by the name that the team knows."""
 
@@ -187,9 +150,3 @@ class CorrectionText(forms.Form):
         widget=UnfoldAdminTextareaWidget,
         help_text=_("Shown under the story with today's date. Say what was wrong, and what is right."),
     )
-
-
-def _required(value: str, sentence: str) -> str:
-    if not (words := value.strip()):
-        raise forms.ValidationError(sentence)
-    return words

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from articles import images, picture_library
+from articles.admin.picture_forms import WordsForm
 from articles.models import Image
-from articles.picture_library import PAGE, Words
+from articles.picture_library import PAGE
 from articles.refusals import NotAllowed, PublishingError
 from publication.change_lists import ModelAdmin
 from publication.row_actions import account
@@ -43,25 +44,6 @@ class Search(forms.Form):
             unused=asked.get("unused") or False,
             before=asked.get("before"),
         )
-
-
-class WordsForm(forms.Form):
-    """What is said of a picture that is uploaded."""
-
-    alt = forms.CharField(
-        max_length=300, error_messages={"required": _("Say what the picture shows, for readers who cannot see it.")}
-    )
-    caption = forms.CharField(required=False, max_length=400)
-    credit = forms.CharField(required=False, max_length=200)
-    x = forms.FloatField(required=False, min_value=0, max_value=1)
-    y = forms.FloatField(required=False, min_value=0, max_value=1)
-    file = forms.FileField(error_messages={"required": _("Choose a picture.")}, allow_empty_file=True)
-
-    def words(self) -> Words:
-        """As the library's verbs take them."""
-        asked = self.cleaned_data
-        x, y = (0.5 if asked[name] is None else asked[name] for name in ("x", "y"))
-        return Words(alt=asked["alt"], caption=asked["caption"], credit=asked["credit"], x=x, y=y)
 
 
 class PictureViews(ModelAdmin):
@@ -126,7 +108,7 @@ def as_json(image: Image) -> dict[str, Any]:
         "alt": image.alt,
         "caption": image.caption,
         "credit": image.credit,
-        "small": image.url_for(480),
+        "small": image.small_url,
         "focus": image.focus_class,
         "width": image.width,
         "height": image.height,

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from articles import picture_library
-from articles.admin.forms import PictureForm
+from articles.admin.picture_forms import PictureForm
 from articles.admin.picture_views import PictureViews
 from articles.models import Image
 from core import database_clock
