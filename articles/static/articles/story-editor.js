@@ -1,6 +1,6 @@
 // The page on which a story is written: what it counts, its bar and its panel. Other scripts take part through
-// the element `.story-editor`: its property `editor` (see markdown-editor.js), its event `editor:ready`, and
-// `story.count`, the numbers of words and minutes. Sections of the panel are `<details class="story-section">`.
+// the element `.story-editor`: its property `editor` (see markdown-editor.js) and its event `editor:ready`. Sections of
+// the panel are `<details class="story-section">`.
 "use strict";
 
 (() => {
@@ -21,7 +21,6 @@
     const minutes = Math.max(1, Math.round(number / 220));
     const shown = new Intl.NumberFormat(document.documentElement.lang || "en").format(number);
     counted.textContent = counted.dataset.sentence.replace("{words}", shown).replace("{minutes}", minutes);
-    desk.story = { words: number, minutes };
   }
 
   // Headline and standfirst are as tall as their words.
