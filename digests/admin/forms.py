@@ -17,6 +17,7 @@ from unfold.widgets import (
 from core import database_clock
 from digests import composing
 from digests.models import Issue, IssueItem
+from digests.preflight import history
 from mailkit import html, message
 from publication import fields, markdown_forms
 from publication.markdown_widget import MarkdownTextarea
@@ -25,7 +26,6 @@ from subscribers import cadences, permissions
 from subscribers.models import CadenceOffer
 
 FARTHEST = timedelta(days=3_650)
-UNUSUAL_FACTOR = 2  # times the audience of the previous issue
 
 
 class IssueForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
@@ -99,7 +99,7 @@ class Approve(forms.Form):
         self.facts = facts
         warnings = facts["report"].warnings
         self.fields["accepted"].choices = [(one.key, one.text) for one in warnings]  # type: ignore[attr-defined]  # a ChoiceField
-        if not is_unusual(audience=facts["audience"], last=facts["last_audience"]):
+        if not history.is_unusual(audience=facts["audience"], last=facts["last_audience"]):
             del self.fields["audience"]
 
     def clean_when(self) -> datetime | None:
@@ -165,8 +165,3 @@ def _to_come(hour: datetime | None) -> datetime | None:
     if hour is not None and not now < hour <= now + FARTHEST:
         raise forms.ValidationError(_("Choose an hour that is still to come, within ten years; or leave it empty."))
     return hour
-
-
-def is_unusual(*, audience: int, last: int | None) -> bool:
-    """True if the audience must be confirmed. The first issue of a series has nothing to compare with."""
-    return last is not None and audience > UNUSUAL_FACTOR * last

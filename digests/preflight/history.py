@@ -40,6 +40,11 @@ def last_audience(*, issue: Issue) -> int | None:
     return last.audience_count if last else None
 
 
+def is_unusual(*, audience: int, last: int | None) -> bool:
+    """True if a person must confirm the audience. The first issue of a series has nothing to compare with."""
+    return last is not None and audience > FACTOR * last
+
+
 def _series(issue: Issue) -> QuerySet[Issue]:
     planned = Issue.objects.filter(newsletter=issue.newsletter_id, audience_count__isnull=False, corrects=None)
     return planned.filter(kind=issue.kind, cadence=issue.cadence, planned_at__isnull=False).exclude(pk=issue.pk)
@@ -90,7 +95,7 @@ def _audience(issue: Issue, now: datetime) -> Iterator[Finding]:
     values = {"audience": formatting.number(audience), "last": formatting.number(last or 0)}
     if not audience:
         yield finding("nobody", _("Nobody would get it now."))
-    elif last is not None and audience > FACTOR * last:
+    elif is_unusual(audience=audience, last=last):
         yield finding("audience_grew", _("%(audience)s readers would get it; the last one had %(last)s."), **values)
     elif last and audience * FACTOR < last:
         text = ngettext(
