@@ -17,16 +17,14 @@
 
   function insert(text) {
     dialog.close();
-    if (area.editor) { area.editor.insert(text); area.editor.focus(); return; }
-    area.setRangeText(`\n\n${text}\n\n`, area.selectionEnd, area.selectionEnd, "end");
-    area.dispatchEvent(new Event("input", { bubbles: true }));
-    area.focus();
+    area.editor.insert(text);
+    area.editor.focus();
   }
 
   for (const button of dialog.querySelectorAll("[data-card]")) button.addEventListener("click", () => {
     const { before, text } = button.dataset;
     if (!text) { insert(before); return; }
-    const selected = area.editor?.selection.trim() ?? "";
+    const selected = area.editor.selection.trim();
     if (selected) area.editor.replaceSelection("");
     insert(`${before}\n${selected || text}\n:::`);
   });
@@ -78,17 +76,7 @@
   }
 
   function attach() {
-    const bar = area.editor?.element.querySelector(".md-toolbar");
-    if (!bar) return;
-    const button = document.createElement("button");
-    Object.assign(button, { type: "button", className: "md-tool", title: dialog.dataset.open, tabIndex: -1 });
-    button.setAttribute("aria-label", dialog.dataset.open);
-    button.dataset.tool = "card";
-    const icon = document.createElement("span");
-    Object.assign(icon, { className: "material-symbols-outlined", ariaHidden: "true", textContent: "add_box" });
-    button.append(icon);
-    button.addEventListener("click", open);
-    bar.insertBefore(button, bar.querySelector('[data-tool="quote"]'));
+    area.editor.addTool("card", "add_box", dialog.dataset.open, open);
   }
   if (area.editor) attach();
   else area.addEventListener("editor:ready", attach, { once: true });

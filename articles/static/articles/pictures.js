@@ -254,29 +254,14 @@
     }, true);
   }
 
-  function opener(className) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = className;
-    button.title = dataset.open;
-    button.setAttribute("aria-label", dataset.open);
-    button.dataset.tool = "picture";
-    const icon = document.createElement("span");
-    icon.className = "material-symbols-outlined";
-    icon.ariaHidden = "true";
-    icon.textContent = "image";
-    button.append(icon);
-    button.addEventListener("click", () => open({ into: insert }));
-    return button;
-  }
-
   function attach() {
-    const bar = area.editor?.element.querySelector(".md-toolbar");
+    const ask = () => open({ into: insert });
     take(area.editor?.element ?? area);
-    const button = opener(bar ? "md-tool" : "desk-button");
-    if (!bar) { area.before(button); return; }
-    button.tabIndex = -1;
-    bar.insertBefore(button, bar.querySelector('[data-tool="quote"]'));
+    if (area.editor) { area.editor.addTool("picture", "image", dataset.open, ask); return; }
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "desk-button", textContent: dataset.open });
+    button.addEventListener("click", ask);
+    area.before(button);
   }
   if (area) {
     let isAttached = false;

@@ -8,6 +8,7 @@
 //   replaceSelection(text)  words in place of the selection
 //   wrap(before, after)     marks around the selection; a second time they are taken away
 //   replace(from, to, text) characters of the text
+//   addTool(name, icon, words, run)  a button of another script in the toolbar, before the quotation
 //   focus(), element, view  the caret; the box around toolbar and text; the EditorView itself
 // The event `editor:ready` bubbles from the textarea when these are there.
 "use strict";
@@ -191,6 +192,12 @@
       replace: (from, to, insert) => view.dispatch({ changes: { from, to, insert }, userEvent: "input" }),
       replaceSelection: (text) => view.dispatch(view.state.replaceSelection(text), { userEvent: "input", scrollIntoView: true }),
       wrap: (before, after) => wrap(before, after)(view),
+      addTool: (name, icon, words, run) => {
+        const node = button(words, icon, { className: "md-tool", tabIndex: -1 });
+        node.dataset.tool = name;
+        node.addEventListener("click", run);
+        box.querySelector('.md-toolbar [data-tool="quote"]').before(node);
+      },
       focus: () => view.focus(),
     };
   }
