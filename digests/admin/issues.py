@@ -21,7 +21,7 @@ from unfold.decorators import display
 from core import database_clock
 from digests import archive, arranging, composing, links, permissions, proofs, rendering, states, stats
 from digests.admin import composer, correct, forms, items, looks, monitor, panel, reports, story_mail
-from digests.admin.actions import ACTIONS, OF_UNCERTAIN, REFUSALS, audience_facts, rest_facts
+from digests.admin.actions import ACTIONS, REFUSALS, audience_facts, rest_facts
 from digests.models import Issue
 from publication import markdown_forms
 from publication.row_actions import Action, ActionAdmin, account, link
@@ -202,7 +202,7 @@ class IssueAdmin(ActionAdmin):
         if issue is not None:
             context["actions_detail"] = [
                 link(str(_("Preview")), reverse("admin:digests_issue_preview", args=[issue.pk]), icon="visibility"),
-                *self.action_links(user=account(request), row=issue, besides=OF_UNCERTAIN),
+                *self.action_links(user=account(request), row=issue),
             ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response
