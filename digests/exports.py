@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -12,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.db.models.functions import Coalesce
 
+from core import csv_export
 from digests import aftermath, delivery_reasons, growth, permissions, stats
 from digests.models import Delivery, Issue
 from staff import audit
@@ -23,8 +22,6 @@ SEE_ISSUES: Final = "digests.view_issue"
 # Addresses leave the desk: the right to export readers, on any of whose lists they may be.
 SEE_ADDRESSES: Final = "subscribers.export_readers"
 COPIES: Final = ("address", "state", "reason", "at")
-# A spreadsheet would take such a cell for a formula.
-FORMULA: Final = tuple("=+-@\t\r")
 BATCH: Final = 2_000
 
 
@@ -43,7 +40,7 @@ def figures(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> I
         ("unsubscribed", "", "" if after.left is None else after.left, ""),
     ]
     lines += [("clicks", link.url, link.people, link.machines) for link in after.links]
-    return _written(lines)
+    return csv_export.written(lines)
 
 
 def copies(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> Iterator[str]:
@@ -53,7 +50,7 @@ def copies(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> It
     rows = Delivery.objects.filter(issue=issue).order_by("pk").values_list(
         "subscriber__address", "state", "reason", "reason_parameters", Coalesce("settled_at", "attempted_at")
     )  # fmt: skip
-    return _written(_copy_lines(rows.iterator(chunk_size=BATCH)))
+    return csv_export.written(_copy_lines(rows.iterator(chunk_size=BATCH)))
 
 
 def of_growth(*, newsletter: Newsletter, actor: AbstractBaseUser | None, now: datetime) -> Iterator[str]:
@@ -66,7 +63,7 @@ def of_growth(*, newsletter: Newsletter, actor: AbstractBaseUser | None, now: da
         lines += [("won", day.day.isoformat(), day.won), ("lost", day.day.isoformat(), day.lost)]
     lines += [("source", source.name, source.readers) for source in grown.sources]
     lines += [("reason", loss.name, loss.readers) for loss in grown.losses]
-    return _written(lines)
+    return csv_export.written(lines)
 
 
 def _copy_lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
@@ -79,24 +76,3 @@ def _copy_lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
 @transaction.atomic
 def _record(action: AuditAction, target: models.Model, actor: AbstractBaseUser | None, now: datetime) -> None:
     audit.record(action=action, actor=actor, target=target, now=now)
-
-
-def _written(lines: Iterable[Sequence[Any]]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    for number, line in enumerate(lines, start=1):
-        writer.writerow([_guarded(str(cell)) for cell in line])
-        if number % BATCH == 0:
-            yield _taken(buffer)
-    yield _taken(buffer)
-
-
-def _taken(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
-
-
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell

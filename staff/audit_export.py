@@ -1,9 +1,7 @@
 """The audit log as CSV. An export is an act of its own, and in the log before its first line."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 
+from core import csv_export
 from staff import audit, audit_sentences
 from staff.audit_actions import AuditAction
 from staff.models import AuditEvent
@@ -19,8 +18,6 @@ from staff.models import AuditEvent
 VIEW = "staff.view_auditevent"
 COLUMNS = ("number", "time", "action", "sentence", "person", "object", "object number", "name", "details", "hash")
 AT_ONCE = 2_000
-# What a spreadsheet would calculate.
-FORMULA_STARTS = tuple("=+-@\t\r")
 
 
 def export(
@@ -34,13 +31,13 @@ def export(
         raise PermissionDenied
     with transaction.atomic():
         audit.record(action=AuditAction.AUDIT_LOG_EXPORTED, actor=actor, now=now, filters=filters)
-    return _lines(events)
+    return csv_export.written(_lines(events))
 
 
-def _lines(events: QuerySet[AuditEvent]) -> Iterator[str]:
-    yield _line(COLUMNS)
+def _lines(events: QuerySet[AuditEvent]) -> Iterator[Sequence[Any]]:
+    yield COLUMNS
     for event in events.iterator(chunk_size=AT_ONCE):
-        yield _line(_cells(event))
+        yield tuple(_cells(event))
 
 
 def _cells(event: AuditEvent) -> Iterable[Any]:
@@ -54,13 +51,3 @@ def _cells(event: AuditEvent) -> Iterable[Any]:
     yield event.object_name
     yield json.dumps(event.detail, ensure_ascii=False, sort_keys=True)
     yield event.hash
-
-
-def _line(cells: Iterable[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow([_guarded(str(cell)) for cell in cells])
-    return line.getvalue()
-
-
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

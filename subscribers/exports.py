@@ -1,14 +1,14 @@
 """A list of readers as CSV, made row by row: for another system, or to look at in a spreadsheet."""
 
-import csv
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import QuerySet
 
+from core import csv_export
 from staff import audit
 from staff.audit_actions import AuditAction
 from subscribers import permissions
@@ -18,8 +18,6 @@ RIGHT: Final = "subscribers.export_readers"
 COLUMNS: Final = (
     "address", "name", "language", "newsletter", "cadence", "state", "requested_at", "confirmed_at", "unsubscribed_at",
 )  # fmt: skip
-# A spreadsheet would take such a cell for a formula; our own import takes the mark away again.
-FORMULA: Final = tuple("=+-@\t\r")
 BATCH: Final = 2_000
 
 
@@ -36,7 +34,7 @@ def rows(*, newsletter: Newsletter | None, state: str, actor: AbstractBaseUser, 
     chosen = chosen.filter(newsletter=newsletter) if newsletter else chosen
     chosen = chosen.filter(state=state) if state else chosen
     _record(newsletter, state, actor, now)
-    return _lines(chosen)
+    return csv_export.written(_cells(chosen))
 
 
 def _record(newsletter: Newsletter | None, state: str, actor: AbstractBaseUser, now: datetime) -> None:
@@ -44,28 +42,10 @@ def _record(newsletter: Newsletter | None, state: str, actor: AbstractBaseUser, 
         audit.record(action=AuditAction.READERS_EXPORTED, actor=actor, target=newsletter, now=now, state=state)
 
 
-def _lines(chosen: Any) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(COLUMNS)
+def _cells(chosen: QuerySet[Subscription]) -> Iterator[Sequence[str]]:
+    yield COLUMNS
     for row in chosen.iterator(chunk_size=BATCH):
         reader = row.subscriber
         times = (row.requested_at, row.confirmed_at, row.unsubscribed_at)
         cells = (reader.address, reader.name, reader.language, row.newsletter.slug, row.cadence, row.state)
-        writer.writerow(
-            [*map(_guarded, cells), *(f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else "" for moment in times)]
-        )
-        if buffer.tell() > 1 << 15:
-            yield _taken(buffer)
-    yield _taken(buffer)
-
-
-def _taken(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
-
-
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+        yield (*cells, *(f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else "" for moment in times))

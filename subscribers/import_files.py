@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from core import csv_export
 from subscribers import import_encodings
 from subscribers.import_encodings import Unreadable
 
@@ -22,8 +23,6 @@ LOOKED_AT = 3  # lines, to find the delimiter
 DELIMITERS = ",;\t|"
 SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE)
 QUOTED = re.compile(r'"[^"]*"')
-# Excel and our own exports put one before a cell that a spreadsheet would take for a formula.
-GUARD = re.compile(r"'(?=[=+\-@\t\r])")
 
 NOT_CLOSED = "A quotation mark that begins here is not closed."
 NOT_CSV = "The line cannot be read as CSV; look for a quotation mark that is not closed or not doubled."
@@ -115,7 +114,7 @@ def _records(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[Recor
             yield Record(number, fault=_not_closed(taken, left_out), text=whole.rstrip("\r\n"))
         elif any(cell.strip() for cell in cells):
             width = width or len(cells)
-            yield Record(number, tuple(GUARD.sub("", cell, count=1) for cell in cells))
+            yield Record(number, tuple(map(csv_export.unguarded, cells)))
 
 
 def _take(

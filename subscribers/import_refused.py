@@ -4,10 +4,10 @@ import csv
 from collections.abc import Iterator
 from typing import Final, TextIO
 
+from core import csv_export
 from subscribers import imports
 from subscribers.import_report import RefusedRow
 
-FORMULA: Final = tuple("=+-@\t\r")
 REFUSED_BECAUSE: Final = "Refused because"
 
 
@@ -28,6 +28,6 @@ def write(*, refusals: Iterator[RefusedRow], source: imports.Source, file: TextI
         cells = record.cells
         if imports.is_doubtful(record, columns):
             cells = (*[""] * columns.address, record.text or source.table.delimiter.join(cells))
-        guarded = [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells[:width]]
+        guarded = [csv_export.guarded(cell) for cell in cells[:width]]
         writer.writerow([*guarded, *[""] * (width - len(guarded)), refused.reason])
         refused = next(refusals, None)

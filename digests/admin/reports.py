@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from core import database_clock
+from core import csv_export, database_clock
 from digests import exports, growth, permissions, why
 from digests.models import Issue
 from mailkit import addresses
@@ -107,19 +107,19 @@ class Reports:
         """The growth as CSV."""
         row = get_object_or_404(Newsletter, pk=newsletter)
         lines = exports.of_growth(newsletter=row, actor=account(request), now=database_clock.now())
-        return _file(lines, f"growth-{row.slug}")
+        return csv_export.download(lines, name=f"growth-{row.slug}")
 
     def figures_file(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
         """The issue's figures as CSV."""
         issue = get_object_or_404(Issue.objects.select_related("newsletter"), pk=pk)
         lines = exports.figures(issue=issue, actor=account(request), now=database_clock.now())
-        return _file(lines, f"figures-{issue.pk}")
+        return csv_export.download(lines, name=f"figures-{issue.pk}")
 
     def copies_file(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
         """The issue's copies as CSV, with addresses."""
         issue = get_object_or_404(Issue.objects.select_related("newsletter"), pk=pk)
         lines = exports.copies(issue=issue, actor=account(request), now=database_clock.now())
-        return _file(lines, f"copies-{issue.pk}")
+        return csv_export.download(lines, name=f"copies-{issue.pk}")
 
     def _by_address(self, request: HttpRequest, issue: Issue, form: Reader, context: dict[str, Any]) -> HttpResponse:
         address = form.cleaned_data["address"]
@@ -145,11 +145,3 @@ class Reports:
     def _page(self, request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
         whole = {**self.admin.admin_site.each_context(request), "opts": self.admin.opts, **context}
         return render(request, f"admin/digests/reports/{name}.html", whole)
-
-
-def _file(lines: Iterator[str], name: str) -> StreamingHttpResponse:
-    return StreamingHttpResponse(
-        lines,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store, private"},
-    )

@@ -8,13 +8,13 @@ from typing import Any, Final
 from django import forms
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from core import database_clock
+from core import csv_export, database_clock
 from newsroom.desk import pages
 from publication.row_actions import account
 from staff.reauthentication import require_recent
@@ -161,16 +161,13 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
 
 @pages.page(import_jobs.RIGHT)
 @require_recent
-def refused(request: HttpRequest, pk: int) -> HttpResponse:
+def refused(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The refused records with their reasons, to be corrected and sent in again."""
     row = get_object_or_404(_seen(request), pk=pk)
     file = io.StringIO(newline="")
     with import_jobs.opened(row) as source:
         import_refused.write(refusals=import_jobs.refusals(row), source=source, file=file)
-    response = HttpResponse(file.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="refused-{row.pk}.csv"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return csv_export.download([file.getvalue()], name=f"refused-{row.pk}")
 
 
 @pages.page(exports.RIGHT, "POST")
@@ -184,10 +181,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
         lines = exports.rows(
             newsletter=values["newsletter"], state=values["state"], actor=account(request), now=database_clock.now()
         )
-        response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-        response["Content-Disposition"] = 'attachment; filename="readers.csv"'
-        response["Cache-Control"] = "no-store"
-        return response
+        return csv_export.download(lines, name="readers")
     return pages.show(request, "admin/desk/readers/export.html", title=_("Export"), is_task=True, form=form)
 
 

@@ -16,14 +16,13 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 
-from core import database_clock
+from core import csv_export, database_clock
 from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
 from staff import audit_export, audit_sentences, reauthentication
 from staff.models import AuditEvent
 
 NOBODY = "0"
-FILE = 'attachment; filename="audit-log.csv"'
 LINE = '<span class="font-medium text-font-important-light dark:text-font-important-dark">{}</span>'
 
 
@@ -119,11 +118,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
         lines = audit_export.export(
             events=events, filters=dict(request.GET.lists()), actor=account(request), now=database_clock.now()
         )
-        return StreamingHttpResponse(
-            lines,
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": FILE, "Cache-Control": "no-store, private"},
-        )
+        return csv_export.download(lines, name="audit-log")
 
     @admin.display(description=_("What happened"))
     def shown_sentence(self, event: AuditEvent) -> SafeString:

@@ -9,15 +9,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models.functions import Coalesce
 
-from core import database_clock
+from core import csv_export, database_clock
 from digests import delivery_reasons, stats, uncertain
 from digests.models import Delivery, Issue
 from mailkit import addresses
 
 COLUMNS = ("address", "state", "reason", "time")
 AT_ONCE = 2_000
-# Spreadsheets run a cell that begins with one of these as a formula. They also fold the full-width forms to them.
-FORMULA_STARTS = tuple("=+-@\t\r\x00＝＋－＠")  # noqa: RUF001  # the full-width forms are meant
 
 
 class Command(BaseCommand):
@@ -79,11 +77,7 @@ class Command(BaseCommand):
         for address, state, code, parameters, moment in rows.iterator(chunk_size=AT_ONCE):
             when = moment.isoformat(timespec="seconds") if moment else ""
             reason = delivery_reasons.CATALOGUE.sentence(code, parameters)
-            writer.writerow([_cell(address or ""), state, _cell(reason), when])
-
-
-def _cell(value: str) -> str:
-    return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+            writer.writerow([csv_export.guarded(address or ""), state, csv_export.guarded(reason), when])
 
 
 def _chosen(issue: Issue, words: list[str]) -> list[int] | None:
