@@ -56,7 +56,7 @@ def test_a_list_is_looked_at_shown_and_imported(newsletter: Newsletter, staff: S
     acts = AuditEvent.objects.filter(action=AuditAction.READERS_IMPORTED, detail__finished=True)
     assert [act.actor_name for act in acts if act.actor_name] == ["publisher"], "once, by name"
 
-    refused = publisher.get(f"{page}refused.csv").content.decode()
+    refused = publisher.get(f"{page}refused.csv").getvalue().decode()
     again = sent(publisher, newsletter, refused.replace("not an address", "cy@reader.org"))["Location"]
     second = ImportJob.objects.latest("pk")
     import_jobs.work(job_id=second.pk)

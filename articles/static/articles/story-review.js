@@ -37,6 +37,8 @@
 
   form.addEventListener("input", () => later(PAUSE_MS));
   form.addEventListener("change", () => later(PAUSE_MS));
+  // The admin's own pickers tell jQuery only.
+  window.django?.jQuery(form).on("change", () => later(PAUSE_MS));
   // Links that were being looked up when the page was made are known a moment later.
   later(AGAIN_MS);
 
