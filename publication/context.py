@@ -1,12 +1,13 @@
-"""Context processor: the publication, for every template."""
+"""Context processor: the publication and its look, for every template."""
 
 from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 
-from publication import languages
+from publication import languages, stylesheet, typefaces
 from publication.models import Publication
 
 KEPT_AS: Final = "_publication"
@@ -22,8 +23,15 @@ def of(request: HttpRequest) -> Publication:
 
 
 def publication(request: HttpRequest) -> dict[str, Any]:
-    """`publication` (read only when a template uses it), `site_url`, and `page_language` for `lang`."""
+    """`publication` (read only when a template uses it), `site_url`, `page_language` for `lang`, and its look.
+
+    `sheet` is the address of the one style sheet, `fonts` are those that are loaded beside it.
+    """
     return {
+        "sheet": SimpleLazyObject(lambda: stylesheet.current(of(request)).path),
+        "fonts": SimpleLazyObject(
+            lambda: typefaces.preloads(of(request).typeface, language=translation.get_language() or "")
+        ),
         "publication": SimpleLazyObject(lambda: of(request)),
         "page_language": SimpleLazyObject(lambda: languages.declared(publication=of(request))),
         "site_url": settings.SITE_URL,

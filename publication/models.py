@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import message
 from publication import fields
+from publication.typefaces import TypeChoice
 
 THE_ROW = 1
 
@@ -79,6 +80,13 @@ class Publication(models.Model):
     ink_colour = fields.CharField(
         max_length=7, default="#1c1917", validators=[validate_colour], help_text=_("Headlines and text.")
     )
+    typeface = fields.CharField(
+        _("type"),
+        max_length=12,
+        choices=TypeChoice.choices,
+        default=TypeChoice.BROADSHEET,
+        help_text=_("Of headlines and texts on the site. All three have the letters of English, Russian and Kyrgyz."),
+    )
     sender_name = fields.CharField(
         max_length=120,
         blank=True,
@@ -119,6 +127,9 @@ class Publication(models.Model):
         verbose_name_plural = _("publication")
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=THE_ROW), name="publication_is_one_row"),
+            models.CheckConstraint(
+                condition=models.Q(typeface__in=TypeChoice.values), name="publication_typeface_is_known"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -3,12 +3,12 @@
 from urllib.parse import urljoin
 
 from django.conf import settings
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, re_path
 
 from publication import media, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("colours.css", views.colours, name="colours"),
+    re_path(r"^site-(?P<digest>[0-9a-f]{12})\.css$", views.sheet, name="sheet"),
     path("media/<path:name>", media.serve, name="media"),
     path("favicon.ico", views.favicon, name="favicon"),
 ]

@@ -1,19 +1,27 @@
-"""The publication's stylesheet and its icon."""
+"""The publication's style sheet and its icon."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.templatetags.static import static
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from publication import colours as palette
+from publication import stylesheet
+from publication.media import KEPT
 from publication.models import Publication
 
 
 @require_safe
-@cache_control(public=True, max_age=86_400)
-def colours(_request: HttpRequest) -> HttpResponse:
-    """The publication's colours as a stylesheet. Pages name it with the colours in the query, so it may be cached."""
-    return HttpResponse(palette.stylesheet(Publication.objects.current()), content_type="text/css")
+def sheet(request: HttpRequest, digest: str) -> HttpResponse:
+    """The style sheet of all pages. Under its own name it never changes; under another it is to be asked for again."""
+    current = stylesheet.current(Publication.objects.current())
+    packs = "gzip" in request.headers.get("Accept-Encoding", "")
+    response = HttpResponse(current.packed if packs else current.text, content_type="text/css; charset=utf-8")
+    if packs:
+        response["Content-Encoding"] = "gzip"
+    patch_vary_headers(response, ["Accept-Encoding"])
+    response["Cache-Control"] = KEPT if digest == current.digest else "no-cache"
+    return response
 
 
 @require_safe

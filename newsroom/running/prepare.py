@@ -23,6 +23,7 @@ VERBS = {
     "bench": ("newsroom.running.bench", "requirements-dev.txt"),
     "lock": ("newsroom.running.lock", "requirements-dev.txt"),
     "messages": ("newsroom.running.messages", "requirements-dev.txt"),
+    "fonts": ("newsroom.running.fonts", "requirements-dev.txt"),
 }
 
 

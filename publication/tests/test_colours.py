@@ -43,16 +43,6 @@ def test_every_pair_of_colours_becomes_readable_on_both_papers(ink: str, accent:
 
 
 @pytest.mark.django_db
-def test_the_stylesheet_is_served_for_keeping_and_sets_no_cookie(client: Client) -> None:
-    Publication.objects.update_or_create(pk=1, defaults={"accent_colour": "#0b5d4e"})
-    response = client.get("/colours.css")
-    assert response["Content-Type"] == "text/css"
-    assert "max-age=86400" in response["Cache-Control"]
-    assert "--accent: #0b5d4e" in response.content.decode()
-    assert not response.cookies
-
-
-@pytest.mark.django_db
 def test_a_page_without_a_sign_of_its_own_gets_the_houses(client: Client) -> None:
     assert client.get("/favicon.ico")["Location"].endswith("icon.svg")
 

@@ -22,6 +22,7 @@ GOOD = {
     "postal_address": "1 Street",
     "accent_colour": "#9b1c1c",
     "ink_colour": "#1c1917",
+    "typeface": "broadsheet",
     "sender_name": "",
     "sender_address": "news@example.com",
     "reply_to": "",

@@ -35,7 +35,7 @@ class PublicationAdmin(RecordingAdmin):
             {
                 "classes": ["tab"],
                 "description": _("Text is kept readable on light and dark screens, whatever colours are chosen."),
-                "fields": ("logo", "accent_colour", "ink_colour"),
+                "fields": ("logo", "typeface", "accent_colour", "ink_colour"),
             },
         ),
         (

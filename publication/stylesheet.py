@@ -1,0 +1,71 @@
+"""The readers' one style sheet: our rules, the chosen faces and colours, under a name that tells its content.
+
+A browser keeps it for a year. A page names the sheet of its own publication, and a browser that asks by an older name
+gets today's, which is to be asked for again.
+"""
+
+import functools
+import gzip
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+
+from publication import colours, typefaces
+from publication.models import Publication
+
+FOLDER: Final = Path(settings.BASE_DIR) / "static" / "css"
+# In the order in which they overrule each other.
+SCREEN: Final = ("site.css", "reading.css", "cards.css")
+PAPER: Final = "print.css"
+NOTE: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
+BLANKS: Final = re.compile(r"\s+")
+AROUND: Final = re.compile(r"\s*([{};,])\s*")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The whole of the rules, as they are sent, and the digest that is in their address."""
+
+    text: str
+    packed: bytes
+    digest: str
+
+    @property
+    def path(self) -> str:
+        """Where it is. In no language: one sheet serves all."""
+        return f"/site-{self.digest}.css"
+
+
+def current(publication: Publication) -> Sheet:
+    """The publication's sheet. It is put together once for each look, and again when a file changed under DEBUG."""
+    look = (publication.ink_colour, publication.accent_colour, publication.typeface)
+    edition = max((FOLDER / name).stat().st_mtime_ns for name in (*SCREEN, PAPER)) if settings.DEBUG else 0
+    return _sheet(look, edition)
+
+
+@functools.lru_cache(maxsize=16)
+def _sheet(look: tuple[str, str, str], _edition: int) -> Sheet:
+    ink, accent, typeface = look
+    rules = [(FOLDER / name).read_text(encoding="utf-8") for name in SCREEN]
+    text = small("\n".join([
+        *rules,
+        typefaces.faces(typeface),
+        colours.stylesheet(Publication(ink_colour=ink, accent_colour=accent)),
+        # Last, so that paper is white whatever the colours of the screen are.
+        f"@media print {{ {(FOLDER / PAPER).read_text(encoding='utf-8')} }}",
+    ]))  # fmt: skip
+    content = text.encode()
+    return Sheet(
+        text=text,
+        packed=gzip.compress(content, compresslevel=9, mtime=0),
+        digest=hashlib.sha256(content).hexdigest()[:12],
+    )
+
+
+def small(rules: str) -> str:
+    """The same rules without notes, and without the blanks that only people need."""
+    return AROUND.sub(r"\1", BLANKS.sub(" ", NOTE.sub("", rules))).replace(";}", "}").strip()
