@@ -1,4 +1,4 @@
-"""Approve, reopen, pause, resume and cancel an issue. Every entry point calls these verbs.
+"""Approve, move, reopen, pause, resume and cancel an issue. Every entry point calls these verbs.
 
 Each verb is one conditional UPDATE on the issue's row; its row count decides. So two tabs, two people or a
 repeated click cannot both succeed. A wake-up after the commit tells the engine. If it is lost, the engine
@@ -8,6 +8,7 @@ finds the change in the row within a minute.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -45,21 +46,16 @@ def approve(
     person, such a story is an error. `accepted` are the warnings of preflight that the person accepts, by their
     keys. Raises NotAllowed unless the issue is a draft, and the errors of `freezing`, `second_person` and `checking`.
     """
-    permissions.require(permissions.SEND, user=actor, issue=issue)
-    now = database_clock.not_ahead(moment=now)
-    current = Issue.objects.get(pk=issue.pk)
-    _check_draft(current)
-    if actor is not None:
-        _check_public(current)
-    for prepared in freezing.attempts(issue=issue, now=now):
-        report = checking.check(issue=issue, prepared=prepared, actor=actor, accepted=accepted, now=now)
-        try:
-            _approve(issue, prepared, report, actor, now, when)
-        except freezing.Outdated:
-            continue
-        break
-    issue.refresh_from_db()
-    return issue
+    return _freeze(issue, actor, now, _Approval(when=when, accepted=accepted))
+
+
+def move(*, issue: Issue, when: datetime, actor: AbstractBaseUser | None, now: datetime) -> Issue:
+    """Let an approved issue leave at another hour. It is frozen again, with that day in its head.
+
+    So it is another approval: the person needs the same right and answers for the text as it is now. Warnings that
+    were accepted before stay accepted. On failure: as `approve`, and the issue leaves when it would have.
+    """
+    return _freeze(issue, actor, now, _Approval(when=when, source=State.SCHEDULED, action=AuditAction.ISSUE_MOVED))
 
 
 @transaction.atomic
@@ -117,6 +113,35 @@ def cancel(*, issue: Issue, reason: str, actor: AbstractBaseUser | None, now: da
     return issue
 
 
+@dataclass(frozen=True, slots=True)
+class _Approval:
+    """What is approved: a draft, or for another hour an issue that is approved already."""
+
+    when: datetime | None
+    accepted: Collection[str] = ()
+    source: Issue.State = State.DRAFT
+    action: AuditAction = AuditAction.ISSUE_APPROVED
+
+
+def _freeze(issue: Issue, actor: AbstractBaseUser | None, now: datetime, asked: _Approval) -> Issue:
+    permissions.require(permissions.SEND, user=actor, issue=issue)
+    now = database_clock.not_ahead(moment=now)
+    current = Issue.objects.get(pk=issue.pk)
+    _check_state(current, asked)
+    if actor is not None:
+        _check_public(current)
+    is_frozen = asked.source == State.SCHEDULED
+    for prepared in freezing.attempts(issue=issue, now=now, leaves_at=asked.when, again=is_frozen):
+        report = checking.check(issue=issue, prepared=prepared, actor=actor, accepted=asked.accepted, now=now)
+        try:
+            _approve(issue, prepared, report, actor, now, asked)
+        except freezing.Outdated:
+            continue
+        break
+    issue.refresh_from_db()
+    return issue
+
+
 @transaction.atomic
 def _approve(
     issue: Issue,
@@ -124,20 +149,22 @@ def _approve(
     report: checking.Report,
     actor: AbstractBaseUser | None,
     now: datetime,
-    when: datetime | None,
+    asked: _Approval,
 ) -> None:
     locked = Issue.objects.select_related("newsletter").select_for_update(of=("self",), no_key=True).get(pk=issue.pk)
-    _check_draft(locked)
+    _check_state(locked, asked)
     second_person.check(issue=locked, actor=actor)
     if actor is not None:
         _check_public(locked)
+    if asked.source == State.SCHEDULED:
+        Snapshot.objects.filter(issue=locked).delete()
     snapshot = freezing.store(issue=locked, prepared=prepared, now=now)
     locked.state = State.SCHEDULED
     issue_reasons.set_reason(locked)
     locked.approves_itself = False
     locked.approved_by_id = actor.pk if actor else None
     locked.approved_at = now
-    locked.scheduled_for = undo.leaves_at(wanted=when or locked.scheduled_for or now, actor=actor)
+    locked.scheduled_for = undo.leaves_at(wanted=asked.when or locked.scheduled_for or now, actor=actor)
     locked.save(
         update_fields=[
             "state", *issue_reasons.FIELDS, "approves_itself", "approved_by", "approved_at", "scheduled_for",
@@ -146,17 +173,19 @@ def _approve(
     )  # fmt: skip
     tasks.hint_wake_in((locked.scheduled_for - now).total_seconds(), locked.pk)
     audit.record(
-        action=AuditAction.ISSUE_APPROVED, actor=actor, target=locked, now=now,
+        action=asked.action, actor=actor, target=locked, now=now,
         scheduled_for=locked.scheduled_for.isoformat(), snapshot=snapshot.sha256,
         accepted=sorted(one.text for one in report.warnings if one.key in report.acknowledged),
     )  # fmt: skip
 
 
-def _check_draft(issue: Issue) -> None:
-    if issue.state != State.DRAFT:
-        raise NotAllowed(
-            _("Only a draft can be approved; this issue is %(state)s.") % {"state": issue.get_state_display().lower()}
-        )
+def _check_state(issue: Issue, asked: _Approval) -> None:
+    if issue.state == asked.source:
+        return
+    refusal = _("Only a draft can be approved; this issue is %(state)s.")
+    if asked.source == State.SCHEDULED:
+        refusal = _("Only an issue that has not begun to leave can be moved; this one is %(state)s.")
+    raise NotAllowed(refusal % {"state": issue.get_state_display().lower()})
 
 
 def _check_public(issue: Issue) -> None:

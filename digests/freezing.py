@@ -50,12 +50,14 @@ class Outdated(Exception):
 class Prepared:
     """An unsaved snapshot, and the content that it was rendered from.
 
-    It has `placeholder` in place of the issue's number in the archive, which is assigned under the lock.
+    It has `placeholder` in place of the issue's number in the archive, which is assigned under the lock, and is
+    dated for the hour `leaves_at`, if one was given.
     """
 
     placeholder: int
     content: issue_content.IssueContent
     snapshot: Snapshot
+    leaves_at: datetime | None = None
 
 
 def freeze(*, issue: Issue, now: datetime) -> Snapshot:
@@ -74,28 +76,34 @@ def freeze(*, issue: Issue, now: datetime) -> Snapshot:
     raise AssertionError  # `attempts` raises Busy
 
 
-def attempts(*, issue: Issue, now: datetime) -> Iterator[Prepared | None]:
+def attempts(
+    *, issue: Issue, now: datetime, leaves_at: datetime | None = None, again: bool = False
+) -> Iterator[Prepared | None]:
     """Yield a prepared snapshot per try; the caller asks for the next one if it was outdated.
 
-    None: the issue is frozen already. On failure: NotFrozen; Busy after TRIES.
+    None: the issue is frozen already. On failure: NotFrozen; Busy after TRIES. The rest is as in `prepare`.
     """
     for _try in range(TRIES):
-        yield prepare(issue=issue, now=now)
+        yield prepare(issue=issue, now=now, leaves_at=leaves_at, again=again)
     raise Busy(BUSY)
 
 
-def prepare(*, issue: Issue, now: datetime) -> Prepared | None:
-    """Render the issue as it is now. No row is locked or changed. None: it is frozen already."""
+def prepare(*, issue: Issue, now: datetime, leaves_at: datetime | None = None, again: bool = False) -> Prepared | None:
+    """Render the issue as it is now. No row is locked or changed. None: it is frozen already.
+
+    Its head has the day of `leaves_at`, or of the hour set on the issue. `again`: whether it is frozen does not matter.
+    """
     current = Issue.objects.select_related("newsletter").get(pk=issue.pk)
-    if Snapshot.objects.filter(issue=current).exists():
+    if not again and Snapshot.objects.filter(issue=current).exists():
         return None
+    current.scheduled_for = leaves_at or current.scheduled_for
     _check_state(current)
     _check_publication()
     # No text contains this number by chance.
     current.number = placeholder = secrets.randbelow(9 * 10**17) + 10**17
     try:
         content = issue_content.load(issue=current, now=now)
-        return Prepared(placeholder, content, _rendered(current, content, now))
+        return Prepared(placeholder, content, _rendered(current, content, now), leaves_at)
     except rendering.RenderingError as refusal:
         raise NotFrozen(str(refusal)) from refusal
 
@@ -158,9 +166,10 @@ def _rendered(issue: Issue, content: issue_content.IssueContent, now: datetime) 
 
 def _check_unchanged(locked: Issue, prepared: Prepared, now: datetime) -> None:
     """Compare the content of the snapshot with the current rows. On failure: Outdated."""
-    number, locked.number = locked.number, prepared.placeholder
+    number, hour = locked.number, locked.scheduled_for
+    locked.number, locked.scheduled_for = prepared.placeholder, prepared.leaves_at or hour
     content = issue_content.load(issue=locked, now=now)
-    locked.number = number
+    locked.number, locked.scheduled_for = number, hour
     headers = rendering.headers(issue=locked, subject=prepared.snapshot.subject)
     if content != prepared.content or [list(pair) for pair in headers] != prepared.snapshot.headers:
         raise Outdated

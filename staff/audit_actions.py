@@ -27,6 +27,7 @@ class AuditAction(TextChoices):
     PICTURE_REPLACED = "picture_replaced", _("Replaced a picture")
     # Issues
     ISSUE_APPROVED = "issue_approved", _("Approved an issue")
+    ISSUE_MOVED = "issue_moved", _("Moved an issue to another hour")
     ISSUE_APPROVAL_ASKED = "issue_approval_asked", _("Asked for the approval of an issue")
     ISSUE_REOPENED = "issue_reopened", _("Took an approval back")
     ISSUE_PAUSED = "issue_paused", _("Paused an issue")

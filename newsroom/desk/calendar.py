@@ -1,4 +1,4 @@
-"""What is planned, due and done, day by day: stories, and the issues that take them."""
+"""What is planned, due and done, day by day: stories, and the issues that take them; and what moves there."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from django.utils.translation import gettext as _
 from articles import permissions, publishing, review
 from articles.models import Article
 from articles.refusals import WrongState
+from digests import moving, states
+from digests import permissions as digests_permissions
 from digests.models import Issue
 from publication.models import Publication
 from subscribers import cadences, schedules
@@ -38,6 +40,8 @@ class Entry:
     at: datetime | None
     link: str
     move: str = ""
+    # What is dropped is asked about before it moves.
+    asks: bool = False
 
     @property
     def hour(self) -> str:
@@ -90,10 +94,20 @@ def move(*, article: Article, day: date, actor: User, now: datetime) -> None:
         raise WrongState(_("This story is out, so its day cannot be moved."))
 
 
+def moved(*, issue: Issue, day: date, zone: ZoneInfo) -> datetime:
+    """The issue's hour, were it on this day of a calendar in `zone`: readers get it at the same hour of theirs."""
+    if issue.scheduled_for is None:
+        raise moving.NotAllowed(_("This issue has no hour yet. Set it on the issue's page."))
+    own = ZoneInfo(issue.newsletter.time_zone)
+    local = issue.scheduled_for.astimezone(own)
+    distance = day - issue.scheduled_for.astimezone(zone).date()
+    return schedules.instant(day=local.date() + distance, hour=local.time(), zone=own)
+
+
 def _entries(user: User, start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> Iterator[tuple[date, Entry]]:
     yield from _stories(user, start, end, zone)
     if user.has_perm("digests.view_issue"):
-        yield from _issues(start, end, zone)
+        yield from _issues(user, start, end, zone)
         yield from _runs(start, end, zone, now)
 
 
@@ -125,18 +139,31 @@ def _story(story: Article, kind: str, at: datetime | None, *, can_move: bool) ->
     )
 
 
-def _issues(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[date, Entry]]:
-    issues = Issue.objects.select_related("newsletter", "snapshot").defer("introduction")
-    waiting = issues.filter(
-        state__in=(Issue.State.DRAFT, Issue.State.SCHEDULED), scheduled_for__gte=start, scheduled_for__lt=end
-    )
+def _issues(user: User, start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[tuple[date, Entry]]:
+    mine = digests_permissions.issues_of(Issue.objects.all(), user=user)
+    issues = mine.select_related("newsletter", "snapshot").defer("introduction")
+    waiting = issues.exclude(state__in=states.FINISHED).filter(scheduled_for__gte=start, scheduled_for__lt=end)
     ended = issues.filter(finished_at__gte=start, finished_at__lt=end, planned_at__isnull=False)
     for issue in [*waiting[:MOST], *ended[:MOST]]:
         moment = issue.finished_at or issue.scheduled_for
         if moment is not None:
             local = moment.astimezone(zone)
-            link = reverse("admin:digests_issue_change", args=[issue.pk])
-            yield local.date(), Entry(str(issue), "issue", str(issue.get_state_display()), local, link)
+            yield local.date(), _issue(issue, local, user)
+
+
+def _issue(issue: Issue, at: datetime, user: User) -> Entry:
+    is_approved = issue.state == Issue.State.SCHEDULED
+    right = digests_permissions.SEND if is_approved else digests_permissions.CHANGE
+    can_move = issue.state in moving.MOVABLE and user.has_perm(right)
+    return Entry(
+        title=str(issue),
+        kind="issue",
+        words=str(issue.get_state_display()),
+        at=at,
+        link=reverse("admin:digests_issue_change", args=[issue.pk]),
+        move=reverse("desk:calendar_move_issue", args=[issue.pk]) if can_move else "",
+        asks=is_approved,
+    )
 
 
 def _runs(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> Iterator[tuple[date, Entry]]:

@@ -8,6 +8,7 @@ app_name = "desk"
 urlpatterns = [
     path("calendar/", calendar_page.show_calendar, name="calendar"),
     path("calendar/<int:pk>/move/", calendar_page.move, name="calendar_move"),
+    path("calendar/issues/<int:pk>/move/", calendar_page.move_issue, name="calendar_move_issue"),
     path("newsletters/", newsletter_page.newsletters, name="newsletters"),
     path("newsletters/<int:pk>/", newsletter_page.newsletter, name="newsletter"),
     path("system/health/", health_page.system_health, name="health"),

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from articles import publishing, review
 from articles.models import Article, Section
+from digests import approval
+from digests.models import Issue
 from newsroom.desk import calendar
 from publication.models import Publication
 from subscribers.models import Newsletter
@@ -67,3 +69,41 @@ def test_a_story_moves_and_keeps_its_hour(publication: Publication, publish: Pub
         reverse("desk:calendar_move", args=[out.pk]), {"day": f"{year}-12-02"}
     )
     assert "This story is out" in reply.content.decode()
+
+
+def test_an_issue_moves_and_keeps_the_hour_of_its_readers(newsletter: Newsletter, publish: Publish) -> None:
+    """A draft at once; an approved one is asked about, with its readers; one that is being sent stays."""
+    Publication.objects.update(time_zone="Europe/London")
+    Newsletter.objects.update(time_zone="Asia/Bishkek")
+    newsletter.refresh_from_db()
+    publish("Out")
+    year = timezone.now().year + 1
+    # Seven in Bishkek, one in London.
+    issue = Issue.objects.create(
+        newsletter=newsletter,
+        subject="Gold",
+        introduction="It rose.",
+        scheduled_for=datetime(year, 1, 5, 1, tzinfo=UTC),
+    )
+    client = signed_in(account("paul", "Publisher"))
+    address = reverse("desk:calendar_move_issue", args=[issue.pk])
+    assert f'data-move="{address}"' in client.get(reverse("desk:calendar"), {"week": f"{year}-01-05"}).content.decode()
+    moved = client.post(address, {"day": f"{year}-07-06"}, follow=True)
+    assert f"“Gold” leaves {date(year, 7, 6):%A} 6 July, 07:00 in Bishkek once it is approved" in moved.content.decode()
+    issue.refresh_from_db()
+    assert issue.scheduled_for == datetime(year, 7, 6, 1, tzinfo=UTC)
+    assert "Choose a day within" in client.post(address, {"day": "2020-07-06"}).content.decode()
+    approval.approve(issue=issue, actor=None, now=timezone.now())
+    asked = client.get(address, {"day": f"{year}-07-07"}).content.decode()
+    assert "07:00 in Bishkek, to 0 readers" in asked
+    assert f'value="{year}-07-07"' in asked
+    moved = client.post(address, {"day": f"{year}-07-07"}, follow=True)
+    assert f"“Gold” leaves {date(year, 7, 7):%A} 7 July, 07:00 in Bishkek, instead of" in moved.content.decode()
+    assert "data-asks" in moved.content.decode()
+    ada = signed_in(account("ada", "Author"))
+    assert ada.post(address, {"day": f"{year}-07-08"}).status_code == 403
+    Issue.objects.filter(pk=issue.pk).update(state=Issue.State.PREPARING)
+    assert "this one is preparing" in client.post(address, {"day": f"{year}-07-08"}).content.decode()
+    page = client.get(reverse("desk:calendar"), {"week": f"{year}-07-07"}).content.decode()
+    assert "Gold" in page
+    assert address not in page

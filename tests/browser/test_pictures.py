@@ -95,6 +95,12 @@ def choose_from_the_library(page: Page) -> None:
     dialog.get_by_role("button", name="From the library").press("Enter")
     dialog.get_by_role("searchbox").fill("jane boat")
     expect(dialog.locator(".picture-grid button")).to_have_count(1)
+    page.route("**/image/search/**", lambda route: route.fulfill(body="<h1>Sign in</h1>"))
+    dialog.get_by_role("searchbox").fill("jane boat on")
+    expect(dialog.get_by_text("You are signed out")).to_be_visible()
+    page.unroute("**/image/search/**")
+    dialog.get_by_role("searchbox").fill("jane boat")
+    expect(dialog.get_by_text("You are signed out")).to_be_hidden()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     insert.press("Enter")
@@ -103,10 +109,13 @@ def choose_from_the_library(page: Page) -> None:
 
 
 def drop_above_the_story(page: Page) -> None:
-    """The lead picture."""
+    """The lead picture; one that was given up for the text does not come back here."""
     dialog = picture_dialog(page)
     insert = dialog.get_by_role("button", name="Insert")
+    hand_over(page, "given-up.png")
+    dialog.get_by_role("button", name="Cancel").click()
     hand_over(page, "four.png", selector=".picture-lead")
+    expect(dialog.locator(".picture-entry")).to_have_count(1)
     dialog.get_by_label("What does it show?").fill("The whole lake")
     insert.click()
     expect(dialog).to_be_hidden()

@@ -1,16 +1,28 @@
-"""A story's way in the browser: written and published in four clicks, commented, compared, moved in the calendar."""
+"""A story's way in the browser: published in three clicks, commented, compared; it and an issue move by day."""
 
 import re
 
 from playwright.sync_api import Page, expect
 
+from tests.browser import stack as stacks
 from tests.browser.accessibility import faults
 from tests.browser.conftest import TELEPHONE, Opener
 from tests.browser.desk import log_in, save_by_key, type_at
 
+LETTER = """
+from datetime import UTC, datetime
+from digests.models import Issue
+from subscribers.models import Newsletter
+newsletter = Newsletter.objects.get(name="Central Asia Brief")
+at = datetime(2031, 5, 5, 2, tzinfo=UTC)
+print(Issue.objects.create(
+    newsletter=newsletter, subject="Gold this week", introduction="It rose.", scheduled_for=at
+).pk)
+"""
+
 
 def dragged(page: Page, title: str, day: str) -> None:
-    """Drag a story of the calendar to a day and wait until the page is there again."""
+    """Drag an entry of the calendar to a day and wait until it is there."""
     entry = page.locator(".calendar-entry", has_text=title)
     entry.drag_to(page.locator(f'[data-day="{day}"] h3'))
     expect(page.locator(f'[data-day="{day}"]')).to_contain_text(title)
@@ -72,16 +84,43 @@ def plan(page: Page) -> None:
     page.get_by_role("button", name="Move", exact=True).click()
     expect(page.locator(f'[data-day="{days[20]}"]')).to_contain_text("Gold at 4,000 dollars")
     dragged(page, "Gold at 4,000 dollars", days[22])
+    expect(page.get_by_text("“Gold at 4,000 dollars” is planned for")).to_be_visible()
     assert faults(page) == []
 
 
-def test_from_an_empty_page_to_readers_and_through_a_review(open_page: Opener) -> None:
+def move_an_issue(page: Page, number: str) -> None:
+    """A draft by drag, at once; an approved one by drag and a button; never into the past."""
+    page.goto("/admin/calendar/?week=2031-05-05")
+    dragged(page, "Gold this week", "2031-05-08")
+    expect(page.get_by_text("“Gold this week” leaves Thursday 8 May, 08:00")).to_be_visible()
+    page.goto(f"/admin/digests/issue/{number}/do/approve/")
+    for box in page.locator("[name=accepted]").all():
+        box.check()
+    page.get_by_role("button", name="Approve and send").click()
+    page.goto("/admin/calendar/?week=2031-05-05")
+    page.locator(".calendar-entry", has_text="Gold this week").drag_to(page.locator('[data-day="2031-05-09"] h3'))
+    expect(page.get_by_text("It leaves Thursday 8 May, 08:00")).to_be_visible()
+    assert faults(page) == []
+    page.get_by_label("Day").fill("2020-05-09")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.get_by_text("Choose a day within the next ten years")).to_be_visible()
+    page.get_by_label("Day").fill("2031-05-09")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.get_by_text("“Gold this week” leaves Friday 9 May, 08:00")).to_be_visible()
+    page.goto("/admin/calendar/?week=2031-05-05")
+    expect(page.locator('[data-day="2031-05-09"]')).to_contain_text("Gold this week")
+
+
+def test_from_an_empty_page_to_readers_and_through_a_review(site: stacks.Stack, open_page: Opener) -> None:
     page = open_page()
     log_in(page)
     write_and_publish(page)
     write_under_review(page)
     compare_versions(page)
     plan(page)
+    move_an_issue(page, site.manage("shell", "-c", LETTER).strip().splitlines()[-1])
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(open_page: Opener) -> None:

@@ -126,20 +126,22 @@
     if (!uploads.size) dialog.close();
   }
 
+  // The pictures that these words fit; nothing where there is no answer, and the dialog says why.
+  async function ask(words) {
+    let response;
+    try { response = await fetch(`${dataset.search}?${new URLSearchParams({ q: words })}`); } catch { problem.textContent = dataset.lost; return null; }
+    // Who is signed out gets a page instead.
+    try { return (await response.json()).pictures; } catch { problem.textContent = dataset.ended; return null; }
+  }
+
   async function find() {
     const words = search.value;
-    let reply;
-    try {
-      const response = await fetch(`${dataset.search}?${new URLSearchParams({ q: words })}`);
-      reply = await response.json();
-    } catch {
-      problem.textContent = dataset.lost;
-      return;
-    }
-    if (words !== search.value) return;
+    const found = await ask(words);
+    if (!found || words !== search.value) return;
+    problem.textContent = "";
     chosen = null;
-    dialog.querySelector(".picture-none").textContent = reply.pictures.length ? "" : dataset.none;
-    grid.replaceChildren(...reply.pictures.map((picture, place) => {
+    dialog.querySelector(".picture-none").textContent = found.length ? "" : dataset.none;
+    grid.replaceChildren(...found.map((picture, place) => {
       const item = document.createElement("li");
       const button = document.createElement("button");
       button.type = "button";
@@ -190,7 +192,7 @@
     if (event.key === "ArrowDown") { event.preventDefault(); grid.querySelector("button")?.focus(); }
   });
   for (const button of dialog.querySelectorAll("[data-view]")) button.addEventListener("click", () => view(button.dataset.view));
-  for (const button of dialog.querySelectorAll("[data-close]")) button.addEventListener("click", () => dialog.close());
+  for (const button of dialog.querySelectorAll("[data-close]")) button.addEventListener("click", () => { if (!isSending) dialog.close(); });
   input.addEventListener("change", () => { for (const file of [...input.files].filter(isPicture)) add(file); input.value = ""; });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -203,6 +205,8 @@
     else input.focus();
   });
   dialog.addEventListener("cancel", (event) => { if (isSending) event.preventDefault(); });
+  // What was given up must not come back with the next picture, which is meant for another place.
+  dialog.addEventListener("close", () => { uploads.clear(); entries.replaceChildren(); });
   for (const kind of ["dragover", "drop"]) dialog.addEventListener(kind, (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -255,12 +259,12 @@
   }
 
   function attach() {
-    const ask = () => open({ into: insert });
+    const openDialog = () => open({ into: insert });
     take(area.editor?.element ?? area);
-    if (area.editor) { area.editor.addTool("picture", "image", dataset.open, ask); return; }
+    if (area.editor) { area.editor.addTool("picture", "image", dataset.open, openDialog); return; }
     const button = document.createElement("button");
     Object.assign(button, { type: "button", className: "desk-button", textContent: dataset.open });
-    button.addEventListener("click", ask);
+    button.addEventListener("click", openDialog);
     area.before(button);
   }
   if (area) {
@@ -290,9 +294,8 @@
     };
     const look = async () => {
       if (!select.value) { show(null); return; }
-      const response = await fetch(`${dataset.search}?${new URLSearchParams({ q: select.value })}`);
-      const { pictures: rows } = await response.json();
-      show(rows.find((picture) => String(picture.id) === select.value) ?? null);
+      const rows = await ask(select.value);
+      show(rows?.find((picture) => String(picture.id) === select.value) ?? null);
     };
     choice.addEventListener("click", () => open({ into: set, isLead: true }));
     none.addEventListener("click", () => set(null));

@@ -1,10 +1,16 @@
-// A story is dragged to another day. The form behind it is the one of "Move to…", which needs no script.
+// A story or an issue is dragged to another day. The form behind it is the one of "Move to…", which needs no script;
+// it is shown where the move has to be confirmed.
 "use strict";
 
 (() => {
   const form = document.getElementById("calendar-form");
   const message = document.getElementById("calendar-message");
   let dragged = null;
+
+  function say(words) {
+    message.textContent = words;
+    message.scrollIntoView({ block: "nearest" });
+  }
 
   for (const entry of document.querySelectorAll(".calendar-entry[draggable]")) {
     entry.addEventListener("dragstart", (event) => {
@@ -26,12 +32,16 @@
       event.preventDefault();
       day.classList.remove("is-target");
       if (!dragged) return;
+      const { move, asks } = dragged.dataset;
+      if (asks !== undefined) { window.location.assign(`${move}?${new URLSearchParams({ day: day.dataset.day })}`); return; }
       form.elements.day.value = day.dataset.day;
-      const response = await fetch(dragged.dataset.move, { method: "POST", body: new FormData(form) });
-      if (response.redirected && response.ok) { window.location.reload(); return; }
+      let response;
+      // The page that follows is not fetched: it has the sentence that says what moved, and has it once.
+      try { response = await fetch(move, { method: "POST", body: new FormData(form), redirect: "manual" }); } catch { say(form.dataset.lost); return; }
+      if (response.type === "opaqueredirect") { window.location.reload(); return; }
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const reason = page.querySelector("form ul li, form .text-red-600, .errorlist");
-      message.textContent = reason ? reason.textContent.trim() : response.statusText;
+      say(reason ? reason.textContent.trim() : response.statusText);
     });
   }
 })();
