@@ -48,7 +48,7 @@ def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
     newsletter = get_object_or_404(Newsletter.objects.prefetch_related(_active()), slug=slug)
     past = archive.issues(newsletter=newsletter)
     page = Paginator(past, ISSUES_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "digests/newsletter.html", {"newsletter": newsletter, "page": page})
+    return render(request, "digests/newsletter.html", {"newsletter": newsletter, "chosen": [newsletter], "page": page})
 
 
 @caching.public

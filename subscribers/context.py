@@ -4,11 +4,10 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from subscribers import forms
-from subscribers.models import LegalDocument
+from subscribers import cadence_options, forms
+from subscribers.models import LegalDocument, Newsletter
 
 # On these pages the block would be in the way, or be on a page that somebody's link opens.
 WITHOUT_BLOCK = frozenset(
@@ -18,16 +17,14 @@ WITHOUT_BLOCK = frozenset(
 
 
 def signup_block(request: HttpRequest) -> dict[str, Any]:
-    """`signup_form` (None where it is not to be shown) and `signup_newsletters`.
+    """`signup_form`, its first step (None where it is not to be shown), and `signup_newsletters`.
 
-    Asks the database only when a template looks at them, then twice. Sets no
-    cookie and does not touch the session, so that pages can be cached for all.
+    Asks the database only when a template looks at them, then once. Sets no cookie, does not touch
+    the session and has no value of its own page or hour, so that pages can be kept for all.
     """
-    form = SimpleLazyObject(lambda: _form(request))
-    return {
-        "signup_form": form,
-        "signup_newsletters": SimpleLazyObject(lambda: [offer.newsletter for offer in form.offered] if form else []),
-    }
+    newsletters = SimpleLazyObject(lambda: _offered(request))
+    form = SimpleLazyObject(lambda: forms.AddressForm(auto_id="signup_%s") if newsletters else None)
+    return {"signup_form": form, "signup_newsletters": newsletters}
 
 
 def legal_documents(_request: HttpRequest) -> dict[str, QuerySet[LegalDocument]]:
@@ -35,9 +32,8 @@ def legal_documents(_request: HttpRequest) -> dict[str, QuerySet[LegalDocument]]
     return {"legal_documents": LegalDocument.objects.filter(versions__published_at__isnull=False).distinct()}
 
 
-def _form(request: HttpRequest) -> forms.SignupForm | None:
+def _offered(request: HttpRequest) -> list[Newsletter]:
     match = request.resolver_match
     if match is not None and match.url_name in WITHOUT_BLOCK:
-        return None
-    form = forms.SignupForm(now=timezone.now(), page=request.path)
-    return form if form.offered else None
+        return []
+    return [offer.newsletter for offer in cadence_options.offered()]

@@ -1,17 +1,20 @@
-"""The sign-up form, on every reader page and on its own."""
+"""The two forms of a sign-up: an address, on every reader page; then the newsletters and the terms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
-from subscribers import cadence_options, terms
+from subscribers import cadence_options, form_faults, terms
 from subscribers.models import Cadence, Newsletter
+
+SEAL: Final = "form_token"
+CADENCE: Final = "cadence_"
 
 CHOOSE = _("Please choose at least one newsletter.")
 GONE = _("One of these newsletters is not offered any more. Please choose again.")
@@ -61,22 +64,36 @@ class Choice:
     cadence: forms.BoundField
 
 
-class SignupForm(forms.Form):
-    """Address, newsletters with their cadence, and consent. Data that fails comes back as it was typed.
-
-    `page` is the path of the form's page. A bound form is checked against the
-    terms and the offers of `now`, not of the time when it was shown.
-    """
+class AddressForm(form_faults.WithFaults):
+    """An address alone: the first step of a sign-up, after which nothing is stored and no mail is sent."""
 
     address = AddressField(
         label=_("Your e-mail address"),
         widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email", "maxlength": 254}),
     )
+
+
+class TrappedForm(AddressForm):
+    """An address, and the field that people do not see: something happens when this form is sent."""
+
+    leave_empty = TrapField()
+
+    def place_of(self, name: str) -> str:
+        """Nobody is sent to the field that people do not see."""
+        return "" if name == "leave_empty" else super().place_of(name)
+
+
+class SignupForm(TrappedForm):
+    """The second step: newsletters with their cadence, and consent. Data that fails comes back as it was typed.
+
+    `page` is the path of the page where the reader began. A bound form is checked against the
+    terms and the offers of `now`, not of the time when it was shown.
+    """
+
     newsletters = forms.MultipleChoiceField(
         label=_("Newsletters"), error_messages={"required": CHOOSE, "invalid_choice": GONE}
     )
     consent = forms.BooleanField(error_messages={"required": AGREE})
-    leave_empty = TrapField()
     form_token = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(
@@ -104,13 +121,23 @@ class SignupForm(forms.Form):
         """Check the seal of the form: its age, and that it showed the texts that are in force now."""
         cleaned: dict[str, Any] = super().clean() or {}
         try:
-            shown = terms.check(token=cleaned.get("form_token", ""), terms=self.terms, now=self.now)
+            shown = terms.check(token=cleaned.get(SEAL, ""), terms=self.terms, now=self.now)
             self.page = shown.page
         except terms.FormRefused as refusal:
-            self.add_error(None, str(refusal))
-            if refusal.untick:
-                self._untick()
+            self.refuse(str(refusal), untick=refusal.untick)
         return cleaned
+
+    def refuse(self, sentence: str, *, untick: bool = True) -> None:
+        """Have the form come back. `untick`: nobody knows to which text, or by whom, its box was ticked."""
+        self.add_error(None, sentence)
+        if untick:
+            self._untick()
+
+    def place_of(self, name: str) -> str:
+        """The first newsletter's box, for all of them; where there is one newsletter, there is no box."""
+        if name == "newsletters":
+            return f"signup_newsletter_{self.offered[0].newsletter.pk}" if len(self.offered) > 1 else ""
+        return super().place_of(name)
 
     @property
     def fresh_token(self) -> str:
@@ -151,18 +178,14 @@ class SignupForm(forms.Form):
         self.data = data
 
 
-class AddressForm(forms.Form):
-    """An address alone, to which a link is mailed."""
-
-    address = AddressField(
-        label=_("Your e-mail address"),
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email", "maxlength": 254}),
-    )
-    leave_empty = TrapField()
+def carried(sent: QueryDict) -> dict[str, Any]:
+    """What the second step shows of what came with the address; never the consent, which is given to a text."""
+    chosen = {name: value for name, value in sent.items() if name.startswith(CADENCE)}
+    return chosen | {"address": sent.get("address", ""), "newsletters": sent.getlist("newsletters")}
 
 
 def _cadence_name(offer: cadence_options.Offered) -> str:
-    return f"cadence_{offer.newsletter.slug}"
+    return CADENCE + offer.newsletter.slug
 
 
 def _cadence_field(offer: cadence_options.Offered) -> forms.ChoiceField:

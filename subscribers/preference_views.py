@@ -1,7 +1,7 @@
 """The preference page: one form per newsletter, each of which does one thing to one subscription."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from mailkit import addresses
 from publication import context, languages
-from subscribers import cadence_options, links, preferences, request_context, signup, terms, throttle
+from subscribers import cadence_options, form_faults, links, preferences, request_context, signup, terms, throttle
 from subscribers.models import Newsletter, Subscriber, Subscription
 
 Named = TypeVar("Named")
@@ -30,18 +30,29 @@ DONE = {
 }
 
 
-class Fault(Exception):
-    """What the reader sent cannot be done; str() is one sentence that says what to do."""
+class Unknown(Exception):
+    """No button of the page sends this; str() is one sentence that says what to do."""
 
 
-REFUSALS = (
-    Fault,
-    preferences.BadPause,
-    preferences.NotOffered,
-    preferences.NotSpoken,
-    preferences.NotSubscribed,
-    terms.FormRefused,
-)
+class NotADay(Exception):
+    """The end of the pause is no date; str() is one sentence that says what to do."""
+
+
+class NotAgreed(Exception):
+    """The box beside the terms is not ticked; str() is one sentence that says what to do."""
+
+
+# What cannot be done -> the field of the newsletter that it is about.
+REFUSALS: Mapping[type[Exception], str] = {
+    Unknown: "",
+    preferences.NotSubscribed: "",
+    preferences.NotSpoken: "language",
+    preferences.NotOffered: "cadence",
+    preferences.BadPause: "pause",
+    NotADay: "pause",
+    NotAgreed: "consent",
+    terms.FormRefused: "consent",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,11 @@ class Row:
     newsletter: Newsletter
     cadences: tuple[tuple[str, str], ...]
     subscription: Subscription | None
-    paused_until: date | None
+    cadence: str
+    # As a date field has it, or as it was typed.
+    paused_until: str = ""
+    # The field to mend: "cadence", "pause" or "consent".
+    fault: str = ""
 
     @property
     def is_subscribed(self) -> bool:
@@ -78,24 +93,42 @@ def preferences_page(request: HttpRequest, token: str) -> HttpResponse:
 def _done(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
     try:
         done = ACTIONS.get(request.POST.get("action", ""), _unknown)(request, subscriber, timezone.now())
-    except REFUSALS as fault:
-        return _page(request, subscriber, fault=str(fault), status=422)
+    except tuple(REFUSALS) as refusal:
+        return _page(request, subscriber, refusal=refusal)
     return request_context.SeeOther(f"{reverse('preferences', args=[token])}?done={done}")
 
 
-def _page(request: HttpRequest, subscriber: Subscriber, *, fault: str = "", status: int = 200) -> HttpResponse:
-    agreed = terms.current()
+def _page(request: HttpRequest, subscriber: Subscriber, *, refusal: Exception | None = None) -> HttpResponse:
+    agreed, rows = terms.current(), _rows(subscriber)
+    if refusal is not None:
+        rows = [_as_sent(row, request, REFUSALS[type(refusal)]) for row in rows]
     shown = {
         "masked": addresses.mask(subscriber.address),
-        "rows": _rows(subscriber),
+        "rows": rows,
         "languages": _languages(request),
         "terms": agreed,
         "form_token": terms.seal(terms=agreed, page="", now=timezone.now()),
         "tomorrow": timezone.now().date().isoformat(),
-        "done": DONE.get(request.GET.get("done", ""), "") if not fault else "",
-        "fault": fault,
+        "done": DONE.get(request.GET.get("done", ""), "") if refusal is None else "",
+        "faults": [] if refusal is None else [form_faults.FormFault(str(refusal), _place(rows, refusal))],
     }
-    return render(request, "subscribers/preferences.html", shown, status=status)
+    return render(request, "subscribers/preferences.html", shown, status=200 if refusal is None else 422)
+
+
+def _as_sent(row: Row, request: HttpRequest, field: str) -> Row:
+    """The newsletter that the form was for, as it was filled in; any other as it is."""
+    if row.newsletter.slug != request.POST.get("newsletter"):
+        return row
+    cadence, paused_until = request.POST.get("cadence", row.cadence), request.POST.get("paused_until", "")
+    return replace(row, cadence=cadence, paused_until=paused_until, fault=field)
+
+
+def _place(rows: Sequence[Row], refusal: Exception) -> str:
+    """The id of the field to mend."""
+    field = REFUSALS[type(refusal)]
+    if field == "language":
+        return field
+    return next((f"{field}-{row.newsletter.pk}" for row in rows if field and row.fault == field), "")
 
 
 def _languages(request: HttpRequest) -> list[tuple[str, str]]:
@@ -121,12 +154,18 @@ def _rows(subscriber: Subscriber) -> list[Row]:
     mine = list(subscriber.subscriptions.select_related("newsletter").order_by("newsletter__position", "pk"))
     confirmed = [row for row in mine if row.state == Subscription.State.CONFIRMED]
     rows = [
-        Row(row.newsletter, cadence_options.cadences_of(row.newsletter), row, _as_day(row.paused_until, row.newsletter))
+        Row(
+            newsletter=row.newsletter,
+            cadences=cadence_options.cadences_of(row.newsletter),
+            subscription=row,
+            cadence=row.cadence,
+            paused_until=_as_day(row.paused_until, row.newsletter),
+        )
         for row in confirmed
     ]
     have = {row.newsletter_id for row in confirmed}
     return rows + [
-        Row(offer.newsletter, offer.cadences, None, None)
+        Row(newsletter=offer.newsletter, cadences=offer.cadences, subscription=None, cadence=offer.default)
         for offer in cadence_options.offered()
         if offer.newsletter.pk not in have
     ]
@@ -168,7 +207,7 @@ def _subscribe(request: HttpRequest, subscriber: Subscriber, now: datetime) -> s
     agreed = terms.current()
     terms.check(token=request.POST.get("form_token", ""), terms=agreed, now=now)
     if not request.POST.get("consent"):
-        raise Fault(AGREE)
+        raise NotAgreed(AGREE)
     offered = {offer.newsletter.slug: offer.newsletter for offer in cadence_options.offered()}
     preferences.subscribe(
         subscriber=subscriber,
@@ -183,7 +222,7 @@ def _subscribe(request: HttpRequest, subscriber: Subscriber, now: datetime) -> s
 
 
 def _unknown(_request: HttpRequest, _subscriber: Subscriber, _now: datetime) -> str:
-    raise Fault(UNKNOWN)
+    raise Unknown(UNKNOWN)
 
 
 ACTIONS: Mapping[str, Callable[[HttpRequest, Subscriber, datetime], str]] = {
@@ -206,7 +245,7 @@ def _named(request: HttpRequest, known: Mapping[str, Named]) -> Named:
     try:
         return known[request.POST.get("newsletter", "")]
     except KeyError:
-        raise Fault(UNKNOWN) from None
+        raise Unknown(UNKNOWN) from None
 
 
 def _until(text: str, newsletter: Newsletter) -> datetime | None:
@@ -217,8 +256,8 @@ def _until(text: str, newsletter: Newsletter) -> datetime | None:
         day = date.fromisoformat(text.strip())
         return datetime.combine(day, time.min, tzinfo=ZoneInfo(newsletter.time_zone))
     except ValueError:
-        raise Fault(_("Please enter the end of the pause as a date, such as 2026-09-30.")) from None
+        raise NotADay(_("Please enter the end of the pause as a date, such as 2026-09-30.")) from None
 
 
-def _as_day(moment: datetime | None, newsletter: Newsletter) -> date | None:
-    return moment.astimezone(ZoneInfo(newsletter.time_zone)).date() if moment else None
+def _as_day(moment: datetime | None, newsletter: Newsletter) -> str:
+    return moment.astimezone(ZoneInfo(newsletter.time_zone)).date().isoformat() if moment else ""

@@ -48,11 +48,13 @@ def evidence(
 def is_from_here(request: HttpRequest) -> bool:
     """Whether a POST may come from a page of ours: browsers name the origin, other clients need not."""
     origin = request.headers.get("Origin")
-    if origin is None:
-        return True
-    own = urlsplit(settings.SITE_URL)
-    here = {f"{own.scheme}://{own.netloc}", f"{request.scheme}://{request.get_host()}"}
-    return origin.lower() in {name.lower() for name in here}
+    return origin is None or origin.lower() in _own_origins(request)
+
+
+def page_before(request: HttpRequest) -> str:
+    """The path of our page from which this request was sent, as the browser names it; empty if it does not."""
+    before = urlsplit(request.headers.get("Referer", ""))
+    return before.path if f"{before.scheme}://{before.netloc}".lower() in _own_origins(request) else ""
 
 
 def opened_by_link(view: View) -> View:
@@ -85,3 +87,8 @@ def private(response: HttpResponse, *, referrer: str = "no-referrer") -> HttpRes
     response["Referrer-Policy"] = referrer
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response
+
+
+def _own_origins(request: HttpRequest) -> set[str]:
+    own = urlsplit(settings.SITE_URL)
+    return {f"{own.scheme}://{own.netloc}".lower(), f"{request.scheme}://{request.get_host()}".lower()}

@@ -1,8 +1,8 @@
 """The consent box: which words are beside it, and the seal that binds a form to them.
 
-Public pages are cached and set no cookie, so the form itself carries what it
+No page sets a cookie, so the form itself carries what it
 showed: a signed token with the ids and hashes of the legal texts, the hash of the sentence
-as it was shown, the time it was made and its page.
+as it was shown, the time it was made and the page where its reader began.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ DOCUMENT = re.compile(r"%\((document\d)\)s")
 class FormRefused(Exception):
     """The form cannot be accepted as it is; str() says what to do. It is shown again with what was typed.
 
-    `untick`: it showed other texts than those in force, so its tick says nothing about them.
+    `untick`: it showed other texts than those in force, or nobody knows which, so its tick says nothing about them.
     """
 
     def __init__(self, sentence: str, *, untick: bool = False) -> None:
@@ -68,7 +68,7 @@ def current() -> Terms:
 
 
 def seal(*, terms: Terms, page: str, now: datetime) -> str:
-    """The token that a form carries; `page` is its path."""
+    """The token that a form carries; `page` is the path of the page where its reader began."""
     payload: dict[str, str | int] = {"d": _fingerprint(terms), "t": int(now.timestamp() * 1000)}
     # A page with an @ in its path would be refused by the signer, and is none of ours.
     if "@" not in page:
@@ -85,7 +85,7 @@ def check(*, token: str, terms: Terms, now: datetime) -> Shown:
     try:
         payload = tokens.read(token, purpose=PURPOSE, max_age=None)
     except tokens.BadToken:
-        raise FormRefused(_("This form was not complete. Please send it again.")) from None
+        raise FormRefused(_("This form was not complete. Please send it again."), untick=True) from None
     age = timedelta(milliseconds=now.timestamp() * 1000 - payload["t"])
     if age < youngest:
         raise FormRefused(_("That was very quick. Please send it again."))

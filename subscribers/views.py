@@ -1,6 +1,6 @@
 """The sign-up pages and the legal texts."""
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -9,34 +9,58 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 
 from core import caching, client_address
-from subscribers import forms, legal, preferences, request_context, signup, throttle
+from subscribers import cadence_options, forms, legal, preferences, request_context, signup, throttle
 from subscribers.models import LegalDocument
 
 ELSEWHERE = _("This form was sent from another website. Please send it again from here.")
 
 
-# The form carries its own signed token, and public pages set no cookie: docs/decisions/0011.
+# The second form carries a signed token of its own, and no page sets a cookie: docs/decisions/0011 and 0147.
 @csrf_exempt
 def subscribe(request: HttpRequest) -> HttpResponseBase:
-    """The sign-up form; a POST answers the same for every address."""
+    """Ask for an address, then for newsletters and consent, then mail a letter; the same for every address."""
     if request.method != "POST":
         return _signup_page(request)
-    form = forms.SignupForm(request.POST, now=timezone.now(), page=request.path)
-    if not request_context.is_from_here(request):
-        form.add_error(None, ELSEWHERE)
-    if not form.is_valid():
-        return request_context.private(
-            render(request, "subscribers/subscribe.html", {"form": form}, status=422), referrer="same-origin"
-        )
-    _request(request, form)
-    return request_context.SeeOther(reverse("subscribe_sent"))
+    return _chosen(request) if forms.SEAL in request.POST else _begun(request)
 
 
 @caching.public
 def _signup_page(request: HttpRequest) -> HttpResponse:
-    initial = {"newsletters": request.GET.getlist("newsletter")}
-    form = forms.SignupForm(now=timezone.now(), page=request.path, initial=initial)
-    return render(request, "subscribers/subscribe.html", {"form": form})
+    return render(
+        request, "subscribers/subscribe.html", _first_step(forms.AddressForm(auto_id="signup_%s"), request.GET)
+    )
+
+
+def _begun(request: HttpRequest) -> HttpResponse:
+    """The second step for an address. Nothing is looked up or stored: no text was shown yet to agree to."""
+    form = forms.AddressForm(request.POST, auto_id="signup_%s")
+    if not form.is_valid():
+        context = _first_step(form, request.POST)
+        return _came_back(render(request, "subscribers/subscribe.html", context, status=422))
+    began_at = request_context.page_before(request) or request.path
+    choices = forms.SignupForm(now=timezone.now(), page=began_at, initial=forms.carried(request.POST))
+    return _came_back(render(request, "subscribers/choices.html", {"form": choices}))
+
+
+def _chosen(request: HttpRequest) -> HttpResponse:
+    form = forms.SignupForm(request.POST, now=timezone.now(), page=request.path)
+    if not request_context.is_from_here(request):
+        form.refuse(str(ELSEWHERE))
+    if not form.is_valid():
+        return _came_back(render(request, "subscribers/choices.html", {"form": form}, status=422))
+    _request(request, form)
+    return request_context.SeeOther(reverse("subscribe_sent"))
+
+
+def _first_step(form: forms.AddressForm, sent: QueryDict) -> dict[str, object]:
+    offered = [offer.newsletter for offer in cadence_options.offered()]
+    named = sent.getlist("newsletters") + sent.getlist("newsletter")
+    return {"form": form, "offered": offered, "chosen": [row for row in offered if row.slug in named]}
+
+
+def _came_back(response: HttpResponse) -> HttpResponse:
+    """A page with what somebody typed, whose form `is_from_here` will check."""
+    return request_context.private(response, referrer="same-origin")
 
 
 def _request(request: HttpRequest, form: forms.SignupForm) -> None:
@@ -69,13 +93,11 @@ def preferences_link(request: HttpRequest) -> HttpResponseBase:
     """Have a link to one's own preferences mailed; the answer is the same for every address."""
     if request.method != "POST":
         return _preferences_link_page(request)
-    form = forms.AddressForm(request.POST, auto_id="preferences_%s")
+    form = forms.TrappedForm(request.POST, auto_id="preferences_%s")
     if not request_context.is_from_here(request):
         form.add_error(None, ELSEWHERE)
     if not form.is_valid():
-        return request_context.private(
-            render(request, "subscribers/preferences_link.html", {"form": form}, status=422), referrer="same-origin"
-        )
+        return _came_back(render(request, "subscribers/preferences_link.html", {"form": form}, status=422))
     now, address = timezone.now(), form.cleaned_data["address"]
     within_limits = throttle.preferences(address=address, ip=client_address.client_ip(request), now=now)
     preferences.request_link(address=address, now=now, dry_run=not within_limits)
@@ -84,7 +106,7 @@ def preferences_link(request: HttpRequest) -> HttpResponseBase:
 
 @caching.public
 def _preferences_link_page(request: HttpRequest) -> HttpResponse:
-    form = forms.AddressForm(auto_id="preferences_%s")
+    form = forms.TrappedForm(auto_id="preferences_%s")
     return render(request, "subscribers/preferences_link.html", {"form": form})
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from bs4 import BeautifulSoup
 from django.test import Client
 from django.utils import timezone
 
@@ -53,7 +54,15 @@ def test_a_cadence_that_is_not_offered_is_refused_with_a_sentence(
     response = browser.post(path, {"action": "save", "newsletter": "tech-news", "cadence": "hourly"})
 
     assert response.status_code == 422
-    assert b"Please choose one of the cadences" in response.content
+    page = BeautifulSoup(response.content, "html5lib")
+    place = f"#cadence-{rita.newsletter_id}"
+    assert page.select(f"{place}[aria-invalid=true][aria-describedby=fault-{rita.newsletter_id}]")
+    for selector in (f"[role=alert][autofocus] a[href='{place}']", f"#fault-{rita.newsletter_id}"):
+        assert ["Please choose one of the cadences" in sentence.get_text() for sentence in page.select(selector)] == [
+            True
+        ]
+    assert page.title is not None
+    assert page.title.get_text(strip=True).startswith("Error:")
     rita.refresh_from_db()
     assert rita.cadence == "daily"
 
@@ -80,7 +89,11 @@ def test_a_pause_ends_at_midnight_in_the_newsletters_zone(newsletter: Newsletter
 def test_a_pause_that_makes_no_sense_is_refused(browser: Client, path: str, rita: Subscription, day: str) -> None:
     data = {"action": "save", "newsletter": "tech-news", "cadence": "weekly", "paused_until": day}
 
-    assert browser.post(path, data).status_code == 422
+    response = browser.post(path, data)
+    assert response.status_code == 422
+    field = BeautifulSoup(response.content, "html5lib").select_one(f"#pause-{rita.newsletter_id}[aria-invalid=true]")
+    assert field is not None
+    assert field["value"] == day
     rita.refresh_from_db()
     assert (rita.paused_until, rita.cadence) == (None, "daily")
 

@@ -16,10 +16,15 @@ def form(page: Page) -> Locator:
     return page.locator("form.signup__form")
 
 
-def fill(page: Page, *, address: str, cadence: str = "daily") -> None:
-    """Fill the form in as a reader who agrees; it is not sent."""
+def begin(page: Page, *, address: str) -> None:
+    """Give the address; the next page has what there is to choose."""
+    form(page).get_by_label("Your e-mail address").fill(address)
+    form(page).get_by_role("button", name="Continue").click()
+
+
+def fill(page: Page, *, cadence: str = "daily") -> None:
+    """Fill the second form in as a reader who agrees; it is not sent."""
     block = form(page)
-    block.get_by_label("Your e-mail address").fill(address)
     block.get_by_label(NEWSLETTER).first.check()
     block.get_by_label(f"How often {NEWSLETTER} comes").select_option(cadence)
     block.get_by_label("I agree").check()
@@ -55,7 +60,8 @@ def link(mail: Page, *, path: str) -> str:
 def subscribe(page: Page, mail: Page, *, address: str, cadence: str = "daily") -> None:
     """From the front page to a confirmed subscription; `mail` is where the reader reads mail."""
     page.goto("/")
-    fill(page, address=address, cadence=cadence)
+    begin(page, address=address)
+    fill(page, cadence=cadence)
     send(page)
     expect(page.get_by_role("heading", name="Look in your inbox")).to_be_visible()
     open_letter(mail, address=address, subject="onfirm")

@@ -1,9 +1,11 @@
 """A reader's way: the front page, a story, the form with faults and without, the letters, the way out."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import reading
+from tests.browser import accessibility, reading
 from tests.browser.conftest import Opener
 
 HEADLINE = "Binance Co-Founder CZ Backs Kyrgyzstan's Crypto Reserve with BTC and BNB"
@@ -27,16 +29,33 @@ def find_the_story(page: Page) -> None:
 
 
 def sign_up(page: Page, *, address: str) -> None:
-    """First with faults, then without."""
-    reading.form(page).get_by_label("Your e-mail address").fill("reader at example")
-    reading.send(page)
-    faults = page.locator(".field-error")
-    assert faults.count() >= 3, faults.all_inner_texts()
+    """Each step first with a fault, then without."""
+    reading.begin(page, address="reader at example")
+    look_at_faults(page, count=1)
     expect(reading.form(page).get_by_label("Your e-mail address")).to_have_value("reader at example")
+    reading.begin(page, address=address)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Choose what comes")
+    reading.send(page)
+    look_at_faults(page, count=2)
+    expect(reading.form(page).get_by_label("Your e-mail address")).to_have_value(address)
 
-    reading.fill(page, address=address, cadence="instant")
+    reading.fill(page, cadence="instant")
     reading.send(page)
     expect(page.get_by_role("heading", name="Look in your inbox")).to_be_visible()
+
+
+def look_at_faults(page: Page, *, count: int) -> None:
+    """They are the title's, have the focus without a script, and each leads to a field that says it is wrong."""
+    expect(page).to_have_title(re.compile("^Error: "))
+    summary = page.get_by_role("alert")
+    expect(summary).to_be_focused()
+    assert accessibility.faults(page, rules=accessibility.WITH_BEST_PRACTICE) == []
+    places = [link.get_attribute("href") for link in summary.get_by_role("link").all()]
+    assert len(places) == count, summary.inner_text()
+    for place in places:
+        field = page.locator(f"{place}[aria-invalid=true]")
+        sentence = page.locator(f"#{field.get_attribute('aria-describedby')}")
+        assert sentence.inner_text() in summary.inner_text()
 
 
 def confirm(page: Page, mail: Page, *, address: str) -> None:
@@ -103,6 +122,8 @@ def test_the_form_can_be_sent_without_a_mouse(open_page: Opener) -> None:
 
     tab_to("#signup_address")
     page.keyboard.type("keyboard@example.org")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Choose what comes")
     tab_to("[name=newsletters]")
     page.keyboard.press("Space")
     tab_to("select[name^=cadence_]")
@@ -120,7 +141,8 @@ def test_fresh_signup_and_known_address_get_the_same_page(open_page: Opener) -> 
     answers = []
     for _ in range(2):
         page.goto("/subscribe/")
-        reading.fill(page, address="twice@example.org")
+        reading.begin(page, address="twice@example.org")
+        reading.fill(page)
         reading.send(page)
         expect(page.get_by_role("heading", name="Look in your inbox")).to_be_visible()
         answers.append(page.locator("main").inner_text())

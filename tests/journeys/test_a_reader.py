@@ -50,13 +50,14 @@ def site(stage: stages.Stage, newsletter: Newsletter, texts: None, story: Story)
 
 def sign_up(site: stages.Stage, person: readers.Reader) -> None:
     page = "/articles/" + Article.objects.get().slug + "/"
-    form = person.form(person.get(page), action="/subscribe/")
-    form.set("address", person.address)
+    first = person.form(person.get(page), action="/subscribe/")
+    first.set("address", person.address)
+    form = person.form(person.send(first, page=page), action="/subscribe/")
     for name, value in [box for box in form.boxes if box[0] == "newsletters"]:
         form.tick(name, value)
     form.tick("consent")
     time.sleep(FORM_SECONDS)
-    person.send(form, page=page)
+    person.send(form, page="/subscribe/")
 
 
 def confirm(site: stages.Stage, person: readers.Reader) -> None:

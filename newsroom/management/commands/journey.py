@@ -92,15 +92,15 @@ class Journey:
         return f"“{html.unescape(headline.group(1)).strip()}”, {len(story):,} characters of HTML"
 
     def subscribe(self) -> str:
-        """Each reader fills in the form below the story."""
+        """Each reader gives an address below the story, then chooses and agrees."""
         for person in (self.leaves, self.stays):
-            page = person.get(self.page)
-            form = person.form(page, action="/subscribe/")
-            form.set("address", person.address)
+            first = person.form(person.get(self.page), action="/subscribe/")
+            first.set("address", person.address)
+            form = person.form(person.send(first, page=self.page), action="/subscribe/")
             self._choose(form)
             form.tick("consent")
             time.sleep(FORM_SECONDS)
-            response = person.send(form, page=self.page)
+            response = person.send(form, page="/subscribe/")
             if "letter" not in response and "mail" not in response:
                 raise Unexpected("the page after the form does not speak of a letter")
         return "the form was accepted, and the page says what comes next"
