@@ -13,9 +13,9 @@ INSIDE, OUTSIDE = "account/_inside.html", "account/_outside.html"
 
 
 def account_pages(request: HttpRequest) -> dict[str, Any]:
-    """For a page below /admin/ that is not one of the admin's own: the admin's context, and which frame to use."""
+    """For a page of accounts, which are those below /admin/ without a namespace: the admin's context, and a frame."""
     match = request.resolver_match
-    if match is None or "admin" in match.app_names or not request.path_info.startswith(admission.DESK):
+    if match is None or match.app_names or not request.path_info.startswith(admission.DESK):
         return {}
     is_inside = request.user.is_authenticated and not admission.lacks_second_factor(request.user)
     return {

@@ -56,10 +56,9 @@ def newsletter(request: HttpRequest, pk: int) -> HttpResponse:
     now = database_clock.now()
     counted = growth.current(now=now)
     address = settings.SITE_URL + reverse("newsletter", args=[row.slug])
-    coming = today.coming(user=account(request), now=now, counted=counted)
     return pages.show(
         request, "admin/desk/newsletters/newsletter.html", title=row.name, newsletter=row, address=address,
-        coming=[each for each in coming if each.newsletter_id == pk],
+        coming=today.coming(user=account(request), now=now, counted=counted, newsletter=pk),
         audience=audience(row, counted), readers=counted.of(pk), counted_at=counted.counted_at,
         embed=format_html('<a href="{}">{}</a>', address, _("Subscribe to %(name)s") % {"name": row.name}),
         held=queue.held(newsletter=row),

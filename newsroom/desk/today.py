@@ -98,12 +98,14 @@ def _shown(stories: QuerySet[Article]) -> QuerySet[Article]:
     )
 
 
-def coming(*, user: User, now: datetime, counted: growth.Growth) -> list[Coming]:
-    """Drafts and scheduled issues first, then the next run of each digest; soonest first."""
-    issues = _theirs(Issue.objects.filter(state__in=(State.DRAFT, State.SCHEDULED)).select_related("newsletter"), user)
+def coming(*, user: User, now: datetime, counted: growth.Growth, newsletter: int | None = None) -> list[Coming]:
+    """Drafts and scheduled issues first, then the next run of each digest; soonest first. Of one newsletter, or all."""
+    of_it = Q(newsletter=newsletter) if newsletter else Q()
+    waiting = Issue.objects.filter(of_it, state__in=(State.DRAFT, State.SCHEDULED))
+    issues = _theirs(waiting.select_related("newsletter"), user)
     drafts = issues.annotate(stories=Count("items", filter=Q(items__included=True))).order_by("-pk")[:20]
     rows = [_of_issue(issue, counted, now) for issue in drafts]
-    offers = CadenceOffer.objects.filter(is_active=True, cadence__in=cadences.DIGESTS, newsletter__is_open=True)
+    offers = CadenceOffer.objects.filter(of_it, is_active=True, cadence__in=cadences.DIGESTS, newsletter__is_open=True)
     rows += [_of_offer(offer, counted, now) for offer in _theirs(offers.select_related("newsletter"), user)]
     return sorted(rows, key=lambda row: (not row.needs_a_person, row.at or now))
 
