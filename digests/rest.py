@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from digests import freezing, issue_outcomes, issue_reasons, permissions, stats
+from digests import freezing, permissions, requeuing, stats
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import tasks
 from staff import audit
@@ -47,16 +47,7 @@ def send(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> Issu
     locked = Issue.objects.select_for_update(of=("self",), no_key=True).select_related("snapshot").get(pk=issue.pk)
     copies = size(issue=locked)
     _check(locked, copies)
-    issue_outcomes.forget(issue_id=issue.pk)
-    Issue.objects.filter(pk=issue.pk).update(
-        state=Issue.State.SENDING,
-        rest_at=now,
-        rest_waits=True,
-        finished_at=None,
-        deliveries_month=None,
-        updated_at=now,
-        **issue_reasons.columns(),
-    )
+    requeuing.issue(issue_id=issue.pk, now=now, rest_at=now, rest_waits=True)
     tasks.hint_wake(issue.pk)
     audit.record(action=AuditAction.ISSUE_REST_SENT, actor=actor, target=locked, now=now, copies=copies)
     issue.refresh_from_db()

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from digests import delivery_reasons, issue_outcomes, issue_reasons, permissions
+from digests import delivery_reasons, issue_outcomes, permissions, requeuing
 from digests.delivery_reasons import DeliveryReason
 from digests.models import Delivery, Issue
 from digests.sending import tasks
@@ -58,25 +58,9 @@ def resend(*, issue: Issue, deliveries: Collection[int] | None, actor: AbstractB
         .order_by("pk")
         .values_list("pk")
     )
-    count = chosen.update(
-        state=Delivery.State.PENDING,
-        # Back in the queue under a new fence, so that the lane that held the copy cannot settle it.
-        fence=models.Func(models.Value("digests_fence"), function="nextval"),
-        # A copy that was moved comes back to where the engine works.
-        month=None,
-        **delivery_reasons.columns(DeliveryReason.SENT_AGAIN),
-        settled_at=None,
-        lease_until=None,
-    )
+    count = requeuing.copies(chosen, reason=DeliveryReason.SENT_AGAIN)
     if count and locked.state == Issue.State.SENT_WITH_EXCEPTIONS:
-        issue_outcomes.forget(issue_id=issue.pk)
-        Issue.objects.filter(pk=issue.pk).update(
-            state=Issue.State.SENDING,
-            finished_at=None,
-            deliveries_month=None,
-            updated_at=now,
-            **issue_reasons.columns(),
-        )
+        requeuing.issue(issue_id=issue.pk, now=now)
     if count:
         tasks.hint_wake(issue.pk)
         audit.record(action=AuditAction.UNCERTAIN_RESENT, actor=actor, target=issue, now=now, count=count)

@@ -7,11 +7,11 @@ from collections import Counter
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Exists, Func, QuerySet, Value
+from django.db.models import Exists, QuerySet
 from django.db.models.functions import Now
 
 from core.reasons import Reason
-from digests import delivery_reasons, issue_outcomes, issue_reasons
+from digests import delivery_reasons, issue_outcomes, issue_reasons, requeuing
 from digests.delivery_reasons import DeliveryReason
 from digests.feedback import processing
 from digests.issue_reasons import IssueReason
@@ -131,15 +131,7 @@ def _reinstate_some(issue_id: int) -> int:
     readers = [reader for reader in chosen.values() if reader is not None]
     with connection.cursor() as cursor:
         cursor.execute(HOLD_READERS, [sorted(readers)])
-    return cancelled.filter(pk__in=chosen).update(
-        state=Delivery.State.PENDING,
-        # Back from its month to where the engine works, under a new fence.
-        month=None,
-        fence=Func(Value("digests_fence"), function="nextval"),
-        settled_at=None,
-        lease_until=None,
-        **delivery_reasons.columns(""),
-    )
+    return requeuing.copies(cancelled.filter(pk__in=chosen))
 
 
 @transaction.atomic

@@ -1,8 +1,9 @@
-"""The points of a copy's way at which a lane's process dies, as `kill -9` would, for tests of what it leaves behind.
+"""The points of an issue's and a copy's way at which a process dies, as by `kill -9`, for tests of what it leaves.
 
-`arm("attempted:2")` in the process that is to die: it kills itself when it gets there for the second time. The
-product knows nothing of this: its functions are wrapped here. What happens on the wire between `attempted` and
-`answered` is not named: there the mail server of the tests kills the lane.
+`arm("attempted:2")` in the process that is to die: it kills itself when it gets there for the second time;
+`arm("due:1:sleep")` stops it there instead, as SIGSTOP would. The product knows nothing of this: its functions are
+wrapped here. What happens on the wire between `attempted` and `answered` is not named: there the mail server of the
+tests kills the lane.
 """
 
 import os
@@ -10,11 +11,17 @@ import signal
 from collections.abc import Callable
 from typing import Any, Final
 
-from digests.sending import claims, merge, outcomes, send_journal
+from digests import requeuing
+from digests.sending import audience, claims, merge, outcomes, preparing, send_journal
+from digests.sending.pacing import windows
 from postal import transports
 
 # Point -> the function that it is about, and whether the process dies before the call or after it.
 POINTS: Final[dict[str, tuple[Any, str, str]]] = {
+    "due": (windows, "is_open", "after"),  # the issue may begin, and is not taken yet
+    "planned": (audience, "plan", "after"),  # within the transaction that makes the issue one that is being sent
+    "begun": (preparing, "prepare", "after"),  # the audience is committed
+    "requeued": (requeuing, "copies", "after"),  # within the transaction that gives some copies of a rest back
     "claimed": (claims, "claim", "after"),  # the rows are held
     "rendered": (merge.Merger, "copies", "after"),  # within the transaction that will record the attempts
     "attempted": (send_journal.Journal, "note", "after"),  # the attempts are committed, nothing has left
@@ -22,26 +29,31 @@ POINTS: Final[dict[str, tuple[Any, str, str]]] = {
     "settling": (outcomes, "settle", "before"),  # some answers are there, and none of these is written
     "settled": (outcomes, "settle", "after"),  # the results are committed
 }
+# About the issue rather than its copies; the others are points of a copy's way.
+OF_AN_ISSUE: Final = {"due", "planned", "begun", "requeued"}
 
 
 def arm(crash_at: str) -> None:
-    """Die at "point:count"; with an empty text, not at all."""
+    """Die at "point:count", or sleep at "point:count:sleep"; with an empty text, neither."""
     if not crash_at:
         return
-    point, _, count = crash_at.partition(":")
+    point, count, *sleep = crash_at.split(":")
     owner, name, moment = POINTS[point]
     wrap = {"before": _dying_before, "after": _dying_after, "each result": _dying_among_results}[moment]
-    setattr(owner, name, wrap(getattr(owner, name), _Countdown(int(count))))
+    setattr(
+        owner, name, wrap(getattr(owner, name), _Countdown(int(count), signal.SIGSTOP if sleep else signal.SIGKILL))
+    )
 
 
 class _Countdown:
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, end: signal.Signals) -> None:
         self._left = count
+        self._end = end
 
     def step(self) -> None:
         self._left -= 1
         if not self._left:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._end)
 
 
 def _dying_before(function: Callable[..., Any], countdown: _Countdown) -> Callable[..., Any]:

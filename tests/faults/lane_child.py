@@ -21,7 +21,7 @@ from django.conf import settings  # noqa: E402  # as above
 from django.utils import timezone  # noqa: E402  # as above
 
 from digests.models import Issue  # noqa: E402  # as above
-from digests.sending import lanes, sweeper  # noqa: E402  # as above
+from digests.sending import closing, lanes, preparing, sweeper  # noqa: E402  # as above
 from tests.faults import crash_points  # noqa: E402  # as above
 
 log = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ def run(order: Mapping[str, Any]) -> NoReturn:
 
 def work(issue_id: int, lane: int) -> None:
     """What the tasks of a worker do in their minutes, without the minutes between them."""
+    preparing.prepare(issue_id=issue_id, now=timezone.now())
     while Issue.objects.under_way().filter(pk=issue_id).exists():
         lanes.run(issue_id=issue_id, lane=lane)
         sweeper.sweep(now=timezone.now())
@@ -69,4 +70,6 @@ def work(issue_id: int, lane: int) -> None:
 if __name__ == "__main__":
     # A copy that was put off is tried again within the second.
     settings.SENDING = replace(settings.SENDING, retry_minutes=[0.005])
+    # The rest of an issue is given back in several transactions, though it is small.
+    closing.CANCELLED_AT_ONCE = 7
     serve()

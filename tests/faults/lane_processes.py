@@ -40,10 +40,18 @@ class Lane:
             return True
         return False
 
+    def is_asleep(self) -> bool:
+        """Whether SIGSTOP holds it."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
     def kill(self) -> None:
         """kill -9."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+
+    def wake(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def wait(self, seconds: float = 30.0) -> None:
         """Return when it has ended; raises TimeoutError."""
@@ -62,7 +70,7 @@ class Nursery:
         self._lanes: list[Lane] = []
 
     def start(self, *, issue_id: int, lane: int = 0, crash_at: str = "", until_closed: bool = False) -> Lane:
-        """A new process for the lane. `until_closed`: it also sweeps, and ends with the issue."""
+        """A new process for the lane. `until_closed`: it also begins a due issue, sweeps, and ends with it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {"issue_id": issue_id, "lane": lane, "crash_at": crash_at, "until_closed": until_closed}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.utils import timezone
 
-from digests import uncertain
+from digests import approval, rest, uncertain
 from digests.models import Issue
 from digests.sending import sweeper
 from digests.sending.tests.conftest import newsletter, sending, states
@@ -87,7 +87,7 @@ def test_the_lane_is_taken_over_and_the_sleeper_sends_nothing_more(
     )
     take_over(issue, nursery)
 
-    os.kill(sleeper.pid, signal.SIGCONT)
+    sleeper.wake()
     sleeper.wait()
     assert mail.copies() == Counter(issue.deliveries.values_list("subscriber__address", flat=True))
     # What had been answered in its sleep is on record in the end.
@@ -101,7 +101,7 @@ def test_a_sleeper_whom_nobody_missed_goes_on_only_with_what_is_still_its_own(
     """No other worker was there: what it had on the wire is settled, what it had not begun is put off."""
     issue, sleeper = asleep
     time.sleep(LEASE + 0.5)
-    os.kill(sleeper.pid, signal.SIGCONT)
+    sleeper.wake()
     sleeper.wait()
     assert len(mail.accepted) <= READERS - 2
     assert "uncertain" not in states(issue)
@@ -110,3 +110,31 @@ def test_a_sleeper_whom_nobody_missed_goes_on_only_with_what_is_still_its_own(
     take_over(issue, nursery)
     assert mail.copies() == Counter(issue.deliveries.values_list("subscriber__address", flat=True))
     assert states(issue) == {"accepted": READERS}
+
+
+def test_a_sleeper_that_wakes_in_the_rest_of_its_issue_sends_nothing_more(
+    asleep: tuple[Issue, lane_processes.Lane], mail: smtp_server.Server, nursery: lane_processes.Nursery
+) -> None:
+    """Its issue was cancelled, and its rest sent by others, while it had copies in its hands."""
+    issue, sleeper = asleep
+    approval.cancel(issue=issue, reason="A wrong number.", actor=None, now=timezone.now())
+    with pytest.raises(rest.NotAllowed):
+        rest.send(issue=issue, actor=None, now=timezone.now())
+
+    def is_over() -> bool:
+        sweeper.sweep(now=timezone.now())
+        sweeper.wake(issue_id=issue.pk, now=timezone.now())
+        issue.refresh_from_db()
+        return issue.finished_at is not None
+
+    stages.wait(is_over, "the lease of the sleeper to end", LEASE + 20)
+    rest.send(issue=issue, actor=None, now=timezone.now())
+    take_over(issue, nursery)
+    sleeper.wake()
+    sleeper.wait()
+
+    readers = set(issue.deliveries.values_list("subscriber__address", flat=True))
+    listed = set(issue.deliveries.filter(state="uncertain").values_list("subscriber__address", flat=True))
+    assert max(mail.copies().values()) == 1
+    assert readers - mail.copies().keys() <= listed
+    assert states(issue)["accepted"] + len(listed) == READERS

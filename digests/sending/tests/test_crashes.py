@@ -157,5 +157,6 @@ def test_an_issue_with_a_dead_lane_does_not_end_before_its_leases(
 
 
 def test_every_point_is_died_at() -> None:
-    assert {one.partition(":")[0] for one in BEFORE_THE_ATTEMPT + AFTER_THE_ATTEMPT} == set(crash_points.POINTS)
+    of_a_copy = set(crash_points.POINTS) - crash_points.OF_AN_ISSUE
+    assert {one.partition(":")[0] for one in BEFORE_THE_ATTEMPT + AFTER_THE_ATTEMPT} == of_a_copy
     assert set(ON_THE_WIRE) == set(smtp_script.MOMENTS[smtp_script.MOMENTS.index("MAIL") :])
