@@ -19,7 +19,7 @@ from publication.change_lists import ModelAdmin
 from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
 from staff import changes, reauthentication
-from staff.admin.recording import RecordingAdmin
+from staff.admin.senders import SenderAdmin
 from staff.audit_actions import AuditAction
 from subscribers import (
     admin_legal,  # noqa: F401  # registers the legal texts
@@ -46,7 +46,7 @@ BY_HAND = consent.Evidence(source="admin")
 
 
 @admin.register(Newsletter)
-class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters, RecordingAdmin):
+class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters, SenderAdmin):
     """What readers can subscribe to."""
 
     audit_action = AuditAction.NEWSLETTER_CHANGED

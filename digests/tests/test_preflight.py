@@ -17,8 +17,9 @@ from core import link_check, redis_client
 from core.link_check import Verdict
 from digests import approval, composing
 from digests.models import Issue, IssueEventCount, IssueItem, IssueOutcome, Preflight
-from digests.preflight import checking, dns, findings, history
-from digests.tests import name_server
+from digests.preflight import checking, findings, history
+from postal import dns
+from postal.tests import name_server
 from publication.models import Publication
 from staff.models import AuditEvent
 from subscribers.models import Newsletter

@@ -9,12 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from publication.forms import PublicationForm
 from publication.models import Publication
-from staff.admin.recording import RecordingAdmin
+from staff.admin.senders import SenderAdmin
 from staff.audit_actions import AuditAction
 
 
 @admin.register(Publication)
-class PublicationAdmin(RecordingAdmin):
+class PublicationAdmin(SenderAdmin):
     """Who we are, in five tabs."""
 
     audit_action = AuditAction.PUBLICATION_CHANGED

@@ -2,14 +2,13 @@
 
 from typing import Any, ClassVar
 
-from allauth.core.exceptions import ReauthenticationRequired
 from django.db.models import Model
 from django.http import HttpRequest
 
 from core import database_clock
 from publication.change_lists import ModelAdmin
 from publication.row_actions import account
-from staff import changes, reauthentication
+from staff import changes
 from staff.audit_actions import AuditAction
 
 
@@ -21,22 +20,6 @@ class RecordingAdmin(ModelAdmin):
     def audited_values(self, row: Any) -> changes.Values:
         """What is compared; a subclass adds rows that belong to this one."""
         return changes.values(row)
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """A sender is changed by somebody who proved of late who they are; the page that asks goes on from here."""
-        if request.method == "POST" and not reauthentication.is_recent(request):
-            row = self.get_object(request, object_id) if object_id else None
-            if row is not None and any(
-                request.POST.get(name, value) != value for name, value in sender_of(row).items()
-            ):
-                raise ReauthenticationRequired
-        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
         """Locked, so that nobody changes it between what is noted and what is saved."""
@@ -55,8 +38,3 @@ class RecordingAdmin(ModelAdmin):
             actor=account(request),
             now=database_clock.now(),
         )
-
-
-def sender_of(row: Any) -> dict[str, str]:
-    """Who the mails of a row come from; nothing for a row that sends none."""
-    return {name: getattr(row, name) for name in changes.SENDER if hasattr(row, name)}

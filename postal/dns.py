@@ -10,7 +10,7 @@ import dns.resolver
 from django.conf import settings
 from django.core.cache import cache
 
-# Seconds for one question, and for all questions of one preflight: a page waits for them.
+# Seconds for one question, and for all questions about one sender: a page waits for them.
 TIMEOUT, DEADLINE = 1.5, 3.0
 KEEP, KEEP_SILENCE = 600, 60
 _SILENT: Final = "silent"
@@ -21,7 +21,7 @@ class Silent(Exception):
 
 
 class Questions:
-    """The questions of one preflight, which share a deadline."""
+    """The questions about one sender, which share a deadline."""
 
     def __init__(self) -> None:
         self._ends_at = time.monotonic() + DEADLINE
