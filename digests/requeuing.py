@@ -29,7 +29,7 @@ def copies(chosen: QuerySet[Delivery], *, reason: str = "") -> int:
 
 
 def issue(*, issue_id: int, now: datetime, **columns: Any) -> None:
-    """Make an issue that had ended one that is being sent; its outcomes are counted anew when it ends.
+    """Make an issue that had ended one that is being sent; its outcomes are counted when it ends.
 
     Before: its row is locked, and its state allows it.
     """
