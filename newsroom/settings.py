@@ -336,7 +336,8 @@ REAUTHENTICATION = "staff.reauthentication.ask"
 REQUIRE_SECOND_FACTOR = not TESTING and env.flag("REQUIRE_SECOND_FACTOR", default=not DEBUG)
 MFA_ADAPTER = "staff.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_PASSKEY_LOGIN_ENABLED, MFA_FORMS = True, {"add_webauthn": "staff.forms.AddPasskey"}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {"add_webauthn": "staff.forms.AddPasskey", "login_webauthn": "staff.forms.SignInByPasskey"}
 MFA_TOTP_TOLERANCE = 1
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 

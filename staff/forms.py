@@ -3,7 +3,8 @@
 from typing import Any
 
 from allauth.account.forms import LoginForm
-from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, LoginWebAuthnForm
 from django import forms
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -30,6 +31,18 @@ class SignIn(LoginForm):  # type: ignore[misc]  # django-allauth publishes no ty
         self.fields["login"].widget.attrs |= {"autofocus": True, "autocomplete": "username"}
         # django-allauth puts a link there, in English that is not ours; the page has one.
         self.fields["password"].help_text = ""
+
+
+class SignInByPasskey(LoginWebAuthnForm):  # type: ignore[misc]  # django-allauth publishes no types
+    """What a passkey says to a challenge of ours; valid, it is a sign-in."""
+
+    def clean_credential(self) -> Authenticator:
+        """The key that was used. On failure: ValidationError, also for what no browser sends."""
+        try:
+            return super().clean_credential()
+        # django-allauth and fido2 take the parts of a reply out of it as if they were there.
+        except (KeyError, AttributeError, TypeError, ValueError) as error:
+            raise forms.ValidationError(_("This passkey opens no account here.")) from error
 
 
 class AddPasskey(AddWebAuthnForm):  # type: ignore[misc]  # django-allauth publishes no types

@@ -107,7 +107,10 @@ class ArticleAdmin(ReviewAdmin):
 
     class Media:
         css = {"all": ["articles/story-editor.css", "articles/story-review.css", "articles/pictures.css"]}
-        js = [Script(f"articles/{name}.js", defer=True) for name in SCRIPTS]
+        js = [
+            Script("mfa/js/webauthn-json.js", defer=True),
+            *(Script(f"articles/{name}.js", defer=True) for name in SCRIPTS),
+        ]
 
     def get_urls(self) -> list[URLPattern]:
         """The admin's own addresses, and those of the preview and of each action."""

@@ -42,6 +42,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "kept": _("Kept at {time}, not saved yet"),
     "saving": _("Saving…"),
     "away": _("No connection. Your words are kept in this browser, and sent when it is back."),
+    "nopasskey": _("The passkey was not used: the browser or the key stopped, or there is none for this site."),
     "notsaved": _("Not saved: no connection. Your words are kept in this browser. Save again when it is back."),
     "ended": _("Your session has ended. Your words are kept in this browser."),
     "refused": _("This account may not write here any more. Your words are kept in this browser."),

@@ -151,6 +151,17 @@ def test_one_signs_in_again_beside_a_form(petra: User) -> None:
     assert saved.status_code == 200
 
 
+@rows(
+    "credential", ["", "{}", "nonsense", '{"response": {"userHandle": "MQ"}}', '{"id": "AAAA", "type": "public-key"}']
+)
+def test_what_no_passkey_said_signs_nobody_in_beside_a_form(petra: User, credential: str) -> None:
+    client = Client()
+    client.get("/admin/account/keys/passkeys/sign-in/", headers={"Accept": "application/json"})
+    response = again(client, credential=credential)
+    assert (response.status_code, set(response.json())) == (403, {"error"})
+    assert client.get("/admin/account/again/").status_code == 401
+
+
 def test_a_recovery_code_is_good_once(petra: User) -> None:
     TOTP.activate(petra, SECRET)
     spare = RecoveryCodes.activate(petra).generate_codes()[0]

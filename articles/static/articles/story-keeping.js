@@ -180,10 +180,29 @@
     signIn.hidden = true;
   }
 
-  async function signInAgain() {
-    const field = (name) => box.querySelector(`[name="again_${name}"]`);
-    const message = signIn.querySelector("[role=alert]");
-    const body = new URLSearchParams({ login: field("login").value, password: field("password").value, code: field("code").value });
+  const message = signIn.querySelector("[role=alert]");
+  const field = (name) => box.querySelector(`[name="again_${name}"]`);
+
+  function byPassword() {
+    signInAgain({ login: field("login").value, password: field("password").value, code: field("code").value });
+  }
+
+  // The browser asks for the finger or the key itself; the reply is a proof alone, as at the sign-in.
+  async function byPasskey() {
+    message.textContent = "";
+    let credential;
+    try {
+      const response = await fetch(box.dataset.passkey, { headers: { Accept: "application/json" } });
+      credential = await webauthnJSON.get((await response.json()).request_options);
+    } catch {
+      message.textContent = words.nopasskey;
+      return;
+    }
+    await signInAgain({ credential: JSON.stringify(credential) });
+  }
+
+  async function signInAgain(proof) {
+    const body = new URLSearchParams(proof);
     message.textContent = "";
     try {
       const response = await fetch(box.dataset.again, {
@@ -209,8 +228,15 @@
     }
   }
 
-  signIn.querySelector("button").addEventListener("click", signInAgain);
-  signIn.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); signInAgain(); } });
+  signIn.querySelector("[data-way=password]").addEventListener("click", byPassword);
+  const passkey = signIn.querySelector("[data-way=passkey]");
+  passkey.addEventListener("click", byPasskey);
+  passkey.hidden = !window.PublicKeyCredential;
+  signIn.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.matches("button")) return;
+    event.preventDefault();
+    byPassword();
+  });
   if (!box.dataset.again) for (const each of signIn.querySelectorAll("label, button")) each.hidden = true;
   // Its fields are none of the form's.
   signIn.addEventListener("input", (event) => event.stopPropagation());
