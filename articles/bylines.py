@@ -8,6 +8,7 @@ from django.utils.text import slugify
 
 from articles import slugs
 from articles.models import Article, Author, Byline
+from staff import names
 
 
 def of(*, user: User) -> Author:
@@ -15,7 +16,7 @@ def of(*, user: User) -> Author:
     author = Author.objects.filter(user=user).first()
     if author is not None:
         return author
-    name = (user.get_full_name() or user.get_username())[:120]
+    name = names.of(user)[:120]
     with transaction.atomic():
         unclaimed = Author.objects.select_for_update().filter(name=name, user=None).order_by("pk").first()
         if unclaimed is None:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 
 from articles.models import Article
 from core import redis_client
+from staff import names
 
 # Three times what a page takes between two calls.
 SECONDS: Final = 35
@@ -42,7 +43,7 @@ def leave(*, article: Article, token: str) -> None:
 
 
 def _exchange(server: redis.Redis, user: User, pk: int, token: str, now: datetime) -> dict[bytes, bytes]:
-    entry = json.dumps({"user": user.pk, "name": user.get_full_name() or user.get_username(), "at": now.timestamp()})
+    entry = json.dumps({"user": user.pk, "name": names.of(user), "at": now.timestamp()})
     pipeline = server.pipeline(transaction=False)
     pipeline.hset(_key(pk), token, entry)
     pipeline.expire(_key(pk), SECONDS)

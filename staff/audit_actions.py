@@ -62,6 +62,7 @@ class AuditAction(TextChoices):
     PERSON_REACTIVATED = "person_reactivated", _("Opened an account again")
     ROLE_CHANGED = "role_changed", _("Changed a role")
     RIGHTS_CHANGED = "rights_changed", _("Changed the rights to sections or newsletters")
+    NAME_CHANGED = "name_changed", _("Changed the own name")
     SIGNED_IN = "signed_in", _("Signed in")
     SESSION_ENDED = "session_ended", _("Ended a session")
     PASSWORD_CHANGED = "password_changed", _("Changed a password")

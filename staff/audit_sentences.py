@@ -66,6 +66,7 @@ SENTENCES: Final[Words] = {
     Act.PERSON_REACTIVATED: gettext_lazy("%(who)s opened the account of %(what)s again."),
     Act.ROLE_CHANGED: gettext_lazy("%(who)s changed the role of %(what)s."),
     Act.RIGHTS_CHANGED: gettext_lazy("%(who)s changed the rights of %(what)s."),
+    Act.NAME_CHANGED: gettext_lazy("%(who)s changed the own name."),
     Act.SIGNED_IN: gettext_lazy("%(who)s signed in."),
     Act.SESSION_ENDED: gettext_lazy("%(who)s ended a session of %(what)s."),
     Act.PASSWORD_CHANGED: gettext_lazy("%(who)s changed the password of %(what)s."),

@@ -8,6 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
+from django.db.models.signals import post_save
 from django.http import HttpRequest
 
 from core import database_clock
@@ -40,8 +41,13 @@ def _password_changed(*, request: HttpRequest, user: User, **_signal: Any) -> No
     _end_others(request, user)
 
 
-def _key_added(*, request: HttpRequest, user: User, authenticator: Authenticator, **_signal: Any) -> None:
-    _record(AuditAction.SECOND_FACTOR_ADDED, user, kind=authenticator.type)
+def _key_stored(*, instance: Authenticator, created: bool, **_signal: Any) -> None:
+    # In the transaction that stores it: django-allauth says that an app was added only after the commit.
+    if created:
+        _record(AuditAction.SECOND_FACTOR_ADDED, instance.user, kind=instance.type)
+
+
+def _key_added(*, request: HttpRequest, user: User, **_signal: Any) -> None:
     # They were opened without it.
     _end_others(request, user)
 
@@ -61,5 +67,6 @@ def follow() -> None:
     account.authentication_step_completed.connect(_proved, dispatch_uid="somebody proved again who they are")
     account.password_changed.connect(_password_changed, dispatch_uid="a password was changed")
     account.password_reset.connect(_password_changed, dispatch_uid="a password was reset")
+    post_save.connect(_key_stored, sender=Authenticator, dispatch_uid="a key was stored")
     second_factor.authenticator_added.connect(_key_added, dispatch_uid="a key was added")
     second_factor.authenticator_removed.connect(_key_removed, dispatch_uid="a key was removed")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, override
 from mailkit import message
 from publication import urls
 from publication.models import Publication
-from staff import backends, role_names
+from staff import backends, names, role_names
 from staff.models import Invitation, PasswordRequest
 from staff.role_names import Role
 
@@ -26,7 +26,7 @@ def invitation(*, row: Invitation, link: str) -> None:
     """Send it, unless it is over."""
     if row.accepted_at is not None or row.withdrawn_at is not None:
         return
-    inviter = row.invited_by.get_full_name() or row.invited_by.get_username() if row.invited_by else ""
+    inviter = names.of(row.invited_by)
     role = Role(row.role)
     _send(
         "invitation",

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from publication import fields
-from staff import audit_actions, role_names
+from staff import audit_actions, names, role_names
 
 
 class AuditEvent(models.Model):
@@ -88,7 +88,7 @@ class Person(User):
         permissions = [("manage_team", "Can invite people and change their roles")]
 
     def __str__(self) -> str:
-        return self.get_full_name() or self.get_username()
+        return names.of(self)
 
     @property
     def state(self) -> str:

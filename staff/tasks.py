@@ -4,7 +4,7 @@ from celery import shared_task
 from django.db import transaction
 
 from core import database_clock
-from staff import letters, links
+from staff import letters, links, sealing
 from staff.models import Invitation, PasswordRequest
 
 
@@ -31,8 +31,9 @@ def mail_password(request_id: int) -> None:
 
 @shared_task
 def tick() -> None:
-    """Send what was not sent: its task was lost, or the mail server was away."""
+    """Send what was not sent: its task was lost, or the mail server was away. Seal secrets with the present key."""
     now = database_clock.now()
+    sealing.renew()
     waiting = Invitation.objects.filter(mailed_at=None, accepted_at=None, withdrawn_at=None, expires_at__gt=now)
     for pk in waiting.exclude(invited_by=None).values_list("pk", flat=True):
         mail_invitation.delay(pk)

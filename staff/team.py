@@ -14,6 +14,20 @@ from staff.role_names import Role
 from staff.roles import NotAllowed
 
 
+def rename(*, person: User, name: str, now: datetime) -> None:
+    """Call somebody by the name that they gave themselves; the same name again changes nothing."""
+    with transaction.atomic():
+        row = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+        before = row.get_full_name()
+        if name == before:
+            return
+        row.first_name, row.last_name = name, ""
+        row.save(update_fields=["first_name", "last_name"])
+        audit.record(
+            action=AuditAction.NAME_CHANGED, actor=row, target=row, now=now, changed={"name": [before, name]},
+        )  # fmt: skip
+
+
 def change_role(*, person: User, role: Role, actor: User | None, now: datetime) -> None:
     """Give this person another role.
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from core import database_clock
 from publication.row_actions import account
-from staff import admission, forms, invitations, role_names, roles, sessions
+from staff import admission, forms, invitations, role_names, roles, sessions, team
 from staff.role_names import Role
 
 
@@ -24,8 +24,7 @@ def my_account(request: HttpRequest) -> HttpResponse:
     user = account(request)
     form = forms.MyName(request.POST or None, initial={"name": user.get_full_name()})
     if request.method == "POST" and form.is_valid():
-        user.first_name, user.last_name = form.cleaned_data["name"], ""
-        user.save(update_fields=["first_name", "last_name"])
+        team.rename(person=user, name=form.cleaned_data["name"], now=database_clock.now())
         messages.success(request, _("Your name is changed."))
         return redirect("account_mine")
     role = roles.of(user)

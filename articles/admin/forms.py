@@ -19,6 +19,7 @@ from articles.models import Article
 from core import database_clock
 from publication import fields, markdown_forms
 from publication.markdown_widget import MarkdownTextarea
+from staff import names
 
 WRITING = (
     "Markdown, as on GitHub: **bold**, *italic*, ~~struck~~, [words](https://link), ## Heading, - list, - [ ] task, "
@@ -105,7 +106,7 @@ class Person(forms.ModelChoiceField):  # type: ignore[type-arg]  # no subscript 
 
     def label_from_instance(self, obj: User) -> str:
         """The full name, or the one of the account."""
-        return obj.get_full_name() or obj.get_username()
+        return names.of(obj)
 
 
 class Reason(forms.Form):

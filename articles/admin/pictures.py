@@ -17,6 +17,7 @@ from articles.admin.picture_views import PictureViews
 from articles.models import Image
 from core import database_clock
 from publication.row_actions import account
+from staff import names
 
 FOCUS_LABEL = _("Focal point: {x} % from the left, {y} % from the top. The arrow keys move it.")
 
@@ -105,7 +106,7 @@ class ImageAdmin(PictureViews):
     @admin.display(description=_("This file"))
     def facts(self, image: Image) -> str:
         """Size, day and person in one line."""
-        who = image.uploaded_by.get_full_name() or image.uploaded_by.get_username() if image.uploaded_by else ""
+        who = names.of(image.uploaded_by)
         day = formats.date_format(image.created_at, "DATE_FORMAT")
         return " · ".join(filter(None, [f"{image.width} \N{MULTIPLICATION SIGN} {image.height}", day, who]))
 
