@@ -6,8 +6,10 @@ import uuid
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Upper
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -96,6 +98,8 @@ class Subscriber(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        # The beginning of a name, as somebody at the desk types it.
+        indexes = [models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="reader_name")]
 
     def __str__(self) -> str:
         return self.address

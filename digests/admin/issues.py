@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -106,6 +106,7 @@ class IssueAdmin(ActionAdmin):
             path("story-mail/<int:pk>/", guard(story_mail.story_mail), name="digests_issue_story"),
             path("<int:pk>/progress/", guard(require_safe(self.progress_view)), name="digests_issue_progress"),
             path("<int:pk>/as-reader/", guard(require_POST(self.reader_view)), name="digests_issue_as_reader"),
+            path("<int:pk>/find-reader/", guard(require_POST(self.find_reader_view)), name="digests_issue_find_reader"),
             path("<int:pk>/preview/", guard(require_safe(self.preview_view)), name="digests_issue_preview"),
             path("<int:pk>/preview/<slug:part>/", guard(require_safe(self.part_view)), name="digests_issue_part"),
             path(
@@ -266,9 +267,17 @@ class IssueAdmin(ActionAdmin):
 
     def reader_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The mail as one reader would get it, for the frame. The address is posted, so it is in no address."""
+        return looks.as_reader(issue=self._for_reading(request, pk), words=request.POST.get("reader", ""))
+
+    def find_reader_view(self, request: HttpRequest, pk: int) -> JsonResponse:
+        """The readers that what is typed may mean. It is posted, so that no address is in an address."""
+        fitting = looks.readers(issue=self._for_reading(request, pk), words=request.POST.get("reader", ""))
+        return JsonResponse({"readers": [[row.subscriber.address, row.subscriber.name] for row in fitting]})
+
+    def _for_reading(self, request: HttpRequest, pk: int) -> Issue:
         if not request.user.has_perm(reports.SEE_READERS):
             raise PermissionDenied
-        return looks.as_reader(issue=self.seen(request, pk), address=request.POST.get("address", ""))
+        return self.seen(request, pk)
 
     def compose_view(self, request: HttpRequest) -> HttpResponse:
         """Compose a digest by hand, of everything new."""

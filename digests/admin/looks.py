@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -12,9 +13,11 @@ from core import database_clock
 from digests import archive, proofs, rendering, views
 from digests.models import Issue, Snapshot
 from mailkit import addresses, segments
-from subscribers.models import Subscription
+from subscribers.models import Subscriber, Subscription
 
 PARTS: Final = ("html", "dark", "text")
+FEWEST_LETTERS: Final = 2
+MOST_READERS: Final = 8
 DARK: Final = "(prefers-color-scheme: dark)"
 PAGE: Final = '<!doctype html><meta charset="utf-8"><title>{}</title><pre style="white-space: pre-wrap">{}</pre>'
 BAR: Final = '<p style="margin:0;padding:10px 16px;background:#fef3c7;color:#451a03;font:14px sans-serif">{}</p>'
@@ -31,12 +34,33 @@ def part(*, issue: Issue, part: str) -> HttpResponse:
     return views.framed(html.replace(DARK, "all") if part == "dark" else html)
 
 
-def as_reader(*, issue: Issue, address: str) -> HttpResponse:
-    """The mail with a line that says how this reader would get it. Personal links lead nowhere."""
-    subscription = _subscription(issue, address)
+def readers(*, issue: Issue, words: str) -> list[Subscription]:
+    """A few of the issue's readers whose address or name begins with these words; nobody for less than two letters."""
+    words = words.strip()
+    if len(words) < FEWEST_LETTERS:
+        return []
+    people = Subscriber.objects.filter(Q(address_key__startswith=words.lower()) | Q(name__istartswith=words))
+    # Of many, any will do; to sort them all would take too long.
+    rows = issue.subscriptions().filter(subscriber__in=people).select_related("subscriber")[:MOST_READERS]
+    return sorted(rows, key=lambda row: row.subscriber.address_key)
+
+
+def as_reader(*, issue: Issue, words: str) -> HttpResponse:
+    """The mail with a line that says how this reader would get it. Personal links lead nowhere.
+
+    `words` are an address, or how the address or the name begins; if several readers fit, it asks for one of them.
+    """
+    subscription = _subscription(issue, words)
+    if subscription is None and len(fitting := readers(issue=issue, words=words)) > 1:
+        named = ", ".join(row.subscriber.address for row in fitting)
+        return views.framed(
+            format_html(BAR, _("Several readers fit. Type the address of one: %(addresses)s") % {"addresses": named})
+        )
+    if subscription is None and fitting:
+        subscription = fitting[0]
     if subscription is None:
         sentence = _("%(address)s is no reader of %(newsletter)s who would get this issue.")
-        values = {"address": address, "newsletter": issue.newsletter}
+        values = {"address": words, "newsletter": issue.newsletter}
         return views.framed(format_html(BAR, sentence % values))
     reader = subscription.subscriber
     is_mailed = issue.readers(now=database_clock.now()).filter(pk=subscription.pk).exists()

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from digests import approval
 from digests.models import Issue
 from digests.tests.editing import change, items
+from subscribers.models import Subscriber
 from tests.cast import Publish, Readers, Staff
 
 pytestmark = pytest.mark.django_db
@@ -43,12 +44,34 @@ def test_the_mail_as_one_reader_gets_it(digest: Issue, readers: Readers, staff: 
     (subscription,) = readers(1)
     path, address = f"/admin/digests/issue/{digest.pk}/as-reader/", subscription.subscriber.address
     publisher = staff("Publisher")
-    page = publisher.post(path, {"address": address}).content.decode()
+    page = publisher.post(path, {"reader": address}).content.decode()
     assert address in page
     assert "%%" not in page
     assert "/unsubscribe" not in page
-    assert "is no reader of" in publisher.post(path, {"address": "nobody@readers.example"}).content.decode()
-    assert staff("Author").post(path, {"address": address}).status_code == 403
+    assert "is no reader of" in publisher.post(path, {"reader": "nobody@readers.example"}).content.decode()
+    assert staff("Author").post(path, {"reader": address}).status_code == 403
+
+
+def test_the_reader_is_searched_by_the_beginning_of_address_or_name(
+    digest: Issue, readers: Readers, staff: Staff
+) -> None:
+    first, second = (row.subscriber for row in readers(2))
+    Subscriber.objects.filter(pk=second.pk).update(name="Aigul Roe")
+    path, publisher = f"/admin/digests/issue/{digest.pk}", staff("Publisher")
+
+    def offered(words: str) -> list[list[str]]:
+        rows: list[list[str]] = publisher.post(f"{path}/find-reader/", {"reader": words}).json()["readers"]
+        return rows
+
+    assert offered("aigul r") == offered(second.address.upper()[:-3]) == [[second.address, "Aigul Roe"]]
+    assert offered("a") == []
+    both = first.address[: len(first.address) // 3]
+    assert [address for address, _name in offered(both)] == sorted([first.address, second.address])
+    assert "Several readers fit" in publisher.post(f"{path}/as-reader/", {"reader": both}).content.decode()
+    assert f"To Aigul Roe &lt;{second.address}&gt;" in (
+        publisher.post(f"{path}/as-reader/", {"reader": "Aigul"}).content.decode()
+    )
+    assert staff("Author").post(f"{path}/find-reader/", {"reader": both}).status_code == 403
 
 
 def test_an_approved_issue_shows_when_it_leaves_and_is_taken_back_by_one_click(

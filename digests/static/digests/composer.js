@@ -94,6 +94,26 @@ function looks() {
   }
 }
 
+// Who may be meant, offered while one types; the form works with what is typed alone.
+function readerSearch(form) {
+  const field = form.elements.reader;
+  const list = document.getElementById("reader-found");
+  let pause = 0;
+  field.addEventListener("input", (event) => {
+    clearTimeout(pause);
+    // Chosen from the list, not typed.
+    if (!event.inputType || event.inputType === "insertReplacementText") { form.requestSubmit(); return; }
+    pause = setTimeout(async () => {
+      const typed = field.value;
+      try {
+        const response = await fetch(form.dataset.find, { method: "POST", body: new FormData(form) });
+        const { readers } = await response.json();
+        if (typed === field.value) list.replaceChildren(...readers.map(([address, name]) => new Option(name, address)));
+      } catch { list.replaceChildren(); }
+    }, 200);
+  });
+}
+
 function countdown() {
   const place = document.getElementById("countdown");
   if (!place) return;
@@ -126,4 +146,6 @@ if (form) {
   inboxLine();
 }
 if (document.getElementById("look")) looks();
+const asReader = document.querySelector(".desk-reader");
+if (asReader) readerSearch(asReader);
 countdown();
