@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from django.db.models import QuerySet
 from django.utils.html import escape
@@ -13,15 +14,18 @@ from mailkit import segments
 from subscribers import links
 from subscribers.models import Newsletter
 
+# What a list of issues does not show of a snapshot; each of these is as large as the mail.
+WHOLE: Final = ("snapshot__html", "snapshot__text", "snapshot__headers", "snapshot__compiled")
+
 
 def issues(*, newsletter: Newsletter) -> QuerySet[Issue]:
     """The newsletter's public issues, newest first."""
-    return (
-        Issue.objects.public()
-        .filter(newsletter=newsletter)
-        .select_related("newsletter", "snapshot")
-        .order_by("-number")
-    )
+    return briefly(Issue.objects.public().filter(newsletter=newsletter)).order_by("-number")
+
+
+def briefly(issues: QuerySet[Issue]) -> QuerySet[Issue]:
+    """The issues with their newsletter, subject and preheader, without the mails themselves."""
+    return issues.select_related("newsletter", "snapshot").defer(*WHOLE)
 
 
 def item_ids(*, issue: Issue) -> QuerySet[IssueItem, int]:

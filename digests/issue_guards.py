@@ -39,6 +39,8 @@ INDEXES: Final[list[models.Index]] = [
     models.Index(fields=["state", "scheduled_for"], condition=Q(state__in=states.ACTIVE), name="issue_active"),
     # composing: drafts that wait for automatic approval.
     models.Index(fields=["id"], condition=Q(approves_itself=True), name="issue_approves_itself"),
+    # newsletter_pages: how many mails came in the last weeks.
+    models.Index(fields=["newsletter", "planned_at"], condition=Q(number__isnull=False), name="issue_planned"),
     # composing: the end of the previous window.
     models.Index("newsletter", "kind", "cadence", F("window_end").desc(), name="issue_line"),
 ]

@@ -8,15 +8,14 @@ from typing import cast
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp
 from django.core.paginator import Paginator
-from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 
 from core import caching
-from digests import archive
+from digests import archive, newsletter_pages
 from digests.models import Issue
-from subscribers import cadences
-from subscribers.models import CadenceOffer, Newsletter
+from subscribers.models import Newsletter
 
 ISSUES_PER_PAGE = 20
 STORIES_PER_PAGE = 50
@@ -31,24 +30,26 @@ MAIL_POLICY = {
 }
 
 
-def _active() -> Prefetch[str]:
-    return Prefetch("offers", CadenceOffer.objects.filter(is_active=True).order_by(cadences.in_order()))
-
-
 @caching.public
 def newsletters(request: HttpRequest) -> HttpResponse:
     """Every newsletter that readers can sign up for."""
-    open_newsletters = Newsletter.objects.filter(is_open=True).prefetch_related(_active())
-    return render(request, "digests/newsletters.html", {"newsletters": open_newsletters})
+    shown = newsletter_pages.shown(newsletters=Newsletter.objects.filter(is_open=True), now=timezone.now())
+    return render(request, "digests/newsletters.html", {"newsletters": shown})
 
 
 @caching.public
 def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
-    """One newsletter: its description, its cadences, its past issues."""
-    newsletter = get_object_or_404(Newsletter.objects.prefetch_related(_active()), slug=slug)
-    past = archive.issues(newsletter=newsletter)
-    page = Paginator(past, ISSUES_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "digests/newsletter.html", {"newsletter": newsletter, "chosen": [newsletter], "page": page})
+    """One newsletter: what comes and how often, its last issue, its past issues, and the first step of a sign-up."""
+    shown = newsletter_pages.shown(newsletters=Newsletter.objects.filter(slug=slug), now=timezone.now())
+    if not shown:
+        raise Http404("There is no such newsletter.")
+    newsletter, last = shown[0].newsletter, shown[0].last
+    page = Paginator(archive.issues(newsletter=newsletter), ISSUES_PER_PAGE).get_page(request.GET.get("page"))
+    context = {"shown": shown[0], "newsletter": newsletter, "chosen": [newsletter], "page": page}
+    if last is not None and page.number == 1:
+        first = archive.item_ids(issue=last)[: newsletter_pages.HEADLINES]
+        context |= {"last": last, "stories": archive.listed(ids=first)}
+    return render(request, "digests/newsletter.html", context)
 
 
 @caching.public

@@ -19,7 +19,7 @@ from publication.models import Publication
 
 FOLDER: Final = Path(settings.BASE_DIR) / "static" / "css"
 # In the order in which they overrule each other.
-SCREEN: Final = ("site.css", "reading.css", "cards.css")
+SCREEN: Final = ("site.css", "signup.css", "reading.css", "cards.css")
 PAPER: Final = "print.css"
 NOTE: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
 BLANKS: Final = re.compile(r"\s+")
