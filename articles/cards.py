@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 
 from articles import embeds
 from articles.models import Article, SlugRedirect
+from core import page_tags
 from publication import urls
 
 Place = Literal["page", "feed", "mail"]
@@ -109,5 +110,7 @@ def _public_stories(numbers: Iterable[int]) -> dict[int, Article]:
     asked = set(numbers)
     if not asked:
         return {}
+    # Also those that are not public now: their cards are shown when they come back.
+    page_tags.add(*(f"article:{number}" for number in asked))
     stories = Article.objects.published().filter(pk__in=asked).select_related("section", "lead_image")
     return {story.pk: story for story in stories.defer("body_markdown", "body_html", "body_text")}

@@ -15,7 +15,7 @@ from django.utils.xmlutils import SimplerXMLGenerator
 
 from articles import images, syndication
 from articles.models import Article
-from core import caching
+from core import caching, page_tags
 from publication import times, urls
 from publication.models import Publication
 
@@ -157,6 +157,7 @@ def _xml(kind: Callable[..., SyndicationFeed], request: HttpRequest, content_typ
 
 
 def _entries() -> list[Entry]:
+    page_tags.add(page_tags.FEED)
     stories = Article.objects.published().newest_first().with_related().defer("body_markdown", "body_text")
     return [_entry(article) for article in stories[:LENGTH]]
 

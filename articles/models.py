@@ -20,6 +20,7 @@ from articles.picture_model import Picture
 from articles.review_models import Acknowledgement, Comment, Reviewed
 from articles.states import ArticleState
 from articles.working_copy_model import WorkingCopy as WorkingCopy
+from core import page_tags
 from mailkit import message
 from publication import fields
 
@@ -53,8 +54,10 @@ class Section(models.Model):
         return reverse("section", args=[self.slug])
 
 
-class Tag(models.Model):
+class Tag(page_tags.Tagged, models.Model):
     """A free label that joins stories across sections."""
+
+    page_tag = "tag"
 
     name = fields.CharField(max_length=80, unique=True)
     slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /tags/…/."))
@@ -69,8 +72,10 @@ class Tag(models.Model):
         return reverse("tag", args=[self.slug])
 
 
-class Author(models.Model):
+class Author(page_tags.Tagged, models.Model):
     """A byline."""
+
+    page_tag = "author"
 
     name = fields.CharField(max_length=120, help_text=_("As it is shown under the headline."))
     slug = fields.SlugField(max_length=120, unique=True, help_text=_("The address: /authors/…/."))
@@ -94,8 +99,10 @@ class Author(models.Model):
         return reverse("author", args=[self.slug])
 
 
-class Image(Picture):
+class Image(page_tags.Tagged, Picture):
     """A picture in the library, by its number."""
+
+    page_tag = "image"
 
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from articles import feeds
 from articles.models import Article, Author, Section, Tag
-from core import caching
+from core import caching, page_tags
 from publication import languages, urls
 from publication.models import Publication
 
@@ -79,12 +79,15 @@ class News(_Pages):
         publication = Publication.objects.current()
         about = {"name": feeds.plain(publication.name), "language": publication.language}
         entries = super().get_urls(page, site, protocol)
+        if entries:
+            page_tags.fresh_until(min(entry["item"].published_at for entry in entries) + NEWS_AGE)
         return [entry | {"headline": feeds.plain(entry["item"].headline), "publication": about} for entry in entries]
 
 
 @caching.public
 def sitemap(request: HttpRequest) -> HttpResponse:
     """Every public page, or the list of the files that hold them when one file would be too long."""
+    page_tags.add(page_tags.FEED)
     files = Stories().paginator.num_pages
     if files == 1:
         return _urlset(request, page=1, of=(Lists(), Stories()))
@@ -123,6 +126,7 @@ def robots(_request: HttpRequest) -> HttpResponse:
 
 
 def _urlset(request: HttpRequest, *, page: int, of: Sequence[_Pages], is_news: bool = False) -> HttpResponse:
+    page_tags.add(page_tags.FEED)
     try:
         urlset = [entry for sitemap in of for entry in sitemap.get_urls(page=page)]
     except EmptyPage:

@@ -9,7 +9,7 @@ from django.utils.translation import pgettext
 from articles import cards, markup, seo
 from articles import search as searching
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
-from core import caching
+from core import caching, page_tags
 from publication.models import Publication
 
 PAGE_SIZE = 12
@@ -19,6 +19,7 @@ RELATED = 3
 @caching.public
 def front(request: HttpRequest) -> HttpResponse:
     """The newest stories of all sections."""
+    page_tags.add("front")
     publication = Publication.objects.current()
     page = _page(request, Article.objects.published().newest_first())
     head = seo.page_head(
@@ -35,6 +36,7 @@ def article(request: HttpRequest, slug: str) -> HttpResponse:
         return _moved(slug)
     if story.state == Article.State.WITHDRAWN:
         return render(request, "410.html", {"article": story}, status=410)
+    page_tags.add(f"article:{story.pk}", f"section:{story.section_id}")
     # A card on it shows another story, which may have changed since: such a page has no date of its own.
     moment = None if cards.shows_stories(story.body_html) else story.updated_at
     return caching.changed_at(story_page(request, story), moment)
@@ -61,6 +63,7 @@ def story_page(request: HttpRequest, story: Article) -> HttpResponse:
 def section(request: HttpRequest, slug: str) -> HttpResponse:
     """The stories of a desk."""
     desk = get_object_or_404(Section, slug=slug)
+    page_tags.add(f"section:{desk.pk}")
     stories = Article.objects.published().filter(section=desk)
     return _list(request, stories, title=desk.name, introduction=desk.description, subject=desk)
 

@@ -14,11 +14,16 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
+from core import page_tags
+
 # The sign-up form carries signed values that differ each time and grow too old after a day;
 # they are no news to a reader, and a kept page is renewed long before they expire.
 HIDDEN_FIELD = re.compile(rb"<input[^>]*type=\"hidden\"[^>]*>")
 RENEWED_EVERY = timedelta(hours=1)
 KEPT = "public, max-age=0, must-revalidate"
+
+# Under this name a request has the tags of the page that answered it, for who keeps pages.
+PAGE: Final = "newsroom.page"
 
 # django-csp's own mark, which its decorator `csp_update` sets for all responses of a view.
 FRAMES: Final = "_csp_update"
@@ -37,11 +42,15 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
     @require_safe
     @functools.wraps(view)
     def cached(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        response = view(request, *args, **kwargs)
+        now = timezone.now()
+        with page_tags.collecting() as page:
+            response = view(request, *args, **kwargs)
+            page_tags.this_hour(now)
         response.headers.setdefault("Cache-Control", KEPT)
         if response.status_code != 200:
             return response
-        etag = tag_of(response.content, now=timezone.now())
+        request.META[PAGE] = page
+        etag = tag_of(response.content, now=now)
         response.headers["ETag"] = etag
         modified = response.headers.get("Last-Modified")
         shown = get_conditional_response(request, etag, _seconds(modified), response) or response

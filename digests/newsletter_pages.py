@@ -13,6 +13,7 @@ from typing import Final
 
 from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
 
+from core import page_tags
 from digests import archive
 from digests.models import Issue
 from subscribers import cadences
@@ -49,6 +50,9 @@ def shown(*, newsletters: QuerySet[Newsletter], now: datetime) -> list[Shown]:
     rows = list(
         newsletters.annotate(last_issue=Subquery(last)).prefetch_related(Prefetch("offers", active), "sections")
     )
+    # The weeks that are counted pass though nothing is sent.
+    page_tags.this_hour(now)
+    page_tags.add(*(f"newsletter:{row.pk}" for row in rows))
     mails = _mails(rows, now)
     issues = archive.briefly(Issue.objects.all()).in_bulk([row.last_issue for row in rows if row.last_issue])
     return [

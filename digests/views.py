@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import cast
 
@@ -12,9 +13,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from core import caching
+from core import caching, page_tags
 from digests import archive, newsletter_pages
-from digests.models import Issue
+from digests.models import Issue, IssueItem
 from subscribers.models import Newsletter
 
 ISSUES_PER_PAGE = 20
@@ -48,7 +49,7 @@ def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
     context = {"shown": shown[0], "newsletter": newsletter, "chosen": [newsletter], "page": page}
     if last is not None and page.number == 1:
         first = archive.item_ids(issue=last)[: newsletter_pages.HEADLINES]
-        context |= {"last": last, "stories": archive.listed(ids=first)}
+        context |= {"last": last, "stories": _listed(first)}
     return render(request, "digests/newsletter.html", context)
 
 
@@ -68,15 +69,21 @@ def issue_stories(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     if issue.state == Issue.State.CANCELLED:
         return _cancelled(request, issue)
     page = Paginator(archive.item_ids(issue=issue), STORIES_PER_PAGE).get_page(request.GET.get("page"))
-    stories = archive.listed(ids=page.object_list)
-    context = {"issue": issue, "newsletter": issue.newsletter, "page": page, "stories": stories}
+    context = {"issue": issue, "newsletter": issue.newsletter, "page": page, "stories": _listed(page.object_list)}
     return render(request, "digests/stories.html", context)
+
+
+def _listed(ids: Iterable[int]) -> list[IssueItem]:
+    items = list(archive.listed(ids=ids))
+    page_tags.add(*(f"article:{item.article_id}" for item in items))
+    return items
 
 
 def _public_issue(slug: str, number: int) -> Issue:
     """The issue, if it is public or was cancelled. On failure: Http404."""
     numbered = Issue.objects.select_related("newsletter", "snapshot")
     issue = get_object_or_404(numbered, newsletter__slug=slug, number=number)
+    page_tags.add(f"issue:{issue.pk}")
     if issue.state != Issue.State.CANCELLED and not Issue.objects.public().filter(pk=issue.pk).exists():
         raise Http404("This issue has not been sent yet.")
     return issue

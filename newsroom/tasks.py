@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from newsroom.desk import growth
+from publication import page_changes
 from subscribers import import_jobs
 
 
@@ -14,8 +15,12 @@ def ping() -> None:
 
 @shared_task
 def tick() -> None:
-    """Go on with uploads that nobody works on, forget old ones, and count readers for the desk's first page."""
+    """Go on with uploads that nobody works on, forget old ones, and count readers for the desk's first page.
+
+    Before them, repeat to Redis what has changed of the public pages.
+    """
     now = timezone.now()
+    page_changes.repeat()
     import_jobs.sweep(now=now)
     if now.minute % growth.EVERY_MINUTES == 0:
         growth.refresh(now=now)

@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import message
 from publication import fields
+from publication import page_changes as page_changes  # it listens from here on
+from publication.page_versions import PageChange as PageChange
+from publication.page_versions import PageVersion as PageVersion
 from publication.typefaces import TypeChoice
 
 THE_ROW = 1

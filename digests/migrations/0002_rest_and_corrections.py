@@ -5,25 +5,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('digests', '0001_initial'),
+        ("digests", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='issue',
-            name='corrects',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='corrections', to='digests.issue'),
+            model_name="issue",
+            name="corrects",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="corrections",
+                to="digests.issue",
+            ),
         ),
         migrations.AddField(
-            model_name='issue',
-            name='rest_at',
+            model_name="issue",
+            name="rest_at",
             field=models.DateTimeField(blank=True, editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='issue',
-            name='rest_waits',
+            model_name="issue",
+            name="rest_waits",
             field=models.BooleanField(default=False, editable=False),
         ),
     ]

@@ -5,24 +5,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('digests', '0002_rest_and_corrections'),
+        ("digests", "0002_rest_and_corrections"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='LinkCount',
+            name="LinkCount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('hour', models.DateTimeField()),
-                ('url', models.CharField(max_length=1500)),
-                ('people', models.PositiveIntegerField(default=0)),
-                ('machines', models.PositiveIntegerField(default=0)),
-                ('issue', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='link_counts', to='digests.issue')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("hour", models.DateTimeField()),
+                ("url", models.CharField(max_length=1500)),
+                ("people", models.PositiveIntegerField(default=0)),
+                ("machines", models.PositiveIntegerField(default=0)),
+                (
+                    "issue",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="link_counts",
+                        to="digests.issue",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('issue', 'hour', 'url'), name='link_count_once')],
+                "constraints": [models.UniqueConstraint(fields=("issue", "hour", "url"), name="link_count_once")],
             },
         ),
     ]

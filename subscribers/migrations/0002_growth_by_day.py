@@ -4,14 +4,13 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('subscribers', '0001_initial'),
+        ("subscribers", "0001_initial"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='consentevent',
-            index=models.Index(fields=['newsletter_slug', 'occurred_at'], name='consent_event_of_days'),
+            model_name="consentevent",
+            index=models.Index(fields=["newsletter_slug", "occurred_at"], name="consent_event_of_days"),
         ),
     ]

@@ -8,61 +8,87 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('subscribers', '0002_growth_by_day'),
+        ("subscribers", "0002_growth_by_day"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ImportJob',
+            name="ImportJob",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('cadence', models.CharField(blank=True, max_length=20)),
-                ('basis', models.CharField(blank=True, max_length=500)),
-                ('file_name', models.CharField(max_length=200)),
-                ('content', models.BinaryField(default=bytes)),
-                ('columns', models.JSONField(default=dict)),
-                ('refusals', models.BinaryField(default=bytes)),
-                ('state', models.CharField(choices=[('checking', 'Being looked at'), ('checked', 'Waits for your yes'), ('importing', 'Being imported'), ('done', 'Imported'), ('refused', 'Cannot be imported')], default='checking', max_length=12)),
-                ('message', models.CharField(blank=True, max_length=500)),
-                ('lines', models.PositiveIntegerField(default=0)),
-                ('imported', models.PositiveIntegerField(default=0)),
-                ('already_there', models.PositiveIntegerField(default=0)),
-                ('unconfirmed', models.PositiveIntegerField(default=0)),
-                ('refused', models.PositiveIntegerField(default=0)),
-                ('said_no', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("cadence", models.CharField(blank=True, max_length=20)),
+                ("basis", models.CharField(blank=True, max_length=500)),
+                ("file_name", models.CharField(max_length=200)),
+                ("content", models.BinaryField(default=bytes)),
+                ("columns", models.JSONField(default=dict)),
+                ("refusals", models.BinaryField(default=bytes)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("checking", "Being looked at"),
+                            ("checked", "Waits for your yes"),
+                            ("importing", "Being imported"),
+                            ("done", "Imported"),
+                            ("refused", "Cannot be imported"),
+                        ],
+                        default="checking",
+                        max_length=12,
+                    ),
+                ),
+                ("message", models.CharField(blank=True, max_length=500)),
+                ("lines", models.PositiveIntegerField(default=0)),
+                ("imported", models.PositiveIntegerField(default=0)),
+                ("already_there", models.PositiveIntegerField(default=0)),
+                ("unconfirmed", models.PositiveIntegerField(default=0)),
+                ("refused", models.PositiveIntegerField(default=0)),
+                ("said_no", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                'ordering': ['-pk'],
-                'permissions': [('import_readers', 'Can import lists of readers'), ('export_readers', 'Can export lists of readers')],
+                "ordering": ["-pk"],
+                "permissions": [
+                    ("import_readers", "Can import lists of readers"),
+                    ("export_readers", "Can export lists of readers"),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='letter',
-            index=models.Index(models.F('settled_at'), condition=models.Q(('state__in', ('rejected', 'expired'))), name='letter_failed'),
+            model_name="letter",
+            index=models.Index(
+                models.F("settled_at"), condition=models.Q(("state__in", ("rejected", "expired"))), name="letter_failed"
+            ),
         ),
         migrations.AddField(
-            model_name='importjob',
-            name='created_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="importjob",
+            name="created_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='importjob',
-            name='newsletter',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='subscribers.newsletter'),
+            model_name="importjob",
+            name="newsletter",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="subscribers.newsletter"
+            ),
         ),
         migrations.AddIndex(
-            model_name='importjob',
-            index=models.Index(condition=models.Q(('state__in', ('checking', 'importing'))), fields=['id'], name='import_under_way'),
+            model_name="importjob",
+            index=models.Index(
+                condition=models.Q(("state__in", ("checking", "importing"))), fields=["id"], name="import_under_way"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='importjob',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['checking', 'checked', 'importing', 'done', 'refused'])), name='import_state_is_known'),
+            model_name="importjob",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["checking", "checked", "importing", "done", "refused"])),
+                name="import_state_is_known",
+            ),
         ),
     ]

@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('subscribers', '0003_import_jobs'),
+        ("subscribers", "0003_import_jobs"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='newsletter',
-            name='counts_clicks',
-            field=models.BooleanField(default=True, help_text='Links to stories and other sites lead through this site, which counts how often each is followed. Nobody learns who followed it.', verbose_name='count clicks'),
+            model_name="newsletter",
+            name="counts_clicks",
+            field=models.BooleanField(
+                default=True,
+                help_text="Links to stories and other sites lead through this site, which counts how often each is followed. Nobody learns who followed it.",
+                verbose_name="count clicks",
+            ),
         ),
     ]

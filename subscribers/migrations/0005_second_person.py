@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('subscribers', '0004_newsletter_counts_clicks'),
+        ("subscribers", "0004_newsletter_counts_clicks"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='newsletter',
-            name='second_person_approves',
-            field=models.BooleanField(default=False, help_text='Somebody other than its last editor has to approve an issue.'),
+            model_name="newsletter",
+            name="second_person_approves",
+            field=models.BooleanField(
+                default=False, help_text="Somebody other than its last editor has to approve an issue."
+            ),
         ),
     ]
