@@ -1,4 +1,4 @@
-"""Mails to the people of the desk: a story was given to them, sent back, or approved.
+"""Mails to the people of the desk: a story was given to them, sent back or approved, or a comment names them.
 
 A notice is a courtesy: what waits for somebody is on their first page whether the mail arrives or not.
 """
@@ -15,10 +15,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from articles import permissions
-from articles.models import Article
+from articles.models import Article, Comment
 from mailkit import headers
 from publication import urls
 from publication.models import Publication
+from staff import names
 
 
 def assigned(*, article: Article, actor: User | None) -> None:
@@ -37,6 +38,12 @@ def approved(*, article: Article, actor: User | None) -> None:
     """Tell its writers."""
     for writer in _others(article, actor):
         mail_approved.delay_on_commit(article.pk, writer.pk)  # type: ignore[attr-defined]  # as above
+
+
+def mentioned(*, comment: Comment) -> None:
+    """Tell those whom the comment names."""
+    for user_id in comment.mentioned.values_list("pk", flat=True):
+        mail_mentioned.delay_on_commit(comment.pk, user_id)  # type: ignore[attr-defined]  # as above
 
 
 @shared_task
@@ -61,6 +68,19 @@ def mail_approved(article_id: int, user_id: int) -> None:
     article = Article.objects.filter(pk=article_id, state=Article.State.APPROVED).first()
     if article is not None:
         _send(article, user_id, _("Approved: %(headline)s"), _("Your story was read and may be published."))
+
+
+@shared_task
+def mail_mentioned(comment_id: int, user_id: int) -> None:
+    """“A comment asks you: Headline”, if nobody resolved it meanwhile and the person may still read the story."""
+    is_open = Comment.objects.filter(pk=comment_id, mentioned=user_id, resolved_at=None)
+    comment = is_open.select_related("article", "created_by").first()
+    user = User.objects.filter(pk=user_id).first()
+    if comment is None or user is None or not permissions.may_view(user=user, article=comment.article):
+        return
+    name = names.of(comment.created_by) or _("Somebody")
+    quote = f"“{comment.quote}”\n\n" if comment.quote else ""
+    _send(comment.article, user_id, _("A comment asks you: %(headline)s"), f"{quote}{name}: {comment.text}")
 
 
 def _send(article: Article, user_id: int, subject: str, text: str) -> None:

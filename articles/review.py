@@ -10,13 +10,14 @@ from datetime import date, datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from articles import notices, permissions, states
+from articles import mentions, notices, permissions, states
 from articles.models import Article, ArticleQuerySet, Comment
 from articles.refusals import NotAllowed, NotReady, WrongState
-from staff import audit
+from staff import audit, names
 from staff.audit_actions import AuditAction
 
 State = Article.State
@@ -29,7 +30,8 @@ def waiting_for(user: User) -> ArticleQuerySet:
     """Stories that wait for this person: to be read, mended, published, or with a comment to be answered.
 
     In review: for the assignee, else for every editor. Sent back, or with comments of somebody else that are open:
-    for the writers and the assignee. Approved: for those who publish.
+    for the writers and the assignee. Approved: for those who publish. With an open comment that names them: for
+    those, whatever became of the story.
     """
     remarks = Comment.objects.filter(article=OuterRef("pk"), resolved_at=None).exclude(created_by=user)
     mine = permissions.own(user)
@@ -39,12 +41,23 @@ def waiting_for(user: User) -> ArticleQuerySet:
         waits |= Q(state=State.IN_REVIEW, assignee=None)
     if user.has_perm(permissions.PUBLISH):
         waits |= Q(state=State.APPROVED)
-    # A story that is out or gone needs nobody, whatever was remarked.
-    return permissions.visible_to(user).filter(waits, state__in=states.AT_WORK)
+    # A story that is out or gone needs nobody, whatever was remarked, but for those who are asked by name.
+    waits &= Q(state__in=states.AT_WORK)
+    return permissions.visible_to(user).filter(waits | Q(pk__in=_naming(user).values("article")))
+
+
+def _naming(user: User) -> QuerySet[Comment]:
+    """Open comments that name this person."""
+    return Comment.objects.filter(mentioned=user, resolved_at=None)
 
 
 def why(*, article: Article, user: User) -> str:
     """What a story of `waiting_for` waits for, in a few words."""
+    naming = _naming(user).filter(article=article).select_related("created_by").last()
+    if naming is not None:
+        return _("%(name)s asks you: %(text)s") % {
+            "name": names.of(naming.created_by) or _("Somebody"), "text": Truncator(naming.text).chars(80),
+        }  # fmt: skip
     if article.state == State.DRAFT and article.returned_reason:
         return _("Sent back: %(reason)s") % {"reason": article.returned_reason}
     is_anybodys = article.assignee_id is None and user.has_perm(permissions.EDIT_ANY)
@@ -89,7 +102,7 @@ def plan(*, article: Article, day: date | None, actor: User | None, now: datetim
 
 
 def comment(*, article: Article, text: str, actor: User, now: datetime, quote: str = "") -> Comment:
-    """Remark on a story, or on the words that are quoted. On failure: NotAllowed, NotReady."""
+    """Remark on a story, or on quoted words of it; those whom it names get a mail. On failure: NotAllowed, NotReady."""
     _require_sight(article, actor)
     if not (text := text.strip()):
         raise NotReady(_("Write the comment first."))
@@ -97,7 +110,9 @@ def comment(*, article: Article, text: str, actor: User, now: datetime, quote: s
         row = Comment.objects.create(
             article=article, text=text, quote=quote.strip()[:QUOTE_LENGTH], created_by=actor, created_at=now
         )
+        row.mentioned.set(mentions.of(text=text, article=article, author=actor))
         audit.record(action=AuditAction.STORY_COMMENTED, actor=actor, target=article, now=now, comment=row.pk)
+        notices.mentioned(comment=row)
     return row
 
 

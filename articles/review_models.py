@@ -41,6 +41,8 @@ class Comment(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     resolved_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     resolved_at = models.DateTimeField(null=True)
+    # Those who are named in it: it waits for them until it is resolved.
+    mentioned = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+")
 
     class Meta:
         verbose_name = _("comment")

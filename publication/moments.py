@@ -1,12 +1,14 @@
 """An hour that somebody of the desk types: in the time zone of the desk, which is named beside the field.
 
-`newsroom.desk.zone` makes the publication's time zone the one of every page of the desk.
+`newsroom.desk.zone` makes one time zone that of every page of the desk: the one that the person chose for themselves,
+else the publication's.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils import timezone
@@ -15,6 +17,11 @@ from unfold.widgets import UnfoldAdminSplitDateTimeWidget
 
 EARLIEST_YEAR: Final = 1900
 FARTHEST: Final = timedelta(days=3_653)  # ten years
+
+
+def zone() -> ZoneInfo:
+    """The one in which the page's hours are."""
+    return ZoneInfo(timezone.get_current_timezone_name())
 
 
 def zone_words() -> str:

@@ -13,12 +13,14 @@ from unfold.widgets import (
     UnfoldAdminEmailInputWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from core import database_clock
 from mailkit import addresses
 from publication import fields
+from publication.models import TIME_ZONES
 from staff import passwords, role_names, roles
 
 
@@ -80,10 +82,22 @@ class Join(forms.Form):
     )
 
 
-class MyName(forms.Form):
-    """How colleagues see somebody."""
+class MyDesk(forms.Form):
+    """How colleagues see somebody, and in which time zone somebody works."""
 
     name = fields.LineInput(label=_("Your name"), max_length=150, widget=UnfoldAdminTextInputWidget)
+    time_zone = forms.ChoiceField(
+        label=_("Your time zone"),
+        required=False,
+        help_text=_("The hours of the desk are shown and typed in it. Readers get those of the publication."),
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def __init__(self, *args: Any, house_zone: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        places = [(zone, zone.replace("_", " ")) for zone in sorted(TIME_ZONES) if "/" in zone and zone != house_zone]
+        own = [("", _("The publication's: %(zone)s") % {"zone": house_zone.replace("_", " ")})]
+        self.fields["time_zone"].choices = [*own, ("UTC", "UTC"), *places]  # type: ignore[attr-defined]  # it is a ChoiceField
 
 
 class ChooseRole(forms.Form):

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from publication import fields
+from publication.models import validate_time_zone
 from staff import audit_actions, names, role_names
 
 
@@ -94,6 +95,18 @@ class Person(User):
     def state(self) -> str:
         """Whether the account is open; the word is the code that the actions know."""
         return OPEN if self.is_active else CLOSED
+
+
+class Preference(models.Model):
+    """What a person chose for their own desk; without a row all is as the publication has it."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="preference"
+    )
+    time_zone = fields.CharField(max_length=63, blank=True, validators=[validate_time_zone])
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.time_zone}"
 
 
 OPEN, CLOSED = "open", "closed"

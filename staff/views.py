@@ -12,20 +12,23 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core import database_clock
+from publication import context as publications
 from publication.row_actions import account
-from staff import admission, forms, invitations, role_names, roles, sessions, team
+from staff import admission, forms, invitations, preferences, role_names, roles, sessions, team
 from staff.role_names import Role
 
 
 @admin.site.admin_view
 @require_http_methods(["GET", "HEAD", "POST"])
 def my_account(request: HttpRequest) -> HttpResponse:
-    """Name, role, keys and sessions of the person who is signed in; POST changes the name."""
+    """Name, time zone, role, keys and sessions of the person who is signed in; POST changes the first two."""
     user = account(request)
-    form = forms.MyName(request.POST or None, initial={"name": user.get_full_name()})
+    chosen = {"name": user.get_full_name(), "time_zone": preferences.time_zone(user)}
+    form = forms.MyDesk(request.POST or None, initial=chosen, house_zone=publications.of(request).time_zone)
     if request.method == "POST" and form.is_valid():
         team.rename(person=user, name=form.cleaned_data["name"], now=database_clock.now())
-        messages.success(request, _("Your name is changed."))
+        preferences.choose(user=user, time_zone=form.cleaned_data["time_zone"])
+        messages.success(request, _("Saved."))
         return redirect("account_mine")
     role = roles.of(user)
     context = {

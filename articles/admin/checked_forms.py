@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils import timezone
@@ -14,7 +13,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from articles import checklist, forecast
 from articles.models import Article
 from core import database_clock
-from publication.models import Publication
+from publication import moments
 from publication.moments import MomentField
 
 
@@ -45,7 +44,7 @@ class Publish(forms.Form):
     @property
     def forecast(self) -> list[str]:
         """What happens, in words."""
-        zone = Publication.objects.current().time_zone
+        zone = moments.zone().key
         return forecast.sentences(article=self.article, at=self.hour, zone=zone, now=database_clock.now())
 
     def clean_acknowledge(self) -> list[str]:
@@ -74,7 +73,6 @@ class Schedule(Publish):
 
 
 def _next_morning() -> datetime:
-    zone = ZoneInfo(Publication.objects.current().time_zone)
-    local = timezone.now().astimezone(zone)
+    local = timezone.now().astimezone(moments.zone())
     morning = local.replace(hour=7, minute=0, second=0, microsecond=0)
     return morning if morning > local else morning + timedelta(days=1)

@@ -1,14 +1,13 @@
 """The part of a story's form that meets what somebody else saved since the form was opened: nothing is lost."""
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from articles import conflicts, revisions, unsaved
 from articles.models import Article, Author, Revision
-from publication.models import Publication
 
 MEETING = _(
     "%(who)s saved this story at %(when)s, while you were writing. Nothing of yours is lost, and nothing is saved yet. "
@@ -96,4 +95,4 @@ def _who(revision: Revision) -> str:
 
 
 def _when(revision: Revision) -> str:
-    return f"{revision.created_at.astimezone(ZoneInfo(Publication.objects.current().time_zone)):%H:%M}"
+    return f"{timezone.localtime(revision.created_at):%H:%M}"

@@ -27,7 +27,6 @@ from articles.admin.writing import PREVIEW_POLICY, SENTENCES
 from articles.models import Article, Correction
 from core import database_clock
 from publication import markdown_forms
-from publication.models import Publication
 from publication.row_actions import Action, account, link
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
@@ -212,7 +211,7 @@ class ArticleAdmin(ReviewAdmin):
         story = kwargs.get("obj")
         context["writing"] = story is None or self.has_change_permission(request, story)
         context |= self.side(request, story)
-        context |= {"zone": Publication.objects.current().time_zone, "sentences": SENTENCES}
+        context |= {"zone": timezone.get_current_timezone_name(), "sentences": SENTENCES}
         if story is not None:
             context["actions_detail"] = [
                 link(str(_("Preview")), reverse("admin:articles_article_preview", args=[story.pk])),

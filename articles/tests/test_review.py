@@ -129,3 +129,27 @@ def test_the_person_concerned_gets_a_mail(
     settings.STAFF_NOTICES = False
     notices.mail_approved.run(article.pk, ada.pk)
     assert len(mail.outbox) == 3
+
+
+def test_who_is_named_in_a_comment_is_asked_by_mail_and_on_the_first_page(
+    story: StoryMaker, ada: User, edda: User, paul: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices.mail_mentioned, "delay_on_commit", notices.mail_mentioned.run)
+    User.objects.filter(pk=paul.pk).update(first_name="Paul Robert", username="paul@blocknews.example")
+    article = story(headline="Rates fall", state="published")
+    remark = review.comment(
+        article=article, actor=edda, now=now,
+        text="@paul, is it 3 % or @PaulRobert? Not desk@ada.example nor @edda nor @nobody. And @ada.",
+    )  # fmt: skip
+    # Ada may not read a colleague's story, and Edda asks herself nothing.
+    assert list(remark.mentioned.all()) == [paul]
+    [letter] = mail.outbox
+    assert (letter.to, letter.subject) == ([paul.email], "A comment asks you: Rates fall")
+    assert "edda: @paul, is it 3 %" in str(letter.body)
+    assert waiting(paul)[0].startswith("Rates fall: edda asks you: @paul, is it 3 %")
+    assert not waiting(ada)
+
+    review.resolve(remark=remark, actor=paul, now=now)
+    assert not waiting(paul)
+    notices.mail_mentioned.run(remark.pk, paul.pk)
+    assert len(mail.outbox) == 1

@@ -19,7 +19,7 @@ from articles.refusals import WrongState
 from digests import moving, states
 from digests import permissions as digests_permissions
 from digests.models import Issue
-from publication.models import Publication
+from publication import moments
 from subscribers import cadences, schedules
 from subscribers.models import CadenceOffer
 
@@ -84,7 +84,7 @@ def move(*, article: Article, day: date, actor: User, now: datetime) -> None:
     On failure: PublishingError, and nothing has changed.
     """
     if article.state == State.SCHEDULED and article.publish_at is not None:
-        zone = ZoneInfo(Publication.objects.current().time_zone)
+        zone = moments.zone()
         hour = article.publish_at.astimezone(zone).time()
         moment = schedules.instant(day=day, hour=hour, zone=zone)
         publishing.schedule(article=article, publish_at=moment, actor=actor, now=now)

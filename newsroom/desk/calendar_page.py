@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import messages
@@ -23,8 +22,7 @@ from digests import moving
 from digests import permissions as permissions_of_issues
 from digests.models import Issue
 from newsroom.desk import calendar, pages
-from publication import context as publications
-from publication import hours
+from publication import hours, moments
 from publication.row_actions import account
 from staff import reauthentication
 
@@ -47,8 +45,7 @@ class Target(forms.Form):
 @pages.page("articles.view_article")
 def show_calendar(request: HttpRequest) -> HttpResponse:
     """A month, or a week."""
-    house, now = publications.of(request), database_clock.now()
-    zone = ZoneInfo(house.time_zone)
+    now, zone = database_clock.now(), moments.zone()
     is_week = "week" in request.GET
     first = _asked(request.GET.get("week") or request.GET.get("month"), now.astimezone(zone).date())
     if is_week:
@@ -59,7 +56,7 @@ def show_calendar(request: HttpRequest) -> HttpResponse:
     days = calendar.days(user=account(request), shown=shown, month=month, zone=zone, now=now)
     return pages.show(
         request, "admin/desk/calendar.html", title=_("Calendar"), days=days, is_week=is_week, first=first,
-        zone=house.time_zone, name=_name(shown[0] if is_week else first, is_week=is_week),
+        zone=zone.key, name=_name(shown[0] if is_week else first, is_week=is_week),
         before=(shown[0] - timedelta(days=7) if is_week else first.replace(day=1) - timedelta(days=1)).isoformat(),
         after=(shown[0] + timedelta(days=7) if is_week else first.replace(day=28) + timedelta(days=4)).isoformat(),
     )  # fmt: skip
@@ -100,7 +97,7 @@ def move_issue(request: HttpRequest, pk: int) -> HttpResponse:
     if issue.state == Issue.State.SCHEDULED:
         reauthentication.ask(form, request=request)
     if form.is_valid():
-        day, zone = form.cleaned_data["day"], ZoneInfo(publications.of(request).time_zone)
+        day, zone = form.cleaned_data["day"], moments.zone()
         try:
             when = calendar.moved(issue=issue, day=day, zone=zone)
             moving.move(issue=issue, when=when, actor=user, now=now)

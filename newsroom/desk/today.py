@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Max, Model, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from articles import permissions, review
@@ -63,7 +64,7 @@ class Past:
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the first page shows this person (settings.UNFOLD)."""
     user, now, house = account(request), database_clock.now(), publications.of(request)
-    today: dict[str, Any] = {"is_task": True, "title": _("Today"), "zone": house.time_zone}
+    today: dict[str, Any] = {"is_task": True, "title": _("Today"), "zone": timezone.get_current_timezone_name()}
     if user.has_perm("articles.view_article"):
         waiting = [(story, review.why(article=story, user=user)) for story in _shown(review.waiting_for(user))]
         today |= {"waiting": waiting, "my_stories": stories_of(user)}
@@ -75,7 +76,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "under_way": _theirs(
                 Issue.objects.filter(state__in=UNDER_WAY).select_related("newsletter", "snapshot"), user
             ),
-            "last_issues": last_issues(user=user, zone=house.time_zone, now=now),
+            "last_issues": last_issues(user=user, zone=timezone.get_current_timezone_name(), now=now),
             "growth": counted,
         }
     today["faults"] = faults.of(user=user, publication=house, now=now)

@@ -1,4 +1,4 @@
-"""The time zone of the desk: the publication's, on every page and in every field."""
+"""The time zone of the desk: one for every page and every field, the person's own or the publication's."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from publication import context
+from staff import preferences
 from staff.admission import DESK
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def of_the_desk(following: Handler) -> Handler:
-    """Middleware: hours that a page of the desk shows or reads are the publication's."""
+    """Middleware: hours that a page of the desk shows or reads are those of the person who is signed in."""
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(DESK):
             return following(request)
-        with timezone.override(ZoneInfo(context.of(request).time_zone)):
+        zone = preferences.time_zone(request.user) or context.of(request).time_zone
+        with timezone.override(ZoneInfo(zone)):
             return following(request)
 
     return handle
