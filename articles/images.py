@@ -25,7 +25,7 @@ WIDTHS = (480, 960, 1600)
 MASTER_WIDTH = 2400
 ENCLOSED_WIDTH = 1200
 FOLDER = "images"
-# The function and its index are made by the migration 0004.
+# The function and its index are made by the migration 0009.
 NAMING = "SELECT id FROM articles_article WHERE articles_pictures_in(body_markdown) @> ARRAY[%s::bigint]"
 
 

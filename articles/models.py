@@ -7,10 +7,9 @@ from typing import ClassVar, TypeAlias
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Left
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from articles import captions, states
 from articles.picture_model import Picture
 from articles.review_models import Acknowledgement, Comment, Reviewed
+from articles.search_model import SearchEntry, SearchWord
 from articles.states import ArticleState
 from articles.working_copy_model import WorkingCopy as WorkingCopy
 from core import page_tags
@@ -26,12 +26,8 @@ from publication import fields
 
 __all__ = [
     "NEWS_FOR", "Acknowledgement", "Article", "ArticleQuerySet", "Author", "Byline", "Comment", "Correction", "Image",
-    "ReleaseHorizon", "Revision", "Section", "SlugRedirect", "Tag",
+    "ReleaseHorizon", "Revision", "SearchEntry", "SearchWord", "Section", "SlugRedirect", "Tag",
 ]  # fmt: skip
-
-# PostgreSQL refuses a search vector above 1 MB; this much of a text stays below it in any script.
-SEARCHED_CHARACTERS = 200_000
-SEARCH_LANGUAGE = "english"
 
 
 class Section(models.Model):
@@ -179,16 +175,6 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         return self.with_related().defer("body_markdown", "body_html", "body_text")
 
 
-StoryManager = models.Manager.from_queryset(ArticleQuerySet)
-
-
-class ArticleManager(StoryManager["Article"]):
-    """Stories without their search vector, which only the database reads."""
-
-    def get_queryset(self) -> ArticleQuerySet:
-        return ArticleQuerySet(self.model, using=self._db).defer("search_vector")
-
-
 class Article(Reviewed):
     """A story. Its state changes only through the verbs of `articles.publishing`."""
 
@@ -240,15 +226,7 @@ class Article(Reviewed):
     withdrawal_reason = fields.CharField(max_length=300, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
-    search_vector = models.GeneratedField(
-        expression=SearchVector("headline", weight="A", config=SEARCH_LANGUAGE)
-        + SearchVector("standfirst", weight="B", config=SEARCH_LANGUAGE)
-        + SearchVector(Left("body_text", SEARCHED_CHARACTERS), weight="D", config=SEARCH_LANGUAGE),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
-
-    objects: ClassVar[ArticleManager] = ArticleManager()
+    objects: ClassVar[models.Manager[Article]] = ArticleQuerySet.as_manager()
 
     class Meta:
         ordering = ["-published_at", "-pk"]
@@ -279,8 +257,6 @@ class Article(Reviewed):
             models.Index(F("updated_at").desc(), F("id").desc(), name="article_by_change"),
             # The calendar: planned stories of a month.
             models.Index("planned_for", condition=Q(planned_for__isnull=False), name="article_planned"),
-            # articles.search: words in headline, standfirst and text.
-            GinIndex("search_vector", name="article_words"),
         ]
         permissions = [
             ("publish_article", "Can publish, schedule and withdraw stories"),

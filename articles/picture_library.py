@@ -16,8 +16,7 @@ from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
-from articles import images, permissions, publishing
-from articles import search as searching
+from articles import images, permissions, publishing, search_query
 from articles.models import Article, Image
 from articles.refusals import PublishingError
 from staff import audit
@@ -28,7 +27,7 @@ CHANGE: Final = "articles.change_image"
 DELETE: Final = "articles.delete_image"
 PAGE: Final = 48
 MOST_WORDS: Final = 8
-# The function and its index are made by the migration 0004.
+# The function and its index are made by the migration 0009.
 _IN_NO_TEXT: Final = (
     "NOT EXISTS (SELECT 1 FROM articles_article WHERE articles_pictures_in(body_markdown) @> ARRAY[articles_image.id])"
 )
@@ -184,7 +183,7 @@ def search(
 
 
 def _with_words(rows: QuerySet[Image], typed: str) -> QuerySet[Image]:
-    query = searching.beginnings(typed=typed, config="simple", most=MOST_WORDS)
+    query = search_query.beginnings(typed=typed, config="simple", most=MOST_WORDS)
     if query is None:
         return rows.none()
     described = rows.annotate(words=SearchVector("alt", "caption", "credit", config="simple"))

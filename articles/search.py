@@ -1,42 +1,141 @@
-"""Full-text search over public stories."""
+"""Search: the public stories that somebody looks for, as people type it.
 
-import re
+What matches nothing is looked for again: as the beginning of words, then with each unknown word led back to one that
+is a slip apart. A search reads three indexes and ranks a bounded number of stories, however many match.
+"""
 
-from django.contrib.postgres.search import SearchQuery, SearchRank
-from django.db.models import F
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
 
-from articles.models import SEARCH_LANGUAGE, Article, ArticleQuerySet
+from django.contrib.postgres.search import SearchRank
+from django.db.models import ExpressionWrapper, F, FloatField, QuerySet, Value
+from django.db.models.functions import Extract, Now
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
-MAX_QUERY = 200
-WORD = re.compile(r"\w+")
+from articles import search_query, search_words
+from articles.models import ArticleQuerySet, Author, SearchEntry, Section, Tag
+from articles.search_query import Part, Query
+
+# Of a common word the newest stories are ordered by how well they match; nobody turns more pages.
+CANDIDATES: Final = 240
+# With fewer stories than this, those with words that only begin so follow.
+FEW: Final = 12
+# A story loses half of its weight in this time, in seconds.
+FADING: Final = 3 * 365.25 * 86_400
+# Sections, authors and tags beside the stories, by the names of their pages.
+MOST_NAMES: Final = 6
+KINDS: Final[dict[str, type[Section | Author | Tag]]] = {"section": Section, "author": Author, "tag": Tag}
 
 
-def tidy(query: str) -> str:
-    """What was typed, without what PostgreSQL cannot take and beyond what anybody types."""
-    return query.replace("\x00", " ").strip()[:MAX_QUERY]
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which stories may be found at all; an empty one leaves nothing out. Days are those of `zone`."""
+
+    section: str = ""
+    author: str = ""
+    since: date | None = None
+    until: date | None = None
+    zone: str = "UTC"
+
+    def stories(self) -> QuerySet[SearchEntry]:
+        """The public stories that pass."""
+        entries = SearchEntry.objects.filter(is_public=True)
+        if self.section:
+            entries = entries.filter(section__slug=self.section)
+        if self.author:
+            entries = entries.filter(article__authors__slug=self.author)
+        if self.since:
+            entries = entries.filter(published_at__gte=self._midnight(self.since))
+        if self.until:
+            entries = entries.filter(published_at__lt=self._midnight(self.until + timedelta(days=1)))
+        return entries
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), ZoneInfo(self.zone))
 
 
-def beginnings(*, typed: str, config: str = SEARCH_LANGUAGE, most: int | None = None) -> SearchQuery | None:
-    """Every word, or one that begins so, for somebody who is still typing; None where nothing is a word.
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Stories by their keys, best first; `instead` is what was looked for where nothing had what was typed.
 
-    Of more words than `most` the first ones count.
+    `is_cut`: there are more, older ones.
     """
-    words = WORD.findall(typed)[:most]
-    return SearchQuery(" & ".join(f"{word}:*" for word in words), search_type="raw", config=config) if words else None
+
+    stories: list[int]
+    parts: Sequence[Part] = ()
+    instead: str = ""
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A section, an author or a tag by its name: what it is, and where its stories are."""
+
+    title: str
+    kind: str
+    url: str
+
+
+def stories(*, query: str, filters: Filters | None = None) -> Results:
+    """Public stories that match; every query is valid."""
+    filters = filters or Filters()
+    parts = search_query.parts(query)
+    if not any(not part.is_unwanted for part in parts):
+        return Results([])
+    if ids := _matching(parts, filters):
+        return Results(ids, parts, is_cut=len(ids) >= CANDIDATES)
+    mended = search_words.mended(parts)
+    if mended == parts or not (ids := _matching(mended, filters)):
+        return Results([], parts)
+    return Results(ids, mended, instead=" ".join(part.text for part in mended if not part.is_unwanted))
+
+
+def names(*, query: str) -> list[Name]:
+    """Sections, authors and tags whose names have all of these words, or words that begin so."""
+    asked = search_query.beginnings(typed=query, most=search_query.MAX_PARTS)
+    if asked is None:
+        return []
+    first, *others = (
+        model.objects.alias(words=search_query.words("name"))
+        .filter(words=asked)
+        .values_list(Value(kind), "name", "slug")[:MOST_NAMES]
+        for kind, model in KINDS.items()
+    )
+    rows = first.union(*others, all=True)[:MOST_NAMES]
+    labels = {"section": _("Section"), "author": _("Author"), "tag": _("Tag")}
+    return [Name(title, labels[kind], reverse(kind, args=[slug])) for kind, title, slug in rows]
 
 
 def beginning_with(rows: ArticleQuerySet, *, query: str, most: int | None = None) -> ArticleQuerySet:
-    """Of these stories those with the `beginnings`."""
-    asked = beginnings(typed=tidy(query), most=most)
-    return rows.none() if asked is None else rows.filter(search_vector=asked)
+    """Of these stories those with these words, or words that begin so."""
+    asked = search_query.beginnings(typed=query, most=most)
+    return rows.none() if asked is None else rows.filter(search_entry__words=asked)
 
 
-def stories(*, query: str) -> ArticleQuerySet:
-    """Public stories that match, best first; every query is valid: words, "a phrase", or, -without."""
-    asked = SearchQuery(tidy(query), search_type="websearch", config=SEARCH_LANGUAGE)
-    return (
-        Article.objects.published()
-        .filter(search_vector=asked)
-        .annotate(rank=SearchRank(F("search_vector"), asked))
-        .order_by("-rank", "-published_at", "-pk")
+def _matching(parts: list[Part], filters: Filters) -> list[int]:
+    """Keys of stories, best first: those with the words, and if they are few, those with words that begin so."""
+    ids = _ranked(search_query.asked(parts), filters)
+    if len(ids) < FEW:
+        known = set(ids)
+        ids += [pk for pk in _ranked(search_query.asked(parts, as_beginnings=True), filters) if pk not in known]
+    return ids
+
+
+def _ranked(asked: Query, filters: Filters) -> list[int]:
+    """The best of the newest: whether a word is in the headline or only in the text, and how old the story is."""
+    entries = filters.stories()
+    candidates = _newest(entries.filter(heads=asked)).union(_newest(entries.filter(words=asked)))
+    age = Extract(Now() - F("published_at"), "epoch")
+    weight = ExpressionWrapper(
+        (SearchRank(F("words"), asked, cover_density=True) + 0.01) / (1 + age / FADING), output_field=FloatField()
     )
+    ranked = SearchEntry.objects.filter(pk__in=candidates).annotate(weight=weight)
+    return list(ranked.order_by("-weight", "-published_at", "-pk").values_list("pk", flat=True))
+
+
+def _newest(entries: QuerySet[SearchEntry]) -> QuerySet[SearchEntry, int]:
+    return entries.order_by(F("published_at").desc(), "-pk").values_list("pk", flat=True)[:CANDIDATES]

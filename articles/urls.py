@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from articles import feeds, sitemaps, views
+from articles import feeds, search_views, sitemaps, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.front, name="front"),
@@ -10,7 +10,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sections/<slug:slug>/", views.section, name="section"),
     path("tags/<slug:slug>/", views.tag, name="tag"),
     path("authors/<slug:slug>/", views.author, name="author"),
-    path("search/", views.search, name="search"),
+    path("search/", search_views.results, name="search"),
+    path("search/suggestions/", search_views.suggestions, name="search_suggestions"),
     path("feed.rss", feeds.rss, name="feed_rss"),
     path("feed.atom", feeds.atom, name="feed_atom"),
     path("feed.json", feeds.json_feed, name="feed_json"),

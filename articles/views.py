@@ -1,13 +1,10 @@
-"""The readers' pages of stories: front page, story, section, author, tag, search."""
+"""The readers' pages of stories: front page, story, section, author, tag."""
 
 from django.core.paginator import InvalidPage, Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import get_object_or_404, render
-from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
 from articles import cards, markup, seo
-from articles import search as searching
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
 from core import caching, page_tags
 from publication.models import Publication
@@ -81,17 +78,6 @@ def author(request: HttpRequest, slug: str) -> HttpResponse:
     writer = get_object_or_404(Author, slug=slug)
     stories = Article.objects.published().filter(authors=writer)
     return _list(request, stories, title=writer.name, introduction=writer.biography, subject=writer)
-
-
-@caching.public
-def search(request: HttpRequest) -> HttpResponse:
-    """Stories that match what was typed; without words, just the form."""
-    query = searching.tidy(request.GET.get("q", ""))
-    stories = searching.stories(query=query) if query else Article.objects.none()
-    page = _page(request, stories)
-    title = _("Search: %(query)s") % {"query": query} if query else pgettext("noun", "Search")
-    head = seo.page_head(path=request.path, title=title, description="", noindex=True)
-    return render(request, "articles/search.html", {"page": page, "query": query, "head": head})
 
 
 def _list(

@@ -24,7 +24,7 @@ from subscribers.models import Newsletter
 HEADLINES: Final = 30
 COLUMN: Final = 576  # pixels: the 640 of the page without its padding, as base.mjml has them
 # Long columns that a list of stories does not show.
-BODIES: Final = tuple(f"article__{name}" for name in ("body_markdown", "body_text", "body_html", "search_vector"))
+BODIES: Final = tuple(f"article__{name}" for name in ("body_markdown", "body_text", "body_html"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import formats
 
-from articles import search
+from articles import search, search_query
 from articles.models import Article
 
 MOST: Final = 20
@@ -14,7 +14,7 @@ MOST_WORDS: Final = 8
 
 def stories_view(request: HttpRequest) -> HttpResponse:
     """The newest public stories with these words, as JSON."""
-    typed = search.tidy(request.GET.get("q", ""))
+    typed = search_query.tidy(request.GET.get("q", ""))
     public = Article.objects.published()
     if typed:
         public = search.beginning_with(public, query=typed, most=MOST_WORDS)

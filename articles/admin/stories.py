@@ -80,7 +80,7 @@ class ArticleAdmin(ReviewAdmin):
     list_select_related = ("section",)
     list_per_page = 50
     # What `get_search_results` does with it.
-    search_fields = ("search_vector",)
+    search_fields = ("headline",)
     search_help_text = _("Words of the headline, the standfirst or the text, or how they begin")
     ordering = ("-updated_at",)
     prepopulated_fields = {"slug": ("headline",)}

@@ -1,15 +1,21 @@
 """Readers find public stories by their words."""
 
+from datetime import datetime, timedelta
+
+import pytest
 from bs4 import BeautifulSoup
 from django.test import Client
 
 from articles import search
+from articles.models import Article, Author, Section
 from articles.tests.conftest import StoryMaker
 from tests.table import rows
 
 
 def headlines(query: str) -> list[str]:
-    return [each.headline for each in search.stories(query=query)]
+    keys = search.stories(query=query).stories
+    rows = Article.objects.in_bulk(keys)
+    return [rows[key].headline for key in keys]
 
 
 def test_the_headline_counts_most_then_the_standfirst_then_the_text(story: StoryMaker) -> None:
@@ -40,6 +46,101 @@ def test_a_changed_story_is_found_by_its_new_words_only(story: StoryMaker) -> No
     assert (headlines("copper"), headlines("nickel")) == ([], ["Nickel"])
 
 
+@pytest.fixture
+def milstreed(story: StoryMaker, section: Section) -> Article:
+    """A story with accents, a hyphen and a band whose name is of words that say nothing; others are around it."""
+    celine = Author.objects.create(slug="celine", name="Céline Müller")
+    for text in (
+        "Ether is not what they who paid for the Ethereum coins had thought.",
+        "The bank, the law and the end.",
+    ):
+        story(state="published", headline="Coins and law", body_markdown=text)
+    text = "A man of The Who wrote about COVID-19 and Milstreed. Өкмөт үйү, ёлка, Straße."
+    return story(state="published", headline="Milk", body_markdown=text, authors=(celine,))
+
+
+@rows(
+    "query",
+    [
+        "celine", "CÉLINE", "muller", "muller milk", "the who", '"The Who"', "covid 19", "covid-19", "covid", "milstr",
+        "milstreed", "Milstred", "milstrede", "окмот", "өкмөт", "елка", "strasse", "wrote man", "nothing or milstreed",
+        "celine -coins", "news milk",
+    ],
+)  # fmt: skip
+def test_words_are_matched_as_people_type_them(milstreed: Article, query: str) -> None:
+    assert headlines(query)[:1] == ["Milk"]
+
+
+@rows("query", ["ethereum", "etherum", "ethereun", "ehtereum", "ethereumm"])
+def test_a_slip_is_led_back_to_a_word_that_a_story_has(milstreed: Article, query: str) -> None:
+    assert headlines(query) == ["Coins and law"]
+
+
+def test_a_slip_says_what_was_looked_for_instead(client: Client, milstreed: Article) -> None:
+    page = BeautifulSoup(client.get("/search/", {"q": "etherum coins"}).content, "html5lib")
+    assert "These are for “ethereum coins”" in page.select_one("[role=status]").text  # type: ignore[union-attr]  # it is there
+
+
+def test_a_word_of_a_withdrawn_story_is_no_suggestion(story: StoryMaker) -> None:
+    story(state="withdrawn", headline="Xylophone")
+    assert search.stories(query="xylophon").stories == []
+
+
+def test_a_section_of_another_name_is_found_by_it_alone(milstreed: Article, section: Section) -> None:
+    Section.objects.filter(pk=section.pk).update(name="Кыргызстан")
+    assert (headlines(f"{section.name} milk"), headlines("кыргызстан milk")) == ([], ["Milk"])
+    assert headlines("milstreed") == ["Milk"]
+
+
+def test_an_author_of_another_name_is_found_by_it_alone(milstreed: Article) -> None:
+    Author.objects.filter(slug="celine").update(name="Aigul Asanova")
+    assert (headlines("celine"), headlines("asanova")) == ([], ["Milk"])
+
+
+def test_narrowed_by_section_author_and_day(client: Client, story: StoryMaker, now: datetime) -> None:
+    sport = Section.objects.create(name="Sport", slug="sport")
+    celine = Author.objects.create(slug="celine", name="Céline")
+    story(state="published", headline="Old match", at=now - timedelta(days=9))
+    story(state="published", headline="Cup match", section=sport)
+    story(state="published", headline="Her match", authors=(celine,))
+
+    def narrowed(**typed: str) -> set[str]:
+        page = BeautifulSoup(client.get("/search/", {"q": "match", **typed}).content, "html5lib")
+        return {title.text.strip() for title in page.select(".hit__title")}
+
+    assert narrowed() == {"Old match", "Cup match", "Her match"}
+    assert narrowed(section="sport") == {"Cup match"}
+    assert narrowed(author="celine") == {"Her match"}
+    assert narrowed(until=f"{now - timedelta(days=9):%Y-%m-%d}") == {"Old match"}
+    assert narrowed(since=f"{now:%Y-%m-%d}", until=f"{now:%Y-%m-%d}") == {"Cup match", "Her match"}
+    assert narrowed(since="yesterday", until="0001-01-01") == {"Old match", "Cup match", "Her match"}
+
+
+def test_words_are_marked_where_they_stand(client: Client, story: StoryMaker) -> None:
+    text = "Before. " * 60 + "Frau Müller & <b>reserves</b> of the bank. " + "After. " * 60
+    story(state="published", headline="The Müllers", standfirst="Who they are.", body_markdown=text)
+    page = BeautifulSoup(client.get("/search/", {"q": "muller reserve"}).content, "html5lib")
+    assert [mark.text for mark in page.select(".hit mark")] == ["Müllers", "Müller", "reserves"]
+    excerpt = page.select_one(".hit__excerpt")
+    assert excerpt is not None
+    assert "Müller & reserves of the bank" in excerpt.text
+    assert excerpt.text.startswith("… Before.")
+    assert len(excerpt.text) < 300
+
+
+def test_sections_authors_and_tags_of_the_name_are_beside_the_stories(client: Client, milstreed: Article) -> None:
+    page = BeautifulSoup(client.get("/search/", {"q": "celin"}).content, "html5lib")
+    assert [name["href"] for name in page.select(".names a")] == ["/authors/celine/"]
+
+
+def test_suggestions_while_somebody_types(client: Client, milstreed: Article) -> None:
+    rows = client.get("/search/suggestions/", {"q": "mül"}).json()["suggestions"]
+    assert [(row["title"], row["url"]) for row in rows] == [
+        ("Céline Müller", "/authors/celine/"), ("Milk", milstreed.get_absolute_url()),
+    ]  # fmt: skip
+    assert client.get("/search/suggestions/", {"q": "'"}).json() == {"suggestions": []}
+
+
 @rows(
     "query", ["", " ", "\x00", "'", '"', "a & | ! b", "((", ":*", "the", "x" * 5000, "%", "\\", "<script>", "🚀", "-"]
 )
@@ -50,6 +151,7 @@ def test_every_query_gets_an_answer(client: Client, story: StoryMaker, query: st
     page = BeautifulSoup(response.content, "html5lib")
     assert page.select_one('meta[name="robots"]')["content"] == "noindex"  # type: ignore[index]  # it is there
     assert page.select_one("main script") is None
+    assert client.get("/search/suggestions/", {"q": query}).status_code == 200
 
 
 def test_the_page_says_how_many_and_keeps_the_words(client: Client, story: StoryMaker) -> None:

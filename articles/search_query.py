@@ -1,0 +1,138 @@
+"""What was typed into the search, as PostgreSQL asks for it.
+
+`"two words"` stand beside each other, `-word` is left out, `one or other` is either; all other words must be there, in
+any order. The database alone folds and stems words (migration 0009), so a query cannot differ from the index.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+from django.contrib.postgres.search import SearchQuery, SearchVectorField
+from django.db import connection
+from django.db.models import F, Func, TextField, Value
+
+MAX_QUERY: Final = 200
+MAX_PARTS: Final = 12
+SHORTEST_BEGINNING: Final = 3
+# Latin letters by the rules of English, Cyrillic ones by those of Russian.
+RULES: Final = "ru"
+STOP_WORDS: Final = "SELECT word FROM unnest(%s::text[]) AS word WHERE to_tsvector('pg_catalog.russian', word) = ''"
+
+WORD: Final = re.compile(r"\w+")
+PART: Final = re.compile(r"(?P<minus>-?)(?:\"(?P<phrase>[^\"]*)\"?|(?P<word>[^\s\"]+))")
+
+# A SearchQuery, or several combined: django-stubs do not know that what `&` and `~` make of them are queries.
+Query: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Words beside each other (`covid-19` is two), or one word. `is_other`: it, or the part before it."""
+
+    words: tuple[str, ...]
+    is_unwanted: bool = False
+    is_other: bool = False
+
+    @property
+    def text(self) -> str:
+        """As somebody would type it."""
+        return " ".join(self.words)
+
+
+def tidy(typed: str) -> str:
+    """What was typed, without what PostgreSQL cannot take and beyond what anybody types."""
+    return typed.replace("\x00", " ").strip()[:MAX_QUERY]
+
+
+def parts(typed: str) -> list[Part]:
+    """The parts that count: words such as "of" are left out beside others, and mean something when they are alone."""
+    read: list[Part] = []
+    is_other = False
+    for match in PART.finditer(tidy(typed)):
+        text = match["word"] if match["phrase"] is None else match["phrase"]
+        words = tuple(WORD.findall(text))
+        if match["phrase"] is None and not match["minus"] and text.lower() == "or" and read:
+            is_other = True
+        elif words:
+            read.append(Part(words, is_unwanted=bool(match["minus"]), is_other=is_other))
+            is_other = False
+    return _meaningful(read[:MAX_PARTS])
+
+
+def asked(wanted: Sequence[Part], *, as_beginnings: bool = False) -> Query:
+    """The query of these parts, of which one at least is not unwanted."""
+    groups: list[Query] = []
+    for part in wanted:
+        query = _beginning(part) if as_beginnings and not part.is_unwanted else _phrase(part)
+        if part.is_other and groups:
+            groups[-1] = groups[-1] | query
+        else:
+            groups.append(~query if part.is_unwanted else query)
+    whole = groups[0]
+    for group in groups[1:]:
+        whole = whole & group
+    return whole
+
+
+def beginnings(*, typed: str, config: str | None = None, most: int | None = None) -> Query | None:
+    """Every word, or one that begins so, for somebody who is still typing; None where nothing is a word.
+
+    Of more words than `most` the first ones count.
+    """
+    words = WORD.findall(tidy(typed))[:most]
+    if config is not None:
+        raw = " & ".join(f"{word}:*" for word in words)
+        return SearchQuery(raw, search_type="raw", config=config) if words else None
+    return asked([Part((word,)) for word in words], as_beginnings=True) if words else None
+
+
+def folded(text: str) -> Func:
+    """The text as the index has it."""
+    return Func(Value(text), function="articles_folded", output_field=TextField())
+
+
+def words(column: str) -> Func:
+    """The words of a column, as the index would have them."""
+    return Func(Value(RULES), F(column), function="articles_words", output_field=SearchVectorField())
+
+
+def replaced(part: Part, words: tuple[str, ...]) -> Part:
+    """The same part with other words."""
+    return replace(part, words=words)
+
+
+def _meaningful(read: list[Part]) -> list[Part]:
+    stop_words = _stop_words(read)
+    ordinary = [part for part in read if len(part.words) > 1 or part.words[0].lower() not in stop_words]
+    if any(not part.is_unwanted for part in ordinary):
+        return ordinary
+    wanted = [part for part in read if not part.is_unwanted and not part.is_other]
+    # "the who" is a name, whose words follow each other in the text.
+    return [Part(tuple(word for part in wanted for word in part.words)), *ordinary] if wanted else []
+
+
+def _stop_words(read: list[Part]) -> set[str]:
+    words = [part.words[0].lower() for part in read if len(part.words) == 1]
+    if not words:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(STOP_WORDS, [words])
+        return {word for (word,) in cursor.fetchall()}
+
+
+def _phrase(part: Part) -> SearchQuery:
+    return SearchQuery(folded(part.text), search_type="phrase", config=_rules())
+
+
+def _beginning(part: Part) -> Query:
+    """The words of the part, of which the last may go on."""
+    if len(part.words[-1]) < SHORTEST_BEGINNING:
+        return _phrase(part)
+    raw = Func(Value(part.text), function="articles_beginning", output_field=TextField())
+    return _phrase(part) | SearchQuery(raw, search_type="raw", config=_rules())
+
+
+def _rules() -> Func:
+    return Func(Value(RULES), function="articles_rules", output_field=TextField())

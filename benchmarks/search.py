@@ -1,0 +1,149 @@
+"""How long does a reader's search wait for the database? STORIES (100,000) public stories of 300 words.
+
+The words are spread as in any language: the second word is half as frequent as the first, the thousandth a thousandth.
+Each kind of query is asked ROUNDS (25) times with other words; the figures are the median and the 95th percentile of
+the time that all of its statements took together, of which 50 ms are allowed.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
+
+import django
+
+django.setup()
+
+# The models can only be imported once Django is set up.
+from django.core.management import call_command  # noqa: E402  # as above
+from django.db import connection  # noqa: E402  # as above
+
+from articles import search  # noqa: E402  # as above
+from benchmarks import _figures  # noqa: E402  # as above
+from newsroom import owner  # noqa: E402  # as above
+
+STORIES = int(os.environ.get("STORIES", "100000"))
+ROUNDS = int(os.environ.get("ROUNDS", "25"))
+WORDS = 300
+VOCABULARY = 100_000
+ALLOWED_MS = 50.0
+AT_ONCE = 2_000
+STOP_WORDS = ("the", "who", "of", "and", "in", "to", "a", "is", "was", "for")
+CHANCE = random.Random(1)  # noqa: S311  # no secret
+SYLLABLES = ("ba", "ken", "dor", "li", "mus", "ta", "rel", "no", "vic", "sha", "um", "per", "gol", "ni", "ast", "ew")
+
+EMPTIED = """
+SET newsroom.allow_truncate = on;
+TRUNCATE articles_article, articles_section, articles_author, articles_searchword CASCADE;
+INSERT INTO articles_section (id, name, slug, description, position)
+SELECT n, 'Desk ' || n, 'desk-' || n, '', n FROM generate_series(1, 12) AS n;
+"""
+STORY = """
+INSERT INTO articles_article
+    (headline, slug, standfirst, body_markdown, body_html, body_text, body_sha256, section_id, state, published_at,
+     first_published_at, withdrawal_reason, returned_reason, created_at, updated_at)
+VALUES (%s, %s, %s, '', '', %s, repeat('0', 64), %s, 'published', %s, %s, '', '', now(), now())
+"""
+
+say = functools.partial(_figures.say, "search")
+
+
+def main() -> None:
+    """Fill the database, then ask."""
+    call_command("migrate", verbosity=0)
+    words = vocabulary()
+    fill(words)
+
+    for kind, typed in kinds(words).items():
+        measure(kind, typed)
+
+
+def kinds(words: list[str]) -> dict[str, Callable[[], str]]:
+    """What people type, by its name."""
+
+    def one(first: int, last: int) -> str:
+        return CHANCE.choice(words[first:last])
+
+    return {
+        "a common word": lambda: one(10, 60),
+        "a word of one story in a hundred": lambda: one(300, 3_000),
+        "a rare word": lambda: one(3_000, 60_000),
+        "two words": lambda: f"{one(10, 60)} {one(60, 3_000)}",
+        "a phrase": lambda: f'"{one(10, 60)} {one(10, 60)}"',
+        "words that say nothing": lambda: f"{CHANCE.choice(STOP_WORDS)} {CHANCE.choice(STOP_WORDS)}",
+        "a beginning": lambda: one(3_000, 60_000)[:5],
+        "a slip": lambda: slip(one(3_000, 60_000)),
+    }
+
+
+def vocabulary() -> list[str]:
+    """Words of one to five syllables, the most frequent first."""
+    words = dict.fromkeys(STOP_WORDS)
+    while len(words) < VOCABULARY:
+        words["".join(CHANCE.choices(SYLLABLES, k=CHANCE.randint(2, 5)))] = None
+    return list(words)
+
+
+def fill(words: list[str]) -> None:
+    """Stories of the last years, the triggers index them."""
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, len(words) + 1)))
+    pick = functools.partial(CHANCE.choices, words, cum_weights=weights)
+    with owner.rights(), connection.cursor() as cursor:
+        cursor.execute(EMPTIED)
+        cursor.execute("SELECT now()")
+        now = cursor.fetchone()[0]
+        for first in range(0, STORIES, AT_ONCE):
+            cursor.executemany(
+                STORY, [story(number, pick, now) for number in range(first, min(first + AT_ONCE, STORIES))]
+            )
+        cursor.execute("VACUUM ANALYZE")
+
+
+def story(number: int, pick: Callable[..., list[str]], now: Any) -> tuple[Any, ...]:
+    """A row: one story in each hour, back from now."""
+    at = now - timedelta(hours=number)
+    return (
+        " ".join(pick(k=8)), f"story-{number}", " ".join(pick(k=20)), " ".join(pick(k=WORDS)), number % 12 + 1, at, at
+    )  # fmt: skip
+
+
+def slip(word: str) -> str:
+    """The word with one letter less."""
+    place = CHANCE.randrange(1, len(word))
+    return word[:place] + word[place + 1 :]
+
+
+def measure(kind: str, typed: Callable[[], str]) -> None:
+    """Ask ROUNDS times; the first question, which fills the buffers, is not counted."""
+    _asked(typed())
+    rounds = sorted(_asked(typed()) for _ in range(ROUNDS))
+    say(kind, statistics.median(rounds), "ms", p95=round(rounds[int(0.95 * (ROUNDS - 1))], 1), allowed=ALLOWED_MS)
+
+
+def _asked(query: str) -> float:
+    """Milliseconds at the database."""
+    spent: list[float] = []
+
+    def timed(execute: Any, *statement: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return execute(*statement)
+        finally:
+            spent.append(1_000 * (time.perf_counter() - began))
+
+    with connection.execute_wrapper(timed):
+        search.stories(query=query)
+    return sum(spent)
+
+
+if __name__ == "__main__":
+    main()
