@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.html import escape
 
 from digests import issue_content
 from digests.models import Issue, IssueItem, Snapshot
 from mailkit import segments
-from subscribers import links
+from publication import urls
 from subscribers.models import Newsletter
 
 # What a list of issues does not show of a snapshot; each of these is as large as the mail.
@@ -41,21 +42,22 @@ def listed(*, ids: Iterable[int]) -> QuerySet[IssueItem]:
 
 def web_html(*, snapshot: Snapshot) -> str:
     """The HTML that the issue's readers got, for a browser."""
-    return neutral_html(html=snapshot.html, issue=snapshot.issue)
+    return neutral_html(html=snapshot.html)
 
 
-def neutral_html(*, html: str, issue: Issue) -> str:
+def neutral_html(*, html: str) -> str:
     """HTML of a mail with public links in its slots."""
-    return _filled(html, {name: escape(value) for name, value in _neutral(issue).items()})
+    return _filled(html, {name: escape(value) for name, value in _neutral().items()})
 
 
-def neutral_text(*, text: str, issue: Issue) -> str:
+def neutral_text(*, text: str) -> str:
     """Text of a mail with public links in its slots."""
-    return _filled(text, _neutral(issue))
+    return _filled(text, _neutral())
 
 
-def _neutral(issue: Issue) -> dict[str, str]:
-    page = links.newsletter_url(newsletter=issue.newsletter)
+def _neutral() -> dict[str, str]:
+    """The page that asks for an address, since nobody knows who is reading, and mails the way to leave or to choose."""
+    page = urls.absolute(reverse("preferences_link"))
     return {"unsubscribe_url": page, "preferences_url": page}
 
 

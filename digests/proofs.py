@@ -64,12 +64,12 @@ def _proof(issue: Issue, *, to: str, now: datetime) -> message.Letter:
     fields = {name.lower(): (name, value) for name, value in snapshot.headers}
     mail = message.Letter(
         subject=PREFIX + snapshot.subject,
-        body=archive.neutral_text(text=snapshot.text, issue=issue),
+        body=archive.neutral_text(text=snapshot.text),
         from_email=fields["from"][1],
         to=[to],
         reply_to=[fields["reply-to"][1]] if "reply-to" in fields else None,
         headers=dict(pair for key, pair in fields.items() if key not in (*LEFT_OUT, *OWN)),
     )
-    mail.attach_alternative(archive.neutral_html(html=snapshot.html, issue=issue), "text/html")
+    mail.attach_alternative(archive.neutral_html(html=snapshot.html), "text/html")
     mail.encoding = message.UTF8
     return mail

@@ -7,15 +7,16 @@ from http import HTTPStatus
 from typing import cast
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
-from csp.decorators import csp
+from csp.decorators import csp, csp_update
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from core import caching, page_tags
-from digests import archive, newsletter_pages
+from digests import archive, newsletter_pages, web_view
 from digests.models import Issue, IssueItem
+from publication import context as publication_context
 from subscribers.models import Newsletter
 
 ISSUES_PER_PAGE = 20
@@ -27,7 +28,7 @@ MAIL_POLICY = {
     "img-src": [SELF, "data:"],
     "base-uri": [NONE],
     "form-action": [NONE],
-    "frame-ancestors": [NONE],
+    "frame-ancestors": [SELF],
 }
 
 
@@ -53,13 +54,18 @@ def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "digests/newsletter.html", context)
 
 
+# The mail inside has inline styles.
+@csp_update({"style-src": [UNSAFE_INLINE]})
 @caching.public
 def issue(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """The frozen issue as its readers got it; 410 if it was cancelled."""
+    """The frozen issue as its readers got it, inside a page of the site; 410 if it was cancelled."""
     issue = _public_issue(slug, number)
     if issue.state == Issue.State.CANCELLED:
         return _cancelled(request, issue)
-    return mail_document(archive.web_html(snapshot=issue.snapshot))
+    newsletter = issue.newsletter
+    language = newsletter.language or publication_context.of(request).language
+    context = {"issue": issue, "newsletter": newsletter, "chosen": [newsletter], "language": language}
+    return render(request, "digests/issue.html", context | {"view": web_view.of(snapshot=issue.snapshot)})
 
 
 @caching.public
@@ -93,18 +99,9 @@ def _cancelled(request: HttpRequest, issue: Issue) -> HttpResponse:
     return render(request, "digests/cancelled.html", {"issue": issue}, status=HTTPStatus.GONE)
 
 
-def mail_document(html: str) -> HttpResponse:
-    """A mail's HTML as a page. Its content security policy allows its own styles and our pictures, and nothing else."""
-    return _limited(html, MAIL_POLICY)
-
-
 def framed(html: str) -> HttpResponse:
-    """The same, for a sandboxed frame of the admin."""
-    response = _limited(html, MAIL_POLICY | {"frame-ancestors": [SELF]})
+    """A mail's HTML for a sandboxed frame of the admin: its own styles and our pictures, and nothing else."""
+    view = csp(MAIL_POLICY)(lambda _request: HttpResponse(html, headers={"Cache-Control": "no-cache"}))
+    response = cast("HttpResponse", view(HttpRequest()))
     response["X-Frame-Options"] = "SAMEORIGIN"
     return response
-
-
-def _limited(html: str, policy: dict[str, list[str]]) -> HttpResponse:
-    view = csp(policy)(lambda _request: HttpResponse(html, headers={"Cache-Control": "no-cache"}))
-    return cast("HttpResponse", view(HttpRequest()))

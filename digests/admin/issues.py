@@ -256,7 +256,7 @@ class IssueAdmin(ActionAdmin):
         context: dict[str, Any] = {"issue": issue, "title": _("Preview"), "opts": self.opts}
         try:
             context["snapshot"] = snapshot = proofs.preview(issue=issue, now=database_clock.now())
-            context["text"] = archive.neutral_text(text=snapshot.text, issue=issue)
+            context["text"] = archive.neutral_text(text=snapshot.text)
         except rendering.RenderingError as refusal:
             context["refusal"] = str(refusal)
         return render(request, "admin/digests/issue/preview.html", {**self.admin_site.each_context(request), **context})

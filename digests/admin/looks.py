@@ -29,7 +29,7 @@ def part(*, issue: Issue, part: str) -> HttpResponse:
         raise Http404("There is no such part.")
     snapshot = _snapshot(issue)
     if part == "text":
-        return views.framed(format_html(PAGE, snapshot.subject, archive.neutral_text(text=snapshot.text, issue=issue)))
+        return views.framed(format_html(PAGE, snapshot.subject, archive.neutral_text(text=snapshot.text)))
     html = archive.web_html(snapshot=snapshot)
     return views.framed(html.replace(DARK, "all") if part == "dark" else html)
 

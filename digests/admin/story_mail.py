@@ -13,7 +13,6 @@ from articles import markup, permissions, unsaved
 from articles.models import Article
 from core import database_clock
 from digests import archive, issue_content, rendering
-from digests.models import Issue
 from digests.views import MAIL_POLICY
 from mailkit import html
 from publication.row_actions import account
@@ -66,5 +65,4 @@ def _mail(request: HttpRequest, saved: Article | None) -> str:
     now = database_clock.now()
     article = unsaved.story(data=request.POST, saved=saved, now=now)
     content = issue_content.of_story(article=article, newsletter=newsletter, now=now)
-    issue = Issue(newsletter=newsletter, kind=Issue.Kind.ARTICLE)
-    return archive.neutral_html(html=rendering.write(content=content).html, issue=issue)
+    return archive.neutral_html(html=rendering.write(content=content).html)

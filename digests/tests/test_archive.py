@@ -3,6 +3,7 @@
 from datetime import datetime, time
 
 import pytest
+from bs4 import BeautifulSoup
 from django.test import Client
 
 from articles.models import Article
@@ -61,16 +62,33 @@ def test_the_web_view_is_the_snapshot_without_anybodys_links(sent: Issue, client
     assert "Third" in html
     assert "Changed" not in html
     assert "%%" not in html
-    assert '<a href="http://127.0.0.1:8000/newsletters/tech-news/">Unsubscribe</a>' in html
+    assert '<a href="http://127.0.0.1:8000/preferences/">Unsubscribe</a>' in html
 
 
-def test_the_web_view_can_do_nothing_but_show_itself(sent: Issue, client: Client) -> None:
+def test_the_web_view_is_a_page_of_the_site_with_the_mail_inside(sent: Issue, client: Client) -> None:
+    page = BeautifulSoup(body(client, ADDRESS), "html5lib")
+    for landmark in ("header.masthead", "main#main", "footer.footer", "#subscribe form"):
+        assert page.select_one(landmark), landmark
+    [heading] = page.select("h1")
+    assert heading.get_text() == sent.snapshot.subject
+    assert [link["href"] for link in page.select(".issue-foot a")] == ["/newsletters/tech-news/", "/preferences/"]
+    mail = page.select_one("main .mail[lang=en]")
+    assert mail is not None
+    assert "Third" in mail.get_text()
+    assert not page.select("body style, .mail html, .mail body")
+    [rules] = page.select("head style")
+    assert "@scope (.mail) {" in str(rules)
+    assert "prefers-color-scheme: dark" in str(rules)
+    assert "[if mso" not in str(page)
+
+
+def test_the_web_view_may_have_the_mails_styles_and_no_script_of_its_own(sent: Issue, client: Client) -> None:
     policy = client.get(ADDRESS)["Content-Security-Policy"]
     rules = dict(rule.strip().partition(" ")[::2] for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
-    assert rules["style-src"] == "'unsafe-inline'"
-    assert rules["frame-ancestors"] == rules["form-action"] == rules["base-uri"] == "'none'"
-    assert "script-src" not in rules
+    assert rules["style-src"] == "'self' 'unsafe-inline'"
+    assert rules["frame-ancestors"] == rules["base-uri"] == "'none'"
+    assert rules["script-src"] == "'self'"
 
 
 @rows("state", [Issue.State.SENDING, Issue.State.PAUSED, Issue.State.SENT_WITH_EXCEPTIONS])

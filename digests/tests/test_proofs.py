@@ -34,13 +34,13 @@ def test_it_looks_like_the_mail(digest: Issue, now: datetime, mailoutbox: list[E
     assert mail.extra_headers["List-Id"] == dict(frozen.headers)["List-Id"]
 
 
-def test_its_links_lead_to_the_newsletter_and_end_nothing(
+def test_its_links_lead_to_the_page_that_asks_for_an_address_and_end_nothing(
     digest: Issue, now: datetime, mailoutbox: list[EmailMultiAlternatives]
 ) -> None:
     mail = sent(digest, now, mailoutbox)
     whole = mail.message().as_string()
     assert "%%" not in mail.body + str(mail.alternatives[0])
-    assert "Unsubscribe:\nhttp://127.0.0.1:8000/newsletters/tech-news/\n" in mail.body
+    assert "Unsubscribe:\nhttp://127.0.0.1:8000/preferences/\n" in mail.body
     assert "List-Unsubscribe" not in whole
     assert (Delivery.objects.count(), ConsentEvent.objects.count()) == (0, 0)
 
