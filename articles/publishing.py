@@ -317,6 +317,8 @@ def _mismatch(pk: int, to: ArticleState, expected: Collection[str]) -> Publishin
     state = Article.State(Article.objects.values_list("state", flat=True).get(pk=pk))
     if state in expected:
         return WrongState(_("Somebody saved the story at the same moment. Look at it again, then repeat this."))
+    if state == to:
+        return WrongState(_("The story is %(state)s already.") % {"state": state.label.lower()})
     return WrongState(
         _("The story is %(state)s now, so it cannot become %(target)s.")
         % {"state": state.label.lower(), "target": to.label.lower()}

@@ -298,6 +298,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 LANGUAGES = catalogues.languages(LOCALE_PATHS[0])
 # Those whose catalogue has the editors' side as well; the others have what readers see.
 EDITORS_LANGUAGES = {"en"}
+FORMAT_MODULE_PATH = "newsroom.formats"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

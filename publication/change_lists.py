@@ -16,7 +16,8 @@ from django.db import DataError, ProgrammingError, transaction
 from django.db.models import DateTimeField, Field, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
+from django.utils.translation import gettext_lazy as _
 from unfold import admin, views
 
 from publication.moments import MomentField
@@ -76,13 +77,19 @@ class ModelAdmin(admin.ModelAdmin):  # type: ignore[misc]  # django-unfold publi
     paginator = BoundedPaginator
     # Without filters and search, how many rows there are would be counted once more.
     show_full_result_count = False
+    # What the page of a row that is to be made is called; its place in the menu is beside it.
+    new_title: str | Promise = _("New")
 
     # Every hour is one of the desk's time zone, which is named beside it.
     formfield_overrides: ClassVar[dict[Any, dict[str, Any]]] = {DateTimeField: {"form_class": MomentField}}
 
-    def get_changelist(self, request: HttpRequest, **_: Any) -> type[Listing]:
+    def get_changelist(self, request: HttpRequest, **_options: Any) -> type[Listing]:
         """Our own list."""
         return Listing
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
+        """The form of a new row, under a title in our own words."""
+        return super().add_view(request, form_url, {"title": self.new_title, **(extra_context or {})})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What the address of a new row suggests for its fields, but for what they could not have."""

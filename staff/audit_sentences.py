@@ -34,6 +34,7 @@ SENTENCES: Final[Words] = {
     Act.STORY_RESTORED: gettext_lazy("%(who)s restored a former version of the story “%(what)s”."),
     Act.STORY_DELETED: gettext_lazy("%(who)s deleted the draft “%(what)s”."),
     Act.PICTURE_REPLACED: gettext_lazy("%(who)s replaced the picture “%(what)s”."),
+    Act.ISSUE_MOVED: gettext_lazy("%(who)s moved the issue “%(what)s” to another hour."),
     Act.ISSUE_APPROVED: gettext_lazy("%(who)s approved the issue “%(what)s”."),
     Act.ISSUE_APPROVAL_ASKED: gettext_lazy("%(who)s asked for the approval of the issue “%(what)s”."),
     Act.ISSUE_REOPENED: gettext_lazy("%(who)s took back the approval of the issue “%(what)s”."),

@@ -257,7 +257,7 @@ class SuppressionAdmin(ModelAdmin):
     list_display = ("address_hash", "reason", "note", "created_at")
     list_filter = ("reason", "created_at")
     search_fields = ("address_hash", "note")
-    search_help_text = _("The hash of an address; the evidence command prints it.")
+    search_help_text = _("Words of the note. An address is looked for by “Find a reader”.")
     actions = ("lift",)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -58,7 +58,7 @@ class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelFor
 class LegalVersionAdmin(ModelAdmin):
     """Drafts can be edited; a published text is kept as it is."""
 
-    list_display = ("document", "number", "change_note", "published_at", "sha256")
+    list_display = ("document", "number", "change_note", "published_at")
     list_filter = ("document", "published_at")
     search_fields = ("document__title", "change_note", "sha256")
     list_select_related = ("document",)

@@ -72,6 +72,7 @@ class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold pu
 class ArticleAdmin(ReviewAdmin):
     """Stories. The state is shown everywhere and edited nowhere."""
 
+    new_title = _("New story")
     form = StoryForm
     inlines = (BylineInline, CorrectionInline)
     list_display = ("headline", "shown_state", "section", "shown_byline", "shown_when")

@@ -39,6 +39,10 @@ def _ask(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> o
     return second_person.ask(issue=issue, actor=actor, now=now)
 
 
+def _may_ask(user: User, issue: Issue) -> bool:
+    return issue.asked_by_id != user.pk
+
+
 def _may_approve(user: User, issue: Issue) -> bool:
     return second_person.may_approve(issue=issue, actor=user)
 
@@ -117,6 +121,7 @@ _ACTIONS: tuple[Action[Issue], ...] = (
         done=_("The issue waits for somebody else to approve it."),
         states=frozenset({State.DRAFT}),
         run=_ask,
+        fits=_may_ask,
         permission=CHANGE,
     ),
     Action(

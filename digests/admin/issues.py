@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import Form
@@ -12,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from unfold.admin import TabularInline
@@ -23,7 +23,7 @@ from digests import archive, arranging, composing, links, permissions, proofs, r
 from digests.admin import composer, correct, forms, items, looks, monitor, panel, reports, story_mail
 from digests.admin.actions import ACTIONS, REFUSALS, audience_facts, rest_facts
 from digests.models import Issue
-from publication import markdown_forms
+from publication import hours, markdown_forms
 from publication.row_actions import Action, ActionAdmin, account, link
 from subscribers import permissions as rights
 from subscribers import unmailed
@@ -53,6 +53,7 @@ class IssueAdmin(ActionAdmin):
     """Issues. Their state changes by actions only."""
 
     form = forms.IssueForm
+    new_title = _("New letter")
     row_actions = ACTIONS
     refusals = REFUSALS
     inlines = (items.IssueItemInline,)
@@ -61,10 +62,8 @@ class IssueAdmin(ActionAdmin):
         "newsletter",
         "shown_kind",
         "shown_state",
-        "number",
-        "audience_count",
-        "shown_progress",
-        "created_at",
+        "shown_when",
+        "shown_readers",
     )
     list_filter = ("state", "kind", "cadence", "newsletter", "created_at")
     list_select_related = ("newsletter", "snapshot")
@@ -301,7 +300,7 @@ class IssueAdmin(ActionAdmin):
     def title(self, issue: Issue) -> str:
         """The frozen subject, or the one of the draft."""
         frozen = getattr(issue, "snapshot", None)
-        return frozen.subject if frozen else issue.subject or f"{issue.newsletter}, {_period(issue)}"
+        return frozen.subject if frozen else issue.subject or composer.title(issue=issue)
 
     @admin.display(description=_("Reason"))
     def shown_reason(self, issue: Issue) -> str:
@@ -316,7 +315,7 @@ class IssueAdmin(ActionAdmin):
     @display(description=_("Kind"), ordering="kind")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def shown_kind(self, issue: Issue) -> str:
         """Kind, cadence and period in one line."""
-        return ", ".join(filter(None, [issue.get_kind_display(), issue.cadence, _period(issue)]))
+        return ", ".join(filter(None, [issue.get_kind_display(), issue.get_cadence_display()]))
 
     @display(description=_("Not mailed"))  # type: ignore[untyped-decorator]  # django-unfold publishes no types
     def left_out(self, issue: Issue) -> str:
@@ -330,13 +329,19 @@ class IssueAdmin(ActionAdmin):
         """Its page in the archive, once it is public."""
         return links.web_url(issue=issue) if Issue.objects.public().filter(pk=issue.pk).exists() else None
 
-    @display(description=_("Copies done"))  # type: ignore[untyped-decorator]  # django-unfold publishes no types
-    def shown_progress(self, issue: Issue) -> str:
-        """The number of settled copies, with a link to the list of copies."""
+    @display(description=_("When"), ordering="created_at")  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def shown_when(self, issue: Issue) -> str:
+        """When it was over, when it leaves, or when it was begun."""
+        moment = issue.finished_at or issue.started_at or issue.scheduled_for or issue.created_at
+        return hours.when(moment, zone=issue.newsletter.time_zone, now=database_clock.now())
+
+    @display(description=_("Readers"))  # type: ignore[untyped-decorator]  # django-unfold publishes no types
+    def shown_readers(self, issue: Issue) -> str:
+        """How many got it, and of how many while that is not the same."""
         if not issue.planned_at:
             return ""
-        address = f"{reverse('admin:digests_delivery_changelist')}?issue__id__exact={issue.pk}"
-        return format_html('<a href="{}">{} / {}</a>', address, _done(issue), issue.audience_count)
+        done, planned = intcomma(_done(issue)), intcomma(issue.audience_count or 0)
+        return planned if done == planned else str(_("%(done)s of %(planned)s") % {"done": done, "planned": planned})
 
     def seen(self, request: HttpRequest, pk: int) -> Issue:
         """The issue, if this person may see it. On failure: Http404, PermissionDenied."""
@@ -346,12 +351,6 @@ class IssueAdmin(ActionAdmin):
         if not self.has_view_permission(request, issue):
             raise PermissionDenied
         return issue
-
-
-def _period(issue: Issue) -> str:
-    """The period key, in a readable form if it is the instant of a digest by hand."""
-    day, by_hand, hour = issue.period_key.partition("T")
-    return str(_("%(day)s %(hour)s UTC, by hand") % {"day": day, "hour": hour[:5]}) if by_hand else day
 
 
 def _done(issue: Issue) -> int:

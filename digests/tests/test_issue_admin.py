@@ -36,7 +36,7 @@ def test_the_list_shows_state_and_progress(digest: Issue, staff: Staff, now: dat
     for state in (Delivery.State.ACCEPTED, Delivery.State.PENDING):
         Delivery.objects.create(issue=digest, state=state)
     html = page(staff("Publisher"), "/admin/digests/issue/?q=Second")
-    assert "1 / 2" in html
+    assert "1 of 2" in html
     assert "Sending" in html
     assert len(re.findall(r"/admin/digests/issue/\d+/change/", html)) >= 1
 
@@ -298,8 +298,8 @@ def test_a_draft_has_no_page_on_the_site_yet(digest: Issue, staff: Staff, now: d
     assert "/newsletters/tech-news/1/" in page(editor, change(digest))
 
 
-def test_a_run_by_hand_is_called_so(digest: Issue, staff: Staff) -> None:
-    assert "Digest, daily, 2025-05-06 09:30 UTC, by hand" in page(staff("Author"), "/admin/digests/issue/")
+def test_a_digest_without_a_subject_is_called_by_its_day(digest: Issue, staff: Staff) -> None:
+    assert "Tech News, daily, for Tuesday 6 May" in page(staff("Author"), "/admin/digests/issue/")
 
 
 def test_saving_a_letter_reports_what_readers_will_not_see(newsletter: Newsletter, staff: Staff) -> None:

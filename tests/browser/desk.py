@@ -6,6 +6,10 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.stack import ADMIN, PASSWORD
 
+COUNT = """addEventListener("click", (event) => {
+    if (event.isTrusted) sessionStorage.clicks = 1 + Number(sessionStorage.clicks || 0);
+}, true)"""
+
 
 def log_in(page: Page) -> None:
     """Through the login form."""
@@ -14,6 +18,18 @@ def log_in(page: Page) -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("link", name="Stories").first).to_be_visible()
+
+
+def count_clicks(page: Page) -> None:
+    """From now on, every click of a person in this tab counts."""
+    page.add_init_script(COUNT)
+
+
+def clicks(page: Page) -> int:
+    """How many there were; the next count begins at none."""
+    return int(
+        page.evaluate("(() => { const n = sessionStorage.clicks || 0; sessionStorage.clicks = 0; return n; })()")
+    )
 
 
 def choose(page: Page, *, field: str, words: str) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import stack as stacks
 from tests.browser.accessibility import faults
 from tests.browser.conftest import TELEPHONE, Opener
-from tests.browser.desk import log_in, save_by_key, type_at
+from tests.browser.desk import clicks, count_clicks, log_in, save_by_key, type_at
 
 LETTER = """
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ def dragged(page: Page, title: str, day: str) -> None:
 def write_and_publish(page: Page) -> None:
     """Three clicks and two fields from the list of stories."""
     page.goto("/admin/articles/article/")
+    clicks(page)
     # One: New. Two fields. Two: Publish. Three: the button of the page that asks.
     page.locator('a[href$="/articles/article/add/"]:visible').first.click()
     page.get_by_label("Headline").fill("Rates Fall Again")
@@ -41,6 +42,21 @@ def write_and_publish(page: Page) -> None:
     assert faults(page) == []
     page.get_by_role("button", name="Publish now").click()
     expect(page.locator(".story-state")).to_have_text("Published")
+    assert clicks(page) == 3
+
+
+def compose_and_approve(page: Page) -> None:
+    """Four clicks and one field from the list of issues."""
+    page.goto("/admin/digests/issue/")
+    clicks(page)
+    page.get_by_role("link", name="Compose a digest").click()
+    page.get_by_label("Digest").select_option(label="Block News Tech & Product Updates, weekly")
+    page.get_by_role("button", name="Compose").click()
+    page.get_by_role("link", name="Approve and send").click()
+    expect(page.locator("#audience")).to_contain_text("Leaves at once, to 24 readers.")
+    page.get_by_role("button", name="Approve and send").click()
+    expect(page.get_by_text("The issue is approved.")).to_be_visible()
+    assert clicks(page) == 4
 
 
 def write_under_review(page: Page) -> None:
@@ -92,14 +108,14 @@ def move_an_issue(page: Page, number: str) -> None:
     """A draft by drag, at once; an approved one by drag and a button; never into the past."""
     page.goto("/admin/calendar/?week=2031-05-05")
     dragged(page, "Gold this week", "2031-05-08")
-    expect(page.get_by_text("“Gold this week” leaves Thursday 8 May, 08:00")).to_be_visible()
+    expect(page.get_by_text("“Gold this week” leaves Thursday 8 May 2031, 08:00")).to_be_visible()
     page.goto(f"/admin/digests/issue/{number}/do/approve/")
     for box in page.locator("[name=accepted]").all():
         box.check()
     page.get_by_role("button", name="Approve and send").click()
     page.goto("/admin/calendar/?week=2031-05-05")
     page.locator(".calendar-entry", has_text="Gold this week").drag_to(page.locator('[data-day="2031-05-09"] h3'))
-    expect(page.get_by_text("It leaves Thursday 8 May, 08:00")).to_be_visible()
+    expect(page.get_by_text("It leaves Thursday 8 May 2031, 08:00")).to_be_visible()
     assert faults(page) == []
     page.get_by_label("Day").fill("2020-05-09")
     page.keyboard.press("Escape")
@@ -108,15 +124,17 @@ def move_an_issue(page: Page, number: str) -> None:
     page.get_by_label("Day").fill("2031-05-09")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Move", exact=True).click()
-    expect(page.get_by_text("“Gold this week” leaves Friday 9 May, 08:00")).to_be_visible()
+    expect(page.get_by_text("“Gold this week” leaves Friday 9 May 2031, 08:00")).to_be_visible()
     page.goto("/admin/calendar/?week=2031-05-05")
     expect(page.locator('[data-day="2031-05-09"]')).to_contain_text("Gold this week")
 
 
 def test_from_an_empty_page_to_readers_and_through_a_review(site: stacks.Stack, open_page: Opener) -> None:
     page = open_page()
+    count_clicks(page)
     log_in(page)
     write_and_publish(page)
+    compose_and_approve(page)
     write_under_review(page)
     compare_versions(page)
     plan(page)

@@ -20,8 +20,8 @@
   const NOT_TYPED = /^(csrfmiddlewaretoken|copy|met|choose_.*|_.*|bylines-\d+-(id|article))$/;
   const prefix = `story:${user}:${scope}:`;
   const language = document.documentElement.lang || "en";
-  const time = new Intl.DateTimeFormat(language, { timeStyle: "short", timeZone: zone });
-  const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: zone });
+  const time = new Intl.DateTimeFormat(language, { timeStyle: "short", hourCycle: "h23", timeZone: zone });
+  const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23", timeZone: zone });
 
   function collect() {
     const fields = {};

@@ -16,7 +16,7 @@
     if (names.length) sentences.push(words.others.replace("{names}", new Intl.ListFormat(document.documentElement.lang || "en").format(names)));
     if (others.some((other) => other.self)) sentences.push(words.self);
     if (last && last.number > Number(form.elements.base.value || 0)) {
-      const at = new Intl.DateTimeFormat(document.documentElement.lang || "en", { timeStyle: "short", timeZone: box.dataset.zone });
+      const at = new Intl.DateTimeFormat(document.documentElement.lang || "en", { timeStyle: "short", hourCycle: "h23", timeZone: box.dataset.zone });
       sentences.push(words.newer.replace("{name}", last.by || words.somebody).replace("{time}", at.format(new Date(last.at))));
     }
     const text = sentences.join(" ");
