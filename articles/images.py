@@ -3,7 +3,7 @@
 import mimetypes
 import secrets
 from collections.abc import Iterator
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
@@ -18,6 +18,7 @@ from articles.picture_model import SHARE_HEIGHT, SHARE_WIDTH
 from core import pictures
 from core.pictures import PictureRefused
 from publication import urls
+from publication.feed_formats import Enclosure
 
 __all__ = ["Enclosure", "PictureRefused", "enclosure", "files_of", "in_use", "remove_files", "store"]
 
@@ -27,16 +28,6 @@ ENCLOSED_WIDTH = 1200
 FOLDER = "images"
 # The function and its index are made by the migration 0009.
 NAMING = "SELECT id FROM articles_article WHERE articles_pictures_in(body_markdown) @> ARRAY[%s::bigint]"
-
-
-class Enclosure(NamedTuple):
-    """A picture's file as RSS and Atom describe one; `length` is in bytes."""
-
-    url: str
-    type: str
-    length: int
-    width: int
-    height: int
 
 
 def store(*, image: Image, upload: IO[Any] | bytes, actor: User | None) -> Image:

@@ -43,7 +43,7 @@ def results(request: HttpRequest) -> HttpResponse:
         "page": page, "hits": _hits(page, matches), "query": query, "matches": matches, "filters": filters,
         "names": search.names(query=query) if query else [], "sections": Section.objects.all(),
         "authors": _authors(matches, filters), "is_filtered": filters != search.Filters(zone=filters.zone),
-        "head": seo.page_head(path=request.path, title=title, description="", noindex=True),
+        "head": seo.search_head(publication=context.of(request), path=request.path, title=title),
     }  # fmt: skip
     return render(request, "articles/search.html", shown)
 

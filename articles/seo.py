@@ -1,91 +1,142 @@
-"""Metadata for search engines and link previews: canonical URL, Open Graph card, structured data."""
+"""What the pages of stories tell search engines and link previews, beside what `publication.heads` says of any page."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.core.files.storage import default_storage
+from django.core.paginator import Page
 
-from articles.models import Article
-from publication import times, urls
+from articles.models import Article, Author, Correction, Section, Tag
+from publication import heads, languages, oembed, structured, times, urls
+from publication.heads import Head, SharePicture
 from publication.models import Publication
 
 CARD_WIDTH = 1600
-# As Django's json_script does it: nothing inside may end the element or begin another.
-ESCAPES = {ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}
+THUMBNAIL_WIDTH = 480
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What `templates/articles/_head.html` writes into a page's head; every address is absolute."""
-
-    canonical: str
-    title: str
-    description: str
-    kind: str = "website"
-    image: str = ""
-    image_alt: str = ""
-    article: Article | None = None
-    structured: SafeString | None = None
-    noindex: bool = False
+def front_head(*, publication: Publication, path: str, page: Page[Article]) -> Head:
+    """The head of the front page."""
+    return heads.home(publication=publication, path=path, number=page.number, listed=_listed(page))
 
 
-def page_head(*, path: str, title: str, description: str, number: int = 1, noindex: bool = False) -> Head:
-    """The head of a list of stories; each page of the list has its own address."""
-    canonical = urls.absolute(path) + (f"?page={number}" if number > 1 else "")
-    return Head(canonical=canonical, title=title, description=description, noindex=noindex)
-
-
-def story_head(*, article: Article, publication: Publication) -> Head:
-    """The head of a story's page."""
-    image = article.lead_image
-    return Head(
-        canonical=urls.absolute(article.get_absolute_url()),
-        title=article.headline,
-        description=article.summary,
-        kind="article",
-        image=urls.absolute(image.share_url) if image else "",
-        image_alt=image.alt if image else "",
-        article=article,
-        structured=script(news_article(article=article, publication=publication)),
+def list_head(
+    *, publication: Publication, subject: Section | Tag | Author, path: str, description: str, page: Page[Article]
+) -> Head:
+    """The head of a section's, a tag's or an author's stories."""
+    is_author = isinstance(subject, Author)
+    return heads.page(
+        publication=publication,
+        path=path,
+        title=subject.name,
+        description=description,
+        number=page.number,
+        kind="ProfilePage" if is_author else "CollectionPage",
+        about=person(subject) if isinstance(subject, Author) else None,
+        listed=None if is_author else _listed(page),
+        feeds=heads.FeedLink(f"{publication.name}: {subject.name}", path),
     )
 
 
-def news_article(*, article: Article, publication: Publication) -> dict[str, Any]:
+def search_head(*, publication: Publication, path: str, title: str) -> Head:
+    """The head of what a search found, which no search engine should find."""
+    return heads.page(
+        publication=publication, path=path, title=title, description="", kind="SearchResultsPage", noindex=True
+    )
+
+
+def story_head(*, article: Article, publication: Publication, corrections: Iterable[Correction] = ()) -> Head:
+    """The head of a story's page."""
+    path = article.get_absolute_url()
+    canonical = urls.absolute(path)
+    above = heads.Step(article.section.name, article.section.get_absolute_url())
+    story = news_article(article=article, publication=publication, corrections=corrections)
+    trail = structured.breadcrumbs([above, (article.headline, path)], publication=publication)
+    head = Head(
+        canonical=canonical,
+        title=article.headline,
+        description=article.summary,
+        kind="article",
+        image=_share_picture(article),
+        properties=tuple(_properties(article)),
+        structured=structured.script([story, trail]),
+    )
+    return oembed.offered(head)
+
+
+def news_article(
+    *, article: Article, publication: Publication, corrections: Iterable[Correction] = ()
+) -> dict[str, Any]:
     """The story as schema.org's NewsArticle."""
     address = urls.absolute(article.get_absolute_url())
-    organization: dict[str, Any] = {"@type": "Organization", "name": publication.name, "url": urls.absolute("/")}
-    if publication.logo:
-        organization["logo"] = {"@type": "ImageObject", "url": urls.absolute(publication.logo.url)}
-    authors = [
-        {"@type": "Person", "name": entry.author.name, "url": urls.absolute(entry.author.get_absolute_url())}
-        for entry in article.bylines.all()
-    ]
-    data: dict[str, Any] = {
-        "@context": "https://schema.org",
+    publisher = structured.organization(publication)
+    return structured.stated({
         "@type": "NewsArticle",
+        "@id": f"{address}#story",
         "mainEntityOfPage": address,
         "url": address,
         "headline": article.headline,
         "description": article.summary,
         "articleSection": article.section.name,
         "keywords": [tag.name for tag in article.tags.all()],
-        "datePublished": times.machine_readable(article.published_at) or None,
+        "datePublished": times.machine_readable(article.published_at),
         "dateModified": times.machine_readable(article.updated_at),
-        "inLanguage": publication.language,
-        "author": authors or organization,
-        "publisher": organization,
-    }
-    if article.lead_image:
-        data["image"] = [urls.absolute(article.lead_image.url_for(CARD_WIDTH))]
-    return {name: value for name, value in data.items() if value}
+        "inLanguage": languages.declared(publication=publication),
+        "isAccessibleForFree": True,
+        "author": [person(entry.author) for entry in article.bylines.all()] or publisher,
+        "publisher": publisher,
+        "image": _pictures(article),
+        "correction": [
+            {
+                "@type": "CorrectionComment",
+                "text": correction.text,
+                "datePublished": times.machine_readable(correction.corrected_at),
+            }
+            for correction in corrections
+        ],
+    })  # fmt: skip
 
 
-def script(data: dict[str, Any]) -> SafeString:
-    """JSON-LD as an element; no text in it can leave it."""
-    text = json.dumps(data, ensure_ascii=False).translate(ESCAPES)
-    return format_html(
-        '<script type="application/ld+json">{}</script>',
-        mark_safe(text),  # noqa: S308  # every character that HTML reads is escaped one line above
-    )
+def person(author: Author) -> dict[str, Any]:
+    """An author, with the page that says more."""
+    return structured.stated({
+        "@type": "Person",
+        "name": author.name,
+        "url": urls.absolute(author.get_absolute_url()),
+        "jobTitle": author.role,
+        "description": author.biography,
+    })  # fmt: skip
+
+
+def thumbnail(article: Article) -> SharePicture | None:
+    """A small picture of a story, for the sites that show its card."""
+    image = article.lead_image
+    if image is None or not image.width:
+        return None
+    name, width = image.file_for(THUMBNAIL_WIDTH)
+    address = urls.absolute(default_storage.url(name))
+    return SharePicture(address, image.alt, width, round(image.height * width / image.width))
+
+
+def _listed(page: Page[Article]) -> list[tuple[str, str]]:
+    return [(article.headline, article.get_absolute_url()) for article in page]
+
+
+def _share_picture(article: Article) -> SharePicture | None:
+    image = article.lead_image
+    return SharePicture(urls.absolute(image.share_url), image.alt) if image else None
+
+
+def _pictures(article: Article) -> list[str]:
+    return [urls.absolute(article.lead_image.url_for(CARD_WIDTH))] if article.lead_image else []
+
+
+def _properties(article: Article) -> Iterable[tuple[str, str]]:
+    if article.published_at:
+        yield "article:published_time", times.machine_readable(article.published_at)
+    yield "article:modified_time", times.machine_readable(article.updated_at)
+    yield "article:section", article.section.name
+    for tag in article.tags.all():
+        yield "article:tag", tag.name
+    for entry in article.bylines.all():
+        yield "article:author", urls.absolute(entry.author.get_absolute_url())

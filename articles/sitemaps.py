@@ -14,10 +14,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from articles import feeds
 from articles.models import Article, Author, Section, Tag
 from core import caching, page_tags
-from publication import languages, urls
+from publication import feed_formats, languages, urls
 from publication.models import Publication
 
 # Readers' own pages and results of a search, by the first part of their paths.
@@ -77,11 +76,12 @@ class News(_Pages):
     def get_urls(self, page: int | str = 1, site: Any = None, protocol: str | None = None) -> list[dict[str, Any]]:
         """As the base, with the headline and the publication as XML can carry them."""
         publication = Publication.objects.current()
-        about = {"name": feeds.plain(publication.name), "language": publication.language}
+        plain = feed_formats.plain
+        about = {"name": plain(publication.name), "language": publication.language}
         entries = super().get_urls(page, site, protocol)
         if entries:
             page_tags.fresh_until(min(entry["item"].published_at for entry in entries) + NEWS_AGE)
-        return [entry | {"headline": feeds.plain(entry["item"].headline), "publication": about} for entry in entries]
+        return [entry | {"headline": plain(entry["item"].headline), "publication": about} for entry in entries]
 
 
 @caching.public

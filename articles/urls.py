@@ -2,7 +2,9 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from articles import feeds, search_views, sitemaps, views
+from articles import embedding, feeds, search_views, sitemaps, views
+from publication import oembed
+from publication.feed_formats import KINDS
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.front, name="front"),
@@ -12,9 +14,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("authors/<slug:slug>/", views.author, name="author"),
     path("search/", search_views.results, name="search"),
     path("search/suggestions/", search_views.suggestions, name="search_suggestions"),
-    path("feed.rss", feeds.rss, name="feed_rss"),
-    path("feed.atom", feeds.atom, name="feed_atom"),
-    path("feed.json", feeds.json_feed, name="feed_json"),
+    path("articles/<slug:slug>/embed/", embedding.story, name="article_embed"),
+    *(
+        each
+        for kind in KINDS
+        for each in (
+            path(f"feed.{kind}", feeds.site, {"kind": kind}, name=f"feed_{kind}"),
+            path(f"sections/<slug:slug>/feed.{kind}", feeds.section, {"kind": kind}, name=f"section_{kind}"),
+            path(f"tags/<slug:slug>/feed.{kind}", feeds.tag, {"kind": kind}, name=f"tag_{kind}"),
+            path(f"authors/<slug:slug>/feed.{kind}", feeds.author, {"kind": kind}, name=f"author_{kind}"),
+        )
+    ),
+    path("oembed/", oembed.provide, name="oembed"),
     path("sitemap.xml", sitemaps.sitemap, name="sitemap"),
     path("sitemap-<int:number>.xml", sitemaps.sitemap_file, name="sitemap_file"),
     path("news-sitemap.xml", sitemaps.news_sitemap, name="news_sitemap"),

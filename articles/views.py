@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, render
 from articles import cards, markup, seo
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
 from core import caching, page_tags
-from publication.models import Publication
+from publication import context
 
 PAGE_SIZE = 12
 RELATED = 3
@@ -17,11 +17,9 @@ RELATED = 3
 def front(request: HttpRequest) -> HttpResponse:
     """The newest stories of all sections."""
     page_tags.add("front")
-    publication = Publication.objects.current()
+    publication = context.of(request)
     page = _page(request, Article.objects.published().newest_first())
-    head = seo.page_head(
-        path=request.path, title=publication.name, description=publication.strapline, number=page.number
-    )
+    head = seo.front_head(publication=publication, path=request.path, page=page)
     return render(request, "articles/front.html", {"page": page, "head": head})
 
 
@@ -44,15 +42,17 @@ def story_page(request: HttpRequest, story: Article) -> HttpResponse:
     more = Article.objects.published().filter(section=story.section).exclude(pk=story.pk)
     text = markup.shown(story, request=request)
     frames = cards.frame_origins(text)
-    context = {
+    corrections = list(story.corrections.all())
+    head = seo.story_head(article=story, publication=context.of(request), corrections=corrections)
+    shown = {
         "article": story,
         "text": text,
         "has_frames": bool(frames),
-        "corrections": story.corrections.all(),
+        "corrections": corrections,
         "more": more.newest_first().for_cards()[:RELATED],
-        "head": seo.story_head(article=story, publication=Publication.objects.current()),
+        "head": head,
     }
-    response = render(request, "articles/article.html", context)
+    response = render(request, "articles/article.html", shown)
     return caching.with_frames_of(response, frames)
 
 
@@ -89,9 +89,11 @@ def _list(
     introduction: str = "",
 ) -> HttpResponse:
     page = _page(request, stories.newest_first())
-    head = seo.page_head(path=request.path, title=title, description=introduction, number=page.number)
-    context = {"page": page, "head": head, "title": title, "introduction": introduction, "subject": subject}
-    return render(request, "articles/list.html", context)
+    head = seo.list_head(
+        publication=context.of(request), subject=subject, path=request.path, description=introduction, page=page
+    )
+    shown = {"page": page, "head": head, "title": title, "introduction": introduction, "subject": subject}
+    return render(request, "articles/list.html", shown)
 
 
 def _page(request: HttpRequest, stories: ArticleQuerySet) -> Page[Article]:

@@ -132,12 +132,13 @@ def _story(item: IssueItem, *, whole: bool) -> Story:
         url=links.article_url(article=article),
         section=article.section.name,
         byline=article.byline,
-        picture=_picture(article.lead_image) if article.lead_image else None,
+        picture=picture(article.lead_image) if article.lead_image else None,
         body_html=syndication.in_mail(article, width=COLUMN) if whole else "",
     )
 
 
-def _picture(image: Image) -> Picture:
+def picture(image: Image) -> Picture:
+    """A story's picture as a mail shows it."""
     note = captions.note(caption=image.caption, credit=image.credit)
     return Picture(
         src=_absolute(image.url_for(1200)),

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from core import caching, page_tags
 from digests import archive, newsletter_pages, web_view
+from digests import heads as digest_heads
 from digests.models import Issue, IssueItem
 from publication import context as publication_context
 from subscribers.models import Newsletter
@@ -36,7 +37,9 @@ MAIL_POLICY = {
 def newsletters(request: HttpRequest) -> HttpResponse:
     """Every newsletter that readers can sign up for."""
     shown = newsletter_pages.shown(newsletters=Newsletter.objects.filter(is_open=True), now=timezone.now())
-    return render(request, "digests/newsletters.html", {"newsletters": shown})
+    letters = [each.newsletter for each in shown]
+    head = digest_heads.of_newsletters(newsletters=letters, publication=publication_context.of(request))
+    return render(request, "digests/newsletters.html", {"newsletters": shown, "head": head})
 
 
 @caching.public
@@ -47,7 +50,8 @@ def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("There is no such newsletter.")
     newsletter, last = shown[0].newsletter, shown[0].last
     page = Paginator(archive.issues(newsletter=newsletter), ISSUES_PER_PAGE).get_page(request.GET.get("page"))
-    context = {"shown": shown[0], "newsletter": newsletter, "chosen": [newsletter], "page": page}
+    head = digest_heads.of_newsletter(newsletter=newsletter, page=page, publication=publication_context.of(request))
+    context = {"shown": shown[0], "newsletter": newsletter, "chosen": [newsletter], "page": page, "head": head}
     if last is not None and page.number == 1:
         first = archive.item_ids(issue=last)[: newsletter_pages.HEADLINES]
         context |= {"last": last, "stories": _listed(first)}
@@ -65,6 +69,7 @@ def issue(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     newsletter = issue.newsletter
     language = newsletter.language or publication_context.of(request).language
     context = {"issue": issue, "newsletter": newsletter, "chosen": [newsletter], "language": language}
+    context["head"] = digest_heads.of_issue(issue=issue, publication=publication_context.of(request))
     return render(request, "digests/issue.html", context | {"view": web_view.of(snapshot=issue.snapshot)})
 
 
@@ -75,8 +80,10 @@ def issue_stories(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     if issue.state == Issue.State.CANCELLED:
         return _cancelled(request, issue)
     page = Paginator(archive.item_ids(issue=issue), STORIES_PER_PAGE).get_page(request.GET.get("page"))
-    context = {"issue": issue, "newsletter": issue.newsletter, "page": page, "stories": _listed(page.object_list)}
-    return render(request, "digests/stories.html", context)
+    stories = _listed(page.object_list)
+    head = digest_heads.of_stories(issue=issue, page=page, publication=publication_context.of(request))
+    shown = {"issue": issue, "newsletter": issue.newsletter, "page": page, "stories": stories, "head": head}
+    return render(request, "digests/stories.html", shown)
 
 
 def _listed(ids: Iterable[int]) -> list[IssueItem]:

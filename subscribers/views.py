@@ -5,10 +5,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 
 from core import caching, client_address
+from publication import context, heads
 from subscribers import cadence_options, forms, legal, preferences, request_context, signup, throttle
 from subscribers.models import LegalDocument
 
@@ -26,17 +28,21 @@ def subscribe(request: HttpRequest) -> HttpResponseBase:
 
 @caching.public
 def _signup_page(request: HttpRequest) -> HttpResponse:
-    return render(
-        request, "subscribers/subscribe.html", _first_step(forms.AddressForm(auto_id="signup_%s"), request.GET)
-    )
+    shown = _first_step(forms.AddressForm(auto_id="signup_%s"), request.GET)
+    shown["head"] = _head(request, pgettext("noun", "Subscribe"))
+    return render(request, "subscribers/subscribe.html", shown)
+
+
+def _head(request: HttpRequest, title: str, *, noindex: bool = False) -> heads.Head:
+    return heads.page(publication=context.of(request), path=request.path, title=title, description="", noindex=noindex)
 
 
 def _begun(request: HttpRequest) -> HttpResponse:
     """The second step for an address. Nothing is looked up or stored: no text was shown yet to agree to."""
     form = forms.AddressForm(request.POST, auto_id="signup_%s")
     if not form.is_valid():
-        context = _first_step(form, request.POST)
-        return _came_back(render(request, "subscribers/subscribe.html", context, status=422))
+        shown = _first_step(form, request.POST)
+        return _came_back(render(request, "subscribers/subscribe.html", shown, status=422))
     began_at = request_context.page_before(request) or request.path
     choices = forms.SignupForm(now=timezone.now(), page=began_at, initial=forms.carried(request.POST))
     return _came_back(render(request, "subscribers/choices.html", {"form": choices}))
@@ -107,7 +113,8 @@ def preferences_link(request: HttpRequest) -> HttpResponseBase:
 @caching.public
 def _preferences_link_page(request: HttpRequest) -> HttpResponse:
     form = forms.TrappedForm(auto_id="preferences_%s")
-    return render(request, "subscribers/preferences_link.html", {"form": form})
+    head = _head(request, gettext("Your preferences"), noindex=True)
+    return render(request, "subscribers/preferences_link.html", {"form": form, "head": head})
 
 
 @caching.public
@@ -134,5 +141,18 @@ def _legal(request: HttpRequest, slug: str, number: int | None) -> HttpResponse:
     shown = next((version for version in versions if number in (None, version.number)), None)
     if shown is None:
         raise Http404("There is no such version.")
-    context = {"document": document, "version": shown, "versions": versions, "is_current": shown == versions[0]}
-    return render(request, "subscribers/legal.html", context)
+    is_current = shown == versions[0]
+    shown_page = {
+        "document": document,
+        "version": shown,
+        "versions": versions,
+        "is_current": is_current,
+        "head": heads.page(
+            publication=context.of(request),
+            path=shown.get_absolute_url(),
+            title=document.title,
+            description="",
+            noindex=not is_current,
+        ),
+    }
+    return render(request, "subscribers/legal.html", shown_page)
