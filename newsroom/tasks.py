@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from newsroom.desk import growth
+from newsroom.desk import growth, standing
 from publication import page_changes
 from subscribers import import_jobs
 
@@ -24,3 +24,4 @@ def tick() -> None:
     import_jobs.sweep(now=now)
     if now.minute % growth.EVERY_MINUTES == 0:
         growth.refresh(now=now)
+        standing.refresh()

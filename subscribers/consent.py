@@ -24,6 +24,7 @@ from subscribers.models import ConsentEvent, ConsentOrigin, LegalVersion, Newsle
 
 GENESIS = hash_chain.GENESIS
 RECORD: Final = "subscribers.consent"
+MISSING = "the record before it is missing, or was put in later"
 WRONG_KEY = (
     "it was sealed with the key {name}, and CONSENT_KEY is another one: add the former key to CONSENT_KEY_FALLBACKS"
 )
@@ -157,10 +158,24 @@ def links() -> Iterator[ConsentEvent]:
     keys, previous = keyring(), GENESIS
     for event in ConsentEvent.objects.order_by("pk").iterator(chunk_size=BATCH):
         if event.previous_hash != previous:
-            raise ChainBroken(event.pk, "the record before it is missing, or was put in later")
+            raise ChainBroken(event.pk, MISSING)
         _check_seal(event, keys)
         previous = event.hash
         yield event
+
+
+def check(event: ConsentEvent) -> None:
+    """Look at one event and its two neighbours alone. On failure: ChainBroken.
+
+    After: its content is what was sealed, and the events before and after it name each other.
+    """
+    _check_seal(event, keyring())
+    before = ConsentEvent.objects.filter(pk__lt=event.pk).order_by("-pk").values_list("hash", flat=True).first()
+    if event.previous_hash != (before or GENESIS):
+        raise ChainBroken(event.pk, MISSING)
+    after = ConsentEvent.objects.filter(pk__gt=event.pk).order_by("pk").values_list("pk", "previous_hash").first()
+    if after is not None and after[1] != event.hash:
+        raise ChainBroken(after[0], MISSING)
 
 
 def verify() -> BrokenLink | None:

@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 PURPOSE = "newsroom.subscribers.heads:"
 LONGEST_LINE = 4_096  # bytes
+LOST = "The consent record has lost events that it had at {at} UTC: run manage.py verify_consent."
 EMPTIED = (
     "On {at} UTC a head of the record ({count} events) was written into CONSENT_HEADS, and {folder} does not have it: "
     "files were deleted or cut off, or this host has another directory than the one that wrote it. Until it is back, "
@@ -113,6 +114,18 @@ def missing() -> str:
     return EMPTIED.format(at=newest.at[:19].replace("T", " "), count=newest.count, folder=settings.CONSENT_HEADS)
 
 
+def lost() -> str:
+    """A sentence if the record has no longer what the newest head says, else nothing. Reads one line of each file."""
+    if fault := missing():
+        return fault
+    if settings.CONSENT_HEADS is None:
+        return ""
+    newest = max(_newest_of_each_file(), key=lambda head: head.at, default=None)
+    if newest is None or _is_there(newest):
+        return ""
+    return LOST.format(at=newest.at[:19].replace("T", " "))
+
+
 def read() -> list[Head]:
     """The heads that the chain must still have, of all hosts, oldest first. On failure: Damaged.
 
@@ -134,7 +147,7 @@ def _current(last: Head | None, now: datetime) -> Head | None:
         # On another host somebody may have accepted that; this file goes on from there.
         accepted = _accepted(since=last.at)
         if accepted is None or not _is_there(accepted):
-            logger.error("The consent record has lost events that it had at %s: run manage.py verify_consent.", last.at)
+            logger.error("%s", LOST.format(at=last.at[:19].replace("T", " ")))
             return None
         last = accepted
     return Head(_stamp(now), last.count + ConsentEvent.objects.filter(pk__gt=last.event).count(), event, head)

@@ -14,10 +14,11 @@ from subscribers import consent, legal, permissions, suppression, verification
 from subscribers.models import ConsentEvent, LegalVersion, Subscriber, Subscription
 
 
-def of(*, address: str, actor: AbstractBaseUser | None, now: datetime) -> dict[str, Any]:
+def of(*, address: str, actor: AbstractBaseUser | None, now: datetime, is_whole_walked: bool = False) -> dict[str, Any]:
     """Everything that proves one person's consent, ready for JSON. `address` is text as a person types it.
 
-    The whole record is verified for it, its heads and texts included: a proof is worth what the record is.
+    This person's links are verified for it with their neighbours, and the newest heads; what the clock found when it
+    walked the whole record last is among the remarks. `is_whole_walked`: the whole record is walked for it now.
     Works after the person was erased, because the chain keeps the keyed hash. The audit log says who asked.
     On failure: InvalidAddress.
     """
@@ -25,7 +26,7 @@ def of(*, address: str, actor: AbstractBaseUser | None, now: datetime) -> dict[s
     key = addresses.normalise(address).key
     address_hash = addresses.keyed_hash(key)
     events = list(ConsentEvent.objects.filter(address_hash=address_hash).select_related("origin").order_by("pk"))
-    report = verification.verify()
+    report = verification.verify() if is_whole_walked else verification.verify_events(events)
     suppressed = suppression.find(address_hash)
     reader = Subscriber.objects.filter(address_key=key).first()
     with transaction.atomic():

@@ -6,12 +6,14 @@ from celery import shared_task
 
 from core import database_clock
 from staff import audit_heads
-from subscribers import consent_heads, erasure, privacy
+from subscribers import consent_heads, erasure, privacy, verification
 from subscribers.letters import send
 
 log = logging.getLogger(__name__)
 
 HOUSEKEEPING_MINUTE = 17
+# The whole record of consent is walked once a day, at an hour (UTC) at which few issues leave.
+WALK_HOUR = 2
 
 
 @shared_task
@@ -24,6 +26,13 @@ def send_letter(letter_id: int) -> None:
 def sweep_letters() -> None:
     """Send all due letters: those whose task was lost, whose worker died, or whose retry is due."""
     send.sweep(clock=database_clock.now)
+
+
+@shared_task
+def walk_record() -> None:
+    """Verify the whole record of consent, for the first page of the desk and the proofs of readers."""
+    for fault in verification.walk(now=database_clock.now()):
+        log.error("%s", fault)
 
 
 @shared_task
@@ -43,3 +52,5 @@ def tick() -> None:
     if now.minute == HOUSEKEEPING_MINUTE:
         privacy.truncate_origins(now=now)
         erasure.forget_unconfirmed(now=now)
+        if now.hour == WALK_HOUR:
+            walk_record.delay()

@@ -2,17 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
 
+import redis
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 
 from subscribers import consent, consent_heads, legal, unproved
-from subscribers.models import LegalVersion
+from subscribers.models import ConsentEvent, LegalVersion
 
 NO_HEADS = (
     "No head of the record was kept outside of the database so far, so nobody can tell whether events are missing "
     "from its end. The clock keeps one from now on; see docs/operations.md."
 )
+KEY: Final = "consent:walked"
+NEVER_WALKED: Final = "The whole record was not walked yet; the clock does so once a day."
+WALKED: Final = "The whole record was walked last on {at} UTC."
 # The texts are looked at apart from the chain: behind its first broken link nothing is walked any more.
 NAMED_TEXTS = """
 SELECT shown ->> 'document', shown ->> 'version', shown ->> 'sha256', count(*)
@@ -59,6 +66,50 @@ def verify(*, expected: Sequence[str] = ()) -> Report:
     report.is_whole = not report.faults
     report.faults += _changed_sentences() + _changed_texts() + unproved.report()
     return report
+
+
+def verify_events(events: Sequence[ConsentEvent]) -> Report:
+    """These events, each with its neighbours, and the newest heads: what one person's page waits for.
+
+    `count` and `head` are those of the events. Whether the rest of the record holds, only `verify` says; what its last
+    walk found is in the remarks (`standing`).
+    """
+    report = Report(count=len(events), head=events[-1].hash if events else consent.GENESIS)
+    try:
+        for event in events:
+            consent.check(event)
+    except consent.ChainBroken as broken:
+        report.broken = broken.link
+        report.faults.append(f"Broken at consent event {broken.link.event_id}: {broken.link.reason}.")
+    if fault := consent_heads.lost():
+        report.faults.append(fault)
+    report.is_whole = not report.faults
+    report.remarks += standing()
+    return report
+
+
+def walk(*, now: datetime) -> list[str]:
+    """Verify the whole record and remember what was found; return its faults."""
+    faults = verify().faults
+    cache.set(KEY, (now, faults), timeout=None)
+    return faults
+
+
+def standing() -> list[str]:
+    """When the whole record was walked last, and what did not hold then."""
+    try:
+        remembered: tuple[datetime, list[str]] | None = cache.get(KEY)
+    except redis.RedisError:
+        remembered = None
+    if remembered is None:
+        return [NEVER_WALKED]
+    at, faults = remembered
+    return [WALKED.format(at=f"{at:%Y-%m-%d %H:%M}"), *faults]
+
+
+def standing_faults() -> list[str]:
+    """What did not hold when the whole record was walked last; nothing while that is not known."""
+    return standing()[1:]
 
 
 class Claims:

@@ -30,7 +30,7 @@ FACTOR: Final = 2
 def check(*, issue: Issue, prepared: Prepared, now: datetime) -> Iterator[Finding]:
     """Repetition, rates and the audience."""
     yield from _repeated(issue, prepared)
-    yield from _rates(issue)
+    yield from _rates(_series(issue))
     yield from _audience(issue, now)
 
 
@@ -46,8 +46,13 @@ def is_unusual(*, audience: int, last: int | None) -> bool:
 
 
 def _series(issue: Issue) -> QuerySet[Issue]:
-    planned = Issue.objects.filter(newsletter=issue.newsletter_id, audience_count__isnull=False, corrects=None)
-    return planned.filter(kind=issue.kind, cadence=issue.cadence, planned_at__isnull=False).exclude(pk=issue.pk)
+    return _planned(issue.newsletter_id).filter(kind=issue.kind, cadence=issue.cadence).exclude(pk=issue.pk)
+
+
+def _planned(newsletter_id: int) -> QuerySet[Issue]:
+    return Issue.objects.filter(
+        newsletter=newsletter_id, audience_count__isnull=False, corrects=None, planned_at__isnull=False
+    )
 
 
 def _repeated(issue: Issue, prepared: Prepared) -> Iterator[Finding]:
@@ -68,8 +73,18 @@ def _stories(issue: Issue) -> frozenset[int]:
     return frozenset(IssueItem.objects.filter(issue=issue, included=True).values_list("article", flat=True))
 
 
-def _rates(issue: Issue) -> Iterator[Finding]:
-    latest = list(_series(issue).filter(finished_at__isnull=False).order_by("-planned_at")[:LATEST])
+def over_the_limit() -> Iterator[tuple[int, str, str]]:
+    """Newsletter, its name and a sentence, for each series whose last issues had too many complaints or bounces."""
+    ended = Issue.objects.filter(finished_at__isnull=False, audience_count__isnull=False, corrects=None)
+    series = ended.order_by("newsletter_id", "kind", "cadence").distinct("newsletter_id", "kind", "cadence")
+    for issue in series.select_related("newsletter"):
+        alike = _planned(issue.newsletter_id).filter(kind=issue.kind, cadence=issue.cadence)
+        for one in _rates(alike):
+            yield issue.newsletter_id, issue.newsletter.name, one.text
+
+
+def _rates(series: QuerySet[Issue]) -> Iterator[Finding]:
+    latest = list(series.filter(finished_at__isnull=False).order_by("-planned_at")[:LATEST])
     copies = _sum(IssueOutcome.objects.filter(issue__in=latest), "copies")
     if copies < LEAST_COPIES:
         return

@@ -14,10 +14,11 @@ from django.utils.translation import ngettext
 
 from digests.models import Issue
 from newsroom import health
+from newsroom.desk import standing
 from publication import formatting
 from publication.models import Publication
-from subscribers import states
-from subscribers.models import Letter
+from subscribers import permissions, states
+from subscribers.models import Letter, Newsletter
 
 SOON: Final = timedelta(minutes=3)
 LATE_LETTER: Final = timedelta(minutes=10)
@@ -38,11 +39,14 @@ class Fault:
 def of(*, user: User, publication: Publication, now: datetime) -> list[Fault]:
     """All faults that this person can do something about."""
     faults: list[Fault] = []
+    known = standing.current()
     if user.has_perm("digests.send_issue"):
         faults += _issues(now)
         faults += _letters(now)
+        faults += _rates(user, known)
     if user.has_perm("publication.change_publication"):
         faults += _identity(publication)
+        faults += [Fault(_("The record of consent does not hold. %(fault)s") % {"fault": one}) for one in known.record]
     if user.is_superuser or user.has_perm("digests.send_issue"):
         faults += _processes()
     return faults
@@ -85,6 +89,15 @@ def _letters(now: datetime) -> Iterator[Fault]:
             count,
         )
         yield Fault(sentence % {"count": formatting.number(count)})
+
+
+def _rates(user: User, known: standing.Standing) -> Iterator[Fault]:
+    """Of this person's newsletters."""
+    mine = permissions.of_newsletters(Newsletter.objects.all(), user=user, field="pk")
+    theirs = set(mine.values_list("pk", flat=True)) if known.rates else set()
+    for newsletter, name, sentence in known.rates:
+        if newsletter in theirs:
+            yield Fault(f"{name}: {sentence}", reverse("desk:newsletter", args=[newsletter]))
 
 
 def _identity(publication: Publication) -> Iterator[Fault]:

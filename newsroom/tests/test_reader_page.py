@@ -63,7 +63,7 @@ def test_her_copies_proof_and_data(rita: Subscriber, newsletter: Newsletter, pub
     issue = composing.compose_now(newsletter=newsletter, cadence=Cadence.DAILY, now=timezone.now())
     approval.approve(issue=issue, actor=None, now=timezone.now())
     page = words(publisher.get(f"/admin/readers/{rita.uuid}/evidence/"))
-    assert "is whole" in page
+    assert "every act below was checked" in page
     assert "Terms of use, version 1" in page
     data = publisher.get(f"/admin/readers/{rita.uuid}/data.json").json()
     assert data["address"] == RITA

@@ -1,22 +1,27 @@
 """The first page of the desk: what is to come, what waits for whom, and what is wrong."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from articles import publishing
 from articles.models import Article, Author, Byline, Section
 from digests import approval, composing
-from digests.models import Issue
+from digests.models import Issue, IssueEventCount, IssueOutcome
+from newsroom.desk import standing
 from publication import groups
 from publication.models import Publication
-from subscribers.models import Cadence, Newsletter
-from tests.cast import Publish, Readers, Staff, account, signed_in
+from subscribers import consent_heads
+from subscribers.models import Cadence, ConsentEvent, Newsletter
+from subscribers.tests.test_consent_chain import an_intruder
+from tests.cast import RITA, Publish, Readers, Staff, account, confirmed, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +88,31 @@ def test_what_waits_and_what_is_wrong_is_for_those_who_can_act(
     assert "no postal address" in administrator
     Issue.objects.filter(pk=issue.pk).update(state=Issue.State.CANCELLED)
     assert "has not begun" not in page_of(groups.PUBLISHER)
+
+
+def test_what_the_clock_found_out_is_a_fault(
+    newsletter: Newsletter, staff: Staff, settings: Settings, tmp_path: Path
+) -> None:
+    """Lost events of the consent record, and complaints over the limit; the page itself looks at nothing."""
+    settings.CONSENT_HEADS = tmp_path
+    cache.clear()
+    confirmed(RITA, newsletter)
+    consent_heads.anchor(now=timezone.now())
+    now = timezone.now()
+    sent = Issue.objects.create(
+        newsletter=newsletter, number=7, kind="digest", cadence="daily", state="sent", planned_at=now, finished_at=now,
+        audience_count=1_000, period_key="7",
+    )  # fmt: skip
+    IssueOutcome.objects.create(issue=sent, state="accepted", reason="", copies=1_000)
+    IssueEventCount.objects.create(issue=sent, kind="complaint", events=4)
+    standing.refresh()
+    publisher = page(groups.PUBLISHER, staff)
+    assert "0.40 % of the copies were marked as spam" in publisher
+    assert "record of consent" not in publisher
+    with an_intruder():
+        ConsentEvent.objects.filter(pk=ConsentEvent.objects.latest("pk").pk).update(hash="0" * 64)
+    standing.refresh()
+    assert "The record of consent does not hold." in page_of(groups.PUBLISHER)
 
 
 def test_its_queries_do_not_grow(

@@ -2,14 +2,19 @@
 
 import json
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from pytest_django import Settings
 
 from mailkit import addresses
-from subscribers import erasure
+from subscribers import consent_heads, erasure, tasks
+from subscribers import evidence as evidence_of
 from subscribers.models import ConsentEvent, LegalVersion, Newsletter
 from subscribers.tests.test_consent_chain import an_intruder
 from tests.cast import BOB, RITA, confirmed, evidence
@@ -82,3 +87,46 @@ def test_nobody_we_know_is_exit_code_1(db: None) -> None:
 def test_what_is_no_address_gets_one_sentence(db: None) -> None:
     with pytest.raises(CommandError, match="one @ in it"):
         call_command("evidence", "rita", stdout=StringIO())
+
+
+def test_a_page_verifies_one_persons_links_and_the_newest_head_alone(
+    newsletter: Newsletter, settings: Settings, tmp_path: Path, admin_user: User
+) -> None:
+    settings.CONSENT_HEADS = tmp_path
+    cache.clear()
+    for address in (BOB, RITA, "else@reader.org"):
+        confirmed(address, newsletter)
+    consent_heads.anchor(now=timezone.now())
+
+    def chain() -> dict[str, Any]:
+        proof = evidence_of.of(address=RITA, actor=admin_user, now=timezone.now())
+        return {"remarks": proof["remarks_on_the_record"], "faults": proof["faults_of_the_record"], **proof["chain"]}
+
+    assert chain() == {
+        "intact": True, "first_broken_event": None, "reason": None, "faults": [],
+        "remarks": ["The whole record was not walked yet; the clock does so once a day."],
+    }  # fmt: skip
+    first, fourth, last = (ConsentEvent.objects.order_by("pk")[place] for place in (0, 3, 5))
+    with an_intruder():
+        ConsentEvent.objects.filter(pk=first.pk).update(basis="rewritten")
+    assert chain()["intact"], "what is not about her is for the walk"
+    tasks.walk_record()
+    assert chain()["remarks"][1].startswith(f"Broken at consent event {first.pk}")
+    with an_intruder():
+        ConsentEvent.objects.filter(pk=fourth.pk).update(cadence="weekly", basis="rewritten")
+    assert chain()["first_broken_event"] == fourth.pk
+    with an_intruder():
+        ConsentEvent.objects.filter(pk=last.pk).update(hash="0" * 64)
+    assert "has lost events" in chain()["faults"][1]
+
+
+def test_a_neighbour_that_was_put_in_later_shows(newsletter: Newsletter, admin_user: User) -> None:
+    confirmed(BOB, newsletter)
+    confirmed(RITA, newsletter)
+    confirmed("else@reader.org", newsletter)
+    events = list(ConsentEvent.objects.order_by("pk"))
+    for place, column, broken in ((4, "previous_hash", 4), (1, "hash", 2)):
+        with an_intruder():
+            ConsentEvent.objects.filter(pk=events[place].pk).update(**{column: "f" * 64})
+        proof = evidence_of.of(address=RITA, actor=admin_user, now=timezone.now())
+        assert proof["chain"]["first_broken_event"] == events[broken].pk

@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the evidence."""
         try:
-            proof = evidence.of(address=options["address"], actor=None, now=timezone.now())
+            proof = evidence.of(address=options["address"], actor=None, now=timezone.now(), is_whole_walked=True)
         except addresses.InvalidAddress as error:
             raise CommandError(str(error)) from None
         self.stdout.write(json.dumps(proof, indent=2, ensure_ascii=False))
