@@ -27,6 +27,8 @@ def delete(*, article: Article, actor: User | None, now: datetime) -> None:
             raise WrongState(_("Readers have seen this story. Withdraw it instead."))
         if actor is not None and not permissions.visible_to(actor).filter(pk=row.pk).exists():
             raise NotAllowed(_("You may delete only your own drafts. Ask an editor."))
+        if row.translations.exists():
+            raise WrongState(_("This story has translations. Delete those first."))
         row.delete()
         # The entry names the row by its number, which the deletion took from the object.
         row.pk = article.pk

@@ -10,7 +10,7 @@ from django.urls import reverse
 from articles import images, syndication
 from articles.models import Article, ArticleQuerySet, Author, Section, Tag
 from core import caching, page_tags
-from publication import context, feed_formats, urls
+from publication import context, feed_formats, languages, urls
 from publication.feed_formats import LENGTH, Channel, Entry, Kind, Writer
 
 
@@ -56,7 +56,12 @@ def _response(
     request: HttpRequest, kind: Kind, stories: ArticleQuerySet, *, title: str, path: str, about: str
 ) -> HttpResponse:
     page_tags.add(page_tags.FEED)
-    newest = stories.newest_first().with_related().defer("body_markdown", "body_text")[:LENGTH]
+    newest = (
+        stories.in_language(languages.of_pages())
+        .newest_first()
+        .with_related()
+        .defer("body_markdown", "body_text")[:LENGTH]
+    )
     channel = Channel(
         title=title,
         path=path,

@@ -14,15 +14,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from articles import captions, states
+from articles import captions, states, translation_models
 from articles.picture_model import Picture
 from articles.review_models import Acknowledgement, Comment, Reviewed
 from articles.search_model import SearchEntry, SearchWord
 from articles.states import ArticleState
+from articles.translation_models import InLanguage
 from articles.working_copy_model import WorkingCopy as WorkingCopy
 from core import page_tags
 from mailkit import message
-from publication import fields
+from publication import fields, languages
 
 __all__ = [
     "NEWS_FOR", "Acknowledgement", "Article", "ArticleQuerySet", "Author", "Byline", "Comment", "Correction", "Image",
@@ -140,6 +141,17 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         """Public stories: page, section, feed, sitemap, search, digest and engine ask it."""
         return self.filter(state__in=states.PUBLIC)
 
+    def listed(self) -> ArticleQuerySet:
+        """Public stories in the language of the page or mail that is written: lists, feeds and search ask it."""
+        return self.published().in_language(languages.of_pages())
+
+    def in_language(self, language: str) -> ArticleQuerySet:
+        """Stories of these pages; those of the first language have the stories of languages without pages too."""
+        further = languages.further()
+        if not further:
+            return self
+        return self.filter(language=language) if language in further else self.exclude(language__in=further)
+
     def on_record(self) -> ArticleQuerySet:
         """Stories whose address readers know: public ones, and withdrawn ones, which answer 410."""
         return self.filter(state__in=states.ON_RECORD)
@@ -175,7 +187,7 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         return self.with_related().defer("body_markdown", "body_html", "body_text")
 
 
-class Article(Reviewed):
+class Article(InLanguage, Reviewed):
     """A story. Its state changes only through the verbs of `articles.publishing`."""
 
     State: TypeAlias = ArticleState
@@ -231,6 +243,7 @@ class Article(Reviewed):
     class Meta:
         ordering = ["-published_at", "-pk"]
         constraints = [
+            *translation_models.CONSTRAINTS,
             models.CheckConstraint(condition=Q(state__in=ArticleState.values), name="article_state_is_known"),
             models.CheckConstraint(
                 condition=~Q(state=PUBLISHED)
@@ -245,6 +258,7 @@ class Article(Reviewed):
         indexes = [
             # Front page, feeds, sitemap: newest public stories.
             models.Index(F("published_at").desc(), F("id").desc(), condition=Q(state=PUBLISHED), name="article_newest"),
+            translation_models.NEWEST,
             # Section page.
             models.Index("section", F("published_at").desc(), condition=Q(state=PUBLISHED), name="article_by_section"),
             # composing: the stories of a window.
@@ -267,7 +281,7 @@ class Article(Reviewed):
         return self.headline
 
     def get_absolute_url(self) -> str:
-        return reverse("article", args=[self.slug])
+        return languages.path_in(self.language, "article", args=[self.slug])
 
     @property
     def is_public(self) -> bool:

@@ -21,7 +21,7 @@ from django.db.models import Case, F, Q, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
-from articles import checklist, markup, notices, permissions, revisions, slugs, states
+from articles import checklist, markup, notices, permissions, revisions, slugs, states, translations
 from articles.models import Article, Correction, ReleaseHorizon, Revision
 from articles.refusals import NotAllowed, NotReady, PublishingError, SlugTaken, WrongState
 from articles.states import ArticleState
@@ -61,6 +61,7 @@ def save_revision(*, article: Article, actor: User | None, now: datetime, note: 
         permissions.require(permissions.ADD, user=actor)
     with transaction.atomic():
         last, revision = _keep(article, note, actor, now)
+        translations.mark_if_rewritten(original=article, before=last, after=revision, now=now)
         changed = revisions.changed_fields(before=last, after=revision)
         if article.is_public and changed:
             if actor is not None and not note.strip() and last is not None:
@@ -83,6 +84,7 @@ def restore(*, revision: Revision, actor: User | None, now: datetime) -> Revisio
         lost = f" without {', '.join(missing)}, deleted since" if missing else ""
         note = f"Restored from revision {revision.number}{lost}"
         last, restored = _keep(article, note, actor, now)
+        translations.mark_if_rewritten(original=article, before=last, after=restored, now=now)
         changed = revisions.changed_fields(before=last, after=restored)
         audit.record(
             action=AuditAction.STORY_RESTORED, actor=actor, target=article, now=now, fields=changed,
@@ -183,6 +185,7 @@ def correct(*, article: Article, text: str, actor: User | None, now: datetime) -
         correction = Correction.objects.create(article=article, text=text, corrected_at=now, created_by=actor)
         act = Act(AuditAction.STORY_CORRECTED, f"Corrected: {text}", actor, now, {"text": text[:300]})
         _change(article, [PUBLISHED], PUBLISHED, act)
+        translations.mark_stale(original=article, now=now)
     return correction
 
 

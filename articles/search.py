@@ -17,8 +17,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from articles import search_query, search_words
-from articles.models import ArticleQuerySet, Author, SearchEntry, Section, Tag
+from articles.models import Article, ArticleQuerySet, Author, SearchEntry, Section, Tag
 from articles.search_query import Part, Query
+from publication import languages
 
 # Of a common word the newest stories are ordered by how well they match; nobody turns more pages.
 CANDIDATES: Final = 240
@@ -42,8 +43,11 @@ class Filters:
     zone: str = "UTC"
 
     def stories(self) -> QuerySet[SearchEntry]:
-        """The public stories that pass."""
+        """The public stories that pass, of the language in which somebody reads."""
         entries = SearchEntry.objects.filter(is_public=True)
+        if languages.further():
+            own = Article.objects.all().in_language(languages.of_pages())
+            entries = entries.filter(article__in=own.values("pk"))
         if self.section:
             entries = entries.filter(section__slug=self.section)
         if self.author:

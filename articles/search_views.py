@@ -53,8 +53,8 @@ def suggestions(request: HttpRequest) -> HttpResponse:
     """Names and headlines with the words that are being typed, as JSON: `[{"title", "about", "url"}]`."""
     query = search_query.tidy(request.GET.get("q", ""))
     names = search.names(query=query)
-    stories = search.beginning_with(Article.objects.published(), query=query, most=search_query.MAX_PARTS)
-    newest = stories.newest_first().select_related("section").only("headline", "slug", "section__name")
+    stories = search.beginning_with(Article.objects.listed(), query=query, most=search_query.MAX_PARTS)
+    newest = stories.newest_first().select_related("section").only("headline", "slug", "language", "section__name")
     rows = [
         *((name.title, name.kind, name.url) for name in names),
         *((each.headline, each.section.name, each.get_absolute_url()) for each in newest[: MOST - len(names)]),

@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 from django.core.paginator import Page
 
 from articles.models import Article, Author, Correction, Section, Tag
-from publication import heads, languages, oembed, structured, times, urls
+from publication import heads, oembed, structured, times, urls
 from publication.heads import Head, SharePicture
 from publication.models import Publication
 
@@ -81,7 +81,7 @@ def news_article(
         "keywords": [tag.name for tag in article.tags.all()],
         "datePublished": times.machine_readable(article.published_at),
         "dateModified": times.machine_readable(article.updated_at),
-        "inLanguage": languages.declared(publication=publication),
+        "inLanguage": article.language,
         "isAccessibleForFree": True,
         "author": [person(entry.author) for entry in article.bylines.all()] or publisher,
         "publisher": publisher,

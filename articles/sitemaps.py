@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
+from articles import translations
 from articles.models import Article, Author, Section, Tag
 from core import caching, page_tags
 from publication import feed_formats, languages, urls
@@ -42,9 +43,9 @@ class Lists(_Pages):
     """The front page, and the sections, tags and authors that have a story to show."""
 
     def items(self) -> Sequence[str]:
-        public = Article.objects.published()
+        public = Article.objects.listed()
         lists = (model.objects.filter(articles__in=public).distinct() for model in (Section, Tag, Author))
-        return ["/", *(row.get_absolute_url() for rows in lists for row in rows)]
+        return [reverse("front"), *(row.get_absolute_url() for rows in lists for row in rows)]
 
     def location(self, item: str) -> str:
         return item
@@ -58,7 +59,18 @@ class Stories(_Pages):
         return FILE_LENGTH
 
     def items(self) -> QuerySet[Article]:
-        return Article.objects.published().order_by("pk").only("slug", "updated_at")
+        return Article.objects.listed().order_by("pk").only("slug", "updated_at", "language", "translation_of")
+
+    def get_urls(self, page: int | str = 1, site: Any = None, protocol: str | None = None) -> list[dict[str, Any]]:
+        """As the base, with the translations of each story."""
+        entries = super().get_urls(page, site, protocol)
+        if languages.further():
+            translated = translations.languages_of([entry["item"] for entry in entries])
+            for entry in entries:
+                entry["alternates"] = [
+                    (code, urls.absolute(path)) for code, path in translated.get(entry["item"].pk, [])
+                ]
+        return entries
 
     def lastmod(self, item: Article) -> datetime:
         return item.updated_at
@@ -70,14 +82,14 @@ class News(_Pages):
     limit = NEWS_LENGTH
 
     def items(self) -> QuerySet[Article]:
-        recent = Article.objects.published().filter(published_at__gt=timezone.now() - NEWS_AGE)
-        return recent.newest_first().only("slug", "headline", "published_at")[:NEWS_LENGTH]
+        recent = Article.objects.listed().filter(published_at__gt=timezone.now() - NEWS_AGE)
+        return recent.newest_first().only("slug", "headline", "published_at", "language")[:NEWS_LENGTH]
 
     def get_urls(self, page: int | str = 1, site: Any = None, protocol: str | None = None) -> list[dict[str, Any]]:
         """As the base, with the headline and the publication as XML can carry them."""
         publication = Publication.objects.current()
         plain = feed_formats.plain
-        about = {"name": plain(publication.name), "language": publication.language}
+        about = {"name": plain(publication.name), "language": languages.of_pages()}
         entries = super().get_urls(page, site, protocol)
         if entries:
             page_tags.fresh_until(min(entry["item"].published_at for entry in entries) + NEWS_AGE)
@@ -118,8 +130,11 @@ def robots(_request: HttpRequest) -> HttpResponse:
         *(f"Disallow: {path}" for path in ("/admin/", "/api/")),
         *(f"Disallow: {prefix}{path}/" for prefix in prefixes for path in UNINDEXED),
         "",
-        f"Sitemap: {urls.absolute(reverse('sitemap'))}",
-        f"Sitemap: {urls.absolute(reverse('news_sitemap'))}",
+        *(
+            f"Sitemap: {urls.absolute(languages.path_in(language, name))}"
+            for language in house.languages
+            for name in ("sitemap", "news_sitemap")
+        ),
         "",
     ]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
@@ -131,4 +146,9 @@ def _urlset(request: HttpRequest, *, page: int, of: Sequence[_Pages], is_news: b
         urlset = [entry for sitemap in of for entry in sitemap.get_urls(page=page)]
     except EmptyPage:
         raise Http404("There is no such part of the sitemap.") from None
-    return render(request, "articles/sitemap.xml", {"urlset": urlset, "is_news": is_news}, content_type=XML)
+    return render(
+        request,
+        "articles/sitemap.xml",
+        {"urlset": urlset, "is_news": is_news, "is_translated": any(entry.get("alternates") for entry in urlset)},
+        content_type=XML,
+    )

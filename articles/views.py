@@ -1,13 +1,13 @@
 """The readers' pages of stories: front page, story, section, author, tag."""
 
 from django.core.paginator import InvalidPage, Page, Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 
-from articles import cards, markup, seo
+from articles import cards, markup, seo, translations
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
 from core import caching, page_tags
-from publication import context
+from publication import context, languages
 
 PAGE_SIZE = 12
 RELATED = 3
@@ -18,7 +18,7 @@ def front(request: HttpRequest) -> HttpResponse:
     """The newest stories of all sections."""
     page_tags.add("front")
     publication = context.of(request)
-    page = _page(request, Article.objects.published().newest_first())
+    page = _page(request, Article.objects.listed().newest_first())
     head = seo.front_head(publication=publication, path=request.path, page=page)
     return render(request, "articles/front.html", {"page": page, "head": head})
 
@@ -29,17 +29,27 @@ def article(request: HttpRequest, slug: str) -> HttpResponse:
     story = Article.objects.on_record().with_related().filter(slug=slug).first()
     if story is None:
         return _moved(slug)
+    if (own := story.get_absolute_url()) != request.path:
+        # The address of another language: there is the translation, or the story has its own address.
+        translated = translations.addresses(story).get(languages.of_pages())
+        return HttpResponseRedirect(translated) if translated else HttpResponsePermanentRedirect(own)
+    translations.offer(request, story)
     if story.state == Article.State.WITHDRAWN:
         return render(request, "410.html", {"article": story}, status=410)
     page_tags.add(f"article:{story.pk}", f"section:{story.section_id}")
-    # A card on it shows another story, which may have changed since: such a page has no date of its own.
-    moment = None if cards.shows_stories(story.body_html) else story.updated_at
+    # A card or a translation is another story, which may have changed since: such a page has no date of its own.
+    moment = None if cards.shows_stories(story.body_html) or languages.further() else story.updated_at
     return caching.changed_at(story_page(request, story), moment)
 
 
 def story_page(request: HttpRequest, story: Article) -> HttpResponse:
-    """The page of a story in whatever state it is: the preview shows the same."""
-    more = Article.objects.published().filter(section=story.section).exclude(pk=story.pk)
+    """The page of a story in whatever state it is, in its language: the preview shows the same."""
+    with languages.override(story.language, publication=context.of(request)):
+        return _story_page(request, story)
+
+
+def _story_page(request: HttpRequest, story: Article) -> HttpResponse:
+    more = Article.objects.listed().filter(section=story.section).exclude(pk=story.pk)
     text = markup.shown(story, request=request)
     frames = cards.frame_origins(text)
     corrections = list(story.corrections.all())
@@ -88,7 +98,8 @@ def _list(
     subject: Section | Tag | Author,
     introduction: str = "",
 ) -> HttpResponse:
-    page = _page(request, stories.newest_first())
+    translations.offer_lists(request, stories, publication=context.of(request))
+    page = _page(request, stories.in_language(languages.of_pages()).newest_first())
     head = seo.list_head(
         publication=context.of(request), subject=subject, path=request.path, description=introduction, page=page
     )

@@ -8,6 +8,7 @@ from django.db.models import Max, Q, QuerySet
 
 from articles.models import Article, ArticleQuerySet
 from digests.models import Issue, IssueItem
+from publication import languages
 from subscribers import cadences
 from subscribers.models import CadenceOffer, Newsletter
 
@@ -16,8 +17,9 @@ CATCH_UP = timedelta(days=14)
 
 
 def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime) -> ArticleQuerySet:
-    """Public stories of the newsletter's sections, first published in (start, end], oldest first."""
-    stories = Article.objects.all().released_between(start, end)
+    """Public stories of the newsletter's sections and language, first published in (start, end], oldest first."""
+    language = newsletter.language or languages.first()
+    stories = Article.objects.all().released_between(start, end).in_language(language)
     sections = list(newsletter.sections.values_list("pk", flat=True))
     return stories.filter(section__in=sections) if sections else stories
 

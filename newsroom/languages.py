@@ -42,7 +42,7 @@ def by_path(following: Handler) -> Handler:
 
 
 def _readers(request: HttpRequest, publication: Publication, following: Handler) -> HttpResponseBase:
-    language, rest = _split(request.path_info)
+    language, rest = _split(request.path_info, publication)
     if not language:
         with languages.override(publication.language, publication=publication):
             return following(request)
@@ -56,10 +56,10 @@ def _readers(request: HttpRequest, publication: Publication, following: Handler)
         return following(request)
 
 
-def _split(path: str) -> tuple[str, str]:
+def _split(path: str, publication: Publication) -> tuple[str, str]:
     """The language of the path and the path behind it; an empty language for a path that has none."""
     match = PREFIX.fullmatch(path)
-    if match is None or match["language"] not in dict(settings.LANGUAGES):
+    if match is None or match["language"] not in {*dict(settings.LANGUAGES), *publication.languages}:
         return "", path
     # One slash: a path that began with two would lead to another site.
     rest = "/" + (match["rest"] or "").lstrip("/")

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 
-from publication import languages, stylesheet, typefaces
+from publication import languages, stylesheet, switch, typefaces
 from publication.models import Publication
 
 KEPT_AS: Final = "_publication"
@@ -25,6 +25,7 @@ def of(request: HttpRequest) -> Publication:
 def publication(request: HttpRequest) -> dict[str, Any]:
     """`publication` (read only when a template uses it), `site_url`, `page_language` for `lang`, and its look.
 
+    `languages_of_page` are the links of the language switch, `alternates` the same for search engines.
     `sheet` is the address of the one style sheet, `fonts` are those that are loaded beside it.
     """
     return {
@@ -34,5 +35,7 @@ def publication(request: HttpRequest) -> dict[str, Any]:
         ),
         "publication": SimpleLazyObject(lambda: of(request)),
         "page_language": SimpleLazyObject(lambda: languages.declared(publication=of(request))),
+        "languages_of_page": SimpleLazyObject(lambda: switch.ways(request, publication=of(request))),
+        "alternates": SimpleLazyObject(lambda: switch.alternates(request, publication=of(request))),
         "site_url": settings.SITE_URL,
     }

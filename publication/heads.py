@@ -33,13 +33,6 @@ class FeedLink(NamedTuple):
     path: str
 
 
-class Alternate(NamedTuple):
-    """The same page in another language."""
-
-    language: str
-    url: str
-
-
 @dataclass(frozen=True, slots=True)
 class Head:
     """Every address is absolute but those of feeds. `properties` are further Open Graph properties."""
@@ -53,7 +46,6 @@ class Head:
     structured: SafeString | None = None
     feeds: FeedLink | None = None
     embed: str = ""
-    alternates: tuple[Alternate, ...] = ()
     noindex: bool = False
 
 

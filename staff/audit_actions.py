@@ -23,6 +23,8 @@ class AuditAction(TextChoices):
     STORY_CORRECTED = "story_corrected", _("Corrected a story")
     STORY_REWRITTEN = "story_rewritten", _("Changed the words of a published story")
     STORY_RESTORED = "story_restored", _("Restored a version of a story")
+    STORY_TRANSLATED = "story_translated", _("Began the translation of a story")
+    TRANSLATION_CONFIRMED = "translation_confirmed", _("Said that a translation is up to date")
     STORY_DELETED = "story_deleted", _("Deleted a draft")
     PICTURE_REPLACED = "picture_replaced", _("Replaced a picture")
     # Issues

@@ -32,6 +32,8 @@ SENTENCES: Final[Words] = {
     Act.STORY_CORRECTED: gettext_lazy("%(who)s added a correction to the story “%(what)s”."),
     Act.STORY_REWRITTEN: gettext_lazy("%(who)s changed the published story “%(what)s”."),
     Act.STORY_RESTORED: gettext_lazy("%(who)s restored a former version of the story “%(what)s”."),
+    Act.STORY_TRANSLATED: gettext_lazy("%(who)s began the translation “%(what)s” of a story."),
+    Act.TRANSLATION_CONFIRMED: gettext_lazy("%(who)s said that the translation “%(what)s” is up to date."),
     Act.STORY_DELETED: gettext_lazy("%(who)s deleted the draft “%(what)s”."),
     Act.PICTURE_REPLACED: gettext_lazy("%(who)s replaced the picture “%(what)s”."),
     Act.ISSUE_MOVED: gettext_lazy("%(who)s moved the issue “%(what)s” to another hour."),

@@ -13,12 +13,14 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from articles import markup, review, revisions, slugs
+from articles import markup, review, revisions, slugs, translations
 from articles.admin.meeting import MeetingForm
 from articles.models import Article
+from articles.refusals import NotReady
 from core import database_clock
-from publication import fields, markdown_forms
+from publication import fields, languages, markdown_forms
 from publication.markdown_widget import MarkdownTextarea
+from publication.models import Publication
 from staff import names
 
 WRITING = (
@@ -26,7 +28,19 @@ WRITING = (
     f"> quotation. A picture is on a line of its own, by its number in the list of pictures: {markup.HOW}"
 )
 # What the form writes into the story's own row; tags and bylines are rows of their own.
-COLUMNS = ("headline", "slug", "standfirst", "body_markdown", "section", "lead_image", "published_at")
+COLUMNS = ("headline", "slug", "standfirst", "body_markdown", "section", "lead_image", "published_at", "language")
+
+
+class LanguageChoice(forms.ChoiceField):
+    """One of the publication's languages, or the one that the story has had. Where it is not posted, it stays."""
+
+    widget = UnfoldAdminSelectWidget
+
+    def __init__(self, *, own: str, **options: Any) -> None:
+        known = dict.fromkeys([*Publication.objects.current().languages, own])
+        choices = [(language, languages.name_of(language)) for language in known]
+        help_text = _("Readers find the story on the pages of this language.")
+        super().__init__(choices=choices, required=False, initial=own, help_text=help_text, **options)
 
 
 class StoryForm(MeetingForm):
@@ -58,6 +72,10 @@ class StoryForm(MeetingForm):
         super().__init__(*args, **kwargs)
         if "slug" in self.fields:
             self.fields["slug"].required = False
+        if "language" in self.fields:
+            self.fields["language"] = LanguageChoice(
+                label=_("Language"), own=self.instance.language or languages.first()
+            )
         if "copy" in self.fields:
             self.fields["copy"].initial = secrets.token_hex(16)
 
@@ -73,6 +91,15 @@ class StoryForm(MeetingForm):
         except slugs.SlugTaken as error:
             raise forms.ValidationError(str(error)) from error
         return slug
+
+    def clean_language(self) -> str:
+        """A language in which the story is not yet."""
+        language: str = self.cleaned_data["language"] or self.instance.language
+        try:
+            translations.check_language(article=self.instance, language=language)
+        except NotReady as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+        return language
 
     def clean_body_markdown(self) -> str:
         """A text that can be shown."""

@@ -22,7 +22,7 @@ from articles.admin.actions import ACTIONS, REFUSALS
 from articles.admin.bylines import BylineFormSet, BylineInline
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.admin.hands import Hands
-from articles.admin.reviewing import ReviewAdmin
+from articles.admin.translating import InLanguage, Translated, TranslatingAdmin
 from articles.admin.writing import PREVIEW_POLICY, SENTENCES
 from articles.models import Article, Correction
 from core import database_clock
@@ -69,14 +69,14 @@ class CorrectionInline(TabularInline):  # type: ignore[misc]  # django-unfold pu
 
 
 @admin.register(Article)
-class ArticleAdmin(ReviewAdmin):
+class ArticleAdmin(TranslatingAdmin):
     """Stories. The state is shown everywhere and edited nowhere."""
 
     new_title = _("New story")
     form = StoryForm
     inlines = (BylineInline, CorrectionInline)
     list_display = ("headline", "shown_state", "section", "shown_byline", "shown_when")
-    list_filter = (Hands, "state", "section", "authors", "tags", "published_at")
+    list_filter = (Hands, "state", InLanguage, Translated, "section", "authors", "tags", "published_at")
     list_before_template = "admin/articles/article/_tabs.html"
     list_select_related = ("section",)
     list_per_page = 50
@@ -91,7 +91,7 @@ class ArticleAdmin(ReviewAdmin):
     )  # fmt: skip
     fieldsets = (
         (None, {"fields": ("base", "copy", "headline", "standfirst", "body_markdown")}),
-        (_("Section and address"), {"fields": ("section", "tags", "slug", "published_at")}),
+        (_("Section and address"), {"fields": ("section", "tags", "language", "slug", "published_at")}),
         (_("Picture"), {"fields": ("lead_image",)}),
         (
             _("State"),
@@ -119,6 +119,7 @@ class ArticleAdmin(ReviewAdmin):
             path("<int:pk>/preview/", guard(self.preview_view), name="articles_article_preview"),
             *self.writing_urls(),
             *self.review_urls(),
+            *self.translating_urls(),
             *self.action_urls(),
             *super().get_urls(),
         ]

@@ -71,6 +71,13 @@ def becomes(table: str, change: str) -> str:
 OTHER_UUID = {"uuid": "00000000-0000-4000-8000-000000000001"}
 STATEMENTS = {
     "acknowledgement_once": twice("articles_acknowledgement"),
+    "article_stale_is_a_translation": becomes("articles_article", "stale_since = now(), translation_of_id = NULL"),
+    "article_translated_once": becomes(
+        "articles_article",
+        "language = 'ru', translation_of_id = (SELECT min(id) FROM "
+        "articles_article AS other) WHERE id > (SELECT min(id) FROM articles_article AS other)",
+    ),
+    "article_translates_another": becomes("articles_article", "translation_of_id = id"),
     "article_published_is_rendered": becomes("articles_article", "state = 'published', body_sha256 = ''"),
     "article_scheduled_has_hour": becomes("articles_article", "state = 'scheduled', publish_at = NULL"),
     "article_state_is_known": becomes("articles_article", "state = 'lost'"),
@@ -178,7 +185,7 @@ UNION SELECT tgname FROM pg_trigger JOIN pg_class AS owner ON owner.oid = tgreli
 
 @pytest.fixture
 def rows(db: None) -> None:
-    """One row of each kind; two stories."""
+    """One row of each kind; three stories."""
     now = timezone.now()
     Publication.objects.current()
     ReleaseHorizon.objects.update_or_create(pk=1, defaults={"closed_until": now})
@@ -189,7 +196,9 @@ def rows(db: None) -> None:
     ada = User.objects.create(username="ada")
     author = Author.objects.create(name="Ada", slug="ada", user=ada)
     WorkingCopy.objects.create(token="1", user=ada, content={})
-    story, _ = (Article.objects.create(headline=slug, slug=slug, section=section) for slug in ("one", "two"))
+    story, *_others = (
+        Article.objects.create(headline=slug, slug=slug, section=section) for slug in ("one", "two", "three")
+    )
     Byline.objects.create(article=story, author=author)
     Image.objects.create(file="images/1.jpg", alt="Dot")
     Revision.objects.create(article=story, number=1, snapshot={})
