@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from articles import captions, states, translation_models
+from articles.front_models import FrontPage, FrontSection, FrontStory
 from articles.picture_model import Picture
 from articles.review_models import Acknowledgement, Comment, Reviewed
 from articles.search_model import SearchEntry, SearchWord
@@ -26,8 +27,9 @@ from mailkit import message
 from publication import fields, languages
 
 __all__ = [
-    "NEWS_FOR", "Acknowledgement", "Article", "ArticleQuerySet", "Author", "Byline", "Comment", "Correction", "Image",
-    "ReleaseHorizon", "Revision", "SearchEntry", "SearchWord", "Section", "SlugRedirect", "Tag",
+    "NEWS_FOR", "Acknowledgement", "Article", "ArticleQuerySet", "Author", "Byline", "Comment", "Correction",
+    "FrontPage", "FrontSection", "FrontStory", "Image", "ReleaseHorizon", "Revision", "SearchEntry", "SearchWord",
+    "Section", "SlugRedirect", "Tag",
 ]  # fmt: skip
 
 
@@ -78,6 +80,14 @@ class Author(page_tags.Tagged, models.Model):
     slug = fields.SlugField(max_length=120, unique=True, help_text=_("The address: /authors/…/."))
     role = fields.CharField(max_length=120, blank=True, help_text=_("Such as “Markets editor”."))
     biography = fields.TextField(max_length=2000, blank=True, help_text=_("Two or three sentences. Plain text."))
+    picture = models.ForeignKey(
+        "articles.Image",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("The face beside the byline."),
+    )
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         null=True,
@@ -183,8 +193,9 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         return self.select_related("section", "lead_image").prefetch_related("bylines__author", "tags")
 
     def for_cards(self) -> ArticleQuerySet:
-        """`with_related`, without the text itself."""
-        return self.with_related().defer("body_markdown", "body_html", "body_text")
+        """What `articles.teasers` writes, without the text itself."""
+        related = self.select_related("section", "lead_image").prefetch_related("bylines__author")
+        return related.defer("body_markdown", "body_html", "body_text")
 
 
 class Article(InLanguage, Reviewed):

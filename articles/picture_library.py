@@ -17,7 +17,7 @@ from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext_lazy as _
 
 from articles import images, permissions, publishing, search_query
-from articles.models import Article, Image
+from articles.models import Article, Author, Image
 from articles.refusals import PublishingError
 from staff import audit
 from staff.audit_actions import AuditAction
@@ -123,14 +123,15 @@ def delete(*, image: Image, actor: User | None) -> None:
     with transaction.atomic():
         row = Image.objects.select_for_update().get(pk=image.pk)
         if is_used(row):
-            raise InUse(_("This picture is in a story or in a mail that was sent, so it stays."))
+            raise InUse(_("This picture is in a story, beside an author or in a mail that was sent, so it stays."))
         row.delete()
 
 
 def is_used(image: Image) -> bool:
-    """Whether a story, or a mail that was frozen, shows the picture."""
+    """Whether a story, an author or a mail that was frozen shows the picture."""
     files = list(images.files_of(image))
-    return images.in_use(image).exists() or any(mails.show_one_of(files) for mails in _mails)
+    stories_or_faces = images.in_use(image).exists() or Author.objects.filter(picture=image).exists()
+    return stories_or_faces or any(mails.show_one_of(files) for mails in _mails)
 
 
 def places(image: Image, *, most: int = 50) -> list[Place]:
@@ -144,7 +145,11 @@ def places(image: Image, *, most: int = 50) -> list[Place]:
         for kind, rows in ((_("Above the story"), above), (_("In the text of"), inside))
         for story in rows
     ]
-    return stories + [place for mails in _mails for place in mails.with_stories(images.in_use(image))[:most]]
+    faces = [
+        Place(str(_("Face of")), author.name, f"/admin/articles/author/{author.pk}/change/")
+        for author in Author.objects.filter(picture=image)[:most]
+    ]
+    return stories + faces + [place for mails in _mails for place in mails.with_stories(images.in_use(image))[:most]]
 
 
 def search(
@@ -172,6 +177,7 @@ def search(
     if unused:
         rows = rows.filter(
             ~Exists(Article.objects.filter(lead_image=OuterRef("pk"))),
+            ~Exists(Author.objects.filter(picture=OuterRef("pk"))),
             RawSQL(_IN_NO_TEXT, [], output_field=BooleanField()),  # noqa: S611  # a constant, without parameters
         )
     if before and (last := Image.objects.filter(pk=before).first()):

@@ -86,6 +86,11 @@ class Picture(models.Model):
         return self.url_for(480)
 
     @property
+    def face_url(self) -> str:
+        """For a face in a small circle."""
+        return self.url_for(160)
+
+    @property
     def page_srcset(self) -> str:
         """What a browser chooses from; every browser that knows srcset knows WebP."""
         return self.srcset("webp")

@@ -7,6 +7,7 @@ from django.core.files.storage import default_storage
 from django.core.paginator import Page
 
 from articles.models import Article, Author, Correction, Section, Tag
+from articles.teasers import Teaser
 from publication import heads, oembed, structured, times, urls
 from publication.heads import Head, SharePicture
 from publication.models import Publication
@@ -15,13 +16,13 @@ CARD_WIDTH = 1600
 THUMBNAIL_WIDTH = 480
 
 
-def front_head(*, publication: Publication, path: str, page: Page[Article]) -> Head:
-    """The head of the front page."""
-    return heads.home(publication=publication, path=path, number=page.number, listed=_listed(page))
+def front_head(*, publication: Publication, path: str, stories: Iterable[Teaser], number: int = 1) -> Head:
+    """The head of the front page, or of a page of older stories."""
+    return heads.home(publication=publication, path=path, number=number, listed=_listed(stories))
 
 
 def list_head(
-    *, publication: Publication, subject: Section | Tag | Author, path: str, description: str, page: Page[Article]
+    *, publication: Publication, subject: Section | Tag | Author, path: str, description: str, page: Page[Teaser]
 ) -> Head:
     """The head of a section's, a tag's or an author's stories."""
     is_author = isinstance(subject, Author)
@@ -118,8 +119,8 @@ def thumbnail(article: Article) -> SharePicture | None:
     return SharePicture(address, image.alt, width, round(image.height * width / image.width))
 
 
-def _listed(page: Page[Article]) -> list[tuple[str, str]]:
-    return [(article.headline, article.get_absolute_url()) for article in page]
+def _listed(stories: Iterable[Teaser]) -> list[tuple[str, str]]:
+    return [(story.headline, story.url) for story in stories]
 
 
 def _share_picture(article: Article) -> SharePicture | None:

@@ -1,32 +1,42 @@
 """The readers' pages of stories: front page, story, section, author, tag."""
 
+from typing import Any
+
 from django.core.paginator import InvalidPage, Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 
-from articles import cards, markup, seo, translations
+from articles import cards, markup, reading, related, seo, sharing, teasers, translations
+from articles import front as fronts
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
+from articles.teasers import Teaser
 from core import caching, page_tags
 from publication import context, languages
 
 PAGE_SIZE = 12
-RELATED = 3
+RELATED = 4
+# As many stories a list needs before one of them leads it.
+LEAD_FROM = 3
 
 
 @caching.public
 def front(request: HttpRequest) -> HttpResponse:
-    """The newest stories of all sections."""
+    """What an editor arranged and the clock added; the pages behind it have all stories, the newest first."""
     page_tags.add("front")
     publication = context.of(request)
+    if request.GET.get("page", "1") == "1":
+        front = fronts.compose(publication=publication)
+        head = seo.front_head(publication=publication, path=request.path, stories=front.all)
+        return render(request, "articles/front.html", {"front": front, "head": head})
     page = _page(request, Article.objects.listed().newest_first())
-    head = seo.front_head(publication=publication, path=request.path, page=page)
-    return render(request, "articles/front.html", {"page": page, "head": head})
+    head = seo.front_head(publication=publication, path=request.path, stories=page, number=page.number)
+    return render(request, "articles/older.html", {"page": page, "head": head})
 
 
 @caching.public
 def article(request: HttpRequest, slug: str) -> HttpResponse:
     """A story; 410 with the reason when it was withdrawn; 301 when it lives elsewhere now."""
-    story = Article.objects.on_record().with_related().filter(slug=slug).first()
+    story = _with_faces().filter(slug=slug).first()
     if story is None:
         return _moved(slug)
     if (own := story.get_absolute_url()) != request.path:
@@ -49,17 +59,24 @@ def story_page(request: HttpRequest, story: Article) -> HttpResponse:
 
 
 def _story_page(request: HttpRequest, story: Article) -> HttpResponse:
-    more = Article.objects.listed().filter(section=story.section).exclude(pk=story.pk)
+    publication = context.of(request)
     text = markup.shown(story, request=request)
     frames = cards.frame_origins(text)
     corrections = list(story.corrections.all())
-    head = seo.story_head(article=story, publication=context.of(request), corrections=corrections)
+    head = seo.story_head(article=story, publication=publication, corrections=corrections)
     shown = {
         "article": story,
+        "story": teasers.of(story, publication=publication),
+        "authors": (authors := [entry.author for entry in story.bylines.all()]),
+        "has_faces": any(author.picture for author in authors),
+        "has_biographies": any(author.biography for author in authors),
         "text": text,
+        "minutes": reading.minutes(story.body_text),
+        "updated_at": reading.updated_at(story),
         "has_frames": bool(frames),
         "corrections": corrections,
-        "more": more.newest_first().for_cards()[:RELATED],
+        "share": sharing.links(story),
+        "more": teasers.all_of(related.stories(story, number=RELATED), publication=publication),
         "head": head,
     }
     response = render(request, "articles/article.html", shown)
@@ -85,9 +102,13 @@ def tag(request: HttpRequest, slug: str) -> HttpResponse:
 @caching.public
 def author(request: HttpRequest, slug: str) -> HttpResponse:
     """Who writes, and what."""
-    writer = get_object_or_404(Author, slug=slug)
+    writer = get_object_or_404(Author.objects.select_related("picture"), slug=slug)
     stories = Article.objects.published().filter(authors=writer)
     return _list(request, stories, title=writer.name, introduction=writer.biography, subject=writer)
+
+
+def _with_faces() -> ArticleQuerySet:
+    return Article.objects.on_record().with_related().prefetch_related("bylines__author__picture")
 
 
 def _list(
@@ -103,15 +124,20 @@ def _list(
     head = seo.list_head(
         publication=context.of(request), subject=subject, path=request.path, description=introduction, page=page
     )
-    shown = {"page": page, "head": head, "title": title, "introduction": introduction, "subject": subject}
+    # The newest story leads, unless a list is short or is an older part.
+    lead = page[0] if page.number == 1 and len(page) > LEAD_FROM else None
+    shown = {"page": page, "head": head, "title": title, "introduction": introduction, "subject": subject, "lead": lead}
     return render(request, "articles/list.html", shown)
 
 
-def _page(request: HttpRequest, stories: ArticleQuerySet) -> Page[Article]:
+def _page(request: HttpRequest, stories: ArticleQuerySet) -> Page[Teaser]:
+    """A page of teasers."""
     try:
-        return Paginator(stories.for_cards(), PAGE_SIZE).page(request.GET.get("page", "1"))
+        page: Page[Any] = Paginator(stories.for_cards(), PAGE_SIZE).page(request.GET.get("page", "1"))
     except InvalidPage as error:
         raise Http404("There is no such page of this list.") from error
+    page.object_list = teasers.all_of(page.object_list, publication=context.of(request))
+    return page
 
 
 def _moved(slug: str) -> HttpResponse:

@@ -56,6 +56,7 @@ class AuditAction(TextChoices):
     SENDER_CHANGED = "sender_changed", _("Changed a sender")
     LEGAL_TEXT_PUBLISHED = "legal_text_published", _("Published a legal text")
     PUBLICATION_CHANGED = "publication_changed", _("Changed the publication")
+    FRONT_PAGE_ARRANGED = "front_page_arranged", _("Arranged the front page")
     # People
     PERSON_INVITED = "person_invited", _("Invited a person")
     INVITATION_WITHDRAWN = "invitation_withdrawn", _("Withdrew an invitation")

@@ -56,3 +56,5 @@ class AuthorAdmin(Counted):
     list_select_related = ("user",)
     search_fields = ("name", "slug", "role", "biography")
     prepopulated_fields = {"slug": ("name",)}
+    # The face is searched in the library of pictures while one types.
+    autocomplete_fields = ("picture",)
