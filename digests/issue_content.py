@@ -15,7 +15,7 @@ from articles import captions, syndication
 from articles.models import Article, Image
 from digests import links
 from digests.models import Issue, IssueItem
-from publication import languages, times, urls
+from publication import colours, languages, times, typefaces, urls
 from publication.models import Publication
 from subscribers import links as readers_links
 from subscribers.models import Newsletter
@@ -23,6 +23,9 @@ from subscribers.models import Newsletter
 # The most stories that are shown as headlines, after those in full; the others are counted and linked.
 HEADLINES: Final = 30
 COLUMN: Final = 576  # pixels: the 640 of the page without its padding, as base.mjml has them
+# The sheet on which a mail is written, by day and by night, as base.mjml has it.
+PAPER: Final = "#ffffff"
+DARK_PAPER: Final = "#1e1b18"
 # Long columns that a list of stories does not show.
 BODIES: Final = tuple(f"article__{name}" for name in ("body_markdown", "body_text", "body_html"))
 
@@ -159,8 +162,11 @@ def _words(issue: Issue, publication: Publication, now: datetime) -> dict[str, s
     local = (issue.scheduled_for or issue.window_end or now).astimezone(ZoneInfo(issue.newsletter.time_zone))
     return {
         "language": issue.newsletter.language or publication.language,
-        "accent": publication.accent_colour,
-        "ink": publication.ink_colour,
+        "accent": colours.readable(publication.accent_colour, on=PAPER),
+        "ink": colours.readable(publication.ink_colour, on=PAPER),
+        "dark_accent": colours.readable(publication.accent_colour, on=DARK_PAPER),
+        "display": typefaces.IN_MAIL[publication.typeface].display,
+        "serif": typefaces.IN_MAIL[publication.typeface].text,
         "newsletter": issue.newsletter.name,
         "newsletter_url": readers_links.newsletter_url(newsletter=issue.newsletter),
         "publication": publication.name,

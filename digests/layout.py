@@ -18,6 +18,7 @@ import css_inline
 from django.template import loader
 from django.utils import translation
 from django.utils.html import escape
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
 from digests.issue_content import IssueContent, Story
@@ -44,21 +45,24 @@ RULE = "-" * WIDTH
 # Inboxes fill their preview line with the text that follows; this keeps the masthead out of it.
 PADDING = "&#847;&zwnj;&nbsp;&#8199;&#65279;" * 40
 
+# Colours are validated and families are ours: they go unescaped into the style sheet. MJML calculates with the width.
+UNESCAPED = ("accent", "ink", "dark_accent", "display", "serif", "logo_width")
+
 PROSE = """
 p { margin: 0 0 16px; } ul, ol { margin: 0 0 16px; padding-left: 24px; } li { margin: 0 0 6px; }
 li ul, li ol { margin-bottom: 0; } li.task { list-style: none; }
-h1, h2, h3, h4 { font-family: Georgia, 'Times New Roman', serif; line-height: 1.25; margin: 28px 0 10px; }
+h1, h2, h3, h4 { font-family: DISPLAY; line-height: 1.25; margin: 28px 0 10px; }
 h1 { font-size: 24px; } h2 { font-size: 21px; } h3, h4 { font-size: 18px; }
-blockquote { margin: 0 0 16px; padding: 2px 0 2px 16px; border-left: 3px solid #ded8ce; font-style: italic; }
+blockquote { margin: 0 0 16px; padding: 2px 0 2px 16px; border-left: 3px solid #dcd7d0; font-style: italic; }
 img { max-width: 100%; height: auto; border: 0; } figure { margin: 0 0 16px; }
-figcaption { font-size: 13px; color: #6b645b; } hr { border: 0; border-top: 1px solid #ded8ce; margin: 24px 0; }
-pre { background: #f4f1ec; color: #1c1917; padding: 12px; white-space: pre-wrap; font-size: 14px; }
-table { border-collapse: collapse; margin: 0 0 16px; } th, td { border: 1px solid #ded8ce; padding: 6px 10px; }
-table.card td { border: 0; padding: 14px 16px; background: #f4f1ec; color: #1c1917; } table.card p { margin: 0 0 8px; }
+figcaption { font-size: 13px; color: #57504a; } hr { border: 0; border-top: 1px solid #dcd7d0; margin: 24px 0; }
+pre { background: #f6f4f1; color: #1c1917; padding: 12px; white-space: pre-wrap; font-size: 14px; }
+table { border-collapse: collapse; margin: 0 0 16px; } th, td { border: 1px solid #dcd7d0; padding: 6px 10px; }
+table.card td { border: 0; padding: 14px 16px; background: #f6f4f1; color: #1c1917; } table.card p { margin: 0 0 8px; }
 table.card td.card-note { border-top: 3px solid #8a8178; } table.card td.card-warning { border-top: 3px solid #a4161a; }
 table.card td.card-picture { padding-right: 0; } table.card .card-title { font-size: 17px; margin: 0 0 4px; }
 table.card .card-text { font-size: 14px; color: #57504a; margin: 0; } table.card a { color: #1c1917; }
-figure.card-quote { border-top: 1px solid #ded8ce; border-bottom: 1px solid #ded8ce; padding: 14px 0; }
+figure.card-quote { border-top: 1px solid #dcd7d0; border-bottom: 1px solid #dcd7d0; padding: 14px 0; }
 figure.card-quote { text-align: center; }
 figure.card-quote blockquote { border: 0; padding: 0; margin: 0; font-size: 21px; font-style: normal; }
 """
@@ -124,8 +128,7 @@ def html(*, draft: Draft, extent: Extent) -> str:
 def _html(draft: Draft, extent: Extent) -> str:
     placeholders, words, kind = Placeholders(), draft.words, draft.content.kind
     context: dict[str, Any] = {name: placeholders.text(value) for name, value in words.items()}
-    # Colours are validated and go unescaped into the style sheet. MJML calculates with the width.
-    context |= {name: words[name] for name in ("accent", "ink", "logo_width")}
+    context |= {name: mark_safe(words[name]) for name in UNESCAPED}  # noqa: S308  # as said there
     context["preheader"] = placeholders.html(escape(words["preheader"]) + PADDING)
     context["postal_address"] = placeholders.html(escape(words["postal_address"]).replace("\n", "<br />"))
     context["introduction"] = placeholders.html(draft.introduction) if draft.introduction else ""
@@ -158,9 +161,12 @@ def _text(draft: Draft, extent: Extent) -> str:
     return re.sub(r"\n{3,}", "\n\n", rendered).strip() + "\n"
 
 
-def inlined(fragment: str) -> str:
-    """Sanitised HTML with our styles on its elements: some mail programs read no style sheet."""
-    styled: str = css_inline.inline_fragment(fragment, PROSE)
+def inlined(fragment: str, *, display: str) -> str:
+    """Sanitised HTML with our styles on its elements, headings in the families of `display`.
+
+    Some mail programs read no style sheet.
+    """
+    styled: str = css_inline.inline_fragment(fragment, PROSE.replace("DISPLAY", display))
     return styled
 
 

@@ -7,6 +7,7 @@ are; a long story is cut at a paragraph; and no HTML becomes as large as `mail_s
 
 from __future__ import annotations
 
+import functools
 import re
 import textwrap
 from dataclasses import dataclass
@@ -101,13 +102,14 @@ def _draft(content: IssueContent) -> layout.Draft:
     introduction = _introduction(content)
     if content.kind == Issue.Kind.LETTER and not introduction:
         raise RenderingError(_("This letter has no text yet. Write it under “Introduction”."))
+    inlined = functools.partial(layout.inlined, display=content.words["display"])
     return layout.Draft(
         content=content,
         subject=_subject(content),
         preheader=_preheader(content, introduction),
-        introduction=layout.inlined(introduction) if introduction else "",
-        sponsor=layout.inlined(_markdown(content.sponsor)) if content.sponsor.strip() else "",
-        body=layout.inlined(content.stories[0].body_html) if content.kind == Issue.Kind.ARTICLE else "",
+        introduction=inlined(introduction) if introduction else "",
+        sponsor=inlined(_markdown(content.sponsor)) if content.sponsor.strip() else "",
+        body=inlined(content.stories[0].body_html) if content.kind == Issue.Kind.ARTICLE else "",
     )
 
 

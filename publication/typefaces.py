@@ -57,6 +57,19 @@ PAIRS: Final = {
     TypeChoice.BULLETIN.value: Pair(display="bulletin", text="sourceserif"),
 }
 GENERIC: Final = {"bulletin": "sans-serif"}
+# Mails load no fonts: families of the same voice that readers' machines have. The first name of each is on Windows,
+# because Outlook there takes Times for everything when it does not know the first one.
+IN_MAIL: Final = {
+    TypeChoice.BROADSHEET.value: Pair(
+        display="'Times New Roman', Times, 'Liberation Serif', serif", text="Georgia, 'Times New Roman', serif"
+    ),
+    TypeChoice.REVIEW.value: Pair(
+        display="Georgia, 'Times New Roman', serif", text="Georgia, 'Times New Roman', serif"
+    ),
+    TypeChoice.BULLETIN.value: Pair(
+        display="Arial, 'Helvetica Neue', Helvetica, sans-serif", text="Georgia, 'Times New Roman', serif"
+    ),
+}
 
 
 def preloads(choice: str, *, language: str) -> list[str]:

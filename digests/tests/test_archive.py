@@ -7,8 +7,8 @@ from bs4 import BeautifulSoup
 from django.test import Client
 
 from articles.models import Article
-from digests import freezing
-from digests.models import Issue
+from digests import freezing, web_view
+from digests.models import Issue, Snapshot
 from subscribers.models import CadenceOffer, Newsletter
 from tests.table import rows
 
@@ -69,8 +69,10 @@ def test_the_web_view_is_a_page_of_the_site_with_the_mail_inside(sent: Issue, cl
     page = BeautifulSoup(body(client, ADDRESS), "html5lib")
     for landmark in ("header.masthead", "main#main", "footer.footer", "#subscribe form"):
         assert page.select_one(landmark), landmark
-    [heading] = page.select("h1")
-    assert heading.get_text() == sent.snapshot.subject
+    assert [heading.get_text() for heading in page.select("h1")] == ["Tech News"]
+    title = page.select_one("p.issue-head__title")
+    assert title is not None
+    assert title.get_text() == sent.snapshot.subject
     assert [link["href"] for link in page.select(".issue-foot a")] == ["/newsletters/tech-news/", "/preferences/"]
     mail = page.select_one("main .mail[lang=en]")
     assert mail is not None
@@ -80,6 +82,12 @@ def test_the_web_view_is_a_page_of_the_site_with_the_mail_inside(sent: Issue, cl
     assert "@scope (.mail) {" in str(rules)
     assert "prefers-color-scheme: dark" in str(rules)
     assert "[if mso" not in str(page)
+
+
+def test_a_mail_from_before_mails_had_headings_gets_one_from_its_page(sent: Issue) -> None:
+    assert web_view.of(snapshot=sent.snapshot).has_heading
+    old = Snapshot(issue=sent, html="<html><body><!--[if mso]><p>x</p><![endif]--><div>First</div></body></html>")
+    assert web_view.of(snapshot=old) == web_view.WebView(styles="", body="<div>First</div>", has_heading=False)
 
 
 def test_the_web_view_may_have_the_mails_styles_and_no_script_of_its_own(sent: Issue, client: Client) -> None:

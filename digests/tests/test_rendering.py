@@ -216,10 +216,50 @@ def test_the_preview_line_of_inboxes_is_padded(digest: Issue, now: datetime) -> 
     assert len(hidden.get_text()) > 200
 
 
+def headings(html: str) -> list[tuple[str, str]]:
+    return [
+        (str(heading.name), heading.get_text(strip=True)) for heading in page(html).find_all(re.compile("^h[1-6]$"))
+    ]
+
+
+def test_it_can_be_read_by_its_headings(digest: Issue, newsletter: Newsletter, publish: Publish, now: datetime) -> None:
+    stories = [("h2", "Third"), ("h2", "Second"), ("h2", "First")]
+    assert headings(rendered(digest, now).html) == [("h1", newsletter.name), *stories]
+    assert headings(rendered(letter(newsletter), now).html) == [("h1", newsletter.name)]
+    story = composing.compose_article_issue(article=publish("Alone", now), newsletter=newsletter, now=now)
+    assert headings(rendered(story, now).html) == [("h1", "Alone")]
+
+
+def test_outlook_is_told_everything_on_the_element(digest: Issue, now: datetime) -> None:
+    html = rendered(digest, now).html
+    assert "<!--[if mso | IE]><table" in html
+    for heading in page(html).find_all(["h1", "h2"]):
+        style = str(heading["style"])
+        assert {"margin", "font-family", "font-size", "font-weight", "color"} <= {
+            rule.partition(":")[0] for rule in style.split(";")
+        }
+        assert "inherit" not in style
+
+
+def test_headlines_have_the_voice_of_the_site(digest: Issue, now: datetime) -> None:
+    Publication.objects.update(typeface="bulletin")
+    heading = page(rendered(digest, now).html).find("h1")
+    assert heading is not None
+    assert "font-family:Arial, 'Helvetica Neue'" in str(heading["style"])
+
+
 def test_dark_mode_is_declared(digest: Issue, now: datetime) -> None:
     html = rendered(digest, now).html
     assert '<meta name="color-scheme" content="light dark"' in html
     assert "prefers-color-scheme: dark" in html
+    assert "[data-ogsc] .ink h1" in html
+
+
+def test_a_pale_accent_can_be_read_by_day_and_by_night(digest: Issue, now: datetime) -> None:
+    Publication.objects.update(accent_colour="#ffee88")
+    day, night = rendered(digest, now).html.split("@media (prefers-color-scheme: dark)")
+    assert "#ffee88" not in day
+    assert "color: #ffee88" in night
 
 
 def test_every_part_says_the_day_in_the_newsletters_zone(newsletter: Newsletter, now: datetime) -> None:

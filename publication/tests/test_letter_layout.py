@@ -11,7 +11,7 @@ from publication.models import Publication
 
 LETTER = """<mjml lang="{{ publication.language }}">
 {% include "letters/_layout/head.mjml" with title="Daily" preheader="What happened" %}
-<mj-body css-class="ground" background-color="#f3f0ea" width="600px">
+<mj-body css-class="ground" background-color="#f6f4f1" width="600px">
 {% include "letters/_layout/header.mjml" %}
 <mj-section css-class="sheet"><mj-column><mj-text>Story</mj-text></mj-column></mj-section>
 {% include "letters/_layout/footer.mjml" %}

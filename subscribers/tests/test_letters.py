@@ -11,6 +11,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from celery import current_app as app
 from django.conf import settings as site
 from django.core import mail
@@ -333,6 +334,9 @@ def test_each_letter_reads_well_in_both_parts(
     assert "Blends Media Group" in text
     assert "<News>" not in html
     assert "&#x27;" not in text
+    assert len(BeautifulSoup(html, "html5lib").select("h1[style*='font-size']")) == 1
+    assert "prefers-color-scheme: dark" in html
+    assert "[data-ogsc] .sheet h1" in html
     assert "{{" not in text + html
     assert "{%" not in text + html
     assert max(len(line) for line in text.splitlines() if "://" not in line) <= 78
