@@ -61,6 +61,22 @@ def parts(typed: str) -> list[Part]:
     return _meaningful(read[:MAX_PARTS])
 
 
+def has_phrase(wanted: Sequence[Part]) -> bool:
+    """Whether the place of words matters, which the index alone cannot tell."""
+    return any(len(part.words) > 1 for part in wanted)
+
+
+def loosely(wanted: Sequence[Part]) -> list[Part]:
+    """The same words in any place: what matches `wanted` matches this too. Of alternatives one word each is asked."""
+    loose: list[Part] = []
+    for part, after in zip(wanted, [*wanted[1:], None], strict=True):
+        has_alternative = part.is_other or (after is not None and after.is_other)
+        words = part.words[:1] if has_alternative else part.words
+        if not part.is_unwanted:
+            loose += [replace(part, words=(word,)) for word in words]
+    return loose
+
+
 def asked(wanted: Sequence[Part], *, as_beginnings: bool = False) -> Query:
     """The query of these parts, of which one at least is not unwanted."""
     groups: list[Query] = []
