@@ -131,6 +131,8 @@ class Image(page_tags.Tagged, Picture):
         indexes = [
             # picture_library.search: the newest pictures, a page at a time.
             models.Index(F("created_at").desc(), F("id").desc(), name="image_newest"),
+            # images.incomplete: the newest pictures without AVIF.
+            models.Index(F("id").desc(), condition=~Q(renditions__has_key="avif"), name="image_without_avif"),
             # picture_library.search: words of the description, the caption and the credit.
             GinIndex(SearchVector("alt", "caption", "credit", config="simple"), name="image_words"),
         ]

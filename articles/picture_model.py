@@ -9,6 +9,8 @@ from publication import fields
 
 # What link previews and messengers ask for.
 SHARE_WIDTH, SHARE_HEIGHT = 1200, 630
+# What search engines ask for beside it.
+RATIOS = {"16x9": (1200, 675), "4x3": (1200, 900), "1x1": (1200, 1200)}
 
 
 class Picture(models.Model):
@@ -61,6 +63,12 @@ class Picture(models.Model):
         return default_storage.url(name) if name else self.url_for(1600)
 
     @property
+    def ratio_urls(self) -> list[str]:
+        """The parts in the three shapes that search engines show; of older pictures, the whole."""
+        names: dict[str, str] = self.renditions.get("ratios", {})
+        return [default_storage.url(names[shape]) for shape in RATIOS if shape in names] or [self.url_for(1600)]
+
+    @property
     def focus_class(self) -> str:
         """The classes by which a style sheet keeps the focal point in sight; no page of ours has inline styles."""
         return f"focus-x{round(self.focal_x * 10)} focus-y{round(self.focal_y * 10)}"
@@ -77,7 +85,7 @@ class Picture(models.Model):
 
     @property
     def page_url(self) -> str:
-        """For a page, where a browser does not choose from `page_srcset`."""
+        """For a page, where a browser does not choose from `srcset`."""
         return self.url_for(960)
 
     @property
@@ -91,9 +99,10 @@ class Picture(models.Model):
         return self.url_for(160)
 
     @property
-    def page_srcset(self) -> str:
-        """What a browser chooses from; every browser that knows srcset knows WebP."""
-        return self.srcset("webp")
+    def page_sources(self) -> list[tuple[str, str]]:
+        """Type and srcset of the formats that a browser prefers to JPEG, the smallest first."""
+        formats = (kind for kind in ("avif", "webp") if self.renditions.get(kind))
+        return [(f"image/{kind}", self.srcset(kind)) for kind in formats]
 
     def srcset(self, kind: str = "jpeg") -> str:
         """Every rendition of a format with its width, as the srcset attribute wants it."""

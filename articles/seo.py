@@ -12,7 +12,6 @@ from publication import heads, oembed, structured, times, urls
 from publication.heads import Head, SharePicture
 from publication.models import Publication
 
-CARD_WIDTH = 1600
 THUMBNAIL_WIDTH = 480
 
 
@@ -129,7 +128,7 @@ def _share_picture(article: Article) -> SharePicture | None:
 
 
 def _pictures(article: Article) -> list[str]:
-    return [urls.absolute(article.lead_image.url_for(CARD_WIDTH))] if article.lead_image else []
+    return [urls.absolute(address) for address in article.lead_image.ratio_urls] if article.lead_image else []
 
 
 def _properties(article: Article) -> Iterable[tuple[str, str]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from celery import shared_task
 
-from articles import publishing, working_copies
+from articles import images, publishing, working_copies
 from articles.models import Article
 from core import database_clock
 
@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 # More than this in one minute wait for the next.
 AT_ONCE = 200
+# Each takes seconds of the processor.
+PICTURES_AT_ONCE = 4
 
 
 @shared_task
@@ -31,6 +33,14 @@ def tick() -> None:
     for article in due.only("pk")[:AT_ONCE]:
         _publish(article, now)
     working_copies.forget_old(now=now)
+    for pk in images.incomplete(most=PICTURES_AT_ONCE):
+        complete_picture.delay(pk)
+
+
+@shared_task
+def complete_picture(pk: int) -> None:
+    """Make the sizes of a picture that are not made at upload, because they take seconds."""
+    images.complete(pk=pk)
 
 
 def _publish(article: Article, now: datetime) -> None:

@@ -14,6 +14,8 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 85, "optimize": True, "progressive": True},
     "PNG": {"optimize": True},
     "WEBP": {"quality": 82, "method": 4},
+    # The speeds below 9 take three to four times as long, for files that are a fifth smaller (decision 0154).
+    "AVIF": {"quality": 60, "speed": 9, "max_threads": 1},
 }
 FEW_COLOURS = 256
 
@@ -25,7 +27,7 @@ class Refused(Exception):
 
 
 def respond(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-    """Re-encode the picture, also in the sizes and formats asked for, or only a part; or say by a code why not.
+    """Re-encode the picture, also in the sizes and formats asked for, or only parts; or say by a code why not.
 
     The head tells of each: format, width, height and how many of the bytes are its own.
     """
@@ -34,9 +36,9 @@ def respond(request: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], by
         picture = _decode(opened, width=request["width"])
     except Refused as error:
         return {"refused": str(error)}, b""
-    if request.get("crop"):
-        head, body = _encoded(_cropped(picture, **request["crop"]), "JPEG")
-        return {"pictures": [head]}, body
+    if request.get("crops"):
+        encoded = [_encoded(_cropped(picture, **crop), "JPEG") for crop in request["crops"]]
+        return {"pictures": [head for head, _ in encoded]}, b"".join(body for _, body in encoded)
     encoded = [_encoded(picture, _fitting_format(picture, came_as=str(opened.format)))]
     for width in _fitting_widths(picture, request["widths"]):
         smaller = _shrunk(picture, width)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import sandbox
 
-Format = Literal["JPEG", "PNG", "WEBP"]
+Format = Literal["AVIF", "JPEG", "PNG", "WEBP"]
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 40_000_000
@@ -22,7 +22,7 @@ SECONDS = 20.0
 # Address space: 40 megapixels are 160 MB with transparency, and a few copies are held at once.
 MEGABYTES = 1_024
 
-EXTENSIONS: dict[str, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+EXTENSIONS: dict[str, str] = {"AVIF": "avif", "JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 
 TOO_BIG = _("The picture's file is too large: at most 10 MB are possible. Please save it smaller.")
 EMPTY = _("The picture's file is empty. Please choose another one.")
@@ -78,13 +78,13 @@ def clean_in_sizes(
     return master, renditions
 
 
-def cropped(file: IO[Any] | bytes, *, width: int, height: int, x: float, y: float) -> CleanPicture:
-    """The part of a picture with this shape around a point, shares of it, as JPEG; never enlarged.
+def cropped(file: IO[Any] | bytes, *, shapes: Sequence[tuple[int, int]], x: float, y: float) -> list[CleanPicture]:
+    """The parts of a picture with these widths and heights around a point, shares of it, as JPEG; never enlarged.
 
     On failure: PictureRefused.
     """
-    crop = {"width": width, "height": height, "x": x, "y": y}
-    return _work(_content(file), width=None, widths=[], formats=[], crop=crop)[0]
+    crops = [{"width": width, "height": height, "x": x, "y": y} for width, height in shapes]
+    return _work(_content(file), width=None, widths=[], formats=[], crops=crops)
 
 
 def _content(file: IO[Any] | bytes) -> bytes:
@@ -98,13 +98,13 @@ def _content(file: IO[Any] | bytes) -> bytes:
 
 
 def _work(
-    content: bytes, *, width: int | None, widths: Sequence[int], formats: Sequence[Format], crop: Any = None
+    content: bytes, *, width: int | None, widths: Sequence[int], formats: Sequence[Format], crops: Any = ()
 ) -> list[CleanPicture]:
     if not content:
         raise PictureRefused(EMPTY)
     if len(content) > MAX_BYTES:
         raise PictureRefused(TOO_BIG)
-    request = {"width": width or WIDEST, "crop": crop, "widths": list(widths), "formats": list(formats)}
+    request = {"width": width or WIDEST, "crops": list(crops), "widths": list(widths), "formats": list(formats)}
     try:
         head, body = sandbox.run(
             module="core.picture_child",

@@ -23,6 +23,8 @@ ADDRESSES: Final = frozenset(
 ADDRESS_LISTS: Final = frozenset({"imagesrcset", "srcset"})
 # What tells a browser to choose or to wait; mail programs do neither, and some show nothing then.
 BROWSER_ONLY: Final = frozenset({"decoding", "fetchpriority", "id", "loading", "sizes", "srcset"})
+# The formats that a browser chooses from; mail programs show the picture itself. No value has a bracket in it.
+_CHOICE = re.compile(r"<source [^>]*>|</?picture>")
 # An address, which may hold a comma but not begin or end with one, and what follows it.
 _CANDIDATE = re.compile(r"([^\s,](?:\S*[^\s,])?)((?:\s[^,]*)?)(?:,|$)")
 
@@ -81,7 +83,7 @@ def for_mail(html: str, *, page_url: str, width: int) -> str:
         shown = {name: value for name, value in attributes.items() if name not in BROWSER_ONLY}
         return _whole(_fitting(shown, width) if tag == "img" else shown, page_url)
 
-    return rewrite(html, change)
+    return rewrite(_CHOICE.sub("", html), change)
 
 
 def _whole(attributes: Attributes, page_url: str) -> Attributes:

@@ -18,7 +18,7 @@ TEXT_TAGS = frozenset(
     "a abbr b blockquote br cite code dd del dl dt em h2 h3 h4 h5 h6 hr i ins kbd li mark ol p pre q s small strong "
     "sub sup table tbody td tfoot th thead tr ul caption".split()
 )
-ARTICLE_TAGS = TEXT_TAGS | frozenset("aside details div figcaption figure img summary time".split())
+ARTICLE_TAGS = TEXT_TAGS | frozenset("aside details div figcaption figure img picture source summary time".split())
 TAGS = {"article": ARTICLE_TAGS, "letter": TEXT_TAGS, "legal": TEXT_TAGS}
 # Their text is no text for readers.
 DROPPED_WITH_CONTENT = frozenset(
@@ -37,6 +37,7 @@ ATTRIBUTES = {
     "img": {"src", "srcset", "sizes", "alt", "title", "width", "height", "loading", "decoding"},
     "li": {"class", "id"},
     "ol": {"start"},
+    "source": {"srcset", "sizes", "type"},
     "sup": {"id"},
     "td": {"align", "colspan", "rowspan"},
     "th": {"align", "colspan", "rowspan", "scope"},
@@ -65,6 +66,7 @@ VALUES = {
     "scope": re.compile(r"row|col|rowgroup|colgroup"),
     "sizes": re.compile(r"[A-Za-z0-9 (),.:%-]{1,300}"),
     "start": re.compile(r"[0-9]{1,6}"),
+    "type": re.compile(r"image/(avif|webp)"),
     "width": re.compile(r"[1-9][0-9]{0,4}"),
 }
 FREE_TEXT = frozenset({"alt", "title"})

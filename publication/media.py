@@ -16,9 +16,9 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
-TYPES: Final = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
+TYPES: Final = {"avif": "image/avif", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 # No dot at a beginning, and so neither a hidden file nor a way up.
-NAME: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.(?P<kind>jpg|png|webp)")
+NAME: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.(?P<kind>avif|jpg|png|webp)")
 RANGE: Final = re.compile(r"bytes=(?P<first>[0-9]{0,15})-(?P<last>[0-9]{0,15})", re.ASCII)
 KEPT: Final = "public, max-age=31536000, immutable"
 NOTHING: Final = "There is no picture at this address.\n"
