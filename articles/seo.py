@@ -6,6 +6,7 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.core.paginator import Page
 
+from articles import share_cards
 from articles.models import Article, Author, Correction, Section, Tag
 from articles.teasers import Teaser
 from publication import heads, oembed, structured, times, urls
@@ -57,7 +58,7 @@ def story_head(*, article: Article, publication: Publication, corrections: Itera
         title=article.headline,
         description=article.summary,
         kind="article",
-        image=_share_picture(article),
+        image=share_cards.share_picture(article, publication),
         properties=tuple(_properties(article)),
         structured=structured.script([story, trail]),
     )
@@ -120,11 +121,6 @@ def thumbnail(article: Article) -> SharePicture | None:
 
 def _listed(stories: Iterable[Teaser]) -> list[tuple[str, str]]:
     return [(story.headline, story.url) for story in stories]
-
-
-def _share_picture(article: Article) -> SharePicture | None:
-    image = article.lead_image
-    return SharePicture(urls.absolute(image.share_url), image.alt) if image else None
 
 
 def _pictures(article: Article) -> list[str]:

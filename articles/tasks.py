@@ -5,7 +5,7 @@ from datetime import datetime
 
 from celery import shared_task
 
-from articles import images, publishing, working_copies
+from articles import images, publishing, share_cards, working_copies
 from articles.models import Article
 from core import database_clock
 
@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 200
 # Each takes seconds of the processor.
 PICTURES_AT_ONCE = 4
+CARDS_AT_ONCE = 50
 
 
 @shared_task
@@ -35,6 +36,14 @@ def tick() -> None:
     working_copies.forget_old(now=now)
     for pk in images.incomplete(most=PICTURES_AT_ONCE):
         complete_picture.delay(pk)
+    for pk in share_cards.undrawn(now=now, most=CARDS_AT_ONCE):
+        draw_share_card.delay(pk)
+
+
+@shared_task
+def draw_share_card(pk: int) -> None:
+    """Draw the card of a story for link previews."""
+    share_cards.draw(pk=pk)
 
 
 @shared_task

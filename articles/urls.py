@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from articles import embedding, feeds, search_views, sitemaps, views
+from articles import embedding, feeds, search_views, share_views, sitemaps, views
 from publication import oembed
 from publication.feed_formats import KINDS
 
@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
             path(f"authors/<slug:slug>/feed.{kind}", feeds.author, {"kind": kind}, name=f"author_{kind}"),
         )
     ),
+    path("share/<int:pk>/<slug:digest>.jpg", share_views.card, name="share_card"),
     path("oembed/", oembed.provide, name="oembed"),
     path("sitemap.xml", sitemaps.sitemap, name="sitemap"),
     path("sitemap-<int:number>.xml", sitemaps.sitemap_file, name="sitemap_file"),

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("digests.urls")),
     path("", include("subscribers.urls")),
     path("", include("publication.urls")),
+    path("", include("publication.brand_urls")),
     path("", include("articles.urls")),
 ]
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 
-from publication import languages, stylesheet, switch, typefaces
+from publication import brand, languages, stylesheet, switch, typefaces
 from publication.models import Publication
 
 KEPT_AS: Final = "_publication"
@@ -33,6 +33,8 @@ def publication(request: HttpRequest) -> dict[str, Any]:
         "fonts": SimpleLazyObject(
             lambda: typefaces.preloads(of(request).typeface, language=translation.get_language() or "")
         ),
+        "touch_icon": SimpleLazyObject(lambda: brand.path(of(request), "icon-180")),
+        "share_picture": SimpleLazyObject(lambda: brand.share_picture(of(request))),
         "publication": SimpleLazyObject(lambda: of(request)),
         "page_language": SimpleLazyObject(lambda: languages.declared(publication=of(request))),
         "languages_of_page": SimpleLazyObject(lambda: switch.ways(request, publication=of(request))),

@@ -10,7 +10,6 @@ from publication import media, views
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^site-(?P<digest>[0-9a-f]{12})\.css$", views.sheet, name="sheet"),
     path("media/<path:name>", media.serve, name="media"),
-    path("favicon.ico", views.favicon, name="favicon"),
 ]
 
 

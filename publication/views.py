@@ -1,9 +1,7 @@
-"""The publication's style sheet and its icon."""
+"""The publication's style sheet."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.templatetags.static import static
+from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from publication import stylesheet
@@ -22,10 +20,3 @@ def sheet(request: HttpRequest, digest: str) -> HttpResponse:
     patch_vary_headers(response, ["Accept-Encoding"])
     response["Cache-Control"] = KEPT if digest == current.digest else "no-cache"
     return response
-
-
-@require_safe
-@cache_control(public=True, max_age=86_400)
-def favicon(_request: HttpRequest) -> HttpResponse:
-    """Where browsers look for a sign on pages that name none, such as feeds."""
-    return HttpResponseRedirect(static("img/icon.svg"))

@@ -4,10 +4,14 @@ import functools
 import warnings
 from typing import Any, Final
 
-from core import picture_child
+from core import drawing_child, picture_child
 from mailkit import markup_child, sandbox
 
-RESPOND: Final = {"mailkit.markup_child": markup_child.respond, "core.picture_child": picture_child.respond}
+RESPOND: Final = {
+    "mailkit.markup_child": markup_child.respond,
+    "core.picture_child": picture_child.respond,
+    "core.drawing_child": drawing_child.respond,
+}
 
 
 def run(

@@ -181,7 +181,7 @@ def test_structured_data_says_what_the_page_says(client: Client, story: StoryMak
     assert canonical["href"] == data["url"] == f"http://127.0.0.1:8000{article.get_absolute_url()}"
     image = page.select_one('meta[property="og:image"]')
     assert image is not None
-    assert str(image["content"]).startswith("http://127.0.0.1:8000/media/images/")
+    assert str(image["content"]).startswith("http://127.0.0.1:8000/share/")
 
 
 def test_line_separators_cannot_break_structured_data(client: Client, story: StoryMaker) -> None:

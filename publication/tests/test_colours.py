@@ -44,7 +44,7 @@ def test_every_pair_of_colours_becomes_readable_on_both_papers(ink: str, accent:
 
 @pytest.mark.django_db
 def test_a_page_without_a_sign_of_its_own_gets_the_houses(client: Client) -> None:
-    assert client.get("/favicon.ico")["Location"].endswith("icon.svg")
+    assert client.get("/favicon.ico")["Location"].endswith("-icon-48.png")
 
 
 @pytest.mark.parametrize(("size", "width"), [((512, 512), 48), ((900, 180), 240), ((4000, 10), 280)])
