@@ -17,6 +17,7 @@ MENU: Final = (
     Entry(_("Today"), "index", icon="today"),
     Entry(_("Stories"), "articles_article_changelist", "articles.view_article", icon="article"),
     Entry(_("Calendar"), "desk:calendar", "articles.view_article", icon="calendar_month", also=("desk:calendar_",)),
+    Entry(_("Front page"), "desk:front_page", "articles.publish_article", icon="view_quilt"),
     Entry(_("Pictures"), "articles_image_changelist", "articles.view_image", icon="image"),
     Entry(
         _("Issues"), "digests_issue_changelist", "digests.view_issue", icon="outgoing_mail",

@@ -63,7 +63,7 @@ def hreflang(page: BeautifulSoup) -> dict[str, str]:
 
 
 def stories(path: str) -> list[str]:
-    return [each.get_text(strip=True) for each in soup(path).select(".card__title")]
+    return [" ".join(each.get_text().split()) for each in soup(path).select(".card__title, .latest a")]
 
 
 def test_a_language_lists_its_own_stories_only(original: Article, translated: Article, section: Section) -> None:
