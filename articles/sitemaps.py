@@ -1,4 +1,4 @@
-"""Sitemaps: all pages (sitemaps.org 0.9), the news of two days (Google News 0.9), and robots.txt."""
+"""Sitemaps: all pages (sitemaps.org 0.9), the news of two days (Google News 0.9), llms.txt and robots.txt."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ UNINDEXED: Final = ("confirm", "preferences", "unsubscribe", "search")
 FILE_LENGTH = 10_000
 NEWS_AGE: Final = timedelta(days=2)
 NEWS_LENGTH: Final = 1_000
+LISTED: Final = 30
 XML: Final = "application/xml; charset=utf-8"
 
 
@@ -137,6 +138,24 @@ def robots(_request: HttpRequest) -> HttpResponse:
         ),
         "",
     ]
+    return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
+
+
+@caching.public
+def llms(_request: HttpRequest) -> HttpResponse:
+    """The site for language models (llmstxt.org): what it is, its sections, and where its texts are whole."""
+    page_tags.add(page_tags.FEED)
+    house = Publication.objects.current()
+    sections = [
+        f"- [{desk.name}]({urls.absolute(desk.get_absolute_url())}): {desk.description}".rstrip(": ")
+        for desk in Section.objects.all()
+    ]
+    newest = Article.objects.published().newest_first().only("headline", "slug", "standfirst")[:LISTED]
+    stories = [f"- [{story.headline}]({urls.absolute(story.get_absolute_url())})" for story in newest]
+    feed, index = urls.absolute(reverse("feed_json")), urls.absolute(reverse("sitemap"))
+    lines = [f"# {house.name}", "", f"> {house.strapline or house.name}", "", "## Sections", "", *sections]
+    lines += ["", "## Newest stories", "", *stories, "", "## Whole texts", "", f"- [JSON Feed]({feed})"]
+    lines += [f"- [Sitemap]({index})", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 
 

@@ -30,5 +30,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sitemap.xml", sitemaps.sitemap, name="sitemap"),
     path("sitemap-<int:number>.xml", sitemaps.sitemap_file, name="sitemap_file"),
     path("news-sitemap.xml", sitemaps.news_sitemap, name="news_sitemap"),
+    path("llms.txt", sitemaps.llms, name="llms"),
     path("robots.txt", sitemaps.robots, name="robots"),
 ]

@@ -85,3 +85,14 @@ def test_robots_may_read_stories_and_not_what_is_personal(client: Client, db: No
     for path in ("/admin/", "/preferences/abc/", "/confirm/abc/", "/unsubscribe/abc/"):
         assert not rules.can_fetch("Googlebot", SITE + path)
     assert rules.site_maps() == [f"{SITE}/sitemap.xml", f"{SITE}/news-sitemap.xml"]
+
+
+def test_language_models_find_sections_public_stories_and_whole_texts(client: Client, story: StoryMaker) -> None:
+    story(state="published", slug="one", headline="Gold")
+    story(headline="Hidden")
+    text = client.get("/llms.txt").content.decode()
+    assert text.startswith("# ")
+    assert f"- [News]({SITE}/sections/news/)" in text
+    assert f"- [Gold]({SITE}/articles/one/)" in text
+    assert f"({SITE}/feed.json)" in text
+    assert "Hidden" not in text
