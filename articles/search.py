@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from articles import search_query, search_words
-from articles.models import Article, ArticleQuerySet, Author, SearchEntry, Section, Tag
+from articles.models import ArticleQuerySet, Author, SearchEntry, Section, Tag
 from articles.search_query import Part, Query
 from publication import languages
 
@@ -50,9 +50,9 @@ class Filters:
     def stories(self) -> QuerySet[SearchEntry]:
         """The public stories that pass, of the language in which somebody reads."""
         entries = SearchEntry.objects.filter(is_public=True)
-        if languages.further():
-            own = Article.objects.all().in_language(languages.of_pages())
-            entries = entries.filter(article__in=own.values("pk"))
+        if further := languages.further():
+            here = languages.of_pages()
+            entries = entries.filter(language=here) if here in further else entries.exclude(language__in=further)
         if self.section:
             entries = entries.filter(section__slug=self.section)
         if self.author:

@@ -25,6 +25,7 @@ class SearchEntry(models.Model):
         related_name="search_entry",
     )  # fmt: skip
     section = models.ForeignKey("articles.Section", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    language = fields.CharField(max_length=12)
     is_public = models.BooleanField()
     published_at = models.DateTimeField(null=True)
     # Headline (A), standfirst (B), authors and section (C).

@@ -4,6 +4,8 @@
 any order. The database alone folds and stems words (migration 0009), so a query cannot differ from the index.
 """
 
+import functools
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +15,12 @@ from django.contrib.postgres.search import SearchQuery, SearchVectorField
 from django.db import connection
 from django.db.models import F, Func, TextField, Value
 
+from publication import languages
+
 MAX_QUERY: Final = 200
 MAX_PARTS: Final = 12
 SHORTEST_BEGINNING: Final = 3
-# Latin letters by the rules of English, Cyrillic ones by those of Russian.
-RULES: Final = "ru"
-STOP_WORDS: Final = "SELECT word FROM unnest(%s::text[]) AS word WHERE to_tsvector('pg_catalog.russian', word) = ''"
+STOP_WORDS: Final = "SELECT word FROM unnest(%s::text[]) AS word WHERE to_tsvector(articles_common(%s), word) = ''"
 
 WORD: Final = re.compile(r"\w+")
 PART: Final = re.compile(r"(?P<minus>-?)(?:\"(?P<phrase>[^\"]*)\"?|(?P<word>[^\s\"]+))")
@@ -77,11 +79,12 @@ def loosely(wanted: Sequence[Part]) -> list[Part]:
     return loose
 
 
-def asked(wanted: Sequence[Part], *, as_beginnings: bool = False) -> Query:
-    """The query of these parts, of which one at least is not unwanted."""
+def asked(wanted: Sequence[Part], *, as_beginnings: bool = False, language: str = "") -> Query:
+    """The query of these parts, of which one at least is not unwanted. Empty: the language of the page."""
+    rules = Func(Value(language or languages.of_pages()), function="articles_rules", output_field=TextField())
     groups: list[Query] = []
     for part in wanted:
-        query = _beginning(part) if as_beginnings and not part.is_unwanted else _phrase(part)
+        query = _beginning(part, rules) if as_beginnings and not part.is_unwanted else _phrase(part, rules)
         if part.is_other and groups:
             groups[-1] = groups[-1] | query
         else:
@@ -95,13 +98,16 @@ def asked(wanted: Sequence[Part], *, as_beginnings: bool = False) -> Query:
 def beginnings(*, typed: str, config: str | None = None, most: int | None = None) -> Query | None:
     """Every word, or one that begins so, for somebody who is still typing; None where nothing is a word.
 
-    Of more words than `most` the first ones count.
+    By the rules of each language of the publication. Of more words than `most` the first ones count.
     """
     words = WORD.findall(tidy(typed))[:most]
     if config is not None:
         raw = " & ".join(f"{word}:*" for word in words)
         return SearchQuery(raw, search_type="raw", config=config) if words else None
-    return asked([Part((word,)) for word in words], as_beginnings=True) if words else None
+    parts = [Part((word,)) for word in words]
+    spoken = (languages.first(), *languages.further())
+    queries = (asked(parts, as_beginnings=True, language=language) for language in spoken)
+    return functools.reduce(operator.or_, queries) if parts else None
 
 
 def folded(text: str) -> Func:
@@ -111,7 +117,7 @@ def folded(text: str) -> Func:
 
 def words(column: str) -> Func:
     """The words of a column, as the index would have them."""
-    return Func(Value(RULES), F(column), function="articles_words", output_field=SearchVectorField())
+    return Func(Value(languages.of_pages()), F(column), function="articles_words", output_field=SearchVectorField())
 
 
 def replaced(part: Part, words: tuple[str, ...]) -> Part:
@@ -134,21 +140,17 @@ def _stop_words(read: list[Part]) -> set[str]:
     if not words:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(STOP_WORDS, [words])
+        cursor.execute(STOP_WORDS, [words, languages.of_pages()])
         return {word for (word,) in cursor.fetchall()}
 
 
-def _phrase(part: Part) -> SearchQuery:
-    return SearchQuery(folded(part.text), search_type="phrase", config=_rules())
+def _phrase(part: Part, rules: Any) -> SearchQuery:
+    return SearchQuery(folded(part.text), search_type="phrase", config=rules)
 
 
-def _beginning(part: Part) -> Query:
+def _beginning(part: Part, rules: Any) -> Query:
     """The words of the part, of which the last may go on."""
     if len(part.words[-1]) < SHORTEST_BEGINNING:
-        return _phrase(part)
+        return _phrase(part, rules)
     raw = Func(Value(part.text), function="articles_beginning", output_field=TextField())
-    return _phrase(part) | SearchQuery(raw, search_type="raw", config=_rules())
-
-
-def _rules() -> Func:
-    return Func(Value(RULES), function="articles_rules", output_field=TextField())
+    return _phrase(part, rules) | SearchQuery(raw, search_type="raw", config=rules)

@@ -9,6 +9,8 @@ from django.test import Client
 from articles import search
 from articles.models import Article, Author, Section
 from articles.tests.conftest import StoryMaker
+from publication import languages
+from publication.models import Publication
 from tests.table import rows
 
 
@@ -74,6 +76,19 @@ def test_words_are_matched_as_people_type_them(milstreed: Article, query: str) -
 @rows("query", ["ethereum", "etherum", "ethereun", "ehtereum", "ethereumm"])
 def test_a_slip_is_led_back_to_a_word_that_a_story_has(milstreed: Article, query: str) -> None:
     assert headlines(query) == ["Coins and law"]
+
+
+def test_each_story_is_found_by_the_rules_of_its_language(story: StoryMaker) -> None:
+    Publication.objects.update_or_create(pk=1, defaults={"language": "ru", "further_languages": ["de", "ky"]})
+    story(state="published", headline="Новости", language="ru")
+    story(state="published", headline="Die Häuser", language="de")
+    story(state="published", headline="Өкмөттүн чечими", language="ky")
+    with languages.override("ru"):
+        assert (headlines("новостью"), headlines("Häuser")) == (["Новости"], [])
+    with languages.override("de"):
+        assert headlines("des Hauses") == ["Die Häuser"]
+    with languages.override("ky"):
+        assert headlines("окмот") == ["Өкмөттүн чечими"]
 
 
 def test_a_slip_says_what_was_looked_for_instead(client: Client, milstreed: Article) -> None:
