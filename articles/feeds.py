@@ -28,7 +28,7 @@ def site(request: HttpRequest, kind: Kind) -> HttpResponse:
 def section(request: HttpRequest, slug: str, kind: Kind) -> HttpResponse:
     """The newest stories of a desk."""
     desk = get_object_or_404(Section, slug=slug)
-    return _of(request, kind, desk, Article.objects.published().filter(section=desk), about=desk.description)
+    return _of(request, kind, desk, Article.objects.published().filter(section=desk), about=desk.local.description)
 
 
 @caching.public
@@ -42,13 +42,13 @@ def tag(request: HttpRequest, slug: str, kind: Kind) -> HttpResponse:
 def author(request: HttpRequest, slug: str, kind: Kind) -> HttpResponse:
     """The newest stories of somebody."""
     writer = get_object_or_404(Author, slug=slug)
-    return _of(request, kind, writer, Article.objects.published().filter(authors=writer), about=writer.biography)
+    return _of(request, kind, writer, Article.objects.published().filter(authors=writer), about=writer.local.biography)
 
 
 def _of(
     request: HttpRequest, kind: Kind, subject: Section | Tag | Author, stories: ArticleQuerySet, *, about: str = ""
 ) -> HttpResponse:
-    title = f"{context.of(request).name}: {subject.name}"
+    title = f"{context.of(request).name}: {getattr(subject, 'words', subject).name}"
     return _response(request, kind, stories, title=title, path=subject.get_absolute_url(), about=about)
 
 
@@ -84,7 +84,7 @@ def _entry(article: Article) -> Entry:
             Writer(byline.author.name, urls.absolute(byline.author.get_absolute_url()))
             for byline in article.bylines.all()
         ),
-        categories=(article.section.name, *(tag.name for tag in article.tags.all())),
+        categories=(article.section.local.name, *(tag.local.name for tag in article.tags.all())),
         published_at=article.published_at,
         updated_at=article.updated_at,
         image=images.enclosure(image) if image else None,

@@ -92,8 +92,9 @@ def _sections() -> list[tuple[str, str, list[int]]]:
     """Name, slug and newest stories of the sections that have a row, in the order of the rows."""
     stories = Article.objects.listed().filter(section=OuterRef("pk")).newest_first()
     newest = ArraySubquery(stories.values("pk")[: ROW + 1 + SECOND_MOST])
-    sections = Section.objects.annotate(newest=newest).values_list("name", "slug", "newest")
-    return list(sections.filter(front_row__isnull=False).order_by("front_row__position")) or list(sections)
+    sections = Section.objects.annotate(newest=newest)
+    arranged = list(sections.filter(front_row__isnull=False).order_by("front_row__position")) or list(sections)
+    return [(section.local.name, section.slug, section.newest) for section in arranged]
 
 
 def _stories(numbers: Iterable[int], publication: Publication) -> dict[int, Teaser]:

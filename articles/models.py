@@ -25,6 +25,7 @@ from articles.working_copy_model import WorkingCopy as WorkingCopy
 from core import page_tags
 from mailkit import message
 from publication import fields, languages
+from publication.translated import Translated
 
 __all__ = [
     "NEWS_FOR", "Acknowledgement", "Article", "ArticleQuerySet", "Author", "Byline", "Comment", "Correction",
@@ -33,8 +34,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Section(models.Model):
+class Section(Translated):
     """A desk, such as News: the part of the paper that a story is in."""
+
+    TRANSLATED = ("name", "description")
 
     name = fields.CharField(max_length=80, unique=True, help_text=_("Shown in the navigation."))
     slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /sections/…/."))
@@ -53,7 +56,7 @@ class Section(models.Model):
         return reverse("section", args=[self.slug])
 
 
-class Tag(page_tags.Tagged, models.Model):
+class Tag(page_tags.Tagged, Translated):
     """A free label that joins stories across sections."""
 
     page_tag = "tag"
@@ -71,9 +74,10 @@ class Tag(page_tags.Tagged, models.Model):
         return reverse("tag", args=[self.slug])
 
 
-class Author(page_tags.Tagged, models.Model):
+class Author(page_tags.Tagged, Translated):
     """A byline."""
 
+    TRANSLATED = ("name", "role", "biography")
     page_tag = "author"
 
     name = fields.CharField(max_length=120, help_text=_("As it is shown under the headline."))
@@ -309,7 +313,7 @@ class Article(InLanguage, Reviewed):
     @property
     def byline(self) -> str:
         """The authors in their order: “A”, “A and B”, “A, B and C”; empty when there is none."""
-        return captions.names(entry.author.name for entry in self.bylines.all())
+        return captions.names(entry.author.local.name for entry in self.bylines.all())
 
 
 class Byline(models.Model):

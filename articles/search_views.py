@@ -20,6 +20,7 @@ from publication import context
 PAGE_SIZE: Final = 12
 MOST_AUTHORS: Final = 30
 MOST: Final = 8
+TEXTS: Final = ("body_markdown", "body_html", "body_text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def suggestions(request: HttpRequest) -> HttpResponse:
     query = search_query.tidy(request.GET.get("q", ""))
     names = search.names(query=query)
     stories = search.beginning_with(Article.objects.listed(), query=query, most=search_query.MAX_PARTS)
-    newest = stories.newest_first().select_related("section").only("headline", "slug", "language", "section__name")
+    newest = stories.newest_first().select_related("section").defer(*TEXTS)
     rows = [
         *((name.title, name.kind, name.url) for name in names),
         *((each.headline, each.section.name, each.get_absolute_url()) for each in newest[: MOST - len(names)]),

@@ -29,13 +29,13 @@ def list_head(
     return heads.page(
         publication=publication,
         path=path,
-        title=subject.name,
+        title=subject.local.name,
         description=description,
         number=page.number,
         kind="ProfilePage" if is_author else "CollectionPage",
         about=person(subject) if isinstance(subject, Author) else None,
         listed=None if is_author else _listed(page),
-        feeds=heads.FeedLink(f"{publication.name}: {subject.name}", path),
+        feeds=heads.FeedLink(f"{publication.name}: {subject.local.name}", path),
     )
 
 
@@ -50,7 +50,7 @@ def story_head(*, article: Article, publication: Publication, corrections: Itera
     """The head of a story's page."""
     path = article.get_absolute_url()
     canonical = urls.absolute(path)
-    above = heads.Step(article.section.name, article.section.get_absolute_url())
+    above = heads.Step(article.section.local.name, article.section.get_absolute_url())
     story = news_article(article=article, publication=publication, corrections=corrections)
     trail = structured.breadcrumbs([above, (article.headline, path)], publication=publication)
     head = Head(
@@ -78,8 +78,8 @@ def news_article(
         "url": address,
         "headline": article.headline,
         "description": article.summary,
-        "articleSection": article.section.name,
-        "keywords": [tag.name for tag in article.tags.all()],
+        "articleSection": article.section.local.name,
+        "keywords": [tag.local.name for tag in article.tags.all()],
         "datePublished": times.machine_readable(article.published_at),
         "dateModified": times.machine_readable(article.updated_at),
         "inLanguage": article.language,
@@ -102,10 +102,10 @@ def person(author: Author) -> dict[str, Any]:
     """An author, with the page that says more."""
     return structured.stated({
         "@type": "Person",
-        "name": author.name,
+        "name": author.local.name,
         "url": urls.absolute(author.get_absolute_url()),
-        "jobTitle": author.role,
-        "description": author.biography,
+        "jobTitle": author.local.role,
+        "description": author.local.biography,
     })  # fmt: skip
 
 
@@ -131,8 +131,8 @@ def _properties(article: Article) -> Iterable[tuple[str, str]]:
     if article.published_at:
         yield "article:published_time", times.machine_readable(article.published_at)
     yield "article:modified_time", times.machine_readable(article.updated_at)
-    yield "article:section", article.section.name
+    yield "article:section", article.section.local.name
     for tag in article.tags.all():
-        yield "article:tag", tag.name
+        yield "article:tag", tag.local.name
     for entry in article.bylines.all():
         yield "article:author", urls.absolute(entry.author.get_absolute_url())

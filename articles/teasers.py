@@ -43,7 +43,7 @@ def of(article: Article, *, publication: Publication) -> Teaser:
         language=article.language,
         headline=typography.headline(article.headline, article.language),
         summary=article.summary,
-        section=article.section.name,
+        section=article.section.local.name,
         section_url=article.section.get_absolute_url(),
         byline=byline(entry.author for entry in article.bylines.all()),
         published=times.machine_readable(moment),
@@ -61,7 +61,8 @@ def all_of(articles: Iterable[Article], *, publication: Publication) -> list[Tea
 def byline(authors: Iterable[Author]) -> SafeString:
     """“By A, B and C” with a link for each; empty for nobody."""
     names = [
-        format_html('<a href="{}" rel="author">{}</a>', author.get_absolute_url(), author.name) for author in authors
+        format_html('<a href="{}" rel="author">{}</a>', author.get_absolute_url(), author.local.name)
+        for author in authors
     ]
     if not names:
         return SafeString("")

@@ -89,14 +89,14 @@ def section(request: HttpRequest, slug: str) -> HttpResponse:
     desk = get_object_or_404(Section, slug=slug)
     page_tags.add(f"section:{desk.pk}")
     stories = Article.objects.published().filter(section=desk)
-    return _list(request, stories, title=desk.name, introduction=desk.description, subject=desk)
+    return _list(request, stories, title=desk.local.name, introduction=desk.local.description, subject=desk)
 
 
 @caching.public
 def tag(request: HttpRequest, slug: str) -> HttpResponse:
     """The stories under a label."""
     label = get_object_or_404(Tag, slug=slug)
-    return _list(request, Article.objects.published().filter(tags=label), title=label.name, subject=label)
+    return _list(request, Article.objects.published().filter(tags=label), title=label.local.name, subject=label)
 
 
 @caching.public
@@ -104,7 +104,7 @@ def author(request: HttpRequest, slug: str) -> HttpResponse:
     """Who writes, and what."""
     writer = get_object_or_404(Author.objects.select_related("picture"), slug=slug)
     stories = Article.objects.published().filter(authors=writer)
-    return _list(request, stories, title=writer.name, introduction=writer.biography, subject=writer)
+    return _list(request, stories, title=writer.local.name, introduction=writer.local.biography, subject=writer)
 
 
 def _with_faces() -> ArticleQuerySet:

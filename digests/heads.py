@@ -33,13 +33,13 @@ def of_newsletter(*, newsletter: Newsletter, page: Page[Issue], publication: Pub
         heads.page(
             publication=publication,
             path=path,
-            title=newsletter.name,
-            description=newsletter.description,
+            title=newsletter.local.name,
+            description=newsletter.local.description,
             above=[_all()],
             number=page.number,
             kind="CollectionPage",
             listed=[(issue.snapshot.subject, issue.get_absolute_url()) for issue in page],
-            feeds=FeedLink(f"{publication.name}: {newsletter.name}", path),
+            feeds=FeedLink(f"{publication.name}: {newsletter.local.name}", path),
         )
     )
 
@@ -51,7 +51,7 @@ def of_issue(*, issue: Issue, publication: Publication) -> Head:
         path=issue.get_absolute_url(),
         title=issue.snapshot.subject,
         description=issue.snapshot.preheader,
-        above=[_all(), Step(issue.newsletter.name, issue.newsletter.get_absolute_url())],
+        above=[_all(), Step(issue.newsletter.local.name, issue.newsletter.get_absolute_url())],
     )
 
 
@@ -64,7 +64,7 @@ def of_stories(*, issue: Issue, page: Page[Any], publication: Publication) -> He
         description=issue.snapshot.preheader,
         above=[
             _all(),
-            Step(issue.newsletter.name, issue.newsletter.get_absolute_url()),
+            Step(issue.newsletter.local.name, issue.newsletter.get_absolute_url()),
             Step(issue.snapshot.subject, issue.get_absolute_url()),
         ],
         number=page.number,

@@ -18,6 +18,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from publication.change_lists import ModelAdmin
 from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
+from publication.translated_admin import TranslatedAdmin
 from staff import changes, reauthentication
 from staff.admin.senders import SenderAdmin
 from staff.audit_actions import AuditAction
@@ -46,7 +47,7 @@ BY_HAND = consent.Evidence(source="admin")
 
 
 @admin.register(Newsletter)
-class NewsletterAdmin(SaysWhenItRuns, ReleasesLetters, SenderAdmin):
+class NewsletterAdmin(TranslatedAdmin, SaysWhenItRuns, ReleasesLetters, SenderAdmin):
     """What readers can subscribe to."""
 
     audit_action = AuditAction.NEWSLETTER_CHANGED

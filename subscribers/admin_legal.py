@@ -23,6 +23,7 @@ from publication import markdown_forms
 from publication.change_lists import ModelAdmin
 from publication.markdown_widget import MarkdownTextarea
 from publication.row_actions import account, link
+from publication.translated_admin import TranslatedAdmin
 from subscribers import legal, permissions
 from subscribers.models import LegalDocument, LegalVersion
 
@@ -30,7 +31,7 @@ WORDS: Final = re.compile(r"\s+|[^\s]+")
 
 
 @admin.register(LegalDocument)
-class LegalDocumentAdmin(ModelAdmin):
+class LegalDocumentAdmin(TranslatedAdmin):
     """Terms of use, privacy policy; their texts are versions."""
 
     list_display = ("title", "kind", "slug", "position")

@@ -110,7 +110,7 @@ class SignupForm(TrappedForm):
         self._typed = data or QueryDict()
         self.terms = terms.current()
         self.offered = cadence_options.offered()
-        choices = [(offer.newsletter.slug, offer.newsletter.name) for offer in self.offered]
+        choices = [(offer.newsletter.slug, offer.newsletter.local.name) for offer in self.offered]
         newsletters = self.fields["newsletters"]
         assert isinstance(newsletters, forms.MultipleChoiceField)  # noqa: S101  # tells mypy what is declared above
         newsletters.choices = choices
@@ -189,7 +189,7 @@ def _cadence_name(offer: cadence_options.Offered) -> str:
 
 
 def _cadence_field(offer: cadence_options.Offered) -> forms.ChoiceField:
-    name = offer.newsletter.name
+    name = offer.newsletter.local.name
     wrong = _("Please choose how often you want %(newsletter)s.") % {"newsletter": name}
     if len(offer.cadences) == 1:
         changed = _("How often %(newsletter)s comes has changed: %(cadence)s. Please send the form again if it suits.")

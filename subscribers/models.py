@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import message
 from publication import fields
+from publication.translated import Translated
 from subscribers import letter_reasons, states
 from subscribers.cadences import Cadence as Cadence
 from subscribers.cadences import Weekday as Weekday
@@ -25,8 +26,10 @@ from subscribers.newsletters import Newsletter as Newsletter
 from subscribers.states import LetterState, SubscriptionState
 
 
-class LegalDocument(models.Model):
+class LegalDocument(Translated):
     """Terms of use, privacy policy: a text that readers agree to, in versions."""
+
+    TRANSLATED = ("title",)
 
     class Kind(models.TextChoices):
         TERMS = "terms", _("Terms of use")

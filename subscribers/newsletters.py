@@ -18,12 +18,15 @@ from core import database_clock
 from mailkit import message
 from publication import fields
 from publication.models import validate_language, validate_time_zone
+from publication.translated import Translated
 from subscribers import cadences
 from subscribers.cadences import Cadence, Weekday
 
 
-class Newsletter(models.Model):
+class Newsletter(Translated):
     """A named publication one subscribes to."""
+
+    TRANSLATED = ("name", "description")
 
     name = fields.CharField(
         max_length=120,

@@ -111,7 +111,7 @@ def _sentence(versions: Sequence[LegalVersion]) -> tuple[Words, ...]:
     named = {f"document{number}": version for number, version in enumerate(versions, start=1)}
     parts = DOCUMENT.split(_wording(len(versions)))
     return tuple(
-        Words(named[part].document.title, named[part].get_absolute_url()) if part in named else Words(part)
+        Words(named[part].document.local.title, named[part].get_absolute_url()) if part in named else Words(part)
         for part in parts
         if part
     )

@@ -150,7 +150,7 @@ def _legal(request: HttpRequest, slug: str, number: int | None) -> HttpResponse:
         "head": heads.page(
             publication=context.of(request),
             path=shown.get_absolute_url(),
-            title=document.title,
+            title=document.local.title,
             description="",
             noindex=not is_current,
         ),

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.models import Author, Section, Tag
 from publication.change_lists import ModelAdmin
+from publication.translated_admin import TranslatedAdmin
 
 
 class Counted(ModelAdmin):
@@ -26,7 +27,7 @@ class Counted(ModelAdmin):
 
 
 @admin.register(Section)
-class SectionAdmin(Counted):
+class SectionAdmin(TranslatedAdmin, Counted):
     """The desks, in the order of the navigation."""
 
     list_display = ("name", "slug", "shown_stories")
@@ -38,7 +39,7 @@ class SectionAdmin(Counted):
 
 
 @admin.register(Tag)
-class TagAdmin(Counted):
+class TagAdmin(TranslatedAdmin, Counted):
     """Labels across the desks."""
 
     list_display = ("name", "slug", "shown_stories")
@@ -48,7 +49,7 @@ class TagAdmin(Counted):
 
 
 @admin.register(Author)
-class AuthorAdmin(Counted):
+class AuthorAdmin(TranslatedAdmin, Counted):
     """Bylines, and the accounts that write under them."""
 
     list_display = ("name", "role", "user", "shown_stories")

@@ -106,7 +106,7 @@ def _still_meant(letter: Letter) -> list[Subscription]:
 def _frame(letter: Letter, publication: Publication) -> Facts:
     """The context of every letter's header and footer."""
     documents = [
-        (version.document.title, site.absolute(version.document.get_absolute_url()))
+        (version.document.local.title, site.absolute(version.document.get_absolute_url()))
         for version in legal.current_versions()
     ]
     return {
@@ -162,8 +162,8 @@ FACTS: Mapping[Letter.Kind, Callable[[Letter, list[Subscription], datetime], Fac
 
 def _choice(row: Subscription) -> Facts:
     return {
-        "newsletter": row.newsletter.name,
-        "description": row.newsletter.description,
+        "newsletter": row.newsletter.local.name,
+        "description": row.newsletter.local.description,
         "cadence": row.cadence_in_a_sentence,
         "url": links.newsletter_url(newsletter=row.newsletter),
     }

@@ -1,0 +1,48 @@
+"""Names in further languages: filled in at the desk, shown on the pages of their language."""
+
+import pytest
+from bs4 import BeautifulSoup
+from django.test import Client
+from django.urls import reverse
+
+from articles.models import Section
+from publication.models import Publication
+from subscribers.models import Newsletter
+from tests.cast import Publish, Staff, make_texts
+
+pytestmark = pytest.mark.django_db
+
+
+def texts(path: str, selector: str) -> list[str]:
+    page = BeautifulSoup(Client().get(path).content, "html5lib")
+    return [" ".join(each.get_text().split()) for each in page.select(selector)]
+
+
+def test_names_are_translated_at_the_desk_and_shown_to_readers(
+    newsletter: Newsletter, section: Section, publish: Publish, staff: Staff
+) -> None:
+    Publication.objects.update(further_languages=["ru", "ky"])
+    make_texts()
+    publish("Плотина полна", language="ru")
+    editor = staff("Publisher")
+    address = reverse("admin:articles_section_change", args=[section.pk])
+    assert "Name in Русский" in editor.get(address).content.decode()
+    posted = {"name": "News", "slug": "news", "description": "What happened.", "position": "0"}
+    russian = {"name_ru": "Новости", "description_ru": "Что произошло."}
+    assert editor.post(address, posted | russian).status_code == 302
+    section.refresh_from_db()
+    assert section.translations == {"ru": {"name": "Новости", "description": "Что произошло."}}
+    Newsletter.objects.update(translations={"ru": {"name": "Технологии"}})
+
+    assert texts("/ru/sections/news/", "h1") == ["Новости"]
+    assert texts("/ru/", ".card__section, .kicker, .teaser__kicker")[:1] == ["Новости"]
+    assert texts("/ru/newsletters/tech-news/", "h1") == ["Технологии"]
+    assert texts("/sections/news/", "h1") == texts("/ky/sections/news/", "h1") == ["News"]
+    nav = BeautifulSoup(Client().get("/ky/").content, "html5lib").select_one(".sections li")
+    assert nav is not None
+    assert nav["lang"] == "en"
+
+    assert editor.post(address, posted | russian | {"name_ru": ""}).status_code == 302
+    section.refresh_from_db()
+    assert section.translations == {"ru": {"description": "Что произошло."}}
+    assert texts("/ru/sections/news/", "h1") == ["News"]
