@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser import accessibility
+from tests.browser import accessibility, loading
 from tests.browser.conftest import TELEPHONE, Opener
 
 PAGES = {
@@ -52,3 +52,28 @@ def test_paper_shows_the_story_alone(open_page: Opener) -> None:
     assert page.locator("article.story h1").is_visible()
     for part in (".signup-band", ".sections", ".masthead__tools"):
         assert not page.locator(part).is_visible(), part
+
+
+@pytest.mark.parametrize("path", ["/", "/articles/kyrgyzstan-crypto-reserve/"], ids=["front", "story"])
+def test_it_is_light_and_there_at_once_over_a_slow_line(open_page: Opener, path: str) -> None:
+    """The best of three: the machine that runs this does other things too."""
+    loads = [loading.visit(open_page(size=(360, 640)), path) for _ in range(3)]
+    load = loads[0]
+    assert len(load.of("Stylesheet")) == 1
+    fonts = load.of("Font")
+    assert fonts
+    assert all(name.endswith("-latin.woff2") for name in fonts), fonts
+    # The server of these tests does not pack HTML, which otherwise is less than a third of its size on the line.
+    html = sum(load.of("Document").values())
+    assert sum(load.of().values()) - html + html / 3 <= 60_000, load.of()
+    assert [each.moved for each in loads] == [0, 0, 0]
+    assert min(each.largest for each in loads) < 1_000, [each.largest for each in loads]
+
+
+@pytest.mark.parametrize("path", ["/", "/articles/kyrgyzstan-crypto-reserve/"], ids=["front", "story"])
+def test_the_first_picture_is_seen_on_a_telephone_without_scrolling(open_page: Opener, path: str) -> None:
+    page = open_page(size=(360, 640))
+    page.goto(path)
+    box = page.locator("main img").first.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] * 0.6 <= 640
