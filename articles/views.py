@@ -15,8 +15,8 @@ from publication import context, languages
 
 PAGE_SIZE = 12
 RELATED = 4
-# As many stories a list needs before one of them leads it.
-LEAD_FROM = 3
+# A list of more stories is led by the newest.
+LEAD_FROM = 1
 
 
 @caching.public
@@ -124,7 +124,6 @@ def _list(
     head = seo.list_head(
         publication=context.of(request), subject=subject, path=request.path, description=introduction, page=page
     )
-    # The newest story leads, unless a list is short or is an older part.
     lead = page[0] if page.number == 1 and len(page) > LEAD_FROM else None
     shown = {"page": page, "head": head, "title": title, "introduction": introduction, "subject": subject, "lead": lead}
     return render(request, "articles/list.html", shown)
