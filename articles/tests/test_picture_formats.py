@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 from PIL import Image as Pillow
 
-from articles import images, syndication, tasks
+from articles import images, syndication, tasks, views
 from articles.models import Image
 from articles.tests.conftest import StoryMaker, png
 from core import pictures
@@ -101,3 +101,17 @@ def test_a_mail_has_no_choice_of_formats_and_a_browser_gets_avif_as_such(
     assert not any(word in mail for word in ("<source", "picture>", "avif"))
     response = client.get(f"/media/{complete.renditions['avif']['480']}")
     assert (response.status_code, response["Content-Type"]) == (200, "image/avif")
+
+
+def test_the_picture_that_is_seen_first_is_named_in_the_head_as_the_page_asks_for_it(
+    client: Client, complete: Image, story: StoryMaker
+) -> None:
+    for _number in range(views.LEAD_FROM + 1):
+        newest = story(state="published", lead_image=complete)
+    for path in ("/", newest.get_absolute_url(), newest.section.get_absolute_url()):
+        page = BeautifulSoup(client.get(path).content, "html5lib")
+        [link] = page.select('head link[rel="preload"][as="image"]')
+        source = page.select("main picture source")[0]
+        asked = (source["type"], source["srcset"], source["sizes"])
+        assert (link["type"], link["imagesrcset"], link["imagesizes"]) == asked, path
+        assert asked[0] == "image/avif"
