@@ -14,7 +14,7 @@ from django.utils.translation import pgettext
 
 from articles import search, search_excerpts, search_query, seo
 from articles.models import Article, Author, Section
-from core import caching
+from core import caching, page_tags
 from publication import context
 
 PAGE_SIZE: Final = 12
@@ -35,6 +35,7 @@ class Hit:
 @caching.public
 def results(request: HttpRequest) -> HttpResponse:
     """Stories that match what was typed, and people and topics of that name; without words, just the form."""
+    page_tags.add(page_tags.FEED)
     query = search_query.tidy(request.GET.get("q", ""))
     filters = _filters(request)
     matches = search.stories(query=query, filters=filters)

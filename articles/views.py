@@ -96,6 +96,7 @@ def section(request: HttpRequest, slug: str) -> HttpResponse:
 def tag(request: HttpRequest, slug: str) -> HttpResponse:
     """The stories under a label."""
     label = get_object_or_404(Tag, slug=slug)
+    page_tags.add(f"tag:{label.pk}:stories")
     return _list(request, Article.objects.published().filter(tags=label), title=label.local.name, subject=label)
 
 
@@ -103,6 +104,7 @@ def tag(request: HttpRequest, slug: str) -> HttpResponse:
 def author(request: HttpRequest, slug: str) -> HttpResponse:
     """Who writes, and what."""
     writer = get_object_or_404(Author.objects.select_related("picture"), slug=slug)
+    page_tags.add(f"author:{writer.pk}:stories")
     stories = Article.objects.published().filter(authors=writer)
     return _list(request, stories, title=writer.local.name, introduction=writer.local.biography, subject=writer)
 

@@ -2,28 +2,24 @@
 
 import functools
 import hashlib
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils import timezone
-from django.utils.cache import get_conditional_response
+from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import http_date
 from django.views.decorators.http import require_safe
 
 from core import page_tags
 
-# The sign-up form carries signed values that differ each time and grow too old after a day;
-# they are no news to a reader, and a kept page is renewed long before they expire.
-HIDDEN_FIELD = re.compile(rb"<input[^>]*type=\"hidden\"[^>]*>")
-RENEWED_EVERY = timedelta(hours=1)
 KEPT = "public, max-age=0, must-revalidate"
 
-# Under this name a request has the tags of the page that answered it, for who keeps pages.
+# In the environment of a request: the tags of the page that answered it; and that it is made to be kept, whole,
+# whatever the client has already.
 PAGE: Final = "newsroom.page"
+WHOLE: Final = "newsroom.whole"
 
 # django-csp's own mark, which its decorator `csp_update` sets for all responses of a view.
 FRAMES: Final = "_csp_update"
@@ -42,16 +38,17 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
     @require_safe
     @functools.wraps(view)
     def cached(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        now = timezone.now()
         with page_tags.collecting() as page:
             response = view(request, *args, **kwargs)
-            page_tags.this_hour(now)
         response.headers.setdefault("Cache-Control", KEPT)
         if response.status_code != 200:
             return response
         request.META[PAGE] = page
-        etag = tag_of(response.content, now=now)
-        response.headers["ETag"] = etag
+        response.headers["ETag"] = etag = etag_of(response.content)
+        # A page is compressed by who keeps it.
+        patch_vary_headers(response, ["Accept-Encoding"])
+        if WHOLE in request.META:
+            return response
         modified = response.headers.get("Last-Modified")
         shown = get_conditional_response(request, etag, _seconds(modified), response) or response
         # Some browsers keep the headers of a 304 for the page that they have.
@@ -60,11 +57,9 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
     return cached
 
 
-def tag_of(content: bytes, *, now: datetime) -> str:
-    """A weak ETag: the same for the same words within the hour."""
-    hour = int(now.timestamp() // RENEWED_EVERY.total_seconds())
-    visible = HIDDEN_FIELD.sub(b"", content)
-    return f'W/"{hashlib.sha256(visible + str(hour).encode()).hexdigest()[:32]}"'
+def etag_of(content: bytes) -> str:
+    """The same for the same words; weak, because compressed pages have it too."""
+    return f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
 def changed_at(response: HttpResponse, moment: datetime | None) -> HttpResponse:

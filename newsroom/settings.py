@@ -21,6 +21,7 @@ from newsroom import (
     embedded_place,
     env,
     logs,
+    page_settings,
     policies,
     returns_url,
     sending_settings,
@@ -162,6 +163,7 @@ CACHES = {
 }
 # Counts wrong passwords; while Redis is away each process counts on its own (staff/attempts.py).
 CACHES["attempts"] = CACHES["default"] | {"BACKEND": "staff.attempts.AttemptsCache"}
+PAGES = page_settings.read(testing=TESTING)
 
 # --- Celery ----------------------------------------------------------------------------------
 
@@ -287,7 +289,6 @@ THROTTLES = Throttles(
 )
 SIGNUP_FORM_AGE = (timedelta(seconds=2), timedelta(hours=24))
 MARKUP_SECONDS = 5
-# Whether the team gets a mail when a story is given to somebody, sent back or approved.
 STAFF_NOTICES = env.flag("STAFF_NOTICES", default=True)
 # Networks of our own that the link checker may reach all the same, such as 10.20.0.0/16.
 LINK_CHECK_NETWORKS = [] if TESTING else env.networks("LINK_CHECK_NETWORKS", [])

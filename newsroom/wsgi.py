@@ -1,4 +1,4 @@
-"""The WSGI application that granian serves."""
+"""The WSGI application that granian serves: the kept pages, and Django behind them."""
 
 import os
 
@@ -6,4 +6,11 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-application = get_wsgi_application()
+# Modules with models can be imported when Django is set up.
+django = get_wsgi_application()
+
+from django.conf import settings  # noqa: E402  # above
+
+from newsroom.page_cache.serving import PageCache  # noqa: E402  # above
+
+application = PageCache(django, most_bytes=settings.PAGES.cache_bytes)

@@ -1,23 +1,13 @@
 """A page is sent again only when it says something new."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-import pytest
-import time_machine
 from django.test import Client
 
 from articles import publishing
 from articles.models import Section
 from articles.tests.conftest import StoryMaker
-from core import caching
 from publication.models import Publication
-
-
-@pytest.fixture(autouse=True)
-def _stopped_clock() -> object:
-    """The ETag changes with the hour; no test may run over its end."""
-    with time_machine.travel(datetime(2026, 3, 1, 12, 10, tzinfo=UTC), tick=True):
-        yield
 
 
 def again(client: Client, path: str, etag: str) -> int:
@@ -55,21 +45,6 @@ def test_a_withdrawn_story_is_never_answered_by_304(client: Client, story: Story
     publishing.withdraw(article=article, reason="Because.", actor=None, now=now)
     headers = {"if-none-match": first["ETag"], "if-modified-since": first["Last-Modified"]}
     assert client.get(article.get_absolute_url(), headers=headers).status_code == 410
-
-
-def test_hidden_form_values_are_no_news_but_a_page_does_not_stay_a_day() -> None:
-    one = caching.tag_of(
-        b'<p>x</p><input type="hidden" name="seal" value="1">', now=datetime(2026, 1, 1, 1, 5, tzinfo=UTC)
-    )
-    two = caching.tag_of(
-        b'<p>x</p><input type="hidden" name="seal" value="2">', now=datetime(2026, 1, 1, 1, 50, tzinfo=UTC)
-    )
-    late = caching.tag_of(
-        b'<p>x</p><input type="hidden" name="seal" value="2">', now=datetime(2026, 1, 1, 2, 5, tzinfo=UTC)
-    )
-    other = caching.tag_of(b"<p>y</p>", now=datetime(2026, 1, 1, 1, 5, tzinfo=UTC))
-    assert one == two
-    assert len({one, late, other}) == 3
 
 
 def test_head_is_answered_without_a_body(client: Client, story: StoryMaker) -> None:

@@ -1,0 +1,123 @@
+"""The WSGI application in front of Django: answers with kept pages, and keeps what Django answers."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from django.utils.http import parse_etags, parse_http_date, parse_http_date_safe
+
+from core import caching, page_tags
+from newsroom.page_cache import asking, codings
+from newsroom.page_cache.asking import Environment, Key
+from newsroom.page_cache.store import Entry, Headers, Store
+from newsroom.page_cache.versions import Versions
+
+Application = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
+
+# What a 304 does not say again.
+OF_THE_BODY: Final = frozenset({"content-type", "content-length", "content-encoding"})
+# With one of these a page is somebody's own.
+PRIVATE: Final = ("no-store", "private")
+# Who waits longer for somebody else's rendering makes the page itself.
+SECONDS_TO_WAIT: Final = 5.0
+
+
+class PageCache:
+    """Wraps Django's application. See `newsroom.page_cache`."""
+
+    def __init__(self, django: Application, *, most_bytes: int) -> None:
+        self.django = django
+        self.store = Store(most_bytes=most_bytes)
+        self.versions = Versions()
+        self._making: dict[Key, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer a request."""
+        key = asking.key(environ)
+        epoch = None if key is None else self.versions.current()
+        if key is None or epoch is None:
+            return self.django(environ, start_response)
+        entry = self._kept(key, epoch)
+        if entry is None:
+            with self._one_at_a_time(key):
+                # Somebody else may have made it meanwhile.
+                if (entry := self._kept(key, epoch)) is None:
+                    return self._make(key, epoch, environ, start_response)
+        return self._answer(key, entry, environ, start_response)
+
+    def _kept(self, key: Key, epoch: int) -> Entry | None:
+        entry = self.store.get(key)
+        if entry is None or time.time() >= entry.fresh_until or not self.versions.is_fresh(entry, epoch):
+            return None
+        return entry
+
+    def _answer(
+        self, key: Key, entry: Entry, environ: Environment, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        if _has_it(entry, environ):
+            start_response("304 Not Modified", [line for line in entry.headers if line[0].lower() not in OF_THE_BODY])
+            return []
+        coding = codings.preferred(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        body = self.store.body(key, entry, coding)
+        encoded = [] if coding == "identity" else [("Content-Encoding", coding)]
+        start_response("200 OK", [*entry.headers, *encoded, ("Content-Length", str(len(body)))])
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _make(self, key: Key, epoch: int, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Have Django answer, after the epoch was read: a page that races with a change is born old."""
+        started: list[Any] = []
+        environ[caching.WHOLE] = True
+        result = self.django(environ, lambda *arguments: started.append(arguments))
+        page: page_tags.Page | None = environ.get(caching.PAGE)
+        headers: Headers = started[-1][1]
+        if page is None or not _may_be_kept(headers):
+            start_response(*started[-1])
+            return result
+        try:
+            content = b"".join(result)
+        finally:
+            if (close := getattr(result, "close", None)) is not None:
+                close()
+        coding = codings.preferred(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        entry = Entry(
+            epoch=epoch,
+            tags=page.tags,
+            fresh_until=page.fresh_until.timestamp() if page.fresh_until else float("inf"),
+            etag=dict(headers)["ETag"],
+            headers=[line for line in headers if line[0].lower() != "content-length"],
+            bodies={coding: codings.encode(content, coding)},
+        )
+        self.store.put(key, entry)
+        return self._answer(key, entry, environ, start_response)
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self, key: Key) -> Iterator[None]:
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        is_ours = making.acquire(timeout=SECONDS_TO_WAIT)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._making.pop(key, None)
+            if is_ours:
+                making.release()
+
+
+def _may_be_kept(headers: Headers) -> bool:
+    values = {name.lower(): value for name, value in headers}
+    is_for_everybody = "set-cookie" not in values and values.get("vary") == "Accept-Encoding"
+    return is_for_everybody and not any(word in values.get("cache-control", "") for word in PRIVATE)
+
+
+def _has_it(entry: Entry, environ: Environment) -> bool:
+    """Whether the client has this page, as Django decides it (RFC 9110, 13.2.2)."""
+    if asked := environ.get("HTTP_IF_NONE_MATCH"):
+        etags = parse_etags(asked)
+        return etags == ["*"] or entry.etag.removeprefix("W/") in [etag.removeprefix("W/") for etag in etags]
+    modified = next((value for name, value in entry.headers if name == "Last-Modified"), "")
+    since = parse_http_date_safe(environ.get("HTTP_IF_MODIFIED_SINCE", ""))
+    return bool(modified) and since is not None and parse_http_date(modified) <= since

@@ -1,0 +1,84 @@
+"""The pages that a process keeps: those that were asked for last, up to a number of bytes."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from newsroom.page_cache import codings
+from newsroom.page_cache.asking import Key
+from newsroom.page_cache.codings import Coding
+
+Headers = list[tuple[str, str]]
+
+# What an entry takes besides its bodies: name, headers, tags.
+OVERHEAD: Final = 4_096
+
+
+@dataclass(slots=True)
+class Entry:
+    """A page. `epoch`: it is as the database had it then; `fresh_until`: a time by the clock.
+
+    `headers` are those of Django, without the length.
+    """
+
+    epoch: int
+    tags: frozenset[str]
+    fresh_until: float
+    etag: str
+    headers: Headers
+    bodies: dict[Coding, bytes]
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes, about."""
+        return OVERHEAD + sum(map(len, self.bodies.values()))
+
+
+class Store:
+    """Entries by their names. Every process has its own; its threads share it."""
+
+    def __init__(self, *, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self.bytes = 0
+        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Key) -> Entry | None:
+        """The entry, which is now the last that was asked for."""
+        with self._lock:
+            if (entry := self._entries.get(key)) is not None:
+                self._entries.move_to_end(key)
+            return entry
+
+    def put(self, key: Key, entry: Entry) -> None:
+        """Keep it in the place of an older one; those that nobody asked for longest go."""
+        with self._lock:
+            self._drop(key)
+            self._entries[key] = entry
+            self.bytes += entry.size
+            self._make_room()
+
+    def body(self, key: Key, entry: Entry, coding: Coding) -> bytes:
+        """The page in this coding, which is made when it is first asked for."""
+        if (body := entry.bodies.get(coding)) is not None:
+            return body
+        known, content = next(iter(entry.bodies.items()))
+        body = codings.encode(codings.decode(content, known), coding)
+        with self._lock:
+            if self._entries.get(key) is entry and coding not in entry.bodies:
+                self.bytes += len(body)
+                entry.bodies[coding] = body
+                self._make_room()
+        return body
+
+    def _drop(self, key: Key) -> None:
+        if (entry := self._entries.pop(key, None)) is not None:
+            self.bytes -= entry.size
+
+    def _make_room(self) -> None:
+        while self.bytes > self.most_bytes and self._entries:
+            self._drop(next(iter(self._entries)))
