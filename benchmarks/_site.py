@@ -28,12 +28,18 @@ PRODUCTION = {
 }
 
 
-@contextlib.contextmanager
-def web(environment: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
-    """The web server as `bin/run` starts it in production; gives its port."""
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
+    return port
+
+
+@contextlib.contextmanager
+def web(environment: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
+    """The web server as `bin/run` starts it in production; gives its port."""
+    port = free_port()
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
     subprocess.run(collect, env=os.environ | PRODUCTION | environment, check=True)
     with _program(processes.web(port, host="127.0.0.1", workers=WORKERS), environment) as process:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response, patch_vary_headers
@@ -15,6 +16,11 @@ from django.views.decorators.http import require_safe
 from core import page_tags
 
 KEPT = "public, max-age=0, must-revalidate"
+
+# For a shared cache that is purged; pages that grow old by themselves stay there for a minute.
+_MEANWHILE: Final = "stale-while-revalidate=60, stale-if-error=86400"
+SHARED: Final = f"max-age=31536000, {_MEANWHILE}"
+SHARED_BRIEFLY: Final = f"max-age=60, {_MEANWHILE}"
 
 # In the environment of a request: the tags of the page that answered it; and that it is made to be kept, whole,
 # whatever the client has already.
@@ -44,6 +50,8 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
         if response.status_code != 200:
             return response
         request.META[PAGE] = page
+        if settings.PAGES.shared_caches:
+            _for_shared_caches(response, page)
         response.headers["ETag"] = etag = etag_of(response.content)
         # A page is compressed by who keeps it.
         patch_vary_headers(response, ["Accept-Encoding"])
@@ -55,6 +63,14 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
         return with_frames_of(shown, getattr(response, FRAMES, {}).get("frame-src", []))
 
     return cached
+
+
+def _for_shared_caches(response: HttpResponse, page: page_tags.Page) -> None:
+    """What a cache that is purged by tags may know: those of the page, and that it may keep it until then."""
+    tags = sorted(page.tags)
+    response.headers["Surrogate-Key"], response.headers["Cache-Tag"] = " ".join(tags), ",".join(tags)
+    kept_for = SHARED if page.fresh_until is None else SHARED_BRIEFLY
+    response.headers["CDN-Cache-Control"] = response.headers["Surrogate-Control"] = kept_for
 
 
 def etag_of(content: bytes) -> str:

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from newsroom.desk import growth, standing
-from publication import page_changes
+from publication import page_changes, purging
 from subscribers import import_jobs
 
 
@@ -17,10 +17,11 @@ def ping() -> None:
 def tick() -> None:
     """Go on with uploads that nobody works on, forget old ones, and count readers for the desk's first page.
 
-    Before them, repeat to Redis what has changed of the public pages.
+    Before them, repeat to Redis and to shared caches what has changed of the public pages.
     """
     now = timezone.now()
     page_changes.repeat()
+    purging.purge_due(now=now)
     import_jobs.sweep(now=now)
     if now.minute % growth.EVERY_MINUTES == 0:
         growth.refresh(now=now)

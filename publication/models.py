@@ -16,6 +16,7 @@ from publication import fields
 from publication import page_changes as page_changes  # it listens from here on
 from publication.page_versions import PageChange as PageChange
 from publication.page_versions import PageVersion as PageVersion
+from publication.page_versions import SharedCache as SharedCache
 from publication.typefaces import TypeChoice
 
 THE_ROW = 1

@@ -40,6 +40,20 @@ class PageChange(models.Model):
         return self.tag
 
 
+class SharedCache(models.Model):
+    """A shared cache in front of the site: the epoch up to which it has dropped what changed, and what went wrong."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    purged_until = models.BigIntegerField(default=0)
+    purged_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    failed_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=80, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Changes(NamedTuple):
     """The epoch, and the tags that have changed since another, with their numbers."""
 

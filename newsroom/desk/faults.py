@@ -16,7 +16,7 @@ from digests.models import Issue
 from newsroom import health
 from newsroom.desk import standing
 from publication import formatting
-from publication.models import Publication
+from publication.models import Publication, SharedCache
 from subscribers import permissions, states
 from subscribers.models import Letter, Newsletter
 
@@ -49,6 +49,7 @@ def of(*, user: User, publication: Publication, now: datetime) -> list[Fault]:
         faults += [Fault(_("The record of consent does not hold. %(fault)s") % {"fault": one}) for one in known.record]
     if user.is_superuser or user.has_perm("digests.send_issue"):
         faults += _processes()
+        faults += of_caches()
     return faults
 
 
@@ -109,6 +110,13 @@ def _identity(publication: Publication) -> Iterator[Fault]:
         yield Fault(_("The publication has no postal address. The law asks for it in every newsletter."), link)
     if publication.sender_address == fields["sender_address"].default:
         yield Fault(_("The publication has no sender address, so its mails will be refused."), link)
+
+
+def of_caches() -> Iterator[Fault]:
+    """Shared caches that do not drop what has changed."""
+    for cache in SharedCache.objects.filter(failures__gt=0):
+        sentence = _("The shared cache “%(cache)s” may show old pages: %(reason)s. It is asked again each minute.")
+        yield Fault(sentence % {"cache": cache.name, "reason": cache.reason}, reverse("desk:health"))
 
 
 def _processes() -> Iterator[Fault]:
