@@ -35,6 +35,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402  # as above
 
 from articles.models import Article  # noqa: E402  # as above
+from newsroom import owner  # noqa: E402  # as above
 from newsroom.running import processes  # noqa: E402  # as above
 
 SECONDS = int(os.environ.get("SECONDS", "10"))
@@ -59,6 +60,8 @@ def main() -> None:
     wrk = shutil.which("wrk")
     if wrk is None:
         sys.exit("wrk cannot be found: install Debian's package wrk for this benchmark.")
+    with owner.rights():
+        call_command("migrate", verbosity=0)
     if not Article.objects.exists():
         call_command("demo", verbosity=0)
     story = Article.objects.published().newest_first()[0].get_absolute_url()
