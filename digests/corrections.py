@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import formats
 from django.utils.translation import gettext as _
 
-from digests import permissions, states, stats
+from digests import permissions, second_person, states, stats
 from digests.models import Issue
 from publication import languages
 from staff import audit
@@ -57,7 +57,8 @@ def text(*, issue: Issue) -> str:
 def draft(*, issue: Issue, subject: str, text: str, wrong: str, actor: AbstractBaseUser | None, now: datetime) -> Issue:
     """A draft letter to those who got the issue. `wrong` says for the team what was wrong; it is on the audit log.
 
-    A second call finds the draft of the first and changes nothing. On failure: NotAllowed.
+    A second call with the same words finds the draft of the first and changes nothing. On failure: NotAllowed, also
+    while a draft with other words waits.
     """
     permissions.require(permissions.CHANGE, user=actor, issue=issue)
     locked = Issue.objects.select_for_update(of=("self",), no_key=True).select_related("newsletter").get(pk=issue.pk)
@@ -65,6 +66,8 @@ def draft(*, issue: Issue, subject: str, text: str, wrong: str, actor: AbstractB
         raise NotAllowed(_("Only an issue that is over, and of which somebody has a copy, can be corrected."))
     waiting = locked.corrections.filter(state=Issue.State.DRAFT).first()
     if waiting is not None:
+        if (waiting.subject, waiting.introduction) != (subject, text):
+            raise NotAllowed(_("A correction of this issue is a draft already. Change or delete that one first."))
         return waiting
     letter = Issue.objects.create(
         newsletter=locked.newsletter,
@@ -72,9 +75,9 @@ def draft(*, issue: Issue, subject: str, text: str, wrong: str, actor: AbstractB
         subject=subject,
         introduction=text,
         corrects=locked,
-        edited_by_id=actor.pk if actor else None,
         created_at=now,
     )
+    second_person.edited(issue=letter, actor=actor)
     audit.record(action=AuditAction.ISSUE_CORRECTED, actor=actor, target=locked, now=now, letter=letter.pk, wrong=wrong)
     return letter
 

@@ -90,10 +90,12 @@ class Issue(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
     approved_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # Who made it or changed its content last, and who asked for a second person: neither may approve it then.
+    # Who made it or changed its content last, everybody who ever did, and who asked for a second person: none of them
+    # may approve it then.
     edited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
+    editors = models.ManyToManyField(settings.AUTH_USER_MODEL, editable=False, related_name="+")
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )

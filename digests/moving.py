@@ -27,6 +27,11 @@ REFUSALS = (
 )  # fmt: skip
 
 
+def right(*, issue: Issue) -> str:
+    """The right that moving the issue needs now."""
+    return permissions.SEND if issue.state == State.SCHEDULED else permissions.CHANGE
+
+
 def move(*, issue: Issue, when: datetime, actor: AbstractBaseUser | None, now: datetime) -> Issue:
     """Let the issue leave at this hour: a draft once it is approved, an approved one by a new approval.
 

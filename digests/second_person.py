@@ -1,4 +1,4 @@
-"""Approval by a second person, where the newsletter asks for it: who wrote an issue last does not approve it."""
+"""Approval by a second person, where the newsletter asks for it: who changed an issue does not approve it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from digests import permissions
@@ -23,14 +23,17 @@ def may_approve(*, issue: Issue, actor: AbstractBaseUser | None) -> bool:
     """Whether the newsletter lets this person approve the issue. Commands are the administrator's, who may."""
     if actor is None or not issue.newsletter.second_person_approves:
         return True
-    return actor.pk not in {issue.edited_by_id, issue.asked_by_id}
+    return actor.pk != issue.asked_by_id and not issue.editors.filter(pk=actor.pk).exists()
 
 
 def check(*, issue: Issue, actor: AbstractBaseUser | None) -> None:
     """Return if this person may approve the issue. On failure: NotAllowed."""
     if not may_approve(issue=issue, actor=actor):
         raise NotAllowed(
-            _("You arranged this issue last, and %(newsletter)s asks for a second person. Ask somebody to approve it.")
+            _(
+                "You changed this issue, or asked for its approval, and %(newsletter)s asks for a second person. "
+                "Ask somebody to approve it."
+            )
             % {"newsletter": issue.newsletter}
         )
 
@@ -57,11 +60,13 @@ def issues_waiting_for(user: User) -> QuerySet[Issue]:
     waiting = permissions.issues_of(drafts, user=user).select_related("newsletter")
     if not user.has_perm(permissions.SEND):
         return waiting.none()
-    # An empty `edited_by` is the clock: without the test for it, SQL would leave such an issue out.
-    own = Q(newsletter__second_person_approves=True, edited_by__isnull=False, edited_by=user)
+    changed = Issue.editors.through.objects.filter(issue=OuterRef("pk"), user=user)
+    own = Q(newsletter__second_person_approves=True) & Q(Exists(changed))
     return waiting.exclude(asked_by=user).exclude(own).order_by("pk")
 
 
 def edited(*, issue: Issue, actor: AbstractBaseUser | None) -> None:
     """Note who changed the content; who asked for approval before has to ask again. The caller holds the row."""
     Issue.objects.filter(pk=issue.pk).update(edited_by=actor, asked_by=None)
+    if actor is not None:
+        issue.editors.add(actor.pk)

@@ -21,6 +21,7 @@ class AuditAction(TextChoices):
     STORY_PUBLISHED = "story_published", _("Published a story")
     STORY_WITHDRAWN = "story_withdrawn", _("Withdrew a story")
     STORY_CORRECTED = "story_corrected", _("Corrected a story")
+    CORRECTION_MENDED = "correction_mended", _("Mended a correction of a story")
     STORY_REWRITTEN = "story_rewritten", _("Changed the words of a published story")
     STORY_RESTORED = "story_restored", _("Restored a version of a story")
     STORY_TRANSLATED = "story_translated", _("Began the translation of a story")

@@ -30,6 +30,7 @@ SENTENCES: Final[Words] = {
     Act.STORY_PUBLISHED: gettext_lazy("%(who)s published the story “%(what)s”."),
     Act.STORY_WITHDRAWN: gettext_lazy("%(who)s withdrew the story “%(what)s”."),
     Act.STORY_CORRECTED: gettext_lazy("%(who)s added a correction to the story “%(what)s”."),
+    Act.CORRECTION_MENDED: gettext_lazy("%(who)s mended a correction of the story “%(what)s”."),
     Act.STORY_REWRITTEN: gettext_lazy("%(who)s changed the published story “%(what)s”."),
     Act.STORY_RESTORED: gettext_lazy("%(who)s restored a former version of the story “%(what)s”."),
     Act.STORY_TRANSLATED: gettext_lazy("%(who)s began the translation “%(what)s” of a story."),

@@ -54,6 +54,6 @@ ACCOUNT: list[URLPattern | URLResolver] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
-    path("password_change/", recorded(account.password_change), name="account_change_password"),
+    path("password_change/", recorded(views.with_password(account.password_change)), name="account_change_password"),
     path("account/", include(ACCOUNT)),
 ]

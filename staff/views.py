@@ -1,10 +1,15 @@
 """One's own account, and joining the team."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from django.contrib import admin, messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -16,6 +21,8 @@ from publication import context as publications
 from publication.row_actions import account
 from staff import admission, forms, invitations, preferences, role_names, roles, sessions, team
 from staff.role_names import Role
+
+View = Callable[..., HttpResponseBase]
 
 
 @admin.site.admin_view
@@ -59,6 +66,20 @@ def end_other_sessions(request: HttpRequest) -> HttpResponse:
     sessions.end_all(user=user, actor=user, now=database_clock.now(), besides=request.session.session_key)
     messages.success(request, _("All other sessions are ended."))
     return redirect("account_mine")
+
+
+def with_password(view: View) -> View:
+    """For those who have a password to change; others get a link by mail with which they choose one."""
+
+    @wraps(view)
+    def handle(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
+        user = request.user
+        if isinstance(user, User) and not user.has_usable_password():
+            messages.info(request, _("You have no password yet. Ask for a link by mail, and choose one there."))
+            return redirect("account_reset_password")
+        return view(request, *args, **options)
+
+    return handle
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -80,6 +80,10 @@ class NewsletterAdmin(TranslatedAdmin, SaysWhenItRuns, ReleasesLetters, SenderAd
         """Only where it is still free."""
         return {} if obj and obj.subscriptions.exists() else {"slug": ("name",)}
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Not those who are limited to some newsletters: the new one would be none of theirs."""
+        return permissions.has_all(permissions.ADD_NEWSLETTER, user=account(request))
+
     def has_delete_permission(self, request: HttpRequest, obj: Newsletter | None = None) -> bool:
         """One that somebody subscribed to stays; close it instead."""
         allowed: bool = super().has_delete_permission(request, obj)
@@ -124,11 +128,11 @@ class SubscriberAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Who may erase people."""
-        return request.user.has_perm("subscribers.delete_subscriber")
+        return permissions.has_all(permissions.ERASE, user=account(request))
 
     def has_block_permission(self, request: HttpRequest) -> bool:
         """Who may stop all mail to an address."""
-        return request.user.has_perm("subscribers.add_suppression")
+        return permissions.has_all(permissions.BLOCK, user=account(request))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
         """Readers of this person's newsletters."""
@@ -261,6 +265,10 @@ class SuppressionAdmin(ModelAdmin):
     search_help_text = _("Words of the note. An address is looked for by “Find a reader”.")
     actions = ("lift",)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Who may stop all mail to an address: not those who are limited to some newsletters."""
+        return permissions.has_all(permissions.BLOCK, user=account(request))
+
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """A reason is not rewritten."""
         return False
@@ -271,7 +279,7 @@ class SuppressionAdmin(ModelAdmin):
 
     def has_lift_permission(self, request: HttpRequest) -> bool:
         """Who may allow mail again."""
-        return request.user.has_perm("subscribers.delete_suppression")
+        return permissions.has_all(permissions.LIFT, user=account(request))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What is added here is added by hand."""

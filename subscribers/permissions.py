@@ -16,6 +16,7 @@ BLOCK = "subscribers.add_suppression"
 LIFT = "subscribers.delete_suppression"
 PROVE = "subscribers.view_consentevent"
 PUBLISH_TEXT = "subscribers.publish_legalversion"
+ADD_NEWSLETTER = "subscribers.add_newsletter"
 CHANGE_NEWSLETTER = "subscribers.change_newsletter"
 Row = TypeVar("Row", bound=Model)
 
@@ -39,6 +40,15 @@ def require_all(permission: str, *, user: AbstractBaseUser | None) -> None:
     require(permission, user=user)
     if limits.of(user, kind=LimitKind.NEWSLETTER) is not None:
         raise PermissionDenied
+
+
+def has_all(permission: str, *, user: AbstractBaseUser) -> bool:
+    """Whether `require_all` lets the user through."""
+    try:
+        require_all(permission, user=user)
+    except PermissionDenied:
+        return False
+    return True
 
 
 def of_newsletters(rows: QuerySet[Row], *, user: AbstractBaseUser | None, field: str) -> QuerySet[Row]:

@@ -2,18 +2,22 @@
 
 from typing import Final
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import formats
 
-from articles import search, search_query
+from articles import permissions, search, search_query
 from articles.models import Article
+from publication.row_actions import account
 
 MOST: Final = 20
 MOST_WORDS: Final = 8
 
 
 def stories_view(request: HttpRequest) -> HttpResponse:
-    """The newest public stories with these words, as JSON."""
+    """The newest public stories with these words, as JSON, for those who write."""
+    if not account(request).has_perm(permissions.ADD):
+        raise PermissionDenied
     typed = search_query.tidy(request.GET.get("q", ""))
     public = Article.objects.published()
     if typed:

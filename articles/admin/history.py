@@ -12,10 +12,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
 
-from articles import markup, permissions, publishing
+from articles import markup, mending, permissions, publishing
 from articles.models import Article, Correction, Revision, SlugRedirect
 from core import database_clock
 from publication.readonly_admin import ReadOnlyAdmin
+from publication.row_actions import account
 
 
 class StoryRecordAdmin(ReadOnlyAdmin):
@@ -133,7 +134,13 @@ class CorrectionAdmin(StoryRecordAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Correction | None = None) -> bool:
         """A slip in a correction may be mended by those who may write one."""
-        return request.user.has_perm(permissions.EDIT_ANY) and request.user.has_perm("articles.change_correction")
+        user = account(request)
+        allowed = user.has_perm(permissions.EDIT_ANY) and user.has_perm("articles.change_correction")
+        return allowed and (obj is None or permissions.has_section(user, article=obj.article))
+
+    def save_model(self, request: HttpRequest, obj: Correction, form: Any, change: bool) -> None:
+        """Mend its words."""
+        mending.mend(correction=obj, text=obj.text, actor=account(request), now=database_clock.now())
 
 
 @admin.register(SlugRedirect)

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from articles import deletion, publishing
+from articles import deletion, mending, publishing
 from articles.models import Article
 from articles.tests.conftest import StoryMaker
 from staff import audit
@@ -33,6 +33,11 @@ def restore(article: Article, actor: User | None, now: datetime) -> None:
     publishing.restore(revision=article.revisions.get(number=1), actor=actor, now=now)
 
 
+def mend(article: Article, actor: User | None, now: datetime) -> None:
+    correction = publishing.correct(article=article, text="It was Tuesday.", actor=None, now=now)
+    mending.mend(correction=correction, text="It was Monday.", actor=actor, now=now)
+
+
 # Act -> how it is done, in which state, its action, and what else the log tells.
 ACTS: dict[str, tuple[Act, str, AuditAction, dict[str, Any]]] = {
     "submit": (
@@ -54,6 +59,9 @@ ACTS: dict[str, tuple[Act, str, AuditAction, dict[str, Any]]] = {
     "correct": (
         lambda story, actor, now: publishing.correct(article=story, text="It was Tuesday.", actor=actor, now=now),
         "published", AuditAction.STORY_CORRECTED, {"text": "It was Tuesday."},
+    ),
+    "mend": (
+        mend, "published", AuditAction.CORRECTION_MENDED, {"before": "It was Tuesday.", "text": "It was Monday."},
     ),
     "withdraw": (
         lambda story, actor, now: publishing.withdraw(article=story, reason="Not true.", actor=actor, now=now),

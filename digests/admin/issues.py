@@ -19,7 +19,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from core import database_clock
-from digests import archive, arranging, composing, links, permissions, proofs, rendering, states, stats
+from digests import archive, arranging, composing, links, permissions, proofs, rendering, second_person, states, stats
 from digests.admin import composer, correct, forms, items, looks, monitor, panel, reports, story_mail
 from digests.admin.actions import ACTIONS, REFUSALS, audience_facts, rest_facts
 from digests.models import Issue
@@ -163,7 +163,6 @@ class IssueAdmin(ActionAdmin):
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
         """Save the texts only: the state may have changed in the meantime, and an approved issue must not change."""
         markdown_forms.tell(request=request, form=form)
-        obj.edited_by, obj.asked_by = account(request), None
         if not change:
             obj.save()
             return
@@ -171,7 +170,7 @@ class IssueAdmin(ActionAdmin):
         if not composing.is_editable(issue=locked):
             raise PermissionDenied
         texts = (name for name in self.texts if name != "newsletter")
-        obj.save(update_fields=[*texts, "edited_by", "asked_by", "updated_at"])
+        obj.save(update_fields=[*texts, "updated_at"])
 
     def changeform_view(
         self,
@@ -210,6 +209,8 @@ class IssueAdmin(ActionAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """The stories as they were arranged, and those that were taken in."""
         super().save_related(request, form, formsets, change)
+        if not change or form.has_changed() or any(formset.has_changed() for formset in formsets):
+            second_person.edited(issue=form.instance, actor=account(request))
         chosen = [int(pk) for pk in request.POST.getlist("take_in") if pk.isdecimal()]
         if change and chosen:
             try:

@@ -16,6 +16,7 @@ from unfold.forms import PaginationInlineFormSet
 from articles.models import Article
 from digests import arranging, composing, issue_content
 from digests.admin import forms
+from digests.admin.deliveries import of_newsletters
 from digests.models import Issue, IssueItem
 from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
@@ -106,8 +107,8 @@ class IssueItemAdmin(ReadOnlyAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IssueItem]:
-        """Load the stories, without their texts, for one page only. A join would read and sort all of them."""
-        items: QuerySet[IssueItem] = super().get_queryset(request)
+        """Those of this person's newsletters. The stories load without their texts, for one page only."""
+        items: QuerySet[IssueItem] = of_newsletters(super().get_queryset(request), request)
         stories = Prefetch("article", Article.objects.defer("body_markdown", "body_html", "body_text"))
         return items.prefetch_related(stories, "issue__newsletter")
 

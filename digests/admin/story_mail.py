@@ -31,10 +31,10 @@ EMPTY: Final = "<!doctype html><html lang='en'><title>Mail</title><body></body><
 @require_http_methods(["GET", "POST"])
 def story_mail(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """GET: an empty page for the frame. POST: the mail that a story's form would become; nothing is saved."""
+    saved = _story(request, pk)
     if request.method == "GET":
         html.prepare()
         return HttpResponse(EMPTY)
-    saved = _story(request, pk)
     try:
         document, status = _mail(request, saved), 200
     except (markup.MarkupRefused, rendering.RenderingError) as refusal:

@@ -45,7 +45,12 @@ def test_it_is_written_in_the_admin_and_goes_to_those_who_got_it(
     response = publisher.post(page, words)
     # A second click finds the first one's draft.
     assert publisher.post(page, words)["Location"] == response["Location"]
+    # Other words are no second click: they stay in the form, and the draft is as it was.
+    other = publisher.post(page, words | {"text": "It is 4 %."})
+    assert "is a draft already" in other.content.decode()
+    assert "It is 4 %." in other.content.decode()
     letter = sent.corrections.get()
+    assert letter.introduction == words["text"]
     assert response["Location"] == f"/admin/digests/issue/{letter.pk}/change/"
     event = AuditEvent.objects.get(action="issue_corrected")
     assert (event.object_id, event.detail) == (str(sent.pk), {"letter": letter.pk, "wrong": "The rate."})

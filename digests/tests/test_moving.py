@@ -67,7 +67,7 @@ def test_what_cannot_be_moved(digest: Issue, admin_user: User) -> None:
         moving.move(issue=digest, when=now + WEEK, actor=edda, now=now)
     digest.newsletter.second_person_approves = True
     digest.newsletter.save()
-    Issue.objects.filter(pk=digest.pk).update(edited_by=admin_user)
+    digest.editors.add(admin_user)
     with pytest.raises(second_person.NotAllowed):
         moving.move(issue=digest, when=now + WEEK, actor=admin_user, now=now)
     assert preparing.prepare(issue_id=digest.pk, now=database_clock.now())

@@ -153,8 +153,7 @@ def _issues(user: User, start: datetime, end: datetime, zone: ZoneInfo) -> Itera
 
 def _issue(issue: Issue, at: datetime, user: User) -> Entry:
     is_approved = issue.state == Issue.State.SCHEDULED
-    right = digests_permissions.SEND if is_approved else digests_permissions.CHANGE
-    can_move = issue.state in moving.MOVABLE and user.has_perm(right)
+    can_move = issue.state in moving.MOVABLE and user.has_perm(moving.right(issue=issue))
     return Entry(
         title=str(issue),
         kind="issue",

@@ -92,6 +92,7 @@ def move_issue(request: HttpRequest, pk: int) -> HttpResponse:
     issue = permissions_of_issues.issues_of(Issue.objects.select_related("newsletter"), user=user).filter(pk=pk).first()
     if issue is None:
         raise Http404("There is no such issue.")
+    permissions_of_issues.require(moving.right(issue=issue), user=user, issue=issue)
     before = _hour(issue, now)
     form = Target(request.POST or None, initial={"day": request.GET.get("day")})
     if issue.state == Issue.State.SCHEDULED:

@@ -52,7 +52,7 @@ def addresses(besides: set[str]) -> list[str]:
 def test_nobody_gets_anything_without_a_session(publication: Publication) -> None:
     browser, given = Client(), []
     for address in addresses(OPEN):
-        for answer in (browser.get(address), browser.post(address)):
-            to_sign_in = answer.status_code == 302 and "/login/" in answer.headers["Location"]
-            given += [] if to_sign_in or answer.status_code in NONE else [(address, answer.status_code)]
+        for response in (browser.get(address), browser.post(address)):
+            to_sign_in = response.status_code == 302 and "/login/" in response.headers["Location"]
+            given += [] if to_sign_in or response.status_code in NONE else [(address, response.status_code)]
     assert not given

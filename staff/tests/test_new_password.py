@@ -46,6 +46,16 @@ def test_the_page_says_and_does_the_same_for_every_address(edda: User) -> None:
     assert not PasswordRequest.objects.exists()
 
 
+def test_who_has_no_password_is_led_to_a_link_for_the_first_one(edda: User) -> None:
+    edda.set_unusable_password()
+    edda.save()
+    browser = signed_in(edda)
+    for act in (browser.get, browser.post):
+        page = act("/admin/password_change/", follow=True)
+        assert page.request["PATH_INFO"] == "/admin/account/password/"
+        assert "You have no password yet." in page.content.decode()
+
+
 def test_the_link_is_good_once_and_ends_all_sessions(edda: User) -> None:
     browser = signed_in(edda)
     ask(Client(), "EDDA@blocknews.example")
