@@ -1,6 +1,6 @@
 """Subscribers in the admin. Verbs change their state; the consent record is read-only."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -43,6 +43,7 @@ from subscribers.models import (
     Suppression,
 )
 
+Row = TypeVar("Row", bound=Model)
 BY_HAND = consent.Evidence(source="admin")
 
 
@@ -136,10 +137,7 @@ class SubscriberAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
         """Readers of this person's newsletters."""
-        theirs = Subscription.objects.filter(subscriber=OuterRef("pk"))
-        narrowed = permissions.of_newsletters(theirs, user=account(request), field="newsletter")
-        readers: QuerySet[Subscriber] = super().get_queryset(request)
-        return readers if narrowed is theirs else readers.filter(Exists(narrowed))
+        return _to_their_readers(super().get_queryset(request), request, field="pk")
 
     def get_deleted_objects(
         self, objs: QuerySet[Subscriber], request: HttpRequest
@@ -224,8 +222,16 @@ class SubscriptionAdmin(ReadOnlyAdmin):
         )
 
 
+class ProofAdmin(ReadOnlyAdmin):
+    """What proves consent: for those who have every newsletter, as the proof of one reader is."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Who may prove a consent."""
+        return permissions.has_all(permissions.PROVE, user=account(request))
+
+
 @admin.register(ConsentEvent)
-class ConsentEventAdmin(ReadOnlyAdmin):
+class ConsentEventAdmin(ProofAdmin):
     """The proof. The database refuses every change."""
 
     list_display = ("occurred_at", "kind", "newsletter_slug", "cadence", "source", "subscriber_uuid")
@@ -235,7 +241,7 @@ class ConsentEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ConsentOrigin)
-class ConsentOriginAdmin(ReadOnlyAdmin):
+class ConsentOriginAdmin(ProofAdmin):
     """Network addresses of acts, cut to their network after 30 days."""
 
     list_display = ("event", "ip", "truncated_at")
@@ -319,10 +325,21 @@ class LetterAdmin(ReadOnlyAdmin):
     search_help_text = _("The beginning of an address, in small letters, or the letter's id.")
     list_select_related = ("subscriber",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Letter]:
+        """Those to readers of this person's newsletters."""
+        return _to_their_readers(super().get_queryset(request), request, field="subscriber")
+
     @admin.display(description=_("Reason"), ordering="reason")
     def shown_reason(self, obj: Letter) -> str:
         """As a sentence."""
         return obj.reason_sentence
+
+
+def _to_their_readers(rows: QuerySet[Row], request: HttpRequest, *, field: str) -> QuerySet[Row]:
+    """The rows about readers of this person's newsletters."""
+    theirs = Subscription.objects.filter(subscriber=OuterRef(field))
+    narrowed = permissions.of_newsletters(theirs, user=account(request), field="newsletter")
+    return rows if narrowed is theirs else rows.filter(Exists(narrowed))
 
 
 def _by(request: HttpRequest) -> str:

@@ -7,7 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 from articles.models import Author, Section, Tag
 from publication.change_lists import ModelAdmin
+from publication.row_actions import account
 from publication.translated_admin import TranslatedAdmin
+from staff import limits
+from staff.models import LimitKind
 
 
 class Counted(ModelAdmin):
@@ -36,6 +39,25 @@ class SectionAdmin(TranslatedAdmin, Counted):
     list_per_page = 200
     search_fields = ("name", "slug", "description")
     prepopulated_fields = {"slug": ("name",)}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Not those who are limited to some sections: the new one would be none of theirs."""
+        allowed: bool = super().has_add_permission(request)
+        return allowed and limits.of(account(request), kind=LimitKind.SECTION) is None
+
+    def has_change_permission(self, request: HttpRequest, obj: Section | None = None) -> bool:
+        """Those who have the section."""
+        allowed: bool = super().has_change_permission(request, obj)
+        return allowed and _has(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Section | None = None) -> bool:
+        """As for changing."""
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and _has(request, obj)
+
+
+def _has(request: HttpRequest, section: Section | None) -> bool:
+    return section is None or limits.allows(account(request), kind=LimitKind.SECTION, object_id=section.pk)
 
 
 @admin.register(Tag)

@@ -87,6 +87,8 @@ class PictureViews(ModelAdmin):
 
     def upload_view(self, request: HttpRequest) -> HttpResponse:
         """Take one picture in; a refusal says by field what is wrong, and nothing is stored."""
+        if not account(request).has_perm(picture_library.ADD):
+            raise PermissionDenied
         form = WordsForm(request.POST, request.FILES)
         if not form.is_valid():
             return _json({"errors": {name: str(errors[0]) for name, errors in form.errors.items()}}, status=400)

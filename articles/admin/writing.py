@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST
 
-from articles import markup, presence, unsaved, views, working_copies
+from articles import markup, permissions, presence, unsaved, views, working_copies
 from articles.admin import cards
 from articles.models import Article
 from articles.refusals import PublishingError
@@ -79,6 +79,8 @@ class WritingAdmin(ActionAdmin):
     @method_decorator(xframe_options_sameorigin)
     def frame_view(self, request: HttpRequest) -> HttpResponse:
         """An empty page with the policy of the preview. The process is made ready for what follows."""
+        if not account(request).has_perm(permissions.CHANGE):
+            raise PermissionDenied
         html.prepare()
         return HttpResponse(EMPTY)
 
@@ -99,6 +101,8 @@ class WritingAdmin(ActionAdmin):
     def copies_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
         """What this person typed and did not save: listed by GET, kept by POST, forgotten by DELETE. JSON."""
         user, article = account(request), self.seen(request, pk) if pk else None
+        if not user.has_perm(permissions.CHANGE):
+            raise PermissionDenied
         token = request.GET.get("token", "")
         try:
             if request.method == "POST":

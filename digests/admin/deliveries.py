@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 from unfold.decorators import display
@@ -17,6 +18,7 @@ from digests.admin import actions
 from digests.models import Delivery, DeliveryEvent, Issue, Snapshot
 from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
+from staff import reauthentication
 from subscribers import permissions
 from subscribers.models import Subscriber
 
@@ -111,6 +113,13 @@ class DeliveryAdmin(EngineAdmin):
     def has_send_permission(self, request: HttpRequest) -> bool:
         """The permission of the actions below."""
         return request.user.has_perm(actions.SEND)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> HttpResponseBase | None:
+        """Send those that are ticked again, after the password, as from the issue's page; or another act."""
+        act = super().response_action
+        if request.POST.get("action") == "send_again":
+            return reauthentication.require_recent(act)(request, queryset)
+        return act(request, queryset)
 
     @admin.action(description=_("Call uncertain copies accepted"), permissions=["send"])
     def call_accepted(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:

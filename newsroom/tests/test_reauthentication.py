@@ -7,8 +7,9 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from digests.tests import copies
 from staff.models import AuditEvent
-from subscribers.models import Subscriber, Subscription
+from subscribers.models import Newsletter, Subscriber, Subscription
 from tests.cast import Readers, account, signed_in
 from tests.table import rows
 
@@ -57,6 +58,18 @@ def test_a_posted_export_goes_on_after_the_password(client: Client) -> None:
         assert exported["Content-Type"].startswith("text/csv")
         assert b"".join(exported)
     assert AuditEvent.objects.filter(action="audit_log_exported").count() == 1
+
+
+def test_ticked_copies_are_sent_again_after_the_password_only(client: Client, newsletter: Newsletter) -> None:
+    copy = copies.copy(copies.issue(newsletter), None)
+    posted = {"action": "send_again", "_selected_action": [copy.pk]}
+    with time_machine.travel(timezone.now() + LATER, tick=True):
+        assert "Is it you?" in client.post("/admin/digests/delivery/", posted).content.decode()
+        copy.refresh_from_db()
+        assert copy.state == "uncertain"
+        client.post("/admin/digests/delivery/", posted | {"password_again": "secret"})
+    copy.refresh_from_db()
+    assert copy.state == "pending"
 
 
 def test_it_cannot_be_guessed(client: Client, reader: Subscriber) -> None:

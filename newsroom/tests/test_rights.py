@@ -77,6 +77,11 @@ def issue(newsletter: Newsletter, state: str) -> Issue:
 @pytest.fixture
 def world(publication: Publication) -> World:
     """The whole cast."""
+    return make_world()
+
+
+def make_world() -> World:
+    """People with roles and limits, and what they act on."""
     now = timezone.now()
     make_texts()
     news, markets = (Section.objects.create(name=name, slug=name.lower()) for name in ("News", "Markets"))
