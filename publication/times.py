@@ -1,9 +1,29 @@
 """Formats of times for machines and of days for people."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from django.utils import dateformat
-from django.utils.translation import pgettext
+from django.utils.functional import Promise
+from django.utils.translation import pgettext, pgettext_lazy
+
+# The months beside a day, with the context of Django's own catalogues, so that ours correct them where a newspaper
+# writes otherwise: Django's Kyrgyz months begin with a capital.
+MONTHS: Final[Sequence[Promise]] = (
+    pgettext_lazy("alt. month", "January"),
+    pgettext_lazy("alt. month", "February"),
+    pgettext_lazy("alt. month", "March"),
+    pgettext_lazy("alt. month", "April"),
+    pgettext_lazy("alt. month", "May"),
+    pgettext_lazy("alt. month", "June"),
+    pgettext_lazy("alt. month", "July"),
+    pgettext_lazy("alt. month", "August"),
+    pgettext_lazy("alt. month", "September"),
+    pgettext_lazy("alt. month", "October"),
+    pgettext_lazy("alt. month", "November"),
+    pgettext_lazy("alt. month", "December"),
+)
 
 
 def machine_readable(moment: datetime | None) -> str:

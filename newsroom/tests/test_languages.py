@@ -1,14 +1,17 @@
 """The language of a page comes from its address alone."""
 
+from datetime import UTC, datetime
+
 import pytest
 from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
+from publication import times
 from publication.models import Publication
 from subscribers.models import Newsletter
-from tests.cast import make_newsletter, make_texts
+from tests.cast import Publish, make_newsletter, make_texts
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +82,7 @@ def test_a_language_that_is_not_served_leads_to_the_same_page(russian: Publicati
     assert Client().get("/ru/search/?q=a")["Location"] == "/search/?q=a"
     assert Client().get("/ru//elsewhere.test/")["Location"] == "/elsewhere.test/"
     assert Client().post("/ru/subscribe/", {}).status_code == 422
-    assert Client().get("/de/").status_code == 404
+    assert Client().get("/kk/").status_code == 404
     Publication.objects.update(language="ru")
     assert declared(Client().get("/").content) == "ru"
     assert Client().get("/ru/")["Location"] == "/"
@@ -103,3 +106,29 @@ def test_russian_counts_in_three_forms() -> None:
     with translation.override("ru"):
         counted = [translation.ngettext("%(number)s story", "%(number)s stories", n) % {"number": n} for n in COUNTS]
     assert counted == [f"{n} материал{ending}" for n, ending in COUNTS.items()]
+
+
+@pytest.mark.parametrize(
+    ("language", "heading"),
+    [("ky", ("Түзөтүү", "Түзөтүүлөр")), ("de", ("Korrektur", "Korrekturen"))],
+)
+def test_a_page_counts_one_and_two_as_its_language_does(
+    russian: Publication, publish: Publish, language: str, heading: tuple[str, str]
+) -> None:
+    """Django's own Kyrgyz catalogue has one form only, and is not asked about ours."""
+    russian.further_languages = [language]
+    russian.save()
+    story = publish("The dam is full", language=language)
+    for number, title in enumerate(heading, start=1):
+        story.corrections.create(text=f"Fault {number}.", corrected_at=timezone.now())
+        titles = soup(Client().get(f"/{language}/articles/{story.slug}/").content).find_all("h2")
+        assert title in [found.get_text(strip=True) for found in titles]
+
+
+@pytest.mark.parametrize(
+    ("language", "written"),
+    [("en", "6 May 2025"), ("ru", "6 мая 2025"), ("ky", "6-май, 2025"), ("de", "6. Mai 2025")],
+)
+def test_a_day_is_written_as_its_language_does(language: str, written: str) -> None:
+    with translation.override(language):
+        assert times.day(datetime(2025, 5, 6, tzinfo=UTC)) == written

@@ -27,6 +27,9 @@ READERS: Final = re.compile(
 PLACEHOLDER: Final = re.compile(r"%(?:\((\w+)\))?[sd]")
 # Django's own catalogue where a language has none: two forms, as English has.
 USUAL_PLURALS: Final = "nplurals=2; plural=(n != 1);"
+# As CLDR counts, where Django's own catalogue counts otherwise: it has one form for Kyrgyz, which needs two ("Түзөтүү",
+# "Түзөтүүлөр"). Django keeps catalogues that count differently apart, and asks ours first.
+OWN_PLURALS: Final = {"ky": USUAL_PLURALS}
 
 
 class NoSuchLanguage(ValueError):
@@ -140,7 +143,9 @@ def _entry(key: tuple[str, str], plural: str, files: list[str], forms: int) -> p
 
 
 def _plural_forms(language: str) -> str:
-    """As Django's own catalogue of that language counts. On failure: NoSuchLanguage."""
+    """As CLDR or Django's own catalogue of that language counts. On failure: NoSuchLanguage."""
+    if language in OWN_PLURALS:
+        return OWN_PLURALS[language]
     folder = Path(django.__file__).parent / "conf" / "locale" / to_locale(language) / "LC_MESSAGES"
     if not folder.is_dir():
         raise NoSuchLanguage(f"Django knows no language “{language}”. Use a code such as de, pt-br or zh-hans.")

@@ -26,7 +26,7 @@ def context(**changes: Any) -> dict[str, Any]:
         strapline="Markets",
         postal_address="1 Street\nBishkek",
         contact_address="desk@example.com",
-        language="ky",
+        language="kk",
     )
     for name, value in changes.items():
         setattr(publication, name, value)
@@ -57,7 +57,7 @@ def test_html_says_who_why_and_how_to_leave() -> None:
     assert "https://news.test/?a=1&b=2" in links
     assert "mailto:desk@example.com" in links
     assert page.html is not None
-    assert page.html["lang"] == "ky"
+    assert page.html["lang"] == "kk"
     assert "What happened" in words
 
 
