@@ -126,6 +126,8 @@ def replaced(part: Part, words: tuple[str, ...]) -> Part:
 
 
 def _meaningful(read: list[Part]) -> list[Part]:
+    if len(read) < 2:
+        return read
     stop_words = _stop_words(read)
     ordinary = [part for part in read if len(part.words) > 1 or part.words[0].lower() not in stop_words]
     if any(not part.is_unwanted for part in ordinary):

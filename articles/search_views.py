@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from articles import search, search_excerpts, search_query, seo
-from articles.models import Article, Author, Section
+from articles.models import Article, Author
 from core import caching, page_tags
 from publication import context
 
@@ -43,7 +43,7 @@ def results(request: HttpRequest) -> HttpResponse:
     title = _("Search: %(query)s") % {"query": query} if query else pgettext("noun", "Search")
     shown = {
         "page": page, "hits": _hits(page, matches), "query": query, "matches": matches, "filters": filters,
-        "names": search.names(query=query) if query else [], "sections": Section.objects.all(),
+        "names": search.names(query=query) if query else [],
         "authors": _authors(matches, filters), "is_filtered": filters != search.Filters(zone=filters.zone),
         "head": seo.search_head(publication=context.of(request), path=request.path, title=title),
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """Letters to people of the team: an invitation, and a link to a new password. Workers send them."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -34,6 +35,7 @@ def invitation(*, row: Invitation, link: str) -> None:
         link=link,
         inviter=inviter,
         role=role.label,
+        reason=lambda: gettext("You get this mail because %(name)s invited you.") % {"name": inviter},
         sentence=role_names.SENTENCES[role],
         days=(row.expires_at - row.created_at).days,
     )
@@ -51,6 +53,7 @@ def passwords(*, row: PasswordRequest, now: datetime) -> None:
                 link=_link(user),
                 user=user,
                 hours=settings.PASSWORD_RESET_TIMEOUT // HOURS,
+                reason=lambda: gettext("You get this mail because somebody asked for a new password of your account."),
             )
 
 
@@ -59,17 +62,16 @@ def _link(user: User) -> str:
     return urls.absolute(reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), key]))
 
 
-def _send(name: str, *, to: str, **facts: Any) -> None:
+def _send(name: str, *, to: str, reason: Callable[[], str], **facts: Any) -> None:
     publication = Publication.objects.current()
     sender = publication.sender()
     with override(settings.LANGUAGE_CODE):
-        reason = gettext("You get this mail because somebody entered your address on our site.")
         frame = {
             "publication": publication,
             "language": settings.LANGUAGE_CODE,
             "site_url": settings.SITE_URL,
             "footer_links": [],
-            "reason": reason,
+            "reason": reason(),
         }
         message.letter(
             name=name,
