@@ -224,13 +224,13 @@ def test_each_address_opens_for_those_who_may(world: test_rights.World, unrender
     }  # fmt: skip
     browsers = {letter: signed_in(world.people[role]) for letter, role in people.items()}
     examples = addresses(things(world))
-    found = {
+    openers = {
         name: "".join(letter for letter, browser in browsers.items() if opens(ask(browser, address)))
         for name, address in examples.items()
     }
-    wrong = {name: (roles, RIGHTS.get(name)) for name, roles in found.items() if roles != RIGHTS.get(name)}
+    wrong = {name: (roles, RIGHTS.get(name)) for name, roles in openers.items() if roles != RIGHTS.get(name)}
     assert not wrong
-    assert not RIGHTS.keys() - found.keys()
+    assert not RIGHTS.keys() - openers.keys()
 
 
 def test_nobody_gets_anything_without_a_session(publication: Publication, unrendered: None) -> None:
