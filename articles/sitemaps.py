@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.sitemaps import Sitemap
-from django.core.paginator import EmptyPage
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -22,11 +21,16 @@ from publication.models import Publication
 
 # Readers' own pages and results of a search, by the first part of their paths.
 UNINDEXED: Final = ("confirm", "preferences", "unsubscribe", "search")
-# The protocol allows 50,000 addresses in one file.
+# The protocol allows 50,000 addresses in one file; a file has the stories of as many numbers, fewer where some are not
+# public, so that neither it nor the list of files counts or skips rows.
 FILE_LENGTH = 10_000
+# As wide as a picture of a page gets.
+PICTURE_WIDTH: Final = 1_600
 NEWS_AGE: Final = timedelta(days=2)
 NEWS_LENGTH: Final = 1_000
 LISTED: Final = 30
+# What is read of a picture.
+PICTURE: Final = ("lead_image__file", "lead_image__width", "lead_image__renditions")
 XML: Final = "application/xml; charset=utf-8"
 
 
@@ -53,18 +57,22 @@ class Lists(_Pages):
 
 
 class Stories(_Pages):
-    """Every story, oldest first, so that a new one changes the last file only."""
+    """The stories of one file, oldest first, so that a new one changes the last file only."""
 
-    @property
-    def limit(self) -> int:  # type: ignore[override]  # a test makes files short
-        return FILE_LENGTH
+    def __init__(self, number: int) -> None:
+        self.last = number * FILE_LENGTH
 
     def items(self) -> QuerySet[Article]:
-        return Article.objects.listed().order_by("pk").only("slug", "updated_at", "language", "translation_of")
+        of_file = Article.objects.listed().filter(pk__gt=self.last - FILE_LENGTH, pk__lte=self.last)
+        return (
+            of_file.order_by("pk")
+            .select_related("lead_image")
+            .only("slug", "updated_at", "language", "translation_of", *PICTURE)
+        )
 
     def get_urls(self, page: int | str = 1, site: Any = None, protocol: str | None = None) -> list[dict[str, Any]]:
-        """As the base, with the translations of each story."""
-        entries = super().get_urls(page, site, protocol)
+        """As the base, with the picture and the translations of each story."""
+        entries = [entry | _pictured(entry["item"]) for entry in super().get_urls(page, site, protocol)]
         if languages.further():
             translated = translations.languages_of([entry["item"] for entry in entries])
             for entry in entries:
@@ -84,27 +92,32 @@ class News(_Pages):
 
     def items(self) -> QuerySet[Article]:
         recent = Article.objects.listed().filter(published_at__gt=timezone.now() - NEWS_AGE)
-        return recent.newest_first().only("slug", "headline", "published_at", "language")[:NEWS_LENGTH]
+        recent = recent.newest_first().select_related("lead_image")
+        return recent.only("slug", "headline", "published_at", "language", *PICTURE)[:NEWS_LENGTH]
 
     def get_urls(self, page: int | str = 1, site: Any = None, protocol: str | None = None) -> list[dict[str, Any]]:
         """As the base, with the headline and the publication as XML can carry them."""
         publication = Publication.objects.current()
         plain = feed_formats.plain
-        about = {"name": plain(publication.name), "language": languages.of_pages()}
+        about = {"name": plain(publication.name)}
         entries = super().get_urls(page, site, protocol)
         if entries:
             page_tags.fresh_until(min(entry["item"].published_at for entry in entries) + NEWS_AGE)
-        return [entry | {"headline": plain(entry["item"].headline), "publication": about} for entry in entries]
+        return [
+            entry | _pictured(entry["item"]) | {"headline": plain(entry["item"].headline), "publication": about}
+            for entry in entries
+        ]
 
 
 @caching.public
 def sitemap(request: HttpRequest) -> HttpResponse:
     """Every public page, or the list of the files that hold them when one file would be too long."""
     page_tags.add(page_tags.FEED)
-    files = Stories().paginator.num_pages
-    if files == 1:
-        return _urlset(request, page=1, of=(Lists(), Stories()))
-    numbers = range(1, files + 1)
+    of_story = (F("pk") - 1) / FILE_LENGTH + 1
+    files = set(Article.objects.listed().order_by().values_list(of_story, flat=True).distinct())
+    if len(files) < 2:
+        return _urlset(request, of=(Lists(), *map(Stories, files)))
+    numbers = sorted({1, *files})
     sitemaps = [{"location": urls.absolute(reverse("sitemap_file", args=[number]))} for number in numbers]
     return render(request, "sitemap_index.xml", {"sitemaps": sitemaps}, content_type=XML)
 
@@ -112,13 +125,13 @@ def sitemap(request: HttpRequest) -> HttpResponse:
 @caching.public
 def sitemap_file(request: HttpRequest, number: int) -> HttpResponse:
     """One file of a long sitemap; the first begins with the lists."""
-    return _urlset(request, page=number, of=(Lists(), Stories()) if number == 1 else (Stories(),))
+    return _urlset(request, of=(Lists(), Stories(number)) if number == 1 else (Stories(number),))
 
 
 @caching.public
 def news_sitemap(request: HttpRequest) -> HttpResponse:
     """The stories of the last two days."""
-    return _urlset(request, page=1, of=(News(),), is_news=True)
+    return _urlset(request, of=(News(),), is_news=True)
 
 
 @caching.public
@@ -159,15 +172,20 @@ def llms(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
 
 
-def _urlset(request: HttpRequest, *, page: int, of: Sequence[_Pages], is_news: bool = False) -> HttpResponse:
+def _pictured(story: Article) -> dict[str, str]:
+    picture = story.lead_image
+    return {"picture": urls.absolute(picture.url_for(PICTURE_WIDTH))} if picture else {}
+
+
+def _urlset(request: HttpRequest, *, of: Sequence[_Pages], is_news: bool = False) -> HttpResponse:
     page_tags.add(page_tags.FEED)
-    try:
-        urlset = [entry for sitemap in of for entry in sitemap.get_urls(page=page)]
-    except EmptyPage:
-        raise Http404("There is no such part of the sitemap.") from None
-    return render(
-        request,
-        "articles/sitemap.xml",
-        {"urlset": urlset, "is_news": is_news, "is_translated": any(entry.get("alternates") for entry in urlset)},
-        content_type=XML,
-    )
+    urlset = [entry for sitemap in of for entry in sitemap.get_urls()]
+    if not (urlset or is_news):
+        raise Http404("There is no such part of the sitemap.")
+    shown = {
+        "urlset": urlset,
+        "is_news": is_news,
+        "is_translated": any(entry.get("alternates") for entry in urlset),
+        "has_pictures": any(entry.get("picture") for entry in urlset),
+    }
+    return render(request, "articles/sitemap.xml", shown, content_type=XML)

@@ -5,16 +5,19 @@ from urllib.robotparser import RobotFileParser
 from xml.etree import ElementTree
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from articles import sitemaps
-from articles.models import Article, Author, Section, Tag
+from articles.models import Article, Author, Image, Section, Tag
 from articles.tests.conftest import StoryMaker
 
 SITE = "http://127.0.0.1:8000"
 NAMES = {
     "s": "http://www.sitemaps.org/schemas/sitemap/0.9",
+    "i": "http://www.google.com/schemas/sitemap-image/1.1",
     "n": "http://www.google.com/schemas/sitemap-news/0.9",
 }
 
@@ -51,11 +54,35 @@ def test_a_long_sitemap_is_divided(client: Client, story: StoryMaker, monkeypatc
     for number in range(5):
         story(state="published", slug=f"s{number}")
     parts = locations(client, "/sitemap.xml")
-    assert parts == [f"{SITE}/sitemap-{number}.xml" for number in (1, 2, 3)]
-    stories = [each for part in parts for each in locations(client, part.removeprefix(SITE)) if "/articles/" in each]
-    assert stories == [f"{SITE}/articles/s{number}/" for number in range(5)]
-    assert client.get("/sitemap-4.xml").status_code == 404
-    assert client.get("/sitemap-0.xml").status_code == 404
+    assert parts[0] == f"{SITE}/sitemap-1.xml"
+    assert f"{SITE}/" in locations(client, "/sitemap-1.xml")
+    files = [[each for each in locations(client, part.removeprefix(SITE)) if "/articles/" in each] for part in parts]
+    assert [each for file in files for each in file] == [f"{SITE}/articles/s{number}/" for number in range(5)]
+    assert max(map(len, files)) == 2
+    beyond = Article.objects.latest("pk").pk
+    for number in (0, beyond, 10**30):
+        assert client.get(f"/sitemap-{number}.xml").status_code == 404
+
+
+def test_both_sitemaps_have_the_lead_pictures_and_ask_no_more_for_many(
+    client: Client, story: StoryMaker, picture: Image
+) -> None:
+    def asked(path: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            client.get(path)
+        return len(queries)
+
+    recent = timezone.now() - timedelta(hours=1)
+    story(state="published", lead_image=picture, published_at=recent)
+    paths = ("/sitemap.xml", "/news-sitemap.xml")
+    before = [asked(path) for path in paths]
+    for _number in range(3):
+        story(state="published", lead_image=picture, published_at=recent)
+    assert [asked(path) for path in paths] == before
+    for path in paths:
+        root = ElementTree.fromstring(client.get(path).content)  # noqa: S314  # our own output
+        pictures = [each.text for each in root.iterfind(".//i:image/i:loc", NAMES)]
+        assert pictures == [f"{SITE}/media/images/0a-960.jpg"] * 4, path
 
 
 def test_the_news_sitemap_has_two_days(client: Client, story: StoryMaker) -> None:
