@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils.text import slugify
 
-from articles import images, publishing
+from articles import images, publishing, translations
 from articles.models import Article, Author, Byline, Image, Section, Tag
 from newsroom.demonstration import at_work, past_issue, pictures, texts
 from publication.models import Publication
@@ -20,6 +20,13 @@ SECTIONS = {
     "Policy": "Laws, central banks and those who write the rules.",
     "Technology": "How the networks work, in words that need no dictionary.",
     "Products": "What is new in Block News itself.",
+}
+SECTIONS_ELSEWHERE = {
+    "News": {"ru": {"name": "Новости"}, "ky": {"name": "Жаңылыктар"}},
+    "Markets": {"ru": {"name": "Рынки"}, "ky": {"name": "Рыноктор"}},
+    "Policy": {"ru": {"name": "Политика"}, "ky": {"name": "Саясат"}},
+    "Technology": {"ru": {"name": "Технологии"}, "ky": {"name": "Технология"}},
+    "Products": {"ru": {"name": "Продукты"}, "ky": {"name": "Өнүмдөр"}},
 }
 # Name -> role, and two sentences about the person.
 AUTHORS = {
@@ -43,6 +50,7 @@ PUBLICATION = {
     "reply_to": "editors@blocknews.example",
     "contact_address": "editors@blocknews.example",
     "language": "en",
+    "further_languages": ["ru", "ky"],
     "time_zone": "Europe/London",
 }
 # Released a week before the others: they are in last week's issue of the Central Asia Brief.
@@ -76,7 +84,13 @@ def load(*, now: datetime) -> Loaded:
         for position, text in enumerate(texts.legal_texts()):
             _legal(text, position, now)
         for position, (name, description) in enumerate(SECTIONS.items()):
-            Section.objects.create(name=name, slug=slugify(name), description=description, position=position)
+            Section.objects.create(
+                name=name,
+                slug=slugify(name),
+                description=description,
+                position=position,
+                translations=SECTIONS_ELSEWHERE[name],
+            )
         for name, (role, biography) in AUTHORS.items():
             Author.objects.create(name=name, slug=slugify(name), role=role, biography=biography)
         written = texts.stories()
@@ -87,6 +101,8 @@ def load(*, now: datetime) -> Loaded:
         for story in written:
             if story.slug not in LAST_WEEK:
                 _story(story, now)
+        for translation in texts.translations():
+            _translation(translation, now)
         at_work.load(newsletter=Newsletter.objects.get(slug="tech-and-product-updates"), now=now)
     return Loaded(stories=len(written), newsletters=Newsletter.objects.count())
 
@@ -130,6 +146,18 @@ def _story(story: texts.Story, now: datetime) -> None:
     article.tags.set([Tag.objects.get_or_create(slug=slugify(name), defaults={"name": name})[0] for name in story.tags])
     publishing.save_revision(article=article, actor=None, now=now)
     publishing.publish(article=article, actor=None, now=now)
+
+
+def _translation(translation: texts.Translation, now: datetime) -> None:
+    original = Article.objects.get(slug=translation.of)
+    draft = translations.translate(article=original, language=translation.language, actor=None, now=now)
+    for name in ("headline", "slug", "standfirst"):
+        setattr(draft, name, getattr(translation, name))
+    draft.body_markdown, draft.published_at = translation.body, original.published_at
+    draft.full_clean()
+    draft.save()
+    publishing.save_revision(article=draft, actor=None, now=now)
+    publishing.publish(article=draft, actor=None, now=now)
 
 
 def _picture(story: texts.Story) -> Image:

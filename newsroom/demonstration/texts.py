@@ -27,6 +27,18 @@ class Story:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Translation:
+    """A translation of a story as it is written down in translations/<language>/<slug of the original>.md."""
+
+    of: str
+    language: str
+    headline: str
+    slug: str
+    standfirst: str
+    body: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LegalText:
     """A legal document as it is written down in legal/<name>.md."""
 
@@ -39,6 +51,13 @@ class LegalText:
 def stories() -> list[Story]:
     """Every story, the oldest first."""
     return sorted((_story(path) for path in sorted(HERE.glob("stories/*.md"))), key=lambda story: story.date)
+
+
+def translations() -> Iterator[Translation]:
+    """Every translation."""
+    for path in sorted(HERE.glob("translations/*/*.md")):
+        fields, body = _read(path)
+        yield Translation(of=path.stem, language=path.parent.name, body=body, **fields)
 
 
 def legal_texts() -> Iterator[LegalText]:

@@ -36,7 +36,7 @@ def test_it_is_loaded_once_and_complete(
     call_command("demo")
     assert "9 stories" in capsys.readouterr().out
 
-    lead = Article.objects.published().newest_first().first()
+    lead = Article.objects.listed().newest_first().first()
     assert lead is not None
     assert (lead.headline, lead.section.name, lead.byline) == (HEADLINE, "News", "Staff Writer")
     assert lead.published_at is not None
@@ -48,6 +48,9 @@ def test_it_is_loaded_once_and_complete(
     assert lead.lead_image.credit == "Illustration: Block News International", "it is a drawing"
     assert "placeholder" in lead.lead_image.alt.lower()
     assert client.get("/").status_code == 200
+    for language, headlines in {"ru": 2, "ky": 1}.items():
+        assert Article.objects.published().in_language(language).count() == headlines
+        assert client.get(f"/{language}/sections/policy/").status_code == 200
 
     house = Publication.objects.current()
     assert (house.name, house.owner) == ("Block News International", "Blends Media Group")
@@ -69,7 +72,7 @@ def test_it_is_loaded_once_and_complete(
 
     call_command("demo")
     assert "was not loaded" in capsys.readouterr().out
-    assert Article.objects.published().count() == 9
+    assert Article.objects.listed().count() == 9
 
 
 @pytest.mark.django_db

@@ -8,6 +8,7 @@ from tests.browser.conftest import TELEPHONE, Opener
 PAGES = {
     "front": "/",
     "story": "/articles/kyrgyzstan-crypto-reserve/",
+    "story-in-russian": "/ru/articles/kriptorezerv-kyrgyzstana/",
     "story-with-table": "/articles/digital-som-explained/",
     "section": "/sections/markets/",
     "tag": "/tags/bitcoin/",
@@ -29,7 +30,7 @@ def test_everybody_can_read_it_by_day_by_night_and_on_a_telephone(open_page: Ope
     page.goto(path)
     assert page.context.cookies() == [], "a reader carries a cookie"
     assert page.locator("h1").count() == 1
-    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("html").get_attribute("lang") == ("ru" if path.startswith("/ru/") else "en")
     assert page.locator("[style], style, script:not([src]):not([type='application/ld+json'])").count() == 0
     assert accessibility.faults(page, rules=accessibility.WITH_BEST_PRACTICE) == []
     page.emulate_media(color_scheme="dark")
@@ -50,7 +51,7 @@ def test_paper_shows_the_story_alone(open_page: Opener) -> None:
     page.goto("/articles/kyrgyzstan-crypto-reserve/")
     page.emulate_media(media="print")
     assert page.locator("article.story h1").is_visible()
-    for part in (".signup-band", ".sections", ".masthead__tools"):
+    for part in (".signup-band", ".sections", ".masthead__tools", ".masthead__languages"):
         assert not page.locator(part).is_visible(), part
 
 
