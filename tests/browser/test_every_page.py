@@ -1,6 +1,7 @@
 """What holds on every reader page: it fits a telephone, it can be read by all, it keeps quiet."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser import accessibility, loading
 from tests.browser.conftest import TELEPHONE, Opener
@@ -78,3 +79,17 @@ def test_the_first_picture_is_seen_on_a_telephone_without_scrolling(open_page: O
     box = page.locator("main img").first.bounding_box()
     assert box is not None
     assert box["y"] + box["height"] * 0.6 <= 640
+
+
+def test_a_sent_issue_is_a_page_for_everybody_with_a_way_to_leave(open_page: Opener) -> None:
+    page = open_page(color_scheme="light", reduced_motion="reduce")
+    page.goto("/newsletters/central-asia-brief/1/")
+    assert page.locator("h1").count() == 1
+    # The mail's own rules are in force, and end where it ends.
+    assert page.locator(".mail .ink a").first.evaluate("link => getComputedStyle(link).textDecorationLine") == "none"
+    assert accessibility.faults(page, rules=accessibility.WITH_BEST_PRACTICE) == []
+    page.emulate_media(color_scheme="dark")
+    assert accessibility.faults(page, rules=accessibility.OF_COLOURS) == []
+    assert accessibility.overflow(page, width=TELEPHONE[0]) == 0
+    page.locator(".mail").get_by_role("link", name="Unsubscribe").click()
+    expect(page.get_by_label("Your e-mail address")).to_be_visible()
