@@ -1,11 +1,24 @@
 """Context processor: the sections in every page's navigation."""
 
-from django.db.models import QuerySet
+import functools
+from typing import Any
+
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
 from articles.models import Section
+from publication import shared_parts
 
 
-def navigation(_request: HttpRequest) -> dict[str, QuerySet[Section]]:
-    """`navigation_sections`, in their order. Nothing is asked of the database until a template uses it."""
-    return {"navigation_sections": Section.objects.all()}
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """`navigation_sections`, in their order, and `section_here`: the path of this page if it is one of theirs.
+
+    Nothing is asked of the database until a template uses it.
+    """
+    sections = functools.cache(lambda: shared_parts.of(request).part("sections", lambda: list(Section.objects.all())))
+
+    def here() -> str:
+        paths = shared_parts.of(request).words("paths", lambda: {each.get_absolute_url() for each in sections()})
+        return request.path if request.path in paths else ""
+
+    return {"navigation_sections": SimpleLazyObject(sections), "section_here": SimpleLazyObject(here)}

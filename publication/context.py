@@ -7,16 +7,16 @@ from django.http import HttpRequest
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 
-from publication import brand, languages, stylesheet, switch, typefaces
+from publication import brand, languages, shared_parts, stylesheet, switch, typefaces
 from publication.models import Publication
 
 KEPT_AS: Final = "_publication"
 
 
 def of(request: HttpRequest) -> Publication:
-    """The publication, read from the database once for each request."""
+    """The publication as it was when the request came; only for reading, as it is kept for other requests."""
     if (known := getattr(request, KEPT_AS, None)) is None:
-        known = Publication.objects.current()
+        known = shared_parts.of(request).part("publication", Publication.objects.current)
         setattr(request, KEPT_AS, known)
     publication: Publication = known
     return publication

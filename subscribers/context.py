@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from publication import shared_parts
 from subscribers import cadence_options, forms
 from subscribers.models import LegalDocument, Newsletter
 
@@ -27,13 +27,21 @@ def signup_block(request: HttpRequest) -> dict[str, Any]:
     return {"signup_form": form, "signup_newsletters": newsletters}
 
 
-def legal_documents(_request: HttpRequest) -> dict[str, QuerySet[LegalDocument]]:
+def legal_documents(request: HttpRequest) -> dict[str, Any]:
     """`legal_documents` for the foot of the page: those with a public text. Asks when a template looks at it."""
-    return {"legal_documents": LegalDocument.objects.filter(versions__published_at__isnull=False).distinct()}
+    return {"legal_documents": SimpleLazyObject(lambda: shared_parts.of(request).part("legal", _public))}
+
+
+def _public() -> list[LegalDocument]:
+    return list(LegalDocument.objects.filter(versions__published_at__isnull=False).distinct())
 
 
 def _offered(request: HttpRequest) -> list[Newsletter]:
     match = request.resolver_match
     if match is not None and match.url_name in WITHOUT_BLOCK:
         return []
+    return shared_parts.of(request).part("newsletters", _open)
+
+
+def _open() -> list[Newsletter]:
     return [offer.newsletter for offer in cadence_options.offered()]
