@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.sitemaps import Sitemap
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -113,8 +113,7 @@ class News(_Pages):
 def sitemap(request: HttpRequest) -> HttpResponse:
     """Every public page, or the list of the files that hold them when one file would be too long."""
     page_tags.add(page_tags.FEED)
-    of_story = (F("pk") - 1) / FILE_LENGTH + 1
-    files = set(Article.objects.listed().order_by().values_list(of_story, flat=True).distinct())
+    files = _files()
     if len(files) < 2:
         return _urlset(request, of=(Lists(), *map(Stories, files)))
     numbers = sorted({1, *files})
@@ -170,6 +169,16 @@ def llms(_request: HttpRequest) -> HttpResponse:
     lines += ["", "## Newest stories", "", *stories, "", "## Whole texts", "", f"- [JSON Feed]({feed})"]
     lines += [f"- [Sitemap]({index})", ""]
     return HttpResponse("\n".join(lines), content_type="text/plain; charset=utf-8")
+
+
+def _files() -> list[int]:
+    """The files that have a story; the first story of each is looked for, none is counted."""
+    listed = Article.objects.listed().order_by("pk").values_list("pk", flat=True)
+    newest = listed.last() or 0
+    starts = range(0, newest, FILE_LENGTH)
+    firsts = [listed.filter(pk__gt=start, pk__lte=start + FILE_LENGTH)[:1] for start in starts]
+    found = Article.objects.none().values_list("pk", flat=True).union(*firsts, all=True) if firsts else ()
+    return sorted((pk - 1) // FILE_LENGTH + 1 for pk in found)
 
 
 def _pictured(story: Article) -> dict[str, str]:
