@@ -30,6 +30,8 @@ READ: Final = 500
 BY_INDEX: Final = "SET LOCAL enable_seqscan = off"
 # With fewer stories than this, those with words that only begin so follow.
 FEW: Final = 12
+# A beginning of fewer letters says nothing.
+SHORTEST: Final = 3
 # A story loses half of its weight in this time, in seconds.
 FADING: Final = 3 * 365.25 * 86_400
 # Sections, authors and tags beside the stories, by the names of their pages.
@@ -89,7 +91,7 @@ class Name:
     url: str
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def stories(*, query: str, filters: Filters | None = None) -> Results:
     """Public stories that match; every query is valid."""
     with connection.cursor() as cursor:
@@ -131,7 +133,7 @@ def beginning_with(rows: ArticleQuerySet, *, query: str, most: int | None = None
 def _matching(parts: list[Part], filters: Filters) -> list[int]:
     """Keys of stories, best first: those with the words, and if they are few, those with words that begin so."""
     ids = _ranked(parts, filters)
-    if len(ids) < FEW:
+    if len(ids) < FEW and all(len(part.words[-1]) >= SHORTEST for part in parts):
         known = set(ids)
         ids += [pk for pk in _ranked(parts, filters, as_beginnings=True) if pk not in known]
     return ids

@@ -19,7 +19,6 @@ from publication import languages
 
 MAX_QUERY: Final = 200
 MAX_PARTS: Final = 12
-SHORTEST_BEGINNING: Final = 3
 STOP_WORDS: Final = "SELECT word FROM unnest(%s::text[]) AS word WHERE to_tsvector(articles_common(%s), word) = ''"
 
 WORD: Final = re.compile(r"\w+")
@@ -84,7 +83,8 @@ def asked(wanted: Sequence[Part], *, as_beginnings: bool = False, language: str 
     rules = Func(Value(language or languages.of_pages()), function="articles_rules", output_field=TextField())
     groups: list[Query] = []
     for part in wanted:
-        query = _beginning(part, rules) if as_beginnings and not part.is_unwanted else _phrase(part, rules)
+        goes_on = as_beginnings and not part.is_unwanted
+        query = _beginning(part, rules) if goes_on else _phrase(part, rules)
         if part.is_other and groups:
             groups[-1] = groups[-1] | query
         else:
@@ -152,7 +152,5 @@ def _phrase(part: Part, rules: Any) -> SearchQuery:
 
 def _beginning(part: Part, rules: Any) -> Query:
     """The words of the part, of which the last may go on."""
-    if len(part.words[-1]) < SHORTEST_BEGINNING:
-        return _phrase(part, rules)
     raw = Func(Value(part.text), function="articles_beginning", output_field=TextField())
     return _phrase(part, rules) | SearchQuery(raw, search_type="raw", config=rules)
