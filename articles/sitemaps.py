@@ -177,8 +177,8 @@ def _files() -> list[int]:
     newest = listed.last() or 0
     starts = range(0, newest, FILE_LENGTH)
     firsts = [listed.filter(pk__gt=start, pk__lte=start + FILE_LENGTH)[:1] for start in starts]
-    found = Article.objects.none().values_list("pk", flat=True).union(*firsts, all=True) if firsts else ()
-    return sorted((pk - 1) // FILE_LENGTH + 1 for pk in found)
+    beginnings = Article.objects.none().values_list("pk", flat=True).union(*firsts, all=True) if firsts else ()
+    return sorted((pk - 1) // FILE_LENGTH + 1 for pk in beginnings)
 
 
 def _pictured(story: Article) -> dict[str, str]:

@@ -26,7 +26,7 @@ def by_path(following: Handler) -> Handler:
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(ADMIN):
-            with translation.override(_editors(request)):
+            with translation.override(_editors(request)), languages.read_by(lambda: context.of(request)):
                 return following(request)
         if request.path_info.startswith(MACHINES):
             return following(request)

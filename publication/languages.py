@@ -4,7 +4,7 @@ The sentences are in the catalogues of `locale/`; English is what the source say
 catalogue of ours is declared on the page and spoken in English.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, NamedTuple
@@ -27,6 +27,9 @@ class Pages(NamedTuple):
 # Where Django's own list has another spelling than newspapers in that language, or none.
 OWN_NAMES: Final = {"ky": "Кыргызча", "ru": "Русский"}
 _pages: Final[ContextVar[Pages | None]] = ContextVar("pages", default=None)
+_publication: Final[ContextVar[Callable[[], Publication]]] = ContextVar(
+    "publication", default=Publication.objects.current
+)
 
 
 def catalogue(language: str) -> str:
@@ -109,11 +112,21 @@ def declared(*, publication: Publication) -> str:
     return publication.language if spoken == catalogue(publication.language) else spoken
 
 
+@contextmanager
+def read_by(publication: Callable[[], Publication]) -> Iterator[None]:
+    """Until the block ends the publication comes from here, where no language is set: a request has read it once."""
+    token = _publication.set(publication)
+    try:
+        yield
+    finally:
+        _publication.reset(token)
+
+
 def _now() -> Pages:
     """Also where nobody said in which language something is written: in the publication's first one then."""
     if (pages := _pages.get()) is not None:
         return pages
-    served = tuple(Publication.objects.current().languages)
+    served = tuple(_publication.get()().languages)
     return Pages(served[0], served)
 
 

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 from django.db import models
 from django.db.models import Q
 
+from publication import fields
+
 # The tag whose number is the epoch. No page has it.
 EPOCH: Final = ""
 
@@ -18,7 +20,7 @@ EPOCH: Final = ""
 class PageVersion(models.Model):
     """The number that a tag got with its last change, in microseconds, so that none comes back after a restore."""
 
-    tag = models.CharField(max_length=80, primary_key=True)
+    tag = fields.CharField(max_length=80, primary_key=True)
     number = models.BigIntegerField()
 
     class Meta:
@@ -34,7 +36,7 @@ class PageChange(models.Model):
 
     pk = models.CompositePrimaryKey("transaction", "tag")
     transaction = models.BigIntegerField()
-    tag = models.CharField(max_length=80)
+    tag = fields.CharField(max_length=80)
 
     def __str__(self) -> str:
         return self.tag
@@ -43,12 +45,12 @@ class PageChange(models.Model):
 class SharedCache(models.Model):
     """A shared cache in front of the site: the epoch up to which it has dropped what changed, and what went wrong."""
 
-    name = models.CharField(max_length=120, primary_key=True)
+    name = fields.CharField(max_length=120, primary_key=True)
     purged_until = models.BigIntegerField(default=0)
     purged_at = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)
     failed_at = models.DateTimeField(null=True)
-    reason = models.CharField(max_length=80, blank=True)
+    reason = fields.CharField(max_length=80, blank=True)
 
     def __str__(self) -> str:
         return self.name

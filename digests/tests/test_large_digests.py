@@ -16,10 +16,11 @@ STORIES = 3_000
 # Each with 20 KB of text: loading all of them takes 400 MB.
 INSERT = """
 INSERT INTO articles_article
-    (headline, slug, standfirst, body_markdown, body_html, body_text, body_sha256, section_id, state,
+    (headline, slug, standfirst, body_markdown, body_html, body_text, body_sha256, section_id, language, state,
      published_at, first_published_at, withdrawal_reason, returned_reason, created_at, updated_at)
 SELECT 'Story ' || n, 'story-' || n, repeat('Words. ', 20), repeat('word ', 2000), repeat('word ', 2000), '',
-    repeat('0', 64), %s, 'published', %s - n * interval '1 second', %s - n * interval '1 second', '', '', now(), now()
+    repeat('0', 64), %s, 'en', 'published', %s - n * interval '1 second', %s - n * interval '1 second', '', '',
+    now(), now()
 FROM generate_series(1, %s) AS n
 """
 

@@ -122,7 +122,7 @@ def test_a_page_counts_one_and_two_as_its_language_does(
     for number, title in enumerate(heading, start=1):
         story.corrections.create(text=f"Fault {number}.", corrected_at=timezone.now())
         titles = soup(Client().get(f"/{language}/articles/{story.slug}/").content).find_all("h2")
-        assert title in [found.get_text(strip=True) for found in titles]
+        assert title in [each.get_text(strip=True) for each in titles]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_a_page_blocks_on_this_sheet_alone_and_preloads_the_letters_of_its_langu
     for path, scripts in (("/", {"latin"}), ("/ru/", {"latin", "cyrillic"})):
         page = client.get(path).content.decode()
         assert re.findall(r'<link rel="stylesheet" href="([^"]+)"', page) == [sheet.path]
-        assert set(re.findall(r'preload" href="[^"]+?-(latin|cyrillic)[.0-9a-f]*woff2"', page)) == scripts
+        assert set(re.findall(r'preload"\s+href="[^"]+?-(latin|cyrillic)[.0-9a-f]*woff2"', page)) == scripts
 
 
 @pytest.mark.parametrize("face", [face.name for face in fonts.FACES])

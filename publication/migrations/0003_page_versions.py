@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+import publication.fields
+
 RAISE = """
 -- Tags of pages that show what this transaction changes. Its session is told once, by a message of its own code.
 CREATE FUNCTION publication_raise(VARIADIC tags text[]) RETURNS void LANGUAGE plpgsql AS $$
@@ -94,13 +96,13 @@ class Migration(migrations.Migration):
             fields=[
                 ('pk', models.CompositePrimaryKey('transaction', 'tag', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('transaction', models.BigIntegerField()),
-                ('tag', models.CharField(max_length=80)),
+                ('tag', publication.fields.CharField(max_length=80)),
             ],
         ),
         migrations.CreateModel(
             name='PageVersion',
             fields=[
-                ('tag', models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ('tag', publication.fields.CharField(max_length=80, primary_key=True, serialize=False)),
                 ('number', models.BigIntegerField()),
             ],
             options={

@@ -2,6 +2,8 @@
 
 from django.db import migrations, models
 
+import publication.fields
+
 
 class Migration(migrations.Migration):
 
@@ -13,12 +15,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='SharedCache',
             fields=[
-                ('name', models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ('name', publication.fields.CharField(max_length=120, primary_key=True, serialize=False)),
                 ('purged_until', models.BigIntegerField(default=0)),
                 ('purged_at', models.DateTimeField(null=True)),
                 ('failures', models.PositiveIntegerField(default=0)),
                 ('failed_at', models.DateTimeField(null=True)),
-                ('reason', models.CharField(blank=True, max_length=80)),
+                ('reason', publication.fields.CharField(blank=True, max_length=80)),
             ],
         ),
     ]

@@ -16,7 +16,7 @@ def find_the_story(page: Page) -> None:
     page.goto("/")
     expect(page.locator(".card--lead").get_by_role("heading")).to_be_visible()
     page.goto("/search/")
-    page.get_by_role("searchbox", name="Words to look for").fill(HEADLINE)
+    page.get_by_role("combobox", name="Words to look for").fill(HEADLINE)
     page.locator("main").get_by_role("button", name="Search").click()
     page.get_by_role("link", name=HEADLINE).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(HEADLINE)
