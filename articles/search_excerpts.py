@@ -12,6 +12,7 @@ from typing import Final
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from articles import typography
 from articles.models import Article
 from articles.search_query import Part
 
@@ -28,8 +29,8 @@ KYRGYZ: Final = str.maketrans("ңөү", "ноу")
 
 
 def headline(article: Article, *, parts: Sequence[Part]) -> SafeString:
-    """The headline with its words marked."""
-    return _marked(article.headline, _pattern(parts))
+    """The headline as every page sets it, with its words marked."""
+    return _marked(typography.headline(article.headline, article.language), _pattern(parts))
 
 
 def excerpt(article: Article, *, parts: Sequence[Part]) -> SafeString:

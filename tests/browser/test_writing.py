@@ -72,7 +72,7 @@ def lose_the_session(page: Page) -> None:
     token = page.locator("#id_copy").input_value()
     page.keyboard.press("Control+s")
     page.locator(".story-again").get_by_label("Password").fill(PASSWORD)
-    page.locator(".story-again").get_by_role("button", name="Sign in").click()
+    page.locator(".story-again").get_by_role("button", name="Sign in", exact=True).click()
     expect(page.locator("#id_copy")).not_to_have_value(token)
     assert text(page).rstrip().endswith("Offline. Signed out.")
 
