@@ -38,15 +38,16 @@ def approve(
     now: datetime,
     when: datetime | None = None,
     accepted: Collection[str] = (),
+    seen: str = "",
 ) -> Issue:
     """Freeze a draft and schedule it for `when`, or for the time set on it, or for now; a person's waits a while.
 
     The snapshot is made here, before the issue is locked, so what is approved is what leaves. With `actor` None
     the newsletter approves automatically, and stories that were withdrawn in the meantime are left out. With a
     person, such a story is an error. `accepted` are the warnings of preflight that the person accepts, by their
-    keys. Raises NotAllowed unless the issue is a draft, and the errors of `freezing`, `second_person` and `checking`.
+    keys; `seen` is the fingerprint of the report that they looked at. Raises NotAllowed unless the issue is a draft, and the errors of `freezing`, `second_person` and `checking`.
     """
-    return _freeze(issue, actor, now, _Approval(when=when, accepted=accepted))
+    return _freeze(issue, actor, now, _Approval(when=when, accepted=accepted, seen=seen))
 
 
 def move(*, issue: Issue, when: datetime, actor: AbstractBaseUser | None, now: datetime) -> Issue:
@@ -119,6 +120,7 @@ class _Approval:
 
     when: datetime | None
     accepted: Collection[str] = ()
+    seen: str = ""
     source: Issue.State = State.DRAFT
     action: AuditAction = AuditAction.ISSUE_APPROVED
 
@@ -132,7 +134,9 @@ def _freeze(issue: Issue, actor: AbstractBaseUser | None, now: datetime, asked: 
         _check_public(current)
     is_frozen = asked.source == State.SCHEDULED
     for prepared in freezing.attempts(issue=issue, now=now, leaves_at=asked.when, again=is_frozen):
-        report = checking.check(issue=issue, prepared=prepared, actor=actor, accepted=asked.accepted, now=now)
+        report = checking.check(
+            issue=issue, prepared=prepared, actor=actor, accepted=asked.accepted, now=now, seen=asked.seen
+        )
         try:
             _approve(issue, prepared, report, actor, now, asked)
         except freezing.Outdated:

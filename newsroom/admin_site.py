@@ -11,13 +11,17 @@ from newsroom.desk import menu
 from newsroom.desk.menu import Entry
 from publication import colours
 from publication import context as publications
+from staff.models import LimitKind
 
 # One line for each task; a screen is added by a line. Needs are permissions; a page is a name of the admin's URLs.
 MENU: Final = (
     Entry(_("Today"), "index", icon="today"),
     Entry(_("Stories"), "articles_article_changelist", "articles.view_article", icon="article"),
     Entry(_("Calendar"), "desk:calendar", "articles.view_article", icon="calendar_month", also=("desk:calendar_",)),
-    Entry(_("Front page"), "desk:front_page", "articles.publish_article", icon="view_quilt"),
+    Entry(
+        _("Front page"), "desk:front_page", "articles.publish_article", icon="view_quilt",
+        about_all=(LimitKind.SECTION,),
+    ),
     Entry(_("Pictures"), "articles_image_changelist", "articles.view_image", icon="image"),
     Entry(
         _("Issues"), "digests_issue_changelist", "digests.view_issue", icon="outgoing_mail",
@@ -60,7 +64,7 @@ MENU: Final = (
         entries=(
             Entry(_("People"), "staff_person_changelist", "staff.view_person"),
             Entry(_("Invitations"), "staff_invitation_changelist", "staff.view_invitation"),
-            Entry(_("Audit log"), "staff_auditevent_changelist", "staff.view_auditevent"),
+            Entry(_("Audit log"), "staff_auditevent_changelist", "staff.view_auditevent", about_all=tuple(LimitKind)),
         ),
     ),
     Entry(

@@ -11,13 +11,18 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from core import csv_export
-from staff import audit, audit_sentences
+from staff import audit, audit_sentences, limits
 from staff.audit_actions import AuditAction
 from staff.models import AuditEvent
 
 VIEW = "staff.view_auditevent"
 COLUMNS = ("number", "time", "action", "sentence", "person", "object", "object number", "name", "details", "hash")
 AT_ONCE = 2_000
+
+
+def may_see(user: User) -> bool:
+    """Whether this person sees the log. It is about all newsletters, sections and people: a limit keeps out of it."""
+    return user.has_perm(VIEW) and not limits.is_limited(user)
 
 
 def export(
@@ -27,7 +32,7 @@ def export(
 
     On failure: PermissionDenied, for somebody who may not see the log.
     """
-    if actor is not None and not actor.has_perm(VIEW):
+    if actor is not None and not may_see(actor):
         raise PermissionDenied
     with transaction.atomic():
         audit.record(action=AuditAction.AUDIT_LOG_EXPORTED, actor=actor, now=now, filters=filters)

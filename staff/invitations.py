@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from core import locks
-from staff import audit, links, roles, tasks
+from staff import audit, backends, links, roles, tasks
 from staff.audit_actions import AuditAction
 from staff.models import Invitation, Person
 from staff.role_names import Role
@@ -64,7 +64,7 @@ def withdraw(*, invitation: Invitation, actor: User, now: datetime) -> None:
 def read(token: str, *, now: datetime) -> Invitation:
     """The invitation of a link, while it can be accepted. On failure: NoLongerValid."""
     invitation = _waiting(now).filter(pk=links.read(token) or 0).first()
-    if invitation is None or (invitation.invited_by is None and roles.administrators().exists()):
+    if invitation is None or not _is_meant(invitation):
         raise NoLongerValid(_("This link was used already, withdrawn, or is too old. Ask for another one."))
     return invitation
 
@@ -90,6 +90,14 @@ def _new(address: str, role: Role, actor: User | None, now: datetime, valid: tim
     return Invitation.objects.create(
         address=address, role=role, invited_by=actor, created_at=now, expires_at=now + valid
     )
+
+
+def _is_meant(invitation: Invitation) -> bool:
+    """Whether who invited could do so today; the first administrator's link is good while there is none."""
+    inviter = invitation.invited_by
+    if inviter is None:
+        return not roles.administrators().exists()
+    return backends.may_sign_in(inviter) and Role(invitation.role) in roles.choosable(inviter)
 
 
 def _waiting(now: datetime) -> QuerySet[Invitation]:

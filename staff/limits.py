@@ -45,6 +45,13 @@ def of(user: AbstractBaseUser | None, *, kind: LimitKind) -> frozenset[int] | No
     return frozenset(Limit.objects.filter(user_id=user.pk, kind=kind).values_list("object_id", flat=True)) or None
 
 
+def is_limited(user: AbstractBaseUser | None, *, kinds: Collection[LimitKind] = tuple(LimitKind)) -> bool:
+    """Whether the person is limited to some objects of any of these kinds."""
+    if user is None or getattr(user, "is_superuser", False) or not kinds:
+        return False
+    return Limit.objects.filter(user_id=user.pk, kind__in=kinds).exists()
+
+
 def allows(user: AbstractBaseUser | None, *, kind: LimitKind, object_id: int) -> bool:
     """Whether the person may act on this section or newsletter."""
     numbers = of(user, kind=kind)

@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from staff import limits
-from staff.models import LimitKind
 from staff.role_names import Role
 
 MANAGE: Final = "staff.manage_team"
@@ -41,7 +40,7 @@ def give(user: User, role: Role) -> None:
 
 def may_manage(actor: User) -> bool:
     """Whether this person may change the team: with the right, and without a limit that others could be freed of."""
-    return actor.has_perm(MANAGE) and all(limits.of(actor, kind=kind) is None for kind in LimitKind)
+    return actor.has_perm(MANAGE) and not limits.is_limited(actor)
 
 
 def choosable(actor: User) -> list[Role]:

@@ -23,7 +23,7 @@ from subscribers import unmailed
 State = Issue.State
 SEND, CHANGE = permissions.SEND, permissions.CHANGE
 REFUSALS = (
-    approval.NotAllowed, checking.Blocked, freezing.NotFrozen, proofs.NotSent, rest.NotAllowed,
+    approval.NotAllowed, checking.Blocked, checking.Changed, freezing.NotFrozen, proofs.NotSent, rest.NotAllowed,
     second_person.NotAllowed, uncertain.NotAllowed,
 )  # fmt: skip
 
@@ -32,7 +32,9 @@ SHOWN_STORIES = 12
 
 
 def _approve(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
-    return approval.approve(issue=issue, actor=actor, now=now, when=data["when"], accepted=data["accepted"])
+    return approval.approve(
+        issue=issue, actor=actor, now=now, when=data["when"], accepted=data["accepted"], seen=data["seen"]
+    )
 
 
 def _ask(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
@@ -155,6 +157,7 @@ _ACTIONS: tuple[Action[Issue], ...] = (
         states=frozenset({State.PAUSED}),
         run=_resume,
         permission=SEND,
+        reauthenticate=True,
         variant="primary",
     ),
     Action(

@@ -87,6 +87,8 @@ class Approve(forms.Form):
     when = MomentField(
         required=False, label=_("Leave at"), help_text=_("Empty: at the hour set on the issue, or at once.")
     )
+    # Of the report on the page, so that nobody approves words that they have not seen.
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
     accepted = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     audience = forms.CharField(
         label=_("Number of readers"),

@@ -27,6 +27,10 @@ class Blocked(Exception):
     """Something must be mended first, or a warning was not accepted. The message is a sentence for an editor."""
 
 
+class Changed(Exception):
+    """The issue is not what the page showed any more. The message is a sentence for an editor."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The findings of an issue, the worst first, and which warnings a person accepted."""
@@ -34,6 +38,8 @@ class Report:
     findings: list[Finding]
     acknowledged: dict[str, Any]
     checked_at: datetime
+    # Of the content that was checked: the page of the approval sends it back.
+    fingerprint: str
 
     def of(self, level: Level) -> list[Finding]:
         """Those of one level."""
@@ -82,15 +88,24 @@ def stored(*, issue: Issue, now: datetime) -> Report:
 
 
 def check(
-    *, issue: Issue, prepared: Prepared | None, actor: AbstractBaseUser | None, accepted: Collection[str], now: datetime
+    *,
+    issue: Issue,
+    prepared: Prepared | None,
+    actor: AbstractBaseUser | None,
+    accepted: Collection[str],
+    now: datetime,
+    seen: str = "",
 ) -> Report:
     """Return if the issue may be approved as it was prepared. On failure: Blocked; the findings are stored then, too.
 
     `accepted` are the keys of the warnings that this person accepts now; they are stored with name and time. A
-    command and the clock accept none, and warnings do not stop them.
+    command and the clock accept none, and warnings do not stop them. `seen` is the fingerprint of the report that
+    the person looked at. On failure: Changed, when the content is another one now.
     """
-    rows = list(_run(issue, prepared, now)) if prepared else []
     fingerprint = _fingerprint(issue, prepared.content) if prepared else ""
+    if seen and prepared and seen != fingerprint:
+        raise Changed(_("The issue was changed since you opened this page. Look at it again, then approve it."))
+    rows = list(_run(issue, prepared, now)) if prepared else []
     known = _stored(issue, rows, fingerprint, now)
     if actor is not None:
         _acknowledge(known, actor, accepted, now)
@@ -129,7 +144,7 @@ def _stored(issue: Issue, rows: list[Finding], fingerprint: str, now: datetime) 
 
 
 def _shown(stored: Preflight) -> Report:
-    return Report(findings.load(stored.findings), dict(stored.acknowledged), stored.checked_at)
+    return Report(findings.load(stored.findings), dict(stored.acknowledged), stored.checked_at, stored.fingerprint)
 
 
 def _fingerprint(issue: Issue, words: issue_content.IssueContent) -> str:
@@ -138,7 +153,7 @@ def _fingerprint(issue: Issue, words: issue_content.IssueContent) -> str:
         address = str(rendering.sender(issue=issue))
     except rendering.RenderingError as refusal:
         address = str(refusal)
-    # The address in the archive has a number that is drawn for each try.
-    own = {name: value for name, value in words.words.items() if name not in {"web_url", "stories_url"}}
-    facts = (dataclasses.replace(words, words=own), address, issue.newsletter.reply_to)
+    # The address in the archive has a number that is drawn for each try, and the day is that of the hour.
+    own = {name: value for name, value in words.words.items() if name not in {"web_url", "stories_url", "date"}}
+    facts = (dataclasses.replace(words, words=own), address, issue.newsletter.reply_to, issue.scheduled_for)
     return sha256(repr(facts).encode()).hexdigest()

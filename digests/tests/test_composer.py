@@ -7,11 +7,13 @@ import time_machine
 from django.utils import timezone
 from pytest_django import Settings
 
+from articles.models import Article
 from digests import approval
 from digests.models import Issue
 from digests.tests.editing import change, items
 from subscribers.models import Subscriber
 from tests.cast import Publish, Readers, Staff
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +90,27 @@ def test_an_approved_issue_shows_when_it_leaves_and_is_taken_back_by_one_click(
     assert digest.state == Issue.State.DRAFT
     approval.approve(issue=digest, actor=None, now=timezone.now(), when=timezone.now() + timedelta(days=9))
     assert 'id="countdown"' not in publisher.get(change(digest)).content.decode()
+
+
+@rows("change", ["words", "story", "hour"])
+def test_nobody_approves_what_their_page_did_not_show(digest: Issue, staff: Staff, change: str) -> None:
+    publisher, path = staff("Publisher"), f"/admin/digests/issue/{digest.pk}/do/approve/"
+
+    def shown() -> str:
+        return str(publisher.get(path).context["form"].facts["report"].fingerprint)
+
+    stale = shown()
+    match change:
+        case "words":
+            Issue.objects.update(introduction="Something else.")
+        case "story":
+            Article.objects.update(headline="Something else")
+        case "hour":
+            Issue.objects.update(scheduled_for=timezone.now() + timedelta(hours=3))
+    page = publisher.post(path, {"seen": stale}).content.decode()
+    assert "changed since you opened this page" in page
+    assert f'name="seen" value="{shown()}"' in page
+    assert publisher.post(path, {"seen": shown()}).status_code == 302
 
 
 def test_the_approval_asks_for_the_password_when_the_sign_in_is_old(digest: Issue, staff: Staff) -> None:

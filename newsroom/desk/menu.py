@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
+
+from staff import limits
+from staff.models import LimitKind
 
 LISTS: Final = "_changelist"
 
@@ -32,12 +36,15 @@ class Entry:
     also: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
     is_for_administrators: bool = False
+    # It is about all objects of these kinds: who is limited to some does not open it.
+    about_all: tuple[LimitKind, ...] = ()
 
     def is_shown(self, request: HttpRequest) -> bool:
         """Whether this person may open it."""
-        if self.is_for_administrators and not getattr(request.user, "is_superuser", False):
+        user = request.user
+        if not isinstance(user, User) or (self.is_for_administrators and not user.is_superuser):
             return False
-        return not self.needs or request.user.has_perm(self.needs)
+        return (not self.needs or user.has_perm(self.needs)) and not limits.is_limited(user, kinds=self.about_all)
 
     @property
     def link(self) -> str:

@@ -72,6 +72,17 @@ def test_ticked_copies_are_sent_again_after_the_password_only(client: Client, ne
     assert copy.state == "pending"
 
 
+def test_a_paused_issue_goes_on_after_the_password_and_stops_without(client: Client, newsletter: Newsletter) -> None:
+    issue = copies.issue(newsletter)
+    address = f"/admin/digests/issue/{issue.pk}/do"
+    with time_machine.travel(timezone.now() + LATER, tick=True):
+        assert client.post(f"{address}/pause/", {"reason": "A wrong figure."}).status_code == 302
+        assert "This field is required" in client.post(f"{address}/resume/").content.decode()
+        assert client.post(f"{address}/resume/", {"password_again": "secret"}).status_code == 302
+        issue.refresh_from_db()
+        assert issue.state == "sending"
+
+
 def test_it_cannot_be_guessed(client: Client, reader: Subscriber) -> None:
     page = f"/admin/readers/{reader.uuid}/erase/"
     with time_machine.travel(timezone.now() + LATER, tick=True):

@@ -199,7 +199,7 @@ VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
         lambda world, actor, _where: audit_export.export(
             events=AuditEvent.objects.all(), filters={}, actor=actor, now=world.now
         ),
-        PUBLISHERS, PUBLISHERS,
+        {PUBLISHER, ADMIN}, {PUBLISHER, ADMIN},
     ),
     "limit somebody": (
         lambda world, actor, _where: limits.change(
@@ -267,7 +267,7 @@ def addresses(world: World) -> dict[str, tuple[str, set[str], set[str]]]:
         "its letters": ("/admin/subscribers/newsletter/{newsletter}/release/", EDITORS, UNLIMITED),
         "a reader": ("/admin/subscribers/subscriber/{reader}/change/", PUBLISHERS, {PUBLISHER, ADMIN}),
         "readers": ("/admin/subscribers/subscriber/", PUBLISHERS, PUBLISHERS),
-        "the audit log": ("/admin/staff/auditevent/", PUBLISHERS, PUBLISHERS),
+        "the audit log": ("/admin/staff/auditevent/", {PUBLISHER, ADMIN}, {PUBLISHER, ADMIN}),
         "the publication": ("/admin/publication/publication/1/change/", EDITORS, EDITORS),
         "people": ("/admin/staff/person/", PUBLISHERS, PUBLISHERS),
         "invite somebody": ("/admin/staff/invitation/invite/", {PUBLISHER, ADMIN}, {PUBLISHER, ADMIN}),

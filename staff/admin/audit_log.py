@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
@@ -102,6 +103,10 @@ class AuditEventAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     readonly_fields = ("shown_sentence",)
 
+    def has_view_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
+        """For those whom no limit keeps out."""
+        return audit_export.may_see(account(request))
+
     def get_urls(self) -> list[URLPattern]:
         """The admin's own addresses, and the file's."""
         export = self.admin_site.admin_view(require_POST(reauthentication.require_recent(self.export_view)))
@@ -114,6 +119,8 @@ class AuditEventAdmin(ReadOnlyAdmin):
 
     def export_view(self, request: HttpRequest) -> StreamingHttpResponse:
         """The entries of these filters as CSV."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         events = self.get_changelist_instance(request).get_queryset(request).order_by("pk")
         lines = audit_export.export(
             events=events, filters=dict(request.GET.lists()), actor=account(request), now=database_clock.now()

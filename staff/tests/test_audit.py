@@ -1,15 +1,20 @@
 """The audit log: append-only in the database, one transaction with the act, and tampering shows."""
 
+from pathlib import Path
+
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from publication.models import Publication
-from staff import audit
+from staff import audit, audit_heads
 from staff.audit_actions import AuditAction
 from staff.models import AuditEvent
 from tests import ownership
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +82,43 @@ def test_a_change_behind_the_triggers_is_found(log: list[AuditEvent], change: st
     with pytest.raises(audit.ChainBroken, match="changed") as broken:
         list(audit.links())
     assert broken.value.event_id == log[1].pk
+
+
+FORGERIES = {
+    "the first is deleted": ("DELETE FROM staff_auditevent WHERE id = {0}", 1),
+    "one in the middle is deleted": ("DELETE FROM staff_auditevent WHERE id = {1}", 2),
+    "the last is deleted": ("DELETE FROM staff_auditevent WHERE id = {2}", None),
+    "all are deleted": ("DELETE FROM staff_auditevent", None),
+    "two are swapped": (
+        "UPDATE staff_auditevent SET id = -1 WHERE id = {0}; UPDATE staff_auditevent SET id = {0} WHERE id = {1};"
+        "UPDATE staff_auditevent SET id = {1} WHERE id = -1",
+        0,
+    ),
+    "the last is copied behind itself": (
+        "INSERT INTO staff_auditevent SELECT (jsonb_populate_record(entry, jsonb_build_object("
+        "'id', {2} + 9, 'previous_hash', hash, 'hash', repeat('0', 64)))).* FROM staff_auditevent entry WHERE id = {2}",
+        3,
+    ),
+}
+
+
+@rows("forgery", list(FORGERIES))
+def test_verify_audit_says_where_the_log_was_forged(
+    log: list[AuditEvent], settings: Settings, tmp_path: Path, forgery: str
+) -> None:
+    settings.CONSENT_HEADS = tmp_path
+    assert audit_heads.anchor(now=timezone.now())
+    statements, at = FORGERIES[forgery]
+    ids = [event.pk for event in log]
+    with ownership.owner(), connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE staff_auditevent DISABLE TRIGGER USER")
+        cursor.execute(statements.format(*ids))
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE staff_auditevent ENABLE TRIGGER USER")
+    broken = f"Broken at entry {[*ids, ids[2] + 9][at]} " if at is not None else f"ended with entry {ids[2]}; that"
+    with pytest.raises(CommandError, match=broken):
+        call_command("verify_audit")
 
 
 def test_a_deletion_is_refused_by_the_database(log: list[AuditEvent]) -> None:
