@@ -25,12 +25,18 @@ def front(request: HttpRequest) -> HttpResponse:
     page_tags.add("front")
     publication = context.of(request)
     if request.GET.get("page", "1") == "1":
-        front = fronts.compose(publication=publication)
-        head = seo.front_head(publication=publication, path=request.path, stories=front.all)
-        return render(request, "articles/front.html", {"front": front, "head": head})
+        return front_page(request, path=request.path)
     page = _page(request, Article.objects.listed().newest_first())
     head = seo.front_head(publication=publication, path=request.path, stories=page, number=page.number)
     return render(request, "articles/older.html", {"page": page, "head": head})
+
+
+def front_page(request: HttpRequest, *, path: str, **besides: object) -> HttpResponse:
+    """The front page of the publication that the request shows: the preview of another look is the same page."""
+    publication = context.of(request)
+    front = fronts.compose(publication=publication)
+    head = seo.front_head(publication=publication, path=path, stories=front.all)
+    return render(request, "articles/front.html", {"front": front, "head": head, **besides})
 
 
 @caching.public

@@ -45,7 +45,8 @@ def approve(
     The snapshot is made here, before the issue is locked, so what is approved is what leaves. With `actor` None
     the newsletter approves automatically, and stories that were withdrawn in the meantime are left out. With a
     person, such a story is an error. `accepted` are the warnings of preflight that the person accepts, by their
-    keys; `seen` is the fingerprint of the report that they looked at. Raises NotAllowed unless the issue is a draft, and the errors of `freezing`, `second_person` and `checking`.
+    keys; `seen` is the fingerprint of the report that they looked at. Raises NotAllowed unless the issue is a draft,
+    and the errors of `freezing`, `second_person` and `checking`.
     """
     return _freeze(issue, actor, now, _Approval(when=when, accepted=accepted, seen=seen))
 

@@ -22,6 +22,12 @@ def of(request: HttpRequest) -> Publication:
     return publication
 
 
+def show_as(request: HttpRequest, publication: Publication) -> None:
+    """Let the page of this request be that of a publication that is not saved."""
+    setattr(request, KEPT_AS, publication)
+    shared_parts.keep_nothing(request)
+
+
 def publication(request: HttpRequest) -> dict[str, Any]:
     """`publication` (read only when a template uses it), `site_url`, `page_language` for `lang`, and its look.
 

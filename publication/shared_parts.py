@@ -57,6 +57,11 @@ def of(request: HttpRequest) -> SharedParts:
     return known
 
 
+def keep_nothing(request: HttpRequest) -> None:
+    """The page of this request is made of what is not saved: nothing of it is kept, and nothing kept is in it."""
+    setattr(request, READ_AS, SharedParts(None))
+
+
 def _now() -> SharedParts:
     global _kept  # noqa: PLW0603  # one for the process
     if settings.DEBUG or connection.in_atomic_block:

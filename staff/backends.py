@@ -25,8 +25,8 @@ class StaffBackend(AuthenticationBackend):  # type: ignore[misc]  # django-allau
         """
         words = dict.fromkeys(filter(None, (credentials.get("username"), credentials.get("email"))))
         people = [person for word in words for person in (get_user_by_username(word), *filter_users_by_email(word))]
-        accounts = {person.pk: person for person in people if person is not None}
-        return next((person for person in accounts.values() if self._check_password(person, credentials["password"])), None)
+        accounts = {person.pk: person for person in people if person is not None}.values()
+        return next((each for each in accounts if self._check_password(each, credentials["password"])), None)
 
     def user_can_authenticate(self, user: Somebody) -> bool:
         """Whether the account may sign in, and a session of it may go on."""

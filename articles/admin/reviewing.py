@@ -20,6 +20,7 @@ from articles.admin.checked_forms import Publish
 from articles.admin.writing import WritingAdmin
 from articles.models import Article, Comment, Revision
 from core import database_clock
+from publication import previews
 from publication.row_actions import Action, account
 
 VERSIONS_SHOWN = 8
@@ -46,7 +47,7 @@ class ReviewAdmin(WritingAdmin):
             context: dict[str, Any] = {"report": checklist.report(article=self.typed(request, pk))}
         except markup.MarkupRefused as error:
             context = {"refused": error}
-        return self.unindexed(render(request, "admin/articles/article/_checklist.html", context))
+        return previews.unindexed(render(request, "admin/articles/article/_checklist.html", context))
 
     @method_decorator(require_safe)
     def compare_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -63,7 +64,7 @@ class ReviewAdmin(WritingAdmin):
             "original": story,
             "may_restore": self.has_change_permission(request, story),
         }
-        return self.unindexed(render(request, "admin/articles/article/compare.html", context))
+        return previews.unindexed(render(request, "admin/articles/article/compare.html", context))
 
     @method_decorator(require_POST)
     def comment_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -96,7 +97,7 @@ class ReviewAdmin(WritingAdmin):
                 messages.error(request, refusal)
             return HttpResponseRedirect(reverse("admin:articles_article_change", args=[story.pk]))
         context = {"original": story, "comments": comments_of(story), "refusal": refusal}
-        return self.unindexed(render(request, "admin/articles/article/_comments.html", context))
+        return previews.unindexed(render(request, "admin/articles/article/_comments.html", context))
 
     def form_of(self, *, action: Action[Any], row: Any, request: HttpRequest) -> forms.Form:
         """The form of the action; the one before publishing knows the story."""

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from csp.decorators import csp_replace
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -23,23 +22,23 @@ from articles.admin.bylines import BylineFormSet, BylineInline
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.admin.hands import Hands
 from articles.admin.translating import InLanguage, Translated, TranslatingAdmin
-from articles.admin.writing import PREVIEW_POLICY, SENTENCES
+from articles.admin.writing import SENTENCES
 from articles.models import Article, Correction
 from core import database_clock
-from publication import markdown_forms
+from publication import markdown_forms, previews
 from publication.row_actions import Action, account, link
 
 # Related rows that go with a draft; nobody has a right to delete them by themselves.
 GOES_WITH_STORY = {"revision", "correction", "slug redirect", "byline"}
 SCRIPTS = (
-    "focus",
-    "pictures",
-    "cards",
-    "story-editor",
-    "story-preview",
-    "story-keeping",
-    "story-presence",
-    "story-review",
+    "articles/focus",
+    "articles/pictures",
+    "articles/cards",
+    "articles/story-editor",
+    "publication/live-preview",
+    "articles/story-keeping",
+    "articles/story-presence",
+    "articles/story-review",
 )
 STATE_LABELS = {
     Article.State.DRAFT: "info",
@@ -106,10 +105,15 @@ class ArticleAdmin(TranslatingAdmin):
     actions = ("submit_selected", "publish_selected", "return_selected")
 
     class Media:
-        css = {"all": ["articles/story-editor.css", "articles/story-review.css", "articles/pictures.css"]}
+        css = {
+            "all": [
+                "publication/live-preview.css", "articles/story-editor.css", "articles/story-review.css",
+                "articles/pictures.css",
+            ]
+        }  # fmt: skip
         js = [
             Script("mfa/js/webauthn-json.js", defer=True),
-            *(Script(f"articles/{name}.js", defer=True) for name in SCRIPTS),
+            *(Script(f"{name}.js", defer=True) for name in SCRIPTS),
         ]
 
     def get_urls(self) -> list[URLPattern]:
@@ -225,7 +229,7 @@ class ArticleAdmin(TranslatingAdmin):
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response
 
-    @method_decorator(csp_replace(PREVIEW_POLICY))
+    @method_decorator(previews.page)
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The page as readers would get it, of what is saved now."""
         story = self.seen(request, pk)
@@ -234,7 +238,7 @@ class ArticleAdmin(TranslatingAdmin):
         except markup.MarkupRefused as error:
             return HttpResponse(str(error), content_type="text/plain; charset=utf-8", status=422)
         story.body_html, story.body_sha256 = rendered.html, rendered.sha256
-        return self.unindexed(views.story_page(request, story))
+        return previews.unindexed(views.story_page(request, story))
 
     def seen(self, request: HttpRequest, pk: int) -> Article:
         """The story, if this person may see it; otherwise as if it did not exist."""

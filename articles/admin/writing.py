@@ -3,15 +3,12 @@
 import json
 from typing import Final
 
-from csp.decorators import csp_replace
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_http_methods, require_POST
 
 from articles import markup, permissions, presence, unsaved, views, working_copies
@@ -20,21 +17,12 @@ from articles.models import Article
 from articles.refusals import PublishingError
 from core import database_clock
 from mailkit import html
+from publication import previews
 from publication.row_actions import ActionAdmin, account
 
-# The real page with the reader's policy, in a box of its own: nothing in a draft can act as its reader.
-PREVIEW_POLICY: Final = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"] | {
-    "frame-ancestors": ["'self'"],
-    "script-src": ["'none'"],
-    "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
-}
-# The frame beside the text. It runs no script, and so may be of our origin: the page around it puts in the words and
-# leaves the reader's place where it was.
-FRAME_POLICY: Final = PREVIEW_POLICY | {"sandbox": [*PREVIEW_POLICY["sandbox"], "allow-same-origin"]}
 # In the session: the forms that were saved last, so that the browser forgets what it has of them.
 SAVED: Final = "saved_forms"
 SAVED_FORMS: Final = 20
-EMPTY: Final = "<!doctype html><html lang='en'><title>Preview</title><body></body></html>"
 
 
 # For story-keeping.js and story-presence.js.
@@ -75,16 +63,15 @@ class WritingAdmin(ActionAdmin):
             path("<int:pk>/unsaved/", guard(self.unsaved_view), name="articles_article_unsaved"),
         ]
 
-    @method_decorator(csp_replace(FRAME_POLICY))
-    @method_decorator(xframe_options_sameorigin)
+    @method_decorator(previews.frame)
     def frame_view(self, request: HttpRequest) -> HttpResponse:
         """An empty page with the policy of the preview. The process is made ready for what follows."""
         if not account(request).has_perm(permissions.CHANGE):
             raise PermissionDenied
         html.prepare()
-        return HttpResponse(EMPTY)
+        return HttpResponse(previews.EMPTY)
 
-    @method_decorator(csp_replace(PREVIEW_POLICY))
+    @method_decorator(previews.page)
     @method_decorator(require_POST)
     def unsaved_view(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         """The page that readers would get of the form as it is posted; nothing is saved."""
@@ -95,7 +82,7 @@ class WritingAdmin(ActionAdmin):
         else:
             response = views.story_page(request, story)
         html.prepare()
-        return self.unindexed(response)
+        return previews.unindexed(response)
 
     @method_decorator(require_http_methods(["GET", "POST", "DELETE"]))
     def copies_view(self, request: HttpRequest, pk: int | None = None) -> JsonResponse:
@@ -147,12 +134,6 @@ class WritingAdmin(ActionAdmin):
         if token:
             working_copies.discard(user=account(request), token=token)
             request.session[SAVED] = [token, *request.session.get(SAVED, [])][:SAVED_FORMS]
-
-    def unindexed(self, response: HttpResponse) -> HttpResponse:
-        """A page that is for editors only, and kept nowhere."""
-        response.headers["Cache-Control"] = "no-store, private"
-        response.headers["X-Robots-Tag"] = "noindex"
-        return response
 
     def seen(self, request: HttpRequest, pk: int) -> Article:
         """The story, if this person may see it; otherwise as if it did not exist."""

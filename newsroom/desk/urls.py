@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from newsroom.desk import calendar_page, front_page, health_page, import_page, newsletter_page, reader_acts, reader_page
+from newsroom.desk import (
+    calendar_page,
+    front_page,
+    health_page,
+    identity_page,
+    import_page,
+    newsletter_page,
+    reader_acts,
+    reader_page,
+)
 
 app_name = "desk"
 urlpatterns = [
@@ -10,6 +19,9 @@ urlpatterns = [
     path("calendar/<int:pk>/move/", calendar_page.move, name="calendar_move"),
     path("calendar/issues/<int:pk>/move/", calendar_page.move_issue, name="calendar_move_issue"),
     path("front-page/", front_page.front_page, name="front_page"),
+    path("identity/frame/", identity_page.frame, name="identity_frame"),
+    path("identity/preview/", identity_page.preview, name="identity_preview"),
+    path("identity/sheet.css", identity_page.sheet, name="identity_sheet"),
     path("newsletters/", newsletter_page.newsletters, name="newsletters"),
     path("newsletters/<int:pk>/", newsletter_page.newsletter, name="newsletter"),
     path("system/health/", health_page.system_health, name="health"),

@@ -77,7 +77,8 @@ TABLE: Final = {
         articles_article_change subscribers_newsletter_release digests_issue_story digests_issue_correct
         digests_issue_growth digests_issue_growth_file digests_issue_do digests_issue_delete""",
     "PDL": """
-        readers imports export staff_invitation_changelist staff_invitation_history staff_invitation_change
+        identity_frame identity_preview identity_sheet readers imports export staff_invitation_changelist
+        staff_invitation_history staff_invitation_change
         staff_person_changelist staff_person_history staff_person_change publication_publication_sender
         subscribers_legaldocument_add subscribers_legaldocument_delete subscribers_newsletter_sender
         subscribers_subscriber_changelist subscribers_subscription_changelist subscribers_suppression_changelist
@@ -85,7 +86,8 @@ TABLE: Final = {
         digests_delivery_changelist digests_deliveryevent_changelist digests_issue_why_reader""",
     "PD": """
         front_page staff_auditevent_export staff_auditevent_changelist staff_auditevent_history
-        staff_auditevent_change reader reader_evidence reader_download reader_act staff_invitation_invite articles_section_add
+        staff_auditevent_change reader reader_evidence reader_download reader_act staff_invitation_invite
+        articles_section_add
         articles_article_do subscribers_newsletter_add subscribers_subscriber_history subscribers_subscriber_delete
         subscribers_subscriber_change subscribers_consentevent_changelist subscribers_consentevent_history
         subscribers_consentevent_change subscribers_consentorigin_changelist subscribers_consentorigin_history

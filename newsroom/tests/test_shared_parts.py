@@ -10,7 +10,7 @@ from django.test import Client
 from articles.models import Section
 from publication.models import Publication
 from subscribers.models import CadenceOffer, LegalDocument, LegalVersion, Newsletter
-from tests.cast import Publish
+from tests.cast import Publish, account, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,3 +90,11 @@ def _again(client: Client) -> list[bytes]:
     """In a transaction nothing is taken from the process."""
     with transaction.atomic():
         return [client.get(path).content for path in PAGES]
+
+
+def test_a_preview_of_another_look_leaves_nothing_in_the_process(client: Client, pages: None) -> None:
+    before = _shown(client)
+    paul = signed_in(account("paul", "Publisher"))
+    fields = {"name": "The Hour", "accent_colour": "#0b5d1e", "postal_address": "2 New Street"}
+    assert "The Hour" in paul.post("/admin/identity/preview/", fields).content.decode()
+    assert _shown(client) == before

@@ -84,21 +84,22 @@ def test_a_change_behind_the_triggers_is_found(log: list[AuditEvent], change: st
     assert broken.value.event_id == log[1].pk
 
 
+SWAP = (
+    "UPDATE staff_auditevent SET id = -1 WHERE id = {0}; UPDATE staff_auditevent SET id = {0} WHERE id = {1};"
+    "UPDATE staff_auditevent SET id = {1} WHERE id = -1"
+)
+COPY = (
+    "INSERT INTO staff_auditevent SELECT (jsonb_populate_record(entry, jsonb_build_object("
+    "'id', {2} + 9, 'previous_hash', hash, 'hash', repeat('0', 64)))).* FROM staff_auditevent entry WHERE id = {2}"
+)
+# What somebody does behind the triggers, and at which entry it shows; None: at the head that was kept.
 FORGERIES = {
     "the first is deleted": ("DELETE FROM staff_auditevent WHERE id = {0}", 1),
     "one in the middle is deleted": ("DELETE FROM staff_auditevent WHERE id = {1}", 2),
     "the last is deleted": ("DELETE FROM staff_auditevent WHERE id = {2}", None),
     "all are deleted": ("DELETE FROM staff_auditevent", None),
-    "two are swapped": (
-        "UPDATE staff_auditevent SET id = -1 WHERE id = {0}; UPDATE staff_auditevent SET id = {0} WHERE id = {1};"
-        "UPDATE staff_auditevent SET id = {1} WHERE id = -1",
-        0,
-    ),
-    "the last is copied behind itself": (
-        "INSERT INTO staff_auditevent SELECT (jsonb_populate_record(entry, jsonb_build_object("
-        "'id', {2} + 9, 'previous_hash', hash, 'hash', repeat('0', 64)))).* FROM staff_auditevent entry WHERE id = {2}",
-        3,
-    ),
+    "two are swapped": (SWAP, 0),
+    "the last is copied behind itself": (COPY, 3),
 }
 
 

@@ -61,6 +61,11 @@
   // What was refused in the panel must be seen; otherwise a narrow screen begins with the text.
   show(!NARROW.matches || side.querySelector(".errorlist") !== null);
   NARROW.addEventListener("change", () => show(!NARROW.matches));
+  // Three columns need a wide screen; the details can be opened again.
+  desk.addEventListener("preview:toggled", ({ detail }) => {
+    desk.dataset.preview = detail.isOpen ? "on" : "off";
+    if (detail.isOpen && window.innerWidth < 1600) show(false);
+  });
 
   // The admin's pickers leave their search field without a name, and put a button among the items of a list.
   function name(picker) {

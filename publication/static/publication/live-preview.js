@@ -1,14 +1,14 @@
-// The page of the story beside its text, kept up to date while one types. The server renders the unsaved form; here
-// the frame's document is changed only where it differs, so that it neither flickers nor loses its place.
+// A reader's page beside the form that it is made of, kept up to date while one types. The server renders the unsaved
+// form; here the frame's document is changed only where it differs, so that it neither flickers nor loses its place.
+// With a button that names the pane in `aria-controls` the pane is opened and closed; without one it is always open.
 "use strict";
 
 (() => {
-  const pane = document.getElementById("story-preview");
+  const pane = document.querySelector("[data-live-preview]");
   if (!pane) return;
-  const desk = document.getElementById("story-editor");
-  const form = desk.closest("form");
-  const toggle = document.getElementById("story-preview-toggle");
-  const message = document.getElementById("story-preview-message");
+  const form = pane.closest("form");
+  const toggle = document.querySelector(`[aria-controls="${pane.id}"]`);
+  const message = pane.querySelector('[role="status"]');
   const frame = pane.querySelector("iframe");
   const box = frame.parentElement;
   const dark = pane.querySelector("[data-dark]");
@@ -18,6 +18,7 @@
   let waiting = 0;
   let isAsking = false;
   let isOutdated = false;
+  let sheets = "";
 
   const darkRules = new WeakSet();
 
@@ -57,6 +58,26 @@
     }
   }
 
+  // The former rules stay until the new ones are here, so that the page is never bare.
+  function dress(shown, former, styles) {
+    let coming = styles.filter((each) => each.nodeName === "LINK").length;
+    const settle = () => {
+      for (const each of former) each.remove();
+      colour();
+    };
+    const come = () => {
+      coming -= 1;
+      if (!coming) settle();
+    };
+    for (const each of styles) {
+      if (each.nodeName !== "LINK") continue;
+      each.addEventListener("load", come);
+      each.addEventListener("error", come);
+    }
+    shown.head.append(...styles);
+    if (coming) colour(); else settle();
+  }
+
   function show(html) {
     // Read by the frame's policy, which is what is shown there; the desk's own would report each style of a mail.
     const fresh = new frame.contentWindow.DOMParser().parseFromString(html, "text/html");
@@ -65,14 +86,13 @@
     const shown = frame.contentDocument;
     shown.documentElement.lang = fresh.documentElement.lang;
     const styles = (page) => [...page.head.querySelectorAll('link[rel="stylesheet"], style')];
-    const isNew = styles(fresh).map((each) => each.outerHTML).join() !== styles(shown).map((each) => each.outerHTML).join();
-    if (isNew) {
-      shown.head.replaceChildren(...styles(fresh).map((each) => shown.importNode(each, true)));
-      for (const link of shown.head.querySelectorAll("link")) link.addEventListener("load", colour);
-      colour();
+    const wanted = styles(fresh).map((each) => each.outerHTML).join();
+    if (wanted !== sheets) {
+      sheets = wanted;
+      dress(shown, styles(shown), styles(fresh).map((each) => shown.importNode(each, true)));
     }
     morph(shown.body, fresh.body);
-    desk.dispatchEvent(new CustomEvent("preview:shown", { bubbles: true }));
+    pane.dispatchEvent(new CustomEvent("preview:shown", { bubbles: true }));
   }
 
   async function update() {
@@ -122,13 +142,10 @@
 
   function open(isWanted, isByHand) {
     pane.hidden = !isWanted;
-    desk.dataset.preview = isWanted ? "on" : "off";
-    toggle.setAttribute("aria-expanded", String(isWanted));
-    if (isByHand) localStorage.setItem("story-preview", isWanted ? "on" : "off");
+    toggle?.setAttribute("aria-expanded", String(isWanted));
+    pane.dispatchEvent(new CustomEvent("preview:toggled", { bubbles: true, detail: { isOpen: isWanted } }));
+    if (isByHand) localStorage.setItem(pane.id, isWanted ? "on" : "off");
     if (!isWanted) return;
-    // Three columns need a wide screen; the details can be opened again.
-    const details = document.getElementById("story-side-toggle");
-    if (window.innerWidth < 1600 && desk.dataset.side === "on") details.click();
     fit();
     load();
   }
@@ -137,6 +154,7 @@
   function load() {
     if (frame.dataset.shows === source()) { update(); return; }
     frame.dataset.shows = "";
+    sheets = "";
     frame.src = source();
   }
 
@@ -157,15 +175,23 @@
     dark.setAttribute("aria-pressed", String(dark.getAttribute("aria-pressed") !== "true"));
     colour();
   });
-  pane.querySelector(".story-preview-close").addEventListener("click", () => { open(false, true); toggle.focus(); });
-  pane.addEventListener("keydown", (event) => { if (event.key === "Escape") { open(false, true); toggle.focus(); } });
-  toggle.hidden = false;
-  toggle.addEventListener("click", () => open(!isOpen(), true));
   new ResizeObserver(fit).observe(box);
   form.addEventListener("input", later);
   form.addEventListener("change", later);
   // The admin's own pickers tell jQuery only.
   window.django?.jQuery(form).on("change", later);
+  if (!toggle) {
+    open(true, false);
+    return;
+  }
+  const close = () => {
+    open(false, true);
+    toggle.focus();
+  };
+  pane.querySelector("[data-close]").addEventListener("click", close);
+  pane.addEventListener("keydown", (event) => { if (event.key === "Escape") close(); });
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => open(!isOpen(), true));
   const isWide = window.matchMedia("(min-width: 64rem)").matches;
-  if (isWide && localStorage.getItem("story-preview") === "on") open(true, false);
+  if (isWide && localStorage.getItem(pane.id) === "on") open(true, false);
 })();
