@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve, reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.clickjacking import xframe_options_exempt
 
@@ -117,11 +118,6 @@ def _within(request: HttpRequest, name: str, most: int) -> int:
 
 def _data(card: Card, publication: Publication, size: tuple[int, int]) -> dict[str, Any]:
     width, height = size
-    frame = format_html(
-        '<iframe src="{}" width="{}" height="{}" title="{}" loading="lazy" frameborder="0" '
-        'style="border:0;max-width:100%"></iframe>',
-        urls.absolute(card.frame), width, height, card.title,
-    )  # fmt: skip
     data: dict[str, Any] = {
         "version": "1.0",
         "type": "rich",
@@ -129,7 +125,7 @@ def _data(card: Card, publication: Publication, size: tuple[int, int]) -> dict[s
         "provider_name": publication.name,
         "provider_url": urls.absolute("/"),
         "cache_age": DAY,
-        "html": str(frame),
+        "html": str(framed(title=card.title, frame=card.frame, width=width, height=height)),
         "width": width,
         "height": height,
     }
@@ -143,6 +139,15 @@ def _data(card: Card, publication: Publication, size: tuple[int, int]) -> dict[s
             "thumbnail_height": picture.height,
         }
     return data
+
+
+def framed(*, title: str, frame: str, width: int = WIDTH, height: int = HEIGHT) -> SafeString:
+    """The HTML with which a page of another site shows the card; `frame` is the path of the card's page."""
+    return format_html(
+        '<iframe src="{}" width="{}" height="{}" title="{}" loading="lazy" frameborder="0" '
+        'style="border:0;max-width:100%"></iframe>',
+        urls.absolute(frame), width, height, title,
+    )  # fmt: skip
 
 
 def _xml(data: dict[str, Any]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
@@ -20,7 +21,6 @@ from publication.models import Publication
 RIGHT: Final = "publication.change_publication"
 # What the style sheet is made of.
 LOOK: Final = ("ink_colour", "accent_colour", "typeface")
-NO_FILES: Final[MultiValueDict[str, object]] = MultiValueDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ def preview(request: HttpRequest) -> HttpResponse:
 @pages.page(RIGHT)
 def sheet(request: HttpRequest) -> HttpResponse:
     """The style sheet of a look that is not saved: public pages have the one that is."""
-    look = stylesheet.current(typed(request.GET, NO_FILES))
+    look = stylesheet.current(typed(request.GET))
     return previews.unindexed(HttpResponse(look.text, content_type="text/css; charset=utf-8"))
 
 
-def typed(data: QueryDict, files: MultiValueDict[str, object]) -> Publication:
+def typed(data: QueryDict, files: MultiValueDict[str, UploadedFile[Any]] | None = None) -> Publication:
     """The publication of these form fields. Never save it."""
     form = PublicationForm(data, files, instance=Publication.objects.current())
     form.is_valid()

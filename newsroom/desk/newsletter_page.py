@@ -9,17 +9,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from core import database_clock
-from newsroom.desk import growth, pages, today
+from newsroom.desk import growth, pages, signup_code, today
+from publication import context
 from publication.row_actions import account
 from subscribers import permissions
 from subscribers.letters import queue
 from subscribers.models import Cadence, Newsletter
 
-RIGHT = "subscribers.view_newsletter"
+RIGHT = signup_code.RIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def newsletter(request: HttpRequest, pk: int) -> HttpResponse:
         request, "admin/desk/newsletters/newsletter.html", title=row.name, newsletter=row, address=address,
         coming=today.coming(user=account(request), now=now, counted=counted, newsletter=pk),
         audience=audience(row, counted), readers=counted.of(pk), counted_at=counted.counted_at,
-        embed=format_html('<a href="{}">{}</a>', address, _("Subscribe to %(name)s") % {"name": row.name}),
+        codes=signup_code.codes(row, publication=context.of(request)),
         held=queue.held(newsletter=row),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from newsroom.desk import (
     newsletter_page,
     reader_acts,
     reader_page,
+    signup_code,
 )
 
 app_name = "desk"
@@ -24,6 +25,7 @@ urlpatterns = [
     path("identity/sheet.css", identity_page.sheet, name="identity_sheet"),
     path("newsletters/", newsletter_page.newsletters, name="newsletters"),
     path("newsletters/<int:pk>/", newsletter_page.newsletter, name="newsletter"),
+    path("newsletters/<int:pk>/elsewhere/<slug:kind>/", signup_code.elsewhere, name="newsletter_elsewhere"),
     path("system/health/", health_page.system_health, name="health"),
     path("readers/", reader_page.find, name="readers"),
     path("readers/import/", import_page.begin, name="imports"),

@@ -61,7 +61,8 @@ TABLE: Final = {
         digests_snapshot_changelist digests_issueitem_changelist digests_issue_story_new digests_issue_changelist
         app_list""",
     "AEPD": """
-        newsletter subscribers_newsletter_history subscribers_newsletter_change digests_issueitem_history
+        newsletter newsletter_elsewhere subscribers_newsletter_history subscribers_newsletter_change
+        digests_issueitem_history
         digests_issueitem_change digests_issue_progress digests_issue_preview digests_issue_figures_file
         digests_issue_history digests_issue_change""",
     "EPDL": """
@@ -116,7 +117,7 @@ TABLE: Final = {
 }
 RIGHTS: Final = {name: roles for roles, names in TABLE.items() for name in names.split()}
 EXAMPLES: Final = {"slug": "x", "str": "x", "uuid": "7c5a1c5e-5b0e-4c7e-9f0e-1d7f5d3e2a10", "int": "0", "path": "0"}
-WORDS: Final = {"digests": "proof", "articles": "publish", "readers": "erase", "part": "html"}
+WORDS: Final = {"digests": "proof", "articles": "publish", "readers": "erase", "part": "html", "kind": "card"}
 PLACES: Final = {"calendar/": Article, "calendar/issues/": Issue, "newsletters/": Newsletter}
 
 

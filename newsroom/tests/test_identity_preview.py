@@ -41,8 +41,8 @@ def shown(client: Client, **changed: Any) -> BeautifulSoup:
 
 
 def words(page: BeautifulSoup, selector: str) -> str:
-    found = page.select_one(selector)
-    return " ".join(found.get_text().split()) if found else ""
+    element = page.select_one(selector)
+    return " ".join(element.get_text().split()) if element else ""
 
 
 def test_the_front_page_is_made_of_what_is_typed_and_nothing_is_saved(paul: Client, publish: Publish) -> None:
