@@ -34,7 +34,7 @@ def describe(slug: str) -> oembed.Card | None:
     return oembed.Card(
         title=article.headline,
         frame=reverse("article_embed", args=[article.slug]),
-        author=first.author.name if first else "",
+        author=first.author.local.name if first else "",
         author_path=first.author.get_absolute_url() if first else "",
         picture=seo.thumbnail(article),
     )

@@ -48,7 +48,7 @@ def author(request: HttpRequest, slug: str, kind: Kind) -> HttpResponse:
 def _of(
     request: HttpRequest, kind: Kind, subject: Section | Tag | Author, stories: ArticleQuerySet, *, about: str = ""
 ) -> HttpResponse:
-    title = f"{context.of(request).name}: {getattr(subject, 'words', subject).name}"
+    title = f"{context.of(request).name}: {subject.local.name}"
     return _response(request, kind, stories, title=title, path=subject.get_absolute_url(), about=about)
 
 
@@ -81,7 +81,7 @@ def _entry(article: Article) -> Entry:
         summary=article.summary,
         html=syndication.in_feed(article),
         writers=tuple(
-            Writer(byline.author.name, urls.absolute(byline.author.get_absolute_url()))
+            Writer(byline.author.local.name, urls.absolute(byline.author.get_absolute_url()))
             for byline in article.bylines.all()
         ),
         categories=(article.section.local.name, *(tag.local.name for tag in article.tags.all())),

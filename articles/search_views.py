@@ -59,7 +59,7 @@ def suggestions(request: HttpRequest) -> HttpResponse:
     newest = stories.newest_first().select_related("section").defer(*TEXTS)
     rows = [
         *((name.title, name.kind, name.url) for name in names),
-        *((each.headline, each.section.name, each.get_absolute_url()) for each in newest[: MOST - len(names)]),
+        *((each.headline, each.section.local.name, each.get_absolute_url()) for each in newest[: MOST - len(names)]),
     ]
     titles = ("title", "about", "url")
     return JsonResponse({"suggestions": [dict(zip(titles, row, strict=True)) for row in rows]})

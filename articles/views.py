@@ -75,7 +75,7 @@ def _story_page(request: HttpRequest, story: Article) -> HttpResponse:
         "story": teasers.of(story, publication=publication),
         "authors": (authors := [entry.author for entry in story.bylines.all()]),
         "has_faces": any(author.picture for author in authors),
-        "has_biographies": any(author.biography for author in authors),
+        "has_biographies": any(author.local.biography for author in authors),
         "text": text,
         "minutes": reading.minutes(story.body_text),
         "updated_at": reading.updated_at(story),

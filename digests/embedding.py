@@ -27,4 +27,4 @@ def describe(slug: str) -> oembed.Card | None:
     if letter is None:
         return None
     page_tags.add(f"newsletter:{letter.pk}")
-    return oembed.Card(title=letter.name, frame=reverse("newsletter_embed", args=[letter.slug]))
+    return oembed.Card(title=letter.local.name, frame=reverse("newsletter_embed", args=[letter.slug]))

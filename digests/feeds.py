@@ -28,9 +28,9 @@ def newsletter(request: HttpRequest, slug: str, kind: Kind) -> HttpResponse:
     newest = list(archive.issues(newsletter=letter)[:LENGTH])
     with languages.override(letter.language, publication=publication):
         channel = Channel(
-            title=f"{publication.name}: {letter.name}",
+            title=f"{publication.name}: {letter.local.name}",
             path=letter.get_absolute_url(),
-            description=letter.description,
+            description=letter.local.description,
             entries=tuple(_entry(issue) for issue in newest),
             # What an issue shows of a story that was withdrawn since changes without a date of its own.
             changed_at=None,

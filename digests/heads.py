@@ -22,7 +22,7 @@ def of_newsletters(*, newsletters: Iterable[Newsletter], publication: Publicatio
         title=_("Newsletters"),
         description="",
         kind="CollectionPage",
-        listed=[(letter.name, letter.get_absolute_url()) for letter in newsletters],
+        listed=[(letter.local.name, letter.get_absolute_url()) for letter in newsletters],
     )
 
 

@@ -5,12 +5,14 @@ from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
 
-from articles.models import Section
+from articles.models import Author, Section
 from publication.models import Publication
 from subscribers.models import Newsletter
 from tests.cast import Publish, Staff, make_texts
 
 pytestmark = pytest.mark.django_db
+
+RUSSIAN = {"name": "По-русски", "description": "Описание", "biography": "Биография"}
 
 
 def texts(path: str, selector: str) -> list[str]:
@@ -46,3 +48,23 @@ def test_names_are_translated_at_the_desk_and_shown_to_readers(
     section.refresh_from_db()
     assert section.translations == {"ru": {"description": "Что произошло."}}
     assert texts("/ru/sections/news/", "h1") == ["News"]
+
+
+def test_every_list_of_names_is_in_the_language_of_its_page(
+    newsletter: Newsletter, section: Section, publish: Publish
+) -> None:
+    Publication.objects.update(further_languages=["ru"])
+    publish("Плотина полна", language="ru")
+    for model in (Author, Section, Newsletter):
+        model.objects.update(translations={"ru": RUSSIAN})
+
+    def answered(path: str) -> str:
+        return Client().get(path).content.decode()
+
+    assert "По-русски</title>" in answered("/ru/sections/news/feed.rss")
+    assert "По-русски</dc:creator>" in answered("/ru/feed.rss")
+    assert "Tech News" not in answered("/ru/newsletters/")
+    assert "What matters" not in answered("/ru/")
+    assert "Staff Writer" not in answered("/ru/search/?q=плотина")
+    suggestions = Client().get("/ru/search/suggestions/?q=пло").json()["suggestions"]
+    assert [row["about"] for row in suggestions] == ["По-русски"]
