@@ -12,10 +12,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from articles import search, search_excerpts, search_query, seo
+from articles import search, search_excerpts, search_query, seo, teasers
 from articles.models import Article, Author
+from articles.teasers import Teaser
 from core import caching, page_tags
 from publication import context
+from publication.models import Publication
 
 PAGE_SIZE: Final = 12
 MOST_AUTHORS: Final = 30
@@ -25,9 +27,9 @@ TEXTS: Final = ("body_markdown", "body_html", "body_text")
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A story that was looked for, and where its words stand."""
+    """A story that was looked for, and the places of its words; `headline` has them marked."""
 
-    article: Article
+    story: Teaser
     headline: SafeString
     excerpt: SafeString
 
@@ -39,13 +41,13 @@ def results(request: HttpRequest) -> HttpResponse:
     query = search_query.tidy(request.GET.get("q", ""))
     filters = _filters(request)
     matches = search.stories(query=query, filters=filters)
-    page = _page(request, matches)
+    page, publication = _page(request, matches), context.of(request)
     title = _("Search: %(query)s") % {"query": query} if query else pgettext("noun", "Search")
     shown = {
-        "page": page, "hits": _hits(page, matches), "query": query, "matches": matches, "filters": filters,
+        "page": page, "hits": _hits(page, matches, publication), "query": query, "matches": matches, "filters": filters,
         "names": search.names(query=query) if query else [],
         "authors": _authors(matches, filters), "is_filtered": filters != search.Filters(zone=filters.zone),
-        "head": seo.search_head(publication=context.of(request), path=request.path, title=title),
+        "head": seo.search_head(publication=publication, path=request.path, title=title),
     }  # fmt: skip
     return render(request, "articles/search.html", shown)
 
@@ -89,12 +91,12 @@ def _page(request: HttpRequest, matches: search.Results) -> Page[Any]:
         raise Http404("There is no such page of this list.") from error
 
 
-def _hits(page: Page[Any], matches: search.Results) -> list[Hit]:
+def _hits(page: Page[Any], matches: search.Results, publication: Publication) -> list[Hit]:
     keys = list(page.object_list)
-    stories = Article.objects.published().select_related("section").prefetch_related("bylines__author").in_bulk(keys)
+    stories = Article.objects.published().for_cards().defer(None).in_bulk(keys)
     return [
         Hit(
-            stories[key],
+            teasers.of(stories[key], publication=publication),
             search_excerpts.headline(stories[key], parts=matches.parts),
             search_excerpts.excerpt(stories[key], parts=matches.parts),
         )

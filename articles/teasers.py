@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from django.utils import dateformat, timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import pgettext
 
-from articles import typography
+from articles import captions, typography
 from articles.models import Article, Author, Image
 from publication import times
 from publication.models import Publication
@@ -66,7 +66,5 @@ def byline(authors: Iterable[Author]) -> SafeString:
     ]
     if not names:
         return SafeString("")
-    *first, last = names
-    before = format_html_join(", ", "{}", ((name,) for name in first))
-    joined = format_html("{} {} {}", before, pgettext("before the last author", "and"), last) if first else last
+    joined = mark_safe(captions.names(names))  # noqa: S308  # each name is escaped in its link
     return format_html("{} {}", pgettext("before the names of authors", "By"), joined)
