@@ -112,5 +112,5 @@ def _public_stories(numbers: Iterable[int]) -> dict[int, Article]:
         return {}
     # Also those that are not public now: their cards are shown when they come back.
     page_tags.add(*(f"article:{number}" for number in asked))
-    stories = Article.objects.published().filter(pk__in=asked).select_related("section", "lead_image")
-    return {story.pk: story for story in stories.defer("body_markdown", "body_html", "body_text")}
+    stories = Article.objects.published().without_text().filter(pk__in=asked)
+    return {story.pk: story for story in stories.select_related("section", "lead_image")}

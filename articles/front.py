@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from articles import teasers
 from articles.models import Article, FrontPage, FrontStory, Section
+from articles.paging import PAGE_SIZE
 from articles.teasers import Teaser
 from publication.models import Publication
 
@@ -22,7 +23,7 @@ from publication.models import Publication
 SECOND_MOST, SECOND = 4, 2
 ROW_LEAST, ROW = 2, 4
 # As many as a page of all stories has, so that the next page continues where this one ends.
-NEWEST: Final = 12
+NEWEST: Final = PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,10 +163,7 @@ class ArticleQuerySet(models.QuerySet["Article"]):
 
     def in_language(self, language: str) -> ArticleQuerySet:
         """Stories of these pages; those of the first language have the stories of languages without pages too."""
-        further = languages.further()
-        if not further:
-            return self
-        return self.filter(language=language) if language in further else self.exclude(language__in=further)
+        return self.filter(translation_models.on_pages_of(language))
 
     def on_record(self) -> ArticleQuerySet:
         """Stories whose address readers know: public ones, and withdrawn ones, which answer 410."""
@@ -200,8 +197,11 @@ class ArticleQuerySet(models.QuerySet["Article"]):
 
     def for_cards(self) -> ArticleQuerySet:
         """What `articles.teasers` writes, without the text itself."""
-        related = self.select_related("section", "lead_image").prefetch_related("bylines__author")
-        return related.defer("body_markdown", "body_html", "body_text")
+        return self.without_text().select_related("section", "lead_image").prefetch_related("bylines__author")
+
+    def without_text(self) -> ArticleQuerySet:
+        """Without the long columns, for lists."""
+        return self.defer("body_markdown", "body_html", "body_text")
 
 
 class Article(InLanguage, Reviewed):

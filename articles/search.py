@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from articles import search_query, search_words
 from articles.models import ArticleQuerySet, Author, SearchEntry, Section, Tag
 from articles.search_query import Part, Query
+from articles.translation_models import on_pages_of
 from publication import languages
 
 # Of a common word the newest stories are ordered by how well they match; nobody turns more pages.
@@ -51,10 +52,7 @@ class Filters:
 
     def stories(self) -> QuerySet[SearchEntry]:
         """The public stories that pass, of the language in which somebody reads."""
-        entries = SearchEntry.objects.filter(is_public=True)
-        if further := languages.further():
-            here = languages.of_pages()
-            entries = entries.filter(language=here) if here in further else entries.exclude(language__in=further)
+        entries = SearchEntry.objects.filter(on_pages_of(languages.of_pages()), is_public=True)
         if self.section:
             entries = entries.filter(section__slug=self.section)
         if self.author:
@@ -98,7 +96,7 @@ def stories(*, query: str, filters: Filters | None = None) -> Results:
         cursor.execute(BY_INDEX)
     filters = filters or Filters()
     parts = search_query.parts(query)
-    if not any(not part.is_unwanted for part in parts):
+    if all(part.is_unwanted for part in parts):
         return Results([])
     if ids := _matching(parts, filters):
         return Results(ids, parts, is_cut=len(ids) >= CANDIDATES)

@@ -120,11 +120,6 @@ def words(column: str) -> Func:
     return Func(Value(languages.of_pages()), F(column), function="articles_words", output_field=SearchVectorField())
 
 
-def replaced(part: Part, words: tuple[str, ...]) -> Part:
-    """The same part with other words."""
-    return replace(part, words=words)
-
-
 def _meaningful(read: list[Part]) -> list[Part]:
     if len(read) < 2:
         return read

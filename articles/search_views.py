@@ -4,25 +4,23 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from django.core.paginator import InvalidPage, Page, Paginator
+from django.core.paginator import Page
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from articles import search, search_excerpts, search_query, seo, teasers
+from articles import paging, search, search_excerpts, search_query, seo, teasers
 from articles.models import Article, Author
 from articles.teasers import Teaser
 from core import caching, page_tags
 from publication import context
 from publication.models import Publication
 
-PAGE_SIZE: Final = 12
 MOST_AUTHORS: Final = 30
 MOST: Final = 8
-TEXTS: Final = ("body_markdown", "body_html", "body_text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def results(request: HttpRequest) -> HttpResponse:
     query = search_query.tidy(request.GET.get("q", ""))
     filters = _filters(request)
     matches = search.stories(query=query, filters=filters)
-    page, publication = _page(request, matches), context.of(request)
+    page, publication = paging.page_of(matches.stories, request=request), context.of(request)
     title = _("Search: %(query)s") % {"query": query} if query else pgettext("noun", "Search")
     shown = {
         "page": page, "hits": _hits(page, matches, publication), "query": query, "matches": matches, "filters": filters,
@@ -58,7 +56,7 @@ def suggestions(request: HttpRequest) -> HttpResponse:
     query = search_query.tidy(request.GET.get("q", ""))
     names = search.names(query=query)
     stories = search.beginning_with(Article.objects.listed(), query=query, most=search_query.MAX_PARTS)
-    newest = stories.newest_first().select_related("section").defer(*TEXTS)
+    newest = stories.newest_first().without_text().select_related("section")
     rows = [
         *((name.title, name.kind, name.url) for name in names),
         *((each.headline, each.section.local.name, each.get_absolute_url()) for each in newest[: MOST - len(names)]),
@@ -82,13 +80,6 @@ def _day(typed: str) -> date | None:
     except ValueError:
         return None
     return day if 1 < day.year < date.max.year else None
-
-
-def _page(request: HttpRequest, matches: search.Results) -> Page[Any]:
-    try:
-        return Paginator(matches.stories, PAGE_SIZE).page(request.GET.get("page", "1"))
-    except InvalidPage as error:
-        raise Http404("There is no such page of this list.") from error
 
 
 def _hits(page: Page[Any], matches: search.Results, publication: Publication) -> list[Hit]:

@@ -5,6 +5,7 @@ are the same after each has lost at most one letter. So a word is stored with al
 into their index has every word that is meant (Wolf Garbe's symmetric deletes).
 """
 
+from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Final
 
@@ -12,7 +13,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import Func, TextField
 
 from articles.models import SearchWord
-from articles.search_query import Part, folded, replaced
+from articles.search_query import Part, folded
 
 SHORTEST: Final = 4
 MOST: Final = 200
@@ -20,7 +21,7 @@ MOST: Final = 200
 
 def mended(parts: list[Part]) -> list[Part]:
     """The same parts, with each word that no public story has led back to a known one; unchanged where none is near."""
-    return [part if part.is_unwanted else replaced(part, tuple(_known(word) for word in part.words)) for part in parts]
+    return [part if part.is_unwanted else replace(part, words=tuple(map(_known, part.words))) for part in parts]
 
 
 def _known(word: str) -> str:

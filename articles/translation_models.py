@@ -40,6 +40,14 @@ class InLanguage(models.Model):
         super().save(*args, **kwargs)
 
 
+def on_pages_of(language: str) -> Q:
+    """What is in a language; for the first one, also what is in a language that has no pages."""
+    further = languages.further()
+    if language in further:
+        return Q(language=language)
+    return ~Q(language__in=further) if further else Q()
+
+
 CONSTRAINTS = [
     models.UniqueConstraint(fields=["translation_of", "language"], name="article_translated_once"),
     models.CheckConstraint(condition=~Q(translation_of=F("id")), name="article_translates_another"),

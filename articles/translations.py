@@ -50,7 +50,7 @@ def original_of(story: Article) -> int:
 
 def places(story: Article, *, publication: Publication) -> list[Place]:
     """Every language of the publication, and whatever else there is a text in; the original first."""
-    texts = {text.language: text for text in group(story).defer("body_markdown", "body_html", "body_text")}
+    texts = {text.language: text for text in group(story).without_text()}
     original = original_of(story)
     known = list(dict.fromkeys([*publication.languages, *texts]))
     known_places = [

@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from django.core.paginator import InvalidPage, Page, Paginator
+from django.core.paginator import Page
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 
-from articles import cards, markup, reading, related, seo, sharing, teasers, translations
+from articles import cards, markup, paging, reading, related, seo, sharing, teasers, translations
 from articles import front as fronts
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
 from articles.teasers import Teaser
 from core import caching, page_tags
 from publication import context, languages
 
-PAGE_SIZE = 12
 RELATED = 4
 # A list of more stories is led by the newest.
 LEAD_FROM = 1
@@ -141,10 +140,7 @@ def _list(
 
 def _page(request: HttpRequest, stories: ArticleQuerySet) -> Page[Teaser]:
     """A page of teasers."""
-    try:
-        page: Page[Any] = Paginator(stories.for_cards(), PAGE_SIZE).page(request.GET.get("page", "1"))
-    except InvalidPage as error:
-        raise Http404("There is no such page of this list.") from error
+    page: Page[Any] = paging.page_of(stories.for_cards(), request=request)
     page.object_list = teasers.all_of(page.object_list, publication=context.of(request))
     return page
 

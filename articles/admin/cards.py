@@ -22,7 +22,7 @@ def stories_view(request: HttpRequest) -> HttpResponse:
     public = Article.objects.published()
     if typed:
         public = search.beginning_with(public, query=typed, most=MOST_WORDS)
-    rows = public.newest_first().select_related("section").defer("body_markdown", "body_html", "body_text")[:MOST]
+    rows = public.newest_first().without_text().select_related("section")[:MOST]
     stories = [
         {"slug": story.slug, "headline": story.headline, "about": f"{story.section.name} · {_day(story)}"}
         for story in rows

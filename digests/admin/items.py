@@ -109,7 +109,7 @@ class IssueItemAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[IssueItem]:
         """Those of this person's newsletters. The stories load without their texts, for one page only."""
         items: QuerySet[IssueItem] = of_newsletters(super().get_queryset(request), request)
-        stories = Prefetch("article", Article.objects.defer("body_markdown", "body_html", "body_text"))
+        stories = Prefetch("article", Article.objects.all().without_text())
         return items.prefetch_related(stories, "issue__newsletter")
 
     def has_arrange_permission(self, request: HttpRequest) -> bool:

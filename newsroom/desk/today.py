@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from articles import permissions, review
-from articles.models import Article
+from articles.models import Article, ArticleQuerySet
 from core import database_clock
 from digests import second_person, series
 from digests.models import Issue, IssueOutcome
@@ -91,12 +91,8 @@ def stories_of(user: User) -> QuerySet[Article]:
     return _shown(own.exclude(pk__in=waiting))
 
 
-def _shown(stories: QuerySet[Article]) -> QuerySet[Article]:
-    return (
-        stories.select_related("section")
-        .defer("body_markdown", "body_html", "body_text")
-        .order_by("-updated_at")[:WAITING_STORIES]
-    )
+def _shown(stories: ArticleQuerySet) -> ArticleQuerySet:
+    return stories.without_text().select_related("section").order_by("-updated_at")[:WAITING_STORIES]
 
 
 def coming(*, user: User, now: datetime, counted: growth.Growth, newsletter: int | None = None) -> list[Coming]:
