@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 
 from articles.models import Article
 from core import drawings
-from publication import brand, urls
+from publication import brand
 from publication.heads import SharePicture
 from publication.models import Publication
 
@@ -32,8 +32,7 @@ def path(article: Article, publication: Publication) -> str:
 
 def share_picture(article: Article, publication: Publication) -> SharePicture:
     """The card for the head of the story's page."""
-    width, height = drawings.CARD
-    return SharePicture(urls.absolute(path(article, publication)), article.headline, width, height)
+    return brand.card_at(path(article, publication), alt=article.headline)
 
 
 def instead(article: Article, publication: Publication) -> str:

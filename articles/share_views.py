@@ -1,6 +1,6 @@
 """The card of a story, for link previews."""
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from articles import share_cards, tasks
@@ -17,14 +17,8 @@ def card(request: HttpRequest, pk: int, digest: str) -> HttpResponse:
     publication = context.of(request)
     here = share_cards.path(article, publication)
     if digest != share_cards.digest(article, publication):
-        return _for_now(here)
+        return brand_views.for_now(here)
     if drawn := brand.read(here[1:]):
         return brand_views.immutable(drawn, "jpg")
     tasks.draw_share_card.delay_on_commit(pk)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
-    return _for_now(share_cards.instead(article, publication))
-
-
-def _for_now(address: str) -> HttpResponse:
-    response = HttpResponseRedirect(address)
-    response["Cache-Control"] = "no-cache"
-    return response
+    return brand_views.for_now(share_cards.instead(article, publication))

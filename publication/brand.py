@@ -57,8 +57,13 @@ def path(publication: Publication, kind: str) -> str:
 
 def share_picture(publication: Publication) -> SharePicture:
     """The card of every page that has no card of its own."""
+    return card_at(path(publication, SHARE), alt=publication.name)
+
+
+def card_at(location: str, *, alt: str) -> SharePicture:
+    """A card for the head of a page."""
     width, height = drawings.CARD
-    return SharePicture(urls.absolute(path(publication, SHARE)), publication.name, width, height)
+    return SharePicture(urls.absolute(location), alt, width, height)
 
 
 def content(publication: Publication, kind: str) -> bytes:

@@ -1,7 +1,5 @@
 """The icons, the card and the manifest of the publication, for browsers and link previews."""
 
-from typing import Final
-
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.templatetags.static import static
 from django.urls import get_script_prefix
@@ -9,11 +7,9 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from core import drawings
-from publication import brand, context, languages
-from publication.media import KEPT, TYPES
+from publication import brand, colours, context, languages
+from publication.media import IMMUTABLE, TYPES
 from publication.models import Publication
-
-WHITE: Final = "#ffffff"
 
 
 @require_safe
@@ -24,18 +20,25 @@ def picture(_request: HttpRequest, digest: str, kind: str, extension: str) -> Ht
         raise Http404("There is no such picture.")
     here = brand.path(publication, kind)
     if here != f"/{brand.FOLDER}/{digest}-{kind}.{extension}":
-        return _elsewhere(here)
+        return for_now(here)
     try:
         return immutable(brand.content(publication, kind), extension)
     except drawings.NotDrawn:
-        return _elsewhere(static("img/icon.svg"))
+        return for_now(static("img/icon.svg"))
 
 
 def immutable(content: bytes, extension: str) -> HttpResponse:
     """A drawing under an address that tells what it is made of; other sites show it too."""
     response = HttpResponse(content, content_type=TYPES[extension])
-    response["Cache-Control"] = KEPT
+    response["Cache-Control"] = IMMUTABLE
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+def for_now(address: str) -> HttpResponse:
+    """Where a drawing is now, or what is shown in its place; another request may be led elsewhere."""
+    response = HttpResponseRedirect(address)
+    response["Cache-Control"] = "no-cache"
     return response
 
 
@@ -68,14 +71,8 @@ def manifest(request: HttpRequest) -> HttpResponse:
         "lang": languages.declared(publication=publication),
         "start_url": get_script_prefix(),
         "display": "minimal-ui",
-        "background_color": WHITE,
+        "background_color": colours.WHITE,
         "theme_color": publication.accent_colour,
         "icons": icons,
     }
     return JsonResponse(data, content_type="application/manifest+json")
-
-
-def _elsewhere(address: str) -> HttpResponse:
-    response = HttpResponseRedirect(address)
-    response["Cache-Control"] = "no-cache"
-    return response

@@ -20,7 +20,7 @@ TYPES: Final = {"avif": "image/avif", "jpg": "image/jpeg", "png": "image/png", "
 # No dot at a beginning, and so neither a hidden file nor a way up.
 NAME: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*\.(?P<kind>avif|jpg|png|webp)")
 RANGE: Final = re.compile(r"bytes=(?P<first>[0-9]{0,15})-(?P<last>[0-9]{0,15})", re.ASCII)
-KEPT: Final = "public, max-age=31536000, immutable"
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
 NOTHING: Final = "There is no picture at this address.\n"
 
 
@@ -39,7 +39,7 @@ def serve(request: HttpRequest, name: str) -> HttpResponseBase:
         response = _picture(request, file, facts.st_size, fresh=(etag, http_date(modified)))
     response["Content-Type"] = TYPES[match["kind"]]
     response["ETag"], response["Last-Modified"] = etag, http_date(modified)
-    response["Cache-Control"], response["Accept-Ranges"] = KEPT, "bytes"
+    response["Cache-Control"], response["Accept-Ranges"] = IMMUTABLE, "bytes"
     # Mail programs and feed readers show it on pages of their own.
     response["Cross-Origin-Resource-Policy"] = "cross-origin"
     response["Content-Disposition"] = "inline"

@@ -5,7 +5,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from publication import stylesheet
-from publication.media import KEPT
+from publication.media import IMMUTABLE
 from publication.models import Publication
 
 
@@ -18,5 +18,5 @@ def sheet(request: HttpRequest, digest: str) -> HttpResponse:
     if packs:
         response["Content-Encoding"] = "gzip"
     patch_vary_headers(response, ["Accept-Encoding"])
-    response["Cache-Control"] = KEPT if digest == current.digest else "no-cache"
+    response["Cache-Control"] = IMMUTABLE if digest == current.digest else "no-cache"
     return response
