@@ -71,10 +71,13 @@ def page(
     """The head of a page that is no story: `kind` and `about` are schema.org's, `listed` names and paths of a list."""
     canonical = address(path, number)
     described = structured.web_page(
-        kind=kind, address=canonical, name=title, description=description, publication=publication, about=about
+        kind=kind,
+        address=canonical,
+        name=title,
+        description=description,
+        publication=publication,
+        about=about if listed is None else structured.item_list(listed),
     )
-    if listed is not None:
-        described["mainEntity"] = structured.item_list(listed)
     graph = [described, structured.breadcrumbs([*above, Step(title, path)], publication=publication)]
     return Head(
         canonical=canonical,
@@ -96,8 +99,8 @@ def home(*, publication: Publication, path: str, number: int, listed: Iterable[t
         name=publication.name,
         description=publication.strapline,
         publication=publication,
+        about=structured.item_list(listed),
     )
-    described["mainEntity"] = structured.item_list(listed)
     graph = [structured.organization(publication), structured.website(publication), described]
     return Head(
         canonical=canonical,

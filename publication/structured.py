@@ -71,7 +71,7 @@ def web_page(
     publication: Publication,
     about: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A page of schema.org's `kind`; `about` is the person whose profile it is."""
+    """A page of schema.org's `kind`; `about` is the person whose profile it is, or the list that it shows."""
     return stated({
         "@type": kind,
         "@id": address,
@@ -87,18 +87,18 @@ def web_page(
 
 def item_list(listed: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Names and paths in their order."""
-    items = [
-        {"@type": "ListItem", "position": place, "name": name, "url": urls.absolute(path)}
-        for place, (name, path) in enumerate(listed, start=1)
-    ]
+    items = _items(listed, address_as="url")
     return {"@type": "ItemList", "numberOfItems": len(items), "itemListElement": items}
 
 
 def breadcrumbs(steps: Iterable[tuple[str, str]], *, publication: Publication) -> dict[str, Any]:
     """The way from the front page down to a page, its own step the last."""
     way = [(publication.name, reverse("front")), *steps]
-    items = [
-        {"@type": "ListItem", "position": place, "name": name, "item": urls.absolute(path)}
-        for place, (name, path) in enumerate(way, start=1)
+    return {"@type": "BreadcrumbList", "itemListElement": _items(way, address_as="item")}
+
+
+def _items(listed: Iterable[tuple[str, str]], *, address_as: str) -> list[dict[str, Any]]:
+    return [
+        {"@type": "ListItem", "position": place, "name": name, address_as: urls.absolute(path)}
+        for place, (name, path) in enumerate(listed, start=1)
     ]
-    return {"@type": "BreadcrumbList", "itemListElement": items}
