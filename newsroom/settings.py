@@ -11,7 +11,6 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from celery.schedules import crontab
 from kombu import Queue
 
 from newsroom import (
@@ -208,31 +207,13 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": CELERY_VISIBILI
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 CELERY_TASK_DEFAULT_QUEUE = "ticks"
 CELERY_TASK_QUEUES = [Queue(name) for name in workers.QUEUES]
-# What is not named here is done beside the ticks, and never where a letter or a lane would have to wait for it.
-CELERY_TASK_ROUTES = {
-    "subscribers.tasks.send_letter": {"queue": "transactional"},
-    "staff.tasks.mail_*": {"queue": "transactional"},
-    "digests.feedback.processing.*": {"queue": "webhooks"},
-    "digests.sending.tasks.run_lane": {"queue": "digest"},
-    "digests.sending.tasks.plan_issue": {"queue": "digest"},
-}
+CELERY_TASK_ROUTES = workers.ROUTES
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "newsroom.beat:Scheduler"
 # How often workers and beat say that they live (newsroom/readiness.py).
 HEARTBEAT_SECONDS = env.number("HEARTBEAT_SECONDS", 5, least=1, most=60)
 CELERY_BEAT_MAX_LOOP_INTERVAL = HEARTBEAT_SECONDS
-# Once a minute; what is due is computed from rows. A tick nobody took within the minute is dropped.
-CELERY_BEAT_SCHEDULE = {
-    task: {"task": task, "schedule": crontab(), "options": {"expires": 55}}
-    for task in (f"{app}.tasks.tick" for app in ("articles", "subscribers", "digests", "staff", "newsroom"))
-} | {
-    f"newsroom.tasks.ping {queue}": {
-        "task": "newsroom.tasks.ping",
-        "schedule": crontab(),
-        "options": {"queue": queue, "expires": 55},
-    }
-    for queue in workers.QUEUES
-}
+CELERY_BEAT_SCHEDULE = workers.SCHEDULE
 
 # --- Mail ------------------------------------------------------------------------------------
 
@@ -289,6 +270,7 @@ THROTTLES = Throttles(
 )
 SIGNUP_FORM_AGE = (timedelta(seconds=2), timedelta(hours=24))
 MARKUP_SECONDS = 5
+# Whether the team gets a mail when a story is given to somebody, sent back or approved, or a comment names them.
 STAFF_NOTICES = env.flag("STAFF_NOTICES", default=True)
 # Networks of our own that the link checker may reach all the same, such as 10.20.0.0/16.
 LINK_CHECK_NETWORKS = [] if TESTING else env.networks("LINK_CHECK_NETWORKS", [])

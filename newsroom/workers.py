@@ -1,4 +1,4 @@
-"""Which worker takes which queue, so that what has to be quick waits for nothing that is slow.
+"""Which queue takes a task, and which worker takes a queue, so that what is quick waits for nothing that is slow.
 
 A process that has a lane is busy for a minute, and one that composes may be for longer. So letters, ticks and
 lanes have processes of their own. `bin/run` starts the three workers; docs/operations.md has their commands.
@@ -6,6 +6,8 @@ lanes have processes of their own. `bin/run` starts the three workers; docs/oper
 
 from dataclasses import dataclass
 from typing import Final
+
+from celery.schedules import crontab
 
 from newsroom import env
 
@@ -15,6 +17,27 @@ QUEUES: Final = {
     "ticks": "does the clock's work",
     "webhooks": "reads the reports of providers and mailboxes",
     "digest": "sends issues",
+}
+# Task -> its queue. Any other is done beside the ticks, and never where a letter or a lane would have to wait for it.
+ROUTES: Final = {
+    "subscribers.tasks.send_letter": {"queue": "transactional"},
+    "staff.tasks.mail_*": {"queue": "transactional"},
+    "digests.feedback.processing.*": {"queue": "webhooks"},
+    "digests.sending.tasks.run_lane": {"queue": "digest"},
+    "digests.sending.tasks.plan_issue": {"queue": "digest"},
+}
+TICKING: Final = ("articles", "subscribers", "digests", "staff", "newsroom")
+# Once a minute; what is due is computed from rows. A tick nobody took within the minute is dropped.
+SCHEDULE: Final = {
+    f"{app}.tasks.tick": {"task": f"{app}.tasks.tick", "schedule": crontab(), "options": {"expires": 55}}
+    for app in TICKING
+} | {
+    f"newsroom.tasks.ping {queue}": {
+        "task": "newsroom.tasks.ping",
+        "schedule": crontab(),
+        "options": {"queue": queue, "expires": 55},
+    }
+    for queue in QUEUES
 }
 
 
