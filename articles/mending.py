@@ -12,7 +12,8 @@ from articles.refusals import NotReady
 from staff import audit
 from staff.audit_actions import AuditAction
 
-KEPT = 300
+# Characters of each text in the audit log, so that a correction as long as a story is no burden there.
+LOGGED_CHARACTERS = 300
 
 
 @transaction.atomic
@@ -28,5 +29,5 @@ def mend(*, correction: Correction, text: str, actor: User | None, now: datetime
     row.save(update_fields=["text"])
     audit.record(
         action=AuditAction.CORRECTION_MENDED, actor=actor, target=row.article, now=now,
-        before=before[:KEPT], text=text[:KEPT],
+        before=before[:LOGGED_CHARACTERS], text=text[:LOGGED_CHARACTERS],
     )  # fmt: skip

@@ -28,15 +28,15 @@ def find_the_story(page: Page) -> None:
     assert "placeholder" in (story.locator(".figure img").get_attribute("alt") or "").lower()
 
 
-def sign_up(page: Page, *, address: str) -> None:
+def sign_up(page: Page, *, address: str, scripts: bool) -> None:
     """Each step first with a fault, then without."""
     reading.begin(page, address="reader at example")
-    look_at_faults(page, count=1)
+    look_at_faults(page, count=1, scripts=scripts)
     expect(reading.form(page).get_by_label("Your e-mail address")).to_have_value("reader at example")
     reading.begin(page, address=address)
     expect(page.get_by_role("heading", level=1)).to_have_text("Choose what comes")
     reading.send(page)
-    look_at_faults(page, count=2)
+    look_at_faults(page, count=2, scripts=scripts)
     expect(reading.form(page).get_by_label("Your e-mail address")).to_have_value(address)
 
     reading.fill(page, cadence="instant")
@@ -44,12 +44,16 @@ def sign_up(page: Page, *, address: str) -> None:
     expect(page.get_by_role("heading", name="Look in your inbox")).to_be_visible()
 
 
-def look_at_faults(page: Page, *, count: int) -> None:
-    """They are the title's, have the focus without a script, and each leads to a field that says it is wrong."""
+def look_at_faults(page: Page, *, count: int, scripts: bool) -> None:
+    """They are the title's, have the focus without a script, and each leads to a field that says it is wrong.
+
+    Both kinds of reader get the same bytes; axe-core is a script and would wait for ever where none may run.
+    """
     expect(page).to_have_title(re.compile("^Error: "))
     summary = page.get_by_role("alert")
     expect(summary).to_be_focused()
-    assert accessibility.faults(page, rules=accessibility.WITH_BEST_PRACTICE) == []
+    if scripts:
+        assert accessibility.faults(page, rules=accessibility.WITH_BEST_PRACTICE) == []
     places = [link.get_attribute("href") for link in summary.get_by_role("link").all()]
     assert len(places) == count, summary.inner_text()
     for place in places:
@@ -95,7 +99,7 @@ def test_a_reader_comes_stays_and_leaves(open_page: Opener, *, scripts: bool) ->
     page, mail = open_page(java_script_enabled=scripts), open_page()
     address = f"reader-{scripts}@example.org".lower()
     find_the_story(page)
-    sign_up(page, address=address)
+    sign_up(page, address=address, scripts=scripts)
     confirm(page, mail, address=address)
     choose_weekly(page, mail, address=address)
     unsubscribe(page, mail, address=address)

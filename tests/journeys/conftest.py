@@ -12,6 +12,7 @@ from digests import composing
 from digests.models import Issue
 from subscribers.models import Cadence, Newsletter
 from tests.cast import Publish, Readers
+from tests.faults import smtp_server
 from tests.journeys import stage as stages
 
 People = Callable[[int], list[str]]
@@ -22,6 +23,13 @@ Story = Callable[..., Article]
 def script() -> dict[str, object]:
     """The script of the mail server; a test file may override it."""
     return {}
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[smtp_server.Server]:
+    """A mail server for the lanes of a file that needs no whole stage."""
+    with smtp_server.running() as server:
+        yield server
 
 
 @pytest.fixture

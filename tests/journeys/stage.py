@@ -55,7 +55,7 @@ class Stage:
         """What the processes see."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
         ours = {
-            "DATABASE_URL": _test_database(),
+            "DATABASE_URL": test_database(),
             "REDIS_URL": self.broker,
             "EMAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
             "SITE_URL": self.site,
@@ -256,7 +256,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _test_database() -> str:
+def test_database() -> str:
     """The URL of the database that this test process uses."""
     name = connection.settings_dict["NAME"]
     return urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))

@@ -14,15 +14,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def mail() -> Iterator[smtp_server.Server]:
-    with smtp_server.running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
     with lane_processes.nursery(
-        database=stages._test_database(), mail_port=mail.port, COPIES_IN_FLIGHT=str(IN_FLIGHT), LEASE_SECONDS="2"
+        database=stages.test_database(), mail_port=mail.port, COPIES_IN_FLIGHT=str(IN_FLIGHT), LEASE_SECONDS="2"
     ) as nursery:
         yield nursery
 

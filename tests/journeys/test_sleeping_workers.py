@@ -27,15 +27,9 @@ Start = Callable[[int], Issue]
 
 
 @pytest.fixture(scope="module")
-def mail() -> Iterator[smtp_server.Server]:
-    with smtp_server.running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
     with lane_processes.nursery(
-        database=stages._test_database(),
+        database=stages.test_database(),
         mail_port=mail.port,
         COPIES_IN_FLIGHT=str(IN_FLIGHT),
         LEASE_SECONDS=str(LEASE),

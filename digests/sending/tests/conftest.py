@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import pytest
@@ -19,9 +19,13 @@ from mailkit import addresses, segments
 from postal import transports
 from postal.transports.base import Copy, Outcome, Phase
 from subscribers.models import Cadence, ConsentEvent, Newsletter, Subscriber, Subscription
+from tests.faults import lane_processes, smtp_server
+from tests.journeys import stage as stages
 
 HEADERS = [("From", "news@example.com"), ("To", "%%to%%"), ("Subject", "Today"), ("Message-ID", "%%message_id%%")]
 counter = itertools.count(1)
+# Of an issue over which lanes are killed, and of each of their batches.
+READERS, IN_FLIGHT = 30, 10
 
 
 def _consent(subscriber: Subscriber, newsletter: Newsletter) -> ConsentEvent:
@@ -89,6 +93,25 @@ def frozen_issue(newsletter: Newsletter, *, state: str = Issue.State.SCHEDULED, 
 @pytest.fixture
 def newsletter(db: None) -> Newsletter:
     return Newsletter.objects.create(name="The Daily", slug="daily", description="Every day.")
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[smtp_server.Server]:
+    """A mail server for lanes that are processes of their own."""
+    with smtp_server.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
+    """Lanes that send to `mail`, ten copies at a time."""
+    with lane_processes.nursery(
+        database=stages.test_database(),
+        mail_port=mail.port,
+        COPIES_IN_FLIGHT=str(IN_FLIGHT),
+        LEASE_SECONDS="60",
+    ) as lane_starter:
+        yield lane_starter
 
 
 @pytest.fixture

@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from digests import stats
 from digests.models import Delivery, Issue
 from digests.sending import claims, closing
-from digests.sending.tests.conftest import expire_leases, states
+from digests.sending.tests.conftest import IN_FLIGHT, READERS, expire_leases, states
 from tests.faults import crash_points, lane_processes, smtp_script, smtp_server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 Start = Callable[[int], Issue]
-READERS, IN_FLIGHT = 30, 10
 # Nothing of the batch can have left: its rows are free again.
 BEFORE_THE_ATTEMPT = ["claimed:1", "rendered:1"]
 AFTER_THE_ATTEMPT = ["attempted:1", "attempted:2", "answered:1", "answered:14", "settling:1", "settling:2", "settled:1"]
 # In the session with the mail server, which gets the point to kill at: at the first copy and in the second batch.
 ON_THE_WIRE = ["MAIL", "RCPT", "DATA", "BODY", "DOT", "ACCEPTED", "TOLD"]
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[smtp_server.Server]:
-    with smtp_server.running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
-    name = connection.settings_dict["NAME"]
-    database = urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
-    with lane_processes.nursery(
-        database=database, mail_port=mail.port, COPIES_IN_FLIGHT=str(IN_FLIGHT), LEASE_SECONDS="60"
-    ) as lane_starter:
-        yield lane_starter
 
 
 def killed(nursery: lane_processes.Nursery, mail: smtp_server.Server, issue: Issue, crash_at: str) -> None:

@@ -6,11 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.conf import settings as configured
-from django.db import connection
 from django.utils import timezone
 
 from digests import stats
@@ -18,6 +15,7 @@ from digests.models import Issue
 from digests.sending import claims, lanes, sweeper
 from digests.sending.tests.conftest import expire_leases, states
 from tests.faults import lane_processes, mailgun_server
+from tests.journeys import stage as stages
 
 Start = Callable[[int], Issue]
 READERS, IN_FLIGHT = 25, 10
@@ -84,10 +82,9 @@ def test_copies_in_flight_are_copies_per_call(sending: Start, mailgun: mailgun_s
 
 @pytest.fixture(scope="module")
 def nursery(provider: mailgun_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
-    database = urlunsplit(urlsplit(configured.DATABASE_URL)._replace(path=f"/{connection.settings_dict['NAME']}"))
     url = f"anymail+mailgun://secret@example.com?api_url={provider.url}"
     extra = {"EMAIL_URL": url, "COPIES_IN_FLIGHT": str(IN_FLIGHT), "LEASE_SECONDS": "60"}
-    with lane_processes.nursery(database=database, mail_port=0, **extra) as lane_starter:
+    with lane_processes.nursery(database=stages.test_database(), mail_port=0, **extra) as lane_starter:
         yield lane_starter
 
 

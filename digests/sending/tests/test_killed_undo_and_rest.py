@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from core.reasons import Reason
 from digests import approval, rest, stats
 from digests.models import Delivery, Issue
 from digests.sending import claims, sweeper
-from digests.sending.tests.conftest import expire_leases, frozen_issue, states, subscribe
+from digests.sending.tests.conftest import IN_FLIGHT, READERS, expire_leases, frozen_issue, states, subscribe
 from subscribers.models import Newsletter
 from tests.faults import lane_processes, smtp_server
 from tests.journeys import stage as stages
@@ -23,24 +20,7 @@ from tests.journeys import stage as stages
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 Start = Callable[[int], Issue]
-READERS, IN_FLIGHT = 30, 10
 State = Issue.State
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[smtp_server.Server]:
-    with smtp_server.running() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
-    name = connection.settings_dict["NAME"]
-    database = urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
-    with lane_processes.nursery(
-        database=database, mail_port=mail.port, COPIES_IN_FLIGHT=str(IN_FLIGHT), LEASE_SECONDS="60"
-    ) as nursery:
-        yield nursery
 
 
 @pytest.fixture

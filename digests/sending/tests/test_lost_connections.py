@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from digests.models import Issue
 from digests.sending import claims
-from digests.sending.tests.conftest import expire_leases, states
+from digests.sending.tests.conftest import IN_FLIGHT, READERS, expire_leases, states
 from tests import ownership
 from tests.faults import lane_processes, postgres_proxy, smtp_server
 
@@ -22,17 +22,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 Start = Callable[[int], Issue]
 When = Literal["before", "after"]
-READERS, IN_FLIGHT = 30, 10
 CLAIM = b"nextval('digests_fence')"
 RECORD = b"SET state = 'attempting'"
 COMMIT = b"COMMIT"
 SETTLE = b"THEN 'expired'"
-
-
-@pytest.fixture(scope="module")
-def mail() -> Iterator[smtp_server.Server]:
-    with smtp_server.running() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
