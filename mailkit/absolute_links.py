@@ -42,6 +42,10 @@ class Rewriter(HTMLParser):
         attributes = self._change(tag, dict(attrs))
         self.written.append(f"<{tag}{''.join(map(_attribute, attributes.items()))}>")
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """As any other: HTML has no sign for an element without content."""
+        self.handle_starttag(tag, attrs)
+
     def handle_endtag(self, tag: str) -> None:
         """As it is."""
         self.written.append(f"</{tag}>")

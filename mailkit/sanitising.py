@@ -72,8 +72,11 @@ VALUES = {
 FREE_TEXT = frozenset({"alt", "title"})
 
 NOTE_ID = re.compile(r"(#?)(fn(?:ref\d*)?-.{1,200})", re.DOTALL)
+NOT_IN_AN_ID = re.compile(r"[^\w-]+")
 NOTE_PREFIX = "note-"  # no footnote can take the id of a form or a script's anchor on the page around it
 IMG = re.compile(r'<img((?: [a-z-]+="[^"]*")*)>')  # as nh3 writes it: quotes and brackets in a value are escaped
+# HTML has this attribute no more; pages and mails have a rule for the class.
+ALIGNED = re.compile(r'<(t[dh])((?: [a-z-]+="[^"]*")*?) align="(left|right|center)"')
 EMPTY_PARAGRAPH = re.compile(r"<p>\s*</p>\n?")
 
 MAX_URL = 2_000
@@ -104,8 +107,9 @@ def clean(html: str, *, profile: str, place: Place) -> str:
         strip_comments=True,
     )
     pictured = IMG.sub(lambda picture: picture[0] if ' src="' in picture[1] else "", cleaned)
+    aligned = ALIGNED.sub(r'<\1\2 class="align-\3"', pictured)
     # An author's "&#11;" is a character by now.
-    return characters.text(EMPTY_PARAGRAPH.sub("", pictured)).strip()
+    return characters.text(EMPTY_PARAGRAPH.sub("", aligned)).strip()
 
 
 def safe_link(value: str, *, base: str = "") -> str | None:
@@ -160,7 +164,7 @@ def _note_id(value: str) -> str | None:
     """A footnote's id, or the link to it, with our prefix; None for every other id."""
     if not (match := NOTE_ID.fullmatch(value)):
         return None
-    return f"{match[1]}{NOTE_PREFIX}{re.sub(r'[^A-Za-z0-9-]+', '_', match[2])}"
+    return f"{match[1]}{NOTE_PREFIX}{NOT_IN_AN_ID.sub('_', match[2])}"
 
 
 def attribute_filter(profile: str, place: Place) -> Callable[[str, str, str], str | None]:

@@ -193,7 +193,7 @@ def test_markdown_that_a_newspaper_uses() -> None:
     for part in (
         '<h2 id="part-head">Head</h2>',
         "“Quoted” – and <em>so</em> on…",
-        '<td align="right">2</td>',
+        '<td class="align-right">2</td>',
         '<code class="language-python">',
         "<dd>Meaning</dd>",
         "<ol>\n<li>One</li>\n</ol>\n<ul>\n<li>Two</li>\n</ul>",
