@@ -22,7 +22,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from articles import captions, cards
+from articles import captions, cards, notes
 from articles.models import Article, Image
 from mailkit import html as mailkit_html
 from mailkit.html import MarkupRefused, Rendered
@@ -60,6 +60,7 @@ def shown(article: Article, *, place: cards.Place = "page", request: HttpRequest
     """
     if _sha256(article.body_html) == article.body_sha256:
         html = cards.filled(article.body_html, place=place, request=request)
+        html = notes.without_ways_back(html) if place == "mail" else notes.labelled(html)
         return mark_safe(html)  # noqa: S308  # sanitised by `render`, as its hash shows; cards escape what they show
     return escape(article.body_html)
 

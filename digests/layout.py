@@ -57,7 +57,13 @@ blockquote { margin: 0 0 16px; padding: 2px 0 2px 16px; border-left: 3px solid #
 img { max-width: 100%; height: auto; border: 0; } figure { margin: 0 0 16px; }
 figcaption { font-size: 13px; color: #57504a; } hr { border: 0; border-top: 1px solid #dcd7d0; margin: 24px 0; }
 pre { background: #f6f4f1; color: #1c1917; padding: 12px; white-space: pre-wrap; font-size: 14px; }
+pre, code { font-family: Consolas, Menlo, 'Liberation Mono', monospace; } code { font-size: 0.9em; }
+pre code { font-size: 14px; } .code-comment { color: #6a6259; font-style: italic; } .code-keyword { color: #8c1d40; }
+.code-name { color: #1d4f91; } .code-number { color: #7d4a00; } .code-deleted { color: #a4161a; }
+.code-string, .code-inserted { color: #1b6e3c; }
+.footnote { font-size: 14px; line-height: 1.5; } .footnote p { margin: 0 0 8px; }
 table { border-collapse: collapse; margin: 0 0 16px; } th, td { border: 1px solid #dcd7d0; padding: 6px 10px; }
+.align-left { text-align: left; } .align-center { text-align: center; } .align-right { text-align: right; }
 table.card td { border: 0; padding: 14px 16px; background: #f6f4f1; color: #1c1917; } table.card p { margin: 0 0 8px; }
 table.card td.card-note { border-top: 3px solid #8a8178; } table.card td.card-warning { border-top: 3px solid #a4161a; }
 table.card td.card-picture { padding-right: 0; } table.card .card-title { font-size: 17px; margin: 0 0 4px; }

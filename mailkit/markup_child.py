@@ -15,6 +15,7 @@ from markdown.treeprocessors import Treeprocessor
 
 from mailkit import (
     anchors,
+    highlighting,
     markdown_blocks,
     markdown_cards,
     markdown_inline,
@@ -103,7 +104,7 @@ def render(text: str, *, profile: str, place: sanitising.Place) -> Converted:
     converter = markdown.Markdown(extensions=extensions, output_format="html")
     try:
         converted = converter.convert(text)
-        html = sanitising.clean(converted, profile=profile, place=place)
+        html = highlighting.highlight(sanitising.clean(converted, profile=profile, place=place))
     except RecursionError:
         raise markdown_blocks.LimitExceeded("depth", MAX_NESTING) from None
     depth = Depth()

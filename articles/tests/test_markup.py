@@ -3,8 +3,9 @@
 import pytest
 from bs4 import BeautifulSoup
 from django.test import Client
+from django.utils import translation
 
-from articles import markup
+from articles import markup, syndication
 from articles.models import Article, Image
 from articles.tests.conftest import StoryMaker
 from tests.table import rows
@@ -87,3 +88,19 @@ def test_many_brackets_do_not_keep_us_busy(db: None) -> None:
     text = "![" * 200_000
     assert markup.pictures_in(text) == []
     assert markup.pictures_in("![a](image:" * 50_000) == []
+
+
+def test_notes_have_words_in_the_language_of_the_page_and_no_way_back_in_a_mail(story: StoryMaker) -> None:
+    text = "One[^а] and two[^б], then one.[^а]\n\n[^а]: First.\n[^б]: Second."
+    article = story(body_markdown=text, state="published")
+    with translation.override("ru"):
+        page = BeautifulSoup(markup.shown(article), "html5lib")
+    [notes] = page.select("div.footnote")
+    assert (notes["role"], notes["aria-label"]) == ("doc-endnotes", "Примечания")
+    ways = page.select("a.footnote-backref")
+    assert {way["aria-label"] for way in ways} == {"Назад к тексту"}
+    assert [page.find(id=str(link["href"])[1:]) is not None for link in page.find_all("a")] == [True] * 6
+    mail = BeautifulSoup(syndication.in_mail(article, width=576), "html5lib")
+    assert [item.get_text(strip=True) for item in mail.select(".footnote li")] == ["First.", "Second."]
+    targets = [str(link["href"]).rpartition("/")[2] for link in mail.select("sup a")]
+    assert targets == ["#note-fn-а", "#note-fn-б", "#note-fn-а"]

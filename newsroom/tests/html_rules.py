@@ -90,7 +90,7 @@ def broken(html: str) -> list[str]:
 
 
 def broken_part(html: str) -> list[str]:
-    """A line for each fault of HTML that stands inside of a page."""
+    """A line for each fault of HTML that is inside of a page."""
     parser = html5lib.HTMLParser(namespaceHTMLElements=False)
     part = parser.parseFragment(html)
     return [*_syntax(parser), *_of_elements(part), *_of_ids(part)]
@@ -152,8 +152,8 @@ def _of_ids(root: Element) -> Iterator[str]:
 
 def _of_the_page(document: Element) -> Iterator[str]:
     for name, times in {"title": 1, "main": 1, "h1": 1, "meta[@charset]": 1}.items():
-        if len(found := document.findall(f".//{name}")) != times:
-            yield f"{len(found)} of <{name}>"
+        if (count := len(document.findall(f".//{name}"))) != times:
+            yield f"{count} of <{name}>"
     if not document.get("lang"):
         yield "<html> without lang"
     if not "".join(title.text or "" for title in document.iter("title")).strip():

@@ -19,7 +19,7 @@ LOCALE: Final = ROOT / "locale"
 # The readers' sentences are in these files and must be complete in every language; the others are the editors'.
 READERS: Final = re.compile(
     r"templates/(?!admin/|unfold/|account/|allauth/|mfa/|inbox/|\w+/admin/)"
-    r"|articles/(captions|search|search_views|seo|teasers|views)\.py|digests/(heads|layout|views)\.py|mailkit/addresses\.py"
+    r"|articles/(captions|notes|search|search_views|seo|teasers|views)\.py|digests/(heads|layout|views)\.py|mailkit/addresses\.py"
     r"|newsroom/middleware\.py|publication/(switch|times)\.py"
     r"|subscribers/letters/render\.py|subscribers/(cadences|forms|link_views|links|mails|newsletters|offers|preference_views"
     r"|preferences|request_context|terms|views)\.py"
