@@ -1,8 +1,10 @@
 """What a newsletter's page says to a reader who thinks of signing up."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
+import time_machine
 from bs4 import BeautifulSoup
 from django.test import Client
 from django.utils import timezone
@@ -16,9 +18,11 @@ WEEK = timedelta(weeks=1)
 
 
 @pytest.fixture
-def now() -> datetime:
-    """The hour at which the pages are asked for: their figures end there."""
-    return timezone.now()
+def now() -> Iterator[datetime]:
+    """Noon, when the pages are asked for, at whatever hour this runs: their figures end there."""
+    noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    with time_machine.travel(noon, tick=False):
+        yield noon
 
 
 def sent(newsletter: Newsletter, at: datetime, *, cadence: str = "", **changes: object) -> Issue:
