@@ -30,11 +30,17 @@ def key(environ: Environment) -> Key | None:
         return None
     if any(name in environ for name in CONDITIONS) or _is_signed_in(environ):
         return None
-    query = environ.get("QUERY_STRING", "")
-    page = _page(query) if query else ""
+    asked = environ.get("QUERY_STRING", "")
+    page = _page(asked) if asked else ""
     if page is None:
         return None
     return (path, page, environ.get("HTTP_HOST", ""), environ["wsgi.url_scheme"], environ.get(_PROTOCOL, ""))
+
+
+def query(key: Key) -> str:
+    """All that Django hears of the query: the page is for everybody, whatever was in the first visitor's link."""
+    _path, page, *_ = key
+    return f"page={page}" if page else ""
 
 
 def _is_signed_in(environ: Environment) -> bool:

@@ -69,7 +69,7 @@ class PageCache:
     def _make(self, key: Key, epoch: int, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Have Django answer, after the epoch was read: a page that races with a change is born old."""
         started: list[Any] = []
-        environ[caching.WHOLE] = True
+        environ = environ | {caching.WHOLE: True, "QUERY_STRING": asking.query(key)}
         result = self.django(environ, lambda *arguments: started.append(arguments))
         page: page_tags.Page | None = environ.get(caching.PAGE)
         headers: Headers = started[-1][1]

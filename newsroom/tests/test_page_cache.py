@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from articles import paging
 from articles.models import Article
 from newsroom.tests.pages import Site
 from publication.models import Publication
@@ -74,6 +75,19 @@ def test_a_date_that_the_client_has_is_enough_and_one_is_not_for_another_page(si
 def test_counting_clicks_multiplies_nothing(site: Site) -> None:
     pages = {site.get(f"/{query}").body for query in ("", "?utm_source=mail&utm_medium=x", "?fbclid=1", "?&")}
     assert (len(pages), site.asked, len(site.cache.store)) == (1, 1, 1)
+
+
+def test_the_first_visitors_click_is_in_no_page_of_the_next(
+    site: Site, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("Two")
+    Publication.objects.update(further_languages=["ru"])
+    monkeypatch.setattr(paging, "PAGE_SIZE", 1)
+    for path in ("/", "/sections/news/"):
+        first = site.get(f"{path}?utm_source=mail")
+        assert first.body == site.get(path).body == site.uncached(path).body
+        assert b"hreflang" in first.body
+    assert b'rel="next" href="?page=2"' in first.body
 
 
 def test_what_differs_by_its_query_or_is_no_page_is_not_kept(site: Site) -> None:
