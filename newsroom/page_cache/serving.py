@@ -39,7 +39,7 @@ class PageCache:
         key = asking.key(environ)
         epoch = None if key is None else self.versions.current()
         if key is None or epoch is None:
-            return self.django(environ, start_response)
+            return self._pass_on(environ, start_response)
         entry = self._kept(key, epoch)
         if entry is None:
             with self._one_at_a_time(key):
@@ -61,10 +61,23 @@ class PageCache:
             start_response("304 Not Modified", [line for line in entry.headers if line[0].lower() not in OF_THE_BODY])
             return []
         coding = codings.preferred(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        body = self.store.body(key, entry, coding)
-        encoded = [] if coding == "identity" else [("Content-Encoding", coding)]
-        start_response("200 OK", [*entry.headers, *encoded, ("Content-Length", str(len(body)))])
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        return _send(entry.headers, self.store.body(key, entry, coding), coding, environ, start_response)
+
+    def _pass_on(self, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """What Django answers, which is not kept. A page for everybody, such as that of a search, is compressed.
+
+        Such a page has no secret that its size could tell to who chooses the words (BREACH): no token, no cookie,
+        nothing of a person. What is somebody's own goes out as it is.
+        """
+        started: list[Any] = []
+        result = self.django(environ, lambda *arguments: started.append(arguments))
+        status, headers = started[-1][:2]
+        if caching.PAGE not in environ or not status.startswith("200") or not _may_be_kept(headers):
+            start_response(*started[-1])
+            return result
+        coding = codings.preferred(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        body = codings.encode(_whole(result), coding)
+        return _send(_without_length(headers), body, coding, environ, start_response)
 
     def _make(self, key: Key, epoch: int, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Have Django answer, after the epoch was read: a page that races with a change is born old."""
@@ -76,18 +89,14 @@ class PageCache:
         if page is None or not _may_be_kept(headers):
             start_response(*started[-1])
             return result
-        try:
-            content = b"".join(result)
-        finally:
-            if (close := getattr(result, "close", None)) is not None:
-                close()
+        content = _whole(result)
         coding = codings.preferred(environ.get("HTTP_ACCEPT_ENCODING", ""))
         entry = Entry(
             epoch=epoch,
             tags=page.tags,
             fresh_until=page.fresh_until.timestamp() if page.fresh_until else float("inf"),
             etag=dict(headers)["ETag"],
-            headers=[line for line in headers if line[0].lower() != "content-length"],
+            headers=_without_length(headers),
             bodies={coding: codings.encode(content, coding)},
         )
         self.store.put(key, entry)
@@ -105,6 +114,26 @@ class PageCache:
                 self._making.pop(key, None)
             if is_ours:
                 making.release()
+
+
+def _whole(result: Iterable[bytes]) -> bytes:
+    try:
+        return b"".join(result)
+    finally:
+        if (close := getattr(result, "close", None)) is not None:
+            close()
+
+
+def _without_length(headers: Headers) -> Headers:
+    return [line for line in headers if line[0].lower() != "content-length"]
+
+
+def _send(
+    headers: Headers, body: bytes, coding: codings.Coding, environ: Environment, start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    encoded = [] if coding == "identity" else [("Content-Encoding", coding)]
+    start_response("200 OK", [*headers, *encoded, ("Content-Length", str(len(body)))])
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 def _may_be_kept(headers: Headers) -> bool:

@@ -100,6 +100,22 @@ def test_what_differs_by_its_query_or_is_no_page_is_not_kept(site: Site) -> None
     assert (site.asked, len(site.cache.store)) == (2 * len(paths), 0)
 
 
+def test_a_page_for_everybody_is_compressed_though_it_is_not_kept_and_what_is_somebodys_own_is_not(site: Site) -> None:
+    for path in ("/search/?q=water", "/search/suggestions/?q=wa", "/subscribe/?newsletter=tech-news"):
+        alone, head = site.uncached(path), site.get(path, method="HEAD", accept_encoding="gzip")
+        packed, plain = site.get(path, accept_encoding="gzip"), site.get(path)
+        assert gzip.decompress(packed.body) == plain.body == alone.body
+        assert sorted(plain.headers) == sorted(alone.headers)
+        assert (packed.header("Content-Encoding"), packed.header("Vary")) == ("gzip", "Accept-Encoding")
+        assert int(packed.header("Content-Length")) == len(packed.body)
+        assert (head.body, sorted(head.headers)) == (b"", sorted(packed.headers))
+        known = site.get(path, accept_encoding="gzip", if_none_match=packed.header("ETag"))
+        assert (known.status, known.body) == ("304 Not Modified", b"")
+    for path, method in {"/preferences/no-token/": "GET", "/subscribe/": "POST", "/admin/login/": "GET"}.items():
+        own = site.get(path, method=method, accept_encoding="gzip, br")
+        assert "Content-Encoding" not in dict(own.headers), path
+
+
 def test_who_is_signed_in_and_what_is_posted_goes_to_django(site: Site) -> None:
     site.get("/", cookie="sessionid=abc")
     site.get("/", method="POST")
