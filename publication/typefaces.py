@@ -1,6 +1,6 @@
 """The pairs of typefaces that a publication chooses from, and what a page tells the browser about them.
 
-The files are in static/fonts, made by `bin/fonts`. An English page loads the Latin ones alone. Until they are
+The files are in static/fonts, made by `bin/fonts`. An English page loads those of plain Latin alone. Until they are
 there, or when they come too late, the reader has a face of the machine that is stretched so that lines are as
 long and as high: nothing moves (docs/decisions/0144).
 """
@@ -19,13 +19,19 @@ from django.utils.translation import gettext_lazy as _
 
 # The first part of the sentence of each range is also the end of the file's name.
 RANGES: Final = {
-    "latin": "U+0-FF,U+131,U+152-153,U+2BB-2BC,U+2C6,U+2DA,U+2DC,U+2000-206F,U+20AC,U+2122,U+2212",
+    "latin": "U+0-A0,U+A7,U+A9,U+AB,U+AD,U+B7,U+BB,U+2000-2011,U+2013-2014,U+2018-201A,U+201C-201E,U+2022,U+2026,"
+    "U+2028-202F,U+2060-206F,U+20AC,U+2212",
+    "latin-1": "U+A1-A6,U+A8,U+AA,U+AC,U+AE-B6,U+B8-BA,U+BC-FF,U+131,U+152-153,U+2BB-2BC,U+2C6,U+2DA,U+2DC,U+2012,"
+    "U+2015-2017,U+201B,U+201F-2021,U+2030-205F,U+2122",
     "latin-ext": "U+100-130,U+132-151,U+154-17F,U+192,U+218-21B,U+1E9E,U+20B4,U+20B8,U+20BA,U+20BD",
     "cyrillic": "U+301,U+400-45F,U+2116",
     "cyrillic-ext": "U+462-463,U+472-475,U+490-4FF",
 }
 # What a page in such a language cannot do without, beside Latin, which digits and quotes come from.
-NEEDED: Final = {"ru": ["cyrillic"], "ky": ["cyrillic", "cyrillic-ext"], "kk": ["cyrillic", "cyrillic-ext"]}
+NEEDED: Final = {
+    "ru": ["cyrillic"], "ky": ["cyrillic", "cyrillic-ext"], "kk": ["cyrillic", "cyrillic-ext"],
+    **{language: ["latin-1"] for language in "da de es fi fr is it nb nl pt sv".split()},
+}  # fmt: skip
 MEASURES: Final = Path(settings.BASE_DIR) / "static" / "fonts" / "measures.json"
 LOCAL: Final = {
     "times": {"regular": ["Times New Roman", "Liberation Serif", "Tinos"],

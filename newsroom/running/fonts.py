@@ -1,6 +1,7 @@
 """`bin/fonts`: makes the typefaces of the readers' pages, static/fonts, out of publication/fonts/package.json.
 
-Each face is one cut of a variable font, in four files by script, so that an English page loads Latin alone.
+Each face is one cut of a variable font, in five files by script, so that an English page loads the letters of
+English alone.
 The files bear names of ours, because a changed font may not use the reserved name of its source. Needs node
 and npm. With --check: fails when the files that are checked in are not those that come out.
 """
@@ -27,12 +28,15 @@ SOURCES: Final = ROOT / "publication" / "fonts"
 MADE: Final = ROOT / "static" / "fonts"
 # What a page asks a file for, by its name; publication/typefaces.py tells the browsers the same.
 SCRIPTS: Final = {
-    "latin": "20-7E A0-FF 131 152-153 2BB-2BC 2C6 2DA 2DC 2010-2015 2018-201E 2020-2022 2026 202F 2030 2032-2033 "
-    "2039-203A 2044 20AC 2122 2212",
+    "latin": "20-7E A0 A7 A9 AB AD B7 BB 2010-2011 2013-2014 2018-201A 201C-201E 2022 2026 202F 20AC 2212",
+    "latin-1": "A1-A6 A8 AA AC AE-B6 B8-BA BC-FF 131 152-153 2BB-2BC 2C6 2DA 2DC 2012 2015 2020-2021 2030 2032-2033 "
+    "2039-203A 2044 2122",
     "latin-ext": "100-130 132-151 154-17F 192 218-21B 1E9E 20B4 20B8 20BA 20BD",
     "cyrillic": "301 400-45F 2116",
     "cyrillic-ext": "462-463 472-475 490-4FF",
 }
+# Our script -> that of the package in whose file it is.
+PACKED_IN: Final = {"latin-1": "latin"}
 FEATURES: Final = ["kern", "liga", "locl", "mark", "mkmk", "ccmp", "calt"]
 # How often letters come in news, near enough to compare how wide two faces run.
 SAMPLE: Final = (
@@ -67,6 +71,7 @@ class Face:
 
     def source(self, script: str, *, modules: Path) -> Path:
         """The file of this script in the package."""
+        script = PACKED_IN.get(script, script)
         kind = "wght" if self.package == "golos-text" else "standard"
         style = "italic" if self.italic else "normal"
         return (

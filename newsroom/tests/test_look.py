@@ -14,6 +14,9 @@ from publication.models import Publication
 
 FOLDER = Path(settings.BASE_DIR) / "static" / "fonts"
 ENGLISH = "“Quoted” – $12 €, naïve façade; it’s 50 % … №"
+# A page with these alone loads two files.
+PLAIN = "“It’s ‘so’,” she said – $12 million, or €10; 50 % … © Ann: 1–2 · “A” (b) [c] #d @e / § « »"
+GERMAN = "„Größe“ – ÄÖÜ äöüß, ‚so‘ à 12 %"
 RUSSIAN = "«Съешь ещё этих мягких французских булок» — №"
 KYRGYZ = "ҢңӨөҮү"
 
@@ -47,20 +50,23 @@ def test_an_older_name_shows_the_look_of_now_and_is_not_kept(client: Client) -> 
 
 @pytest.mark.django_db
 def test_a_page_blocks_on_this_sheet_alone_and_preloads_the_letters_of_its_language(client: Client) -> None:
-    sheet = look(further_languages=["ru"])
-    for path, scripts in (("/", {"latin"}), ("/ru/", {"latin", "cyrillic"})):
+    sheet = look(further_languages=["ru", "de"])
+    for path, scripts in (("/", {"latin"}), ("/ru/", {"latin", "cyrillic"}), ("/de/", {"latin", "latin-1"})):
         page = client.get(path).content.decode()
         assert re.findall(r'<link rel="stylesheet" href="([^"]+)"', page) == [sheet.path]
-        assert set(re.findall(r'preload"\s+href="[^"]+?-(latin|cyrillic)[.0-9a-f]*woff2"', page)) == scripts
+        assert set(re.findall(r'preload"\s+href="[^"]+?-(latin-1|latin|cyrillic)[.0-9a-f]*woff2"', page)) == scripts
 
 
 @pytest.mark.parametrize("face", [face.name for face in fonts.FACES])
-def test_every_face_has_the_letters_of_english_russian_and_kyrgyz(face: str) -> None:
+def test_every_face_has_the_letters_of_english_german_russian_and_kyrgyz(face: str) -> None:
     letters = {
         script: set(TTFont(FOLDER / f"{face}-{script}.woff2").getBestCmap())
-        for script in ("latin", "cyrillic", "cyrillic-ext")
+        for script in ("latin", "latin-1", "cyrillic", "cyrillic-ext")
     }
-    assert {ord(letter) for letter in ENGLISH} <= letters["latin"] | letters["cyrillic"]
+    assert {ord(letter) for letter in GERMAN} <= letters["latin"] | letters["latin-1"]
+    assert not letters["latin"] & letters["latin-1"]
+    assert {ord(letter) for letter in PLAIN} <= letters["latin"]
+    assert {ord(letter) for letter in ENGLISH} <= letters["latin"] | letters["latin-1"] | letters["cyrillic"]
     assert {ord(letter) for letter in RUSSIAN} <= letters["latin"] | letters["cyrillic"]
     assert {ord(letter) for letter in KYRGYZ} <= letters["cyrillic-ext"]
 
