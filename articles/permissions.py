@@ -8,11 +8,13 @@ from articles.models import Article, ArticleQuerySet, Byline, Revision, Section
 from articles.refusals import NotAllowed
 from staff import limits
 from staff.models import LimitKind
+from staff.ordering import Order
 
 PUBLISH = "articles.publish_article"
 EDIT_ANY = "articles.edit_any_article"
 ADD = "articles.add_article"
 CHANGE = "articles.change_article"
+SECTIONS = Order(Section, "articles.change_section", (LimitKind.SECTION,))
 
 
 def own(user: User) -> Q:

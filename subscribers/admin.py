@@ -20,6 +20,7 @@ from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
 from publication.translated_admin import TranslatedAdmin
 from staff import changes, reauthentication
+from staff.admin.ordering import OrderedAdmin
 from staff.admin.senders import SenderAdmin
 from staff.audit_actions import AuditAction
 from subscribers import (
@@ -48,11 +49,13 @@ BY_HAND = consent.Evidence(source="admin")
 
 
 @admin.register(Newsletter)
-class NewsletterAdmin(TranslatedAdmin, SaysWhenItRuns, ReleasesLetters, SenderAdmin):
+class NewsletterAdmin(TranslatedAdmin, SaysWhenItRuns, ReleasesLetters, OrderedAdmin, SenderAdmin):
     """What readers can subscribe to."""
 
     audit_action = AuditAction.NEWSLETTER_CHANGED
-    list_display = ("name", "slug", "is_open", "auto_approve", "time_zone", "waiting_letters", "position")
+    order = permissions.NEWSLETTERS
+    order_name = "newsletters"
+    list_display = ("name", "slug", "is_open", "auto_approve", "time_zone", "waiting_letters")
     list_filter = ("is_open", "auto_approve")
     search_fields = ("name", "slug", "description")
     formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultipleWidget}}

@@ -20,10 +20,10 @@ from django.views.decorators.http import require_http_methods
 
 from mailkit import html
 from publication import markdown_forms
-from publication.change_lists import ModelAdmin
 from publication.markdown_widget import MarkdownTextarea
 from publication.row_actions import account, link
 from publication.translated_admin import TranslatedAdmin
+from staff.admin.ordering import LinksToOrder, OrderedAdmin
 from subscribers import legal, permissions
 from subscribers.models import LegalDocument, LegalVersion
 
@@ -31,10 +31,12 @@ WORDS: Final = re.compile(r"\s+|[^\s]+")
 
 
 @admin.register(LegalDocument)
-class LegalDocumentAdmin(TranslatedAdmin):
+class LegalDocumentAdmin(TranslatedAdmin, OrderedAdmin):
     """Terms of use, privacy policy; their texts are versions."""
 
-    list_display = ("title", "kind", "slug", "position")
+    order = permissions.LEGAL_TEXTS
+    order_name = "legal-texts"
+    list_display = ("title", "kind", "slug")
     list_filter = ("kind",)
     search_fields = ("title", "slug")
     prepopulated_fields = {"slug": ("title",)}
@@ -56,9 +58,11 @@ class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelFor
 
 
 @admin.register(LegalVersion)
-class LegalVersionAdmin(ModelAdmin):
+class LegalVersionAdmin(LinksToOrder):
     """Drafts can be edited; a published text is kept as it is."""
 
+    order = permissions.LEGAL_TEXTS
+    order_name = "legal-texts"
     list_display = ("document", "number", "change_note", "published_at")
     list_filter = ("document", "published_at")
     search_fields = ("document__title", "change_note", "sha256")

@@ -7,8 +7,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 
 from staff import limits
+from staff.audit_actions import AuditAction
 from staff.models import LimitKind
-from subscribers.models import Newsletter
+from staff.ordering import Order
+from subscribers.models import LegalDocument, Newsletter
 
 ERASE = "subscribers.delete_subscriber"
 UNSUBSCRIBE = "subscribers.change_subscription"
@@ -19,6 +21,8 @@ PUBLISH_TEXT = "subscribers.publish_legalversion"
 ADD_NEWSLETTER = "subscribers.add_newsletter"
 CHANGE_NEWSLETTER = "subscribers.change_newsletter"
 Row = TypeVar("Row", bound=Model)
+NEWSLETTERS = Order(Newsletter, CHANGE_NEWSLETTER, (LimitKind.NEWSLETTER,), AuditAction.NEWSLETTER_CHANGED)
+LEGAL_TEXTS = Order(LegalDocument, "subscribers.change_legaldocument")
 
 
 def require(permission: str, *, user: AbstractBaseUser | None, newsletter: int | None = None) -> None:

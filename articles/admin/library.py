@@ -5,11 +5,13 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from articles import permissions
 from articles.models import Author, Section, Tag
 from publication.change_lists import ModelAdmin
 from publication.row_actions import account
 from publication.translated_admin import TranslatedAdmin
 from staff import limits
+from staff.admin.ordering import OrderedAdmin
 from staff.models import LimitKind
 
 
@@ -30,12 +32,12 @@ class Counted(ModelAdmin):
 
 
 @admin.register(Section)
-class SectionAdmin(TranslatedAdmin, Counted):
+class SectionAdmin(TranslatedAdmin, Counted, OrderedAdmin):
     """The desks, in the order of the navigation."""
 
     list_display = ("name", "slug", "shown_stories")
-    ordering_field = "position"
-    hide_ordering_field = True
+    order = permissions.SECTIONS
+    order_name = "sections"
     list_per_page = 200
     search_fields = ("name", "slug", "description")
     prepopulated_fields = {"slug": ("name",)}

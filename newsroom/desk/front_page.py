@@ -57,8 +57,8 @@ def posted(data: QueryDict) -> Arrangement:
     """The arrangement of a form; what is no number is not in it."""
     version = data.get("version", "")
     return Arrangement(
-        stories=_numbers(data.getlist("story")),
-        sections=_numbers(data.getlist("section")),
+        stories=numbers(data.getlist("story")),
+        sections=numbers(data.getlist("section")),
         newsletter=data.get("newsletter", "")[:80],
         version=int(version) if version.isdecimal() and len(version) < 9 else -1,
     )
@@ -67,24 +67,25 @@ def posted(data: QueryDict) -> Arrangement:
 def moved(wanted: Arrangement, move: str) -> Arrangement:
     """The arrangement after one step, such as `story up 7`; what is no step changes nothing."""
     kind, _space, rest = move.partition(" ")
-    step, _space, number = rest.partition(" ")
+    name, _space, number = rest.partition(" ")
     if kind == "automatic":
         return Arrangement(version=wanted.version)
     if not number.isdecimal() or len(number) > 12:
         return wanted
     if kind == "story":
-        return replace(wanted, stories=_step(list(wanted.stories), step, int(number))[: curating.MOST])
+        return replace(wanted, stories=step(list(wanted.stories), name, int(number))[: curating.MOST])
     if kind == "section":
-        return replace(wanted, sections=_step(list(wanted.sections), step, int(number)))
+        return replace(wanted, sections=step(list(wanted.sections), name, int(number)))
     return wanted
 
 
-def _step(numbers: list[int], step: str, number: int) -> list[int]:
-    place = numbers.index(number) if number in numbers else len(numbers)
-    rest = [each for each in numbers if each != number]
-    if step == "remove":
+def step(before: list[int], name: str, number: int) -> list[int]:
+    """The numbers after one step of one of them: up, down, lead, remove; any other word puts it at the end."""
+    place = before.index(number) if number in before else len(before)
+    rest = [each for each in before if each != number]
+    if name == "remove":
         return rest
-    place = {"up": max(0, place - 1), "down": place + 1, "lead": 0}.get(step, len(rest))
+    place = {"up": max(0, place - 1), "down": place + 1, "lead": 0}.get(name, len(rest))
     return [*rest[:place], number, *rest[place:]]
 
 
@@ -106,5 +107,6 @@ def _shown(request: HttpRequest, wanted: Arrangement, *, is_changed: bool = Fals
     )  # fmt: skip
 
 
-def _numbers(values: list[str]) -> list[int]:
+def numbers(values: list[str]) -> list[int]:
+    """The keys of rows in a form, each once; what is no number is left out."""
     return list(dict.fromkeys(int(value) for value in values if value.isdecimal() and len(value) <= 12))

@@ -46,7 +46,14 @@ def newsletters(request: HttpRequest) -> HttpResponse:
         )
         for newsletter in _seen(request)
     ]
-    return pages.show(request, "admin/desk/newsletters/list.html", title=_("Newsletters"), is_task=True, rows=rows)
+    return pages.show(
+        request,
+        "admin/desk/newsletters/list.html",
+        title=_("Newsletters"),
+        is_task=True,
+        rows=rows,
+        may_order=len(rows) > 1 and permissions.has_all(permissions.CHANGE_NEWSLETTER, user=user),
+    )
 
 
 @pages.page(RIGHT)

@@ -19,12 +19,15 @@ View = Callable[..., HttpResponseBase]
 
 
 def page(permission: str, *methods: str) -> Callable[[View], View]:
-    """A page of the admin for those with the permission; others are asked to sign in, or refused with 403."""
+    """A page of the admin for those with the permission; others are asked to sign in, or refused with 403.
+
+    Without the name of a permission the view itself asks.
+    """
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def guarded(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
-            if not account(request).has_perm(permission):
+            if permission and not account(request).has_perm(permission):
                 raise PermissionDenied
             return view(request, *args, **options)
 

@@ -86,7 +86,7 @@ TABLE: Final = {
         subscribers_suppression_history subscribers_suppression_change subscribers_letter_changelist
         digests_delivery_changelist digests_deliveryevent_changelist digests_issue_why_reader""",
     "PD": """
-        front_page staff_auditevent_export staff_auditevent_changelist staff_auditevent_history
+        front_page order staff_auditevent_export staff_auditevent_changelist staff_auditevent_history
         staff_auditevent_change reader reader_evidence reader_download reader_act staff_invitation_invite
         articles_section_add
         articles_article_do subscribers_newsletter_add subscribers_subscriber_history subscribers_subscriber_delete
@@ -117,7 +117,9 @@ TABLE: Final = {
 }
 RIGHTS: Final = {name: roles for roles, names in TABLE.items() for name in names.split()}
 EXAMPLES: Final = {"slug": "x", "str": "x", "uuid": "7c5a1c5e-5b0e-4c7e-9f0e-1d7f5d3e2a10", "int": "0", "path": "0"}
-WORDS: Final = {"digests": "proof", "articles": "publish", "readers": "erase", "part": "html", "kind": "card"}
+WORDS: Final = {
+    "digests": "proof", "articles": "publish", "readers": "erase", "part": "html", "kind": "card", "rows": "sections",
+}  # fmt: skip
 PLACES: Final = {"calendar/": Article, "calendar/issues/": Issue, "newsletters/": Newsletter}
 
 

@@ -20,7 +20,6 @@ class PublicationAdmin(SenderAdmin):
     audit_action = AuditAction.PUBLICATION_CHANGED
     form = PublicationForm
     warn_unsaved_form = True
-    compressed_fields = True
     fieldsets = (
         (
             _("Name"),

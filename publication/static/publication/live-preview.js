@@ -58,39 +58,41 @@
     }
   }
 
-  // The former rules stay until the new ones are here, so that the page is never bare.
-  function dress(shown, former, styles) {
-    let coming = styles.filter((each) => each.nodeName === "LINK").length;
-    const settle = () => {
-      for (const each of former) each.remove();
-      colour();
-    };
-    const come = () => {
-      coming -= 1;
-      if (!coming) settle();
-    };
-    for (const each of styles) {
-      if (each.nodeName !== "LINK") continue;
-      each.addEventListener("load", come);
-      each.addEventListener("error", come);
+  const styles = (page) => [...page.head.querySelectorAll('link[rel="preload"][as="font"], link[rel="stylesheet"], style')];
+  // Nobody waits for long: of a page that is left meanwhile, nothing comes.
+  const here = (link) => new Promise((done) => {
+    link.addEventListener("load", done);
+    link.addEventListener("error", done);
+    setTimeout(done, 3_000);
+  });
+
+  // The faces come before the rules that name them, because a page does not wait for one that is late. The former rules
+  // stay until the new ones are here, so that the page is never bare.
+  async function dress(shown, wanted, fresh) {
+    sheets = wanted;
+    const former = styles(shown);
+    const added = styles(fresh).map((each) => shown.importNode(each, true));
+    for (const isFirst of [true, false]) {
+      const part = added.filter((each) => (each.rel === "preload") === isFirst);
+      const coming = part.filter((each) => each.nodeName === "LINK").map(here);
+      shown.head.append(...part);
+      await Promise.all(coming);
     }
-    shown.head.append(...styles);
-    if (coming) colour(); else settle();
+    for (const each of sheets === wanted ? former : added) each.remove();
+    colour();
   }
 
-  function show(html) {
+  async function show(html) {
     // Read by the frame's policy, which is what is shown there; the desk's own would report each style of a mail.
     const fresh = new frame.contentWindow.DOMParser().parseFromString(html, "text/html");
     for (const each of fresh.querySelectorAll("script, meta")) each.remove();
     for (const link of fresh.querySelectorAll("a[href]")) if (!link.getAttribute("href").startsWith("#")) link.target = "_blank";
     const shown = frame.contentDocument;
     shown.documentElement.lang = fresh.documentElement.lang;
-    const styles = (page) => [...page.head.querySelectorAll('link[rel="stylesheet"], style')];
     const wanted = styles(fresh).map((each) => each.outerHTML).join();
-    if (wanted !== sheets) {
-      sheets = wanted;
-      dress(shown, styles(shown), styles(fresh).map((each) => shown.importNode(each, true)));
-    }
+    const isBare = !sheets;
+    const dressed = wanted === sheets ? null : dress(shown, wanted, fresh);
+    if (isBare) await dressed;
     morph(shown.body, fresh.body);
     pane.dispatchEvent(new CustomEvent("preview:shown", { bubbles: true }));
   }
@@ -110,7 +112,7 @@
         isOutdated = true;
       } else if (response.ok && !response.redirected) {
         message.textContent = "";
-        show(text);
+        await show(text);
       } else if (response.status === 422) {
         message.textContent = pane.dataset.refused.replace("{reason}", text);
       } else {
