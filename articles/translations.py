@@ -91,14 +91,18 @@ def offer_lists(request: HttpRequest, stories: ArticleQuerySet, *, publication: 
     switch.only_in(request, {language: path for language, path in paths.items() if language in shown})
 
 
-def stories_in(language: str, *, stories: Collection[int]) -> dict[int, Article]:
-    """The public texts in this language of the groups of these stories, by the number of the story."""
+def stories_in(language: str, *, stories: Collection[int], whole: bool = False) -> dict[int, Article]:
+    """The public texts in this language of the groups of these stories, by the number of the story.
+
+    With all that a card shows, or `whole`: with all that a page shows.
+    """
     originals = {
         pk: original or pk
         for pk, original in Article.objects.filter(pk__in=stories).values_list("pk", "translation_of")
     }
     numbers = set(originals.values())
-    texts = Article.objects.published().filter(language=language).with_related()
+    texts = Article.objects.published().filter(language=language)
+    texts = texts.with_related() if whole else texts.for_cards()
     texts_by_original = {
         original_of(text): text for text in texts.filter(Q(pk__in=numbers) | Q(translation_of__in=numbers))
     }

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.urls import reverse
 from django.utils.html import escape
 
-from digests import issue_content
-from digests.models import Issue, IssueItem, Snapshot
+from articles import translations
+from core import page_tags
+from digests import issue_content, variants
+from digests.models import Frozen, Issue, IssueItem, Variant
 from mailkit import segments
-from publication import urls
+from publication import languages, urls
 from subscribers.models import Newsletter
 
 # What a list of issues does not show of a snapshot; each of these is as large as the mail.
@@ -26,7 +28,16 @@ def issues(*, newsletter: Newsletter) -> QuerySet[Issue]:
 
 def briefly(issues: QuerySet[Issue]) -> QuerySet[Issue]:
     """The issues with their newsletter, subject and preheader, without the mails themselves."""
-    return issues.select_related("newsletter", "snapshot").defer(*WHOLE)
+    shown = issues.select_related("newsletter", "snapshot").defer(*WHOLE)
+    return with_variants(shown, Variant.objects.defer("html", "text", "headers", "compiled"))
+
+
+def with_variants(issues: QuerySet[Issue], texts: QuerySet[Variant]) -> QuerySet[Issue]:
+    """The issues with what `snapshot.local` shows on pages of further languages; those of the first ask for nothing."""
+    language = languages.of_pages()
+    if language not in languages.further():
+        return issues
+    return issues.prefetch_related(Prefetch("snapshot__variants", texts.filter(language=language)))
 
 
 def item_ids(*, issue: Issue) -> QuerySet[IssueItem, int]:
@@ -34,13 +45,19 @@ def item_ids(*, issue: Issue) -> QuerySet[IssueItem, int]:
     return IssueItem.objects.filter(issue=issue).public().values_list("pk", flat=True)
 
 
-def listed(*, ids: Iterable[int]) -> QuerySet[IssueItem]:
-    """Items of an issue with their articles, in its order, without the texts."""
-    items = IssueItem.objects.filter(pk__in=list(ids))
-    return items.select_related("article__section").defer(*issue_content.BODIES)
+def listed(*, issue: Issue, ids: Iterable[int]) -> list[IssueItem]:
+    """Items of an issue with their articles, in its order, without the texts; translated as its variants are."""
+    items = IssueItem.objects.filter(pk__in=list(ids)).select_related("article__section")
+    items = items.defer(*issue_content.BODIES)
+    language = languages.of_pages()
+    if language not in issue.snapshot.languages:
+        return list(items)
+    shown = variants.translated(items, language=language)
+    page_tags.add(*(f"translations:{translations.original_of(item.article)}" for item in shown))
+    return shown
 
 
-def web_html(*, snapshot: Snapshot) -> str:
+def web_html(*, snapshot: Frozen) -> str:
     """The HTML that the issue's readers got, for a browser."""
     return neutral_html(html=snapshot.html)
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,17 +18,24 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
-from digests import clicks, issue_content, rendering
-from digests.models import Issue, IssueItem, Snapshot
+from digests import clicks, issue_content, rendering, variants
+from digests.models import Frozen, Issue, IssueItem, Snapshot, Variant
 from mailkit import segments
+from publication import languages
 from publication.models import Publication
 from subscribers.models import Newsletter
 
 EDITABLE = (Issue.State.DRAFT, Issue.State.SCHEDULED, Issue.State.PREPARING)
-PARTS: Final = ("issue_id", "subject", "preheader", "html", "text", "headers", "compiled", "audience_rule")
+WORDS: Final = ("subject", "preheader", "html", "text", "headers", "compiled")
+PARTS: Final = ("issue_id", *WORDS, "audience_rule")
 # Format -> the parts that the hash covers. A format that was in use never changes. A new part makes a new format.
-FORMATS: Final[dict[int, tuple[str, ...]]] = {1: PARTS, 2: (*PARTS, "format")}
+FORMATS: Final[dict[int, tuple[str, ...]]] = {
+    1: PARTS,
+    2: (*PARTS, "format"),
+    3: ("issue_id", "language", "stories", *WORDS, "format"),
+}
 FORMAT: Final = 2
+FORMAT_OF_VARIANTS: Final = 3
 # Give up after this many tries during which an editor changed the issue.
 TRIES: Final = 5
 BUSY = _("Somebody is changing this issue or one of its stories at this moment. Try again in a minute.")
@@ -48,16 +55,24 @@ class Outdated(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An unsaved snapshot, and the content that it was rendered from.
+    """An unsaved snapshot, the content that it was rendered from, and its variants.
 
     It has `placeholder` in place of the issue's number in the archive, which is assigned under the lock, and is
-    dated for the hour `leaves_at`, if one was given.
+    dated for the hour `leaves_at`, if one was given. A variant is the same, with its language and how many read it.
     """
 
     placeholder: int
     content: issue_content.IssueContent
-    snapshot: Snapshot
+    snapshot: Frozen
     leaves_at: datetime | None = None
+    language: str = ""
+    readers: int = 0
+    variants: tuple[Prepared, ...] = ()
+
+    @property
+    def contents(self) -> list[issue_content.IssueContent]:
+        """Of the snapshot, then of each variant."""
+        return [self.content, *(one.content for one in self.variants)]
 
 
 def freeze(*, issue: Issue, now: datetime) -> Snapshot:
@@ -101,11 +116,18 @@ def prepare(*, issue: Issue, now: datetime, leaves_at: datetime | None = None, a
     _check_publication()
     # No text contains this number by chance.
     current.number = placeholder = secrets.randbelow(9 * 10**17) + 10**17
-    try:
-        content = issue_content.load(issue=current, now=now)
-        return Prepared(placeholder, content, _rendered(current, content, now), leaves_at)
-    except rendering.RenderingError as refusal:
-        raise NotFrozen(str(refusal)) from refusal
+
+    def prepared(language: str = "", readers: int = 0) -> Prepared:
+        try:
+            content = issue_content.load(issue=current, now=now, language=language)
+            frozen = _rendered(current, content, now, language)
+        except rendering.RenderingError as refusal:
+            where = f"{languages.name_of(language)}: " if language else ""
+            raise NotFrozen(f"{where}{refusal}") from refusal
+        return Prepared(placeholder, content, frozen, leaves_at, language, readers)
+
+    read = variants.readers(issue=current, now=now)
+    return replace(prepared(), variants=tuple(prepared(language, readers) for language, readers in read.items()))
 
 
 def store(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot:
@@ -122,63 +144,88 @@ def store(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot
     # First, before the issue is read again. A story that is withdrawn later keeps its item, and the engine finds it.
     IssueItem.objects.filter(issue=locked).gone().delete()
     number = locked.number or _next_number(locked.newsletter_id)
-    _check_unchanged(locked, prepared, now)
-    snapshot = _complete(prepared, locked, number)
-    snapshot.save(force_insert=True)
+    for one in (prepared, *prepared.variants):
+        _check_unchanged(locked, one, now)
+    snapshot = _saved(prepared, locked, number)
     locked.number = issue.number = number
     locked.save(update_fields=["number", "updated_at"])
     return snapshot
 
 
-def preview(*, issue: Issue, now: datetime) -> Snapshot:
-    """The snapshot that the issue would have if it were frozen now; not compiled and not saved.
+def preview(*, issue: Issue, now: datetime, language: str = "") -> Frozen:
+    """The snapshot, or variant, that the issue would have if it were frozen now; not compiled and not saved.
 
     On failure: RenderingError.
     """
-    return _rendered(issue, issue_content.load(issue=issue, now=now), now)
+    return _rendered(issue, issue_content.load(issue=issue, now=now, language=language), now, language)
 
 
 def verify(*, snapshot: Snapshot) -> bool:
-    """True if the snapshot is byte for byte what was frozen."""
-    return snapshot.sha256 == fingerprint(snapshot=snapshot)
+    """True if the snapshot and its variants are byte for byte what was frozen, and no variant is missing or new."""
+    variants_now = list(snapshot.variants.all())
+    is_whole = {one.language: one.sha256 for one in variants_now} == snapshot.audience_rule.get("variants", {})
+    return is_whole and all(one.sha256 == fingerprint(snapshot=one) for one in (snapshot, *variants_now))
 
 
-def fingerprint(*, snapshot: Snapshot) -> str:
+def fingerprint(*, snapshot: Frozen) -> str:
     """SHA-256 (64 hex digits) over the canonical JSON of the parts that its format covers."""
     parts = {name: getattr(snapshot, name) for name in FORMATS[snapshot.format]}
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _rendered(issue: Issue, content: issue_content.IssueContent, now: datetime) -> Snapshot:
+def _rendered(issue: Issue, content: issue_content.IssueContent, now: datetime, language: str) -> Frozen:
     rendered = rendering.write(content=content)
-    headers = rendering.headers(issue=issue, subject=rendered.subject)
-    return Snapshot(
-        issue=issue,
-        subject=rendered.subject,
-        preheader=rendered.preheader,
-        html=rendered.html,
-        text=rendered.text,
-        headers=[list(pair) for pair in headers],
-        frozen_at=now,
-    )
+    words: dict[str, Any] = {name: getattr(rendered, name) for name in ("subject", "preheader", "html", "text")}
+    words["headers"] = _headers(issue, rendered.subject, language)
+    if language:
+        return Variant(language=language, stories=list(content.translations), **words)
+    return Snapshot(issue=issue, frozen_at=now, **words)
+
+
+def _headers(issue: Issue, subject: str, language: str) -> list[list[str]]:
+    """With addresses of pages in this language."""
+    with languages.override(language or issue.newsletter.language):
+        return [list(pair) for pair in rendering.headers(issue=issue, subject=subject)]
 
 
 def _check_unchanged(locked: Issue, prepared: Prepared, now: datetime) -> None:
     """Compare the content of the snapshot with the current rows. On failure: Outdated."""
     number, hour = locked.number, locked.scheduled_for
     locked.number, locked.scheduled_for = prepared.placeholder, prepared.leaves_at or hour
-    content = issue_content.load(issue=locked, now=now)
+    content = issue_content.load(issue=locked, now=now, language=prepared.language)
     locked.number, locked.scheduled_for = number, hour
-    headers = rendering.headers(issue=locked, subject=prepared.snapshot.subject)
-    if content != prepared.content or [list(pair) for pair in headers] != prepared.snapshot.headers:
+    headers = _headers(locked, prepared.snapshot.subject, prepared.language)
+    if content != prepared.content or headers != prepared.snapshot.headers:
         raise Outdated
 
 
-def _complete(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
-    """The snapshot with its number, compiled and hashed. On failure: NotFrozen."""
-    snapshot, placeholder = prepared.snapshot, str(prepared.placeholder)
+def _saved(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
+    """The snapshot, saved with its variants. On failure: NotFrozen."""
+    snapshot = prepared.snapshot
+    assert isinstance(snapshot, Snapshot), "what is prepared is no variant"  # noqa: S101  # for the types
     snapshot.issue = issue
+    variants = [_completed_variant(one, snapshot, number) for one in prepared.variants]
+    snapshot.audience_rule = _audience_rule(issue, {one.language: one.sha256 for one in variants})
+    _complete(prepared, issue, number, FORMAT)
+    snapshot.save(force_insert=True)
+    for variant in variants:
+        variant.snapshot = snapshot
+        variant.save(force_insert=True)
+    return snapshot
+
+
+def _completed_variant(prepared: Prepared, snapshot: Snapshot, number: int) -> Variant:
+    variant = prepared.snapshot
+    assert isinstance(variant, Variant), "what has a language is a variant"  # noqa: S101  # for the types
+    variant.snapshot = snapshot
+    _complete(prepared, snapshot.issue, number, FORMAT_OF_VARIANTS)
+    return variant
+
+
+def _complete(prepared: Prepared, issue: Issue, number: int, format_: int) -> None:
+    """Give what was prepared its number, compile it, and hash it. On failure: NotFrozen."""
+    snapshot, placeholder = prepared.snapshot, str(prepared.placeholder)
     snapshot.html = snapshot.html.replace(placeholder, str(number))
     snapshot.text = snapshot.text.replace(placeholder, str(number))
     headers = [(name, value) for name, value in snapshot.headers]
@@ -189,10 +236,8 @@ def _complete(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
     except segments.CannotCompile as refusal:
         raise NotFrozen(str(refusal)) from refusal
     snapshot.compiled = compiled.dump()
-    snapshot.audience_rule = _audience_rule(issue)
-    snapshot.format = FORMAT
+    snapshot.format = format_
     snapshot.sha256 = fingerprint(snapshot=snapshot)
-    return snapshot
 
 
 def _counted(html: str, issue: Issue) -> str:
@@ -200,10 +245,17 @@ def _counted(html: str, issue: Issue) -> str:
     return clicks.counted(html, issue_id=issue.pk) if issue.newsletter.counts_clicks else html
 
 
-def _audience_rule(issue: Issue) -> dict[str, Any]:
-    """Who gets the issue. An empty cadence means every cadence; `mailable()` decides the rest."""
-    rule = {"newsletter": issue.newsletter_id, "cadence": issue.cadence, "rule": "mailable"}
-    return rule if issue.corrects_id is None else rule | {"corrects": issue.corrects_id}
+def _audience_rule(issue: Issue, variants: dict[str, str]) -> dict[str, Any]:
+    """Who gets the issue. An empty cadence means every cadence; `mailable()` decides the rest.
+
+    `variants` are the hashes of the texts that readers of further languages get: the snapshot's own hash covers them.
+    """
+    rule: dict[str, Any] = {"newsletter": issue.newsletter_id, "cadence": issue.cadence, "rule": "mailable"}
+    if issue.corrects_id is not None:
+        rule["corrects"] = issue.corrects_id
+    if variants:
+        rule["variants"] = variants
+    return rule
 
 
 def _check_state(issue: Issue) -> None:

@@ -38,7 +38,7 @@ def of_newsletter(*, newsletter: Newsletter, page: Page[Issue], publication: Pub
             above=[_all()],
             number=page.number,
             kind="CollectionPage",
-            listed=[(issue.snapshot.subject, issue.get_absolute_url()) for issue in page],
+            listed=[(issue.snapshot.local.subject, issue.get_absolute_url()) for issue in page],
             feeds=FeedLink(f"{publication.name}: {newsletter.local.name}", path),
         )
     )
@@ -49,8 +49,8 @@ def of_issue(*, issue: Issue, publication: Publication) -> Head:
     return heads.page(
         publication=publication,
         path=issue.get_absolute_url(),
-        title=issue.snapshot.subject,
-        description=issue.snapshot.preheader,
+        title=issue.snapshot.local.subject,
+        description=issue.snapshot.local.preheader,
         above=[_all(), Step(issue.newsletter.local.name, issue.newsletter.get_absolute_url())],
     )
 
@@ -60,12 +60,12 @@ def of_stories(*, issue: Issue, page: Page[Any], publication: Publication) -> He
     return heads.page(
         publication=publication,
         path=reverse("issue_stories", args=[issue.newsletter.slug, issue.number]),
-        title=_("%(subject)s: all stories") % {"subject": issue.snapshot.subject},
-        description=issue.snapshot.preheader,
+        title=_("%(subject)s: all stories") % {"subject": issue.snapshot.local.subject},
+        description=issue.snapshot.local.preheader,
         above=[
             _all(),
             Step(issue.newsletter.local.name, issue.newsletter.get_absolute_url()),
-            Step(issue.snapshot.subject, issue.get_absolute_url()),
+            Step(issue.snapshot.local.subject, issue.get_absolute_url()),
         ],
         number=page.number,
         kind="CollectionPage",

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from articles import captions, syndication
 from articles.models import Article, Image
-from digests import links
+from digests import links, variants
 from digests.models import Issue, IssueItem
 from publication import colours, languages, times, typefaces, urls
 from publication.models import Publication
@@ -43,8 +43,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A story in this issue's words. Nothing is escaped yet."""
+    """A story in this issue's words. Nothing is escaped yet. `is_stale`: a translation whose original has changed."""
 
+    language: str
+    is_stale: bool
     headline: str
     summary: str
     url: str
@@ -60,7 +62,8 @@ class IssueContent:
 
     `stories` are those that may be shown, in their order: at most `in_full` of them in full, then at
     most HEADLINES as headlines. `total` counts all stories of the issue. Subject, preheader, introduction
-    and sponsor are what the editor wrote, or empty.
+    and sponsor are what the editor wrote, or empty. In a variant, `untranslated` are those of them that were written in
+    the issue's own language alone, and `translations` the numbers of the stories that replace the issue's own.
     """
 
     kind: str
@@ -74,16 +77,20 @@ class IssueContent:
     total: int
     # The number under which links are counted; None if the newsletter does not count them.
     counted_as: int | None = None
+    untranslated: tuple[str, ...] = ()
+    translations: tuple[int, ...] = ()
 
 
-def load(*, issue: Issue, now: datetime) -> IssueContent:
-    """Read the issue as it is now, not its snapshot. Dates and addresses are in the newsletter's language.
+def load(*, issue: Issue, now: datetime, language: str = "") -> IssueContent:
+    """Read the issue as it is now, not its snapshot: in the newsletter's language, or its variant in this one.
+
+    Dates and addresses are in that language, too.
 
     The number of queries and rows is bounded, whatever the number of stories.
     """
     publication = Publication.objects.current()
-    with languages.override(issue.newsletter.language, publication=publication):
-        return _load(issue, publication, now)
+    with languages.override(language or issue.newsletter.language, publication=publication):
+        return _load(issue, publication, now, language)
 
 
 def of_story(*, article: Article, newsletter: Newsletter, now: datetime) -> IssueContent:
@@ -97,39 +104,52 @@ def of_story(*, article: Article, newsletter: Newsletter, now: datetime) -> Issu
             preheader="",
             introduction="",
             sponsor="",
-            words=_words(issue, publication, now),
+            words=_words(issue, publication, now, ""),
             stories=(_story(IssueItem(article=article), whole=True),),
             in_full=1,
             total=1,
         )
 
 
-def _load(issue: Issue, publication: Publication, now: datetime) -> IssueContent:
+def _load(issue: Issue, publication: Publication, now: datetime, language: str) -> IssueContent:
     in_full = issue.newsletter.stories_in_full
     items = IssueItem.objects.filter(issue=issue).public()
     # Two steps, so that PostgreSQL sorts ten thousand ids instead of ten thousand stories.
     first = list(items.values_list("pk", flat=True)[: in_full + HEADLINES])
     shown = IssueItem.objects.filter(pk__in=first).select_related("article__section", "article__lead_image")
     shown = shown.prefetch_related("article__bylines__author")
-    if issue.kind != Issue.Kind.ARTICLE:
+    whole = issue.kind == Issue.Kind.ARTICLE
+    if not whole:
         shown = shown.defer(*BODIES)
+    own = list(shown)
+    chosen = {item.article_id for item in own}
+    texts = variants.translated(own, language=language, whole=whole) if language else own
     return IssueContent(
         kind=issue.kind,
-        subject=issue.subject,
-        preheader=issue.preheader,
-        introduction=issue.introduction,
-        sponsor=issue.sponsor,
-        words=_words(issue, publication, now),
-        stories=tuple(_story(item, whole=issue.kind == Issue.Kind.ARTICLE) for item in shown),
+        subject=issue.local.subject,
+        preheader=issue.local.preheader,
+        introduction=issue.local.introduction,
+        sponsor=issue.local.sponsor,
+        words=_words(issue, publication, now, language),
+        stories=tuple(_story(item, whole=whole) for item in texts),
         in_full=in_full,
         total=items.count(),
         counted_as=issue.pk if issue.newsletter.counts_clicks else None,
+        untranslated=_untranslated(issue, language) if language else (),
+        translations=tuple(item.article_id for item in texts if item.article_id not in chosen),
     )
+
+
+def _untranslated(issue: Issue, language: str) -> tuple[str, ...]:
+    words = issue.translations.get(language, {})
+    return tuple(name for name in Issue.TRANSLATED if getattr(issue, name) and not words.get(name))
 
 
 def _story(item: IssueItem, *, whole: bool) -> Story:
     article = item.article
     return Story(
+        language=article.language,
+        is_stale=article.stale_since is not None,
         headline=item.headline or article.headline,
         summary=item.summary or article.summary,
         url=links.article_url(article=article),
@@ -157,11 +177,13 @@ def _absolute(url: str) -> str:
     return urls.absolute(url) if url.startswith("/") else url
 
 
-def _words(issue: Issue, publication: Publication, now: datetime) -> dict[str, str]:
-    """The words of masthead and footer, as plain text."""
+def _words(issue: Issue, publication: Publication, now: datetime, language: str) -> dict[str, str]:
+    """The words of masthead and footer, as plain text; `own_language` is that of what no variant translates."""
+    own = issue.newsletter.language or publication.language
     local = (issue.scheduled_for or issue.window_end or now).astimezone(ZoneInfo(issue.newsletter.time_zone))
     return {
-        "language": issue.newsletter.language or publication.language,
+        "language": language or own,
+        "own_language": own,
         "accent": colours.readable(publication.accent_colour, on=PAPER),
         "ink": colours.readable(publication.ink_colour, on=PAPER),
         "dark_accent": colours.readable(publication.accent_colour, on=DARK_PAPER),

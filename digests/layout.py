@@ -113,10 +113,12 @@ class Placeholders:
 
     def text(self, value: str) -> str:
         """A token for plain text, which will be escaped; empty for empty text, so that templates can test it."""
-        return self.html(escape(value)) if value else ""
+        return self.html(escape(value))
 
     def html(self, value: str) -> str:
-        """A token for sanitised HTML. Its `%%` are escaped, so it has no slot."""
+        """A token for sanitised HTML; empty for none. Its `%%` are escaped, so it has no slot."""
+        if not value:
+            return ""
         self.contents.append(value.replace("%%", "&#37;&#37;"))
         return f"content{self.nonce}n{len(self.contents) - 1}z"
 
@@ -137,10 +139,14 @@ def _html(draft: Draft, extent: Extent) -> str:
     context |= {name: mark_safe(words[name]) for name in UNESCAPED}  # noqa: S308  # as said there
     context["preheader"] = placeholders.html(escape(words["preheader"]) + PADDING)
     context["postal_address"] = placeholders.html(escape(words["postal_address"]).replace("\n", "<br />"))
-    context["introduction"] = placeholders.html(draft.introduction) if draft.introduction else ""
-    context["sponsor"] = placeholders.html(draft.sponsor) if draft.sponsor else ""
-    context["body"] = placeholders.html(extent.body) if extent.body else ""
-    context |= _arranged([_escaped(story, placeholders) for story in draft.content.stories], draft.content, extent)
+    for name in ("introduction", "sponsor"):
+        language = words["own_language" if name in draft.content.untranslated else "language"]
+        context[name] = placeholders.html(_marked("div", getattr(draft, name), language, within=words["language"]))
+    stories = draft.content.stories
+    body = _marked("div", extent.body, stories[0].language, within=words["language"]) if extent.body else ""
+    context["body"] = placeholders.html(body)
+    escaped = [_escaped(story, placeholders, within=words["language"]) for story in stories]
+    context |= _arranged(escaped, draft.content, extent)
     return placeholders.replace(mjml.compile(loader.render_to_string(f"digests/mail/{kind}.mjml", context)))
 
 
@@ -203,16 +209,25 @@ def _arranged(stories: list[dict[str, Any]], content: IssueContent, extent: Exte
     }
 
 
-def _escaped(story: Story, placeholders: Placeholders) -> dict[str, Any]:
-    escaped: dict[str, Any] = {
-        name: placeholders.text(getattr(story, name)) for name in ("headline", "summary", "url", "section", "byline")
-    }
+def _escaped(story: Story, placeholders: Placeholders, *, within: str) -> dict[str, Any]:
+    escaped: dict[str, Any] = {name: placeholders.text(getattr(story, name)) for name in ("url", "section", "byline")}
+    for name in ("headline", "summary"):
+        words = _marked("span", escape(getattr(story, name)), story.language, within=within)
+        escaped[name] = placeholders.html(words)
     picture = story.picture
     escaped["picture"] = picture and {
         "width": picture.width,
         **{name: placeholders.text(getattr(picture, name)) for name in ("src", "thumbnail", "alt", "note")},
     }
     return escaped
+
+
+def _marked(element: str, fragment: str, language: str, *, within: str) -> str:
+    """HTML that says its language and direction where the mail around it is in another one."""
+    if not fragment or language in ("", within):
+        return fragment
+    direction = "rtl" if languages.is_right_to_left(language) else "ltr"
+    return f'<{element} lang="{escape(language)}" dir="{direction}">{fragment}</{element}>'
 
 
 def _wrapped_story(story: Story) -> dict[str, str]:

@@ -18,9 +18,13 @@ from articles.models import Article
 from digests import delivery_reasons, issue_guards, issue_reasons, states
 from digests.link_counts import LinkCount as LinkCount
 from digests.preflight_record import Preflight as Preflight
+from digests.snapshot_models import Frozen as Frozen
+from digests.snapshot_models import Snapshot as Snapshot
+from digests.snapshot_models import Variant as Variant
 from digests.states import DeliveryState, IssueState
 from mailkit import message
 from publication import fields
+from publication.translated import Translated
 from subscribers.models import Cadence, Newsletter, Subscriber, Subscription, SubscriptionQuerySet
 
 
@@ -39,7 +43,7 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         return self.filter(state=Issue.State.SENDING)
 
 
-class Issue(models.Model):
+class Issue(Translated):
     """One mailing of a newsletter. Its state changes only through `composing`, `approval` and the engine."""
 
     class Kind(models.TextChoices):
@@ -48,7 +52,7 @@ class Issue(models.Model):
         LETTER = "letter", _("Letter")
 
     State: TypeAlias = IssueState
-
+    TRANSLATED = ("subject", "preheader", "introduction", "sponsor")
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     newsletter = models.ForeignKey(Newsletter, on_delete=models.PROTECT, related_name="issues")
     kind = fields.CharField(max_length=8, choices=Kind.choices, default=Kind.LETTER, editable=False)
@@ -207,30 +211,6 @@ class IssueItem(models.Model):
         return self.headline or self.article.headline
 
 
-class Snapshot(models.Model):
-    """The frozen content of an issue. A database trigger refuses changes.
-
-    `html` and `text` hold slots written %%name%%; `headers` is a list of [name, value] pairs;
-    `compiled` is `mailkit.segments.CompiledMessage.dump()`; `sha256` covers all of them.
-    """
-
-    issue = models.OneToOneField(Issue, on_delete=models.CASCADE, related_name="snapshot")
-    subject = fields.CharField(max_length=200)
-    preheader = fields.CharField(max_length=200, blank=True)
-    html = fields.TextField()
-    text = fields.TextField()
-    headers = models.JSONField()
-    compiled = models.JSONField()
-    audience_rule = models.JSONField()
-    # Selects the parts that the hash covers (`freezing.FORMATS`).
-    format = models.PositiveSmallIntegerField(default=1)
-    sha256 = fields.CharField(max_length=64)
-    frozen_at = models.DateTimeField(default=timezone.now)
-
-    def __str__(self) -> str:
-        return self.subject
-
-
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     """What may be said of copies."""
 
@@ -257,6 +237,8 @@ class Delivery(models.Model):
     # Empty once the reader is erased; the copy still counts. The database empties it (ON DELETE SET NULL): Django
     # would read the person's copies first, and could not see those of a plan that is not committed yet.
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.DO_NOTHING, related_name="deliveries")
+    # The language of the snapshot's variant of which it is made. Empty, and then without a byte: the snapshot itself.
+    variant = models.CharField(max_length=12, null=True, editable=False)  # noqa: DJ001  # as said above
     # First day of the month (UTC) in which the issue ended, once the copy was moved there.
     month = models.DateField(null=True, editable=False)
     state = fields.CharField(max_length=16, choices=State.choices, default=State.PENDING)

@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from digests import freezing, permissions, requeuing, stats
+from digests import freezing, permissions, requeuing, stats, variants
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import tasks
 from staff import audit
@@ -64,11 +64,12 @@ def _check(issue: Issue, copies: int) -> None:
         raise NotAllowed(_("Copies of it are still on their way. Try again in a minute."))
     if not copies:
         raise NotAllowed(_("There is no rest: no copy of this issue is left that could be sent."))
-    gone = IssueItem.objects.filter(issue=issue).gone().select_related("article").first()
+    item = IssueItem.objects.filter(issue=issue).gone().select_related("article").first()
+    gone = item.article.headline if item else variants.withdrawn(issue_id=issue.pk).first()
     if gone is not None:
         raise NotAllowed(
             _("“%(article)s” is not public any more, and the rest would get it. Send a new issue instead.")
-            % {"article": gone.article}
+            % {"article": gone}
         )
     if not freezing.verify(snapshot=issue.snapshot):
         raise NotAllowed(_("The frozen text was damaged in the database. Send a new issue instead."))

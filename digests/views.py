@@ -16,7 +16,7 @@ from django.utils import timezone
 from core import caching, page_tags
 from digests import archive, newsletter_pages, web_view
 from digests import heads as digest_heads
-from digests.models import Issue, IssueItem
+from digests.models import Issue, IssueItem, Variant
 from publication import context as publication_context
 from subscribers.models import Newsletter
 
@@ -54,7 +54,7 @@ def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
     context = {"shown": shown[0], "newsletter": newsletter, "chosen": [newsletter], "page": page, "head": head}
     if last is not None and page.number == 1:
         first = archive.item_ids(issue=last)[: newsletter_pages.HEADLINES]
-        context |= {"last": last, "stories": _listed(first)}
+        context |= {"last": last, "stories": _listed(last, first)}
     return render(request, "digests/newsletter.html", context)
 
 
@@ -62,15 +62,16 @@ def newsletter(request: HttpRequest, slug: str) -> HttpResponse:
 @csp_update({"style-src": [UNSAFE_INLINE]})
 @caching.public
 def issue(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """The frozen issue as its readers got it, inside a page of the site; 410 if it was cancelled."""
+    """The frozen issue as readers of this language got it, inside a page of the site; 410 if it was cancelled."""
     issue = _public_issue(slug, number)
     if issue.state == Issue.State.CANCELLED:
         return _cancelled(request, issue)
-    newsletter = issue.newsletter
-    language = newsletter.language or publication_context.of(request).language
-    context = {"issue": issue, "newsletter": newsletter, "chosen": [newsletter], "language": language}
+    newsletter, frozen = issue.newsletter, issue.snapshot.local
+    own = newsletter.language or publication_context.of(request).language
+    language = frozen.language if isinstance(frozen, Variant) else own
+    context = {"issue": issue, "frozen": frozen, "newsletter": newsletter, "chosen": [newsletter], "language": language}
     context["head"] = digest_heads.of_issue(issue=issue, publication=publication_context.of(request))
-    return render(request, "digests/issue.html", context | {"view": web_view.of(snapshot=issue.snapshot)})
+    return render(request, "digests/issue.html", context | {"view": web_view.of(snapshot=frozen)})
 
 
 @caching.public
@@ -80,21 +81,21 @@ def issue_stories(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     if issue.state == Issue.State.CANCELLED:
         return _cancelled(request, issue)
     page = Paginator(archive.item_ids(issue=issue), STORIES_PER_PAGE).get_page(request.GET.get("page"))
-    stories = _listed(page.object_list)
+    stories = _listed(issue, page.object_list)
     head = digest_heads.of_stories(issue=issue, page=page, publication=publication_context.of(request))
     shown = {"issue": issue, "newsletter": issue.newsletter, "page": page, "stories": stories, "head": head}
     return render(request, "digests/stories.html", shown)
 
 
-def _listed(ids: Iterable[int]) -> list[IssueItem]:
-    items = list(archive.listed(ids=ids))
+def _listed(issue: Issue, ids: Iterable[int]) -> list[IssueItem]:
+    items = archive.listed(issue=issue, ids=ids)
     page_tags.add(*(f"article:{item.article_id}" for item in items))
     return items
 
 
 def _public_issue(slug: str, number: int) -> Issue:
     """The issue, if it is public or was cancelled. On failure: Http404."""
-    numbered = Issue.objects.select_related("newsletter", "snapshot")
+    numbered = archive.with_variants(Issue.objects.select_related("newsletter", "snapshot"), Variant.objects.all())
     issue = get_object_or_404(numbered, newsletter__slug=slug, number=number)
     page_tags.add(f"issue:{issue.pk}")
     if issue.state != Issue.State.CANCELLED and not Issue.objects.public().filter(pk=issue.pk).exists():

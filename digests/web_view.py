@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from digests import archive
-from digests.models import Snapshot
+from digests.models import Frozen
 from mailkit import absolute_links
 
 # Outlook's own rules and tables are in comments; no browser reads them.
@@ -39,7 +39,7 @@ class WebView:
     has_heading: bool
 
 
-def of(*, snapshot: Snapshot) -> WebView:
+def of(*, snapshot: Frozen) -> WebView:
     """What the issue's readers got, without anybody's links. A document without a body is shown as it is."""
     html = COMMENT.sub("", archive.web_html(snapshot=snapshot))
     inside = BODY.search(html)

@@ -21,6 +21,7 @@ from digests import consented, stats
 from digests.consented import Consent
 from digests.models import Delivery, DeliveryEvent, Issue
 from mailkit import addresses
+from publication.languages import name_of
 from subscribers.models import ConsentEvent, Subscriber, Subscription, Suppression
 
 State, Copy = Issue.State, Delivery.State
@@ -102,6 +103,8 @@ def _of_copy(issue: Issue, reader: Subscriber, copy: Delivery, facts: tuple[Fact
     parts = [str(ENDS[Copy(copy.state)])]
     if copy.reason:
         parts.append(copy.reason_sentence)
+    if copy.variant:
+        parts.append(_("The copy is in the reader's language: %(language)s.") % {"language": name_of(copy.variant)})
     if copy.state == Copy.ACCEPTED:
         events = {event.kind for event in _events(copy)}
         if DeliveryEvent.Kind.HARD_BOUNCE in events or DeliveryEvent.Kind.SOFT_BOUNCE in events:

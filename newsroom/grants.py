@@ -22,6 +22,7 @@ PARTICULAR = {
     "subscribers_consentevent": "SELECT, INSERT",
     "staff_auditevent": "SELECT, INSERT",
     "digests_snapshot": "SELECT, INSERT, DELETE",
+    "digests_variant": "SELECT, INSERT, DELETE",
     # `after_restore` moves the fences on.
     "digests_fence": "USAGE, SELECT, UPDATE",
 }

@@ -62,7 +62,7 @@ class Newsletter(Translated):
         max_length=12,
         blank=True,
         validators=[validate_language],
-        help_text=_("Language of its digests, such as en or ru. Empty: the publication's."),
+        help_text=_("Language of its issues, such as en or ru. Empty: each reader's own, if the publication has it."),
     )
     auto_approve = models.BooleanField(
         default=False, help_text=_("Send digests at their hour without waiting for a person to approve them.")

@@ -263,7 +263,7 @@ class IssueAdmin(ActionAdmin):
 
     def part_view(self, request: HttpRequest, pk: int, part: str) -> HttpResponse:
         """One look of the mail alone, for the frame."""
-        return looks.part(issue=self.seen(request, pk), part=part)
+        return looks.part(issue=self.seen(request, pk), part=part, language=request.GET.get("language", ""))
 
     def reader_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The mail as one reader would get it, for the frame. The address is posted, so it is in no address."""

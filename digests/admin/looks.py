@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from core import database_clock
 from digests import archive, proofs, rendering, views
-from digests.models import Issue, Snapshot
+from digests.models import Frozen, Issue
 from mailkit import addresses, segments
 from subscribers.models import Subscriber, Subscription
 
@@ -23,11 +23,11 @@ PAGE: Final = '<!doctype html><meta charset="utf-8"><title>{}</title><pre style=
 BAR: Final = '<p style="margin:0;padding:10px 16px;background:#fef3c7;color:#451a03;font:14px sans-serif">{}</p>'
 
 
-def part(*, issue: Issue, part: str) -> HttpResponse:
-    """The mail as HTML, the same as a dark mail program shows it, or its text. On failure: Http404."""
+def part(*, issue: Issue, part: str, language: str) -> HttpResponse:
+    """The mail as HTML, the same as a dark mail program shows it, or its text, in a language. On failure: Http404."""
     if part not in PARTS:
         raise Http404("There is no such part.")
-    snapshot = _snapshot(issue)
+    snapshot = _snapshot(issue, language)
     if part == "text":
         return views.framed(format_html(PAGE, snapshot.subject, archive.neutral_text(text=snapshot.text)))
     html = archive.web_html(snapshot=snapshot)
@@ -70,7 +70,7 @@ def as_reader(*, issue: Issue, words: str) -> HttpResponse:
         "cadence": subscription.get_cadence_display(),
         "state": _("Personal links lead nowhere here.") if is_mailed else _("This reader would not get it now."),
     }
-    html = segments.SLOT.sub("#", _snapshot(issue).html)
+    html = segments.SLOT.sub("#", _snapshot(issue, reader.language).html)
     body = html.find(">", html.find("<body")) + 1
     return views.framed(html[:body] + format_html(BAR, line) + html[body:])
 
@@ -83,8 +83,8 @@ def _subscription(issue: Issue, address: str) -> Subscription | None:
     return issue.subscriptions().filter(subscriber__address_key=key).select_related("subscriber").first()
 
 
-def _snapshot(issue: Issue) -> Snapshot:
+def _snapshot(issue: Issue, language: str) -> Frozen:
     try:
-        return proofs.preview(issue=issue, now=database_clock.now())
+        return proofs.preview(issue=issue, now=database_clock.now(), language=language)
     except rendering.RenderingError as refusal:
         raise Http404(str(refusal)) from refusal

@@ -12,14 +12,17 @@ from typing import Any, Final
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.translation import gettext as _
 
-from digests import freezing, issue_content, rendering
+from digests import freezing, issue_content, rendering, variants
 from digests.freezing import Prepared
 from digests.models import Issue, Preflight
-from digests.preflight import content, findings, history, links, mail, sender
+from digests.preflight import content, findings, history, links, mail, sender, translations
 from digests.preflight.findings import Finding, Level
+from publication import languages
 
 # Findings about readers, links and the DNS are asked for again after this, however the content is.
 FRESH: Final = timedelta(minutes=5)
+# The addresses in the archive have a number that is drawn for each try, and the day is that of the hour.
+OF_THE_TRY: Final = frozenset({"web_url", "stories_url", "date"})
 ORDER: Final = (Level.ERROR, Level.WARNING, Level.NOTICE)
 
 
@@ -69,7 +72,8 @@ def report(*, issue: Issue, now: datetime) -> Report:
     if issue.state != Issue.State.DRAFT:
         return stored(issue=issue, now=now)
     known = Preflight.objects.filter(issue=issue).first()
-    fingerprint = _fingerprint(issue, issue_content.load(issue=issue, now=now))
+    spoken = ["", *variants.readers(issue=issue, now=now)]
+    fingerprint = _fingerprint(issue, [issue_content.load(issue=issue, now=now, language=one) for one in spoken])
     is_fresh = known is not None and known.fingerprint == fingerprint and now - known.checked_at < FRESH
     if known is not None and is_fresh and not any(row["code"] == "links_pending" for row in known.findings):
         return _shown(known)
@@ -102,7 +106,7 @@ def check(
     command and the clock accept none, and warnings do not stop them. `seen` is the fingerprint of the report that
     the person looked at. On failure: Changed, when the content is another one now.
     """
-    fingerprint = _fingerprint(issue, prepared.content) if prepared else ""
+    fingerprint = _fingerprint(issue, prepared.contents) if prepared else ""
     if seen and prepared and seen != fingerprint:
         raise Changed(_("The issue was changed since you opened this page. Look at it again, then approve it."))
     rows = list(_run(issue, prepared, now)) if prepared else []
@@ -120,11 +124,25 @@ def check(
 
 
 def _run(issue: Issue, prepared: Prepared, now: datetime) -> Iterator[Finding]:
-    yield from content.check(issue=issue, prepared=prepared)
-    yield from mail.check(prepared=prepared)
-    yield from links.check(prepared=prepared)
+    yield from content.withdrawn(issue=issue)
+    own = list(_of_text(prepared))
+    yield from own
+    for one in prepared.variants:
+        named = languages.name_of(one.language)
+        for finding in _of_text(one):
+            # What the issue's own text has is said once, and what is only good to know of that text alone.
+            if finding not in own and finding.level is not Level.NOTICE:
+                yield dataclasses.replace(finding, text=f"{named}: {finding.text}")
+    yield from translations.check(prepared=prepared)
     yield from sender.check(issue=issue)
     yield from history.check(issue=issue, prepared=prepared, now=now)
+
+
+def _of_text(prepared: Prepared) -> Iterator[Finding]:
+    """What the words, the mail and the links of one language show."""
+    yield from content.check(prepared=prepared)
+    yield from mail.check(prepared=prepared)
+    yield from links.check(prepared=prepared)
 
 
 def _acknowledge(stored: Preflight, actor: AbstractBaseUser, accepted: Collection[str], now: datetime) -> None:
@@ -147,13 +165,15 @@ def _shown(stored: Preflight) -> Report:
     return Report(findings.load(stored.findings), dict(stored.acknowledged), stored.checked_at, stored.fingerprint)
 
 
-def _fingerprint(issue: Issue, words: issue_content.IssueContent) -> str:
+def _fingerprint(issue: Issue, contents: Collection[issue_content.IssueContent]) -> str:
     """Of everything that the findings are about and that an editor can change."""
     try:
         address = str(rendering.sender(issue=issue))
     except rendering.RenderingError as refusal:
         address = str(refusal)
-    # The address in the archive has a number that is drawn for each try, and the day is that of the hour.
-    own = {name: value for name, value in words.words.items() if name not in {"web_url", "stories_url", "date"}}
-    facts = (dataclasses.replace(words, words=own), address, issue.newsletter.reply_to, issue.scheduled_for)
+    shown = [
+        dataclasses.replace(one, words={name: one.words[name] for name in one.words if name not in OF_THE_TRY})
+        for one in contents
+    ]
+    facts = (shown, address, issue.newsletter.reply_to, issue.scheduled_for)
     return sha256(repr(facts).encode()).hexdigest()

@@ -22,9 +22,8 @@ MAYBE: Final = re.compile(r"\bTK\b|\bTBD\b|\bTODO\b")
 PHONE, INBOX = 40, 60
 
 
-def check(*, issue: Issue, prepared: Prepared) -> Iterator[Finding]:
+def check(*, prepared: Prepared) -> Iterator[Finding]:
     """What the words show."""
-    yield from withdrawn(issue=issue)
     yield from _left_in(prepared.content)
     yield from _inbox_line(prepared)
     yield from _pictures(prepared)

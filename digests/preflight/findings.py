@@ -40,6 +40,9 @@ RULES: Final[dict[str, Level]] = {
     "subject_long": _W,
     "subject_phone": _N,
     "preheader_missing": _N,
+    "translation_missing": _W,
+    "translation_stale": _W,
+    "words_untranslated": _N,
     # The mail
     "clipped": _E,
     "nearly_clipped": _N,

@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from digests import delivery_reasons, prepared_statements
+from digests import delivery_reasons, prepared_statements, variants
 from digests.delivery_reasons import DeliveryReason
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import claims, merge
@@ -31,11 +31,12 @@ class StoryWithdrawn(Exception):
 
 # A pause or a cancellation of the issue waits until this transaction ends. What "public" means is asked of
 # the articles: the subquery is the ORM's own SQL.
-HOLD_ISSUE = "SELECT state, ({gone}) FROM digests_issue WHERE id = %s FOR SHARE"
+HOLD_ISSUE = "SELECT state, COALESCE(({gone}), ({translations})) FROM digests_issue WHERE id = %s FOR SHARE"
 
 # As every act of a reader does first. What is read here cannot change before the commit.
 HOLD_READERS = """
-SELECT delivery.id, delivery.uuid::text, reader.uuid::text, reader.address, reader.name, reader.token_version
+SELECT delivery.id, delivery.uuid::text, reader.uuid::text, reader.address, reader.name, reader.token_version,
+    delivery.variant
 FROM digests_delivery_open AS delivery JOIN subscribers_subscriber AS reader ON reader.id = delivery.subscriber_id
 WHERE delivery.id = ANY(%s::bigint[]) AND delivery.state = 'claimed' AND delivery.fence = %s
 ORDER BY reader.id FOR NO KEY UPDATE OF reader
@@ -131,8 +132,8 @@ def renew(*, batches: Collection[claims.Batch], lease_seconds: int) -> int:
 
 
 def withdrawn_story(*, issue_id: int) -> str | None:
-    """The headline of a story in the issue that is no longer public, if there is one."""
-    return _gone(issue_id).first()
+    """The headline of a story in the issue, or in a variant of it, that is no longer public, if there is one."""
+    return _gone(issue_id).first() or variants.withdrawn(issue_id=issue_id).first()
 
 
 def _gone(issue_id: int) -> QuerySet[IssueItem, str]:
@@ -154,7 +155,8 @@ def _hold_issue(issue_id: int) -> bool:
 def _hold(issue_id: int) -> tuple[str, tuple[Any, ...]]:
     """HOLD_ISSUE of this issue: written once, since a lane asks for every batch."""
     gone, parameters = _gone(issue_id).query.sql_with_params()
-    return HOLD_ISSUE.format(gone=gone), tuple(parameters)
+    translations, more = variants.withdrawn(issue_id=issue_id).query.sql_with_params()
+    return HOLD_ISSUE.format(gone=gone, translations=translations), (*parameters, *more)
 
 
 def _hold_readers(batch: claims.Batch) -> list[merge.Row]:

@@ -17,15 +17,25 @@ PLANNED_FIELDS = ("audience_count", "copies_after", "copies_until")
 PLAN = """
 WITH chosen AS MATERIALIZED ({mailable}),
 readers AS (
-    SELECT id FROM subscribers_subscriber WHERE id IN (SELECT subscriber_id FROM chosen) ORDER BY id FOR KEY SHARE
+    SELECT id, language FROM subscribers_subscriber WHERE id IN (SELECT subscriber_id FROM chosen)
+    ORDER BY id FOR KEY SHARE
 ),
 written AS (
     INSERT INTO digests_delivery_open
-        (uuid, issue_id, subscriber_id, state, reason, attempts, disturbances, render_failures, fence, remote_id)
-    SELECT {uuid}(), %s, id, 'pending', '', 0, 0, 0, 0, '' FROM readers
+        (uuid, issue_id, subscriber_id, state, reason, attempts, disturbances, render_failures, fence, remote_id,
+        variant)
+    SELECT {uuid}(), %s, id, 'pending', '', 0, 0, 0, 0, '',
+        CASE WHEN language = ANY (ARRAY({variants})) THEN language END
+    FROM readers
     RETURNING id
 )
 SELECT count(*), COALESCE(min(id) - 1, 0), COALESCE(max(id), 0) FROM written
+"""
+
+# The languages in which the issue is frozen beside its own, read once for all copies.
+VARIANTS = """
+SELECT variant.language FROM digests_variant AS variant JOIN digests_snapshot AS snapshot
+ON snapshot.id = variant.snapshot_id WHERE snapshot.issue_id = %s
 """
 
 # Values that follow each other go to the same page of their index, random ones each to another; the
@@ -34,9 +44,10 @@ MAKE_UUID = "SELECT CASE WHEN to_regprocedure('uuidv7()') IS NULL THEN 'gen_rand
 
 
 def plan(*, issue: Issue, now: datetime) -> None:
-    """Write a pending delivery for each reader; `issue` says afterwards how many, and between which ids they are.
+    """Write a pending delivery for each reader, of the variant in the reader's language if there is one.
 
-    These are PLANNED_FIELDS, and are the caller's to save, in the transaction in which this runs.
+    `issue` says afterwards how many, and between which ids they are. These are PLANNED_FIELDS, and are the caller's to
+    save, in the transaction in which this runs.
     """
     with connection.cursor() as cursor:
         cursor.execute(*_statement(issue, now))
@@ -52,4 +63,4 @@ def _statement(issue: Issue, now: datetime) -> tuple[str, list[Any]]:
         cursor.execute(MAKE_UUID)
         uuid = cursor.fetchone()[0]
     # The subquery is the ORM's own SQL; every value in it is a parameter.
-    return PLAN.format(uuid=uuid, mailable=mailable), [*parameters, issue.pk]
+    return PLAN.format(uuid=uuid, mailable=mailable, variants=VARIANTS), [*parameters, issue.pk, issue.pk]

@@ -36,6 +36,8 @@ class Row(NamedTuple):
     address: str
     name: str
     token_version: int
+    # The language of the variant; None: the issue's own words.
+    variant: str | None = None
 
 
 class Merger:
@@ -49,6 +51,10 @@ class Merger:
         # A provider is given what differs, and finds that out by itself.
         fixed = {} if needs == "merge" else {"date": self.date}
         self.compiled = segments.CompiledMessage.load(self.snapshot.compiled, fixed=fixed)
+        self.variants = {
+            one.language: segments.CompiledMessage.load(one.compiled, fixed=fixed)
+            for one in (self.snapshot.variants.all() if self.snapshot.languages else ())
+        }
         # As it was frozen, so that every copy has the same, whatever is edited meanwhile.
         sender = parseaddr(dict(self.snapshot.headers)["From"])[1]
         self.envelope_from = sender
@@ -80,14 +86,15 @@ class Merger:
     def _copy(self, row: Row) -> Copy:
         values = self.values(row)
         needs = self.needs
+        compiled = self.compiled if row.variant is None else self.variants[row.variant]
         return Copy(
             row.delivery_id,
             row.delivery_uuid,
             self._return_path(row) if self.return_domain else self.envelope_from,
             row.address,
-            self.compiled.render(values) if needs == "payload" else None,
-            self.compiled.render_stuffed(values) if needs == "stuffed" else (),
-            self.compiled if needs == "merge" else None,
+            compiled.render(values) if needs == "payload" else None,
+            compiled.render_stuffed(values) if needs == "stuffed" else (),
+            compiled if needs == "merge" else None,
             values,
         )
 
@@ -96,7 +103,7 @@ class Merger:
 
     def values(self, row: Row) -> dict[str, str]:
         """The value of each slot that an issue may use, for one reader."""
-        _, delivery, reader, address, name, token_version = row
+        _, delivery, reader, address, name, token_version, _ = row
         digits = reader.replace("-", "")
         unsubscribe = links.unsubscribe_token_of(reader=digits, newsletter_id=self.issue.newsletter_id)
         preferences = links.preferences_token_of(reader=digits, token_version=token_version)

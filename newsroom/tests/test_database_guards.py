@@ -120,6 +120,8 @@ STATEMENTS = {
     "issue_sending_is_planned": becomes("digests_issue", "audience_count = NULL"),
     "issue_state_is_known": becomes("digests_issue", "state = 'lost'"),
     "snapshot_is_frozen": becomes("digests_snapshot", "subject = 'Another'"),
+    "variant_is_frozen": becomes("digests_variant", "subject = 'Another'"),
+    "variant_once_per_language": twice("digests_variant"),
     "front_page_is_one_row": becomes("articles_frontpage", "id = 2"),
     "publication_is_one_row": twice("publication_publication"),
     "publication_typeface_is_known": becomes("publication_publication", "typeface = 'lost'"),
@@ -164,6 +166,7 @@ STATEMENTS = {
 # A trigger says who it is in words; its error names no constraint.
 WORDS = {
     "snapshot_is_frozen": "A frozen issue cannot change",
+    "variant_is_frozen": "A frozen issue cannot change",
     "newsletter_keeps_its_slug": "keeps its slug",
     "consent_event_is_append_only": "Consent events are append-only",
     "consent_event_is_not_emptied": "subscribers_consentevent must not be emptied",
@@ -202,9 +205,7 @@ def rows(db: None) -> None:
     FrontSection.objects.create(section=section, position=0)
     ada = User.objects.create(username="ada")
     WorkingCopy.objects.create(token="1", user=ada, content={})
-    story, *_others = (
-        Article.objects.create(headline=slug, slug=slug, section=section) for slug in ("one", "two", "three")
-    )
+    story, *_others = (Article.objects.create(slug=slug, section=section) for slug in ("one", "two", "three"))
     FrontStory.objects.create(article=story, position=0)
     Byline.objects.create(article=story, author=Author.objects.create(name="Ada", slug="ada", user=ada))
     Image.objects.create(file="images/1.jpg", alt="Dot")
@@ -233,7 +234,8 @@ def rows(db: None) -> None:
     )
     IssueItem.objects.create(issue=issue, article=story)
     Preflight.objects.create(issue=issue)
-    Snapshot.objects.create(issue=issue, headers=[], compiled={}, audience_rule={})
+    snapshot = Snapshot.objects.create(issue=issue, headers=[], compiled={}, audience_rule={})
+    snapshot.variants.create(language="ru", headers=[], compiled={})
     Delivery.objects.create(issue=issue, subscriber=reader)
     IssueOutcome.objects.create(issue=issue, state="accepted", copies=1)
     IssueEventCount.objects.create(issue=issue, kind="delivered", events=1)

@@ -1,0 +1,173 @@
+"""An issue in the languages of its readers: what each language reads, what preflight says of it, and the web view."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from django.db import DatabaseError, transaction
+from django.test import Client
+from django.utils import timezone
+
+from articles import translations
+from articles.models import Article
+from core.reasons import Reason
+from digests import approval, freezing, proofs
+from digests.models import Issue, Snapshot, Variant
+from digests.preflight import checking
+from digests.tests import multilingual
+from subscribers.models import Newsletter
+from tests.cast import Readers
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def issue(digest: Issue, readers: Readers, now: datetime) -> Issue:
+    """Read in English, Russian and German; “Third” is in both further languages, “Second” stale, “First” in none."""
+    multilingual.speak("ru", "ky", "de")
+    everybody = readers(6)
+    multilingual.read(everybody[2:5], "ru")
+    multilingual.read(everybody[5:], "de")
+    third, second = Article.objects.get(headline="Third"), Article.objects.get(headline="Second")
+    multilingual.translate(third, "ru", "Третья", now)
+    multilingual.translate(third, "de", "Die dritte", now)
+    multilingual.translate(second, "ru", "Вторая", now)
+    translations.mark_stale(original=second, now=now)
+    digest.subject, digest.introduction = "Good morning", "Hello."
+    digest.translations = {"ru": {"subject": "Доброе утро", "introduction": "Здравствуйте."}}
+    digest.save()
+    return digest
+
+
+def variant(issue: Issue, language: str) -> Variant:
+    return Variant.objects.get(snapshot__issue=issue, language=language)
+
+
+def test_there_is_one_text_per_language_that_somebody_in_the_audience_reads(issue: Issue, now: datetime) -> None:
+    """Nobody reads Kyrgyz, so nobody renders it. The hash of the snapshot covers its variants."""
+    approved = multilingual.approve(issue, now)
+    assert set(approved.snapshot.languages) == {"ru", "de"} == set(Variant.objects.values_list("language", flat=True))
+    assert freezing.verify(snapshot=approved.snapshot)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Variant.objects.update(subject="Another")
+    Variant.objects.filter(language="de").delete()
+    assert not freezing.verify(snapshot=Snapshot.objects.get(issue=issue))
+
+
+def test_each_reads_its_own_words_and_what_is_not_translated_in_the_issues_language(
+    issue: Issue, now: datetime
+) -> None:
+    own = multilingual.approve(issue, now).snapshot
+    assert (own.subject, "Third" in own.html, "Unsubscribe" in own.html) == ("Good morning", True, True)
+    assert '<span lang="' not in own.html
+    russian, german = variant(issue, "ru"), variant(issue, "de")
+    assert (russian.subject, german.subject) == ("Доброе утро", "Good morning")
+    for words in (
+        "Третья",
+        "Вторая",
+        "First",
+        "6 мая 2025",
+        "Отписаться",
+        "Здравствуйте.",
+        "/ru/newsletters/tech-news/1/",
+    ):
+        assert words in russian.html, words
+        assert words in russian.text, words
+    for words in (
+        "Die dritte",
+        "Second",
+        "First",
+        "6. Mai 2025",
+        "Abbestellen",
+        "Hello.",
+        "/de/newsletters/tech-news/1/",
+    ):
+        assert words in german.html, words
+        assert words in german.text, words
+    page = BeautifulSoup(german.html, "html5lib")
+    assert page.html is not None
+    assert page.html["lang"] == "de"
+    foreign = [" ".join(each.get_text().split()) for each in page.select('[lang="en"]')]
+    assert foreign == ["Hello.", "Second", "About second.", "First", "About first."]
+    assert dict(german.headers)["Subject"] == "Good morning"
+    assert dict(german.headers)["List-Archive"].endswith("/de/newsletters/tech-news/>")
+
+
+def test_a_newsletter_with_a_language_of_its_own_has_that_one_only(issue: Issue, now: datetime) -> None:
+    Newsletter.objects.update(language="en")
+    issue.refresh_from_db()
+    approved = multilingual.approve(issue, now)
+    assert (approved.snapshot.languages, Variant.objects.count()) == ((), 0)
+    assert "variants" not in approved.snapshot.audience_rule
+
+
+def test_preflight_names_what_readers_get_untranslated_or_stale(issue: Issue) -> None:
+    levels = {one.text: one.level.value for one in checking.report(issue=issue, now=timezone.now()).findings}
+    assert levels["Not translated, for 3 readers of Русский: “First”."] == "warning"
+    assert levels["The original was changed since the translation, for 3 readers of Русский: “Вторая”."] == "warning"
+    assert levels["Not translated, for 1 reader of Deutsch: “Second”, “First”."] == "warning"
+    assert levels["Not written in Deutsch, so its 1 reader sees yours: Subject, Introduction."] == "notice"
+    assert not [text for text in levels if "Кыргызча" in text]
+
+
+def test_preflight_looks_at_each_language_and_sees_a_translation_at_once(issue: Issue, now: datetime) -> None:
+    issue.translations["de"] = {"introduction": "TKTK"}
+    issue.save()
+    with pytest.raises(checking.Blocked, match="Deutsch: Introduction: “TKTK”"):
+        approval.approve(issue=issue, actor=None, now=now)
+    issue.translations["de"] = {"introduction": "Guten Morgen.", "subject": "Guten Morgen"}
+    issue.save()
+    checking.report(issue=issue, now=timezone.now())
+    multilingual.translate(Article.objects.get(headline="First"), "de", "Die erste", now)
+    texts = [one.text for one in checking.report(issue=issue, now=timezone.now()).findings]
+    assert "Not translated, for 1 reader of Deutsch: “Second”." in texts
+    assert multilingual.approve(issue, now).state == Issue.State.SCHEDULED
+
+
+def test_a_text_that_changes_while_it_is_frozen_is_rendered_again(
+    issue: Issue, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = checking.check
+
+    def late(**values: Any) -> checking.Report:
+        Article.objects.filter(headline="Die dritte").update(headline="Die bessere")
+        return check(**values)
+
+    monkeypatch.setattr(checking, "check", late)
+    multilingual.approve(issue, now)
+    assert "Die bessere" in variant(issue, "de").html
+
+
+def test_taking_it_back_takes_the_variants_too(issue: Issue, now: datetime) -> None:
+    multilingual.approve(issue, now)
+    approval.reopen(issue=issue, reason=Reason(), actor=None, now=now)
+    assert (Snapshot.objects.count(), Variant.objects.count()) == (0, 0)
+
+
+def test_the_web_view_of_a_language_is_what_its_readers_got(issue: Issue, now: datetime, client: Client) -> None:
+    multilingual.approve(issue, now)
+    Issue.objects.update(state=Issue.State.SENT, audience_count=6, planned_at=now)
+    pages = {
+        language: client.get(f"{prefix}/newsletters/tech-news/1/").content.decode()
+        for language, prefix in (("en", ""), ("ru", "/ru"), ("ky", "/ky"), ("de", "/de"))
+    }
+    mails = {language: BeautifulSoup(page, "html5lib").select_one(".mail") for language, page in pages.items()}
+    shown = {language: (mail["lang"], "Доброе утро" in pages[language]) for language, mail in mails.items() if mail}
+    assert shown == {"en": ("en", False), "ru": ("ru", True), "ky": ("en", False), "de": ("de", False)}
+    assert "Die dritte" in pages["de"]
+    assert "Третья" not in pages["ky"]
+    listed = client.get("/ru/newsletters/tech-news/1/stories/").content.decode()
+    assert [words in listed for words in ("Третья", "Вторая", "First", "Third")] == [True, True, True, False]
+    assert "Доброе утро" in client.get("/ru/newsletters/tech-news/").content.decode()
+    assert "Доброе утро" not in client.get("/newsletters/tech-news/").content.decode()
+
+
+def test_proofs_and_previews_are_in_the_language_that_one_asks_for(issue: Issue, now: datetime) -> None:
+    assert proofs.preview(issue=issue, now=now, language="ru").subject == "Доброе утро"
+    assert proofs.preview(issue=issue, now=now, language="fr").subject == "Good morning"
+    assert proofs.languages_of(issue=issue) == ["ru", "ky", "de"]
+    multilingual.approve(issue, now)
+    assert set(proofs.languages_of(issue=issue)) == {"ru", "de"}
+    assert proofs.preview(issue=issue, now=now, language="ru").pk == variant(issue, "ru").pk
+    assert isinstance(proofs.preview(issue=issue, now=now, language="ky"), Snapshot)

@@ -1,0 +1,57 @@
+"""An issue in the languages of its readers: which there are, what each shows, and which copies are made of it.
+
+The issue's own text is its snapshot. For each further language that readers of the audience have when it is approved,
+there is a variant of the snapshot, with the same stories in that language where they are translated. A newsletter with
+a language of its own has no variants: all its readers get that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import BigIntegerField, Count, F, Func, OuterRef, QuerySet, Subquery
+
+from articles import translations
+from articles.models import Article
+from digests.models import Issue, IssueItem, Variant
+from publication.models import Publication
+
+
+def offered(*, issue: Issue) -> list[str]:
+    """The further languages in which the issue may be: the publication's, unless its newsletter has one of its own."""
+    return [] if issue.newsletter.language else Publication.objects.current().languages[1:]
+
+
+def readers(*, issue: Issue, now: datetime) -> dict[str, int]:
+    """Each of these languages that somebody in the audience reads, in the publication's order, and how many do."""
+    further = offered(issue=issue)
+    if not further:
+        return {}
+    theirs = issue.readers(now=now).filter(subscriber__language__in=further).order_by()
+    counted = dict(theirs.values_list("subscriber__language").annotate(readers=Count("pk")))
+    return {language: counted[language] for language in further if language in counted}
+
+
+def translated(items: Iterable[IssueItem], *, language: str, whole: bool = False) -> list[IssueItem]:
+    """The items, each with its story's public text in this language; one without such a text stays as it is.
+
+    What an editor wrote for this issue in place of a headline is in the issue's own language, and gives way too.
+    """
+    shown = list(items)
+    texts = translations.stories_in(language, stories={item.article_id for item in shown}, whole=whole)
+    for item in shown:
+        if (text := texts.get(item.article_id, item.article)).pk != item.article_id:
+            item.article, item.headline, item.summary = text, "", ""
+    return shown
+
+
+def withdrawn(*, issue_id: int) -> QuerySet[Article, str]:
+    """The headline of a translation that a variant of the frozen issue shows and that is not public any more."""
+    shown = Variant.objects.filter(snapshot__issue=issue_id).annotate(
+        story=Func(F("stories"), function="unnest", output_field=BigIntegerField(), set_returning=True)
+    )
+    # One lookup by key per story: a lane asks before each batch.
+    public = Subquery(Article.objects.published().filter(pk=OuterRef("pk")).order_by().values("pk")[:1])
+    gone = Article.objects.filter(pk__in=shown.values("story")).alias(public=public).filter(public__isnull=True)
+    return gone.order_by("pk").values_list("headline", flat=True)[:1]
