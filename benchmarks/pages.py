@@ -3,8 +3,8 @@
 The site runs as `bin/run` starts it in production, with the demonstration stories. Beside it, under the same server
 with as many workers, a Django application with one view of constant bytes and no middleware. In each of ROUNDS rounds
 all are asked one after the other over CONNECTIONS connections for SECONDS. Figures, as medians of the rounds: requests
-a second of the bare view and of each kept page; the ratio to the bare view of the same round; the 99th percentile in
-milliseconds; the same for 304 and for Brotli; and pages a second that nobody has kept. The load comes from wrk, which
+a second of the bare view and of each cached page; the ratio to the bare view of the same round; the 99th percentile in
+milliseconds; the same for 304 and for Brotli; and pages a second that are not cached. The load comes from wrk, which
 is one thread that asks far more than Python can serve (Debian's package wrk).
 """
 
@@ -75,7 +75,7 @@ def main() -> None:
                                           ("feed", "/feed.rss", "gzip"), ("article, Brotli", story, "br"),
                                           ("article, identity", story, "identity")]},
             "article, 304": functools.partial(measure, site + story, {"If-None-Match": _etag(site + story)}),
-            "article, not kept": functools.partial(measure, site + story, {"Cookie": "sessionid=nobody"}),
+            "article, not cached": functools.partial(measure, site + story, {"Cookie": "sessionid=nobody"}),
         }  # fmt: skip
         _report([{name: ask() for name, ask in asked.items()} for _ in range(ROUNDS)])
 

@@ -15,15 +15,15 @@ from django.views.decorators.http import require_safe
 
 from core import page_tags
 
-KEPT = "public, max-age=0, must-revalidate"
+REVALIDATED: Final = "public, max-age=0, must-revalidate"
 
 # For a shared cache that is purged; pages that grow old by themselves stay there for a minute.
 _MEANWHILE: Final = "stale-while-revalidate=60, stale-if-error=86400"
 SHARED: Final = f"max-age=31536000, {_MEANWHILE}"
 SHARED_BRIEFLY: Final = f"max-age=60, {_MEANWHILE}"
 
-# In the environment of a request: the tags of the page that answered it; and that it is made to be kept, whole,
-# whatever the client has already.
+# In the environment of a request: the tags of the page; and that it is rendered for a cache: whole, whatever the
+# client has already.
 PAGE: Final = "newsroom.page"
 WHOLE: Final = "newsroom.whole"
 
@@ -46,14 +46,14 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
     def cached(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         with page_tags.collecting() as page:
             response = view(request, *args, **kwargs)
-        response.headers.setdefault("Cache-Control", KEPT)
+        response.headers.setdefault("Cache-Control", REVALIDATED)
         if response.status_code != 200:
             return response
         request.META[PAGE] = page
         if settings.PAGES.shared_caches:
             _for_shared_caches(response, page)
         response.headers["ETag"] = etag = etag_of(response.content)
-        # A page is compressed by who keeps it.
+        # The cache in front compresses it.
         patch_vary_headers(response, ["Accept-Encoding"])
         if WHOLE in request.META:
             return response
@@ -66,11 +66,11 @@ def public(view: View) -> Callable[..., HttpResponseBase]:
 
 
 def _for_shared_caches(response: HttpResponse, page: page_tags.Page) -> None:
-    """What a cache that is purged by tags may know: those of the page, and that it may keep it until then."""
+    """What a cache that is purged by tags may know: those of the page, and how long it may store it."""
     tags = sorted(page.tags)
     response.headers["Surrogate-Key"], response.headers["Cache-Tag"] = " ".join(tags), ",".join(tags)
-    kept_for = SHARED if page.fresh_until is None else SHARED_BRIEFLY
-    response.headers["CDN-Cache-Control"] = response.headers["Surrogate-Control"] = kept_for
+    lifetime = SHARED if page.fresh_until is None else SHARED_BRIEFLY
+    response.headers["CDN-Cache-Control"] = response.headers["Surrogate-Control"] = lifetime
 
 
 def etag_of(content: bytes) -> str:

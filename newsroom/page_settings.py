@@ -1,4 +1,4 @@
-"""What the environment says of kept pages: in the memory of each web process, and in a shared cache in front of it."""
+"""What the environment says of cached pages: those of each web process, and those of a shared cache in front of it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +15,7 @@ FORMS: Final = "SHARED_CACHE must be cloudflare://ZONE:TOKEN@, fastly://SERVICE:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """`cache_bytes`: how much each web process keeps; `shared_caches`: who is asked to drop what has changed."""
+    """`cache_bytes`: how much each web process stores; `shared_caches`: what is asked to drop what has changed."""
 
     cache_bytes: int
     shared_caches: tuple[CacheAddress, ...] = ()

@@ -1,4 +1,4 @@
-"""The WSGI application that granian serves: the kept pages, and Django behind them."""
+"""The WSGI application that granian serves: the page cache, and Django behind it."""
 
 import os
 

@@ -10,21 +10,21 @@ from django.utils.functional import SimpleLazyObject
 from publication import brand, languages, shared_parts, stylesheet, switch, typefaces
 from publication.models import Publication
 
-KEPT_AS: Final = "_publication"
+ATTRIBUTE: Final = "_publication"
 
 
 def of(request: HttpRequest) -> Publication:
-    """The publication as it was when the request came; only for reading, as it is kept for other requests."""
-    if (known := getattr(request, KEPT_AS, None)) is None:
+    """The publication as it was when the request came; only for reading, as other requests share it."""
+    if (known := getattr(request, ATTRIBUTE, None)) is None:
         known = shared_parts.of(request).part("publication", Publication.objects.current)
-        setattr(request, KEPT_AS, known)
+        setattr(request, ATTRIBUTE, known)
     publication: Publication = known
     return publication
 
 
 def show_as(request: HttpRequest, publication: Publication) -> None:
     """Let the page of this request be that of a publication that is not saved."""
-    setattr(request, KEPT_AS, publication)
+    setattr(request, ATTRIBUTE, publication)
     shared_parts.keep_nothing(request)
 
 

@@ -1,4 +1,4 @@
-"""What all pages have in common, made once and kept in this process until something of it changes.
+"""What all pages have in common, made once and cached in this process until something of it changes.
 
 The database numbers every change of the publication, its sections, newsletters and legal texts (decision 0140). A
 request asks for that number before anything else, in one short statement. With another number everything here is made
@@ -24,14 +24,14 @@ NUMBER: Final = "SELECT max(number) FROM publication_pageversion WHERE tag = ANY
 
 
 class SharedParts:
-    """The parts that are made already, as the database has them with this number. None: nothing may be kept."""
+    """The parts that are made already, as the database has them with this number. None: nothing may be cached."""
 
     def __init__(self, number: int | None) -> None:
         self.number = number
         self._parts: dict[Hashable, Any] = {}
 
     def part(self, name: Hashable, make: Callable[[], T]) -> T:
-        """What `make` gives, which depends on the shared parts's tables and on nothing of the request."""
+        """What `make` gives, which depends on the tables behind the number and on nothing of the request."""
         if self.number is None or connection.in_atomic_block:
             # A transaction may show what has no number yet, or is rolled back.
             return make()
@@ -45,11 +45,11 @@ class SharedParts:
         return self.part((name, translation.get_language(), get_script_prefix()), make)
 
 
-_kept = SharedParts(None)
+_current = SharedParts(None)
 
 
 def of(request: HttpRequest) -> SharedParts:
-    """The shared parts as the database has it now; asked once for each request."""
+    """The shared parts as the database has them now; asked once for each request."""
     known: SharedParts | None = getattr(request, READ_AS, None)
     if known is None:
         known = _now()
@@ -63,14 +63,14 @@ def keep_nothing(request: HttpRequest) -> None:
 
 
 def _now() -> SharedParts:
-    global _kept  # noqa: PLW0603  # one for the process
+    global _current  # noqa: PLW0603  # one for the process
     if settings.DEBUG or connection.in_atomic_block:
         return SharedParts(None)
     # The number first: what is made while something changes is old with the next number.
     number = _number()
-    if number != _kept.number:
-        _kept = SharedParts(number)
-    return _kept
+    if number != _current.number:
+        _current = SharedParts(number)
+    return _current
 
 
 def _number() -> int | None:

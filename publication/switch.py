@@ -16,7 +16,7 @@ from django.utils.translation import gettext, override
 from publication import languages, urls
 from publication.models import Publication
 
-KEPT_AS: Final = "_in_other_languages"
+ATTRIBUTE: Final = "_in_other_languages"
 # The pages behind a reader's own links speak the reader's language, whatever their path says.
 READERS_OWN: Final = re.compile(r"/(confirm|preferences|unsubscribe)/.+")
 
@@ -41,7 +41,7 @@ class Alternate(NamedTuple):
 
 def only_in(request: HttpRequest, addresses: Mapping[str, str]) -> None:
     """Say in which languages this page is there, and at which paths."""
-    setattr(request, KEPT_AS, dict(addresses))
+    setattr(request, ATTRIBUTE, dict(addresses))
 
 
 def ways(request: HttpRequest, *, publication: Publication) -> list[Way]:
@@ -64,7 +64,7 @@ def alternates(request: HttpRequest, *, publication: Publication) -> list[Altern
 
 
 def _addresses(request: HttpRequest, publication: Publication) -> dict[str, str]:
-    addresses: dict[str, str] | None = getattr(request, KEPT_AS, None)
+    addresses: dict[str, str] | None = getattr(request, ATTRIBUTE, None)
     return at_path(request.path_info, publication=publication) if addresses is None else addresses
 
 

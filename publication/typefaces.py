@@ -17,7 +17,7 @@ from django.db import models
 from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 
-# The first part of the sentence of each range is also the end of the file's name.
+# By the ends of the files' names, the characters of each file.
 RANGES: Final = {
     "latin": "U+0-A0,U+A7,U+A9,U+AB,U+AD,U+B7,U+BB,U+2000-2011,U+2013-2014,U+2018-201A,U+201C-201E,U+2022,U+2026,"
     "U+2028-202F,U+2060-206F,U+20AC,U+2212",

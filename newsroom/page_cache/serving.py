@@ -1,4 +1,4 @@
-"""The WSGI application in front of Django: answers with kept pages, and keeps what Django answers."""
+"""The WSGI application in front of Django: responds with cached pages, and caches what Django responds with."""
 
 import contextlib
 import threading
@@ -9,8 +9,8 @@ from typing import Any, Final
 from django.utils.http import parse_etags, parse_http_date, parse_http_date_safe
 
 from core import caching, page_tags
-from newsroom.page_cache import asking, codings
-from newsroom.page_cache.asking import Environment, Key
+from newsroom.page_cache import codings, keys
+from newsroom.page_cache.keys import Environment, Key
 from newsroom.page_cache.store import Entry, Headers, Store
 from newsroom.page_cache.versions import Versions
 
@@ -20,7 +20,7 @@ Application = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
 OF_THE_BODY: Final = frozenset({"content-type", "content-length", "content-encoding"})
 # With one of these a page is somebody's own.
 PRIVATE: Final = ("no-store", "private")
-# Who waits longer for somebody else's rendering makes the page itself.
+# A thread that waits longer for another's rendering renders the page itself.
 SECONDS_TO_WAIT: Final = 5.0
 
 
@@ -31,30 +31,30 @@ class PageCache:
         self.django = django
         self.store = Store(most_bytes=most_bytes)
         self.versions = Versions()
-        self._making: dict[Key, threading.Lock] = {}
+        self._renderings: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def __call__(self, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request."""
-        key = asking.key(environ)
+        """Respond to a request."""
+        key = keys.key(environ)
         epoch = None if key is None else self.versions.current()
         if key is None or epoch is None:
             return self._pass_on(environ, start_response)
-        entry = self._kept(key, epoch)
+        entry = self._cached(key, epoch)
         if entry is None:
             with self._one_at_a_time(key):
-                # Somebody else may have made it meanwhile.
-                if (entry := self._kept(key, epoch)) is None:
-                    return self._make(key, epoch, environ, start_response)
-        return self._answer(key, entry, environ, start_response)
+                # Another thread may have rendered it meanwhile.
+                if (entry := self._cached(key, epoch)) is None:
+                    return self._render(key, epoch, environ, start_response)
+        return self._respond(key, entry, environ, start_response)
 
-    def _kept(self, key: Key, epoch: int) -> Entry | None:
+    def _cached(self, key: Key, epoch: int) -> Entry | None:
         entry = self.store.get(key)
         if entry is None or time.time() >= entry.fresh_until or not self.versions.is_fresh(entry, epoch):
             return None
         return entry
 
-    def _answer(
+    def _respond(
         self, key: Key, entry: Entry, environ: Environment, start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         if _has_it(entry, environ):
@@ -64,7 +64,7 @@ class PageCache:
         return _send(entry.headers, self.store.body(key, entry, coding), coding, environ, start_response)
 
     def _pass_on(self, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """What Django answers, which is not kept. A page for everybody, such as that of a search, is compressed.
+        """What Django responds with, which is not cached. A page for everybody, such as that of a search, is compressed.
 
         Such a page has no secret that its size could tell to who chooses the words (BREACH): no token, no cookie,
         nothing of a person. What is somebody's own goes out as it is.
@@ -72,21 +72,23 @@ class PageCache:
         started: list[Any] = []
         result = self.django(environ, lambda *arguments: started.append(arguments))
         status, headers = started[-1][:2]
-        if caching.PAGE not in environ or not status.startswith("200") or not _may_be_kept(headers):
+        if caching.PAGE not in environ or not status.startswith("200") or not _is_cacheable(headers):
             start_response(*started[-1])
             return result
         coding = codings.preferred(environ.get("HTTP_ACCEPT_ENCODING", ""))
         body = codings.encode(_whole(result), coding)
         return _send(_without_length(headers), body, coding, environ, start_response)
 
-    def _make(self, key: Key, epoch: int, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Have Django answer, after the epoch was read: a page that races with a change is born old."""
+    def _render(
+        self, key: Key, epoch: int, environ: Environment, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Have Django respond, after the epoch was read: a page that races with a change is stale at once."""
         started: list[Any] = []
-        environ = environ | {caching.WHOLE: True, "QUERY_STRING": asking.query(key)}
+        environ = environ | {caching.WHOLE: True, "QUERY_STRING": keys.query(key)}
         result = self.django(environ, lambda *arguments: started.append(arguments))
         page: page_tags.Page | None = environ.get(caching.PAGE)
         headers: Headers = started[-1][1]
-        if page is None or not _may_be_kept(headers):
+        if page is None or not _is_cacheable(headers):
             start_response(*started[-1])
             return result
         content = _whole(result)
@@ -100,20 +102,20 @@ class PageCache:
             bodies={coding: codings.encode(content, coding)},
         )
         self.store.put(key, entry)
-        return self._answer(key, entry, environ, start_response)
+        return self._respond(key, entry, environ, start_response)
 
     @contextlib.contextmanager
     def _one_at_a_time(self, key: Key) -> Iterator[None]:
         with self._lock:
-            making = self._making.setdefault(key, threading.Lock())
-        is_ours = making.acquire(timeout=SECONDS_TO_WAIT)
+            rendering = self._renderings.setdefault(key, threading.Lock())
+        is_ours = rendering.acquire(timeout=SECONDS_TO_WAIT)
         try:
             yield
         finally:
             with self._lock:
-                self._making.pop(key, None)
+                self._renderings.pop(key, None)
             if is_ours:
-                making.release()
+                rendering.release()
 
 
 def _whole(result: Iterable[bytes]) -> bytes:
@@ -136,7 +138,7 @@ def _send(
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
-def _may_be_kept(headers: Headers) -> bool:
+def _is_cacheable(headers: Headers) -> bool:
     values = {name.lower(): value for name, value in headers}
     is_for_everybody = "set-cookie" not in values and values.get("vary") == "Accept-Encoding"
     return is_for_everybody and not any(word in values.get("cache-control", "") for word in PRIVATE)

@@ -1,4 +1,4 @@
-"""The pages that a process keeps: those that were asked for last, up to a number of bytes."""
+"""The cached pages of a process: those that were requested last, up to a number of bytes."""
 
 import threading
 from collections import OrderedDict
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from newsroom.page_cache import codings
-from newsroom.page_cache.asking import Key
 from newsroom.page_cache.codings import Coding
+from newsroom.page_cache.keys import Key
 
 Headers = list[tuple[str, str]]
 

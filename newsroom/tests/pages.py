@@ -21,7 +21,7 @@ class Answer(NamedTuple):
 
 
 class Site:
-    """The site with kept pages and without; counts what Django was asked."""
+    """The site with cached pages and without; counts what Django was asked."""
 
     def __init__(self, *, most_bytes: int = 1_000_000) -> None:
         self.django = get_wsgi_application()
@@ -29,7 +29,7 @@ class Site:
         self.cache = PageCache(self._counted, most_bytes=most_bytes)
 
     def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
-        """Through the kept pages."""
+        """Through the page cache."""
         return _answer(self.cache, path, method, headers)
 
     def uncached(self, path: str, *, method: str = "GET", **headers: str) -> Answer:

@@ -1,4 +1,4 @@
-"""Kept pages are what Django would answer, byte for byte, and nobody's own page is kept."""
+"""Cached pages are what Django would answer, byte for byte, and nobody's own page is cached."""
 
 import contextlib
 import gzip
@@ -34,7 +34,7 @@ def site(publish: Publish, newsletter: Newsletter) -> Iterator[Site]:
         yield site
 
 
-def test_a_kept_page_is_what_django_answers(site: Site) -> None:
+def test_a_cached_page_is_what_django_answers(site: Site) -> None:
     for number, path in enumerate(PAGES, start=1):
         alone = site.uncached(path)
         first, again = site.get(path), site.get(path)
@@ -90,7 +90,7 @@ def test_the_first_visitors_click_is_in_no_page_of_the_next(
     assert b'rel="next" href="?page=2"' in first.body
 
 
-def test_what_differs_by_its_query_or_is_no_page_is_not_kept(site: Site) -> None:
+def test_what_differs_by_its_query_or_is_no_page_is_not_cached(site: Site) -> None:
     paths = [
         "/?page=1&page=1", "/?page=x", "/search/?q=water", "/subscribe/?newsletter=tech-news", "/no-such-page/",
         "/static/site.css", "/preferences/no-token/",
@@ -123,7 +123,7 @@ def test_who_is_signed_in_and_what_is_posted_goes_to_django(site: Site) -> None:
     assert (site.asked, len(site.cache.store)) == (3, 0)
 
 
-def test_a_preview_and_a_withdrawn_story_are_not_kept(site: Site, client: Client) -> None:
+def test_a_preview_and_a_withdrawn_story_are_not_cached(site: Site, client: Client) -> None:
     Article.objects.update(state="withdrawn", withdrawal_reason="Because.")
     assert site.get("/articles/story-1/").status == "410 Gone"
     client.force_login(User.objects.create_superuser("ann", password="x"))

@@ -28,7 +28,7 @@ def story(publish: Publish) -> Article:
 
 @pytest.fixture
 def sites(story: Article) -> Iterator[list[Site]]:
-    """Two web processes, which have kept the story's page and have been busy for a while."""
+    """Two web processes, which have cached the story's page and have been busy for a while."""
     sites = [Site(), Site()]
     for site in sites * 2:
         site.get(story.get_absolute_url())

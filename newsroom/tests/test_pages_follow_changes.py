@@ -1,4 +1,4 @@
-"""Whatever is changed in whatever row: each kept page is what Django would answer."""
+"""Whatever is changed in whatever row: each cached page is what Django would answer."""
 
 from __future__ import annotations
 

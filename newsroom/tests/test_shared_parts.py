@@ -61,7 +61,7 @@ def test_after_each_change_the_shared_parts_is_as_if_it_were_made_again(client: 
         before = after
 
 
-def test_what_was_rolled_back_is_never_kept(client: Client, pages: None) -> None:
+def test_what_was_rolled_back_is_never_cached(client: Client, pages: None) -> None:
     before = _shown(client)
     with transaction.atomic():
         Publication.objects.update(name="The Other Paper")
@@ -80,7 +80,7 @@ def test_the_shared_parts_costs_one_statement_for_each_page(
 
 
 def _shown(client: Client) -> list[bytes]:
-    """Each page twice: who comes second has what was kept for the first."""
+    """Each page twice: who comes second has what was cached for the first."""
     for path in PAGES:
         client.get(path)
     return [client.get(path).content for path in PAGES]

@@ -1,4 +1,4 @@
-"""Which requests may be answered with a kept page, and under which name it is kept."""
+"""Which requests may be answered with a cached page, and the key of that page."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ ELSEWHERE: Final = (
 # Clicks are counted by those who put these into a link; no page of ours reads them.
 TRACKING: Final = ("utm_", "fbclid=", "gclid=", "msclkid=", "mc_cid=", "mc_eid=", "yclid=")
 LONGEST_QUERY: Final = 2_000
-# A page of a list. Numbers above are nobody's, and would be kept for nothing.
+# A page of a list. Numbers above are nobody's, and would be cached for nothing.
 DIGITS: Final = 5
 # Conditions that only Django judges.
 CONDITIONS: Final = ("HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_AUTHORIZATION")
@@ -24,7 +24,7 @@ _PROTOCOL: Final = (settings.SECURE_PROXY_SSL_HEADER or ("",))[0]
 
 
 def key(environ: Environment) -> Key | None:
-    """The name under which the page that is asked for is kept; None if Django is to answer."""
+    """The key of the page that is requested; None if Django is to respond."""
     path: str = environ["PATH_INFO"]
     if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or path.startswith(ELSEWHERE) or environ.get("SCRIPT_NAME"):
         return None
