@@ -59,7 +59,6 @@ def fresh_until(moment: datetime) -> None:
 
 def this_hour(now: datetime) -> None:
     """The page has a value that is the same for everybody, and another one in the next hour."""
-    add("hour")
     fresh_until(now.replace(minute=0, second=0, microsecond=0) + HOUR)
 
 

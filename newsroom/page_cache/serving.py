@@ -64,7 +64,7 @@ class PageCache:
         return _send(entry.headers, self.store.body(key, entry, coding), coding, environ, start_response)
 
     def _pass_on(self, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """What Django responds with, which is not cached. A page for everybody, such as that of a search, is compressed.
+        """What Django responds with, uncached. A page for everybody, such as that of a search, is compressed.
 
         Such a page has no secret that its size could tell to who chooses the words (BREACH): no token, no cookie,
         nothing of a person. What is somebody's own goes out as it is.

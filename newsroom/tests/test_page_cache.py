@@ -100,7 +100,9 @@ def test_what_differs_by_its_query_or_is_no_page_is_not_cached(site: Site) -> No
     assert (site.asked, len(site.cache.store)) == (2 * len(paths), 0)
 
 
-def test_a_page_for_everybody_is_compressed_though_it_is_not_kept_and_what_is_somebodys_own_is_not(site: Site) -> None:
+def test_a_page_for_everybody_is_compressed_though_it_is_not_cached_and_what_is_somebodys_own_is_not(
+    site: Site,
+) -> None:
     for path in ("/search/?q=water", "/search/suggestions/?q=wa", "/subscribe/?newsletter=tech-news"):
         alone, head = site.uncached(path), site.get(path, method="HEAD", accept_encoding="gzip")
         packed, plain = site.get(path, accept_encoding="gzip"), site.get(path)
