@@ -9,11 +9,15 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminImageFieldWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminImageFieldWidget,
+    UnfoldAdminSelectWidget,
+)
 
 from core import pictures
 from mailkit import addresses
-from publication import colours
+from publication import colours, languages
 from publication.models import Publication, validate_colour
 
 if TYPE_CHECKING:
@@ -25,6 +29,17 @@ else:  # Django's classes take no type parameters while running
 
 ACCEPT = "image/jpeg,image/png,image/webp,image/gif"
 LOGO_WIDTH = 800  # pixels; shown at 120 in mails and at 200 on pages, also on dense screens
+
+
+class LanguageChoice(forms.ChoiceField):
+    """One of the publication's languages, or the one that the row has had. Where it is not posted, it stays."""
+
+    widget = UnfoldAdminSelectWidget
+
+    def __init__(self, *, own: str, **options: Any) -> None:
+        known = dict.fromkeys([*Publication.objects.current().languages, own])
+        choices = [(language, languages.name_of(language)) for language in known]
+        super().__init__(choices=choices, required=False, initial=own, **options)
 
 
 class PictureField(forms.FileField):

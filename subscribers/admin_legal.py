@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,8 +20,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from mailkit import html
-from publication import markdown_forms
+from publication import languages, markdown_forms
+from publication.forms import LanguageChoice
 from publication.markdown_widget import MarkdownTextarea
+from publication.models import Publication
 from publication.row_actions import account, link
 from publication.translated_admin import TranslatedAdmin
 from staff.admin.ordering import LinksToOrder, OrderedAdmin
@@ -47,8 +50,19 @@ class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelFor
 
     class Meta:
         model = LegalVersion
-        fields = ["document", "body_markdown", "change_note"]
+        fields = ["document", "language", "body_markdown", "change_note"]
         widgets = {"body_markdown": MarkdownTextarea(attrs={"rows": 28})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "language" in self.fields:
+            own = self.initial.get("language") or languages.first()
+            help_text = _("Readers see this text, and agree to it, on the pages of this language.")
+            self.fields["language"] = LanguageChoice(label=_("Language"), own=own, help_text=help_text)
+
+    def clean_language(self) -> str:
+        """The publication's first language where none is chosen."""
+        return self.cleaned_data["language"] or languages.first()
 
     def clean_body_markdown(self) -> str:
         """A text that can be shown."""
@@ -63,12 +77,12 @@ class LegalVersionAdmin(LinksToOrder):
 
     order = permissions.LEGAL_TEXTS
     order_name = "legal-texts"
-    list_display = ("document", "number", "change_note", "published_at")
-    list_filter = ("document", "published_at")
+    list_display = ("document", "number", "language", "change_note", "published_at")
+    list_filter = ("document", "language", "published_at")
     search_fields = ("document__title", "change_note", "sha256")
     list_select_related = ("document",)
     form = LegalText
-    fields = ("document", "body_markdown", "change_note", "number", "published_at", "sha256")
+    fields = ("document", "language", "body_markdown", "change_note", "number", "published_at", "sha256")
     readonly_fields = ("number", "published_at", "sha256")
 
     def has_change_permission(self, request: HttpRequest, obj: LegalVersion | None = None) -> bool:
@@ -82,8 +96,8 @@ class LegalVersionAdmin(LinksToOrder):
         return allowed and obj is not None and obj.published_at is None
 
     def get_readonly_fields(self, request: HttpRequest, obj: LegalVersion | None = None) -> tuple[str, ...]:
-        """A draft stays with its document."""
-        return self.readonly_fields if obj is None else (*self.readonly_fields, "document")
+        """A draft stays with its document, in its language."""
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "document", "language")
 
     def save_model(self, request: HttpRequest, obj: LegalVersion, form: forms.ModelForm, change: bool) -> None:  # type: ignore[type-arg]  # Django's ModelForm is not generic at run time
         """A new version gets the next number of its document."""
@@ -99,12 +113,16 @@ class LegalVersionAdmin(LinksToOrder):
         return [own, *super().get_urls()]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """The present text of the document, to be changed; without a document, of the first."""
+        """The present text of the document in the language, to be changed; without a document, of the first.
+
+        Where there is none in that language, the one that its readers see, to be translated.
+        """
         given = super().get_changeform_initial_data(request)
         document = LegalDocument.objects.filter(pk=given["document"]) if "document" in given else LegalDocument.objects
         if "body_markdown" not in given and (chosen := document.first()) is not None:
-            present = legal.published_versions(document=chosen)[:1]
-            given |= {"document": chosen.pk, "body_markdown": present[0].body_markdown if present else ""}
+            with languages.override(given.get("language", "")):
+                present = legal.published_version(document=chosen)
+            given |= {"document": chosen.pk, "body_markdown": present.body_markdown if present else ""}
         return given
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
@@ -114,8 +132,16 @@ class LegalVersionAdmin(LinksToOrder):
             place = reverse("admin:subscribers_legalversion_publish", args=[version.pk])
             context["actions_detail"] = [link(_("Publish"), place, variant="primary")]
         elif version is not None and self.has_add_permission(request):
-            place = reverse("admin:subscribers_legalversion_add")
-            context["actions_detail"] = [link(_("New version"), f"{place}?document={version.document_id}")]
+            context["actions_detail"] = [
+                link(_("New version"), _place(version, version.language)),
+                *(
+                    link(
+                        _("New version in %(language)s") % {"language": languages.name_of(each)}, _place(version, each)
+                    )
+                    for each in Publication.objects.current().languages
+                    if each != version.language
+                ),
+            ]
         response: HttpResponse = super().render_change_form(request, context, **kwargs)
         return response
 
@@ -135,7 +161,7 @@ class LegalVersionAdmin(LinksToOrder):
             else:
                 messages.success(request, _("%(version)s is published.") % {"version": version})
             return HttpResponseRedirect(back)
-        present = legal.published_versions(document=version.document)[:1]
+        present = legal.published_versions(document=version.document, language=version.language)[:1]
         context = {
             "title": _("Publish"), "opts": self.opts, "original": version, "back": back,
             "present": present[0] if present else None,
@@ -143,6 +169,11 @@ class LegalVersionAdmin(LinksToOrder):
         }  # fmt: skip
         page = "admin/subscribers/legalversion/publish.html"
         return render(request, page, {**self.admin_site.each_context(request), **context})
+
+
+def _place(version: LegalVersion, language: str) -> str:
+    query = urlencode({"document": version.document_id, "language": language})
+    return f"{reverse('admin:subscribers_legalversion_add')}?{query}"
 
 
 def difference(before: str, after: str) -> SafeString:

@@ -1,14 +1,19 @@
-"""Terms of use and privacy policy: texts in versions, of which a published one never changes."""
+"""Terms of use and privacy policy: texts in versions, of which a published one never changes.
+
+Each version is in one language. Readers are shown, and agree to, the newest one in the language of the page; where
+there is none, in the publication's first language (docs/decisions/0161).
+"""
 
 import hashlib
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Case, Max, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from mailkit import html
+from publication import languages
 from staff import audit
 from staff.audit_actions import AuditAction
 from subscribers import permissions
@@ -16,19 +21,23 @@ from subscribers.models import LegalDocument, LegalVersion
 
 # What a reader agrees to at sign-up; other documents are only shown.
 AGREED = (LegalDocument.Kind.TERMS, LegalDocument.Kind.PRIVACY)
+BY_DOCUMENT = ("document__position", "document__title", "document_id")
 
 
 class AlreadyPublished(Exception):
     """The version is public; its words cannot be changed or published again."""
 
 
-def draft(*, document: LegalDocument, body_markdown: str, change_note: str = "", now: datetime) -> LegalVersion:
-    """Make the next version of a document, not yet public."""
+def draft(
+    *, document: LegalDocument, body_markdown: str, change_note: str = "", language: str = "", now: datetime
+) -> LegalVersion:
+    """Make the next version of a document, not yet public. Without a language it is in the publication's first one."""
     with transaction.atomic():
         LegalDocument.objects.select_for_update().get(pk=document.pk)
         return LegalVersion.objects.create(
             document=document,
             number=next_number(document),
+            language=language or languages.first(),
             body_markdown=body_markdown,
             change_note=change_note,
             created_at=now,
@@ -69,15 +78,32 @@ def text_hash(*, version: LegalVersion) -> str:
 
 
 def current_versions() -> list[LegalVersion]:
-    """The texts a reader agrees to today: the newest published version of the terms and of the privacy policy."""
+    """The texts a reader of this page agrees to today: the terms and the privacy policy, each in its newest version."""
     return list(
-        LegalVersion.objects.filter(document__kind__in=AGREED, published_at__isnull=False)
-        .order_by("document__position", "document__title", "document_id", "-number")
-        .distinct("document__position", "document__title", "document_id")
+        _nearest(LegalVersion.objects.filter(document__kind__in=AGREED), *BY_DOCUMENT)
+        .distinct(*BY_DOCUMENT)
         .select_related("document")
     )
 
 
-def published_versions(*, document: LegalDocument) -> list[LegalVersion]:
-    """All public versions of one document, newest first."""
-    return list(document.versions.filter(published_at__isnull=False).select_related("document").order_by("-number"))
+def published_version(*, document: LegalDocument, number: int | None = None) -> LegalVersion | None:
+    """The public version of this number; without a number, the one that a reader of this page is shown."""
+    public = _nearest(document.versions.select_related("document"))
+    return (public if number is None else public.filter(number=number)).first()
+
+
+def published_versions(*, document: LegalDocument, language: str) -> list[LegalVersion]:
+    """All public versions of one document in a language, newest first."""
+    public = document.versions.filter(published_at__isnull=False, language=language)
+    return list(public.select_related("document").order_by("-number"))
+
+
+def _nearest(versions: QuerySet[LegalVersion], *before: str) -> QuerySet[LegalVersion]:
+    """Public ones in the order of `before`, then the page's language first, then the publication's first language."""
+    distance = Case(
+        When(language=languages.of_pages(), then=Value(0)),
+        When(language=languages.first(), then=Value(1)),
+        default=Value(2),
+    )
+    public = versions.filter(published_at__isnull=False).annotate(distance=distance)
+    return public.order_by(*before, "distance", "-number")

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailkit import message
-from publication import fields
+from publication import fields, languages
 from publication.translated import Translated
 from subscribers import letter_reasons, states
 from subscribers.cadences import Cadence as Cadence
@@ -55,10 +55,12 @@ class LegalDocument(Translated):
 
 
 class LegalVersion(models.Model):
-    """One text of a document. Once published, a trigger of the database keeps it as it is."""
+    """One text of a document, in one language. Once published, a trigger of the database keeps it as it is."""
 
     document = models.ForeignKey(LegalDocument, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField(editable=False)
+    # Numbers are counted over all languages, so that a document and a number name one text.
+    language = fields.CharField(max_length=12, blank=True, default="")
     body_markdown = fields.TextField("text", help_text="Markdown.")
     body_html = fields.TextField(editable=False, blank=True)
     sha256 = fields.CharField(max_length=64, editable=False, blank=True)
@@ -82,7 +84,7 @@ class LegalVersion(models.Model):
         return f"{self.document.title}, version {self.number}"
 
     def get_absolute_url(self) -> str:
-        return reverse("legal_version", args=[self.document.slug, self.number])
+        return languages.path_in(self.language, "legal_version", args=[self.document.slug, self.number])
 
 
 class Subscriber(models.Model):

@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 
 from core import caching, client_address
-from publication import context, heads
+from publication import context, heads, languages, switch
+from publication.models import Publication
 from subscribers import cadence_options, forms, legal, preferences, request_context, signup, throttle
-from subscribers.models import LegalDocument
+from subscribers.models import LegalDocument, LegalVersion
 
 ELSEWHERE = _("This form was sent from another website. Please send it again from here.")
 
@@ -137,10 +138,12 @@ def legal_version(request: HttpRequest, slug: str, version: int) -> HttpResponse
 
 def _legal(request: HttpRequest, slug: str, number: int | None) -> HttpResponse:
     document = get_object_or_404(LegalDocument, slug=slug)
-    versions = legal.published_versions(document=document)
-    shown = next((version for version in versions if number in (None, version.number)), None)
+    shown = legal.published_version(document=document, number=number)
     if shown is None:
         raise Http404("There is no such version.")
+    versions = legal.published_versions(document=document, language=shown.language)
+    if number is not None:
+        switch.only_in(request, _in_each_language(shown, context.of(request)))
     is_current = shown == versions[0]
     shown_page = {
         "document": document,
@@ -156,3 +159,9 @@ def _legal(request: HttpRequest, slug: str, number: int | None) -> HttpResponse:
         ),
     }
     return render(request, "subscribers/legal.html", shown_page)
+
+
+def _in_each_language(version: LegalVersion, publication: Publication) -> dict[str, str]:
+    """Paths for the language switch: a version is one text in one language, so the others have their newest one."""
+    others = {each: languages.path_in(each, "legal", args=[version.document.slug]) for each in publication.languages}
+    return others | ({version.language: version.get_absolute_url()} if version.language in others else {})

@@ -19,8 +19,8 @@ from articles.models import Article
 from articles.refusals import NotReady
 from core import database_clock
 from publication import fields, languages, markdown_forms
+from publication.forms import LanguageChoice
 from publication.markdown_widget import MarkdownTextarea
-from publication.models import Publication
 from staff import names
 
 WRITING = (
@@ -29,18 +29,6 @@ WRITING = (
 )
 # What the form writes into the story's own row; tags and bylines are rows of their own.
 COLUMNS = ("headline", "slug", "standfirst", "body_markdown", "section", "lead_image", "published_at", "language")
-
-
-class LanguageChoice(forms.ChoiceField):
-    """One of the publication's languages, or the one that the story has had. Where it is not posted, it stays."""
-
-    widget = UnfoldAdminSelectWidget
-
-    def __init__(self, *, own: str, **options: Any) -> None:
-        known = dict.fromkeys([*Publication.objects.current().languages, own])
-        choices = [(language, languages.name_of(language)) for language in known]
-        help_text = _("Readers find the story on the pages of this language.")
-        super().__init__(choices=choices, required=False, initial=own, help_text=help_text, **options)
 
 
 class StoryForm(MeetingForm):
@@ -74,7 +62,9 @@ class StoryForm(MeetingForm):
             self.fields["slug"].required = False
         if "language" in self.fields:
             self.fields["language"] = LanguageChoice(
-                label=_("Language"), own=self.instance.language or languages.first()
+                label=_("Language"),
+                own=self.instance.language or languages.first(),
+                help_text=_("Readers find the story on the pages of this language."),
             )
         if "copy" in self.fields:
             self.fields["copy"].initial = secrets.token_hex(16)

@@ -1,11 +1,14 @@
 """The admin: verbs behind the actions, proof that can only be read."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
 from publication import groups
+from publication.models import Publication
 from subscribers import consent, legal, suppression
 from subscribers.models import ConsentEvent, LegalVersion, Subscriber, Subscription, Suppression
 from tests.cast import BOB, RITA
@@ -122,6 +125,23 @@ def test_a_version_is_drafted_published_and_then_kept(publisher: Client, texts: 
     assert draft in legal.current_versions()
     assert publisher.post(f"/admin/subscribers/legalversion/{draft.pk}/change/", {}).status_code == 403
     assert publisher.post(f"/admin/subscribers/legalversion/{draft.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_text_in_another_language_starts_from_the_one_that_its_readers_see(
+    publisher: Client, texts: list[LegalVersion]
+) -> None:
+    Publication.objects.update(further_languages=["ru"])
+    page = publisher.get(f"/admin/subscribers/legalversion/{texts[0].pk}/change/").content.decode()
+    path = f"/admin/subscribers/legalversion/add/?document={texts[0].document_id}&language=ru"
+    assert path.replace("&", "&amp;") in page
+    form = publisher.get(path).content.decode()
+    assert "# Terms of use" in form
+    assert re.search(r'<option value="ru" selected', form)
+    words = {"document": texts[0].document_id, "language": "ru", "body_markdown": "Будьте добры.", "change_note": ""}
+    publisher.post("/admin/subscribers/legalversion/add/", words)
+    draft = LegalVersion.objects.get(published_at=None)
+    assert (draft.language, draft.number) == ("ru", 2)
+    assert "The first version" in publisher.get(f"/admin/subscribers/legalversion/{draft.pk}/publish/").content.decode()
 
 
 def test_what_readers_will_not_see_of_a_version_is_told_at_saving(publisher: Client, texts: list[LegalVersion]) -> None:
