@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from django import forms
+from django.forms.boundfield import BoundField
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from publication import languages
 from publication.change_lists import ModelAdmin
 from publication.translated import Translated
+
+
+class InLanguage(NamedTuple):
+    """The fields of one language. `is_open`: something is in them, or wrong with them."""
+
+    name: str
+    fields: list[BoundField]
+    is_open: bool
 
 
 class TranslatedForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at run time
@@ -35,6 +45,16 @@ class TranslatedForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript
         }
         return cleaned
 
+    def by_language(self) -> list[InLanguage]:
+        """The fields of each further language that the form has."""
+        fields: dict[str, list[BoundField]] = {}
+        for language, name in self._translated():
+            fields.setdefault(language, []).append(self[_field(name, language)])
+        return [
+            InLanguage(languages.name_of(language), own, any(field.value() or field.errors for field in own))
+            for language, own in fields.items()
+        ]
+
     def _translated(self) -> list[tuple[str, str]]:
         named = [(language, name) for language in languages.further() for name in self.instance.TRANSLATED]
         return [(language, name) for language, name in named if _field(name, language) in self.fields]
@@ -43,11 +63,15 @@ class TranslatedForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript
 class TranslatedAdmin(ModelAdmin):
     """A model admin of rows that have names in several languages."""
 
+    def further_languages(self, obj: Any) -> Sequence[str]:
+        """Those for which the row's form has fields: each that has pages beside the first."""
+        return languages.further()
+
     def get_form(self, request: HttpRequest, obj: Translated | None = None, change: bool = False, **kwargs: Any) -> Any:
         """With a field for each name in each further language."""
         extra = {
             _field(name, language): self._form_field(request, name, language)
-            for language in languages.further()
+            for language in self.further_languages(obj)
             for name in self.model.TRANSLATED
         }
         base = kwargs.pop("form", self.form)
@@ -56,7 +80,8 @@ class TranslatedAdmin(ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Translated | None = None) -> Any:
         """A group of fields for each further language, below the others."""
-        own = {language: [_field(name, language) for name in self.model.TRANSLATED] for language in languages.further()}
+        further = self.further_languages(obj)
+        own = {language: [_field(name, language) for name in self.model.TRANSLATED] for language in further}
         apart = {name for names in own.values() for name in names}
         shown = [
             (title, {**options, "fields": [name for name in options["fields"] if name not in apart]})
@@ -66,7 +91,9 @@ class TranslatedAdmin(ModelAdmin):
 
     def _form_field(self, request: HttpRequest, name: str, language: str) -> Any:
         column = self.model._meta.get_field(name)  # noqa: SLF001  # Django documents it as public
-        field = self.formfield_for_dbfield(column, request)
+        widgets = getattr(getattr(self.form, "_meta", None), "widgets", None) or {}
+        field = self.formfield_for_dbfield(column, request, **({"widget": widgets[name]} if name in widgets else {}))
+        field.widget.attrs["lang"] = language
         field.required = False
         field.label = _("%(what)s in %(language)s") % {"what": field.label, "language": languages.name_of(language)}
         field.help_text = _("Empty: as in the publication's first language.")

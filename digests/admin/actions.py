@@ -69,7 +69,7 @@ def _cancel(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -
 
 def _proof(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> None:
     for address in data["to"]:
-        proofs.send_proof(issue=issue, to=address, actor=actor, now=now)
+        proofs.send_proof(issue=issue, to=address, actor=actor, now=now, language=data.get("language", ""))
 
 
 def _accept(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:

@@ -139,6 +139,13 @@ class Proof(forms.Form):
         label=_("Addresses"), help_text=_("Several: with commas between."), widget=UnfoldAdminTextInputWidget
     )
 
+    def offer(self, languages: list[tuple[str, str]]) -> None:
+        """Let it be in one of these languages, by code and name; without any nothing is asked."""
+        if languages:
+            self.fields["language"] = forms.ChoiceField(
+                choices=languages, required=False, label=_("Language"), widget=UnfoldAdminSelectWidget
+            )
+
     def clean_to(self) -> list[str]:
         """The addresses, without duplicates."""
         recipients = list(dict.fromkeys(filter(None, re.split(r"[,;\s]+", self.cleaned_data["to"]))))

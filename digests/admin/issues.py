@@ -19,12 +19,25 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from core import database_clock
-from digests import archive, arranging, composing, links, permissions, proofs, rendering, second_person, states, stats
+from digests import (
+    archive,
+    arranging,
+    composing,
+    links,
+    permissions,
+    proofs,
+    rendering,
+    second_person,
+    states,
+    stats,
+    variants,
+)
 from digests.admin import composer, correct, forms, items, looks, monitor, panel, reports, story_mail
 from digests.admin.actions import ACTIONS, REFUSALS, audience_facts, rest_facts
 from digests.models import Issue
 from publication import hours, markdown_forms
 from publication.row_actions import Action, ActionAdmin, account, link
+from publication.translated_admin import TranslatedAdmin
 from subscribers import permissions as rights
 from subscribers import unmailed
 from subscribers.models import Newsletter
@@ -49,7 +62,7 @@ OF_A_LETTER = {
 
 
 @admin.register(Issue)
-class IssueAdmin(ActionAdmin):
+class IssueAdmin(TranslatedAdmin, ActionAdmin):
     """Issues. Their state changes by actions only."""
 
     form = forms.IssueForm
@@ -118,7 +131,7 @@ class IssueAdmin(ActionAdmin):
             *super().get_urls(),
         ]
 
-    def get_fieldsets(self, request: HttpRequest, obj: Issue | None = None) -> list[tuple[Any, Any]]:
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[tuple[Any, Any]]:
         """A new issue is a letter; its facts are shown once it exists."""
         if obj is None:
             note = _("You write a letter of your own. Digests are composed on schedule, or by “Compose a digest”.")
@@ -133,10 +146,15 @@ class IssueAdmin(ActionAdmin):
         """Stories, except for a letter; a new issue is a letter."""
         return () if obj is None or obj.kind == Issue.Kind.LETTER else self.inlines
 
-    def get_form(self, request: HttpRequest, obj: Issue | None = None, **kwargs: Any) -> Any:
+    def further_languages(self, obj: Issue | None) -> list[str]:
+        """Those in which its readers may get it; a letter has them once its newsletter is known."""
+        return variants.offered(issue=obj) if obj is not None and composing.is_editable(issue=obj) else []
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form with help texts for this kind of issue."""
         is_letter = obj is None or obj.kind == Issue.Kind.LETTER
-        return super().get_form(request, obj, help_texts=HOURS | (OF_A_LETTER if is_letter else {}), **kwargs)
+        texts = HOURS | (OF_A_LETTER if is_letter else {})
+        return super().get_form(request, obj, change=change, help_texts=texts, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
         """The newsletter cannot change; after approval nothing can."""
@@ -170,7 +188,7 @@ class IssueAdmin(ActionAdmin):
         if not composing.is_editable(issue=locked):
             raise PermissionDenied
         texts = (name for name in self.texts if name != "newsletter")
-        obj.save(update_fields=[*texts, "updated_at"])
+        obj.save(update_fields=[*texts, "translations", "updated_at"])
 
     def changeform_view(
         self,
@@ -237,8 +255,9 @@ class IssueAdmin(ActionAdmin):
         if action.form is forms.Rest:
             return forms.Rest(data, **rest_facts(issue=row, now=database_clock.now()))
         form = super().form_of(action=action, row=row, request=request)
-        if action.form is forms.Proof:
+        if isinstance(form, forms.Proof):
             form.initial["to"] = account(request).email
+            form.offer(looks.languages_of(issue=row))
         return form
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -251,11 +270,13 @@ class IssueAdmin(ActionAdmin):
         return correct.page(admin=self, request=request, issue=self.seen(request, pk))
 
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The preview: the mail in a sandboxed frame, with its text and headers."""
-        issue = self.seen(request, pk)
+        """The preview: the mail in a sandboxed frame, with its text and headers, in each language of its readers."""
+        issue, language = self.seen(request, pk), request.GET.get("language", "")
         context: dict[str, Any] = {"issue": issue, "title": _("Preview"), "opts": self.opts}
+        context["languages"] = offered = looks.languages_of(issue=issue)
+        context["language"] = language or (offered[0][0] if offered else "")
         try:
-            context["snapshot"] = snapshot = proofs.preview(issue=issue, now=database_clock.now())
+            context["snapshot"] = snapshot = proofs.preview(issue=issue, now=database_clock.now(), language=language)
             context["text"] = archive.neutral_text(text=snapshot.text)
         except rendering.RenderingError as refusal:
             context["refusal"] = str(refusal)

@@ -13,6 +13,7 @@ from core import database_clock
 from digests import archive, proofs, rendering, views
 from digests.models import Frozen, Issue
 from mailkit import addresses, segments
+from publication import languages
 from subscribers.models import Subscriber, Subscription
 
 PARTS: Final = ("html", "dark", "text")
@@ -32,6 +33,13 @@ def part(*, issue: Issue, part: str, language: str) -> HttpResponse:
         return views.framed(format_html(PAGE, snapshot.subject, archive.neutral_text(text=snapshot.text)))
     html = archive.web_html(snapshot=snapshot)
     return views.framed(html.replace(DARK, "all") if part == "dark" else html)
+
+
+def languages_of(*, issue: Issue) -> list[tuple[str, str]]:
+    """The languages in which one may look at the issue, its own first, with their names; none for that one alone."""
+    further = proofs.languages_of(issue=issue)
+    codes = [issue.newsletter.language or languages.first(), *further] if further else []
+    return [(language, languages.name_of(language)) for language in codes]
 
 
 def readers(*, issue: Issue, words: str) -> list[Subscription]:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.core.mail import EmailMultiAlternatives
 from django.db import DatabaseError, transaction
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from articles import translations
 from articles.models import Article
@@ -16,8 +18,9 @@ from digests import approval, freezing, proofs
 from digests.models import Issue, Snapshot, Variant
 from digests.preflight import checking
 from digests.tests import multilingual
-from subscribers.models import Newsletter
-from tests.cast import Readers
+from digests.tests.editing import change, items
+from subscribers.models import Newsletter, Subscriber
+from tests.cast import Readers, Staff
 
 pytestmark = pytest.mark.django_db
 
@@ -171,3 +174,34 @@ def test_proofs_and_previews_are_in_the_language_that_one_asks_for(issue: Issue,
     assert set(proofs.languages_of(issue=issue)) == {"ru", "de"}
     assert proofs.preview(issue=issue, now=now, language="ru").pk == variant(issue, "ru").pk
     assert isinstance(proofs.preview(issue=issue, now=now, language="ky"), Snapshot)
+
+
+def test_an_editor_writes_proofs_and_previews_each_language(
+    issue: Issue, staff: Staff, mailoutbox: list[EmailMultiAlternatives], settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    editor = staff("Editor")
+    page = BeautifulSoup(editor.get(change(issue)).content.decode(), "html5lib")
+    written = {str(field["name"]): field for field in page.select("[name^=subject], [name^=introduction]")}
+    assert set(written) >= {f"{name}_{language}" for name in ("subject", "introduction") for language in ("ru", "de")}
+    assert written["subject_ru"]["value"] == "Доброе утро"
+    data = items(issue, subject="Good morning", subject_ru="Здравствуйте", introduction_de="**Guten Tag.**")
+    assert editor.post(change(issue), data).status_code == 302
+    issue.refresh_from_db()
+    assert issue.translations == {"ru": {"subject": "Здравствуйте"}, "de": {"introduction": "**Guten Tag.**"}}
+    preview = f"/admin/digests/issue/{issue.pk}/preview/"
+    shown = BeautifulSoup(editor.get(f"{preview}?language=ru").content.decode(), "html5lib")
+    names = [link.get_text() for link in shown.select('nav [href^="?language="]')]
+    assert names == ["English", "Русский", "Кыргызча", "Deutsch"]
+    assert [link["lang"] for link in shown.select('nav [aria-current="page"][href^="?"]')] == ["ru"]
+    assert "Здравствуйте" in shown.get_text()
+    assert "Третья" in editor.get(f"{preview}html/?language=ru").content.decode()
+    editor.post(f"/admin/digests/issue/{issue.pk}/do/proof/", {"to": "a@blocknews.example", "language": "de"})
+    assert "Guten Tag." in str(mailoutbox[-1].alternatives[0])
+
+
+def test_the_desk_sees_a_readers_own_mail(issue: Issue, staff: Staff) -> None:
+    reader = Subscriber.objects.filter(language="ru").first()
+    assert reader is not None
+    path = f"/admin/digests/issue/{issue.pk}/as-reader/"
+    assert "Третья" in staff("Publisher").post(path, {"reader": reader.address}).content.decode()
