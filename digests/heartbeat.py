@@ -11,10 +11,7 @@ import logging
 from datetime import datetime
 from typing import Final, Literal
 
-import redis
-from django.core.cache import cache
-
-from core import database_clock
+from core import database_clock, soft_cache
 
 log = logging.getLogger(__name__)
 
@@ -29,34 +26,24 @@ REFUSED_SECONDS: Final = 300
 
 def beat(*, work: Work, now: datetime) -> None:
     """Record that the work was completed. Never raises."""
-    try:
-        cache.set(f"heartbeat:{work}", now.timestamp(), timeout=None)
-    except redis.RedisError:
+    if not soft_cache.write(f"heartbeat:{work}", now.timestamp(), seconds=None):
         log.warning("Redis is away: the heartbeat of the %s is not recorded", work)
 
 
 def refuse(*, reason: str) -> None:
     """Record, for some minutes, why this host refuses scheduled work. Never raises."""
-    try:
-        cache.set("heartbeat:refused", reason, timeout=REFUSED_SECONDS)
-    except redis.RedisError:
+    if not soft_cache.write("heartbeat:refused", reason, seconds=REFUSED_SECONDS):
         log.warning("Redis is away: it is not recorded that this host's clock is wrong")
 
 
 def refused() -> str:
     """Why a host refused scheduled work within the last minutes; empty if none is known to have refused."""
-    try:
-        return str(cache.get("heartbeat:refused") or "")
-    except redis.RedisError:
-        return ""
+    return str(soft_cache.read("heartbeat:refused") or "")
 
 
 def age(*, work: Work, now: datetime) -> float | None:
     """Seconds since the work was completed; None if Redis does not know, or has a time in the future."""
-    try:
-        noted = cache.get(f"heartbeat:{work}")
-    except redis.RedisError:
-        return None
+    noted = soft_cache.read(f"heartbeat:{work}")
     if noted is None or float(noted) > now.timestamp() + AHEAD_SECONDS:
         return None
     return max(0.0, now.timestamp() - float(noted))

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-import redis
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection
 
+from core import soft_cache
 from subscribers import consent, consent_heads, legal, unproved
 from subscribers.models import ConsentEvent, LegalVersion
 
@@ -91,16 +90,13 @@ def verify_events(events: Sequence[ConsentEvent]) -> Report:
 def walk(*, now: datetime) -> list[str]:
     """Verify the whole record and remember what was found; return its faults."""
     faults = verify().faults
-    cache.set(KEY, (now, faults), timeout=None)
+    soft_cache.write(KEY, (now, faults), seconds=None)
     return faults
 
 
 def standing() -> list[str]:
     """When the whole record was walked last, and what did not hold then."""
-    try:
-        remembered: tuple[datetime, list[str]] | None = cache.get(KEY)
-    except redis.RedisError:
-        remembered = None
+    remembered: tuple[datetime, list[str]] | None = soft_cache.read(KEY)
     if remembered is None:
         return [NEVER_WALKED]
     at, faults = remembered

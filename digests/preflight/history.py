@@ -46,13 +46,14 @@ def is_unusual(*, audience: int, last: int | None) -> bool:
 
 
 def _series(issue: Issue) -> QuerySet[Issue]:
-    return _planned(issue.newsletter_id).filter(kind=issue.kind, cadence=issue.cadence).exclude(pk=issue.pk)
+    """The former issues of its kind and cadence."""
+    return _alike(issue).exclude(pk=issue.pk)
 
 
-def _planned(newsletter_id: int) -> QuerySet[Issue]:
-    return Issue.objects.filter(
-        newsletter=newsletter_id, audience_count__isnull=False, corrects=None, planned_at__isnull=False
-    )
+def _alike(issue: Issue) -> QuerySet[Issue]:
+    """Those and the issue itself, as far as they were planned."""
+    planned = Issue.objects.filter(newsletter=issue.newsletter_id, corrects=None, planned_at__isnull=False)
+    return planned.filter(kind=issue.kind, cadence=issue.cadence, audience_count__isnull=False)
 
 
 def _repeated(issue: Issue, prepared: Prepared) -> Iterator[Finding]:
@@ -78,8 +79,7 @@ def over_the_limit() -> Iterator[tuple[int, str, str]]:
     ended = Issue.objects.filter(finished_at__isnull=False, audience_count__isnull=False, corrects=None)
     series = ended.order_by("newsletter_id", "kind", "cadence").distinct("newsletter_id", "kind", "cadence")
     for issue in series.select_related("newsletter"):
-        alike = _planned(issue.newsletter_id).filter(kind=issue.kind, cadence=issue.cadence)
-        for one in _rates(alike):
+        for one in _rates(_alike(issue)):
             yield issue.newsletter_id, issue.newsletter.name, one.text
 
 

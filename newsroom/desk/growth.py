@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-import redis
-from django.core.cache import cache
 from django.db.models import Count
 
+from core import soft_cache
 from subscribers import turns
 from subscribers.models import Newsletter, Subscription
 
@@ -66,18 +64,14 @@ class Growth:
 
 def current(*, now: datetime) -> Growth:
     """Growth as the clock counted it last, every five minutes; counted now where that is not known."""
-    try:
-        remembered: Growth | None = cache.get(KEY)
-    except redis.RedisError:
-        remembered = None
+    remembered: Growth | None = soft_cache.read(KEY)
     return remembered or refresh(now=now)
 
 
 def refresh(*, now: datetime) -> Growth:
     """Count, and remember it for a day."""
     counted = count(now=now)
-    with contextlib.suppress(redis.RedisError):
-        cache.set(KEY, counted, timeout=REMEMBERED.total_seconds())
+    soft_cache.write(KEY, counted, seconds=REMEMBERED.total_seconds())
     return counted
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Final
 
-import redis
-from django.core.cache import cache
-
+from core import soft_cache
 from digests.preflight import history
 from subscribers import consent_heads, verification
 
@@ -30,15 +27,11 @@ def refresh() -> Standing:
     heads = consent_heads.lost()
     record = ([heads] if heads else []) + [one for one in verification.standing_faults() if one != heads]
     standing = Standing(tuple(record), tuple(history.over_the_limit()))
-    with contextlib.suppress(redis.RedisError):
-        cache.set(KEY, standing, timeout=REMEMBERED)
+    soft_cache.write(KEY, standing, seconds=REMEMBERED)
     return standing
 
 
 def current() -> Standing:
     """What the clock found last; nothing while that is not known."""
-    try:
-        remembered: Standing | None = cache.get(KEY)
-    except redis.RedisError:
-        remembered = None
+    remembered: Standing | None = soft_cache.read(KEY)
     return remembered or Standing()

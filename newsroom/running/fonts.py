@@ -25,7 +25,7 @@ from fontTools.varLib import instancer
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCES: Final = ROOT / "publication" / "fonts"
-MADE: Final = ROOT / "static" / "fonts"
+FONTS: Final = ROOT / "static" / "fonts"
 # What a page asks a file for, by its name; publication/typefaces.py tells the browsers the same.
 SCRIPTS: Final = {
     "latin": "20-7E A0 A7 A9 AB AD B7 BB 2010-2011 2013-2014 2018-201A 201C-201E 2022 2026 202F 20AC 2212",
@@ -100,12 +100,12 @@ def main(arguments: list[str]) -> int:
         modules = _install(Path(place))
         files = dict(_files(modules))
     if "--check" in arguments:
-        differing = [name for name, content in files.items() if not _is_same(MADE / name, content)]
+        differing = [name for name, content in files.items() if not _is_same(FONTS / name, content)]
         print("\n".join(f"{name} is not what bin/fonts makes" for name in differing) or "static/fonts is as made")  # noqa: T201  # a command says what it does
         return 1 if differing else 0
-    MADE.mkdir(exist_ok=True)
+    FONTS.mkdir(exist_ok=True)
     for name, content in files.items():
-        (MADE / name).write_bytes(content)
+        (FONTS / name).write_bytes(content)
     print(f"static/fonts: {len(files)} files, {sum(map(len, files.values())):,} bytes")  # noqa: T201  # as above
     return 0
 

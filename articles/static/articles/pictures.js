@@ -136,12 +136,12 @@
 
   async function find() {
     const words = search.value;
-    const found = await ask(words);
-    if (!found || words !== search.value) return;
+    const rows = await ask(words);
+    if (!rows || words !== search.value) return;
     problem.textContent = "";
     chosen = null;
-    dialog.querySelector(".picture-none").textContent = found.length ? "" : dataset.none;
-    grid.replaceChildren(...found.map((picture, place) => {
+    dialog.querySelector(".picture-none").textContent = rows.length ? "" : dataset.none;
+    grid.replaceChildren(...rows.map((picture, place) => {
       const item = document.createElement("li");
       const button = document.createElement("button");
       button.type = "button";
