@@ -18,7 +18,6 @@ from tests.table import rows
 pytestmark = pytest.mark.django_db
 GONE = "https://gone.example.org/page"
 
-CLEAN = {"picture": True}
 # What is wrong with a story that is clean otherwise -> what the checklist says of it, with its level.
 CASES = [
     ({}, []),

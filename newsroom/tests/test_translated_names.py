@@ -63,7 +63,8 @@ def test_every_list_of_names_is_in_the_language_of_its_page(
 
     assert "По-русски</title>" in answered("/ru/sections/news/feed.rss")
     assert "По-русски</dc:creator>" in answered("/ru/feed.rss")
-    assert "Tech News" not in answered("/ru/newsletters/")
+    for path in ("/ru/newsletters/", "/ru/subscribe/", "/ru/subscribe/?newsletter=tech-news"):
+        assert "Tech News" not in answered(path)
     assert "What matters" not in answered("/ru/")
     assert "Staff Writer" not in answered("/ru/search/?q=плотина")
     suggestions = Client().get("/ru/search/suggestions/?q=пло").json()["suggestions"]

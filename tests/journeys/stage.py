@@ -36,7 +36,6 @@ NOT_OURS = (
 )  # fmt: skip
 # Waiting ends with what is waited for, so a limit costs nothing until it is one; machines may be slow.
 PATIENCE = 4
-DOORS = {"tick": "digests.tasks.tick", "letters": "subscribers.tasks.tick"}
 
 
 @dataclass
