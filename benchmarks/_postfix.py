@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from newsroom.running import temporary_servers
+
 PACKAGES = ("postfix", "libicu72", "libnsl2")
 
 
@@ -57,9 +59,7 @@ def _unpack(target: Path) -> bool:
 @contextlib.contextmanager
 def sink(tools: Tools, *arguments: str) -> Iterator[int]:
     """A running smtp-sink; gives its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = temporary_servers.free_port()
     # As root it insists on an account to fall back to.
     account = ["-u", "nobody"] if os.geteuid() == 0 else []
     command = [str(tools.sink), *account, *arguments, f"127.0.0.1:{port}", "1000"]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import psutil
 
-from newsroom.running import processes
+from newsroom.running import processes, temporary_servers
 
 HOST = "news.example.org"
 WORKERS = int(os.environ.get("WEB_WORKERS") or os.cpu_count() or 1)
@@ -28,18 +28,10 @@ PRODUCTION = {
 }
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 @contextlib.contextmanager
 def web(environment: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
     """The web server as `bin/run` starts it in production; gives its port."""
-    port = free_port()
+    port = temporary_servers.free_port()
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"]
     subprocess.run(collect, env=os.environ | PRODUCTION | environment, check=True)
     with _program(processes.web(port, host="127.0.0.1", workers=WORKERS), environment) as process:

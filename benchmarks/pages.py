@@ -36,7 +36,7 @@ from django.core.management import call_command  # noqa: E402  # as above
 
 from articles.models import Article  # noqa: E402  # as above
 from newsroom import owner  # noqa: E402  # as above
-from newsroom.running import processes  # noqa: E402  # as above
+from newsroom.running import processes, temporary_servers  # noqa: E402  # as above
 
 SECONDS = int(os.environ.get("SECONDS", "10"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
@@ -120,7 +120,7 @@ def _etag(url: str) -> str:
 @contextlib.contextmanager
 def _bare(folder: Path) -> Iterator[int]:
     (folder / "bare_view.py").write_text(BARE, encoding="utf-8")
-    port = _site.free_port()
+    port = temporary_servers.free_port()
     command = [*processes.web(port, host="127.0.0.1", workers=_site.WORKERS)[:-1], "bare_view:application"]
     environment = os.environ | {"PYTHONPATH": str(folder)}
     with subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, stdout=sys.stderr) as process:

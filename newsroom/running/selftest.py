@@ -7,7 +7,6 @@ the trial need not wait for the hour of a digest.
 import io
 import os
 import signal
-import socket
 import sys
 import time
 
@@ -25,7 +24,7 @@ def main(_arguments: list[str]) -> int:
         signal.signal(number, serve.stop)
     began = time.monotonic()
     try:
-        trial(port=_free_port())
+        trial(port=temporary_servers.free_port())
     except serve.Stopped:
         sys.stderr.write("Stopped.\n")
     except (Refused, ImproperlyConfigured, CommandError) as fault:
@@ -53,13 +52,6 @@ def trial(*, port: int) -> None:
         except (Refused, CommandError):
             sys.stderr.write(log.read_text(encoding="utf-8", errors="replace")[-6000:] if log.exists() else "")
             raise
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 if __name__ == "__main__":

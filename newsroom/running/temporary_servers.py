@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,13 @@ from newsroom.running.servers import Refused
 # A trial must not depend on how this site is configured, nor reach anybody outside.
 FORGOTTEN = ("SITE_URL", "ALLOWED_HOSTS", "MEDIA_ROOT", "LOCAL_MAIL_DIR", "TRUSTED_PROXIES", "PYTEST_VERSION")
 FORCED = {"DEBUG": "1", "EMAIL_URL": "local://"}
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from newsroom.running import prepare
+from newsroom.running import prepare, temporary_servers
 
 pytestmark = pytest.mark.slow
 
@@ -27,12 +27,6 @@ def run(tmp_path: Path, **environment: str) -> tuple[int, list[str]]:
         check=False,
     )
     return done.returncode, done.stderr.strip().splitlines()
-
-
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
@@ -54,7 +48,9 @@ def test_a_port_that_is_none(tmp_path: Path, port: str) -> None:
 
 def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
     url = "postgresql://user:hidden-word@127.0.0.1:1/news"
-    code, lines = run(tmp_path, PORT=free_port(), DATABASE_URL=url, REDIS_URL="redis://127.0.0.1:1/0")
+    code, lines = run(
+        tmp_path, PORT=str(temporary_servers.free_port()), DATABASE_URL=url, REDIS_URL="redis://127.0.0.1:1/0"
+    )
     assert (code, len(lines)) == (1, 1)
     assert "DATABASE_URL" in lines[0]
     assert "127.0.0.1:1" in lines[0]

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import requests
 
 from newsroom import embedded
+from newsroom.running import temporary_servers
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -95,7 +95,7 @@ class Stack:
 
 def start(*, var: Path) -> Stack:
     """A stack that answers, with the demonstration loaded and one administrator."""
-    stack = Stack(var=var, port=_free_port())
+    stack = Stack(var=var, port=temporary_servers.free_port())
     try:
         stack.manage("migrate", "--verbosity", "0")
         stack.manage("demo")
@@ -115,12 +115,6 @@ def start(*, var: Path) -> Stack:
         stack.stop()
         raise
     return stack
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await(stack: Stack) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ from digests import approval
 from digests.models import Issue
 from newsroom import embedded, env, workers
 from newsroom.celery import app
-from newsroom.running import processes
+from newsroom.running import processes, temporary_servers
 from tests.faults import smtp_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +35,8 @@ NOT_OURS = (
 )  # fmt: skip
 # Waiting ends with what is waited for, so a limit costs nothing until it is one; machines may be slow.
 PATIENCE = 4
+# Also for the tests of apps, which do not import newsroom.
+free_port = temporary_servers.free_port
 
 
 @dataclass
@@ -247,12 +248,6 @@ def parse(raw: bytes) -> EmailMessage:
     assert isinstance(parsed, EmailMessage)
     assert not parsed.defects
     return parsed
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_database() -> str:
