@@ -28,6 +28,7 @@ from django.core.management import call_command  # noqa: E402  # as above
 from django.db import connection  # noqa: E402  # as above
 
 from articles import search  # noqa: E402  # as above
+from articles.models import Section  # noqa: E402  # as above
 from benchmarks import _figures  # noqa: E402  # as above
 from newsroom import owner  # noqa: E402  # as above
 
@@ -44,14 +45,12 @@ SYLLABLES = ("ba", "ken", "dor", "li", "mus", "ta", "rel", "no", "vic", "sha", "
 EMPTIED = """
 SET newsroom.allow_truncate = on;
 TRUNCATE articles_article, articles_section, articles_author, articles_searchword CASCADE;
-INSERT INTO articles_section (id, name, slug, description, position)
-SELECT n, 'Desk ' || n, 'desk-' || n, '', n FROM generate_series(1, 12) AS n;
 """
 STORY = """
 INSERT INTO articles_article
-    (headline, slug, standfirst, body_markdown, body_html, body_text, body_sha256, section_id, state, published_at,
-     first_published_at, withdrawal_reason, returned_reason, created_at, updated_at)
-VALUES (%s, %s, %s, '', '', %s, repeat('0', 64), %s, 'published', %s, %s, '', '', now(), now())
+    (language, headline, slug, standfirst, body_markdown, body_html, body_text, body_sha256, section_id, state,
+     published_at, first_published_at, withdrawal_reason, returned_reason, created_at, updated_at)
+VALUES ('en', %s, %s, %s, '', '', %s, repeat('0', 64), %s, 'published', %s, %s, '', '', now(), now())
 """
 
 say = functools.partial(_figures.say, "search")
@@ -99,6 +98,7 @@ def fill(words: list[str]) -> None:
     pick = functools.partial(CHANCE.choices, words, cum_weights=weights)
     with owner.rights(), connection.cursor() as cursor:
         cursor.execute(EMPTIED)
+        Section.objects.bulk_create(Section(id=n, name=f"Desk {n}", slug=f"desk-{n}") for n in range(1, 13))
         cursor.execute("SELECT now()")
         now = cursor.fetchone()[0]
         for first in range(0, STORIES, AT_ONCE):
