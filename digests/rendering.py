@@ -87,12 +87,12 @@ def write(*, content: IssueContent) -> RenderedIssue:
     )
 
 
-def inbox_line(*, issue: Issue, now: datetime) -> tuple[str, str]:
-    """Subject and preheader of the issue as it is now; nothing is laid out.
+def inbox_line(*, content: IssueContent) -> tuple[str, str]:
+    """Subject and preheader of an issue of this content; nothing is laid out.
 
     On failure: RenderingError, as `write`; but not for a mail that would be too large.
     """
-    draft = _draft(issue_content.load(issue=issue, now=now))
+    draft = _draft(content)
     return draft.subject, draft.preheader
 
 

@@ -20,7 +20,7 @@ def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime)
     """Public stories of the newsletter's sections and language, first published in (start, end], oldest first."""
     language = newsletter.language or languages.first()
     stories = Article.objects.all().released_between(start, end).in_language(language)
-    sections = list(newsletter.sections.values_list("pk", flat=True))
+    sections = [section.pk for section in newsletter.sections.all()]
     return stories.filter(section__in=sections) if sections else stories
 
 

@@ -108,6 +108,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "staff.admission.admission",
     "newsroom.desk.zone.of_the_desk",
+    "newsroom.desk.reading.once",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Last, so that it hears first of a view that failed.
     "newsroom.middleware.AwayMiddleware",

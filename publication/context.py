@@ -16,7 +16,7 @@ ATTRIBUTE: Final = "_publication"
 def of(request: HttpRequest) -> Publication:
     """The publication as it was when the request came; only for reading, as other requests share it."""
     if (known := getattr(request, ATTRIBUTE, None)) is None:
-        known = shared_parts.of(request).part("publication", Publication.objects.current)
+        known = shared_parts.of(request).part("publication", Publication.objects.stored)
         setattr(request, ATTRIBUTE, known)
     publication: Publication = known
     return publication

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import resources
 from typing import ClassVar, Final
 
@@ -39,11 +42,30 @@ validate_language = RegexValidator(
 validate_colour = RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Use a colour such as #1a4d8f."))
 
 
+# Where `Publication.objects.current` has the row from, instead of the database.
+_known: Final[ContextVar[Callable[[], Publication] | None]] = ContextVar("known", default=None)
+
+
+@contextmanager
+def read_once(publication: Callable[[], Publication]) -> Iterator[None]:
+    """Until the block ends, this is the publication; for pages that only show something."""
+    token = _known.set(publication)
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
 class PublicationManager(models.Manager["Publication"]):
     """Access to the single row."""
 
     def current(self) -> Publication:
-        """The publication; a row with plain default values is made when there is none yet."""
+        """The publication, read now; inside of `read_once` the one that was read first."""
+        known = _known.get()
+        return self.stored() if known is None else known()
+
+    def stored(self) -> Publication:
+        """The row, read now; one with plain default values is made when there is none yet."""
         publication, _created = self.get_or_create(pk=THE_ROW)
         return publication
 

@@ -5,7 +5,9 @@ person is left with none, and not with all. What a section or a newsletter is, t
 inside their verbs (`allows`) and for their lists (`narrowed`), and register the names that a form offers.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -23,6 +25,9 @@ Row = TypeVar("Row", bound=models.Model)
 # Kind -> the numbers and names that there are to choose from. The app that has them fills it in (`register`).
 _names: Final[dict[LimitKind, Callable[[], Mapping[int, str]]]] = {}
 
+# Person -> kind -> numbers, while a page is made that only shows something.
+_read: Final[ContextVar[dict[int, Mapping[str, frozenset[int]]] | None]] = ContextVar("limits", default=None)
+
 
 class NotAllowed(Exception):
     """The rights of this person are not for the actor to change; str() is a sentence."""
@@ -38,18 +43,24 @@ def names(*, kind: LimitKind) -> dict[int, str]:
     return dict(_names[kind]()) if kind in _names else {}
 
 
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Until the block ends, what a person is limited to is read once; for pages that only show something."""
+    token = _read.set({})
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
 def of(user: AbstractBaseUser | None, *, kind: LimitKind) -> frozenset[int] | None:
     """The numbers that the person is limited to; None: all of them, as the clock and administrators have."""
-    if user is None or getattr(user, "is_superuser", False):
-        return None
-    return frozenset(Limit.objects.filter(user_id=user.pk, kind=kind).values_list("object_id", flat=True)) or None
+    return _of(user).get(kind)
 
 
 def is_limited(user: AbstractBaseUser | None, *, kinds: Collection[LimitKind] = tuple(LimitKind)) -> bool:
     """Whether the person is limited to some objects of any of these kinds."""
-    if user is None or getattr(user, "is_superuser", False) or not kinds:
-        return False
-    return Limit.objects.filter(user_id=user.pk, kind__in=kinds).exists()
+    return bool(kinds) and any(kind in _of(user) for kind in kinds)
 
 
 def allows(user: AbstractBaseUser | None, *, kind: LimitKind, object_id: int) -> bool:
@@ -81,6 +92,22 @@ def change(*, user: User, kind: LimitKind, chosen: Collection[int], actor: User 
         Limit.objects.bulk_create(Limit(user=user, kind=kind, object_id=number) for number in sorted(wanted - before))
         changed = {kind.label.lower(): [_listed(kind, before), _listed(kind, wanted)]}
         audit.record(action=AuditAction.RIGHTS_CHANGED, actor=actor, target=user, now=now, changed=changed)
+
+
+def _of(user: AbstractBaseUser | None) -> Mapping[str, frozenset[int]]:
+    """Kind -> numbers, for those that the person is limited to."""
+    if user is None or getattr(user, "is_superuser", False):
+        return {}
+    read = _read.get()
+    if read is not None and user.pk in read:
+        return read[user.pk]
+    numbers: dict[str, set[int]] = {}
+    for kind, number in Limit.objects.filter(user_id=user.pk).values_list("kind", "object_id"):
+        numbers.setdefault(kind, set()).add(number)
+    limited = {kind: frozenset(some) for kind, some in numbers.items()}
+    if read is not None:
+        read[user.pk] = limited
+    return limited
 
 
 def _listed(kind: LimitKind, numbers: Iterable[int]) -> list[str]:

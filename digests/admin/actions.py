@@ -223,6 +223,11 @@ ACTIONS = {action.name: action for action in _ACTIONS}
 OF_UNCERTAIN = ("accept", "resend")
 
 
+def offered(*, issue: Issue, user: User) -> set[str]:
+    """The names of what this person may do with the issue now."""
+    return {action.name for action in _ACTIONS if action.is_offered(user=user, row=issue)}
+
+
 def rest_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
     """How many the cancellation kept back, how many of these may be mailed now, and whether it was corrected."""
     return {
@@ -234,22 +239,23 @@ def rest_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
 
 def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
     """The current audience, who is left out and why, and the audience of the previous issue."""
+    words = issue_content.load(issue=issue, now=now)
     return {
         "audience": issue.readers(now=now).count(),
         "unmailed": str(unmailed.among(issue.subscriptions(), now=now)),
         "last_audience": history.last_audience(issue=issue),
-        "report": checking.report(issue=issue, now=now),
-        "subject": _subject(issue, now),
+        "report": checking.report(issue=issue, now=now, words=words),
+        "subject": _subject(issue, words),
         "stories": issue.items.public().select_related("article").defer(*issue_content.BODIES)[:SHOWN_STORIES],
         "leaves": _hour(issue, now),
         "undo": settings.UNDO_SECONDS,
     }
 
 
-def _subject(issue: Issue, now: datetime) -> str:
+def _subject(issue: Issue, words: issue_content.IssueContent) -> str:
     """The subject as readers would see it; what the editor wrote while the issue cannot be rendered."""
     try:
-        subject, _preheader = rendering.inbox_line(issue=issue, now=now)
+        subject, _preheader = rendering.inbox_line(content=words)
     except rendering.RenderingError:
         return issue.subject
     return subject

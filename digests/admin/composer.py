@@ -17,7 +17,7 @@ from django.utils.translation import pgettext
 
 from articles.models import Article
 from core import database_clock
-from digests import composing, rendering, second_person, series, undo
+from digests import composing, issue_content, rendering, second_person, series, undo
 from digests.admin import actions, items, panel, reports
 from digests.models import Issue, IssueItem
 from digests.preflight import checking
@@ -47,20 +47,22 @@ def context(*, issue: Issue, user: User) -> dict[str, Any]:
     now = database_clock.now()
     # To lay out thousands of stories takes longer than anybody waits for a page.
     is_large = issue.items.count() > items.IN_FORM
-    offered = {action.name for action in actions.ACTIONS.values() if action.is_offered(user=user, row=issue)}
+    words = None if is_large else issue_content.load(issue=issue, now=now)
+    report = checking.report(issue=issue, now=now, words=words) if words else checking.stored(issue=issue, now=now)
+    may = actions.offered(issue=issue, user=user)
     return {
         "title": title(issue=issue),
         "page_title": title(issue=issue),
         "issue": issue,
-        "report": checking.stored(issue=issue, now=now) if is_large else checking.report(issue=issue, now=now),
-        "inbox": _plain(issue) if is_large else _inbox(issue, now),
-        "may": offered,
+        "report": report,
+        "inbox": _inbox(issue, words) if words else _plain(issue),
+        "may": may,
         "own_address": user.email,
         "sees_readers": user.has_perm(reports.SEE_READERS),
         "offered": _offered(issue, now),
         "audience": issue.readers(now=now).count(),
         "waits_for_second": issue.asked_by,
-        "second_person": not second_person.may_approve(issue=issue, actor=user),
+        "second_person": "approve" not in may and not second_person.may_approve(issue=issue, actor=user),
         "actions_detail": [],
     }
 
@@ -83,7 +85,7 @@ def scheduled(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -
         "opts": admin.opts,
         "issue": issue,
         "subject": issue.snapshot.subject if hasattr(issue, "snapshot") else str(issue),
-        "may": {action.name for action in actions.ACTIONS.values() if action.is_offered(user=user, row=issue)},
+        "may": actions.offered(issue=issue, user=user),
         "seconds": undo.seconds_left(issue=issue, now=now),
         "when": hours.when(hour, zone=issue.newsletter.time_zone, now=now) if hour else "",
         "audience": issue.readers(now=now).count(),
@@ -93,10 +95,10 @@ def scheduled(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -
     return render(request, "admin/digests/issue/scheduled.html", more)
 
 
-def _inbox(issue: Issue, now: datetime) -> dict[str, str]:
+def _inbox(issue: Issue, words: issue_content.IssueContent) -> dict[str, str]:
     """Sender, subject and preheader as an inbox shows them."""
     try:
-        subject, preheader = rendering.inbox_line(issue=issue, now=now)
+        subject, preheader = rendering.inbox_line(content=words)
         sender = rendering.sender(issue=issue).display_name
     except rendering.RenderingError as refusal:
         return _plain(issue) | {"preheader": str(refusal)}

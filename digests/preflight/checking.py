@@ -64,16 +64,18 @@ class Report:
         return self.of(Level.NOTICE)
 
 
-def report(*, issue: Issue, now: datetime) -> Report:
+def report(*, issue: Issue, now: datetime, words: issue_content.IssueContent | None = None) -> Report:
     """What preflight finds in the issue; the stored findings while they are fresh and its content is the same.
 
+    `words` are its content, if the caller has read it already.
     An issue that is not a draft keeps the findings with which it was approved.
     """
     if issue.state != Issue.State.DRAFT:
         return stored(issue=issue, now=now)
     known = Preflight.objects.filter(issue=issue).first()
-    spoken = ["", *variants.readers(issue=issue, now=now)]
-    fingerprint = _fingerprint(issue, [issue_content.load(issue=issue, now=now, language=one) for one in spoken])
+    spoken = variants.readers(issue=issue, now=now)
+    others = [issue_content.load(issue=issue, now=now, language=one) for one in spoken]
+    fingerprint = _fingerprint(issue, [words or issue_content.load(issue=issue, now=now), *others])
     is_fresh = known is not None and known.fingerprint == fingerprint and now - known.checked_at < FRESH
     if known is not None and is_fresh and not any(row["code"] == "links_pending" for row in known.findings):
         return _shown(known)

@@ -59,7 +59,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
 
 def typed(data: QueryDict, files: MultiValueDict[str, UploadedFile[Any]] | None = None) -> Publication:
     """The publication of these form fields. Never save it."""
-    form = PublicationForm(data, files, instance=Publication.objects.current())
+    form = PublicationForm(data, files, instance=Publication.objects.stored())
     form.is_valid()
     row: Publication = form.instance
     chosen = form.cleaned_data.get("logo")

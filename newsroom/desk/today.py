@@ -103,7 +103,8 @@ def coming(*, user: User, now: datetime, counted: growth.Growth, newsletter: int
     drafts = issues.annotate(stories=Count("items", filter=Q(items__included=True))).order_by("-pk")[:20]
     rows = [_of_issue(issue, counted, now) for issue in drafts]
     offers = CadenceOffer.objects.filter(of_it, is_active=True, cadence__in=cadences.DIGESTS, newsletter__is_open=True)
-    rows += [_of_offer(offer, counted, now) for offer in _theirs(offers.select_related("newsletter"), user)]
+    offers = offers.select_related("newsletter").prefetch_related("newsletter__sections")
+    rows += [_of_offer(offer, counted, now) for offer in _theirs(offers, user)]
     return sorted(rows, key=lambda row: (not row.needs_a_person, row.at or now))
 
 

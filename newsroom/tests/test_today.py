@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -125,12 +123,3 @@ def test_its_queries_do_not_grow(
     ada.get("/admin/")
     with django_assert_max_num_queries(40):
         ada.get("/admin/")
-
-
-def test_a_page_of_the_desk_reads_the_publication_once(newsletter: Newsletter) -> None:
-    ada = signed_in(User.objects.create_superuser("ada"))
-    for page in ("", "readers/", "newsletters/", f"newsletters/{newsletter.pk}/", "calendar/"):
-        ada.get(f"/admin/{page}")
-        with CaptureQueriesContext(connection) as queries:
-            ada.get(f"/admin/{page}")
-        assert sum('FROM "publication_publication"' in query["sql"] for query in queries) == 1, page

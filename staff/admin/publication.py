@@ -20,6 +20,8 @@ class PublicationAdmin(SenderAdmin):
     audit_action = AuditAction.PUBLICATION_CHANGED
     form = PublicationForm
     warn_unsaved_form = True
+    # Beside the preview there is no room for labels beside the fields.
+    compressed_fields = False
     fieldsets = (
         (
             _("Name"),
