@@ -114,12 +114,15 @@ def names(*, query: str) -> list[Name]:
     first, *others = (
         model.objects.alias(words=search_query.words("name"))
         .filter(words=asked)
-        .values_list(Value(kind), "name", "slug")[:MOST_NAMES]
+        .values_list(Value(kind), "name", "translations", "slug")[:MOST_NAMES]
         for kind, model in KINDS.items()
     )
     rows = first.union(*others, all=True)[:MOST_NAMES]
     labels = {"section": _("Section"), "author": _("Author"), "tag": _("Tag")}
-    return [Name(title, labels[kind], reverse(kind, args=[slug])) for kind, title, slug in rows]
+    return [
+        Name(KINDS[kind](name=name, translations=translations).local.name, labels[kind], reverse(kind, args=[slug]))
+        for kind, name, translations, slug in rows
+    ]
 
 
 def beginning_with(rows: ArticleQuerySet, *, query: str, most: int | None = None) -> ArticleQuerySet:

@@ -69,3 +69,5 @@ def test_every_list_of_names_is_in_the_language_of_its_page(
     assert "Staff Writer" not in answered("/ru/search/?q=плотина")
     suggestions = Client().get("/ru/search/suggestions/?q=пло").json()["suggestions"]
     assert [row["about"] for row in suggestions] == ["По-русски"]
+    suggestions = Client().get("/ru/search/suggestions/?q=news").json()["suggestions"]
+    assert [row["title"] for row in suggestions] == ["По-русски", "Плотина полна"]
