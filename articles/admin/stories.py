@@ -21,7 +21,7 @@ from articles.admin.actions import ACTIONS, REFUSALS
 from articles.admin.bylines import BylineFormSet, BylineInline
 from articles.admin.forms import COLUMNS, StoryForm
 from articles.admin.hands import Hands
-from articles.admin.translating import InLanguage, Translated, TranslatingAdmin
+from articles.admin.translating import LanguageFilter, TranslatingAdmin, TranslationFilter
 from articles.admin.writing import SENTENCES
 from articles.models import Article, Correction
 from core import database_clock
@@ -75,7 +75,7 @@ class ArticleAdmin(TranslatingAdmin):
     form = StoryForm
     inlines = (BylineInline, CorrectionInline)
     list_display = ("headline", "shown_state", "section", "shown_byline", "shown_when")
-    list_filter = (Hands, "state", InLanguage, Translated, "section", "authors", "tags", "published_at")
+    list_filter = (Hands, "state", LanguageFilter, TranslationFilter, "section", "authors", "tags", "published_at")
     list_before_template = "admin/articles/article/_tabs.html"
     list_select_related = ("section",)
     list_per_page = 50

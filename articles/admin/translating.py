@@ -22,7 +22,7 @@ from publication.models import Publication
 from publication.row_actions import account
 
 
-class InLanguage(admin.SimpleListFilter):
+class LanguageFilter(admin.SimpleListFilter):
     """Stories in one of the publication's languages."""
 
     title = gettext_lazy("Language")
@@ -39,7 +39,7 @@ class InLanguage(admin.SimpleListFilter):
         return queryset.filter(language=language) if language else queryset
 
 
-class Translated(admin.SimpleListFilter):
+class TranslationFilter(admin.SimpleListFilter):
     """What is left to translate."""
 
     title = gettext_lazy("Translation")
