@@ -1,6 +1,6 @@
 """An issue in the languages of its readers: what each language reads, what preflight says of it, and the web view."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,13 +14,14 @@ from pytest_django import Settings
 from articles import translations
 from articles.models import Article
 from core.reasons import Reason
-from digests import approval, freezing, proofs
-from digests.models import Issue, Snapshot, Variant
+from digests import approval, composing, corrections, freezing, proofs
+from digests.models import Delivery, Issue, Snapshot, Variant
 from digests.preflight import checking
-from digests.tests import multilingual
+from digests.tests import copies, multilingual
 from digests.tests.editing import change, items
+from publication.models import Publication
 from subscribers.models import Newsletter, Subscriber
-from tests.cast import Readers, Staff
+from tests.cast import Publish, Readers, Staff
 
 pytestmark = pytest.mark.django_db
 
@@ -142,10 +143,44 @@ def test_a_text_that_changes_while_it_is_frozen_is_rendered_again(
     assert "Die bessere" in variant(issue, "de").html
 
 
-def test_taking_it_back_takes_the_variants_too(issue: Issue, now: datetime) -> None:
+def test_moving_it_renders_each_again_and_taking_it_back_takes_all(issue: Issue, now: datetime) -> None:
     multilingual.approve(issue, now)
+    approval.move(issue=issue, when=now + timedelta(days=1), actor=None, now=now)
+    assert {one.language: "7 " in one.text or "7." in one.text for one in Variant.objects.all()} == {
+        "ru": True,
+        "de": True,
+    }
     approval.reopen(issue=issue, reason=Reason(), actor=None, now=now)
     assert (Snapshot.objects.count(), Variant.objects.count()) == (0, 0)
+
+
+def test_a_correction_is_in_the_languages_of_those_who_got_the_issue(issue: Issue, now: datetime) -> None:
+    multilingual.approve(issue, now)
+    got = Subscriber.objects.filter(language="ru")[:2]
+    Delivery.objects.bulk_create(Delivery(issue=issue, subscriber=one, state="accepted", variant="ru") for one in got)
+    Issue.objects.filter(pk=issue.pk).update(audience_count=2, planned_at=now)
+    copies.close(issue, state=Issue.State.SENT)
+    letter = corrections.draft(issue=issue, subject="Wrong", text="Sorry.", wrong="A name", actor=None, now=now)
+    letter.translations = {"ru": {"subject": "Ошибка", "introduction": "Простите."}}
+    letter.save()
+    assert multilingual.approve(letter, now).snapshot.languages == ("ru",)
+    russian = variant(letter, "ru")
+    assert (russian.subject, "Простите." in russian.text, "Sorry." in russian.text) == ("Ошибка", True, False)
+
+
+def test_a_story_that_is_sent_at_once_has_its_text_in_the_readers_language(
+    publication: Publication, newsletter: Newsletter, publish: Publish, now: datetime
+) -> None:
+    multilingual.speak("de", "ru")
+    story = publish("The dam is full", now, body_markdown="Water at the brim.")
+    multilingual.translate(story, "de", "Der Damm ist voll", now)
+    instant = composing.compose_article_issue(newsletter=newsletter, article=story, now=now)
+    german, russian = (freezing.preview(issue=instant, now=now, language=language) for language in ("de", "ru"))
+    assert german.subject == "Der Damm ist voll"
+    assert "Water" not in german.html + german.text
+    marked = BeautifulSoup(russian.html, "html5lib").select('div[lang="en"]')
+    assert [one.get_text().strip() for one in marked] == ["Water at the brim."]
+    assert "Читать" in russian.html
 
 
 def test_the_web_view_of_a_language_is_what_its_readers_got(issue: Issue, now: datetime, client: Client) -> None:

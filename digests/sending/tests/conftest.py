@@ -7,13 +7,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.utils import timezone
 
 from digests import freezing
-from digests.models import Delivery, Issue, Snapshot
+from digests.models import Delivery, Issue, Snapshot, Variant
 from digests.sending import preparing
 from mailkit import addresses, segments
 from postal import transports
@@ -61,8 +62,10 @@ def subscribe(newsletter: Newsletter, count: int, *, cadence: str = Cadence.DAIL
     return subscriptions
 
 
-def frozen_issue(newsletter: Newsletter, *, state: str = Issue.State.SCHEDULED, text: str = "Read.") -> Issue:
-    """An issue with a snapshot, as `approval.approve` leaves it."""
+def frozen_issue(
+    newsletter: Newsletter, *, state: str = Issue.State.SCHEDULED, text: str = "Read.", **variants: str
+) -> Issue:
+    """An issue with a snapshot, as `approval.approve` leaves it; `variants` are its texts in further languages."""
     now = timezone.now()
     issue = Issue.objects.create(
         newsletter=newsletter,
@@ -75,19 +78,25 @@ def frozen_issue(newsletter: Newsletter, *, state: str = Issue.State.SCHEDULED, 
         scheduled_for=now,
         approved_at=now,
     )
-    compiled = segments.compile(headers=HEADERS, text=text + " %%unsubscribe_url%%", html="<p>%%preferences_url%%</p>")
-    snapshot = Snapshot(
-        issue=issue,
-        subject="Today",
-        html="<p></p>",
-        text="Read.",
-        headers=[list(pair) for pair in HEADERS],
-        compiled=compiled.dump(),
-        audience_rule={},
-    )
+    snapshot = Snapshot(issue=issue, audience_rule={}, **_frozen(text))
+    rows = [
+        Variant(snapshot=snapshot, language=language, format=3, **_frozen(variants[language])) for language in variants
+    ]
+    for row in rows:
+        row.sha256 = freezing.fingerprint(snapshot=row)
+        snapshot.audience_rule.setdefault("variants", {})[row.language] = row.sha256
     snapshot.sha256 = freezing.fingerprint(snapshot=snapshot)
     snapshot.save()
+    for row in rows:
+        row.snapshot = snapshot
+        row.save()
     return issue
+
+
+def _frozen(text: str) -> dict[str, Any]:
+    compiled = segments.compile(headers=HEADERS, text=text + " %%unsubscribe_url%%", html="<p>%%preferences_url%%</p>")
+    headers = [list(pair) for pair in HEADERS]
+    return {"subject": "Today", "html": "<p></p>", "text": "Read.", "headers": headers, "compiled": compiled.dump()}
 
 
 @pytest.fixture

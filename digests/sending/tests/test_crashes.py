@@ -1,4 +1,7 @@
-"""kill -9 at each point of a copy's way: nobody gets two, everybody who got none is listed, the rest goes on."""
+"""kill -9 at each point of a copy's way: nobody gets two, everybody who got none is listed, the rest goes on.
+
+Every second reader reads Russian. Whatever was killed, each text reaches its own readers only.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,35 @@ from django.utils import timezone
 
 from digests import stats
 from digests.models import Delivery, Issue
-from digests.sending import claims, closing
-from digests.sending.tests.conftest import IN_FLIGHT, READERS, expire_leases, states
+from digests.sending import claims, closing, preparing
+from digests.sending.tests.conftest import IN_FLIGHT, READERS, expire_leases, frozen_issue, states, subscribe
+from subscribers.models import Newsletter, Subscriber
 from tests.faults import crash_points, lane_processes, smtp_script, smtp_server
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 Start = Callable[[int], Issue]
+TEXTS = {"": "Read this.", "ru": "Chitaite."}
 # Nothing of the batch can have left: its rows are free again.
 BEFORE_THE_ATTEMPT = ["claimed:1", "rendered:1"]
 AFTER_THE_ATTEMPT = ["attempted:1", "attempted:2", "answered:1", "answered:14", "settling:1", "settling:2", "settled:1"]
 # In the session with the mail server, which gets the point to kill at: at the first copy and in the second batch.
 ON_THE_WIRE = ["MAIL", "RCPT", "DATA", "BODY", "DOT", "ACCEPTED", "TOLD"]
+
+
+@pytest.fixture
+def sending(newsletter: Newsletter) -> Start:
+    """An issue in two languages that is being sent to that many readers."""
+
+    def start(count: int) -> Issue:
+        readers = [row.subscriber_id for row in subscribe(newsletter, count)]
+        Subscriber.objects.filter(pk__in=readers[::2]).update(language="ru")
+        issue = frozen_issue(newsletter, text=TEXTS[""], ru=TEXTS["ru"])
+        assert preparing.prepare(issue_id=issue.pk, now=timezone.now())
+        issue.refresh_from_db()
+        return issue
+
+    return start
 
 
 def killed(nursery: lane_processes.Nursery, mail: smtp_server.Server, issue: Issue, crash_at: str) -> None:
@@ -49,6 +69,9 @@ def check_contract(issue: Issue, mail: smtp_server.Server) -> set[str]:
     copies = mail.copies()
     rows = dict(issue.deliveries.values_list("subscriber__address", "state"))
     uncertain = {address for address, state in rows.items() if state == Delivery.State.UNCERTAIN}
+    spoken = dict(issue.deliveries.values_list("subscriber__address", "subscriber__language"))
+    mails = zip(mail.accepted, mail.messages, strict=True)
+    assert [copy.recipient for copy, text in mails if TEXTS[spoken[copy.recipient]].encode() not in text] == []
     assert max(copies.values()) == 1
     assert rows.keys() - copies.keys() <= uncertain
     assert set(rows.values()) <= {Delivery.State.ACCEPTED, Delivery.State.UNCERTAIN}
