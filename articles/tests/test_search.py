@@ -143,6 +143,16 @@ def test_words_are_marked_where_they_stand(client: Client, story: StoryMaker) ->
     assert len(excerpt.text) < 300
 
 
+def test_a_name_beside_the_stories_is_in_the_language_of_the_page(section: Section) -> None:
+    Publication.objects.update_or_create(pk=1, defaults={"further_languages": ["ru", "de"]})
+    Section.objects.update(translations={"ru": {"name": "Новости"}, "de": {"name": ""}})
+    shown = {}
+    for language in ("en", "ru", "de"):
+        with languages.override(language):
+            shown[language] = [name.title for name in search.names(query="news")]
+    assert shown == {"en": ["News"], "ru": ["Новости"], "de": ["News"]}
+
+
 def test_sections_authors_and_tags_of_the_name_are_beside_the_stories(client: Client, milstreed: Article) -> None:
     page = BeautifulSoup(client.get("/search/", {"q": "celin"}).content, "html5lib")
     assert [name["href"] for name in page.select(".names a")] == ["/authors/celine/"]

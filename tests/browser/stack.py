@@ -12,6 +12,7 @@ import requests
 
 from newsroom import embedded
 from newsroom.running import temporary_servers
+from tests.browser import pseudo
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -54,7 +55,7 @@ class Stack:
             "DEBUG": "1",
             "UNDO_SECONDS": "2",
         }
-        return inherited | ours | {"DJANGO_SETTINGS_MODULE": "newsroom.settings", "PYTHONDONTWRITEBYTECODE": "1"}
+        return inherited | ours | {"DJANGO_SETTINGS_MODULE": "tests.browser.settings", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def manage(self, *arguments: str, **extra: str) -> str:
         """Run a management command to its end and return what it printed."""
@@ -97,6 +98,7 @@ def start(*, var: Path) -> Stack:
     """A stack that answers, with the demonstration loaded and one administrator."""
     stack = Stack(var=var, port=temporary_servers.free_port())
     try:
+        pseudo.write_catalogues(var / "pseudo")
         stack.manage("migrate", "--verbosity", "0")
         stack.manage("demo")
         stack.manage(

@@ -1,9 +1,9 @@
 """What holds on every reader page: it fits a telephone, it can be read by all, it keeps quiet."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import accessibility, loading
+from tests.browser import accessibility, loading, pseudo, stack
 from tests.browser.conftest import TELEPHONE, Opener
 
 PAGES = {
@@ -23,6 +23,13 @@ PAGES = {
     "legal-version": "/legal/terms-of-use/1/",
     "spoilt-link": "/confirm/not-a-token/",
 }
+# What readers see, in languages that nobody speaks.
+PSEUDO = [
+    "/", "/articles/digital-som-explained/", "/sections/markets/", "/authors/nora-ellery/", "/search/?q=gold",
+    "/search/?q=nothing-at-all", "/newsletters/", "/newsletters/central-asia-brief/",
+    "/newsletters/central-asia-brief/1/", "/preferences/", "/preferences/sent/", "/subscribe/sent/",
+    "/legal/privacy-policy/", "/confirm/not-a-token/",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES.keys())
@@ -92,3 +99,26 @@ def test_a_sent_issue_is_a_page_for_everybody_with_a_way_to_leave(open_page: Ope
     assert accessibility.overflow(page, width=TELEPHONE[0]) == 0
     page.locator(".mail").get_by_role("link", name="Unsubscribe").click()
     expect(page.get_by_label("Your e-mail address")).to_be_visible()
+
+
+def test_no_sentence_bypasses_the_catalogues_and_none_is_too_long_for_a_telephone(
+    open_page: Opener, site: stack.Stack
+) -> None:
+    page = open_page(size=(360, 740))
+    faults: dict[str, object] = {}
+    for language in pseudo.LANGUAGES:
+        with pseudo.pages_in(language, var=site.var):
+            for path in (*PSEUDO[: 2 if language == "ar-xb" else None], "/subscribe/"):
+                page.goto(f"/{language}{path}")
+                look_at(page, faults)
+            page.locator("main input[type=email]").fill("reader@reader.example")
+            page.locator("main form.signup__form button").click()
+            look_at(page, faults)
+    assert faults == {}
+
+
+def look_at(page: Page, faults: dict[str, object]) -> None:
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    unmarked = pseudo.unmarked(page)
+    if unmarked or wide > 360:
+        faults[page.url] = (unmarked, wide)
