@@ -51,7 +51,7 @@ def test_the_front_page_is_made_of_what_is_typed_and_nothing_is_saved(paul: Clie
     page = shown(paul, name="The Hour", strapline="All of it", owner="Hour Ltd", postal_address="2 New Street\nOsh")
     assert words(page, ".masthead__name") == "The Hour"
     assert words(page, ".masthead__strapline") == "All of it"
-    assert "Published by Hour Ltd" in words(page, "footer")
+    assert "Publisher Hour Ltd" in words(page, "footer")
     assert "2 New Street" in words(page, "footer")
     assert "A real story" in words(page, "main")
     assert Publication.objects.values().get() == before
