@@ -73,6 +73,9 @@ def test_the_web_view_is_a_page_of_the_site_with_the_mail_inside(sent: Issue, cl
     title = page.select_one("p.issue-head__title")
     assert title is not None
     assert title.get_text() == sent.snapshot.subject
+    # The site has a style for buttons of its own, which would move the mail's.
+    assert page.select_one(".mail .mail-button") is not None
+    assert page.select_one(".mail .button") is None
     assert [link["href"] for link in page.select(".issue-foot a")] == ["/newsletters/tech-news/", "/preferences/"]
     mail = page.select_one("main .mail[lang=en]")
     assert mail is not None
