@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from django.contrib.auth.models import User
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Count, Max, Model, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from articles import permissions, review
 from articles.models import Article, ArticleQuerySet
@@ -19,7 +21,8 @@ from core import database_clock
 from digests import second_person, series
 from digests.models import Issue, IssueOutcome
 from digests.states import DeliveryState
-from newsroom.desk import faults, growth
+from newsroom.desk import faults, growth, lines
+from newsroom.desk.lines import Line
 from publication import context as publications
 from publication import hours
 from publication.row_actions import account
@@ -51,31 +54,22 @@ class Coming:
     needs_a_person: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """An issue that ended, and how many of its copies were accepted."""
-
-    issue: Issue
-    accepted: int
-    not_accepted: int
-    when: str
-
-
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the first page shows this person (settings.UNFOLD)."""
     user, now, house = account(request), database_clock.now(), publications.of(request)
     today: dict[str, Any] = {"is_task": True, "title": _("Today"), "zone": timezone.get_current_timezone_name()}
     if user.has_perm("articles.view_article"):
-        waiting = [(story, review.why(article=story, user=user)) for story in _shown(review.waiting_for(user))]
-        today |= {"waiting": waiting, "my_stories": stories_of(user)}
+        waiting = _shown(review.waiting_for(user))
+        today |= {
+            "waiting": [lines.of_story(story, reason=review.why(article=story, user=user)) for story in waiting],
+            "my_stories": [lines.of_story(story) for story in stories_of(user)],
+        }
     if user.has_perm("digests.view_issue"):
         counted = growth.current(now=now)
         today |= {
-            "issues_waiting": second_person.issues_waiting_for(user).select_related("asked_by"),
+            "issues_waiting": to_approve(user),
             "coming": coming(user=user, now=now, counted=counted),
-            "under_way": _theirs(
-                Issue.objects.filter(state__in=UNDER_WAY).select_related("newsletter", "snapshot"), user
-            ),
+            "under_way": under_way(user),
             "last_issues": last_issues(user=user, zone=timezone.get_current_timezone_name(), now=now),
             "growth": counted,
         }
@@ -154,7 +148,25 @@ def _cadence(cadence: str) -> str:
     return str(dict(CadenceOffer._meta.get_field("cadence").flatchoices).get(cadence, ""))  # noqa: SLF001  # Django documents _meta as public
 
 
-def last_issues(*, user: User, zone: str, now: datetime) -> list[Past]:
+def to_approve(user: User) -> list[Line]:
+    """Drafts that somebody asked this person to approve."""
+    asked = second_person.issues_waiting_for(user).select_related("asked_by")
+    sentence = _("%(name)s asks for your approval.")
+    return [lines.to_approve(issue, note=sentence % {"name": issue.asked_by}) for issue in asked]
+
+
+def under_way(user: User) -> list[Line]:
+    """What is being sent at this moment."""
+    issues = _theirs(Issue.objects.filter(state__in=UNDER_WAY).select_related("newsletter", "snapshot"), user)
+    return [lines.of_issue(issue, note=", ".join([issue.newsletter.name, *_copies(issue)])) for issue in issues]
+
+
+def _copies(issue: Issue) -> list[str]:
+    count = issue.audience_count or 0
+    return [ngettext("%(count)s copy", "%(count)s copies", count) % {"count": intcomma(count)}] if count else []
+
+
+def last_issues(*, user: User, zone: str, now: datetime) -> list[Line]:
     """The issues that ended last, with their outcome."""
     ended = _theirs(Issue.objects.filter(audience_count__isnull=False, finished_at__lte=now), user)
     issues = list(
@@ -164,12 +176,10 @@ def last_issues(*, user: User, zone: str, now: datetime) -> list[Past]:
     )
     outcomes = IssueOutcome.objects.filter(issue__in=issues, state=DeliveryState.ACCEPTED)
     accepted = dict(outcomes.values_list("issue").annotate(copies=Sum("copies")))
-    return [
-        Past(
-            issue,
-            accepted.get(issue.pk, 0),
-            (issue.audience_count or 0) - accepted.get(issue.pk, 0),
-            hours.when(issue.finished_at or now, zone=zone, now=now),
-        )
-        for issue in issues
-    ]
+
+    def note(issue: Issue) -> str:
+        when = hours.when(issue.finished_at or now, zone=zone, now=now)
+        facts = {"accepted": intcomma(accepted.get(issue.pk, 0)), "total": intcomma(issue.audience_count or 0)}
+        return f"{issue.newsletter.name}, {when}. {_('%(accepted)s of %(total)s accepted.') % facts}"
+
+    return [lines.of_issue(issue, note=note(issue)) for issue in issues]
