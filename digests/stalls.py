@@ -9,9 +9,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.utils import dateformat
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
 from digests import heartbeat
 from digests.issue_reasons import TRIPPED
@@ -295,7 +296,11 @@ def _at(moment: datetime, issue: Issue, now: datetime) -> str:
     """`at 10:05 (Europe/Berlin)`, in the newsletter's time zone, with its date unless that is today."""
     zone = ZoneInfo(issue.newsletter.time_zone)
     local = moment.astimezone(zone)
-    facts = {"day": f"{local:%Y-%m-%d}", "time": f"{local:%H:%M}", "zone": issue.newsletter.time_zone}
+    facts = {
+        "day": dateformat.format(local, pgettext("a weekday", "l j F")),
+        "time": f"{local:%H:%M}",
+        "zone": issue.newsletter.time_zone,
+    }
     if local.date() == now.astimezone(zone).date():
         return _("at %(time)s (%(zone)s)") % facts
     return _("on %(day)s at %(time)s (%(zone)s)") % facts

@@ -81,6 +81,14 @@ SENTENCES: Final[Words] = {
 }
 # What the log adds to a sentence; keys of `detail` that are not here are shown by their name.
 DETAILS: Final[Words] = {
+    "accepted": gettext_lazy("Accepted warnings"),
+    "comment": gettext_lazy("Comment"),
+    "copies": gettext_lazy("Copies"),
+    "day": gettext_lazy("Day"),
+    "filters": gettext_lazy("Filters"),
+    "letter": gettext_lazy("Letter"),
+    "state": gettext_lazy("State"),
+    "wrong": gettext_lazy("What was wrong"),
     "assignee": gettext_lazy("To be read by"),
     "acts": gettext_lazy("Acts of consent"),
     "basis": gettext_lazy("Basis"),
@@ -139,7 +147,7 @@ def _phrases(name: str, value: Any) -> Iterator[str]:
     elif isinstance(value, dict):
         for part, one in value.items():
             yield f"{part}: {_shown(one)}"
-    elif value not in ("", None):  # a list has no hash, which a set would need
+    elif value not in ("", None, []):  # a list has no hash, which a set would need
         yield f"{DETAILS.get(name, name)}: {_shown(value)[:12] if name in HASHES else _shown(value)}"
 
 

@@ -123,4 +123,4 @@ def _processes() -> Iterator[Fault]:
     """Beat and workers; their sentences are for those who run the system."""
     for sentence in dict.fromkeys(health.processes().values()):
         if sentence not in QUIET:
-            yield Fault(sentence)
+            yield Fault(_("Something of this site does not run. Tell the operator: %(fault)s") % {"fault": sentence})

@@ -23,7 +23,7 @@ class Line:
 
 
 def of_story(story: Article, *, reason: str = "") -> Line:
-    """With its section and its last change; why it waits for somebody stands in the place of its state."""
+    """With its section and its last change; why it waits for somebody is shown in the place of its state."""
     return Line(
         link=reverse("admin:articles_article_change", args=[story.pk]),
         text=str(story),

@@ -11,6 +11,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -86,7 +87,7 @@ class Period(RangeDateFilter):  # type: ignore[misc]  # django-unfold publishes 
 class AuditEventAdmin(ReadOnlyAdmin):
     """Who did what, when, as a sentence each. The database refuses every change."""
 
-    list_display = ("occurred_at", "shown_sentence")
+    list_display = ("shown_when", "shown_sentence")
     list_display_links = None
     list_filter = (Person, Kind, ("action", ChoicesDropdownFilter), ("occurred_at", Period))
     list_filter_submit = True
@@ -127,13 +128,18 @@ class AuditEventAdmin(ReadOnlyAdmin):
         )
         return csv_export.download(lines, name="audit-log")
 
+    @admin.display(description=_("When"))
+    def shown_when(self, event: AuditEvent) -> str:
+        """In the time zone of the desk."""
+        return date_format(timezone.localtime(event.occurred_at), "DATETIME_FORMAT")
+
     @admin.display(description=_("What happened"))
     def shown_sentence(self, event: AuditEvent) -> SafeString:
         """The sentence, and below it what else is on record."""
         rest = format_html_join(" · ", "{}", ((phrase,) for phrase in audit_sentences.details(event)))
         words = audit_sentences.sentence(event)
         line = format_html(LINE, words)
-        return format_html('{}<div class="text-xs break-words">{}</div>', line, rest) if rest else line
+        return format_html('<div>{}<div class="text-xs break-words">{}</div></div>', line, rest) if rest else line
 
 
 def _midnight(day: str) -> datetime:

@@ -17,6 +17,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from publication import hours
 from publication.row_actions import Action, account, link
 from staff import limit_views, limits, roles, sessions, team
 from staff.admin.team import TeamAdmin
@@ -199,5 +200,5 @@ class PersonAdmin(TeamAdmin):
 
 
 def _hour(moment: datetime) -> str:
-    """In the time zone of the desk, with its name."""
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M} ({timezone.get_current_timezone_name()})"
+    """In the time zone of the desk, in words."""
+    return hours.when(moment, zone=timezone.get_current_timezone_name(), now=timezone.now())
