@@ -10,12 +10,17 @@ from publication import languages
 
 
 class Words:
-    """What a row is called on the page that is written: `row.local.name` for its `name`."""
+    """What a row is called on the page that is written: `row.local.name` for its `name`.
+
+    `row.local.name_language` is the language of that: the page's, or the row's own where it is not translated.
+    """
 
     def __init__(self, row: Translated) -> None:
         self._row = row
 
     def __getattr__(self, name: str) -> str:
+        if (worded := name.removesuffix("_language")) != name and worded in self._row.TRANSLATED:
+            return self._language_of(worded)
         if name not in self._row.TRANSLATED:
             raise AttributeError(name)
         return self._own(name) or getattr(self._row, name)
@@ -23,7 +28,10 @@ class Words:
     @property
     def language(self) -> str:
         """The language of what it is called: the page's, or its own where it is not translated."""
-        if self._own(self._row.TRANSLATED[0]):
+        return self._language_of(self._row.TRANSLATED[0])
+
+    def _language_of(self, name: str) -> str:
+        if self._own(name):
             return languages.of_pages()
         return getattr(self._row, "language", "") or languages.first()
 

@@ -28,6 +28,10 @@ SECTIONS_ELSEWHERE = {
     "Technology": {"ru": {"name": "Технологии"}, "ky": {"name": "Технология"}},
     "Products": {"ru": {"name": "Продукты"}, "ky": {"name": "Өнүмдөр"}},
 }
+LEGAL_ELSEWHERE = {
+    "terms": {"ru": "Условия использования", "ky": "Пайдалануу шарттары"},
+    "privacy": {"ru": "Политика конфиденциальности", "ky": "Купуялык саясаты"},
+}
 # Name -> role, and two sentences about the person.
 AUTHORS = {
     "Staff Writer": ("Newsroom", "Reported and edited by the newsroom of Block News International."),
@@ -125,7 +129,13 @@ def _publication() -> None:
 
 
 def _legal(text: texts.LegalText, position: int, now: datetime) -> None:
-    document = LegalDocument.objects.create(kind=text.kind, slug=text.slug, title=text.title, position=position)
+    document = LegalDocument.objects.create(
+        kind=text.kind,
+        slug=text.slug,
+        title=text.title,
+        position=position,
+        translations={language: {"title": title} for language, title in LEGAL_ELSEWHERE[text.kind].items()},
+    )
     legal.publish_version(version=legal.draft(document=document, body_markdown=text.body, now=now), actor=None, now=now)
 
 

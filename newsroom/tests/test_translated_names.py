@@ -50,6 +50,25 @@ def test_names_are_translated_at_the_desk_and_shown_to_readers(
     assert texts("/ru/sections/news/", "h1") == ["News"]
 
 
+def test_what_is_not_translated_says_in_which_language_it_is(newsletter: Newsletter, publish: Publish) -> None:
+    Publication.objects.update(further_languages=["ru"])
+    publish("Плотина полна", language="ru")
+    for model in (Author, Section, Newsletter):
+        model.objects.update(translations={"ru": {"name": "По-русски"}})
+    for row in (Author, Section):
+        row.objects.update(**{("biography" if row is Author else "description"): "Writes."})
+    Newsletter.objects.update(description="What is new.")
+    places = {
+        "/ru/sections/news/": ".page-head p:not([class])", "/ru/authors/staff-writer/": ".page-head p:not([class])",
+        "/ru/newsletters/tech-news/": ".standfirst", "/ru/newsletters/": ".card .standfirst",
+        "/ru/articles/story-1/": ".writer__text",
+    }  # fmt: skip
+    for path, selector in places.items():
+        page = BeautifulSoup(Client().get(path).content, "html5lib")
+        assert [each.get("lang") for each in page.select(selector)] == ["en"], path
+        assert not [each for each in page.select("h1, .card__title") if each.get("lang")], path
+
+
 def test_every_list_of_names_is_in_the_language_of_its_page(
     newsletter: Newsletter, section: Section, publish: Publish
 ) -> None:
