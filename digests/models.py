@@ -284,6 +284,11 @@ class Delivery(models.Model):
         return f"Copy {self.pk}: {self.get_state_display().lower()}"
 
     @property
+    def frozen(self) -> Frozen:
+        """What it is made of, in its reader's language."""
+        return self.issue.snapshot.in_language(self.variant or "")
+
+    @property
     def reason_sentence(self) -> str:
         """The reason of its state as a sentence; empty without a reason."""
         return delivery_reasons.CATALOGUE.sentence(self.reason, self.reason_parameters)

@@ -8,6 +8,7 @@ from bs4 import BeautifulSoup
 from django.core.mail import EmailMultiAlternatives
 from django.db import DatabaseError, transaction
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -166,6 +167,15 @@ def test_a_correction_is_in_the_languages_of_those_who_got_the_issue(issue: Issu
     assert multilingual.approve(letter, now).snapshot.languages == ("ru",)
     russian = variant(letter, "ru")
     assert (russian.subject, "Простите." in russian.text, "Sorry." in russian.text) == ("Ошибка", True, False)
+
+
+def test_the_page_of_a_reader_names_the_mail_as_it_came(issue: Issue, now: datetime, staff: Staff) -> None:
+    multilingual.approve(issue, now)
+    reader = Subscriber.objects.filter(language="ru").first()
+    Delivery.objects.create(issue=issue, subscriber=reader, state="accepted", variant="ru")
+    assert reader is not None
+    page = staff("Publisher").get(reverse("desk:reader", args=[reader.uuid]))
+    assert "Доброе утро" in page.content.decode()
 
 
 def test_a_story_that_is_sent_at_once_has_its_text_in_the_readers_language(

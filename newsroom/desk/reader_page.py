@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from django import forms
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from core import database_clock
-from digests.models import Delivery
+from digests.models import Delivery, Variant
 from mailkit import addresses
 from newsroom.desk import pages, reader_acts
 from publication.row_actions import account
@@ -84,6 +85,8 @@ def reader(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
     """Subscriptions, copies, letters, consent, and what one may do."""
     row = get_object_or_404(reader_acts.seen(account(request)), uuid=uuid)
     copies = Delivery.objects.filter(subscriber=row).select_related("issue__newsletter", "issue__snapshot")
+    words = Variant.objects.defer("html", "text", "headers", "compiled")
+    copies = copies.prefetch_related(Prefetch("issue__snapshot__variants", words))
     suppressed = suppression.find(row.address_hash)
     context = {
         "title": _("Reader"),
