@@ -66,7 +66,10 @@ def test_the_page_has_the_style_sheet_of_the_colours_and_the_face_that_are_typed
     assert response["Content-Type"].startswith("text/css")
     assert "#0b5d1e" in response.content.decode()
     assert "review" in response.content.decode()
-    assert "#0b5d1e" not in paul.get("/site-000000000000.css").content.decode()
+    assert "font-display: optional" not in response.content.decode(), "a face that is late is shown"
+    public = paul.get("/site-000000000000.css").content.decode()
+    assert "#0b5d1e" not in public
+    assert "font-display: optional" in public
 
 
 def test_a_field_that_is_not_valid_yet_is_as_it_is_stored(paul: Client) -> None:
