@@ -238,7 +238,7 @@ class Delivery(models.Model):
     # would read the person's copies first, and could not see those of a plan that is not committed yet.
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.DO_NOTHING, related_name="deliveries")
     # The language of the snapshot's variant of which it is made. Empty, and then without a byte: the snapshot itself.
-    variant = models.CharField(max_length=12, null=True, editable=False)  # noqa: DJ001  # as said above
+    variant = fields.CharField(max_length=12, null=True, editable=False)  # type: ignore[misc]  # the only one that may
     # First day of the month (UTC) in which the issue ended, once the copy was moved there.
     month = models.DateField(null=True, editable=False)
     state = fields.CharField(max_length=16, choices=State.choices, default=State.PENDING)
