@@ -120,7 +120,9 @@ EXAMPLES: Final = {"slug": "x", "str": "x", "uuid": "7c5a1c5e-5b0e-4c7e-9f0e-1d7
 WORDS: Final = {
     "digests": "proof", "articles": "publish", "readers": "erase", "part": "html", "kind": "card", "rows": "sections",
 }  # fmt: skip
-PLACES: Final = {"calendar/": Article, "calendar/issues/": Issue, "newsletters/": Newsletter}
+PLACES: Final = {
+    "calendar/": Article, "calendar/issues/": Issue, "newsletters/": Newsletter, "digests/issue/story-mail/": Article,
+}  # fmt: skip
 
 
 def patterns(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, str]]:

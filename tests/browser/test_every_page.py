@@ -113,6 +113,7 @@ def test_no_sentence_bypasses_the_catalogues_and_none_is_too_long_for_a_telephon
                 look_at(page, faults)
             page.locator("main input[type=email]").fill("reader@reader.example")
             page.locator("main form.signup__form button").click()
+            expect(page.locator("main [name=newsletters]").first).to_be_visible()
             look_at(page, faults)
     assert faults == {}
 
