@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import BigIntegerField, Count, F, Func, OuterRef, QuerySet, Subquery
+from django.db.models import BigIntegerField, Count, F, Func, QuerySet
 
-from articles import translations
+from articles import states, translations
 from articles.models import Article
 from digests.models import Issue, IssueItem, Variant
 from publication.models import Publication
@@ -51,7 +51,5 @@ def withdrawn(*, issue_id: int) -> QuerySet[Article, str]:
     shown = Variant.objects.filter(snapshot__issue=issue_id).annotate(
         story=Func(F("stories"), function="unnest", output_field=BigIntegerField(), set_returning=True)
     )
-    # One lookup by key per story: a lane asks before each batch.
-    public = Subquery(Article.objects.published().filter(pk=OuterRef("pk")).order_by().values("pk")[:1])
-    gone = Article.objects.filter(pk__in=shown.values("story")).alias(public=public).filter(public__isnull=True)
+    gone = Article.objects.filter(pk__in=shown.values("story")).exclude(state__in=states.PUBLIC)
     return gone.order_by("pk").values_list("headline", flat=True)[:1]
