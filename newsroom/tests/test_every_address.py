@@ -21,7 +21,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from pytest_django import Settings
 
-from articles.models import Article, Correction, Section, SlugRedirect, Tag
+from articles.models import Article, Correction, Revision, Section, SlugRedirect, Tag
 from digests.models import Issue, IssueItem
 from newsroom.tests import test_rights
 from publication.models import Publication
@@ -66,12 +66,13 @@ TABLE: Final = {
         digests_issueitem_change digests_issue_progress digests_issue_preview digests_issue_figures_file
         digests_issue_history digests_issue_change""",
     "EPDL": """
-        publication_publication_history publication_publication_change articles_revision_restore
-        articles_revision_history articles_revision_change articles_slugredirect_changelist articles_tag_delete
+        publication_publication_history publication_publication_change articles_slugredirect_changelist
+        articles_tag_delete
         articles_author_add articles_author_delete subscribers_legalversion_add
         digests_issue_compose digests_issue_add""",
     "EPD": """
         calendar_move calendar_move_issue articles_correction_history articles_correction_change
+        articles_revision_restore articles_revision_history articles_revision_change
         articles_slugredirect_history articles_slugredirect_change articles_article_preview articles_article_copies
         articles_article_presence articles_article_unsaved articles_article_checklist articles_article_compare
         articles_article_comment articles_article_translate articles_article_translated articles_article_history
@@ -221,6 +222,7 @@ def things(world: test_rights.World) -> dict[type[Model], Model]:
         Article: world.stories["other published"], Issue: world.issues["other draft"],
         Newsletter: reader.newsletter, Subscriber: reader.subscriber, Subscription: reader,
         Letter: reader.subscriber.letters.latest("pk"), Section: world.stories["other published"].section,
+        Revision: world.stories["other published"].revisions.latest("number"),
     }  # fmt: skip
 
 

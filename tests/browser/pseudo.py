@@ -47,11 +47,12 @@ UPDATE publication_publication SET further_languages = array_remove(further_lang
 UPDATE articles_article SET language = 'en', headline = btrim(headline, '⟦⟧'), standfirst = btrim(standfirst, '⟦⟧')
     WHERE language = %(language)s;
 """
-# Latin letters outside of marks, in words of the page's own language. Texts of stories and names are no sentences.
+# Latin letters outside of marks, in the page's own language; not in texts of stories, subjects of issues and names.
 UNMARKED: Final = """names => {
   const isWords = text => /[A-Za-z]{2}/.test(names.reduce((rest, name) => rest.replaceAll(name, ""), text));
   const page = document.documentElement.lang, unmarked = [];
-  const isOurs = element => element.closest("[lang]").lang === page
+  const isSubject = link => /[/]newsletters[/][^/]+[/][0-9]+[/]$/.test(link?.pathname);
+  const isOurs = element => element.closest("[lang]").lang === page && !isSubject(element.closest("a"))
     && !element.closest("script, style, .prose, .mail, figcaption, .hit__excerpt, .byline, .sample .standfirst");
   let depth = 0;
   const walk = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
