@@ -12,11 +12,10 @@ import functools
 import os
 import statistics
 import time
-from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
-from benchmarks import _audience, _figures
+from benchmarks import _audience, _figures, _statements
 
 from django.contrib.auth.models import User  # isort: skip  # _audience sets Django up
 from django.core.cache import cache  # isort: skip  # as above
@@ -109,17 +108,8 @@ def measure(desk: Client, name: str, address: str) -> None:
 
 def _opened(desk: Client, address: str) -> tuple[float, int, float]:
     """Milliseconds at the database, statements, and milliseconds of the page."""
-    spent: list[float] = []
-
-    def timed(execute: Any, *statement: Any) -> Any:
-        began = time.perf_counter()
-        try:
-            return execute(*statement)
-        finally:
-            spent.append(1_000 * (time.perf_counter() - began))
-
     began = time.perf_counter()
-    with connection.execute_wrapper(timed):
+    with _statements.timed() as spent:
         response = desk.get(address)
     if response.status_code != 200:
         raise SystemExit(f"{address} answered {response.status_code}")

@@ -12,7 +12,6 @@ import itertools
 import os
 import random
 import statistics
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -29,7 +28,7 @@ from django.db import connection  # noqa: E402  # as above
 
 from articles import search  # noqa: E402  # as above
 from articles.models import Section  # noqa: E402  # as above
-from benchmarks import _figures  # noqa: E402  # as above
+from benchmarks import _figures, _statements  # noqa: E402  # as above
 from newsroom import owner  # noqa: E402  # as above
 
 STORIES = int(os.environ.get("STORIES", "100000"))
@@ -131,16 +130,7 @@ def measure(kind: str, typed: Callable[[], str]) -> None:
 
 def _asked(query: str) -> float:
     """Milliseconds at the database."""
-    spent: list[float] = []
-
-    def timed(execute: Any, *statement: Any) -> Any:
-        began = time.perf_counter()
-        try:
-            return execute(*statement)
-        finally:
-            spent.append(1_000 * (time.perf_counter() - began))
-
-    with connection.execute_wrapper(timed):
+    with _statements.timed() as spent:
         search.stories(query=query)
     return sum(spent)
 

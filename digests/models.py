@@ -177,8 +177,8 @@ class IssueItemQuerySet(models.QuerySet["IssueItem"]):
         """Items that are included, but no longer public."""
         return self._included_where([state for state in Article.State.values if state not in article_states.PUBLIC])
 
-    def _included_where(self, states: Sequence[str]) -> IssueItemQuerySet:
-        return self.filter(included=True).alias(story_state=_story_state()).filter(story_state__in=states)
+    def _included_where(self, among: Sequence[str]) -> IssueItemQuerySet:
+        return self.filter(included=True).alias(story_state=_story_state()).filter(story_state__in=among)
 
 
 def _story_state() -> Subquery:
@@ -243,8 +243,8 @@ class Delivery(models.Model):
     # Empty once the reader is erased; the copy still counts. The database empties it (ON DELETE SET NULL): Django
     # would read the person's copies first, and could not see those of a plan that is not committed yet.
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.DO_NOTHING, related_name="deliveries")
-    # The language of the snapshot's variant of which it is made. Empty, and then without a byte: the snapshot itself.
-    variant = fields.CharField(max_length=12, null=True, editable=False)  # type: ignore[misc]  # the only one that may
+    # The language of the snapshot's variant of which it is made. NULL, which takes no byte: the snapshot itself.
+    variant = fields.CharField(max_length=12, null=True, editable=False)  # type: ignore[misc]  # no other text may be NULL
     # First day of the month (UTC) in which the issue ended, once the copy was moved there.
     month = models.DateField(null=True, editable=False)
     state = fields.CharField(max_length=16, choices=State.choices, default=State.PENDING)

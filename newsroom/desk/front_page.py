@@ -20,7 +20,7 @@ from articles.curating import Arrangement
 from articles.models import Article, Section
 from articles.refusals import PublishingError
 from core import database_clock
-from newsroom.desk import pages
+from newsroom.desk import pages, steps
 from publication import context as publications
 from publication.row_actions import account
 from subscribers.models import Newsletter
@@ -57,8 +57,8 @@ def posted(data: QueryDict) -> Arrangement:
     """The arrangement of a form; what is no number is not in it."""
     version = data.get("version", "")
     return Arrangement(
-        stories=numbers(data.getlist("story")),
-        sections=numbers(data.getlist("section")),
+        stories=steps.numbers(data.getlist("story")),
+        sections=steps.numbers(data.getlist("section")),
         newsletter=data.get("newsletter", "")[:80],
         version=int(version) if version.isdecimal() and len(version) < 9 else -1,
     )
@@ -66,27 +66,14 @@ def posted(data: QueryDict) -> Arrangement:
 
 def moved(wanted: Arrangement, move: str) -> Arrangement:
     """The arrangement after one step, such as `story up 7`; what is no step changes nothing."""
-    kind, _space, rest = move.partition(" ")
-    name, _space, number = rest.partition(" ")
-    if kind == "automatic":
+    if move.partition(" ")[0] == "automatic":
         return Arrangement(version=wanted.version)
-    if not number.isdecimal() or len(number) > 12:
-        return wanted
-    if kind == "story":
-        return replace(wanted, stories=step(list(wanted.stories), name, int(number))[: curating.MOST])
-    if kind == "section":
-        return replace(wanted, sections=step(list(wanted.sections), name, int(number)))
+    step = steps.read(move)
+    if step is not None and step.kind == "story":
+        return replace(wanted, stories=steps.taken(step, wanted.stories)[: curating.MOST])
+    if step is not None and step.kind == "section":
+        return replace(wanted, sections=steps.taken(step, wanted.sections))
     return wanted
-
-
-def step(before: list[int], name: str, number: int) -> list[int]:
-    """The numbers after one step of one of them: up, down, lead, remove; any other word puts it at the end."""
-    place = before.index(number) if number in before else len(before)
-    rest = [each for each in before if each != number]
-    if name == "remove":
-        return rest
-    place = {"up": max(0, place - 1), "down": place + 1, "lead": 0}.get(name, len(rest))
-    return [*rest[:place], number, *rest[place:]]
 
 
 def _shown(request: HttpRequest, wanted: Arrangement, *, is_changed: bool = False) -> HttpResponse:
@@ -105,8 +92,3 @@ def _shown(request: HttpRequest, wanted: Arrangement, *, is_changed: bool = Fals
         sections=chosen, other_sections=[each for each in sections.values() if each not in chosen],
         newsletters=Newsletter.objects.filter(is_open=True), most=curating.MOST,
     )  # fmt: skip
-
-
-def numbers(values: list[str]) -> list[int]:
-    """The keys of rows in a form, each once; what is no number is left out."""
-    return list(dict.fromkeys(int(value) for value in values if value.isdecimal() and len(value) <= 12))

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from articles import permissions as permissions_of_stories
 from core import database_clock
-from newsroom.desk import front_page, pages
+from newsroom.desk import pages, steps
 from publication.row_actions import account
 from staff import ordering
 from staff.ordering import Order
@@ -70,11 +70,10 @@ def order(request: HttpRequest, rows: str) -> HttpResponse:
         raise PermissionDenied
     if request.method != "POST":
         return _shown(request, shown)
-    numbers = front_page.numbers(request.POST.getlist("row"))
+    numbers = steps.numbers(request.POST.getlist("row"))
     if "save" not in request.POST:
-        _word, step, number = [*request.POST.get("move", "").split(" "), "", ""][:3]
-        moved = front_page.step(list(numbers), step, int(number)) if number.isdecimal() and step else numbers
-        return _shown(request, shown, moved, is_changed=True)
+        step = steps.read(request.POST.get("move", ""))
+        return _shown(request, shown, steps.taken(step, numbers) if step else numbers, is_changed=True)
     ordering.arrange(shown.order, numbers=numbers, actor=user, now=database_clock.now())
     messages.success(request, _("Readers see them in this order now."))
     return HttpResponseRedirect(reverse(shown.back))

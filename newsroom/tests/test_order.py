@@ -63,6 +63,13 @@ def test_readers_see_newsletters_and_sections_in_that_order_and_the_log_has_it(t
     assert {"changed": {"position": [1, 0]}} in changes
 
 
+@rows("move", ["", "row", "row down", "row down x", "row down " + "9" * 5_000, "row remove 0"])
+def test_what_is_no_step_moves_nothing(things: None, staff: Staff, move: str) -> None:
+    before = in_order(Section)
+    response = staff("Publisher").post("/admin/order/sections/", {"row": before, "move": move})
+    assert posted(response.content) == before
+
+
 def test_what_the_form_does_not_know_comes_last(things: None, staff: Staff) -> None:
     news, markets, policy = in_order(Section)
     staff("Publisher").post("/admin/order/sections/", {"row": [policy, 0, "x", policy], "save": "1"})

@@ -25,7 +25,7 @@ from digests.models import Issue
 from newsroom import embedded, env, workers
 from newsroom.celery import app
 from newsroom.running import processes, temporary_servers
-from tests.faults import smtp_server
+from tests.faults import lane_processes, smtp_server
 
 ROOT = Path(__file__).resolve().parents[2]
 # What pytest or the shell says is not meant for processes that must be like those of a deployment.
@@ -248,6 +248,18 @@ def parse(raw: bytes) -> EmailMessage:
     assert isinstance(parsed, EmailMessage)
     assert not parsed.defects
     return parsed
+
+
+def nursery(
+    mail: smtp_server.Server, *, in_flight: int, lease_seconds: int
+) -> contextlib.AbstractContextManager[lane_processes.Nursery]:
+    """Lanes as processes of their own, which send from this test's database to `mail`."""
+    return lane_processes.nursery(
+        database=test_database(),
+        mail_port=mail.port,
+        COPIES_IN_FLIGHT=str(in_flight),
+        LEASE_SECONDS=str(lease_seconds),
+    )
 
 
 def test_database() -> str:

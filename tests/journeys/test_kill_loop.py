@@ -15,9 +15,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
-    with lane_processes.nursery(
-        database=stages.test_database(), mail_port=mail.port, COPIES_IN_FLIGHT=str(IN_FLIGHT), LEASE_SECONDS="2"
-    ) as nursery:
+    with stages.nursery(mail, in_flight=IN_FLIGHT, lease_seconds=2) as nursery:
         yield nursery
 
 

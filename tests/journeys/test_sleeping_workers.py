@@ -28,12 +28,7 @@ Start = Callable[[int], Issue]
 
 @pytest.fixture(scope="module")
 def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
-    with lane_processes.nursery(
-        database=stages.test_database(),
-        mail_port=mail.port,
-        COPIES_IN_FLIGHT=str(IN_FLIGHT),
-        LEASE_SECONDS=str(LEASE),
-    ) as nursery:
+    with stages.nursery(mail, in_flight=IN_FLIGHT, lease_seconds=LEASE) as nursery:
         yield nursery
 
 

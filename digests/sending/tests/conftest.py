@@ -114,12 +114,7 @@ def mail() -> Iterator[smtp_server.Server]:
 @pytest.fixture(scope="module")
 def nursery(mail: smtp_server.Server, django_db_setup: None) -> Iterator[lane_processes.Nursery]:
     """Lanes that send to `mail`, ten copies at a time."""
-    with lane_processes.nursery(
-        database=stages.test_database(),
-        mail_port=mail.port,
-        COPIES_IN_FLIGHT=str(IN_FLIGHT),
-        LEASE_SECONDS="60",
-    ) as lane_starter:
+    with stages.nursery(mail, in_flight=IN_FLIGHT, lease_seconds=60) as lane_starter:
         yield lane_starter
 
 
