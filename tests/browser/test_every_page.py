@@ -87,6 +87,13 @@ def test_the_first_picture_is_seen_on_a_telephone_without_scrolling(open_page: O
     assert box["y"] + box["height"] * 0.6 <= 640
 
 
+def test_a_word_that_is_wider_than_a_telephone_is_broken(open_page: Opener) -> None:
+    page = open_page(size=(360, 640))
+    page.goto("/")
+    page.locator(".card--lead .card__title").evaluate("title => { title.textContent = 'Ы'.repeat(60); }")
+    assert accessibility.overflow(page, width=360) == 0
+
+
 def test_a_sent_issue_is_a_page_for_everybody_with_a_way_to_leave(open_page: Opener) -> None:
     page = open_page(color_scheme="light", reduced_motion="reduce")
     page.goto("/newsletters/central-asia-brief/1/")
