@@ -17,8 +17,9 @@ DASH: Final = re.compile(r"(?<=\S)[ \u00a0]+(?:-{1,3}|[–—])[ \u00a0]+(?=\S)"
 RANGE: Final = re.compile(r"(?<![\w-])(\d{1,4})-(\d{2,4})(?![\w-])")
 OPENING: Final = re.compile(r"(^|[\s(\[{«„“‘–—])\"")
 OPENING_SINGLE: Final = re.compile(r"(^|[\s(\[{«„“–—])'(?=\w[^']*\w?'(?!\w))")
-# The last two words go to the next line together; a long last word is no widow, and has to break somewhere.
-LAST_WORD: Final = re.compile(r"(?<=\S) (?=\S{1,12}$)")
+# The last two words go to the next line together; a long last word is no widow, and has to break somewhere. Behind a
+# long word it stays alone: together they would be wider than a telephone.
+LAST_WORD: Final = re.compile(r"(?<=\S)(?<!\S{10}) (?=\S{1,12}$)")
 WORDS_WITHOUT_WIDOW: Final = 4
 
 

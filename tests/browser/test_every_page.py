@@ -94,6 +94,20 @@ def test_a_word_that_is_wider_than_a_telephone_is_broken(open_page: Opener) -> N
     assert accessibility.overflow(page, width=360) == 0
 
 
+def test_a_long_name_in_the_masthead_has_its_room_on_a_telephone(open_page: Opener) -> None:
+    page = open_page(size=(360, 640))
+    page.goto("/")
+    page.locator(".masthead__name").evaluate("name => { name.textContent = 'The Internationality'; }")
+    right = """part => {
+      const words = document.createRange();
+      words.selectNodeContents(part);
+      return words.getBoundingClientRect().right;
+    }"""
+    tools = page.locator(".masthead__tools").evaluate("part => part.getBoundingClientRect().left")
+    assert page.locator(".masthead__name").evaluate(right) <= tools
+    assert accessibility.overflow(page, width=360) == 0
+
+
 def test_a_sent_issue_is_a_page_for_everybody_with_a_way_to_leave(open_page: Opener) -> None:
     page = open_page(color_scheme="light", reduced_motion="reduce")
     page.goto("/newsletters/central-asia-brief/1/")
