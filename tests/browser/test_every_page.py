@@ -97,7 +97,7 @@ def test_a_word_that_is_wider_than_a_telephone_is_broken(open_page: Opener) -> N
 def test_a_long_name_in_the_masthead_has_its_room_on_a_telephone(open_page: Opener) -> None:
     page = open_page(size=(360, 640))
     page.goto("/")
-    page.locator(".masthead__name").evaluate("name => { name.textContent = 'The Internationality'; }")
+    page.locator(".masthead__name").evaluate("name => { name.textContent = 'The Internationalities'; }")
     right = """part => {
       const words = document.createRange();
       words.selectNodeContents(part);
