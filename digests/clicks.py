@@ -151,8 +151,8 @@ def _start() -> None:
 
 
 def _write_on() -> None:
-    while True:
-        time.sleep(SECONDS)
+    # An event that nobody sets, rather than sleep: only this thread waits on it.
+    while not threading.Event().wait(SECONDS):
         try:
             write(now=time.monotonic())
         except Exception:
