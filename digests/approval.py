@@ -196,7 +196,7 @@ def _check_state(issue: Issue, asked: _Approval) -> None:
 def _check_public(issue: Issue) -> None:
     """Refuse if a story was withdrawn: the person would approve something other than what they saw."""
     gone = IssueItem.objects.filter(issue=issue).gone()
-    if (item := gone.select_related("article").first()) is not None:
+    if (item := gone.with_stories().first()) is not None:
         raise NotAllowed(
             _("“%(article)s” is not public any more. Leave it out, look again, and approve.")
             % {"article": item.article}

@@ -11,7 +11,7 @@ from django.utils.html import escape
 
 from articles import translations
 from core import page_tags
-from digests import issue_content, variants
+from digests import variants
 from digests.models import Frozen, Issue, IssueItem, Variant
 from mailkit import segments
 from publication import languages, urls
@@ -47,8 +47,7 @@ def item_ids(*, issue: Issue) -> QuerySet[IssueItem, int]:
 
 def listed(*, issue: Issue, ids: Iterable[int]) -> list[IssueItem]:
     """Items of an issue with their articles, in its order, without the texts; translated as its variants are."""
-    items = IssueItem.objects.filter(pk__in=list(ids)).select_related("article__section")
-    items = items.defer(*issue_content.BODIES)
+    items = IssueItem.objects.filter(pk__in=list(ids)).with_stories("section")
     language = languages.of_pages()
     if language not in issue.snapshot.languages:
         return list(items)

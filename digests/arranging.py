@@ -33,7 +33,7 @@ def take_back(*, issue: Issue, items: Collection[int], actor: AbstractBaseUser |
     """
     with _locked(issue, actor) as draft:
         left_out = draft.items.filter(pk__in=items, included=False)
-        for item in left_out.select_related("article"):
+        for item in left_out.with_stories():
             composing.check_story(issue=draft, article=item.article)
         return left_out.update(included=True)
 

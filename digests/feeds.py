@@ -55,8 +55,7 @@ def _entry(issue: Issue) -> Entry:
 def _text(issue: Issue) -> str:
     # Also those that were withdrawn: the page depends on their coming back.
     items = IssueItem.objects.filter(issue=issue, included=True)
-    items = items.select_related("article__lead_image", "article__section")
-    items = items if issue.kind == Issue.Kind.ARTICLE else items.defer(*issue_content.BODIES)
+    items = items.with_stories("lead_image", "section", texts=issue.kind == Issue.Kind.ARTICLE)
     first = list(items[: issue_content.HEADLINES])
     page_tags.add(*(f"article:{item.article_id}" for item in first))
     if issue.kind == Issue.Kind.ARTICLE:

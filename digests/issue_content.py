@@ -26,8 +26,6 @@ COLUMN: Final = 576  # pixels: the 640 of the page without its padding, as base.
 # The sheet on which a mail is written, by day and by night, as base.mjml has it.
 PAPER: Final = "#ffffff"
 DARK_PAPER: Final = "#1e1b18"
-# Long columns that a list of stories does not show.
-BODIES: Final = tuple(f"article__{name}" for name in ("body_markdown", "body_text", "body_html"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +114,9 @@ def _load(issue: Issue, publication: Publication, now: datetime, language: str) 
     items = IssueItem.objects.filter(issue=issue).public()
     # Two steps, so that PostgreSQL sorts ten thousand ids instead of ten thousand stories.
     first = list(items.values_list("pk", flat=True)[: in_full + HEADLINES])
-    shown = IssueItem.objects.filter(pk__in=first).select_related("article__section", "article__lead_image")
-    shown = shown.prefetch_related("article__bylines__author")
     whole = issue.kind == Issue.Kind.ARTICLE
-    if not whole:
-        shown = shown.defer(*BODIES)
-    own = list(shown)
+    shown = IssueItem.objects.filter(pk__in=first).with_stories("section", "lead_image", texts=whole)
+    own = list(shown.prefetch_related("article__bylines__author"))
     chosen = {item.article_id for item in own}
     texts = variants.translated(own, language=language, whole=whole) if language else own
     return IssueContent(

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.db import connection
+from django.db.models import Model
+
+from tests import ownership
 
 EXPLAIN = "EXPLAIN (ANALYZE, FORMAT JSON, COSTS OFF, TIMING OFF, BUFFERS OFF, SUMMARY OFF) "
 STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
@@ -33,6 +36,20 @@ def measured() -> Iterator[Work]:
     work = Work()
     with connection.execute_wrapper(work):
         yield work
+
+
+def take_for_empty(*models: type[Model]) -> None:
+    """Let the planner believe that these tables have no rows, as after a bulk load into empty ones (PostgreSQL 18).
+
+    Its statistics are those of a table that was vacuumed while it was empty, until the end of the transaction.
+    """
+    with ownership.owner(), connection.cursor() as cursor:
+        for model in models:
+            cursor.execute(
+                "SELECT pg_restore_relation_stats('schemaname', 'public', 'relname', %s::text,"
+                " 'relpages', 30, 'reltuples', 0::real)",
+                [model._meta.db_table],
+            )
 
 
 def _plan(sql: str, params: Any) -> dict[str, Any]:

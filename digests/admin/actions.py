@@ -246,7 +246,7 @@ def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
         "last_audience": history.last_audience(issue=issue),
         "report": checking.report(issue=issue, now=now, words=words),
         "subject": _subject(issue, words),
-        "stories": issue.items.public().select_related("article").defer(*issue_content.BODIES)[:SHOWN_STORIES],
+        "stories": issue.items.public().with_stories()[:SHOWN_STORIES],
         "leaves": _hour(issue, now),
         "undo": settings.UNDO_SECONDS,
     }

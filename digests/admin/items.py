@@ -33,8 +33,8 @@ class FirstItems(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfol
         if not hasattr(self, "_shown"):
             items = super().get_queryset()
             chosen = self._posted_ids() if self.is_bound else list(items.values_list("pk", flat=True)[:IN_FORM])
-            shown = items.filter(pk__in=chosen).select_related("issue__newsletter", "article__lead_image")
-            self._shown: QuerySet[IssueItem] = shown.defer(*issue_content.BODIES)
+            shown = items.filter(pk__in=chosen).select_related("issue__newsletter")
+            self._shown: QuerySet[IssueItem] = shown.with_stories("lead_image")
         return self._shown
 
     def _posted_ids(self) -> list[str]:

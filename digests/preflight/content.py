@@ -33,7 +33,7 @@ def withdrawn(*, issue: Issue) -> Iterator[Finding]:
     """Stories that are in the issue and not public any more."""
     # Two steps, so that the planner joins no table with all stories.
     gone = list(IssueItem.objects.filter(issue=issue).gone().order_by().values_list("pk", flat=True)[:10])
-    for item in IssueItem.objects.filter(pk__in=gone).select_related("article"):
+    for item in IssueItem.objects.filter(pk__in=gone).with_stories():
         text = _("“%(story)s” is not public any more. Leave it out.")
         yield finding("story_withdrawn", text, story=item.article)
 

@@ -49,10 +49,11 @@ def test_the_page_of_thousands_of_stories_shows_the_first_hundred_and_says_so(
     newsletter: Newsletter, section: Section, now: datetime, staff: Staff
 ) -> None:
     issue = issue_with(newsletter, section, STORIES, now)
+    query_work.take_for_empty(Article, IssueItem)
     editor = staff("Editor")
     with query_work.measured() as work:
         page = editor.get(change(issue)).content.decode()
-    # Far from comparing each place with every story, whatever the planner knows.
+    # Far from comparing each item with every story, whatever the planner knows.
     assert STORIES < work.rows < STORIES**2 / 4
     assert "The first 100 of 3,000 stories are here." in page
     assert "the first 10 stories in full and the next 30 as headlines" in page
