@@ -20,7 +20,7 @@ from articles import permissions, revisions, slugs
 from articles.models import Article, ArticleQuerySet, Byline, Revision
 from articles.refusals import NotReady, WrongState
 from core import page_tags
-from publication import languages, switch
+from publication import language_switch, languages
 from publication.models import Publication
 from staff import audit
 from staff.audit_actions import AuditAction
@@ -77,7 +77,7 @@ def addresses(story: Article) -> dict[str, str]:
 def offer(request: HttpRequest, story: Article) -> None:
     """Let the page of the story lead to its translations."""
     if languages.further():
-        switch.only_in(request, addresses(story))
+        language_switch.only_in(request, addresses(story))
 
 
 def offer_lists(request: HttpRequest, stories: ArticleQuerySet, *, publication: Publication) -> None:
@@ -87,8 +87,8 @@ def offer_lists(request: HttpRequest, stories: ArticleQuerySet, *, publication: 
     spoken = set(stories.order_by().values_list("language", flat=True).distinct())
     first, own = publication.language, languages.of_pages()
     shown = {language if language in publication.languages else first for language in spoken} | {own}
-    paths = switch.at_path(request.path_info, publication=publication)
-    switch.only_in(request, {language: path for language, path in paths.items() if language in shown})
+    paths = language_switch.at_path(request.path_info, publication=publication)
+    language_switch.only_in(request, {language: path for language, path in paths.items() if language in shown})
 
 
 def stories_in(language: str, *, stories: Collection[int], whole: bool = False) -> dict[int, Article]:

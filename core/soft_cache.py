@@ -14,6 +14,14 @@ def read(key: str) -> Any:
         return None
 
 
+def claim(key: str, *, seconds: float) -> bool:
+    """Whether the caller is the first to name this key within the time; True as well while Redis is away."""
+    try:
+        return cache.add(key, 1, timeout=seconds)
+    except redis.RedisError:
+        return True
+
+
 def write(key: str, value: object, *, seconds: float | None) -> bool:
     """Store the value for this time; None: until the next one. False: Redis is away."""
     try:

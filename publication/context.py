@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 
-from publication import brand, languages, shared_parts, stylesheet, switch, typefaces
+from publication import brand, language_switch, languages, shared_parts, stylesheet, typefaces
 from publication.models import Publication
 
 ATTRIBUTE: Final = "_publication"
@@ -43,7 +43,7 @@ def publication(request: HttpRequest) -> dict[str, Any]:
         "share_picture": SimpleLazyObject(lambda: brand.share_picture(of(request))),
         "publication": SimpleLazyObject(lambda: of(request)),
         "page_language": SimpleLazyObject(lambda: languages.declared(publication=of(request))),
-        "languages_of_page": SimpleLazyObject(lambda: switch.ways(request, publication=of(request))),
-        "alternates": SimpleLazyObject(lambda: switch.alternates(request, publication=of(request))),
+        "languages_of_page": SimpleLazyObject(lambda: language_switch.ways(request, publication=of(request))),
+        "alternates": SimpleLazyObject(lambda: language_switch.alternates(request, publication=of(request))),
         "site_url": settings.SITE_URL,
     }

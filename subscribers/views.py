@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 
 from core import caching, client_address
-from publication import context, heads, languages, switch
+from publication import context, heads, language_switch, languages
 from publication.models import Publication
 from subscribers import cadence_options, forms, legal, preferences, request_context, signup, throttle
 from subscribers.models import LegalDocument, LegalVersion
@@ -143,7 +143,7 @@ def _legal(request: HttpRequest, slug: str, number: int | None) -> HttpResponse:
         raise Http404("There is no such version.")
     versions = legal.published_versions(document=document, language=shown.language)
     if number is not None:
-        switch.only_in(request, _in_each_language(shown, context.of(request)))
+        language_switch.only_in(request, _in_each_language(shown, context.of(request)))
     is_current = shown == versions[0]
     shown_page = {
         "document": document,

@@ -14,7 +14,7 @@ from django.utils.datastructures import MultiValueDict
 
 from articles import views
 from newsroom.desk import pages
-from publication import context, languages, previews, stylesheet, switch
+from publication import context, language_switch, languages, previews, stylesheet
 from publication.forms import CleanFile, PublicationForm
 from publication.models import Publication
 
@@ -44,7 +44,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     row = typed(request.POST, request.FILES)
     context.show_as(request, row)
     with languages.override(row.language, publication=row):
-        switch.only_in(request, switch.at_path("/", publication=row))
+        language_switch.only_in(request, language_switch.at_path("/", publication=row))
         look = {name: getattr(row, name) for name in LOOK}
         page = views.front_page(request, path="/", sheet=f"{reverse('desk:identity_sheet')}?{urlencode(look)}")
     return previews.unindexed(page)
