@@ -65,6 +65,14 @@ def shown(*, newsletters: QuerySet[Newsletter], now: datetime) -> list[Shown]:
     ]
 
 
+def a_week(*, newsletters: Sequence[Newsletter], now: datetime) -> dict[tuple[int, str], float]:
+    """How many mails a week each newsletter and cadence brought; one that is too new to say is left out."""
+    mails = _mails(newsletters, now)
+    offers = CadenceOffer.objects.filter(is_active=True, newsletter__in=newsletters)
+    measured = [(offer, _measured(offer, mails, now)) for offer in offers]
+    return {(offer.newsletter_id, offer.cadence): number for offer, (weeks, number) in measured if weeks}
+
+
 def _mails(newsletters: Sequence[Newsletter], now: datetime) -> Counter[tuple[int, str]]:
     """How many issues were sent to the readers of each newsletter and cadence; an empty cadence: to all of them."""
     issues = Issue.objects.public().filter(
@@ -75,6 +83,12 @@ def _mails(newsletters: Sequence[Newsletter], now: datetime) -> Counter[tuple[in
 
 
 def _coming(offer: CadenceOffer, mails: Counter[tuple[int, str]], now: datetime) -> Coming:
+    weeks, number = _measured(offer, mails, now)
+    return Coming(in_words=offer.in_words(), weeks=weeks, a_week=number)
+
+
+def _measured(offer: CadenceOffer, mails: Counter[tuple[int, str]], now: datetime) -> tuple[int, float]:
+    """The whole weeks that were counted, and the mails in one of them."""
     weeks = min(WEEKS, (now - offer.active_since) // WEEK)
     number = mails[offer.newsletter_id, offer.cadence] + mails[offer.newsletter_id, ""]
-    return Coming(in_words=offer.in_words(), weeks=weeks, a_week=number / weeks if weeks else 0)
+    return weeks, number / weeks if weeks else 0

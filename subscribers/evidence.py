@@ -42,9 +42,9 @@ def of(*, address: str, actor: AbstractBaseUser | None, now: datetime, is_whole_
         "faults_of_the_record": report.faults,
         "remarks_on_the_record": report.remarks,
         "suppressed": suppressed.reason if suppressed else None,
-        "subscriptions": [_subscription_facts(row) for row in _subscriptions_of(key)],
-        "events": [_event_facts(event) for event in events],
-        "texts": _texts(events),
+        "subscriptions": [subscription_facts(row) for row in _subscriptions_of(key)],
+        "events": [event_facts(event) for event in events],
+        "texts": texts(events),
     }
 
 
@@ -52,7 +52,8 @@ def _subscriptions_of(key: str) -> Iterable[Subscription]:
     return Subscription.objects.filter(subscriber__address_key=key).select_related("newsletter").order_by("pk")
 
 
-def _subscription_facts(row: Subscription) -> dict[str, Any]:
+def subscription_facts(row: Subscription) -> dict[str, Any]:
+    """One subscription, ready for JSON."""
     return {
         "newsletter": row.newsletter.slug,
         "cadence": row.cadence,
@@ -63,7 +64,8 @@ def _subscription_facts(row: Subscription) -> dict[str, Any]:
     }
 
 
-def _event_facts(event: ConsentEvent) -> dict[str, Any]:
+def event_facts(event: ConsentEvent) -> dict[str, Any]:
+    """One act as the record has it, ready for JSON."""
     origin = getattr(event, "origin", None)
     facts = {name: getattr(event, name) for name in consent.FORMATS[consent.FORMAT] if name != "address_hash"}
     facts |= {"subscriber_uuid": str(event.subscriber_uuid), "occurred_at": _iso(event.occurred_at)}
@@ -76,7 +78,7 @@ def _event_facts(event: ConsentEvent) -> dict[str, Any]:
     }
 
 
-def _texts(events: Iterable[ConsentEvent]) -> list[dict[str, Any]]:
+def texts(events: Iterable[ConsentEvent]) -> list[dict[str, Any]]:
     """The legal texts that these acts name, in full, each once, and whether they are as they were shown."""
     named = {(shown["document"], shown["version"], shown["sha256"]) for event in events for shown in event.documents}
     versions = LegalVersion.objects.filter(document__slug__in={slug for slug, _, _ in named})

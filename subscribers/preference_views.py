@@ -1,8 +1,8 @@
 """The preference page: one form per newsletter, each of which does one thing to one subscription."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -15,12 +15,23 @@ from django.views.decorators.http import require_http_methods
 
 from mailkit import addresses
 from publication import context, languages
-from subscribers import cadence_options, form_faults, links, preferences, request_context, signup, terms, throttle
+from subscribers import (
+    cadence_options,
+    form_faults,
+    links,
+    preference_rows,
+    preferences,
+    request_context,
+    signup,
+    terms,
+    throttle,
+)
 from subscribers.models import Newsletter, Subscriber, Subscription
 
 Named = TypeVar("Named")
 
 AGREE = _("Please tick the box of that newsletter. Without your agreement we may not send it.")
+TRACKING = _("Note for me alone which mails I open and which links I follow, if the mail service reports it.")
 UNKNOWN = _("Please use one of the buttons on this page.")
 DONE = {
     "saved": _("Your choice is saved."),
@@ -55,28 +66,9 @@ REFUSALS: Mapping[type[Exception], str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One newsletter on the page, subscribed or not."""
-
-    newsletter: Newsletter
-    cadences: tuple[tuple[str, str], ...]
-    subscription: Subscription | None
-    cadence: str
-    # As a date field has it, or as it was typed.
-    paused_until: str = ""
-    # The field to mend: "cadence", "pause" or "consent".
-    fault: str = ""
-
-    @property
-    def is_subscribed(self) -> bool:
-        """Whether the reader receives this newsletter, if only after a pause."""
-        return self.subscription is not None and self.subscription.state == Subscription.State.CONFIRMED
-
-
 @request_context.opened_by_link
 @require_http_methods(["GET", "HEAD", "POST"])
-def preferences_page(request: HttpRequest, token: str) -> HttpResponse:
+def preferences_page(request: HttpRequest, token: str, *, a_week: preference_rows.Measure) -> HttpResponse:
     """Show and change one reader's subscriptions; a link past its day offers to mail a fresh one."""
     try:
         subscriber = links.read_preferences(token)
@@ -87,19 +79,24 @@ def preferences_page(request: HttpRequest, token: str) -> HttpResponse:
         with languages.override(subscriber.language):
             return _too_old(request, subscriber)
     with languages.override(subscriber.language):
-        return _page(request, subscriber) if request.method != "POST" else _done(request, subscriber, token)
+        if request.method != "POST":
+            return _page(request, subscriber, a_week)
+        try:
+            return _done(request, subscriber, token)
+        except tuple(REFUSALS) as refusal:
+            return _page(request, subscriber, a_week, refusal=refusal)
 
 
 def _done(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
-    try:
-        done = ACTIONS.get(request.POST.get("action", ""), _unknown)(request, subscriber, timezone.now())
-    except tuple(REFUSALS) as refusal:
-        return _page(request, subscriber, refusal=refusal)
+    done = ACTIONS.get(request.POST.get("action", ""), _unknown)(request, subscriber, timezone.now())
     return request_context.SeeOther(f"{reverse('preferences', args=[token])}?done={done}")
 
 
-def _page(request: HttpRequest, subscriber: Subscriber, *, refusal: Exception | None = None) -> HttpResponse:
-    agreed, rows = terms.current(), _rows(subscriber)
+def _page(
+    request: HttpRequest, subscriber: Subscriber, a_week: preference_rows.Measure, *, refusal: Exception | None = None
+) -> HttpResponse:
+    now = timezone.now()
+    agreed, rows = terms.current(), preference_rows.of(subscriber=subscriber, a_week=a_week, now=now)
     if refusal is not None:
         rows = [_as_sent(row, request, REFUSALS[type(refusal)]) for row in rows]
     shown = {
@@ -107,15 +104,18 @@ def _page(request: HttpRequest, subscriber: Subscriber, *, refusal: Exception | 
         "rows": rows,
         "languages": _languages(request),
         "terms": agreed,
-        "form_token": terms.seal(terms=agreed, page="", now=timezone.now()),
-        "tomorrow": timezone.now().date().isoformat(),
+        "form_token": terms.seal(terms=agreed, page="", now=now),
+        "tomorrow": (now + timedelta(days=1)).date().isoformat(),
+        "reader": subscriber,
+        "token": links.preferences_token(subscriber=subscriber),
+        "tracking_words": TRACKING,
         "done": DONE.get(request.GET.get("done", ""), "") if refusal is None else "",
         "faults": [] if refusal is None else [form_faults.FormFault(str(refusal), _place(rows, refusal))],
     }
     return render(request, "subscribers/preferences.html", shown, status=200 if refusal is None else 422)
 
 
-def _as_sent(row: Row, request: HttpRequest, field: str) -> Row:
+def _as_sent(row: preference_rows.Row, request: HttpRequest, field: str) -> preference_rows.Row:
     """The newsletter that the form was for, as it was filled in; any other as it is."""
     if row.newsletter.slug != request.POST.get("newsletter"):
         return row
@@ -123,7 +123,7 @@ def _as_sent(row: Row, request: HttpRequest, field: str) -> Row:
     return replace(row, cadence=cadence, paused_until=paused_until, fault=field)
 
 
-def _place(rows: Sequence[Row], refusal: Exception) -> str:
+def _place(rows: Sequence[preference_rows.Row], refusal: Exception) -> str:
     """The id of the field to mend."""
     field = REFUSALS[type(refusal)]
     if field == "language":
@@ -149,28 +149,6 @@ def _too_old(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
     return request_context.SeeOther(reverse("preferences_sent"))
 
 
-def _rows(subscriber: Subscriber) -> list[Row]:
-    """What the reader has, then what else is offered."""
-    mine = list(subscriber.subscriptions.select_related("newsletter").order_by("newsletter__position", "pk"))
-    confirmed = [row for row in mine if row.state == Subscription.State.CONFIRMED]
-    rows = [
-        Row(
-            newsletter=row.newsletter,
-            cadences=cadence_options.cadences_of(row.newsletter),
-            subscription=row,
-            cadence=row.cadence,
-            paused_until=_as_day(row.paused_until, row.newsletter),
-        )
-        for row in confirmed
-    ]
-    have = {row.newsletter_id for row in confirmed}
-    return rows + [
-        Row(newsletter=offer.newsletter, cadences=offer.cadences, subscription=None, cadence=offer.default)
-        for offer in cadence_options.offered()
-        if offer.newsletter.pk not in have
-    ]
-
-
 def _save(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
     subscription = _chosen(request, subscriber)
     until = _until(request.POST.get("paused_until", ""), subscription.newsletter)
@@ -188,6 +166,14 @@ def _save(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
 
 def _language(request: HttpRequest, subscriber: Subscriber, _now: datetime) -> str:
     preferences.choose_language(subscriber=subscriber, language=request.POST.get("language", ""))
+    return "saved"
+
+
+def _tracking(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
+    evidence = request_context.evidence(request, source="preferences", form_text=str(TRACKING))
+    preferences.choose_tracking(
+        subscriber=subscriber, agrees=bool(request.POST.get("tracking")), evidence=evidence, now=now
+    )
     return "saved"
 
 
@@ -228,6 +214,7 @@ def _unknown(_request: HttpRequest, _subscriber: Subscriber, _now: datetime) -> 
 ACTIONS: Mapping[str, Callable[[HttpRequest, Subscriber, datetime], str]] = {
     "save": _save,
     "language": _language,
+    "tracking": _tracking,
     "unsubscribe": _unsubscribe,
     "unsubscribe_all": _unsubscribe_all,
     "subscribe": _subscribe,
@@ -257,7 +244,3 @@ def _until(text: str, newsletter: Newsletter) -> datetime | None:
         return datetime.combine(day, time.min, tzinfo=ZoneInfo(newsletter.time_zone))
     except ValueError:
         raise NotADay(_("Please enter the end of the pause as a date, such as 2026-09-30.")) from None
-
-
-def _as_day(moment: datetime | None, newsletter: Newsletter) -> str:
-    return moment.astimezone(ZoneInfo(newsletter.time_zone)).date().isoformat() if moment else ""

@@ -95,6 +95,22 @@ def choose_language(*, subscriber: Subscriber, language: str) -> None:
     subscriber.save(update_fields=["language"])
 
 
+def choose_tracking(*, subscriber: Subscriber, agrees: bool, evidence: consent.Evidence, now: datetime) -> bool:
+    """Grant or withdraw the consent to be counted as a person; False when that was so already.
+
+    After: the consent record holds the act, with the sentence that `evidence` says was shown.
+    """
+    kind = ConsentEvent.Kind.TRACKING_GRANTED if agrees else ConsentEvent.Kind.TRACKING_WITHDRAWN
+    with transaction.atomic():
+        locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
+        if locked.tracking_consent == agrees:
+            return False
+        consent.record(subscriber=locked, newsletter=None, event=kind, evidence=evidence, now=now)
+        locked.tracking_consent = agrees
+        locked.save(update_fields=["tracking_consent"])
+    return True
+
+
 def mail_link(*, subscriber: Subscriber, now: datetime) -> Letter:
     """Mail a fresh preferences link to its owner."""
     with transaction.atomic():

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from subscribers import link_views, preference_views, views
+from subscribers import link_views, personal_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("subscribe/", views.subscribe, name="subscribe"),
@@ -10,7 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("confirm/<str:token>/", link_views.confirm, name="confirm"),
     path("preferences/", views.preferences_link, name="preferences_link"),
     path("preferences/sent/", views.preferences_sent, name="preferences_sent"),
-    path("preferences/<str:token>/", preference_views.preferences_page, name="preferences"),
+    path("preferences/<str:token>/erase/", personal_views.erase, name="erase"),
     path("unsubscribe/<str:token>/", link_views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/again/", link_views.subscribe_again, name="subscribe_again"),
     path("legal/<slug:slug>/", views.legal_document, name="legal"),

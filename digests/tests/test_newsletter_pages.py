@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from digests import freezing
 from digests.models import Issue
+from subscribers import links
 from subscribers.models import CadenceOffer, Newsletter
-from tests.cast import make_newsletter
+from tests.cast import RITA, confirmed, make_newsletter
 
 WEEK = timedelta(weeks=1)
 
@@ -103,3 +104,20 @@ def test_the_list_costs_the_same_for_any_number_of_newsletters(
         sent(make_newsletter(f"More {number}", slug=f"more-{number}"), now)
     with django_assert_max_num_queries(12):  # type: ignore[operator]  # the fixture is a context manager
         assert len(page(client, "/newsletters/").select("article.card")) == 5
+
+
+def test_a_readers_preferences_say_of_each_cadence_about_how_many_mails_that_is(
+    newsletter: Newsletter, client: Client, now: datetime
+) -> None:
+    CadenceOffer.objects.update(active_since=now - 60 * WEEK)
+    CadenceOffer.objects.filter(cadence="weekly").update(active_since=now - timedelta(days=1))
+    rita = confirmed(RITA, newsletter)
+    for days in range(1, 13):
+        sent(newsletter, now - timedelta(days=days), cadence="daily")
+
+    shown = page(client, f"/preferences/{links.preferences_token(subscriber=rita.subscriber)}/")
+    assert [" ".join(choice.get_text().split()) for choice in shown.select(".setting__choice")] == [
+        "Each story when it is published mails a week: about 0",
+        "Daily at 07:00 (Europe/Berlin) mails a week: about 1.5",
+        "Every Monday at 07:00 (Europe/Berlin)",
+    ]

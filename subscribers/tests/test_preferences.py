@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 from django.test import Client
 from django.utils import timezone
 
-from subscribers import links
+from subscribers import consent, links
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 from subscribers.tests.conftest import form_token
 from tests.cast import BOB, RITA, confirmed
@@ -67,6 +67,28 @@ def test_a_cadence_that_is_not_offered_is_refused_with_a_sentence(
     assert rita.cadence == "daily"
 
 
+def test_to_be_counted_as_a_person_is_asked_granted_and_withdrawn_on_record(
+    browser: Client, path: str, rita: Subscription
+) -> None:
+    for sent, kinds in (
+        ({}, []),
+        ({"tracking": "on"}, ["tracking_granted"]),
+        ({"tracking": "on"}, []),
+        ({}, ["tracking_withdrawn"]),
+    ):
+        before = list(ConsentEvent.objects.values_list("pk", flat=True))
+        assert browser.post(path, {"action": "tracking", **sent}).status_code == 303
+        rita.subscriber.refresh_from_db()
+        assert rita.subscriber.tracking_consent is bool(sent)
+        events = ConsentEvent.objects.exclude(pk__in=before)
+        assert [event.kind for event in events] == kinds
+        for event in events:
+            box = BeautifulSoup(browser.get(path).content, "html5lib").select_one("label[for=tracking]")
+            assert box is not None
+            assert (event.form_text, event.newsletter_slug, event.source) == (box.get_text(), "", "preferences")
+    assert consent.verify() is None
+
+
 @time_machine.travel(datetime(2026, 7, 1, 12, tzinfo=UTC))
 def test_a_pause_ends_at_midnight_in_the_newsletters_zone(newsletter: Newsletter, browser: Client) -> None:
     rita = confirmed(RITA, newsletter)
@@ -79,7 +101,14 @@ def test_a_pause_ends_at_midnight_in_the_newsletters_zone(newsletter: Newsletter
     mailable = Subscription.objects.mailable
     assert not mailable(now=timezone.now()).exists()
     assert mailable(now=rita.paused_until).exists()
-    assert b'value="2026-07-10"' in browser.get(path).content
+    shown = browser.get(path).content
+    assert b'value="2026-07-10"' in shown
+    assert b"Nothing comes until 10 July 2026; then it resumes by itself." in shown
+    with time_machine.travel(rita.paused_until):
+        assert (
+            b"resumes by itself"
+            not in browser.get(f"/preferences/{links.preferences_token(subscriber=rita.subscriber)}/").content
+        )
     browser.post(path, data | {"paused_until": ""})
     rita.refresh_from_db()
     assert rita.paused_until is None

@@ -79,11 +79,11 @@ def choose_weekly(page: Page, mail: Page, *, address: str) -> None:
     reading.open_letter(mail, address=address, subject="ubscribed|elcome")
     page.goto(reading.link(mail, path="/preferences/"))
     section = page.get_by_role("region", name=reading.NEWSLETTER)
-    expect(section.get_by_label("How often")).to_have_value("instant")
-    section.get_by_label("How often").select_option("weekly")
+    expect(section.get_by_role("radio", name="Each story")).to_be_checked()
+    section.get_by_role("radio", name="Every").check()
     section.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_be_visible()
-    expect(section.get_by_label("How often")).to_have_value("weekly")
+    expect(section.get_by_role("radio", name="Every")).to_be_checked()
 
 
 def unsubscribe(page: Page, mail: Page, *, address: str) -> None:

@@ -1,0 +1,83 @@
+"""What the preference page shows of each newsletter: what the reader has, then what else is offered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+from subscribers import cadence_options, cadences
+from subscribers.models import CadenceOffer, Newsletter, Subscriber, Subscription
+
+# How many mails a week newsletters bring: a call with `newsletters` and `now` gives it by newsletter id and cadence.
+Measure: TypeAlias = Callable[..., Mapping[tuple[int, str], float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One cadence. `a_week` is about how many mails it brings; None: too new to say."""
+
+    value: str
+    name: str
+    in_words: str
+    a_week: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One newsletter on the page, subscribed or not."""
+
+    newsletter: Newsletter
+    choices: tuple[Choice, ...]
+    subscription: Subscription | None
+    cadence: str
+    # The day, in the newsletter's time zone, when mail begins again; None while nothing is paused.
+    resumes_on: date | None = None
+    # As a date field has it, or as it was typed.
+    paused_until: str = ""
+    # The field to mend: "cadence", "pause" or "consent".
+    fault: str = ""
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether the reader receives this newsletter, if only after a pause."""
+        return self.subscription is not None
+
+    @property
+    def chosen(self) -> Choice | None:
+        """How it comes now; None when that cadence is offered no more."""
+        return next((choice for choice in self.choices if choice.value == self.cadence), None)
+
+
+def of(*, subscriber: Subscriber, a_week: Measure, now: datetime) -> list[Row]:
+    """The rows of one reader. The number of queries is the same for every number of newsletters."""
+    mine = subscriber.subscriptions.confirmed().select_related("newsletter")
+    confirmed = list(mine.order_by("newsletter__position", "pk"))
+    have = {row.newsletter_id for row in confirmed}
+    others = [offer for offer in cadence_options.offered() if offer.newsletter.pk not in have]
+    newsletters = [*(row.newsletter for row in confirmed), *(offer.newsletter for offer in others)]
+    choices = _choices(newsletters, a_week, now)
+    return [
+        *(_subscribed(row, choices.get(row.newsletter_id, ()), now) for row in confirmed),
+        *(Row(offer.newsletter, choices.get(offer.newsletter.pk, ()), None, offer.default) for offer in others),
+    ]
+
+
+def _subscribed(row: Subscription, choices: tuple[Choice, ...], now: datetime) -> Row:
+    if row.paused_until is None or row.paused_until <= now:
+        return Row(row.newsletter, choices, row, row.cadence)
+    day = row.paused_until.astimezone(ZoneInfo(row.newsletter.time_zone)).date()
+    return Row(row.newsletter, choices, row, row.cadence, resumes_on=day, paused_until=day.isoformat())
+
+
+def _choices(newsletters: list[Newsletter], a_week: Measure, now: datetime) -> dict[int, tuple[Choice, ...]]:
+    mails = a_week(newsletters=newsletters, now=now)
+    offers = CadenceOffer.objects.filter(is_active=True, newsletter__in=newsletters).select_related("newsletter")
+    choices: dict[int, tuple[Choice, ...]] = {}
+    for offer in offers.order_by(cadences.in_order()):
+        number = mails.get((offer.newsletter_id, offer.cadence))
+        choice = Choice(offer.cadence, str(offer.get_cadence_display()), offer.in_words(), number)
+        choices[offer.newsletter_id] = (*choices.get(offer.newsletter_id, ()), choice)
+    return choices
