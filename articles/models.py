@@ -18,7 +18,7 @@ from articles import captions, states, translation_models
 from articles.front_models import FrontPage, FrontSection, FrontStory
 from articles.picture_model import Picture
 from articles.review_models import Acknowledgement, Comment, Reviewed
-from articles.search_model import SearchEntry, SearchWord
+from articles.search_model import SearchEntry, SearchWord, called
 from articles.states import ArticleState
 from articles.translation_models import InLanguage
 from articles.working_copy_model import WorkingCopy as WorkingCopy
@@ -66,6 +66,7 @@ class Tag(page_tags.Tagged, Translated):
 
     class Meta:
         ordering = ["name"]
+        indexes = [GinIndex(called(), name="tag_called")]  # articles.search, by their names in every language
 
     def __str__(self) -> str:
         return self.name
@@ -102,6 +103,7 @@ class Author(page_tags.Tagged, Translated):
 
     class Meta:
         ordering = ["name"]
+        indexes = [GinIndex(called(), name="author_called")]  # articles.search, as for tags
 
     def __str__(self) -> str:
         return self.name

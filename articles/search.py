@@ -4,21 +4,25 @@ What matches nothing is looked for again: as the beginning of words, then with e
 is a slip apart. A search reads three indexes and ranks a bounded number of stories, however many match.
 """
 
+import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.search import SearchRank
 from django.db import connection, transaction
-from django.db.models import BooleanField, ExpressionWrapper, F, FloatField, Func, QuerySet, Value
+from django.db.models import BooleanField, ExpressionWrapper, F, FloatField, Func, Q, QuerySet, Value
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Extract, Now
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from articles import search_query, search_words
 from articles.models import ArticleQuerySet, Author, SearchEntry, Section, Tag
+from articles.search_model import called
 from articles.search_query import Part, Query
 from articles.translation_models import on_pages_of
 from publication import languages
@@ -107,13 +111,15 @@ def stories(*, query: str, filters: Filters | None = None) -> Results:
 
 
 def names(*, query: str) -> list[Name]:
-    """Sections, authors and tags whose names have all of these words, or words that begin so."""
-    asked = search_query.beginnings(typed=query, most=search_query.MAX_PARTS)
-    if asked is None:
+    """Sections, authors and tags that have all of these words, or words that begin so, in their name in a language."""
+    asked = search_query.beginnings_by_language(typed=query, most=search_query.MAX_PARTS)
+    if not asked:
         return []
+    nearly = search_query.nearly(typed=query, spoken=list(asked))
     first, *others = (
-        model.objects.alias(words=search_query.words("name"))
-        .filter(words=asked)
+        _called(model, asked)
+        .alias(called=called())
+        .filter(called=nearly)
         .values_list(Value(kind), "name", "translations", "slug")[:MOST_NAMES]
         for kind, model in KINDS.items()
     )
@@ -129,6 +135,19 @@ def beginning_with(rows: ArticleQuerySet, *, query: str, most: int | None = None
     """Of these stories those with these words, or words that begin so."""
     asked = search_query.beginnings(typed=query, most=most)
     return rows.none() if asked is None else rows.filter(search_entry__words=asked)
+
+
+def _called(model: type[Section | Author | Tag], asked: dict[str, Query]) -> QuerySet[Any]:
+    """The rows whose name in a language is asked for by the rules of that one."""
+    names = {
+        language: F("name")
+        if language == languages.first()
+        else KeyTextTransform("name", KeyTransform(language, "translations"))
+        for language in asked
+    }
+    vectors = {f"in_{n}": search_query.words(names[each], language=each) for n, each in enumerate(asked)}
+    any_of = (Q(**{column: query}) for column, query in zip(vectors, asked.values(), strict=True))
+    return model.objects.alias(**vectors).filter(functools.reduce(operator.or_, any_of))
 
 
 def _matching(parts: list[Part], filters: Filters) -> list[int]:

@@ -13,6 +13,11 @@ from django.db import models
 from publication import fields
 
 
+def called() -> models.Func:
+    """The words of all names of a section, an author or a tag, as they are written."""
+    return models.Func("name", "translations", function="articles_called", output_field=SearchVectorField())
+
+
 class SearchEntry(models.Model):
     """The words of one story, folded: small letters, no accents, split at every sign.
 

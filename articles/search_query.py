@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.search import SearchQuery, SearchVectorField
 from django.db import connection
-from django.db.models import F, Func, TextField, Value
+from django.db.models import Func, TextField, Value
 
 from publication import languages
 
@@ -104,10 +105,22 @@ def beginnings(*, typed: str, config: str | None = None, most: int | None = None
     if config is not None:
         raw = " & ".join(f"{word}:*" for word in words)
         return SearchQuery(raw, search_type="raw", config=config) if words else None
-    parts = [Part((word,)) for word in words]
-    spoken = (languages.first(), *languages.further())
-    queries = (asked(parts, as_beginnings=True, language=language) for language in spoken)
-    return functools.reduce(operator.or_, queries) if parts else None
+    return functools.reduce(operator.or_, beginnings_by_language(typed=typed, most=most).values()) if words else None
+
+
+def beginnings_by_language(*, typed: str, most: int | None = None) -> dict[str, Query]:
+    """Every word, or one that begins so, by the rules of each language of the publication; empty without a word."""
+    parts = [Part((word,)) for word in WORD.findall(tidy(typed))[:most]]
+    spoken = (languages.first(), *languages.further()) if parts else ()
+    return {language: asked(parts, as_beginnings=True, language=language) for language in spoken}
+
+
+def nearly(*, typed: str, spoken: list[str]) -> SearchQuery:
+    """What every name has that has these words by the rules of one of the languages; others may have it too."""
+    known = Value(spoken, output_field=ArrayField(TextField()))
+    words = Value(" ".join(WORD.findall(tidy(typed))[:MAX_PARTS]))
+    raw = Func(known, words, function="articles_nearly", output_field=TextField())
+    return SearchQuery(raw, search_type="raw", config="simple")
 
 
 def folded(text: str) -> Func:
@@ -115,9 +128,9 @@ def folded(text: str) -> Func:
     return Func(Value(text), function="articles_folded", output_field=TextField())
 
 
-def words(column: str) -> Func:
-    """The words of a column, as the index would have them."""
-    return Func(Value(languages.of_pages()), F(column), function="articles_words", output_field=SearchVectorField())
+def words(text: Any, *, language: str) -> Func:
+    """The words of an expression, as the index would have them."""
+    return Func(Value(language), text, function="articles_words", output_field=SearchVectorField())
 
 
 def _meaningful(read: list[Part]) -> list[Part]:

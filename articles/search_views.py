@@ -43,7 +43,7 @@ def results(request: HttpRequest) -> HttpResponse:
     title = _("Search: %(query)s") % {"query": query} if query else pgettext("noun", "Search")
     shown = {
         "page": page, "hits": _hits(page, matches, publication), "query": query, "matches": matches, "filters": filters,
-        "names": search.names(query=query) if query else [],
+        "names": search.names(query=matches.instead or query),
         "authors": _authors(matches, filters), "is_filtered": filters != search.Filters(zone=filters.zone),
         "head": seo.search_head(publication=publication, path=request.path, title=title),
     }  # fmt: skip

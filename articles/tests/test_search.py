@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from django.test import Client
 
 from articles import search
-from articles.models import Article, Author, Section
+from articles.models import Article, Author, Section, Tag
 from articles.tests.conftest import StoryMaker
 from publication import languages
 from publication.models import Publication
@@ -151,6 +151,54 @@ def test_a_name_beside_the_stories_is_in_the_language_of_the_page(section: Secti
         with languages.override(language):
             shown[language] = [name.title for name in search.names(query="news")]
     assert shown == {"en": ["News"], "ru": ["Новости"], "de": ["News"]}
+
+
+@pytest.fixture
+def translated_names(story: StoryMaker, section: Section) -> Article:
+    """A Russian story whose section and author, and a tag, have a name in each of three languages."""
+    Publication.objects.update_or_create(pk=1, defaults={"language": "en", "further_languages": ["ru", "ky"]})
+    aigul = Author.objects.create(slug="aigul", name="Aigul", translations={"ru": {"name": "Айгуль Асанова"}})
+    Tag.objects.create(slug="water", name="Water", translations={"ru": {"name": "Вода"}, "ky": {"name": "Суу"}})
+    article = story(state="published", headline="Плотина", language="ru", authors=(aigul,))
+    Section.objects.filter(pk=section.pk).update(
+        name="Politics", translations={"ru": {"name": "Политика"}, "ky": {"name": "Саясат"}}
+    )
+    return article
+
+
+@rows(
+    ("query", "titles"),
+    [
+        ("политики", ["Политика"]), ("полит", ["Политика"]), ("саясат", ["Политика"]), ("politic", ["Политика"]),
+        ("асановой", ["Айгуль Асанова"]), ("aigul", ["Айгуль Асанова"]), ("воду", ["Вода"]), ("суу", ["Вода"]),
+        ("вода политика", []),
+    ],
+)  # fmt: skip
+def test_a_name_is_found_in_each_language(translated_names: Article, query: str, titles: list[str]) -> None:
+    with languages.override("ru"):
+        assert [name.title for name in search.names(query=query)] == titles
+
+
+def test_a_story_is_found_by_the_names_of_its_own_language_and_the_first(translated_names: Article) -> None:
+    with languages.override("ru"):
+        for query in ("политика", "politics", "Асановой", "aigul", "плотина асанова", "полит", "политека"):
+            assert headlines(query) == ["Плотина"], query
+        Author.objects.filter(slug="aigul").update(translations={"ru": {"name": "Айгуль Токтоева"}})
+        assert (headlines("асанова"), headlines("токтоева")) == ([], ["Плотина"])
+
+
+def test_a_russian_page_searches_and_suggests_by_russian_names(client: Client, translated_names: Article) -> None:
+    page = BeautifulSoup(client.get("/ru/search/", {"q": "политика"}).content, "html5lib")
+    assert [link["href"] for link in page.select(".names a, .hit__title a")] == [
+        "/ru/sections/news/", f"/ru/articles/{translated_names.slug}/",
+    ]  # fmt: skip
+    suggested = client.get("/ru/search/suggestions/", {"q": "асан"}).json()["suggestions"]
+    assert [row["title"] for row in suggested] == ["Айгуль Асанова", "Плотина"]
+
+
+def test_a_slip_in_a_name_leads_to_the_name_too(client: Client, translated_names: Article) -> None:
+    page = BeautifulSoup(client.get("/ru/search/", {"q": "политека"}).content, "html5lib")
+    assert [link.text for link in page.select(".names a")] == ["Политика"]
 
 
 def test_sections_authors_and_tags_of_the_name_are_beside_the_stories(client: Client, milstreed: Article) -> None:
