@@ -46,12 +46,27 @@ class Story:
     language: str
     is_stale: bool
     headline: str
+    headline_language: str
     summary: str
+    summary_language: str
     url: str
     section: str
     byline: str
     picture: Picture | None
     body_html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unworded:
+    """What an editor wrote of a story for this issue, in the issue's own language alone.
+
+    `field` is "headline" or "summary". Readers of the variant see the translated story's own, or these words where the
+    story is not translated either.
+    """
+
+    story: str
+    field: str
+    is_translated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +76,8 @@ class IssueContent:
     `stories` are those that may be shown, in their order: at most `in_full` of them in full, then at
     most HEADLINES as headlines. `total` counts all stories of the issue. Subject, preheader, introduction
     and sponsor are what the editor wrote, or empty. In a variant, `untranslated` are those of them that were written in
-    the issue's own language alone, and `translations` the numbers of the stories that replace the issue's own.
+    the issue's own language alone, `unworded` the words of its stories that were, and `translations` the numbers of the
+    stories that replace the issue's own.
     """
 
     kind: str
@@ -76,6 +92,7 @@ class IssueContent:
     # The number under which links are counted; None if the newsletter does not count them.
     counted_as: int | None = None
     untranslated: tuple[str, ...] = ()
+    unworded: tuple[Unworded, ...] = ()
     translations: tuple[int, ...] = ()
 
 
@@ -118,6 +135,7 @@ def _load(issue: Issue, publication: Publication, now: datetime, language: str) 
     shown = IssueItem.objects.filter(pk__in=first).with_stories("section", "lead_image", texts=whole)
     own = list(shown.prefetch_related("article__bylines__author"))
     chosen = {item.article_id for item in own}
+    lacking = _lacking(own, language) if language else []
     texts = variants.translated(own, language=language, whole=whole) if language else own
     return IssueContent(
         kind=issue.kind,
@@ -131,6 +149,9 @@ def _load(issue: Issue, publication: Publication, now: datetime, language: str) 
         total=items.count(),
         counted_as=issue.pk if issue.newsletter.counts_clicks else None,
         untranslated=_untranslated(issue, language) if language else (),
+        unworded=tuple(
+            Unworded(story, field, is_translated=item.article_id not in chosen) for item, story, field in lacking
+        ),
         translations=tuple(item.article_id for item in texts if item.article_id not in chosen),
     )
 
@@ -140,13 +161,25 @@ def _untranslated(issue: Issue, language: str) -> tuple[str, ...]:
     return tuple(name for name in Issue.TRANSLATED if getattr(issue, name) and not words.get(name))
 
 
+def _lacking(items: list[IssueItem], language: str) -> list[tuple[IssueItem, str, str]]:
+    """Each headline or summary that was written for this issue and not in this language, with the story's headline."""
+    return [
+        (item, item.article.headline, name)
+        for item in items
+        for name in IssueItem.TRANSLATED
+        if getattr(item, name) and not item.translations.get(language, {}).get(name)
+    ]
+
+
 def _story(item: IssueItem, *, whole: bool) -> Story:
     article = item.article
     return Story(
         language=article.language,
         is_stale=article.stale_since is not None,
         headline=item.headline or article.headline,
+        headline_language=item.language_of("headline"),
         summary=item.summary or article.summary,
+        summary_language=item.language_of("summary"),
         url=links.article_url(article=article),
         section=article.section.local.name,
         byline=article.byline,

@@ -212,7 +212,7 @@ def _arranged(stories: list[dict[str, Any]], content: IssueContent, extent: Exte
 def _escaped(story: Story, placeholders: Placeholders, *, within: str) -> dict[str, Any]:
     escaped: dict[str, Any] = {name: placeholders.text(getattr(story, name)) for name in ("url", "section", "byline")}
     for name in ("headline", "summary"):
-        words = _marked("span", escape(getattr(story, name)), story.language, within=within)
+        words = _marked("span", escape(getattr(story, name)), getattr(story, f"{name}_language"), within=within)
         escaped[name] = placeholders.html(words)
     picture = story.picture
     escaped["picture"] = picture and {

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import OuterRef, Prefetch, Q, Subquery
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from articles import states as article_states
-from articles.models import Article
 from digests import delivery_reasons, issue_guards, issue_reasons, states
+from digests.item_model import IssueItem as IssueItem
 from digests.link_counts import LinkCount as LinkCount
 from digests.preflight_record import Preflight as Preflight
 from digests.snapshot_models import Frozen as Frozen
@@ -164,66 +162,6 @@ class Issue(Translated):
     def _of_its_cadence(self) -> SubscriptionQuerySet:
         subscriptions = Subscription.objects.filter(newsletter_id=self.newsletter_id)
         return subscriptions.filter(cadence=self.cadence) if self.cadence else subscriptions
-
-
-class IssueItemQuerySet(models.QuerySet["IssueItem"]):
-    """Queries over the items of issues."""
-
-    def public(self) -> IssueItemQuerySet:
-        """Items that readers see: included, and still public."""
-        return self._included_where(article_states.PUBLIC)
-
-    def gone(self) -> IssueItemQuerySet:
-        """Items that are included, but no longer public."""
-        return self._included_where([state for state in Article.State.values if state not in article_states.PUBLIC])
-
-    def with_stories(self, *related: str, texts: bool = False) -> IssueItemQuerySet:
-        """The items with their stories and what is `related` to those; with `texts`, the long columns too.
-
-        The stories are read apart, by their keys: after a bulk load the planner could join the two tables by comparing
-        each item with every story.
-        """
-        stories = Article.objects.select_related(*related) if related else Article.objects.all()
-        return self.prefetch_related(Prefetch("article", stories if texts else stories.without_text()))
-
-    def _included_where(self, among: Sequence[str]) -> IssueItemQuerySet:
-        return self.filter(included=True).alias(story_state=_story_state()).filter(story_state__in=among)
-
-
-def _story_state() -> Subquery:
-    """The state of the item's story: one lookup by key per row, compared outside of the lookup.
-
-    After a bulk load the planner assumes that hardly any story is public. For a large issue a join, or a lookup that
-    also asked for the state and so could use an index of public stories, would then compare each item with every
-    story: minutes instead of milliseconds.
-    """
-    return Subquery(Article.objects.filter(pk=OuterRef("article_id")).order_by().values("state")[:1])
-
-
-class IssueItem(models.Model):
-    """An article in an issue. One that an editor left out keeps its row, so no later digest offers it."""
-
-    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="items")
-    article = models.ForeignKey(Article, on_delete=models.PROTECT, related_name="issue_items")
-    position = models.PositiveIntegerField(default=0)
-    included = models.BooleanField(default=True, help_text=_("Untick to leave this story out."))
-    headline = fields.CharField(
-        max_length=200, blank=True, help_text=_("Only for this issue. Empty: the story's headline.")
-    )
-    summary = fields.TextField(
-        max_length=500, blank=True, help_text=_("Only for this issue. Empty: the story's standfirst.")
-    )
-
-    objects: ClassVar[models.Manager[IssueItem]] = IssueItemQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["position", "pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["issue", "article"], name="issue_item_once_per_article"),
-        ]
-
-    def __str__(self) -> str:
-        return self.headline or self.article.headline
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

@@ -34,15 +34,19 @@ def readers(*, issue: Issue, now: datetime) -> dict[str, int]:
 
 
 def translated(items: Iterable[IssueItem], *, language: str, whole: bool = False) -> list[IssueItem]:
-    """The items, each with its story's public text in this language; one without such a text stays as it is.
+    """The items as readers of this language see them.
 
-    What an editor wrote for this issue in place of a headline is in the issue's own language, and gives way too.
+    Each has its story's public text in this language, or stays as it is where there is none. What an editor wrote for
+    this issue in place of a headline or summary is in `translations` for this language; if it was written in the
+    issue's own language alone, it gives way to the translated story's.
     """
     shown = list(items)
     texts = translations.stories_in(language, stories={item.article_id for item in shown}, whole=whole)
     for item in shown:
         if (text := texts.get(item.article_id, item.article)).pk != item.article_id:
             item.article, item.headline, item.summary = text, "", ""
+        item.shown_in, words = language, item.translations.get(language, {})
+        item.headline, item.summary = words.get("headline") or item.headline, words.get("summary") or item.summary
     return shown
 
 

@@ -9,6 +9,7 @@ from django import forms
 from django.forms.boundfield import BoundField
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from publication import languages
 from publication.change_lists import ModelAdmin
@@ -45,6 +46,10 @@ class TranslatedForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript
         }
         return cleaned
 
+    def names_by_language(self) -> list[str]:
+        """The names of the fields in further languages."""
+        return [_field(name, language) for language, name in self._translated()]
+
     def by_language(self) -> list[InLanguage]:
         """The fields of each further language that the form has."""
         fields: dict[str, list[BoundField]] = {}
@@ -60,7 +65,37 @@ class TranslatedForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript
         return [(language, name) for language, name in named if _field(name, language) in self.fields]
 
 
-class TranslatedAdmin(ModelAdmin):
+class TranslatedFields:
+    """What an admin or an inline of rows with words in several languages makes its form of."""
+
+    model: Any
+    form: Any
+    formfield_for_dbfield: Any
+    empty_words = gettext_lazy("Empty: as in the publication's first language.")
+
+    def translated(self, request: HttpRequest, base: type[Any], spoken: Sequence[str]) -> type[TranslatedForm]:
+        """The form with a field for each word in each of these languages."""
+        extra = {
+            _field(name, language): self._form_field(request, name, language)
+            for language in spoken
+            for name in self.model.TRANSLATED
+        }
+        return type("Translated" + base.__name__, (TranslatedForm, base), extra)
+
+    def _form_field(self, request: HttpRequest, name: str, language: str) -> Any:
+        column = self.model._meta.get_field(name)  # noqa: SLF001  # Django documents it as public
+        widgets = getattr(getattr(self.form, "_meta", None), "widgets", None) or {}
+        field: Any = self.formfield_for_dbfield(
+            column, request, **({"widget": widgets[name]} if name in widgets else {})
+        )
+        field.widget.attrs["lang"] = language
+        field.required = False
+        field.label = _("%(what)s in %(language)s") % {"what": field.label, "language": languages.name_of(language)}
+        field.help_text = self.empty_words
+        return field
+
+
+class TranslatedAdmin(TranslatedFields, ModelAdmin):
     """A model admin of rows that have names in several languages."""
 
     def further_languages(self, obj: Any) -> Sequence[str]:
@@ -69,13 +104,8 @@ class TranslatedAdmin(ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Translated | None = None, change: bool = False, **kwargs: Any) -> Any:
         """With a field for each name in each further language."""
-        extra = {
-            _field(name, language): self._form_field(request, name, language)
-            for language in self.further_languages(obj)
-            for name in self.model.TRANSLATED
-        }
         base = kwargs.pop("form", self.form)
-        kwargs["form"] = type("Translated" + base.__name__, (TranslatedForm, base), extra)
+        kwargs["form"] = self.translated(request, base, self.further_languages(obj))
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Translated | None = None) -> Any:
@@ -88,16 +118,6 @@ class TranslatedAdmin(ModelAdmin):
             for title, options in super().get_fieldsets(request, obj)
         ]
         return [*shown, *((languages.name_of(language), {"fields": names}) for language, names in own.items())]
-
-    def _form_field(self, request: HttpRequest, name: str, language: str) -> Any:
-        column = self.model._meta.get_field(name)  # noqa: SLF001  # Django documents it as public
-        widgets = getattr(getattr(self.form, "_meta", None), "widgets", None) or {}
-        field = self.formfield_for_dbfield(column, request, **({"widget": widgets[name]} if name in widgets else {}))
-        field.widget.attrs["lang"] = language
-        field.required = False
-        field.label = _("%(what)s in %(language)s") % {"what": field.label, "language": languages.name_of(language)}
-        field.help_text = _("Empty: as in the publication's first language.")
-        return field
 
 
 def _field(name: str, language: str) -> str:

@@ -73,12 +73,22 @@ class IssueItemForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript 
     def clean(self) -> dict[str, Any]:
         """Check that the story is public and in no other issue for the same readers."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in [name for name in cleaned if name.startswith(("headline_", "summary_"))]:
+            self._check_words(cleaned, name)
         if cleaned.get("included") and cleaned.get("article"):
             try:
                 composing.check_story(issue=self.instance.issue, article=cleaned["article"])
             except composing.Mismatch as refusal:
                 raise forms.ValidationError(str(refusal)) from refusal
         return cleaned
+
+    def _check_words(self, cleaned: dict[str, Any], name: str) -> None:
+        """As `clean_headline` and `clean_summary`, for words in a further language."""
+        words = cleaned[name] = " ".join(cleaned[name].split())
+        try:
+            message.validate_header_text(words)
+        except forms.ValidationError as refusal:
+            self.add_error(name, refusal)
 
 
 class Approve(forms.Form):

@@ -14,12 +14,13 @@ from unfold.admin import TabularInline
 from unfold.forms import PaginationInlineFormSet
 
 from articles.models import Article
-from digests import arranging, composing, issue_content
+from digests import arranging, composing, issue_content, variants
 from digests.admin import forms
 from digests.admin.deliveries import of_newsletters
 from digests.models import Issue, IssueItem
 from publication.readonly_admin import ReadOnlyAdmin
 from publication.row_actions import account
+from publication.translated_admin import TranslatedFields
 
 # A form with more rows is slow to render, and too large to be posted.
 IN_FORM: Final = 100
@@ -42,6 +43,17 @@ class FirstItems(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfol
         keys = [self.data.get(f"{self.prefix}-{number}-id", "") for number in range(count)]
         return [key for key in keys if key.isdecimal()]
 
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """Words in further languages are asked of the stories that a mail shows, so that the page stays quick.
+
+        What a posted form did not show stays as it is.
+        """
+        super().add_fields(form, index)
+        is_beyond = index is None or index >= self.instance.newsletter.stories_in_full + self.headlines
+        for name in form.names_by_language():
+            if form.add_prefix(name) not in form.data if form.is_bound else is_beyond:
+                del form.fields[name]
+
     @property
     def total(self) -> int:
         """How many stories the issue has."""
@@ -58,7 +70,7 @@ class FirstItems(PaginationInlineFormSet):  # type: ignore[misc]  # django-unfol
         return issue_content.HEADLINES
 
 
-class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
+class IssueItemInline(TranslatedFields, TabularInline):  # type: ignore[misc]  # django-unfold publishes no types
     """The stories in their order. A story that was left out keeps its row."""
 
     model = IssueItem
@@ -70,6 +82,12 @@ class IssueItemInline(TabularInline):  # type: ignore[misc]  # django-unfold pub
     ordering_field = "position"
     verbose_name_plural = _("Stories, in the order in which readers see them")
     template_before = "admin/digests/issue/items.html"
+    empty_words = _("Empty: that of the translated story.")
+
+    def get_formset(self, request: HttpRequest, obj: Issue | None = None, **kwargs: Any) -> Any:
+        """With the words of each story in each language in which readers may get the issue."""
+        spoken = variants.offered(issue=obj) if obj is not None and composing.is_editable(issue=obj) else []
+        return super().get_formset(request, obj, form=self.translated(request, self.form, spoken), **kwargs)
 
     def has_add_permission(self, request: HttpRequest, obj: Issue | None = None) -> bool:
         """Only in a draft, and only for a person who may edit it. A letter has no stories."""

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from digests.freezing import Prepared
+from digests.issue_content import Unworded
 from digests.preflight.findings import Finding, finding
 from publication import formatting, languages
 
@@ -40,14 +41,30 @@ def check(*, prepared: Prepared) -> Iterator[Finding]:
                 count,
             )
             yield finding("translation_stale", text, stories=_listed(stale), **values)
-        if one.content.untranslated:
+        if one.content.untranslated or _seen_as_they_are(one):
             text = ngettext(
                 "Not written in %(language)s, so its %(readers)s reader sees yours: %(fields)s.",
                 "Not written in %(language)s, so its %(readers)s readers see yours: %(fields)s.",
                 count,
             )
-            fields = ", ".join(str(FIELDS[name]) for name in one.content.untranslated)
-            yield finding("words_untranslated", text, fields=fields, **values)
+            fields = [*(str(FIELDS[name]) for name in one.content.untranslated), *_seen_as_they_are(one)]
+            yield finding("words_untranslated", text, fields=", ".join(fields), **values)
+        if given_way := [_named(words) for words in one.content.unworded if words.is_translated]:
+            text = ngettext(
+                "Not written in %(language)s, so its %(readers)s reader sees the translated story's own: %(fields)s.",
+                "Not written in %(language)s, so its %(readers)s readers see the translated story's own: %(fields)s.",
+                count,
+            )
+            yield finding("words_untranslated", text, fields=", ".join(given_way), **values)
+
+
+def _seen_as_they_are(one: Prepared) -> list[str]:
+    return [_named(words) for words in one.content.unworded if not words.is_translated]
+
+
+def _named(words: Unworded) -> str:
+    named = _("headline of “%(story)s”") if words.field == "headline" else _("summary of “%(story)s”")
+    return named % {"story": words.story}
 
 
 def _values(one: Prepared) -> dict[str, str]:

@@ -100,6 +100,67 @@ def test_preflight_names_what_readers_get_untranslated_or_stale(issue: Issue) ->
     assert not [text for text in levels if "Кыргызча" in text]
 
 
+@pytest.fixture
+def worded(issue: Issue) -> Issue:
+    """Other words for “Third” in English and Russian, for “First”, which no language has, in English and German."""
+    first, third = (issue.items.get(article__headline=headline) for headline in ("First", "Third"))
+    third.headline, third.summary = "The best", "Read this."
+    third.translations = {"ru": {"headline": "Лучшая"}}
+    third.save()
+    first.headline, first.translations = "The least", {"de": {"headline": "Die letzte", "summary": "Nur hier."}}
+    first.save()
+    return issue
+
+
+def test_a_story_has_the_words_that_were_written_for_this_issue_in_each_language(
+    worded: Issue, now: datetime, client: Client
+) -> None:
+    own = multilingual.approve(worded, now).snapshot
+    shown = {"en": own, "ru": variant(worded, "ru"), "de": variant(worded, "de")}
+    for language, (words, others) in {
+        "en": (("The best", "Read this.", "The least"), ("Third", "First")),
+        "ru": (("Лучшая", "Третья.", "The least"), ("The best", "Read this.")),
+        "de": (("Die dritte", "Die letzte", "Nur hier."), ("The best", "The least", "About first.")),
+    }.items():
+        for part in (shown[language].html, shown[language].text):
+            assert [each for each in words if each not in part] == [each for each in others if each in part] == []
+    foreign = BeautifulSoup(shown["de"].html, "html5lib").select('[lang="en"]')
+    assert "Die letzte" not in " ".join(each.get_text() for each in foreign)
+    Issue.objects.update(state=Issue.State.SENT, audience_count=6, planned_at=now)
+    listed = BeautifulSoup(client.get("/ru/newsletters/tech-news/1/stories/").content, "html5lib").select("ol a")
+    assert {link.text: link.get("lang") for link in listed} == {"Лучшая": None, "Вторая": None, "The least": "en"}
+
+
+def test_preflight_names_words_for_a_story_that_a_language_lacks(worded: Issue) -> None:
+    findings = checking.report(issue=worded, now=timezone.now()).findings
+    assert [one.text.removeprefix("Not written in ") for one in findings if one.code == "words_untranslated"] == [
+        "Русский, so its 3 readers see yours: headline of “First”.",
+        "Русский, so its 3 readers see the translated story's own: summary of “Third”.",
+        "Deutsch, so its 1 reader sees yours: Subject, Introduction.",
+        "Deutsch, so its 1 reader sees the translated story's own: headline of “Third”, summary of “Third”.",
+    ]
+
+
+def test_an_editor_writes_words_for_a_story_in_each_language(worded: Issue, staff: Staff) -> None:
+    editor = staff("Editor")
+    page = BeautifulSoup(editor.get(change(worded)).content.decode(), "html5lib")
+    written = {str(field["name"]): field for field in page.select(".desk-story [name*=headline_], [name*=summary_]")}
+    assert len(written) == 3 * 3 * 2
+    number = {row.article.headline: place for place, row in enumerate(worded.items.order_by("position"))}
+    third = f"items-{number['Third']}"
+    assert written[f"{third}-headline_ru"]["value"] == "Лучшая"
+    assert written[f"{third}-headline_ru"]["lang"] == "ru"
+    words = {f"{third}-headline_ru": "Самая лучшая", f"{third}-summary_de": "Lies  das.\nBitte."}
+    assert editor.post(change(worded), items(worded, **words)).status_code == 302
+    rows = {row.article.headline: row.translations for row in worded.items.all()}
+    # The fields of “First” were not posted, as in a page that did not show them.
+    assert rows["Third"] == {"ru": {"headline": "Самая лучшая"}, "de": {"summary": "Lies das. Bitte."}}
+    assert rows["First"] == {"de": {"headline": "Die letzte", "summary": "Nur hier."}}
+    refused = editor.post(change(worded), items(worded, **{f"{third}-headline_ru": "Лучшая\u202e"}))
+    assert refused.status_code == 200
+    assert "Not saved yet" in refused.content.decode()
+
+
 def test_preflight_looks_at_each_language_and_sees_a_translation_at_once(issue: Issue, now: datetime) -> None:
     issue.translations["de"] = {"introduction": "TKTK"}
     issue.save()
