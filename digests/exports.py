@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
+from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from core import csv_export
 from digests import aftermath, delivery_reasons, growth, permissions, stats
 from digests.models import Delivery, Issue
+from publication import languages
 from staff import audit
 from staff.audit_actions import AuditAction
 from subscribers import permissions as rights
@@ -21,7 +23,7 @@ from subscribers.models import Newsletter
 SEE_ISSUES: Final = "digests.view_issue"
 # Addresses leave the desk: the right to export readers, on any of whose lists they may be.
 SEE_ADDRESSES: Final = "subscribers.export_readers"
-COPIES: Final = ("address", "state", "reason", "at")
+COPIES: Final = ("address", "state", "reason", "at", "language")
 BATCH: Final = 2_000
 
 
@@ -33,6 +35,7 @@ def figures(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> I
     after = aftermath.of(issue=issue, progress=progress)
     lines: list[Sequence[Any]] = [("what", "which", "people", "machines"), ("audience", "", progress.audience, "")]
     lines += [("copies", state, copies, "") for state, copies in progress.by_state.items()]
+    lines += _by_language(progress, own=_own_language(issue))
     lines += [
         ("reported", "hard_bounce", after.hard_bounces, ""),
         ("reported", "soft_bounce", after.soft_bounces, ""),
@@ -48,7 +51,8 @@ def copies(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> It
     permissions.require(SEE_ADDRESSES, user=actor, issue=issue)
     _record(AuditAction.COPIES_EXPORTED, issue, actor, now)
     rows = Delivery.objects.filter(issue=issue).order_by("pk").values_list(
-        "subscriber__address", "state", "reason", "reason_parameters", Coalesce("settled_at", "attempted_at")
+        "subscriber__address", "state", "reason", "reason_parameters", Coalesce("settled_at", "attempted_at"),
+        Coalesce("variant", Value(_own_language(issue))),
     )  # fmt: skip
     return csv_export.written(_copy_lines(rows.iterator(chunk_size=BATCH)))
 
@@ -68,9 +72,24 @@ def of_growth(*, newsletter: Newsletter, actor: AbstractBaseUser | None, now: da
 
 def _copy_lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
     yield COPIES
-    for address, state, code, parameters, moment in rows:
+    for address, state, code, parameters, moment, language in rows:
         reason = delivery_reasons.CATALOGUE.sentence(code, parameters)
-        yield (address or "", state, reason, moment.isoformat(timespec="seconds") if moment else "")
+        yield (address or "", state, reason, moment.isoformat(timespec="seconds") if moment else "", language)
+
+
+def _by_language(progress: stats.Progress, *, own: str) -> list[Sequence[Any]]:
+    """Of each language the copies by state, if the issue has several."""
+    if set(progress.by_variant) <= {""}:
+        return []
+    return [
+        (f"copies in {variant or own}", state, progress.by_variant[variant].get(state, 0), "")
+        for variant in sorted(progress.by_variant)
+        for state in progress.by_state
+    ]
+
+
+def _own_language(issue: Issue) -> str:
+    return issue.newsletter.language or languages.first()
 
 
 @transaction.atomic

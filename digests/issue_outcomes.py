@@ -29,8 +29,11 @@ def record(*, issue_id: int) -> Counter[str]:
     Totals of more copies than there are stay: a month with copies of the issue was dropped since.
     Before: the caller has locked the issue's row, and no copy is open.
     """
-    copies = Delivery.objects.filter(issue_id=issue_id).order_by().values("state", "reason")
-    outcomes = [IssueOutcome(issue_id=issue_id, **row) for row in copies.annotate(copies=Count("pk"))]
+    copies = Delivery.objects.filter(issue_id=issue_id).order_by().values("state", "reason", "variant")
+    outcomes = [
+        IssueOutcome(issue_id=issue_id, **row | {"variant": row["variant"] or ""})
+        for row in copies.annotate(copies=Count("pk"))
+    ]
     stored = list(IssueOutcome.objects.filter(issue_id=issue_id))
     if _copies(stored) > _copies(outcomes):
         outcomes = stored
@@ -57,13 +60,16 @@ def move(*, delivery: Delivery, state: str, reason: Reason) -> None:
 
     Before: the caller has locked the issue's row. Nothing happens while the issue is open.
     """
-    stored = IssueOutcome.objects.filter(issue_id=delivery.issue_id)
+    variant = delivery.variant or ""
+    stored = IssueOutcome.objects.filter(issue_id=delivery.issue_id, variant=variant)
     before = stored.filter(state=delivery.state, reason=delivery.reason)
     if not before.update(copies=F("copies") - 1):
         return
     before.filter(copies=0).delete()
     if not stored.filter(state=state, reason=reason.code).update(copies=F("copies") + 1):
-        IssueOutcome.objects.create(issue_id=delivery.issue_id, state=state, reason=reason.code, copies=1)
+        IssueOutcome.objects.create(
+            issue_id=delivery.issue_id, state=state, reason=reason.code, variant=variant, copies=1
+        )
 
 
 def lift_exceptions(*, issue_id: int) -> None:

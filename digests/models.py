@@ -309,16 +309,23 @@ class DeliveryEvent(models.Model):
 
 
 class IssueOutcome(models.Model):
-    """How many copies of a closed issue ended in one state for one reason. Written by `issue_outcomes` only."""
+    """How many copies of a closed issue and one variant ended in one state for one reason.
+
+    Written by `issue_outcomes` only.
+    """
 
     issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="outcomes", db_index=False)
     state = fields.CharField(max_length=16, choices=DeliveryState.choices)
     reason = fields.CharField(max_length=32, blank=True, choices=delivery_reasons.choices)
+    # As `Delivery.variant`; empty: the snapshot itself.
+    variant = fields.CharField(max_length=12, blank=True)
     copies = models.PositiveIntegerField()
 
     class Meta:
         # Its index is also that of the foreign key, and serves `stats`.
-        constraints = [models.UniqueConstraint(fields=["issue", "state", "reason"], name="issue_outcome_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["issue", "state", "reason", "variant"], name="issue_outcome_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.copies} {self.get_state_display().lower()}"

@@ -7,7 +7,9 @@ The copies of an open issue are counted. Those of a closed one are not read: its
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -77,6 +79,7 @@ class Progress:
     unless the issue is being sent. `seconds_left`: at that rate, and not before the last deferred copy is due; None
     if unknown. `retries`: deferred copies by reason, the most frequent first. `outcomes`: of a closed issue, those
     that have a reason, the most frequent first. `seconds`: from its first copy to its end, once it is closed.
+    `by_variant`: the copies of each variant by state, without empty states; those of the snapshot itself under "".
     """
 
     state: str
@@ -90,6 +93,7 @@ class Progress:
     retries: tuple[Retry, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     seconds: float | None = None
+    by_variant: dict[str, dict[str, int]] = field(default_factory=dict)
     cost: float = 0.0
 
     @property
@@ -190,8 +194,8 @@ def is_dropped(issue: Issue) -> bool:
 
 def _counted(issue: Issue) -> Progress:
     began = time.monotonic()
-    rows = {row.pop("state"): row for row in _counts(issue)}
-    by_state = {state: rows.get(state, {}).get("copies", 0) for state in Delivery.State.values}
+    rows = list(_counts(issue))
+    by_state, by_variant = _sums((row["state"], row["variant"] or "", row["copies"]) for row in rows)
     settled_at = _latest(rows, "settled")
     retries = _retries(issue) if by_state[Delivery.State.DEFERRED] else ()
     return Progress(
@@ -204,16 +208,18 @@ def _counted(issue: Issue) -> Progress:
         held_until=_latest(rows, "held"),
         last_try=_latest(rows, "due"),
         retries=retries,
+        by_variant=by_variant,
         cost=time.monotonic() - began,
     )
 
 
 def _stored(issue: Issue, finished_at: datetime) -> Progress:
-    stored = IssueOutcome.objects.filter(issue_id=issue.pk).order_by("-copies", "state", "reason")
-    outcomes = [Outcome(*row) for row in stored.values_list("state", "reason", "copies")]
-    by_state = dict.fromkeys(Delivery.State.values, 0)
-    for outcome in outcomes:
-        by_state[outcome.state] += outcome.copies
+    stored = list(IssueOutcome.objects.filter(issue_id=issue.pk))
+    by_state, by_variant = _sums((row.state, row.variant, row.copies) for row in stored)
+    by_reason = Counter[tuple[str, str]]()
+    for row in stored:
+        by_reason[row.state, row.reason] += row.copies
+    outcomes = sorted((Outcome(*key, copies) for key, copies in by_reason.items() if key[1]), key=_most_first)
     return Progress(
         state=issue.state,
         by_state=by_state,
@@ -221,10 +227,25 @@ def _stored(issue: Issue, finished_at: datetime) -> Progress:
         rate=0.0,
         counted_at=finished_at,
         settled_at=finished_at,
-        outcomes=tuple(outcome for outcome in outcomes if outcome.code),
+        outcomes=tuple(outcomes),
         # Of one whose rest was sent later the time between says nothing.
         seconds=(finished_at - issue.started_at).total_seconds() if issue.started_at and not issue.rest_at else None,
+        by_variant=by_variant,
     )
+
+
+def _sums(rows: Iterable[tuple[str, str, int]]) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """Copies by state, and the same of each variant, from rows of state, variant and copies."""
+    by_state = dict.fromkeys(Delivery.State.values, 0)
+    by_variant: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for state, variant, copies in rows:
+        by_state[state] += copies
+        by_variant[variant][state] += copies
+    return by_state, {variant: dict(states) for variant, states in by_variant.items()}
+
+
+def _most_first(outcome: Outcome) -> tuple[int, str, str]:
+    return (-outcome.copies, outcome.state, outcome.code)
 
 
 _cache: dict[int, tuple[float, str, Progress]] = {}
@@ -275,19 +296,19 @@ def limits() -> list[str]:
 
 
 def _counts(issue: Issue) -> QuerySet[Any, Any]:
-    """One row per state: the number of copies, those settled recently, and the latest times."""
+    """One row per state and variant: the number of copies, those settled recently, and the latest times."""
     # The engine uses the database's clock.
     fresh = {
         f"fresh_{span}": Count("pk", filter=Q(settled_at__gt=Now() - timedelta(seconds=span)))
         for span in SPANS
     }  # fmt: skip
     latest = {"settled": Max("settled_at"), "held": Max("lease_until"), "due": Max("due_at")}
-    copies = Delivery.objects.filter(issue_id=issue.pk).order_by().values("state")
+    copies = Delivery.objects.filter(issue_id=issue.pk).order_by().values("state", "variant")
     return copies.annotate(copies=Count("pk"), **fresh, **latest)
 
 
-def _latest(rows: dict[str, dict[str, Any]], name: str) -> datetime | None:
-    return max((row[name] for row in rows.values() if row[name]), default=None)
+def _latest(rows: list[dict[str, Any]], name: str) -> datetime | None:
+    return max((row[name] for row in rows if row[name]), default=None)
 
 
 def _retries(issue: Issue) -> tuple[Retry, ...]:
@@ -302,7 +323,7 @@ def _retries(issue: Issue) -> tuple[Retry, ...]:
     return tuple(Retry(row["reason"], row["copies"], row["next_at"], row["reply"] or "") for row in rows)
 
 
-def _rate(issue: Issue, rows: dict[str, dict[str, Any]], settled_at: datetime | None) -> float:
+def _rate(issue: Issue, rows: list[dict[str, Any]], settled_at: datetime | None) -> float:
     """Copies per second, of the shortest span that says something; none once the next one is long overdue.
 
     A pause does not count: `updated_at` is when the issue entered its state.
@@ -313,7 +334,7 @@ def _rate(issue: Issue, rows: dict[str, dict[str, Any]], settled_at: datetime | 
     running = max(1.0, (now - max(filter(None, [issue.started_at, issue.updated_at]))).total_seconds())
     quiet = (now - settled_at).total_seconds()
     for span in SPANS:
-        copies = sum(row[f"fresh_{span}"] for row in rows.values())
+        copies = sum(row[f"fresh_{span}"] for row in rows)
         if copies >= ENOUGH or running <= span or span == SPANS[-1]:
             rate = copies / min(running, span)
             return 0.0 if quiet * rate > OVERDUE and quiet > SPANS[0] else rate

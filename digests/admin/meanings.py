@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from digests.models import Delivery
 from digests.stats import Progress
+from publication import formatting, languages
 
 _D = Delivery.State
 
@@ -65,6 +66,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class InLanguage:
+    """The copies of one variant: what became of them, in words."""
+
+    language: str
+    copies: int
+    states: str
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """A part of the bar, in thousandths of the audience."""
 
@@ -80,6 +90,25 @@ def lines(progress: Progress) -> list[Line]:
         for state, meaning in OF_STATES.items()
         if progress.by_state[state]
     ]
+
+
+def by_language(progress: Progress, *, own: str) -> list[InLanguage]:
+    """The copies of each text, the issue's `own` language first; nothing if all have that one."""
+    if set(progress.by_variant) <= {""}:
+        return []
+    further = [variant for variant in languages.further() if variant in progress.by_variant]
+    # A language that the publication has given up since stays at the end.
+    rest = sorted(set(progress.by_variant) - {"", *further})
+    return [
+        InLanguage(languages.name_of(variant or own), sum(states.values()), _in_words(states))
+        for variant in ("", *further, *rest)
+        if (states := progress.by_variant.get(variant))
+    ]
+
+
+def _in_words(states: Mapping[str, int]) -> str:
+    shown = ((Delivery.State(state).label, states[state]) for state in OF_STATES if state in states)
+    return ", ".join(f"{formatting.number(copies)} {str(label).lower()}" for label, copies in shown)
 
 
 def pieces(progress: Progress) -> list[Piece]:

@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from digests import exports, stats
+from digests import exports, issue_outcomes, stats
 from digests.models import Delivery, Issue, LinkCount
-from digests.tests import copies
+from digests.tests import copies, multilingual
 from staff.models import AuditEvent
 from staff.reauthentication import PROVED_AT
 from subscribers.models import Newsletter
@@ -67,6 +67,22 @@ def test_figures_add_up_and_addresses_are_for_few(
         ("copies_exported", str(sent.pk)),
         ("figures_exported", str(newsletter.pk)),
     ]
+
+
+def test_an_issue_in_several_languages_is_counted_in_each(sent: Issue, staff: Staff, admin_client: Client) -> None:
+    multilingual.speak("ru", "de")
+    page, editor = f"/admin/digests/issue/{sent.pk}", staff("Editor")
+    assert not [line for line in taken(editor, f"{page}/figures/") if line[0].startswith("copies in")]
+    sent.deliveries.filter(state=State.REJECTED).update(variant="ru")
+    issue_outcomes.record(issue_id=sent.pk)
+
+    lines = [line for line in taken(editor, f"{page}/figures/") if line[0].startswith("copies in")]
+    assert {(what, state): copies for what, state, copies, _ in lines if copies != "0"} == {
+        ("copies in en", "accepted"): "1", ("copies in en", "cancelled"): "1", ("copies in ru", "rejected"): "1",
+    }  # fmt: skip
+    assert {(line[1], line[4]) for line in taken(admin_client, f"{page}/copies/")[1:]} == {
+        ("accepted", "en"), ("rejected", "ru"), ("cancelled", "en"),
+    }  # fmt: skip
 
 
 def test_the_password_is_asked_first(sent: Issue, staff: Staff) -> None:

@@ -64,6 +64,26 @@ def test_an_issue_that_closes_has_its_outcomes_on_record(issue: Issue, now: date
     assert stored(issue).total() == issue.audience_count
 
 
+def test_the_record_tells_languages_apart_and_a_late_event_moves_the_copy_within_its_own(
+    issue: Issue, now: datetime
+) -> None:
+    one = issue.deliveries.filter(state=State.UNCERTAIN)
+    issue.deliveries.filter(reason="mailbox_full").update(variant="ru")
+    one.update(variant="ru")
+    open_copies = stats.progress(issue).by_variant
+    close(issue, now)
+    russian = {"rejected": 1, "uncertain": 1}
+    own = {"accepted": 2, "rejected": 1, "suppressed": 1}
+    assert open_copies == stats.progress(issue).by_variant == {"": own, "ru": russian}
+    assert stored(issue) == Counter(AUDIENCE)
+
+    processing.record(event=copies.event("delivered", one.get()), provider="Mailgun", now=now)
+
+    issue.refresh_from_db()
+    assert stats.progress(issue).by_variant == {"": own, "ru": {"rejected": 1, "accepted": 1}}
+    assert stats.progress(issue).total == issue.audience_count
+
+
 def test_the_record_is_written_with_the_end_or_not_at_all(
     issue: Issue, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,10 +7,11 @@ import pytest
 from bs4 import BeautifulSoup
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from digests import approval, stalls, stats
 from digests.models import Delivery, Issue
-from digests.tests import copies
+from digests.tests import copies, multilingual
 from subscribers.models import Newsletter
 from tests.cast import Staff
 from tests.table import rows
@@ -61,6 +62,28 @@ def table(html: str) -> dict[str, int]:
 
 def words(html: str) -> str:
     return re.sub(r"\s+", " ", BeautifulSoup(html, "html5lib").get_text(" ")).replace(" ,", ",")
+
+
+def test_copies_are_counted_in_each_language_that_they_are_in(
+    issue: Issue, staff: Staff, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    multilingual.speak("ky", "ru")
+    editor = staff("Editor")
+    assert "In each language" not in fragment(editor, issue)
+    states = [State.ACCEPTED] * 3 + [State.REJECTED]
+    Delivery.objects.bulk_create(
+        Delivery(issue=issue, state=state, variant=language) for language in ("ru", "ky") for state in states
+    )
+    table = BeautifulSoup(fragment(editor, issue), "html5lib").find("caption", string="In each language")
+    assert table is not None
+    assert table.parent is not None
+    assert [[cell.get_text() for cell in row.select("th, td")] for row in table.parent.select("tbody tr")] == [
+        ["English", "1,002", "1,000 accepted, 1 deferred, 1 uncertain"],
+        ["Кыргызча", "4", "3 accepted, 1 rejected"],
+        ["Русский", "4", "3 accepted, 1 rejected"],
+    ]
+    with django_assert_num_queries(2):
+        stats.progress(issue)
 
 
 def test_it_has_the_numbers_of_the_one_source(issue: Issue, staff: Staff) -> None:
