@@ -1,5 +1,6 @@
 """Fixtures that every app's tests share."""
 
+import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -16,6 +17,9 @@ from tests.clearing import Clearing
 
 pytest_plugins = ["tests.cast"]
 
+# How many objects are made before garbage is looked for; one page of the desk makes more than the usual 700.
+NEW_OBJECTS = 20_000
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--quick`, which `bin/test --quick` gives."""
@@ -24,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     """PostgreSQL and Redis run, in every process of the tests."""
+    gc.disable()  # until all tests are collected: modules that are imported are no garbage
     hypothesis.settings.register_profile("without a clock", deadline=None)  # a busy machine decides no test
     hypothesis.settings.load_profile("without a clock")
     embedded.start_missing(env.var_dir())
@@ -36,6 +41,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if sharing.is_quick(item)]
     if hasattr(config, "workerinput"):
         sharing.order(items)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what tests make, and not again and again among 6,000 tests and all modules."""
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
