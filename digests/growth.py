@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from articles.models import Article
 from digests import consented
-from subscribers import turns
+from subscribers import leaving, turns
 from subscribers.models import ConsentEvent, Newsletter, Subscription, Suppression
 
 DAYS: Final = 30
@@ -60,6 +60,8 @@ class Growth:
     days: tuple[Day, ...]
     sources: tuple[Source, ...]
     losses: tuple[Loss, ...]
+    # Why readers left, as they gave it on the page after the way out, within a year.
+    reasons: tuple[leaving.Given, ...]
 
     @property
     def won(self) -> int:
@@ -100,6 +102,7 @@ def of(*, newsletter: Newsletter, now: datetime, days: int = DAYS) -> Growth:
         days=tuple(Day(day, won[day], lost[day]) for day in every),
         sources=tuple(_named(sources)),
         losses=tuple(Loss(name, readers) for name, readers in losses.most_common()),
+        reasons=tuple(leaving.given(newsletter=newsletter, now=now)),
     )
 
 

@@ -268,6 +268,8 @@ THROTTLES = Throttles(
     signup_domain=[Window(500, 3_600)],
     signup_global=[Window(5_000, 3_600)],
     preferences_address=[Window(1, 600), Window(5, 86_400)],
+    # As long as the link to give one works (subscribers.links.AGAIN_AGE).
+    leaving_reason=[Window(1, 3_600)],
 )
 SIGNUP_FORM_AGE = (timedelta(seconds=2), timedelta(hours=24))
 MARKUP_SECONDS = 5

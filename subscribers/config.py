@@ -25,3 +25,5 @@ class Throttles:
     signup_domain: Sequence[Window]
     signup_global: Sequence[Window]
     preferences_address: Sequence[Window]
+    # Reasons for one leaving, of the reader whose link it is.
+    leaving_reason: Sequence[Window]

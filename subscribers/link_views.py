@@ -1,16 +1,20 @@
 """The pages behind the links in our mails. GET shows a button; only POST acts."""
 
+import contextlib
+from collections.abc import Callable, Mapping
+from zoneinfo import ZoneInfo
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from mailkit import addresses
 from publication import languages
-from subscribers import links, preferences, request_context, signup, throttle
-from subscribers.models import Subscription
+from subscribers import leaving, links, preferences, request_context, signup, throttle
+from subscribers.models import LeavingReason, Subscription
 
 AGREED_BY_LINK = _("Confirm my subscription")
 AGREED_AGAIN = _("Subscribe again")
@@ -50,8 +54,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 
 def _unsubscribe(request: HttpRequest, subscription: Subscription, *, one_click: bool) -> HttpResponse:
     if request.method != "POST":
-        context = _about(subscription) | {"has_ended": subscription.state == Subscription.State.UNSUBSCRIBED}
-        return render(request, "subscribers/unsubscribe.html", context)
+        return _way_out(request, subscription)
+    if not one_click and (stay := STAYING.get(request.POST.get("action", ""))):
+        return stay(request, subscription)
     source = "one_click" if one_click else "unsubscribe_page"
     ended = signup.unsubscribe(
         subscription=subscription,
@@ -62,7 +67,55 @@ def _unsubscribe(request: HttpRequest, subscription: Subscription, *, one_click:
     if one_click:
         return _one_click_done()
     again = links.again_token(subscription=subscription) if ended else ""
-    return render(request, "subscribers/unsubscribed.html", _about(subscription) | {"again_token": again})
+    context = {"again_token": again, "reasons": LeavingReason.choices}
+    return render(request, "subscribers/unsubscribed.html", _about(subscription) | context)
+
+
+def _way_out(request: HttpRequest, subscription: Subscription) -> HttpResponse:
+    context = {
+        "has_ended": subscription.state == Subscription.State.UNSUBSCRIBED,
+        "can_pause": subscription.state == Subscription.State.CONFIRMED,
+        "can_be_weekly": preferences.less_often(subscription=subscription),
+    }
+    return render(request, "subscribers/unsubscribe.html", _about(subscription) | context)
+
+
+def _weekly(request: HttpRequest, subscription: Subscription) -> HttpResponse:
+    evidence = request_context.evidence(request, source="unsubscribe_page")
+    try:
+        preferences.take_weekly(subscription=subscription, evidence=evidence, now=timezone.now())
+    except (preferences.NotOffered, preferences.NotSubscribed):
+        return _way_out(request, subscription)
+    return render(request, "subscribers/stayed.html", _about(subscription))
+
+
+def _pause(request: HttpRequest, subscription: Subscription) -> HttpResponse:
+    try:
+        preferences.pause_for_a_month(subscription=subscription, now=timezone.now())
+    except preferences.NotSubscribed:
+        return _way_out(request, subscription)
+    zone = ZoneInfo(subscription.newsletter.time_zone)
+    until = subscription.paused_until.astimezone(zone).date() if subscription.paused_until else None
+    return render(request, "subscribers/stayed.html", _about(subscription) | {"until": until})
+
+
+# What the page of the way out offers instead. A mail program's one click never comes here.
+STAYING: Mapping[str, Callable[[HttpRequest, Subscription], HttpResponse]] = {"weekly": _weekly, "pause": _pause}
+
+
+@request_context.opened_by_link
+@require_POST
+def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
+    """Count why somebody left within the last hour, once, and not who; without a reason nothing is counted."""
+    subscription = links.read_again(token)
+    with languages.override(subscription.subscriber.language):
+        now = timezone.now()
+        leaving_name = f"{subscription.uuid} {subscription.request_number}"
+        with contextlib.suppress(leaving.NoReason):
+            leaving.check(reason=request.POST.get("reason", ""))
+            if throttle.leaving_reason(leaving=leaving_name, now=now):
+                leaving.count(newsletter=subscription.newsletter, reason=request.POST["reason"], now=now)
+        return render(request, "subscribers/thanked.html", _about(subscription))
 
 
 @request_context.opened_by_link

@@ -72,7 +72,7 @@ def read_confirm(token: str) -> ConfirmClaim:
 
 
 def unsubscribe_token(*, subscription: Subscription) -> str:
-    """A token that never expires and can do nothing but end this one subscription."""
+    """A token that never expires and can do nothing but end this one subscription, or have less come of it."""
     return unsubscribe_token_of(reader=subscription.subscriber.uuid.hex, newsletter_id=subscription.newsletter_id)
 
 
@@ -87,10 +87,10 @@ def unsubscribe_url(*, subscription: Subscription) -> str:
 
 
 def read_unsubscribe(token: str) -> Subscription:
-    """The subscription that this token can end. On failure: LinkRefused; NothingLeft for a genuine token.
+    """The subscription that this token can end, or have less come of.
 
-    Its age and the subscriber's token version are not looked at: a way out must
-    work for as long as the mail that offers it is kept.
+    On failure: LinkRefused; NothingLeft for a genuine token. Its age and the subscriber's token
+    version are not looked at: a way out must work for as long as the mail that offers it is kept.
     """
     payload = _read(token, purpose=UNSUBSCRIBE, max_age=None)
     try:

@@ -21,6 +21,8 @@ from subscribers import letter_reasons, states
 from subscribers.cadences import Cadence as Cadence
 from subscribers.cadences import Weekday as Weekday
 from subscribers.import_job import ImportJob as ImportJob
+from subscribers.leaving_model import LeavingCount as LeavingCount
+from subscribers.leaving_model import LeavingReason as LeavingReason
 from subscribers.newsletters import CadenceOffer as CadenceOffer
 from subscribers.newsletters import Newsletter as Newsletter
 from subscribers.states import LetterState, SubscriptionState

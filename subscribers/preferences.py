@@ -1,6 +1,7 @@
 """Changes that readers make to their own subscriptions with a link from a mail."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -9,9 +10,11 @@ from mailkit import addresses
 from publication.models import Publication
 from subscribers import cadence_options, consent, signup
 from subscribers.letters import queue
-from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
+from subscribers.models import Cadence, ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
 LONGEST_PAUSE = timedelta(days=366)
+A_MONTH = timedelta(days=30)
+SOONER_THAN_WEEKLY = (Cadence.INSTANT, Cadence.DAILY)
 
 
 class NotOffered(ValueError):
@@ -64,6 +67,34 @@ def pause(*, subscription: Subscription, until: datetime | None, now: datetime) 
         _lock_confirmed(subscription)
         subscription.paused_until = until
         subscription.save(update_fields=["paused_until"])
+
+
+def less_often(*, subscription: Subscription) -> bool:
+    """Whether it can come weekly and comes more often now."""
+    if subscription.state != Subscription.State.CONFIRMED or Cadence(subscription.cadence) not in SOONER_THAN_WEEKLY:
+        return False
+    return Cadence.WEEKLY in dict(cadence_options.cadences_of(subscription.newsletter))
+
+
+def take_weekly(*, subscription: Subscription, evidence: consent.Evidence, now: datetime) -> None:
+    """Serve it weekly instead of more often; nothing ever comes more often by this.
+
+    On failure: NotOffered, NotSubscribed.
+    """
+    with transaction.atomic():
+        _lock_confirmed(subscription)
+        if not less_often(subscription=subscription):
+            raise NotOffered(_("This newsletter cannot come less often than it does."))
+        change_cadence(subscription=subscription, cadence=Cadence.WEEKLY, evidence=evidence, now=now)
+
+
+def pause_for_a_month(*, subscription: Subscription, now: datetime) -> None:
+    """Hold back mail for 30 days and the rest of the last one; a longer pause stays. On failure: NotSubscribed."""
+    zone = ZoneInfo(subscription.newsletter.time_zone)
+    day = (now + A_MONTH).astimezone(zone).date() + timedelta(days=1)
+    until = datetime.combine(day, time.min, tzinfo=zone)
+    if subscription.paused_until is None or subscription.paused_until < until:
+        pause(subscription=subscription, until=until, now=now)
 
 
 def subscribe(

@@ -81,6 +81,11 @@ def preferences(*, address: addresses.Address, ip: str | None, now: datetime) ->
     return _ask([mailbox, *_networks(ip)], now)
 
 
+def leaving_reason(*, leaving: str, now: datetime) -> bool:
+    """Whether no reason was given yet for this leaving, which the text names."""
+    return _ask([("leaving_reason", leaving, settings.THROTTLES.leaving_reason)], now)
+
+
 def _networks(ip: str | None) -> list[Key]:
     """Requests whose address cannot be known, as over a proxy's Unix socket, count as one wide network."""
     limits = settings.THROTTLES

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("preferences/<str:token>/erase/", personal_views.erase, name="erase"),
     path("unsubscribe/<str:token>/", link_views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/again/", link_views.subscribe_again, name="subscribe_again"),
+    path("unsubscribe/<str:token>/reason/", link_views.leaving_reason, name="leaving_reason"),
     path("legal/<slug:slug>/", views.legal_document, name="legal"),
     path("legal/<slug:slug>/<int:version>/", views.legal_version, name="legal_version"),
 ]

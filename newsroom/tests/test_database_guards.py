@@ -44,6 +44,7 @@ from subscribers.models import (
     ConsentOrigin,
     ImportJob,
     KeptHead,
+    LeavingCount,
     LegalDocument,
     LegalVersion,
     Letter,
@@ -130,6 +131,8 @@ STATEMENTS = {
     "consent_event_is_append_only": becomes("subscribers_consentevent", "source = 'forged'"),
     "consent_event_is_not_emptied": "TRUNCATE subscribers_consentevent CASCADE",
     "kept_head_is_one_row": becomes("subscribers_kepthead", "id = 2"),
+    "leaving_count_once": twice("subscribers_leavingcount"),
+    "leaving_reason_is_known": becomes("subscribers_leavingcount", "reason = 'whim'"),
     "legal_one_document_per_kind": twice("subscribers_legaldocument", slug="other"),
     "legal_version_is_hashed": twice("subscribers_legalversion", number=2, sha256=""),
     "legal_version_is_not_emptied": "TRUNCATE subscribers_legalversion CASCADE",
@@ -229,6 +232,7 @@ def rows(db: None) -> None:
     Letter.objects.create(kind="confirm", subscriber=reader)
     ImportJob.objects.create(newsletter=newsletter, file_name="list.csv")
     Suppression.objects.create(address_hash="2", reason="manual")
+    LeavingCount.objects.create(newsletter=newsletter, month="2026-11-01", reason="other")
     issue = Issue.objects.create(
         newsletter=newsletter, kind="digest", cadence="weekly", period_key="1", number=1, state="sent", audience_count=1
     )

@@ -21,7 +21,7 @@ READERS: Final = re.compile(
     r"templates/(?!admin/|unfold/|account/|allauth/|mfa/|inbox/|\w+/admin/)"
     r"|articles/(captions|notes|search|search_views|seo|teasers|views)\.py|digests/(heads|layout|views)\.py|mailkit/addresses\.py"
     r"|newsroom/middleware\.py|publication/(switch|times)\.py"
-    r"|subscribers/letters/render\.py|subscribers/(cadences|forms|link_views|links|mails|newsletters|offers|personal_views"
+    r"|subscribers/letters/render\.py|subscribers/(cadences|forms|leaving_model|link_views|links|mails|newsletters|offers|personal_views"
     r"|preference_views|preferences|request_context|terms|views)\.py"
 )
 PLACEHOLDER: Final = re.compile(r"%(?:\((\w+)\))?[sd]")

@@ -1,14 +1,15 @@
 """The way out: one click without cookies, a page with a button, and an hour to take it back."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 import time_machine
+from bs4 import BeautifulSoup
 from django.test import Client
 from django.utils import timezone
 
-from subscribers import erasure, links
-from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
+from subscribers import erasure, leaving, links
+from subscribers.models import CadenceOffer, ConsentEvent, LeavingCount, Letter, Newsletter, Subscriber, Subscription
 from tests.cast import RITA, confirmed, evidence
 from tests.table import rows
 
@@ -185,3 +186,87 @@ def test_bad_links_get_one_neutral_page(browser: Client) -> None:
 
     assert {response.status_code for response in pages} == {400}
     assert len({response.content for response in pages}) == 1
+
+
+def buttons(content: bytes) -> list[str]:
+    """The values of the page's buttons."""
+    return [str(button.get("value", "")) for button in BeautifulSoup(content, "html5lib").select("main button")]
+
+
+def test_the_page_offers_less_of_it_there_and_records_it(browser: Client, path: str, rita: Subscription) -> None:
+    assert buttons(browser.get(path).content) == ["", "weekly", "pause"]
+    response = browser.post(path, {"action": "weekly"})
+    rita.refresh_from_db()
+
+    assert b"From now on weekly" in response.content
+    assert (rita.state, rita.cadence) == ("confirmed", "weekly")
+    event = ConsentEvent.objects.latest("pk")
+    assert (event.kind, event.cadence, event.source) == ("confirmed", "weekly", "unsubscribe_page")
+    assert rita.consent_event == event
+    assert buttons(browser.get(path).content) == ["", "pause"]
+
+
+@rows("cadence", ["weekly", "monthly"])
+def test_by_that_link_nothing_ever_comes_more_often(
+    browser: Client, path: str, rita: Subscription, cadence: str
+) -> None:
+    CadenceOffer.objects.create(newsletter=rita.newsletter, cadence="monthly", send_at=time(7), day_of_month=1)
+    Subscription.objects.update(cadence=cadence)
+    acts = ConsentEvent.objects.count()
+    response = browser.post(path, {"action": "weekly", "cadence": "instant"})
+    rita.refresh_from_db()
+
+    assert buttons(response.content) == ["", "pause"]
+    assert (rita.cadence, ConsentEvent.objects.count()) == (cadence, acts)
+
+
+def test_a_pause_of_a_month_ends_by_itself_and_shortens_no_longer_one(
+    browser: Client, path: str, rita: Subscription
+) -> None:
+    now = timezone.now()
+    response = browser.post(path, {"action": "pause"})
+    rita.refresh_from_db()
+
+    assert b"then it resumes by itself" in response.content
+    assert rita.paused_until is not None
+    assert timedelta(days=30) < rita.paused_until - now < timedelta(days=32)
+    mailable = Subscription.objects.mailable
+    assert not mailable(now=now + timedelta(days=30)).exists()
+    assert mailable(now=rita.paused_until).exists()
+    longer = now + timedelta(days=90)
+    Subscription.objects.update(paused_until=longer)
+    browser.post(path, {"action": "pause"})
+    rita.refresh_from_db()
+    assert rita.paused_until == longer
+
+
+def test_one_click_is_one_click_whatever_else_is_sent(browser: Client, path: str, rita: Subscription) -> None:
+    browser.post(path, {"List-Unsubscribe": "One-Click", "action": "pause"})
+    rita.refresh_from_db()
+
+    assert rita.state == "unsubscribed"
+
+
+def test_a_reason_is_counted_once_and_without_the_reader(browser: Client, path: str, rita: Subscription) -> None:
+    page = BeautifulSoup(browser.post(path).content, "html5lib")
+    form = page.select_one("form[action$='/reason/']")
+    assert form is not None
+    place = str(form["action"])
+    for reason in ("", "whim", "too_often", "too_often", "other"):
+        assert b"Thank you" in browser.post(place, {"reason": reason}).content
+
+    assert [(row.newsletter, row.reason, row.number) for row in LeavingCount.objects.all()] == [
+        (rita.newsletter, "too_often", 1)
+    ]
+    assert browser.get(place).status_code == 405
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        assert browser.post(place, {"reason": "other"}).status_code == 410
+
+
+def test_reasons_are_shown_once_nobody_can_be_recognised(newsletter: Newsletter) -> None:
+    now = timezone.now()
+    for number, reason in enumerate(["too_often", "other", "too_often", "too_often", "other"], start=1):
+        leaving.count(newsletter=newsletter, reason=reason, now=now)
+        assert bool(leaving.given(newsletter=newsletter, now=now)) is (number == leaving.FEWEST)
+
+    assert leaving.given(newsletter=newsletter, now=now) == [("It came too often", 3), ("Something else", 2)]
