@@ -1,15 +1,17 @@
-"""The admin under its Content-Security-Policy: no page of it asks for inline script, inline style or eval."""
+"""All pages of the admin: none asks for inline script, inline style or eval, and everybody can read the menu's."""
 
 import re
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser import desk
+from tests.browser import accessibility, desk
 from tests.browser.conftest import Opener
 
 # Enough for one page of each kind: an address counts with its numbers left out.
 MOST_PAGES = 120
+NARROW, WIDE = ViewportSize(width=360, height=740), ViewportSize(width=1440, height=900)
 NUMBER = re.compile(r"\d+")
 # Pages that answer with a file, end the session, or have another policy. And rows with JSON: where pygments is
 # installed, as for the tests, unfold colours it by style attributes, which the policy then leaves without effect.
@@ -24,29 +26,63 @@ def links(page: Page) -> list[str]:
     return [f"{part.path}?{part.query}" for part in parts if part.netloc == host and part.path.startswith("/admin/")]
 
 
-def walk(page: Page) -> set[str]:
-    """Visit one page of each kind that can be reached from the first; return the kinds."""
-    waiting, kinds = ["/admin/?"], {"/admin/"}
-    for _visit in range(MOST_PAGES):
-        if not waiting:
+def menu(page: Page) -> list[str]:
+    """The addresses of its menu; lines below a line are shown when it is current."""
+    hrefs: list[str] = page.eval_on_selector_all(
+        ".desk-menu__line, .desk-menu__part", "links => links.map(link => link.getAttribute('href'))"
+    )
+    return hrefs
+
+
+def walk(page: Page) -> Iterator[tuple[str, bool]]:
+    """Visit each entry of the menu, and one page of each kind that can be reached: its kind, and whether it is one."""
+    entries, waiting, kinds = ["/admin/"], list[str](), {"/admin/"}
+    for visit in range(MOST_PAGES):
+        is_entry = visit < len(entries)
+        address = entries[visit] if is_entry else waiting.pop(0) if waiting else ""
+        if not address:
             break
-        page.goto(waiting.pop(0).removesuffix("?"))
-        for address in links(page):
-            kind = NUMBER.sub("N", address.partition("?")[0])
-            if kind not in kinds and not LEFT_OUT.search(address):
+        page.goto(address.removesuffix("?"))
+        yield NUMBER.sub("N", address.partition("?")[0]), is_entry
+        entries += [other for other in dict.fromkeys(menu(page)) if is_entry and other not in entries]
+        kinds.update(other.partition("?")[0] for other in entries)
+        for other in links(page):
+            kind = NUMBER.sub("N", other.partition("?")[0])
+            if kind not in kinds and not LEFT_OUT.search(other):
                 kinds.add(kind)
-                waiting.append(address)
-    return kinds
+                waiting.append(other)
 
 
-def test_no_page_of_the_admin_breaks_the_policy(open_page: Opener) -> None:
-    """What breaks it is an error on the console, for which `open_page` fails the test."""
-    page = open_page()
+def faults(page: Page) -> list[str]:
+    """Why not everybody can read it, by day, by night, and on a telephone."""
+    broken = accessibility.faults(page, rules=accessibility.WITH_BEST_PRACTICE)
+    page.set_viewport_size(NARROW)
+    page.emulate_media(color_scheme="dark")
+    broken += accessibility.faults(page, rules=accessibility.OF_COLOURS)
+    wide = page.evaluate("document.documentElement.scrollWidth") - NARROW["width"]
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(WIDE)
+    return [*broken, f"{wide} pixels too wide"] if wide > 0 else broken
+
+
+def test_no_page_breaks_the_policy_and_what_the_menu_has_can_be_read_by_all_and_fits_a_telephone(
+    open_page: Opener,
+) -> None:
+    """What breaks the policy is an error on the console, for which `open_page` fails the test."""
+    page = open_page(size=(WIDE["width"], WIDE["height"]), color_scheme="light", reduced_motion="reduce")
     desk.log_in(page)
     policy = page.request.get("/admin/").headers["content-security-policy"]
     assert "unsafe" not in policy
     assert "script-src 'self';" in policy
-    kinds = walk(page)
+    broken: dict[str, list[str]] = {}
+    kinds, entries = set[str](), list[str]()
+    for kind, is_entry in walk(page):
+        kinds.add(kind)
+        if is_entry:
+            entries.append(page.url)
+            broken[page.url] = faults(page)
+    assert not any(broken.values()), "\n".join(f"{address}: {line}" for address in broken for line in broken[address])
+    assert len(entries) > 25, entries
     assert len(kinds) > 40, sorted(kinds)
     assert "/admin/digests/issue/N/change/" in kinds
 
