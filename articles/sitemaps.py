@@ -45,12 +45,12 @@ class _Pages(Sitemap):  # type: ignore[type-arg]  # generic only in the stubs
 
 
 class Lists(_Pages):
-    """The front page, and the sections, tags and authors that have a story to show."""
+    """The front page, the corrections, and the sections, tags and authors that have a story to show."""
 
     def items(self) -> Sequence[str]:
         public = Article.objects.listed()
         lists = (model.objects.filter(articles__in=public).distinct() for model in (Section, Tag, Author))
-        return [reverse("front"), *(row.get_absolute_url() for rows in lists for row in rows)]
+        return [reverse("front"), reverse("corrections"), *(row.get_absolute_url() for rows in lists for row in rows)]
 
     def location(self, item: str) -> str:
         return item

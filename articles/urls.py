@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from articles import embedding, feeds, search_views, share_views, sitemaps, views
+from articles import correction_views, embedding, feeds, search_views, share_views, sitemaps, views
 from publication import oembed
 from publication.feed_formats import KINDS
 
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sections/<slug:slug>/", views.section, name="section"),
     path("tags/<slug:slug>/", views.tag, name="tag"),
     path("authors/<slug:slug>/", views.author, name="author"),
+    path("corrections/", correction_views.page, name="corrections"),
     path("search/", search_views.results, name="search"),
     path("search/suggestions/", search_views.suggestions, name="search_suggestions"),
     path("articles/<slug:slug>/embed/", embedding.story, name="article_embed"),
@@ -20,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         for kind in KINDS
         for each in (
             path(f"feed.{kind}", feeds.site, {"kind": kind}, name=f"feed_{kind}"),
+            path(f"corrections/feed.{kind}", correction_views.feed, {"kind": kind}, name=f"corrections_{kind}"),
             path(f"sections/<slug:slug>/feed.{kind}", feeds.section, {"kind": kind}, name=f"section_{kind}"),
             path(f"tags/<slug:slug>/feed.{kind}", feeds.tag, {"kind": kind}, name=f"tag_{kind}"),
             path(f"authors/<slug:slug>/feed.{kind}", feeds.author, {"kind": kind}, name=f"author_{kind}"),

@@ -121,7 +121,10 @@ ACTIONS: dict[str, Action[Article]] = {
         Action(
             name="withdraw",
             label=_("Withdraw"),
-            explanation=_("The story is gone from every page. Its address gives your reason. Sent mails stay."),
+            explanation=_(
+                "The story is gone from every page. Its address and the page of corrections give your reason."
+                " Sent mails stay."
+            ),
             done=_("The story is withdrawn."),
             states=frozenset(states.before(State.WITHDRAWN)),
             run=lambda article, actor, data, now: publishing.withdraw(

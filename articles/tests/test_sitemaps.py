@@ -40,7 +40,15 @@ def test_the_sitemap_has_every_public_page_once(client: Client, story: StoryMake
         story(state=state)
     assert locations(client, "/sitemap.xml") == [
         f"{SITE}{path}"
-        for path in ("/", "/sections/news/", "/tags/gold/", "/authors/ann/", "/articles/one/", "/articles/two/")
+        for path in (
+            "/",
+            "/corrections/",
+            "/sections/news/",
+            "/tags/gold/",
+            "/authors/ann/",
+            "/articles/one/",
+            "/articles/two/",
+        )
     ]
 
 

@@ -156,6 +156,8 @@ def _story(story: texts.Story, now: datetime) -> None:
     article.tags.set([Tag.objects.get_or_create(slug=slugify(name), defaults={"name": name})[0] for name in story.tags])
     publishing.save_revision(article=article, actor=None, now=now)
     publishing.publish(article=article, actor=None, now=now)
+    if story.correction:
+        publishing.correct(article=article, text=story.correction, actor=None, now=now)
 
 
 def _translation(translation: texts.Translation, now: datetime) -> None:

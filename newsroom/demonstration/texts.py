@@ -24,6 +24,7 @@ class Story:
     caption: str
     credit: str
     body: str
+    correction: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

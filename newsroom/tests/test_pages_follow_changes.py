@@ -34,7 +34,7 @@ PAGES = [
     "/newsletters/tech-news/1/", "/newsletters/tech-news/1/stories/", "/legal/privacy/", "/legal/terms-of-use/",
     "/subscribe/", "/subscribe/sent/", "/preferences/", "/preferences/sent/", "/ru/", "/ru/newsletters/",
     "/sections/news/feed.rss", "/tags/water/feed.atom", "/authors/staff-writer/feed.json", "/articles/story-1/embed/",
-    "/newsletters/tech-news/feed.rss",
+    "/newsletters/tech-news/feed.rss", "/corrections/", "/corrections/feed.json",
 ]  # fmt: skip
 EMPTY_SINCE = re.compile(rb"<(updated|lastBuildDate)>[^<]+<")
 # Each change is compared on that many of the pages that read the table, in turn. EVERY_PAGE=1: on all of them.

@@ -25,6 +25,7 @@ PAGES = {
     "/sections/news/": {"CollectionPage", "BreadcrumbList"},
     "/tags/gold/": {"CollectionPage", "BreadcrumbList"},
     "/authors/staff-writer/": {"ProfilePage", "BreadcrumbList"},
+    "/corrections/": {"CollectionPage", "BreadcrumbList"},
     "/search/?q=gold": {"SearchResultsPage", "BreadcrumbList"},
     "/newsletters/": {"CollectionPage", "BreadcrumbList"},
     "/newsletters/tech-news/": {"CollectionPage", "BreadcrumbList"},

@@ -14,6 +14,7 @@ PAGES = {
     "section": "/sections/markets/",
     "tag": "/tags/bitcoin/",
     "author": "/authors/nora-ellery/",
+    "corrections": "/corrections/",
     "search": "/search/?q=gold",
     "newsletters": "/newsletters/",
     "newsletter": "/newsletters/tech-and-product-updates/",
@@ -25,7 +26,8 @@ PAGES = {
 }
 # What readers see, in languages that nobody speaks.
 PSEUDO = [
-    "/", "/articles/digital-som-explained/", "/sections/markets/", "/authors/nora-ellery/", "/search/?q=gold",
+    "/", "/articles/digital-som-explained/", "/sections/markets/", "/authors/nora-ellery/", "/corrections/",
+    "/search/?q=gold",
     "/search/?q=nothing-at-all", "/newsletters/", "/newsletters/central-asia-brief/",
     "/newsletters/central-asia-brief/1/", "/preferences/", "/preferences/sent/", "/subscribe/sent/",
     "/legal/privacy-policy/", "/confirm/not-a-token/",
