@@ -12,8 +12,12 @@ EXEMPT = {
     "preferences/": SEALED,
     "confirm/<str:token>/": LINKED,
     "preferences/<str:token>/": LINKED,
+    "preferences/<str:token>/data/": LINKED,
+    "preferences/<str:token>/data.json": LINKED,
+    "preferences/<str:token>/erase/": LINKED,
     "unsubscribe/<str:token>/": "RFC 8058: providers post without cookies; the signed token is the permission",
     "unsubscribe/<str:token>/again/": LINKED,
+    "unsubscribe/<str:token>/reason/": LINKED,
     "webhooks/": "a mail provider posts; a signature or shared secret is verified instead",
 }
 
