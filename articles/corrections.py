@@ -28,7 +28,7 @@ class Row(NamedTuple):
 class Note:
     """A correction of a story that is public, or the reason for which one was withdrawn, which has no `article`.
 
-    A story may have been withdrawn to protect somebody, so neither its headline nor its address is told.
+    A story may have been withdrawn to protect somebody, so its headline and its address stay private.
     """
 
     pk: int
@@ -49,10 +49,10 @@ def rows(*, language: str) -> QuerySet[Any, Any]:
     return of_corrections.union(of_withdrawals, all=True).order_by("-corrected_at", "-pk")
 
 
-def notes(found: Iterable[tuple[Any, ...]]) -> list[Note]:
+def notes(page: Iterable[tuple[Any, ...]]) -> list[Note]:
     """Some rows with their stories, which the page that is made depends on."""
     page_tags.add(TAG)
-    lines = [Row(*line) for line in found]
+    lines = [Row(*line) for line in page]
     return list(_with_stories(lines))
 
 

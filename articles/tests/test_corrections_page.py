@@ -37,7 +37,7 @@ def test_without_a_correction_it_says_so(client: Client, db: None) -> None:
     assert json.loads(client.get(f"{PAGE}feed.json").content)["items"] == []
 
 
-def test_a_withdrawal_is_told_with_its_reason_and_without_the_story(
+def test_a_withdrawal_is_listed_with_its_reason_and_without_the_story(
     client: Client, publish: Publish, now: datetime
 ) -> None:
     story = publish("Somebody’s name")

@@ -84,6 +84,12 @@ class IssueItemInline(TranslatedFields, TabularInline):  # type: ignore[misc]  #
     template_before = "admin/digests/issue/items.html"
     empty_words = _("Empty: that of the translated story.")
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest | None, **kwargs: Any) -> Any:
+        """With a name of its own: the head of the column is none to those who hear the page."""
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field.widget.attrs["aria-label"] = _("Story")
+        return field
+
     def get_formset(self, request: HttpRequest, obj: Issue | None = None, **kwargs: Any) -> Any:
         """With the words of each story in each language in which readers may get the issue."""
         spoken = variants.offered(issue=obj) if obj is not None and composing.is_editable(issue=obj) else []

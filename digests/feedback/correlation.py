@@ -51,6 +51,7 @@ def _copies() -> QuerySet[Delivery]:
         "issue",
         "state",
         "reason",
+        "variant",
         "remote_id",
         "attempted_at",
         "subscriber__uuid",

@@ -53,7 +53,8 @@ UNMARKED: Final = """names => {
   const page = document.documentElement.lang, unmarked = [];
   const isSubject = link => /[/]newsletters[/][^/]+[/][0-9]+[/]$/.test(link?.pathname);
   const isOurs = element => element.closest("[lang]").lang === page && !isSubject(element.closest("a"))
-    && !element.closest("script, style, .prose, .mail, figcaption, .hit__excerpt, .byline, .sample .standfirst");
+    && !element.closest("script, style, .prose, .mail, figcaption, .hit__excerpt, .byline, .notes__text")
+    && !element.closest(".sample .standfirst");
   let depth = 0;
   const walk = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
   for (let node = walk.currentNode; node; node = walk.nextNode()) {
