@@ -1,6 +1,6 @@
 """The public page of corrections, and its feeds."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.paginator import Page
@@ -9,12 +9,15 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from articles import corrections, paging
 from articles.corrections import Note
 from core import caching
 from publication import context, feed_formats, heads, languages, urls
 from publication.feed_formats import LENGTH, Channel, Entry, Kind
+
+DESCRIPTION: Final = gettext_lazy("What we corrected or withdrew after it was published.")
 
 
 @caching.public
@@ -27,7 +30,7 @@ def page(request: HttpRequest) -> HttpResponse:
         publication=publication,
         path=reverse("corrections"),
         title=_("Corrections"),
-        description=_("What we corrected or withdrew after it was published."),
+        description=str(DESCRIPTION),
         number=shown.number,
         kind="CollectionPage",
         listed=[(note.article.headline, note.article.get_absolute_url()) for note in shown if note.article],
@@ -44,7 +47,7 @@ def feed(request: HttpRequest, kind: Kind) -> HttpResponse:
     channel = Channel(
         title=_title(publication.name),
         path=reverse("corrections"),
-        description=_("What we corrected or withdrew after it was published."),
+        description=str(DESCRIPTION),
         entries=tuple(_entry(note) for note in newest),
         # A note that leaves the list changes it without a date of its own.
         changed_at=None,

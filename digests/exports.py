@@ -12,9 +12,8 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from core import csv_export
-from digests import aftermath, delivery_reasons, growth, permissions, stats
+from digests import aftermath, delivery_reasons, growth, permissions, stats, variants
 from digests.models import Delivery, Issue
-from publication import languages
 from staff import audit
 from staff.audit_actions import AuditAction
 from subscribers import permissions as rights
@@ -35,7 +34,7 @@ def figures(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> I
     after = aftermath.of(issue=issue, progress=progress)
     lines: list[Sequence[Any]] = [("what", "which", "people", "machines"), ("audience", "", progress.audience, "")]
     lines += [("copies", state, copies, "") for state, copies in progress.by_state.items()]
-    lines += _by_language(progress, own=_own_language(issue))
+    lines += _by_language(progress, own=variants.own_language(newsletter=issue.newsletter))
     lines += [
         ("reported", "hard_bounce", after.hard_bounces, ""),
         ("reported", "soft_bounce", after.soft_bounces, ""),
@@ -52,7 +51,7 @@ def copies(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> It
     _record(AuditAction.COPIES_EXPORTED, issue, actor, now)
     rows = Delivery.objects.filter(issue=issue).order_by("pk").values_list(
         "subscriber__address", "state", "reason", "reason_parameters", Coalesce("settled_at", "attempted_at"),
-        Coalesce("variant", Value(_own_language(issue))),
+        Coalesce("variant", Value(variants.own_language(newsletter=issue.newsletter))),
     )  # fmt: skip
     return csv_export.written(_copy_lines(rows.iterator(chunk_size=BATCH)))
 
@@ -79,17 +78,13 @@ def _copy_lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
 
 def _by_language(progress: stats.Progress, *, own: str) -> list[Sequence[Any]]:
     """Of each language the copies by state, if the issue has several."""
-    if set(progress.by_variant) <= {""}:
+    if not progress.has_variants:
         return []
     return [
         (f"copies in {variant or own}", state, progress.by_variant[variant].get(state, 0), "")
         for variant in sorted(progress.by_variant)
         for state in progress.by_state
     ]
-
-
-def _own_language(issue: Issue) -> str:
-    return issue.newsletter.language or languages.first()
 
 
 @transaction.atomic

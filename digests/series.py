@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.db.models import Max, Q, QuerySet
 
 from articles.models import Article, ArticleQuerySet
+from digests import variants
 from digests.models import Issue, IssueItem
-from publication import languages
 from subscribers import cadences
 from subscribers.models import CadenceOffer, Newsletter
 
@@ -18,7 +18,7 @@ CATCH_UP = timedelta(days=14)
 
 def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime) -> ArticleQuerySet:
     """Public stories of the newsletter's sections and language, first published in (start, end], oldest first."""
-    language = newsletter.language or languages.first()
+    language = variants.own_language(newsletter=newsletter)
     stories = Article.objects.all().released_between(start, end).in_language(language)
     sections = [section.pk for section in newsletter.sections.all()]
     return stories.filter(section__in=sections) if sections else stories

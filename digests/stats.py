@@ -97,6 +97,11 @@ class Progress:
     cost: float = 0.0
 
     @property
+    def has_variants(self) -> bool:
+        """Whether some copies are in another language than the issue's own."""
+        return not set(self.by_variant) <= {""}
+
+    @property
     def finished(self) -> bool:
         return self.state in states.FINISHED
 

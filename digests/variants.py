@@ -15,7 +15,14 @@ from django.db.models import BigIntegerField, Count, F, Func, QuerySet
 from articles import states, translations
 from articles.models import Article
 from digests.models import Issue, IssueItem, Variant
+from publication import languages
 from publication.models import Publication
+from subscribers.models import Newsletter
+
+
+def own_language(*, newsletter: Newsletter) -> str:
+    """The language in which its issues are written: its own, or the publication's first."""
+    return newsletter.language or languages.first()
 
 
 def offered(*, issue: Issue) -> list[str]:

@@ -8,15 +8,10 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import F, Sum
-from django.utils.translation import gettext_lazy as _
 
 from subscribers.models import LeavingCount, LeavingReason, Newsletter
 
 FEWEST: Final = 5
-
-
-class NoReason(ValueError):
-    """None of the reasons was chosen; str() says what to do."""
 
 
 class Given(NamedTuple):
@@ -26,15 +21,8 @@ class Given(NamedTuple):
     readers: int
 
 
-def check(*, reason: str) -> None:
-    """Whether it is one of the reasons. On failure: NoReason."""
-    if reason not in LeavingReason.values:
-        raise NoReason(_("Please choose one of the reasons."))
-
-
-def count(*, newsletter: Newsletter, reason: str, now: datetime) -> None:
-    """Add one reader to the reason's number of this month. On failure: NoReason."""
-    check(reason=reason)
+def count(*, newsletter: Newsletter, reason: LeavingReason, now: datetime) -> None:
+    """Add one reader to the reason's number of this month."""
     month = now.astimezone(ZoneInfo(newsletter.time_zone)).date().replace(day=1)
     with transaction.atomic():
         row, _made = LeavingCount.objects.get_or_create(newsletter=newsletter, month=month, reason=reason)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -25,8 +23,6 @@ class LeavingReason(models.TextChoices):
 
 class LeavingCount(models.Model):
     """How many readers gave this reason in one month (its first day, in the newsletter's time zone)."""
-
-    Reason: TypeAlias = LeavingReason
 
     newsletter = models.ForeignKey(Newsletter, on_delete=models.CASCADE, related_name="leaving_counts")
     month = models.DateField()

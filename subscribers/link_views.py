@@ -1,6 +1,5 @@
 """The pages behind the links in our mails. GET shows a button; only POST acts."""
 
-import contextlib
 from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
@@ -109,12 +108,10 @@ def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
     """Count why somebody left within the last hour, once, and not who; without a reason nothing is counted."""
     subscription = links.read_again(token)
     with languages.override(subscription.subscriber.language):
-        now = timezone.now()
-        leaving_name = f"{subscription.uuid} {subscription.request_number}"
-        with contextlib.suppress(leaving.NoReason):
-            leaving.check(reason=request.POST.get("reason", ""))
-            if throttle.leaving_reason(leaving=leaving_name, now=now):
-                leaving.count(newsletter=subscription.newsletter, reason=request.POST["reason"], now=now)
+        now, reason = timezone.now(), request.POST.get("reason", "")
+        name = f"{subscription.uuid} {subscription.request_number}"
+        if reason in LeavingReason.values and throttle.leaving_reason(leaving=name, now=now):
+            leaving.count(newsletter=subscription.newsletter, reason=LeavingReason(reason), now=now)
         return render(request, "subscribers/thanked.html", _about(subscription))
 
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from core import database_clock
-from digests import archive, proofs, rendering, views
+from digests import archive, proofs, rendering, variants, views
 from digests.models import Frozen, Issue
 from mailkit import addresses, segments
 from publication import languages
@@ -38,7 +38,7 @@ def part(*, issue: Issue, part: str, language: str) -> HttpResponse:
 def languages_of(*, issue: Issue) -> list[tuple[str, str]]:
     """The languages in which one may look at the issue, its own first, with their names; none for that one alone."""
     further = proofs.languages_of(issue=issue)
-    codes = [issue.newsletter.language or languages.first(), *further] if further else []
+    codes = [variants.own_language(newsletter=issue.newsletter), *further] if further else []
     return [(language, languages.name_of(language)) for language in codes]
 
 

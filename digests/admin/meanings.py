@@ -94,7 +94,7 @@ def lines(progress: Progress) -> list[Line]:
 
 def by_language(progress: Progress, *, own: str) -> list[InLanguage]:
     """The copies of each text, the issue's `own` language first; nothing if all have that one."""
-    if set(progress.by_variant) <= {""}:
+    if not progress.has_variants:
         return []
     further = [variant for variant in languages.further() if variant in progress.by_variant]
     # A language that the publication has given up since stays at the end.

@@ -94,6 +94,11 @@ def test_placeholders_that_differ_are_seen() -> None:
     assert (catalogue.faults(same), len(catalogue.faults(lost))) == ([], 1)
 
 
+def test_the_files_of_the_readers_exist() -> None:
+    """One that was renamed would no longer be asked for its translations."""
+    assert [file for file in catalogue.READERS_MODULES if not (sentences.ROOT / file).is_file()] == []
+
+
 @pytest.mark.parametrize("language", catalogue.languages())
 def test_a_catalogue_is_complete(language: str) -> None:
     """It holds the sentences of the source, readers find nothing untranslated, and it is compiled."""

@@ -9,7 +9,16 @@ from django.test import Client
 from django.utils import timezone
 
 from subscribers import erasure, leaving, links
-from subscribers.models import CadenceOffer, ConsentEvent, LeavingCount, Letter, Newsletter, Subscriber, Subscription
+from subscribers.models import (
+    CadenceOffer,
+    ConsentEvent,
+    LeavingCount,
+    LeavingReason,
+    Letter,
+    Newsletter,
+    Subscriber,
+    Subscription,
+)
 from tests.cast import RITA, confirmed, evidence
 from tests.table import rows
 
@@ -266,7 +275,7 @@ def test_a_reason_is_counted_once_and_without_the_reader(browser: Client, path: 
 def test_reasons_are_shown_once_nobody_can_be_recognised(newsletter: Newsletter) -> None:
     now = timezone.now()
     for number, reason in enumerate(["too_often", "other", "too_often", "too_often", "other"], start=1):
-        leaving.count(newsletter=newsletter, reason=reason, now=now)
+        leaving.count(newsletter=newsletter, reason=LeavingReason(reason), now=now)
         assert bool(leaving.given(newsletter=newsletter, now=now)) is (number == leaving.FEWEST)
 
     assert leaving.given(newsletter=newsletter, now=now) == [("It came too often", 3), ("Something else", 2)]
