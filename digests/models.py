@@ -190,8 +190,8 @@ class Delivery(models.Model):
     # Empty once the reader is erased; the copy still counts. The database empties it (ON DELETE SET NULL): Django
     # would read the person's copies first, and could not see those of a plan that is not committed yet.
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.DO_NOTHING, related_name="deliveries")
-    # The language of the snapshot's variant of which it is made. NULL, which takes no byte: the snapshot itself.
-    variant = fields.CharField(max_length=12, null=True, editable=False)  # type: ignore[misc]  # no other text may be NULL
+    # The key of the snapshot's variant of which it is made. NULL, which takes no byte: the snapshot itself.
+    variant = fields.CharField(max_length=24, null=True, editable=False)  # type: ignore[misc]  # no other text may be NULL
     # First day of the month (UTC) in which the issue ended, once the copy was moved there.
     month = models.DateField(null=True, editable=False)
     state = fields.CharField(max_length=16, choices=State.choices, default=State.PENDING)
@@ -238,8 +238,8 @@ class Delivery(models.Model):
 
     @property
     def frozen(self) -> Frozen:
-        """What it is made of, in its reader's language."""
-        return self.issue.snapshot.in_language(self.variant or "")
+        """What it is made of."""
+        return self.issue.snapshot.variant(self.variant or "")
 
     @property
     def reason_sentence(self) -> str:
@@ -318,7 +318,7 @@ class IssueOutcome(models.Model):
     state = fields.CharField(max_length=16, choices=DeliveryState.choices)
     reason = fields.CharField(max_length=32, blank=True, choices=delivery_reasons.choices)
     # As `Delivery.variant`; empty: the snapshot itself.
-    variant = fields.CharField(max_length=12, blank=True)
+    variant = fields.CharField(max_length=24, blank=True)
     copies = models.PositiveIntegerField()
 
     class Meta:

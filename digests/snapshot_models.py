@@ -1,4 +1,4 @@
-"""The frozen words of an issue: its own, and the same in further languages of its readers."""
+"""The frozen words of an issue: its own, and its variants for readers of other languages, topics and formats."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from digests.variant_keys import VariantKey
 from publication import fields, languages
 
 
@@ -41,32 +42,58 @@ class Snapshot(Frozen):
     frozen_at = models.DateTimeField(default=timezone.now)
 
     @property
-    def languages(self) -> tuple[str, ...]:
-        """The languages of its variants."""
+    def keys(self) -> tuple[str, ...]:
+        """The keys of its variants."""
         return tuple(self.audience_rule.get("variants", ()))
 
-    def in_language(self, language: str) -> Frozen:
-        """What readers of this language have: the variant, or the snapshot itself where there is none."""
-        if language not in self.languages:
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages in which all of it is there, beside its own."""
+        return tuple(key for key in self.keys if VariantKey.parse(key).is_whole)
+
+    def variant(self, key: str) -> Frozen:
+        """The variant of this key, or the snapshot itself where there is none."""
+        if key not in self.keys:
             return self
-        return next((one for one in self.variants.all() if one.language == language), self)
+        return next((one for one in self.variants.all() if one.key == key), self)
+
+    def in_language(self, language: str) -> Frozen:
+        """All of it in this language, or the snapshot itself where there is no such variant."""
+        return self.variant(language if language in self.languages else "")
 
     @property
     def local(self) -> Frozen:
-        """What readers of the page that is written have."""
+        """What the page that is written shows of it: all of it, in the page's language."""
         return self.in_language(languages.of_pages())
 
 
 class Variant(Frozen):
-    """The same issue in a further language of its readers. Copies whose `Delivery.variant` names it are made of it."""
+    """The issue in another language, for a choice of topics, or in another format: one table for all three.
+
+    Copies whose `Delivery.variant` is its key are made of it.
+    """
 
     snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="variants")
-    language = fields.CharField(max_length=12)
+    # Empty: the issue's own.
+    language = fields.CharField(max_length=12, blank=True)
+    # 0: all stories. Which choices of readers have a number is in the snapshot's audience rule.
+    topics = models.PositiveSmallIntegerField(default=0)
+    # Empty: stories in full, as the snapshot has them.
+    reading = fields.CharField(max_length=12, blank=True)
     # The translations that it shows in place of the issue's own stories. None of them may be withdrawn meanwhile.
     stories = ArrayField(models.BigIntegerField(), default=list)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["snapshot", "language"], name="variant_once_per_language")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["snapshot", "language", "topics", "reading"], name="variant_once_per_readers"
+            ),
+        ]
+
+    @property
+    def key(self) -> str:
+        """As copies name it."""
+        return str(VariantKey(self.language, self.topics, self.reading))
 
     @property
     def issue_id(self) -> int:

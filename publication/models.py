@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from mailkit import message
 from publication import fields
 from publication import page_changes as page_changes  # it listens from here on
+from publication.formats import Format
 from publication.page_versions import PageChange as PageChange
 from publication.page_versions import PageVersion as PageVersion
 from publication.page_versions import SharedCache as SharedCache
@@ -139,6 +140,13 @@ class Publication(models.Model):
         blank=True,
         help_text=_("Readers find the pages in these languages too, each under its own address, such as /ru/."),
     )
+    mail_format = fields.CharField(
+        _("format of mails"),
+        max_length=12,
+        choices=Format.choices,
+        default=Format.FULL,
+        help_text=_("For readers who have chosen none on their preference page."),
+    )
     time_zone = fields.CharField(
         max_length=64,
         default="UTC",
@@ -155,6 +163,9 @@ class Publication(models.Model):
             models.CheckConstraint(condition=models.Q(pk=THE_ROW), name="publication_is_one_row"),
             models.CheckConstraint(
                 condition=models.Q(typeface__in=TypeChoice.values), name="publication_typeface_is_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(mail_format__in=Format.values), name="publication_mail_format_is_known"
             ),
         ]
 

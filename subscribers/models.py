@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import message
 from publication import fields, languages
+from publication.formats import Format
 from publication.translated import Translated
 from subscribers import letter_reasons, states
 from subscribers.cadences import Cadence as Cadence
@@ -26,6 +27,8 @@ from subscribers.leaving_model import LeavingReason as LeavingReason
 from subscribers.newsletters import CadenceOffer as CadenceOffer
 from subscribers.newsletters import Newsletter as Newsletter
 from subscribers.states import LetterState, SubscriptionState
+from subscribers.topic_models import PreferenceChange as PreferenceChange
+from subscribers.topic_models import TopicChoice as TopicChoice
 
 
 class LegalDocument(Translated):
@@ -282,6 +285,14 @@ class Subscription(models.Model):
     confirmed_at = models.DateTimeField(null=True, blank=True, editable=False)
     unsubscribed_at = models.DateTimeField(null=True, blank=True, editable=False)
     paused_until = models.DateTimeField(null=True, blank=True)
+    # Which stories the reader gets of it; empty: all.
+    topics = models.ForeignKey(
+        TopicChoice, null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    # How much of each; empty: as the publication does for those who chose nothing.
+    format = fields.CharField(
+        max_length=12, blank=True, choices=Format.choices, editable=False, default="", db_default=""
+    )
 
     objects: ClassVar[models.Manager[Subscription]] = SubscriptionQuerySet.as_manager()
 
@@ -295,8 +306,17 @@ class Subscription(models.Model):
                 condition=~Q(state=SubscriptionState.CONFIRMED.value) | Q(consent_event__isnull=False),
                 name="subscription_confirmed_has_consent",
             ),
+            models.CheckConstraint(
+                condition=Q(format="") | Q(format__in=Format.values), name="subscription_format_is_known"
+            ),
         ]
         indexes = [
+            # digests.variants: whether anybody chose topics or a format.
+            models.Index(
+                fields=["newsletter"],
+                condition=Q(topics__isnull=False) | ~Q(format=""),
+                name="subscription_particular",
+            ),
             # sending.audience.plan: everybody mailable of a newsletter and cadence.
             models.Index(
                 fields=["newsletter", "cadence", "subscriber"],

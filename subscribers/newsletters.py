@@ -44,6 +44,13 @@ class Newsletter(Translated):
         related_name="+",
         help_text=_("Stories of these sections go into its digests. None chosen: all sections."),
     )
+    topic_tags = models.ManyToManyField(
+        "articles.Tag",
+        blank=True,
+        related_name="+",
+        verbose_name=_("tags as topics"),
+        help_text=_("Readers can choose these tags as topics, beside the sections of its stories."),
+    )
     sender_name = fields.CharField(
         max_length=120,
         blank=True,

@@ -52,6 +52,7 @@ from subscribers.models import (
     Subscriber,
     Subscription,
     Suppression,
+    TopicChoice,
 )
 from tests import ownership
 
@@ -122,9 +123,10 @@ STATEMENTS = {
     "issue_state_is_known": becomes("digests_issue", "state = 'lost'"),
     "snapshot_is_frozen": becomes("digests_snapshot", "subject = 'Another'"),
     "variant_is_frozen": becomes("digests_variant", "subject = 'Another'"),
-    "variant_once_per_language": twice("digests_variant"),
+    "variant_once_per_readers": twice("digests_variant"),
     "front_page_is_one_row": becomes("articles_frontpage", "id = 2"),
     "publication_is_one_row": twice("publication_publication"),
+    "publication_mail_format_is_known": becomes("publication_publication", "mail_format = 'lost'"),
     "publication_typeface_is_known": becomes("publication_publication", "typeface = 'lost'"),
     "consent_chain_does_not_fork": twice("subscribers_consentevent", hash="3"),
     "newsletter_keeps_its_slug": becomes("subscribers_newsletter", "slug = 'another'"),
@@ -162,6 +164,8 @@ STATEMENTS = {
     "subscribers_suppression_address_hash_key": twice("subscribers_suppression"),
     "subscription_cadence_is_known": becomes("subscribers_subscription", "cadence = 'hourly'"),
     "subscription_confirmed_has_consent": becomes("subscribers_subscription", "consent_event_id = NULL"),
+    "subscribers_topicchoice_key_key": twice("subscribers_topicchoice"),
+    "subscription_format_is_known": becomes("subscribers_subscription", "format = 'lost'"),
     "subscription_once_per_newsletter": twice("subscribers_subscription", **OTHER_UUID),
     "subscription_state_is_known": becomes("subscribers_subscription", "state = 'lost'"),
     "suppression_reason_is_known": becomes("subscribers_suppression", "reason = 'whim'"),
@@ -232,6 +236,7 @@ def rows(db: None) -> None:
     Letter.objects.create(kind="confirm", subscriber=reader)
     ImportJob.objects.create(newsletter=newsletter, file_name="list.csv")
     Suppression.objects.create(address_hash="2", reason="manual")
+    TopicChoice.objects.create(key="s1")
     LeavingCount.objects.create(newsletter=newsletter, month="2026-11-01", reason="other")
     issue = Issue.objects.create(
         newsletter=newsletter, kind="digest", cadence="weekly", period_key="1", number=1, state="sent", audience_count=1
