@@ -21,6 +21,8 @@ class DeliveryReason(TextChoices):
     READER_PAUSED = "reader_paused", _("The reader had paused the subscription.")
     SUPPRESSED = "suppressed", _("The address is suppressed.")
     DOMAINS_TURN = "domains_turn", _("Waits for its turn: the reader's mail provider takes a limited number at a time.")
+    READERS_HOUR = "readers_hour", _("Waits for the hour at which the reader wants it.")
+    HOUR_MISSED = "hour_missed", _("It could not leave at the reader's hour; its stories come with the next issue.")
     SENDER_STOPPED = "sender_stopped", _("The sender stopped before the outcome was known.")
     TOO_OLD = "too_old", _("It was too old to be sent.")
     TIME_OVER = "time_over", _("The issue's time was over.")

@@ -17,7 +17,10 @@ CONSTRAINTS: Final[list[models.BaseConstraint]] = [
         condition=~Q(period_key=""),
         name="issue_once_per_period",
     ),
-    models.UniqueConstraint(fields=["newsletter", "number"], name="issue_number_once"),
+    # What some readers get instead of an issue has the number of that one.
+    models.UniqueConstraint(
+        fields=["newsletter", "number"], condition=Q(instead_of__isnull=True), name="issue_number_once"
+    ),
     models.CheckConstraint(condition=Q(state__in=IssueState.values), name="issue_state_is_known"),
     models.CheckConstraint(
         condition=Q(state__in=states.UNPLANNED) | Q(number__isnull=False, audience_count__isnull=False),

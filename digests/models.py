@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import ClassVar, TypeAlias
 
 from django.conf import settings
@@ -14,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from digests import delivery_reasons, issue_guards, issue_reasons, states
+from digests import delivery_reasons, issue_guards, issue_readers, issue_reasons, states
 from digests.item_model import IssueItem as IssueItem
 from digests.link_counts import LinkCount as LinkCount
 from digests.preflight_record import Preflight as Preflight
@@ -25,7 +24,7 @@ from digests.states import DeliveryState, IssueState
 from mailkit import message
 from publication import fields
 from publication.translated import Translated
-from subscribers.models import Cadence, Newsletter, Subscriber, Subscription, SubscriptionQuerySet
+from subscribers.models import Cadence, Newsletter, Subscriber
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):
@@ -43,7 +42,7 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         return self.filter(state=Issue.State.SENDING)
 
 
-class Issue(Translated):
+class Issue(issue_readers.HasReaders, Translated):
     """One mailing of a newsletter. Its state changes only through `composing`, `approval` and the engine."""
 
     class Kind(models.TextChoices):
@@ -115,6 +114,10 @@ class Issue(Translated):
     corrects = models.ForeignKey(
         "self", null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="corrections"
     )
+    # The issue in place of which some readers get this one, with the stories of it that they should have and have not.
+    instead_of = models.ForeignKey(
+        "self", null=True, blank=True, editable=False, on_delete=models.CASCADE, related_name="catch_ups"
+    )
     # Its copies' ids are greater than the first and at most the second: a lane walks over these rows only.
     copies_after = models.BigIntegerField(default=0, editable=False)
     copies_until = models.BigIntegerField(default=0, editable=False)
@@ -143,25 +146,6 @@ class Issue(Translated):
     def reason_sentence(self) -> str:
         """The reason of its state as a sentence; empty without a reason."""
         return issue_reasons.CATALOGUE.sentence(self.state_reason, self.state_reason_parameters)
-
-    def readers(self, *, now: datetime) -> SubscriptionQuerySet:
-        """Its newsletter's subscriptions at its cadence that may be mailed, one per subscriber; a letter's at any."""
-        return self.subscriptions().mailable(now=now)
-
-    def eligible(self, *, now: datetime) -> SubscriptionQuerySet:
-        """Of the readers for whom a copy was planned, those who may be mailed now."""
-        return self._of_its_cadence().mailable(now=now)
-
-    def subscriptions(self) -> SubscriptionQuerySet:
-        """All subscriptions to its newsletter at its cadence, in any state; a correction's: of those who got it."""
-        if self.corrects_id is None:
-            return self._of_its_cadence()
-        got = Delivery.objects.filter(issue_id=self.corrects_id, state__in=states.MAY_HAVE_IT)
-        return self._of_its_cadence().filter(subscriber__in=got.values("subscriber_id"))
-
-    def _of_its_cadence(self) -> SubscriptionQuerySet:
-        subscriptions = Subscription.objects.filter(newsletter_id=self.newsletter_id)
-        return subscriptions.filter(cadence=self.cadence) if self.cadence else subscriptions
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

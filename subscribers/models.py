@@ -6,10 +6,8 @@ import uuid
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
-from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Upper
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -17,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from mailkit import message
 from publication import fields, languages
 from publication.formats import Format
+from publication.models import validate_time_zone
 from publication.translated import Translated
-from subscribers import letter_reasons, states
+from subscribers import guards, letter_reasons, states
 from subscribers.cadences import Cadence as Cadence
 from subscribers.cadences import Weekday as Weekday
 from subscribers.import_job import ImportJob as ImportJob
@@ -102,14 +101,20 @@ class Subscriber(models.Model):
     name = fields.CharField(max_length=120, blank=True, validators=[message.validate_header_text])
     # Of the page on which they signed up; empty: the publication's. Letters and their pages are in it.
     language = fields.CharField(max_length=12, blank=True)
+    # Where they are; empty: where the newsletter is. Digests come at `mail_hour` there (empty: at the newsletter's own
+    # hour), and stories at once not from `quiet_from` to `quiet_until`.
+    time_zone = fields.CharField(max_length=64, blank=True, db_default="", validators=[validate_time_zone])
+    mail_hour = models.PositiveSmallIntegerField(null=True, blank=True)
+    quiet_from = models.PositiveSmallIntegerField(null=True, blank=True)
+    quiet_until = models.PositiveSmallIntegerField(null=True, blank=True)
     token_version = models.PositiveIntegerField(default=1, editable=False)
     tracking_consent = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ["-created_at"]
-        # The beginning of a name, as somebody at the desk types it.
-        indexes = [models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="reader_name")]
+        constraints = guards.OF_READERS
+        indexes = guards.INDEXES_OF_READERS
 
     def __str__(self) -> str:
         return self.address
@@ -293,37 +298,20 @@ class Subscription(models.Model):
     format = fields.CharField(
         max_length=12, blank=True, choices=Format.choices, editable=False, default="", db_default=""
     )
+    # The weekdays of a daily digest that comes on some days only, as digits of `Weekday` in order: "024".
+    days = fields.CharField(max_length=7, blank=True, db_default="")
+    # Since when the reader is out of step with the issues of the cadence: how it comes was changed, and no issue has
+    # made up for that yet (`digests.catching_up`). And the last time in which the reader wanted no mail.
+    out_of_step_since = models.DateTimeField(null=True, blank=True, editable=False)
+    away_from = models.DateTimeField(null=True, blank=True, editable=False)
+    away_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[models.Manager[Subscription]] = SubscriptionQuerySet.as_manager()
 
     class Meta:
         ordering = ["newsletter", "pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["subscriber", "newsletter"], name="subscription_once_per_newsletter"),
-            models.CheckConstraint(condition=Q(state__in=SubscriptionState.values), name="subscription_state_is_known"),
-            models.CheckConstraint(condition=Q(cadence__in=Cadence.values), name="subscription_cadence_is_known"),
-            models.CheckConstraint(
-                condition=~Q(state=SubscriptionState.CONFIRMED.value) | Q(consent_event__isnull=False),
-                name="subscription_confirmed_has_consent",
-            ),
-            models.CheckConstraint(
-                condition=Q(format="") | Q(format__in=Format.values), name="subscription_format_is_known"
-            ),
-        ]
-        indexes = [
-            # digests.variants: whether anybody chose topics or a format.
-            models.Index(
-                fields=["newsletter"],
-                condition=Q(topics__isnull=False) | ~Q(format=""),
-                name="subscription_particular",
-            ),
-            # sending.audience.plan: everybody mailable of a newsletter and cadence.
-            models.Index(
-                fields=["newsletter", "cadence", "subscriber"],
-                condition=Q(state=SubscriptionState.CONFIRMED.value),
-                name="subscription_audience",
-            ),
-        ]
+        constraints = guards.OF_SUBSCRIPTIONS
+        indexes = guards.INDEXES_OF_SUBSCRIPTIONS
 
     def __str__(self) -> str:
         return f"{self.newsletter}: {self.get_state_display().lower()}"

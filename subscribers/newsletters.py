@@ -141,6 +141,11 @@ class CadenceOffer(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(28)],
         help_text=_("Only for monthly digests: 1 to 28, which every month has."),
     )
+    any_days = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("Only for daily digests: readers may choose the weekdays on which theirs comes."),
+    )
     is_active = models.BooleanField(default=True, help_text=_("Composes and sends; readers can choose it."))
     active_since = models.DateTimeField(
         default=timezone.now, help_text=_("Stories published before are not in the first digest.")
