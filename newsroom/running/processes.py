@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Self
 
 STOP_SECONDS = 25.0
+# A web process that goes on after a pause of the machine does not always notice the stop that follows.
+WEB_STOP_SECONDS = 10
 PR_SET_PDEATHSIG = 1
 WORKER_ENVIRONMENT = {
     # A stop gives running tasks CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT, and not for ever.
@@ -94,7 +96,7 @@ class Group:
             try:
                 program.process.wait(timeout=max(0.1, end - time.monotonic()))
             except subprocess.TimeoutExpired:
-                pass
+                sys.stderr.write(f"The {program.name} did not end within {STOP_SECONDS:.0f} s and was killed.\n")
             finally:
                 kill_session(program.process.pid)
                 program.process.wait()
@@ -127,7 +129,7 @@ def _die_with_parent() -> None:
 def web(port: int, *, host: str, workers: int) -> list[str]:
     """The command line of the web server, after `python -m`."""
     options = {"interface": "wsgi", "host": host, "port": str(port), "workers": str(workers), "http": "1"}
-    options |= {"blocking-threads": "4", "log-level": "warning"}
+    options |= {"blocking-threads": "4", "log-level": "warning", "workers-kill-timeout": str(WEB_STOP_SECONDS)}
     flags = [part for key, value in options.items() for part in (f"--{key}", value)]
     return ["granian", *flags, "--no-ws", "newsroom.wsgi:application"]
 

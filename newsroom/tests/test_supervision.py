@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from newsroom import worker_heartbeat
-from newsroom.running import processes, servers, supervisor
+from newsroom.running import processes, serve, servers, supervisor, temporary_servers
 from newsroom.worker_heartbeat import Process, Signs
 
 DIES = ["timeit", "-n1", "-r1", "import os; os._exit(3)"]
@@ -56,13 +57,20 @@ def watching(group: processes.Group, sentences: list[str]) -> supervisor.Supervi
     return watcher
 
 
-def look_until(watcher: supervisor.Supervisor, condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool], *, meanwhile: Callable[[], None] = lambda: None) -> None:
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end, "it did not happen"
+        meanwhile()
+        time.sleep(0.02)
+
+
+def look_until(watcher: supervisor.Supervisor, condition: Callable[[], bool]) -> None:
+    def look() -> None:
         watcher.next_round = 0.0
         watcher.look()
-        time.sleep(0.02)
+
+    until(condition, meanwhile=look)
 
 
 def test_a_program_that_dies_again_and_again_is_started_ever_later(
@@ -149,6 +157,32 @@ def test_a_program_that_does_not_end_when_it_is_asked_to_is_killed(
     known_signs.append(Signs([], [Process(f"beat@{HOST}", first.pid, 99.0, LONG)], {}))
     look_until(watcher, lambda: group.programs["clock"].process.pid != first.pid)
     assert first.returncode == -9
+
+
+def test_a_stop_names_the_program_that_had_to_be_killed(
+    group: processes.Group, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes, "STOP_SECONDS", 0.5)
+    group.start("clock", DEAF, log=tmp_path / "log", extra={"PYTHONUNBUFFERED": "1"})
+    group.start("worker for letters", LIVES)
+    until(lambda: "1" in (tmp_path / "log").read_text())
+    group.stop()
+    assert capfd.readouterr().err == "The clock did not end within 0 s and was killed.\n"
+
+
+def test_a_web_process_that_does_not_end_holds_up_no_stop(
+    group: processes.Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "WEB_STOP_SECONDS", 1)
+    group.directory = serve.ROOT
+    group.start("web server", processes.web(temporary_servers.free_port(), host="127.0.0.1", workers=1))
+    web = psutil.Process(group.programs["web server"].process.pid)
+    until(lambda: bool(web.children()))
+    serving = web.children()
+    serving[0].suspend()
+    web.terminate()
+    group.programs["web server"].process.wait(20)
+    assert not serving[0].is_running()
 
 
 def test_what_another_host_says_is_not_said_by_a_program_of_this_one(
