@@ -4,7 +4,6 @@ Nobody has to arrange it. Places that are empty, and those of stories that are n
 stories; without rows of an editor, every section has one that has enough to show.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +17,7 @@ from articles.models import Article, FrontPage, FrontStory, Section
 from articles.paging import PAGE_SIZE
 from articles.teasers import Teaser
 from publication.models import Publication
+from publication.shared_parts import SharedParts
 
 # Second tier: what an editor may fill, and what the clock does.
 SECOND_MOST, SECOND = 4, 2
@@ -52,7 +52,7 @@ class Front:
         return [*([self.lead] if self.lead else []), *self.second, *self.latest]
 
 
-def compose(*, publication: Publication) -> Front:
+def compose(*, publication: Publication, parts: SharedParts) -> Front:
     """The front page of this language now. No story is above twice; of the newest NEWEST none is missing."""
     chosen = _chosen()
     newest = list(Article.objects.listed().newest_first().values_list("pk", flat=True)[: NEWEST + 1])
@@ -60,7 +60,8 @@ def compose(*, publication: Publication) -> Front:
     above = _above(chosen, newest)
     below = [(name, slug, [pk for pk in candidates if pk not in above][:ROW]) for name, slug, candidates in _sections()]
     below = [row for row in below if len(row[2]) >= ROW_LEAST]
-    shown = _stories({*above, *newest, *(pk for _name, _slug, stories in below for pk in stories)}, publication)
+    numbers = {*above, *newest, *(pk for _name, _slug, stories in below for pk in stories)}
+    shown = teasers.public(numbers, publication=publication, parts=parts)
     top = [shown[pk] for pk in above if pk in shown]
     return Front(
         lead=top[0] if top else None,
@@ -96,8 +97,3 @@ def _sections() -> list[tuple[str, str, list[int]]]:
     sections = Section.objects.annotate(newest=newest)
     arranged = list(sections.filter(front_row__isnull=False).order_by("front_row__position")) or list(sections)
     return [(section.local.name, section.slug, section.newest) for section in arranged]
-
-
-def _stories(numbers: Iterable[int], publication: Publication) -> dict[int, Teaser]:
-    stories = Article.objects.published().for_cards().filter(pk__in=numbers)
-    return {teaser.pk: teaser for teaser in teasers.all_of(stories, publication=publication)}

@@ -11,13 +11,18 @@ from django.utils.translation import pgettext
 
 from articles import captions, typography
 from articles.models import Article, Author, Image
+from core import page_tags
 from publication import times
 from publication.models import Publication
+from publication.shared_parts import SharedParts
 
 
 @dataclass(frozen=True, slots=True)
 class Teaser:
-    """What `templates/articles/_card.html` writes; the headline is typeset, the byline has its links."""
+    """What `templates/articles/_card.html` writes; the headline is typeset, the byline has its links.
+
+    `tags`: what of other rows it shows.
+    """
 
     pk: int
     url: str
@@ -31,6 +36,7 @@ class Teaser:
     day: str
     hour: str
     picture: Image | None
+    tags: tuple[str, ...]
 
 
 def of(article: Article, *, publication: Publication) -> Teaser:
@@ -50,7 +56,21 @@ def of(article: Article, *, publication: Publication) -> Teaser:
         day=times.day(local),
         hour=dateformat.format(local, "H:i") if local else "",
         picture=article.lead_image,
+        tags=tuple(_tags(article)),
     )
+
+
+def public(numbers: Iterable[int], *, publication: Publication, parts: SharedParts) -> dict[int, Teaser]:
+    """The teasers of those of these stories that are public, from the process where it has them."""
+
+    def read(missing: list[int]) -> dict[int, tuple[Teaser, tuple[str, ...]]]:
+        stories = Article.objects.published().for_cards().filter(pk__in=missing)
+        return {teaser.pk: (teaser, teaser.tags) for teaser in all_of(stories, publication=publication)}
+
+    asked = list(numbers)
+    # Also those that are not public now: they are shown when they come back.
+    page_tags.add(*(f"article:{number}" for number in asked))
+    return parts.each("teaser", asked, read)
 
 
 def all_of(articles: Iterable[Article], *, publication: Publication) -> list[Teaser]:
@@ -68,3 +88,11 @@ def byline(authors: Iterable[Author]) -> SafeString:
         return SafeString("")
     joined = mark_safe(captions.names(names))  # noqa: S308  # each name is escaped in its link
     return format_html("{} {}", pgettext("before the names of authors", "By"), joined)
+
+
+def _tags(article: Article) -> Iterable[str]:
+    yield f"article:{article.pk}"
+    if article.lead_image_id:
+        yield f"image:{article.lead_image_id}"
+    for entry in article.bylines.all():
+        yield f"author:{entry.author_id}"

@@ -11,7 +11,7 @@ from articles import front as fronts
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
 from articles.teasers import Teaser
 from core import caching, page_tags
-from publication import context, languages
+from publication import context, languages, shared_parts
 
 RELATED = 4
 # A list of more stories is led by the newest.
@@ -33,7 +33,7 @@ def front(request: HttpRequest) -> HttpResponse:
 def front_page(request: HttpRequest, *, path: str, **besides: object) -> HttpResponse:
     """The front page of the publication that the request shows: the preview of another look is the same page."""
     publication = context.of(request)
-    front = fronts.compose(publication=publication)
+    front = fronts.compose(publication=publication, parts=shared_parts.of(request))
     head = seo.front_head(publication=publication, path=path, stories=front.all)
     return render(request, "articles/front.html", {"front": front, "head": head, **besides})
 
@@ -83,11 +83,18 @@ def _story_page(request: HttpRequest, story: Article) -> HttpResponse:
         "has_scripts": request.resolver_match is None or "admin" not in request.resolver_match.app_names,
         "corrections": corrections,
         "share": sharing.links(story),
-        "more": teasers.all_of(related.stories(story, number=RELATED), publication=publication),
+        "more": _more(request, story),
         "head": head,
     }
     response = render(request, "articles/article.html", shown)
     return caching.with_frames_of(response, frames)
+
+
+def _more(request: HttpRequest, story: Article) -> list[Teaser]:
+    parts, tags = shared_parts.of(request), [tag.pk for tag in story.tags.all()]
+    numbers = related.stories(story, tags=tags, number=RELATED, parts=parts)
+    shown = teasers.public(numbers, publication=context.of(request), parts=parts)
+    return [shown[number] for number in numbers if number in shown]
 
 
 @caching.public
@@ -140,8 +147,10 @@ def _list(
 
 def _page(request: HttpRequest, stories: ArticleQuerySet) -> Page[Teaser]:
     """A page of teasers."""
-    page: Page[Any] = paging.page_of(stories.for_cards(), request=request)
-    page.object_list = teasers.all_of(page.object_list, publication=context.of(request))
+    page: Page[Any] = paging.page_of(stories.values_list("pk", flat=True), request=request)
+    numbers = list(page.object_list)
+    shown = teasers.public(numbers, publication=context.of(request), parts=shared_parts.of(request))
+    page.object_list = [shown[number] for number in numbers if number in shown]
     return page
 
 

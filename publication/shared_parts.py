@@ -1,11 +1,15 @@
-"""What all pages have in common, made once and cached in this process until something of it changes.
+"""What pages have in common, made once and cached in this process until something of it changes.
 
-The database numbers every change of the publication, its sections, newsletters and legal texts (decision 0140). A
-request asks for that number before anything else, in one short statement. With another number everything here is made
-again, so nothing old is shown. See decision 0158.
+The database numbers every change of what readers see (decision 0140). A request asks for the number of the last one
+before anything else, in one short statement. A part is shown again while none of its tags has changed since the number
+with which it was made; so nothing old is shown, and another story leaves the parts of all others alone. See decisions
+0158 and 0170.
 """
 
-from collections.abc import Callable, Hashable
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from django.conf import settings
@@ -15,37 +19,142 @@ from django.urls import get_script_prefix
 from django.utils import translation
 
 from core import page_tags
+from publication import page_versions
 
 T = TypeVar("T")
 
 READ_AS: Final = "_shared_parts"
 # Written out: Django takes four times as long to put the same together.
-NUMBER: Final = "SELECT max(number) FROM publication_pageversion WHERE tag = ANY(%s)"
+EPOCH: Final = "SELECT number FROM publication_pageversion WHERE tag = ''"
+# A card has 2 KB, other parts less. Those that nobody asked for longest go.
+MOST_PARTS: Final = 8_192
+# After a change of more tags than this, and when as many are known, it is cheaper to make all parts again.
+MOST_TAGS: Final = 20_000
+
+
+@dataclass(slots=True)
+class Part:
+    """Something that was made. `epoch`: it is as the database had it then."""
+
+    epoch: int
+    tags: frozenset[str]
+    value: Any
+
+
+class Process:
+    """The parts of this process, and the numbers of the tags that were raised since it began."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._epoch = -1
+        self._numbers: dict[str, int] = {}
+        self._parts: OrderedDict[Hashable, Part] = OrderedDict()
+
+    def now(self) -> int:
+        """The epoch of this instant, up to which all changes are known afterwards."""
+        with connection.cursor() as cursor:
+            cursor.execute(EPOCH)
+            row: tuple[int] | None = cursor.fetchone()
+        epoch = row[0] if row else 0
+        if epoch != self._epoch:
+            with self._lock:
+                self._learn(epoch)
+        return epoch
+
+    def get(self, name: Hashable) -> Part | None:
+        """The part of that name, if it is as the database has it."""
+        with self._lock:
+            part = self._parts.get(name)
+            if part is None or not self._is_right(part):
+                return None
+            self._parts.move_to_end(name)
+            return part
+
+    def put(self, name: Hashable, part: Part) -> None:
+        """Cache it in the place of an older one."""
+        with self._lock:
+            self._parts[name] = part
+            self._parts.move_to_end(name)
+            while len(self._parts) > MOST_PARTS:
+                self._parts.popitem(last=False)
+
+    def _is_right(self, part: Part) -> bool:
+        if part.epoch < self._epoch:
+            if any(self._numbers.get(tag, 0) > part.epoch for tag in (*page_tags.EVERYWHERE, *part.tags)):
+                return False
+            part.epoch = self._epoch
+        return True
+
+    def _learn(self, epoch: int) -> None:
+        if epoch < self._epoch or self._epoch < 0:
+            # The first one; or the database was restored from a copy.
+            self._forget(epoch)
+            return
+        changes = page_versions.since(self._epoch, most=MOST_TAGS)
+        if len(changes.numbers) + len(self._numbers) > MOST_TAGS:
+            self._forget(changes.epoch)
+        else:
+            self._numbers.update(changes.numbers)
+            self._epoch = changes.epoch
+
+    def _forget(self, epoch: int) -> None:
+        self._parts.clear()
+        self._numbers = {}
+        self._epoch = epoch
 
 
 class SharedParts:
-    """The parts that are made already, as the database has them with this number. None: nothing may be cached."""
+    """The parts that are made already, for a request that came in this epoch. None: nothing may be cached."""
 
-    def __init__(self, number: int | None) -> None:
-        self.number = number
-        self._parts: dict[Hashable, Any] = {}
+    def __init__(self, epoch: int | None) -> None:
+        self.epoch = epoch
 
-    def part(self, name: Hashable, make: Callable[[], T]) -> T:
-        """What `make` gives, which depends on the tables behind the number and on nothing of the request."""
-        if self.number is None or connection.in_atomic_block:
+    def part(self, name: Hashable, make: Callable[[], T], *, tags: Iterable[str] = ()) -> T:
+        """What `make` gives, which depends on the rows behind these tags, those that it adds, and on nothing else.
+
+        The page depends on the same.
+        """
+        page_tags.add(*tags)
+        if self.epoch is None or connection.in_atomic_block:
             # A transaction may show what has no number yet, or is rolled back.
             return make()
-        if name not in self._parts:
-            self._parts[name] = make()
-        part: T = self._parts[name]
-        return part
+        part = _process.get(name)
+        if part is None:
+            with page_tags.collecting() as page:
+                value = make()
+            part = Part(self.epoch, frozenset({*tags, *page.added}), value)
+            if page.fresh_until is None:
+                _process.put(name, part)
+            else:
+                page_tags.fresh_until(page.fresh_until)
+        page_tags.add(*part.tags)
+        known: T = part.value
+        return known
 
-    def words(self, name: Hashable, make: Callable[[], T]) -> T:
+    def words(self, name: Hashable, make: Callable[[], T], *, tags: Iterable[str] = ()) -> T:
         """The same for what is written in the language of the page, with addresses of its pages."""
-        return self.part((name, translation.get_language(), get_script_prefix()), make)
+        return self.part((name, *_spoken()), make, tags=tags)
+
+    def each(
+        self, kind: str, numbers: Iterable[int], make: Callable[[list[int]], Mapping[int, tuple[T, Iterable[str]]]]
+    ) -> dict[int, T]:
+        """For each of these numbers its words. `make` is asked once for all that are missing, and says their tags."""
+        asked, spoken = list(dict.fromkeys(numbers)), _spoken()
+        if self.epoch is None or connection.in_atomic_block:
+            return {number: value for number, (value, _tags) in make(asked).items()}
+        parts = {number: part for number in asked if (part := _process.get((kind, number, *spoken))) is not None}
+        if missing := [number for number in asked if number not in parts]:
+            with page_tags.collecting():
+                new = make(missing)
+            for number, (value, tags) in new.items():
+                parts[number] = Part(self.epoch, frozenset(tags), value)
+                _process.put((kind, number, *spoken), parts[number])
+        for part in parts.values():
+            page_tags.add(*part.tags)
+        return {number: part.value for number, part in parts.items()}
 
 
-_current = SharedParts(None)
+_process = Process()
 
 
 def of(request: HttpRequest) -> SharedParts:
@@ -63,18 +172,11 @@ def keep_nothing(request: HttpRequest) -> None:
 
 
 def _now() -> SharedParts:
-    global _current  # noqa: PLW0603  # one for the process
     if settings.DEBUG or connection.in_atomic_block:
         return SharedParts(None)
     # The number first: what is made while something changes is old with the next number.
-    number = _number()
-    if number != _current.number:
-        _current = SharedParts(number)
-    return _current
+    return SharedParts(_process.now())
 
 
-def _number() -> int | None:
-    with connection.cursor() as cursor:
-        cursor.execute(NUMBER, [sorted(page_tags.EVERYWHERE)])
-        row: tuple[int | None] = cursor.fetchone()
-    return row[0]
+def _spoken() -> tuple[str | None, str]:
+    return translation.get_language(), get_script_prefix()

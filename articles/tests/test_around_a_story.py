@@ -9,6 +9,7 @@ from django.test import Client
 from articles import picture_library, reading, related
 from articles.models import Article, Author, Image, Tag
 from articles.tests.conftest import StoryMaker
+from publication.shared_parts import SharedParts
 from tests import raw_rows
 
 
@@ -70,4 +71,5 @@ def test_stories_with_most_tags_in_common_come_next(story: StoryMaker, now: date
             published_at=now - timedelta(hours=number),
         )  # fmt: skip
         other.tags.add(*tags)
-    assert [each.headline for each in related.stories(article, number=3)] == ["both", "one", "newest"]
+    chosen = related.stories(article, tags=[gold.pk, oil.pk], number=3, parts=SharedParts(None))
+    assert [Article.objects.get(pk=number).headline for number in chosen] == ["both", "one", "newest"]

@@ -2,10 +2,12 @@
 
 import io
 from typing import Any, NamedTuple
+from unittest import mock
 
 from django.core.wsgi import get_wsgi_application
 
 from newsroom.page_cache.serving import PageCache
+from publication import shared_parts
 
 
 class Answer(NamedTuple):
@@ -33,8 +35,9 @@ class Site:
         return _answer(self.cache, path, method, headers)
 
     def uncached(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
-        """From Django itself."""
-        return _answer(self.django, path, method, headers)
+        """From Django itself, in a process that has made nothing yet."""
+        with mock.patch.object(shared_parts, "_process", shared_parts.Process()):
+            return _answer(self.django, path, method, headers)
 
     def close(self) -> None:
         """This thread's connection to Redis."""

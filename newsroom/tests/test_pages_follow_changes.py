@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.db import DatabaseError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from articles.models import Image, Section, Tag
+from articles.models import Article, Author, Image, Section, Tag
 from digests import composing, freezing
 from digests.models import Issue
 from newsroom.tests.pages import Site
@@ -112,6 +112,28 @@ def test_another_story_costs_pages_that_do_not_show_it_one_statement_for_all(
     assert site.asked == 0
     site.get("/articles/story-1/")  # beside it the newest of its section are shown
     assert site.asked == 1
+
+
+def test_what_follows_under_a_story_is_never_old(site: Site, publish: Publish) -> None:
+    water, sport = Tag.objects.get(slug="water"), Section.objects.get(slug="sport")
+    other = publish("Five", section=sport)
+    other.tags.add(water)
+    changes: list[Callable[[], object]] = [
+        lambda: Article.objects.filter(pk=other.pk).update(headline="Another headline"),
+        lambda: Section.objects.filter(pk=sport.pk).update(name="Games"),
+        lambda: Author.objects.update(name="A New Name"),
+        lambda: other.tags.remove(water),
+        lambda: other.tags.add(water),
+        lambda: Article.objects.filter(pk=other.pk).update(state=Article.State.WITHDRAWN),
+        lambda: Article.objects.filter(pk=other.pk).update(state=Article.State.PUBLISHED),
+    ]
+    before = site.get("/articles/story-1/").body
+    for number, change in enumerate(changes):
+        change()
+        after = site.get("/articles/story-1/").body
+        assert after != before, number
+        _compare(site, str(number), ["/articles/story-1/", "/", "/sections/sport/"])
+        before = after
 
 
 def _readers(site: Site) -> dict[str, list[str]]:
