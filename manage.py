@@ -7,7 +7,7 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
-from newsroom import embedded, env
+from newsroom import embedded, env, quick_start
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
     A mistake in the configuration is one sentence, not a traceback.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
+    quick_start.begin()
     try:
         embedded.start_missing(env.var_dir())
         execute_from_command_line(sys.argv)

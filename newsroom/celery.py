@@ -14,9 +14,10 @@ from celery.signals import celeryd_after_setup
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from newsroom import kombu_fix, worker_heartbeat, workers
+from newsroom import kombu_fix, quick_start, worker_heartbeat, workers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
+quick_start.begin()
 
 log = logging.getLogger(__name__)
 

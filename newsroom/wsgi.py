@@ -4,8 +4,11 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from newsroom import quick_start
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
 
+quick_start.begin()
 # Modules with models can be imported when Django is set up.
 django = get_wsgi_application()
 

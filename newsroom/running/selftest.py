@@ -14,6 +14,7 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
+from newsroom import quick_start
 from newsroom.running import processes, serve, temporary_servers
 from newsroom.running.servers import Refused
 
@@ -40,6 +41,7 @@ def trial(*, port: int) -> None:
     os.environ["PORT"] = str(port)
     with temporary_servers.place() as var, processes.Group(serve.ROOT, os.environ) as group:
         os.environ["DJANGO_SETTINGS_MODULE"] = "newsroom.settings"
+        quick_start.begin()
         django.setup()
         call_command("migrate", interactive=False, verbosity=0)
         call_command("demo", stdout=io.StringIO())

@@ -25,7 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command, get_commands
 from django.core.management.base import CommandError, SystemCheckError
 
-from newsroom import env, picture_check, version
+from newsroom import env, picture_check, quick_start, version
 from newsroom.running import processes, servers, supervisor
 from newsroom.running.servers import Refused
 
@@ -71,6 +71,7 @@ def serve(*, port: int, host: str) -> NoReturn:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
     os.environ.setdefault("PORT", str(port))
     with servers.alone(VAR, name="run"), servers.running(VAR) as used, processes.Group(ROOT, os.environ) as group:
+        quick_start.begin()
         django.setup()
         call_command("check", fail_level="ERROR", deploy=not settings.DEBUG, stdout=io.StringIO())
         password = _fill()
