@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.search import SearchRank
 from django.db import connection, transaction
-from django.db.models import BooleanField, ExpressionWrapper, F, FloatField, Func, Q, QuerySet, Value
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, FloatField, Func, Q, QuerySet, Value
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Extract, Now
 from django.urls import reverse
@@ -31,12 +31,17 @@ from publication import languages
 CANDIDATES: Final = 160
 # Whether words are beside each other is read in this number of stories, the newest that have all of them.
 READ: Final = 500
+# Words that more than one in SHARE of the newest stories have are looked for from the newest story back, all others in
+# the index first: the newest of many that match are all read from the one, and all stories for a few from the other.
+SAMPLE: Final = 100
+SHARE: Final = 7
 # The planner does not know what it costs to read a vector, and would read those of all stories.
 BY_INDEX: Final = "SET LOCAL enable_seqscan = off"
 # With fewer stories than this, those with words that only begin so follow.
 FEW: Final = 12
 # A beginning of fewer letters says nothing.
 SHORTEST: Final = 3
+VECTORS: Final = ("heads", "words")
 # A story loses half of its weight in this time, in seconds.
 FADING: Final = 3 * 365.25 * 86_400
 # Sections, authors and tags beside the stories, by the names of their pages.
@@ -165,7 +170,10 @@ def _ranked(parts: list[Part], filters: Filters, *, as_beginnings: bool = False)
     loose = None
     if search_query.has_phrase(parts):
         loose = search_query.asked(search_query.loosely(parts), as_beginnings=as_beginnings)
-    heads, words = (_candidates(filters.stories(), column, asked, loose) for column in ("heads", "words"))
+    common = _common(asked if loose is None else loose)
+    heads, words = (
+        _candidates(filters.stories(), column, asked, loose, is_common=column in common) for column in VECTORS
+    )
     candidates = heads.union(words)
     age = Extract(Now() - F("published_at"), "epoch")
     weight = ExpressionWrapper(
@@ -175,18 +183,34 @@ def _ranked(parts: list[Part], filters: Filters, *, as_beginnings: bool = False)
     return list(ranked.order_by("-weight", "-published_at", "-pk").values_list("pk", flat=True))
 
 
+def _common(asked: Query) -> set[str]:
+    """The vectors that have this in many of the newest stories."""
+    newest = _by_date(Filters().stories().annotate(**{f"in_{column}": _has(column, asked) for column in VECTORS}))
+    counts = {column: Count("pk", filter=Q(**{f"in_{column}": True})) for column in VECTORS}
+    return {column for column, count in newest[:SAMPLE].aggregate(**counts).items() if count * SHARE > SAMPLE}
+
+
 def _candidates(
-    entries: QuerySet[SearchEntry], column: str, asked: Query, loose: Query | None
+    entries: QuerySet[SearchEntry], column: str, asked: Query, loose: Query | None, *, is_common: bool
 ) -> QuerySet[SearchEntry, int]:
     """The newest of the entries with this in a column; of those that match loosely the newest are read."""
     if loose is None:
-        return _newest(entries.filter(**{column: asked}), CANDIDATES)
+        return _newest(entries.filter(**{column: asked}), CANDIDATES, is_common=is_common)
     # As a list: in one statement the planner reads the place of words in all stories first.
-    read = SearchEntry.objects.filter(pk__in=list(_newest(entries.filter(**{column: loose}), READ)))
-    # The function of the operator `@@`, for which no index is used: it would have every story that matches read.
-    is_so = Func(F(column), asked, function="ts_match_vq", output_field=BooleanField())
-    return _newest(read.filter(is_so), CANDIDATES)
+    read = list(_newest(entries.filter(**{column: loose}), READ, is_common=is_common))
+    return _newest(SearchEntry.objects.filter(_has(column, asked), pk__in=read), CANDIDATES, is_common=False)
 
 
-def _newest(entries: QuerySet[SearchEntry], most: int) -> QuerySet[SearchEntry, int]:
-    return entries.order_by(F("published_at").desc(), "-pk").values_list("pk", flat=True)[:most]
+def _has(column: str, asked: Query) -> Func:
+    """The function of the operator `@@`, for which no index is used: it would have every story that matches read."""
+    return Func(F(column), asked, function="ts_match_vq", output_field=BooleanField())
+
+
+def _newest(entries: QuerySet[SearchEntry], most: int, *, is_common: bool) -> QuerySet[SearchEntry, int]:
+    # No index has the dates of the other order, so the planner begins with the words.
+    ordered = _by_date(entries) if is_common else entries.order_by((F("published_at") + timedelta(0)).desc(), "-pk")
+    return ordered.values_list("pk", flat=True)[:most]
+
+
+def _by_date(entries: QuerySet[SearchEntry]) -> QuerySet[SearchEntry]:
+    return entries.order_by(F("published_at").desc(), "-pk")

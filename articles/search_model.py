@@ -43,6 +43,13 @@ class SearchEntry(models.Model):
             # articles.search: stories with these words, and those that have them above the text.
             GinIndex("words", name="search_entry_words"),
             GinIndex("heads", name="search_entry_heads"),
+            # articles.search: the newest stories, and of a common word the newest that have it.
+            models.Index(
+                models.F("published_at").desc(),
+                models.F("article").desc(),
+                condition=models.Q(is_public=True),
+                name="search_entry_newest",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -35,6 +35,17 @@ def test_phrases_or_and_without(story: StoryMaker) -> None:
     assert headlines("som -pilot") == ["Som goes digital"]
 
 
+@pytest.mark.parametrize("query", ["reserve", '"digital reserve"', "reserve -copper"])
+def test_a_common_word_finds_the_same_from_the_newest_story_back(
+    story: StoryMaker, now: datetime, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    for age, words in enumerate(("Digital reserve", "Reserve of digital copper", "No word", "A digital reserve")):
+        story(state="published", headline=words, published_at=now - timedelta(days=400 * age))
+    found_by_index = headlines(query)
+    monkeypatch.setattr(search, "SAMPLE", 3)
+    assert headlines(query) == found_by_index != []
+
+
 def test_only_public_stories_are_found(story: StoryMaker) -> None:
     for state in ("draft", "in_review", "withdrawn"):
         story(state=state, headline="Reserve")
