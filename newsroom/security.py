@@ -20,6 +20,8 @@ PERMISSIONS: Final = ", ".join(
         "idle-detection", "magnetometer", "microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking",
     )
 )  # fmt: skip
+# By the beginnings of their content types: what a page loads and nobody opens. (A picture may be SVG, which is a page.)
+PARTS_OF_PAGES: Final = ("font/", "text/css", "text/javascript")
 NO_TEXT: Final = "This address asks for a character that no text has (%00). Please remove it and try again.\n"
 
 
@@ -40,11 +42,15 @@ def refuse_nul(
 def permissions(
     get_response: "Callable[[HttpRequest], HttpResponseBase]",
 ) -> "Callable[[HttpRequest], HttpResponseBase]":
-    """Middleware: every response denies its page, and the frames in it, the browser features that no page uses."""
+    """Middleware: every response denies its page, and the frames in it, the browser features that no page uses.
+
+    Except for what is never a page: a story loads seven of these, with 250 bytes each.
+    """
 
     def handle(request: "HttpRequest") -> "HttpResponseBase":
         response = get_response(request)
-        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        if not response.headers.get("Content-Type", "").startswith(PARTS_OF_PAGES):
+            response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         return response
 
     return handle

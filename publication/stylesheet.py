@@ -8,10 +8,12 @@ import functools
 import gzip
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import brotli  # type: ignore[import-untyped]  # it has no annotations
 from django.conf import settings
 
 from publication import colours, typefaces
@@ -28,10 +30,10 @@ AROUND: Final = re.compile(r"\s*([{};,])\s*")
 
 @dataclass(frozen=True)
 class Sheet:
-    """The whole of the rules, as they are sent, and the digest that is in their address."""
+    """The whole of the rules, plain and in each content coding, the smallest first, and their address's digest."""
 
     text: str
-    packed: bytes
+    packed: Mapping[str, bytes]
     digest: str
 
     @property
@@ -61,7 +63,7 @@ def _sheet(look: tuple[str, str, str], _edition: int) -> Sheet:
     content = text.encode()
     return Sheet(
         text=text,
-        packed=gzip.compress(content, compresslevel=9, mtime=0),
+        packed={"br": brotli.compress(content), "gzip": gzip.compress(content, compresslevel=9, mtime=0)},
         digest=hashlib.sha256(content).hexdigest()[:12],
     )
 

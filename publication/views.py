@@ -13,10 +13,12 @@ from publication.models import Publication
 def sheet(request: HttpRequest, digest: str) -> HttpResponse:
     """The style sheet of all pages. Under its own name it never changes; under another it is to be asked for again."""
     current = stylesheet.current(Publication.objects.current())
-    packs = "gzip" in request.headers.get("Accept-Encoding", "")
-    response = HttpResponse(current.packed if packs else current.text, content_type="text/css; charset=utf-8")
-    if packs:
-        response["Content-Encoding"] = "gzip"
+    accepted = request.headers.get("Accept-Encoding", "")
+    coding = next((coding for coding in current.packed if coding in accepted), "")
+    content = current.packed[coding] if coding else current.text
+    response = HttpResponse(content, content_type="text/css; charset=utf-8")
+    if coding:
+        response["Content-Encoding"] = coding
     patch_vary_headers(response, ["Accept-Encoding"])
     response["Cache-Control"] = IMMUTABLE if digest == current.digest else "no-cache"
     return response

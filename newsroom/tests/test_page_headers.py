@@ -67,6 +67,12 @@ def test_no_page_may_use_the_camera_or_ask_where_somebody_is(client: Client, pat
     assert {"camera", "microphone", "geolocation", "payment", "usb"} <= set(denied)
 
 
+def test_the_parts_of_a_page_do_not_carry_the_policy_of_pages(client: Client) -> None:
+    response = client.get("/site-0.css")
+    assert response.status_code == 200
+    assert "Permissions-Policy" not in response.headers
+
+
 @pytest.mark.parametrize("path", ["/", "/admin/login/"])
 def test_browsers_are_told_not_to_guess(client: Client, path: str) -> None:
     headers = client.get(path).headers

@@ -65,7 +65,7 @@ def test_paper_shows_the_story_alone(open_page: Opener) -> None:
         assert not page.locator(part).is_visible(), part
 
 
-@pytest.mark.parametrize("path", ["/", "/articles/digital-som-explained/"], ids=["front", "story-with-bold"])
+@pytest.mark.parametrize("path", ["/", "/articles/digital-som-explained/"], ids=["front", "story-with-bold-and-italic"])
 def test_it_is_light_and_there_at_once_over_a_slow_line(open_page: Opener, path: str) -> None:
     """The best of three: the machine that runs this does other things too."""
     loads = [loading.visit(open_page(size=(360, 640)), path) for _ in range(3)]
@@ -74,7 +74,7 @@ def test_it_is_light_and_there_at_once_over_a_slow_line(open_page: Opener, path:
     fonts = load.of("Font")
     assert fonts
     assert all(name.endswith("-latin.woff2") for name in fonts), fonts
-    assert len(fonts) == (3 if "articles" in path else 2), fonts
+    assert len(fonts) == (4 if "articles" in path else 2), fonts
     assert sum(load.of().values()) <= 60_000, load.of()
     assert [each.moved for each in loads] == [0, 0, 0]
     assert min(each.largest for each in loads) < 1_000, [each.largest for each in loads]
