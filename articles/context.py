@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from articles.models import Section
+from articles import story_rows
 from publication import shared_parts
 
 
@@ -15,7 +15,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
 
     Nothing is asked of the database until a template uses it.
     """
-    sections = functools.cache(lambda: shared_parts.of(request).part("sections", lambda: list(Section.objects.all())))
+    sections = functools.cache(lambda: list(story_rows.sections(shared_parts.of(request)).values()))
 
     def here() -> str:
         paths = shared_parts.of(request).words("paths", lambda: {each.get_absolute_url() for each in sections()})

@@ -10,7 +10,6 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import F, Q
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -53,7 +52,7 @@ class Section(Translated):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("section", args=[self.slug])
+        return languages.path("section", self.slug)
 
 
 class Tag(page_tags.Tagged, Translated):
@@ -72,7 +71,7 @@ class Tag(page_tags.Tagged, Translated):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("tag", args=[self.slug])
+        return languages.path("tag", self.slug)
 
 
 class Author(page_tags.Tagged, Translated):
@@ -109,7 +108,7 @@ class Author(page_tags.Tagged, Translated):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("author", args=[self.slug])
+        return languages.path("author", self.slug)
 
 
 class Image(page_tags.Tagged, Picture):

@@ -12,7 +12,7 @@ from django.utils.translation import pgettext
 from articles import captions, typography
 from articles.models import Article, Author, Image
 from core import page_tags
-from publication import times
+from publication import frames, times
 from publication.models import Publication
 from publication.shared_parts import SharedParts
 
@@ -76,6 +76,28 @@ def public(numbers: Iterable[int], *, publication: Publication, parts: SharedPar
 def all_of(articles: Iterable[Article], *, publication: Publication) -> list[Teaser]:
     """The teasers of stories, in their order."""
     return [of(article, publication=publication) for article in articles]
+
+
+def card(
+    teaser: Teaser,
+    *,
+    sizes: str,
+    publication: Publication,
+    parts: SharedParts,
+    kind: str = "",
+    level: int = 2,
+    first: bool = False,
+) -> SafeString:
+    """The card of a public story, written once for all pages that show it so.
+
+    `kind` is empty, wide, lead, second or row; `level` that of its heading; `first` when it is seen at once.
+    """
+    how = {"kind": kind, "level": level, "sizes": sizes, "first": first}
+    return parts.words(
+        ("card", teaser.pk, *how.values()),
+        lambda: frames.written("articles/_card.html", card=teaser, publication=publication, **how),
+        tags=teaser.tags,
+    )
 
 
 def byline(authors: Iterable[Author]) -> SafeString:

@@ -6,7 +6,7 @@ translations are stale until an editor says of each that it is up to date again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,18 +66,20 @@ def places(story: Article, *, publication: Publication) -> list[Place]:
     return sorted(known_places, key=lambda place: not place.is_original)
 
 
-def addresses(story: Article) -> dict[str, str]:
-    """The paths of the public texts of its group, by language; the story's own is among them in any state."""
+def paths(story: Article, texts: Mapping[str, str]) -> dict[str, str]:
+    """The paths of the public texts of its group, whose language and slug `story_rows` has read."""
     page_tags.add(f"translations:{original_of(story)}")
-    public = Q(pk__in=Article.objects.published())
-    texts = group(story).filter(public | Q(pk=story.pk)).only("slug", "language")
-    return {text.language: text.get_absolute_url() for text in texts if languages.has_pages(text.language)}
+    return {
+        language: languages.path_in(language, "article", args=[slug])
+        for language, slug in texts.items()
+        if languages.has_pages(language)
+    }
 
 
-def offer(request: HttpRequest, story: Article) -> None:
+def offer(request: HttpRequest, story: Article, texts: Mapping[str, str]) -> None:
     """Let the page of the story lead to its translations."""
     if languages.further():
-        language_switch.only_in(request, addresses(story))
+        language_switch.only_in(request, paths(story, texts))
 
 
 def offer_lists(request: HttpRequest, stories: ArticleQuerySet, *, publication: Publication) -> None:

@@ -6,12 +6,12 @@ from django.core.paginator import Page
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 
-from articles import cards, markup, paging, reading, related, seo, sharing, teasers, translations
+from articles import cards, markup, paging, related, seo, story_parts, story_rows, teasers, translations
 from articles import front as fronts
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
 from articles.teasers import Teaser
 from core import caching, page_tags
-from publication import context, languages, shared_parts
+from publication import context, frames, language_switch, languages, shared_parts
 
 RELATED = 4
 # A list of more stories is led by the newest.
@@ -41,14 +41,15 @@ def front_page(request: HttpRequest, *, path: str, **besides: object) -> HttpRes
 @caching.public
 def article(request: HttpRequest, slug: str) -> HttpResponse:
     """A story; 410 with the reason when it was withdrawn; 301 when it lives elsewhere now."""
-    story = _with_faces().filter(slug=slug).first()
-    if story is None:
+    read = story_rows.on_record(slug=slug, parts=shared_parts.of(request))
+    if read is None:
         return _moved(slug)
+    story, texts = read
     if (own := story.get_absolute_url()) != request.path:
         # The address of another language: there is the translation, or the story has its own address.
-        translated = translations.addresses(story).get(languages.of_pages())
+        translated = translations.paths(story, texts).get(languages.of_pages())
         return HttpResponseRedirect(translated) if translated else HttpResponsePermanentRedirect(own)
-    translations.offer(request, story)
+    translations.offer(request, story, texts)
     if story.state == Article.State.WITHDRAWN:
         return render(request, "410.html", {"article": story}, status=410)
     page_tags.add(f"article:{story.pk}", f"section:{story.section_id}")
@@ -66,28 +67,16 @@ def story_page(request: HttpRequest, story: Article) -> HttpResponse:
 def _story_page(request: HttpRequest, story: Article) -> HttpResponse:
     publication = context.of(request)
     text = markup.shown(story, request=request)
-    frames = cards.frame_origins(text)
-    corrections = list(story.corrections.all())
-    head = seo.story_head(article=story, publication=publication, corrections=corrections)
-    shown = {
-        "article": story,
-        "story": teasers.of(story, publication=publication),
-        "authors": (authors := [entry.author for entry in story.bylines.all()]),
-        "has_faces": any(author.picture for author in authors),
-        "has_biographies": any(author.local.biography for author in authors),
-        "text": text,
-        "minutes": reading.minutes(story.body_text),
-        "updated_at": reading.updated_at(story),
-        "has_frames": bool(frames),
-        # The frame of the preview runs no script, and says so in the console.
-        "has_scripts": request.resolver_match is None or "admin" not in request.resolver_match.app_names,
-        "corrections": corrections,
-        "share": sharing.links(story),
-        "more": _more(request, story),
-        "head": head,
-    }
-    response = render(request, "articles/article.html", shown)
-    return caching.with_frames_of(response, frames)
+    frames_of_others = cards.frame_origins(text)
+    # The frame of the preview runs no script, and says so in the console.
+    has_scripts = request.resolver_match is None or "admin" not in request.resolver_match.app_names
+    scripts = ["copy-link"] * has_scripts + ["embeds"] * bool(frames_of_others)
+    more = _more(request, story)
+    slots = story_parts.slots(story, text=text, more=more, publication=publication, parts=shared_parts.of(request))
+    slots |= language_switch.written(request, publication=publication)
+    slots["scripts"] = story_parts.scripts(*scripts)
+    response = HttpResponse(frames.fill("articles/article.html", slots, request, publication=publication))
+    return caching.with_frames_of(response, frames_of_others)
 
 
 def _more(request: HttpRequest, story: Article) -> list[Teaser]:
@@ -121,10 +110,6 @@ def author(request: HttpRequest, slug: str) -> HttpResponse:
     page_tags.add(f"author:{writer.pk}:stories")
     stories = Article.objects.published().filter(authors=writer)
     return _list(request, stories, title=writer.local.name, introduction=writer.local.biography, subject=writer)
-
-
-def _with_faces() -> ArticleQuerySet:
-    return Article.objects.on_record().with_related().prefetch_related("bylines__author__picture")
 
 
 def _list(

@@ -2,6 +2,7 @@
 
 locks           advisory locks of PostgreSQL, by name
 database_clock  PostgreSQL's clock, by which all hosts decide
+prepared_statements  SQL that PostgreSQL plans once per connection
 redis_client    this process's connection to Redis
 transitions     tables of what a state may become
 reasons         why something is in its state: a code, parameters, and the sentence made of them

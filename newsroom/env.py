@@ -101,7 +101,7 @@ def database(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
         raise ImproperlyConfigured(f"{name} must name a database, as in postgresql://user@host/newsroom.")
     options = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "core.postgresql",
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or options.pop("user", "")),
         "PASSWORD": unquote(parts.password or options.pop("password", "")),

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.http import urlencode
 from django.utils.translation import gettext, override
 
-from publication import languages, urls
+from publication import frames, languages, urls
 from publication.models import Publication
 
 ATTRIBUTE: Final = "_in_other_languages"
@@ -61,6 +61,14 @@ def alternates(request: HttpRequest, *, publication: Publication) -> list[Altern
         return []
     listed = [Alternate(language, urls.absolute(addresses[language])) for language in known]
     return [*listed, Alternate("x-default", listed[0].url)]
+
+
+def written(request: HttpRequest, *, publication: Publication) -> dict[str, str]:
+    """`ways` and `alternates` as a page has them: for the slots `languages` and `alternates` of its frame."""
+    return {
+        "languages": frames.written("_languages.html", languages_of_page=ways(request, publication=publication)),
+        "alternates": frames.written("_alternates.html", alternates=alternates(request, publication=publication)),
+    }
 
 
 def _addresses(request: HttpRequest, publication: Publication) -> dict[str, str]:

@@ -4,6 +4,7 @@ The sentences are in the catalogues of `locale/`; English is what the source say
 catalogue of ours is declared on the page and spoken in English.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -89,8 +90,12 @@ def has_pages(language: str) -> bool:
 
 def path_in(language: str, name: str, *, args: Sequence[object] = ()) -> str:
     """`reverse`, for the page in this language; in the first language where that one has no pages."""
-    with _addresses_below(_prefix(language, _now().served)):
-        return reverse(name, args=args)
+    return _path(_prefix(language, _now().served), name, tuple(args))
+
+
+def path(name: str, *args: object) -> str:
+    """`reverse`, for the page in the language that is written at this moment."""
+    return _path(get_script_prefix(), name, args)
 
 
 def is_right_to_left(language: str) -> bool:
@@ -132,6 +137,13 @@ def _now() -> Pages:
 
 def _prefix(language: str, served: Sequence[str]) -> str:
     return f"/{language}/" if language in served[1:] else "/"
+
+
+# A page has a dozen addresses, most of which are on many pages.
+@functools.lru_cache(maxsize=8_192)
+def _path(prefix: str, name: str, args: tuple[object, ...]) -> str:
+    with _addresses_below(prefix):
+        return reverse(name, args=args)
 
 
 @contextmanager

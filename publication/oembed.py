@@ -14,7 +14,7 @@ from csp.decorators import csp_replace
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.urls import Resolver404, resolve, reverse
+from django.urls import Resolver404, resolve
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.xmlutils import SimplerXMLGenerator
@@ -66,7 +66,7 @@ def framable(view: View) -> View:
 
 def offered(head: Head) -> Head:
     """The head of a page that `describes` knows, so that other sites find its card."""
-    return replace(head, embed=f"{urls.absolute(reverse('oembed'))}?{urlencode({'url': head.canonical})}")
+    return replace(head, embed=f"{urls.absolute(languages.path('oembed'))}?{urlencode({'url': head.canonical})}")
 
 
 @caching.public

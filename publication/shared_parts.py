@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from django.urls import get_script_prefix
 from django.utils import translation
 
-from core import page_tags
+from core import page_tags, prepared_statements
 from publication import page_versions
 
 T = TypeVar("T")
@@ -52,10 +52,8 @@ class Process:
 
     def now(self) -> int:
         """The epoch of this instant, up to which all changes are known afterwards."""
-        with connection.cursor() as cursor:
-            cursor.execute(EPOCH)
-            row: tuple[int] | None = cursor.fetchone()
-        epoch = row[0] if row else 0
+        row = prepared_statements.first(EPOCH, ())
+        epoch: int = row[0] if row else 0
         if epoch != self._epoch:
             with self._lock:
                 self._learn(epoch)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -46,7 +45,7 @@ def organization(publication: Publication) -> dict[str, Any]:
 
 def website(publication: Publication) -> dict[str, Any]:
     """The site, with the address of its search."""
-    search = urls.absolute(reverse("search"))
+    search = urls.absolute(languages.path("search"))
     return {
         "@type": "WebSite",
         "@id": urls.absolute("/#website"),
@@ -93,7 +92,7 @@ def item_list(listed: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 def breadcrumbs(steps: Iterable[tuple[str, str]], *, publication: Publication) -> dict[str, Any]:
     """The way from the front page down to a page, its own step the last."""
-    way = [(publication.name, reverse("front")), *steps]
+    way = [(publication.name, languages.path("front")), *steps]
     return {"@type": "BreadcrumbList", "itemListElement": _items(way, address_as="item")}
 
 

@@ -15,4 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
 
 def absolute(location: str) -> str:
     """The whole address of a location on this site; one that is whole already stays as it is."""
+    if location.startswith("/") and not location.startswith("//"):
+        return f"{settings.SITE_URL}{location}"
     return urljoin(f"{settings.SITE_URL}/", location)

@@ -17,7 +17,7 @@ from anymail.signals import EventType, RejectReason
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from digests import prepared_statements
+from core import prepared_statements
 from digests.models import DeliveryEvent
 from mailkit import addresses
 from postal import bounces, payloads

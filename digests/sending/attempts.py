@@ -12,7 +12,8 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from digests import delivery_reasons, prepared_statements, variants
+from core import prepared_statements
+from digests import delivery_reasons, variants
 from digests.delivery_reasons import DeliveryReason
 from digests.models import Delivery, Issue, IssueItem
 from digests.sending import claims, merge

@@ -9,7 +9,7 @@ import dataclasses
 
 from django.conf import settings
 
-from digests import prepared_statements
+from core import prepared_statements
 from digests.delivery_reasons import DeliveryReason
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from digests import prepared_statements, refusals
+from core import prepared_statements
+from digests import refusals
 from digests.sending import claims
 from postal import backoff, slowdown
 from postal.transports.base import Outcome

@@ -14,7 +14,6 @@ import pytest
 from django.apps import apps
 from django.contrib.postgres.fields import ArrayField
 from django.db import DatabaseError, connection, models, transaction
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from articles.models import Article, Author, Image, Section, Tag
@@ -140,9 +139,15 @@ def _readers(site: Site) -> dict[str, list[str]]:
     """Of each table, the pages whose making reads it."""
     readers: dict[str, list[str]] = {}
     for path in PAGES:
-        with CaptureQueriesContext(connection) as queries:
+        statements: list[str] = []
+
+        def listed(execute: Any, sql: str, *rest: Any, statements: list[str] = statements) -> Any:
+            statements.append(sql)
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(listed):
             assert site.uncached(path).status == "200 OK", path
-        read = {table for query in queries for table in re.findall(r'(?:FROM|JOIN) "(\w+)"', query["sql"])}
+        read = {table for sql in statements for table in re.findall(r'(?:FROM|JOIN) "(\w+)"', sql)}
         for table in read:
             readers.setdefault(table, []).append(path)
     return readers

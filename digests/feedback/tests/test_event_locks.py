@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from digests import prepared_statements
+from core import prepared_statements
 from digests.feedback import events, handlers, processing
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies

@@ -13,7 +13,7 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from articles.models import Article, Section
-from digests import prepared_statements
+from core import prepared_statements
 from digests.models import Issue, IssueItem
 from digests.sending import attempts, claims, merge
 from digests.sending.tests.conftest import states

@@ -4,7 +4,7 @@ import pytest
 from django.db import DataError, connection, transaction
 from django.db.transaction import TransactionManagementError
 
-from digests import prepared_statements
+from core import prepared_statements
 
 PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement = %s"
 
