@@ -37,7 +37,9 @@ def with_variants(issues: QuerySet[Issue], texts: QuerySet[Variant]) -> QuerySet
     language = languages.of_pages()
     if language not in languages.further():
         return issues
-    return issues.prefetch_related(Prefetch("snapshot__variants", texts.filter(language=language)))
+    return issues.prefetch_related(
+        Prefetch("snapshot__variants", texts.filter(language=language, topics=0, reading=""))
+    )
 
 
 def item_ids(*, issue: Issue) -> QuerySet[IssueItem, int]:

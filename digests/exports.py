@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from core import csv_export
 from digests import aftermath, delivery_reasons, growth, permissions, stats, variants
 from digests.models import Delivery, Issue
+from digests.variant_keys import WITHOUT, VariantKey
 from staff import audit
 from staff.audit_actions import AuditAction
 from subscribers import permissions as rights
@@ -22,7 +23,7 @@ from subscribers.models import Newsletter
 SEE_ISSUES: Final = "digests.view_issue"
 # Addresses leave the desk: the right to export readers, on any of whose lists they may be.
 SEE_ADDRESSES: Final = "subscribers.export_readers"
-COPIES: Final = ("address", "state", "reason", "at", "language")
+COPIES: Final = ("address", "state", "reason", "at", "language", "variant")
 BATCH: Final = 2_000
 
 
@@ -34,7 +35,7 @@ def figures(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> I
     after = aftermath.of(issue=issue, progress=progress)
     lines: list[Sequence[Any]] = [("what", "which", "people", "machines"), ("audience", "", progress.audience, "")]
     lines += [("copies", state, copies, "") for state, copies in progress.by_state.items()]
-    lines += _by_language(progress, own=variants.own_language(newsletter=issue.newsletter))
+    lines += _by_variant(progress, own=variants.own_language(newsletter=issue.newsletter))
     lines += [
         ("reported", "hard_bounce", after.hard_bounces, ""),
         ("reported", "soft_bounce", after.soft_bounces, ""),
@@ -51,9 +52,10 @@ def copies(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> It
     _record(AuditAction.COPIES_EXPORTED, issue, actor, now)
     rows = Delivery.objects.filter(issue=issue).order_by("pk").values_list(
         "subscriber__address", "state", "reason", "reason_parameters", Coalesce("settled_at", "attempted_at"),
-        Coalesce("variant", Value(variants.own_language(newsletter=issue.newsletter))),
+        Coalesce("variant", Value("")),
     )  # fmt: skip
-    return csv_export.written(_copy_lines(rows.iterator(chunk_size=BATCH)))
+    own = variants.own_language(newsletter=issue.newsletter)
+    return csv_export.written(_copy_lines(rows.iterator(chunk_size=BATCH), own))
 
 
 def of_growth(*, newsletter: Newsletter, actor: AbstractBaseUser | None, now: datetime) -> Iterator[str]:
@@ -69,22 +71,29 @@ def of_growth(*, newsletter: Newsletter, actor: AbstractBaseUser | None, now: da
     return csv_export.written(lines)
 
 
-def _copy_lines(rows: Iterable[tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
+def _copy_lines(rows: Iterable[tuple[Any, ...]], own: str) -> Iterator[Sequence[Any]]:
     yield COPIES
-    for address, state, code, parameters, moment, language in rows:
+    for address, state, code, parameters, moment, variant in rows:
+        language = VariantKey.parse(variant).language or own
         reason = delivery_reasons.CATALOGUE.sentence(code, parameters)
-        yield (address or "", state, reason, moment.isoformat(timespec="seconds") if moment else "", language)
+        yield (address or "", state, reason, moment.isoformat(timespec="seconds") if moment else "", language, variant)
 
 
-def _by_language(progress: stats.Progress, *, own: str) -> list[Sequence[Any]]:
-    """Of each language the copies by state, if the issue has several."""
+def _by_variant(progress: stats.Progress, *, own: str) -> list[Sequence[Any]]:
+    """Of each variant the copies by state, if the issue has several."""
     if not progress.has_variants:
         return []
     return [
-        (f"copies in {variant or own}", state, progress.by_variant[variant].get(state, 0), "")
+        (f"copies in {_named(variant, own)}", state, progress.by_variant[variant].get(state, 0), "")
         for variant in sorted(progress.by_variant)
         for state in progress.by_state
     ]
+
+
+def _named(variant: str, own: str) -> str:
+    """Its key, with the language of the issue written out."""
+    key = VariantKey.parse(variant)
+    return variant if variant == WITHOUT else str(key._replace(language=key.language or own))
 
 
 @transaction.atomic

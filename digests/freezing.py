@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -18,8 +18,10 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
-from digests import clicks, issue_content, rendering, variants
+from digests import clicks, issue_content, readership, rendering
 from digests.models import Frozen, Issue, IssueItem, Snapshot, Variant
+from digests.readership import Rule
+from digests.variant_keys import OWN, VariantKey
 from mailkit import segments
 from publication import languages
 from publication.models import Publication
@@ -33,9 +35,10 @@ FORMATS: Final[dict[int, tuple[str, ...]]] = {
     1: PARTS,
     2: (*PARTS, "format"),
     3: ("issue_id", "language", "stories", *WORDS, "format"),
+    4: ("issue_id", "language", "topics", "reading", "stories", *WORDS, "format"),
 }
 FORMAT: Final = 2
-FORMAT_OF_VARIANTS: Final = 3
+FORMAT_OF_VARIANTS: Final = 4
 # Give up after this many tries during which an editor changed the issue.
 TRIES: Final = 5
 BUSY = _("Somebody is changing this issue or one of its stories at this moment. Try again in a minute.")
@@ -58,21 +61,29 @@ class Prepared:
     """An unsaved snapshot, the content that it was rendered from, and its variants.
 
     It has `placeholder` in place of the issue's number in the archive, which is assigned under the lock, and is
-    dated for the hour `leaves_at`, if one was given. A variant is the same, with its language and how many read it.
+    dated for the hour `leaves_at`, if one was given. A variant is the same, with its key, the articles it shows (None:
+    all), and how many read it; of one with all stories in another language, how many read that language.
     """
 
     placeholder: int
     content: issue_content.IssueContent
     snapshot: Frozen
     leaves_at: datetime | None = None
-    language: str = ""
+    key: VariantKey = OWN
+    only: frozenset[int] | None = None
     readers: int = 0
     variants: tuple[Prepared, ...] = ()
+    rule: Rule = readership.ALIKE
+
+    @property
+    def languages(self) -> tuple[Prepared, ...]:
+        """The variants with all stories in another language. The others show some of the same."""
+        return tuple(one for one in self.variants if one.key.is_whole)
 
     @property
     def contents(self) -> list[issue_content.IssueContent]:
-        """Of the snapshot, then of each variant."""
-        return [self.content, *(one.content for one in self.variants)]
+        """Of the snapshot, then in each language."""
+        return [self.content, *(one.content for one in self.languages)]
 
 
 def freeze(*, issue: Issue, now: datetime) -> Snapshot:
@@ -103,10 +114,13 @@ def attempts(
     raise Busy(BUSY)
 
 
-def prepare(*, issue: Issue, now: datetime, leaves_at: datetime | None = None, again: bool = False) -> Prepared | None:
+def prepare(
+    *, issue: Issue, now: datetime, leaves_at: datetime | None = None, again: bool = False, looks: bool = False
+) -> Prepared | None:
     """Render the issue as it is now. No row is locked or changed. None: it is frozen already.
 
     Its head has the day of `leaves_at`, or of the hour set on the issue. `again`: whether it is frozen does not matter.
+    `looks`: only to look at it, in each language; what shows a part of the same is left out.
     """
     current = Issue.objects.select_related("newsletter").get(pk=issue.pk)
     if not again and Snapshot.objects.filter(issue=current).exists():
@@ -117,17 +131,22 @@ def prepare(*, issue: Issue, now: datetime, leaves_at: datetime | None = None, a
     # No text contains this number by chance.
     current.number = placeholder = secrets.randbelow(9 * 10**17) + 10**17
 
-    def prepared(language: str = "", readers: int = 0) -> Prepared:
+    def prepared(key: VariantKey = OWN, only: frozenset[int] | None = None, readers: int = 0) -> Prepared:
         try:
-            content = issue_content.load(issue=current, now=now, language=language)
-            frozen = _rendered(current, content, now, language)
+            content = issue_content.load(issue=current, now=now, key=key, only=only)
+            frozen = _rendered(current, content, now, key)
         except rendering.RenderingError as refusal:
-            where = f"{languages.name_of(language)}: " if language else ""
+            where = f"{languages.name_of(key.language)}: " if key.language else ""
             raise NotFrozen(f"{where}{refusal}") from refusal
-        return Prepared(placeholder, content, frozen, leaves_at, language, readers)
+        return Prepared(placeholder, content, frozen, leaves_at, key, only, readers)
 
-    read = variants.readers(issue=current, now=now)
-    return replace(prepared(), variants=tuple(prepared(language, readers) for language, readers in read.items()))
+    read = readership.of(issue=current, now=now)
+    texts = [text for text in read.texts if text.key.is_whole or not looks]
+    rendered = (
+        prepared(text.key, text.stories, read.languages[text.key.language] if text.key.is_whole else text.readers)
+        for text in texts
+    )
+    return replace(prepared(), variants=tuple(rendered), rule=read.rule)
 
 
 def store(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot:
@@ -152,18 +171,18 @@ def store(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot
     return snapshot
 
 
-def preview(*, issue: Issue, now: datetime, language: str = "") -> Frozen:
+def preview(*, issue: Issue, now: datetime, key: VariantKey = OWN, only: Collection[int] | None = None) -> Frozen:
     """The snapshot, or variant, that the issue would have if it were frozen now; not compiled and not saved.
 
-    On failure: RenderingError.
+    `only` are the ids of the articles that it shows; None: all. On failure: RenderingError.
     """
-    return _rendered(issue, issue_content.load(issue=issue, now=now, language=language), now, language)
+    return _rendered(issue, issue_content.load(issue=issue, now=now, key=key, only=only), now, key)
 
 
 def verify(*, snapshot: Snapshot) -> bool:
     """True if the snapshot and its variants are byte for byte what was frozen, and no variant is missing or new."""
     variants_now = list(snapshot.variants.all())
-    is_whole = {one.language: one.sha256 for one in variants_now} == snapshot.audience_rule.get("variants", {})
+    is_whole = {one.key: one.sha256 for one in variants_now} == snapshot.audience_rule.get("variants", {})
     return is_whole and all(one.sha256 == fingerprint(snapshot=one) for one in (snapshot, *variants_now))
 
 
@@ -174,12 +193,12 @@ def fingerprint(*, snapshot: Frozen) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _rendered(issue: Issue, content: issue_content.IssueContent, now: datetime, language: str) -> Frozen:
+def _rendered(issue: Issue, content: issue_content.IssueContent, now: datetime, key: VariantKey) -> Frozen:
     rendered = rendering.write(content=content)
     words: dict[str, Any] = {name: getattr(rendered, name) for name in ("subject", "preheader", "html", "text")}
-    words["headers"] = _headers(issue, rendered.subject, language)
-    if language:
-        return Variant(language=language, stories=list(content.translations), **words)
+    words["headers"] = _headers(issue, rendered.subject, key.language)
+    if key != OWN:
+        return Variant(**key._asdict(), stories=list(content.translations), **words)
     return Snapshot(issue=issue, frozen_at=now, **words)
 
 
@@ -193,9 +212,9 @@ def _check_unchanged(locked: Issue, prepared: Prepared, now: datetime) -> None:
     """Compare the content of the snapshot with the current rows. On failure: Outdated."""
     number, hour = locked.number, locked.scheduled_for
     locked.number, locked.scheduled_for = prepared.placeholder, prepared.leaves_at or hour
-    content = issue_content.load(issue=locked, now=now, language=prepared.language)
+    content = issue_content.load(issue=locked, now=now, key=prepared.key, only=prepared.only)
     locked.number, locked.scheduled_for = number, hour
-    headers = _headers(locked, prepared.snapshot.subject, prepared.language)
+    headers = _headers(locked, prepared.snapshot.subject, prepared.key.language)
     if content != prepared.content or headers != prepared.snapshot.headers:
         raise Outdated
 
@@ -206,7 +225,7 @@ def _saved(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
     assert isinstance(snapshot, Snapshot), "what is prepared is no variant"  # noqa: S101  # for the types
     snapshot.issue = issue
     variants = [_completed_variant(one, snapshot, number) for one in prepared.variants]
-    snapshot.audience_rule = _audience_rule(issue, {one.language: one.sha256 for one in variants})
+    snapshot.audience_rule = _audience_rule(issue, {one.key: one.sha256 for one in variants}, prepared.rule)
     _complete(prepared, issue, number, FORMAT)
     snapshot.save(force_insert=True)
     for variant in variants:
@@ -217,7 +236,7 @@ def _saved(prepared: Prepared, issue: Issue, number: int) -> Snapshot:
 
 def _completed_variant(prepared: Prepared, snapshot: Snapshot, number: int) -> Variant:
     variant = prepared.snapshot
-    assert isinstance(variant, Variant), "what has a language is a variant"  # noqa: S101  # for the types
+    assert isinstance(variant, Variant), "what has a key is a variant"  # noqa: S101  # for the types
     variant.snapshot = snapshot
     _complete(prepared, snapshot.issue, number, FORMAT_OF_VARIANTS)
     return variant
@@ -245,17 +264,17 @@ def _counted(html: str, issue: Issue) -> str:
     return clicks.counted(html, issue_id=issue.pk) if issue.newsletter.counts_clicks else html
 
 
-def _audience_rule(issue: Issue, variants: dict[str, str]) -> dict[str, Any]:
-    """Who gets the issue. An empty cadence means every cadence; `mailable()` decides the rest.
+def _audience_rule(issue: Issue, variants: dict[str, str], texts: Rule) -> dict[str, Any]:
+    """Who gets the issue, and which text of it. An empty cadence means every cadence; `mailable()` decides the rest.
 
-    `variants` are the hashes of the texts that readers of further languages get: the snapshot's own hash covers them.
+    `variants` are the hashes of its further texts: the snapshot's own hash covers them.
     """
     rule: dict[str, Any] = {"newsletter": issue.newsletter_id, "cadence": issue.cadence, "rule": "mailable"}
     if issue.corrects_id is not None:
         rule["corrects"] = issue.corrects_id
     if variants:
         rule["variants"] = variants
-    return rule
+    return rule | texts.stored()
 
 
 def _check_state(issue: Issue) -> None:

@@ -6,6 +6,7 @@ mix old words with new ones.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,6 +16,7 @@ from articles import captions, syndication
 from articles.models import Article, Image
 from digests import links, variants
 from digests.models import Issue, IssueItem
+from digests.variant_keys import OWN, VariantKey
 from publication import colours, languages, times, typefaces, urls
 from publication.models import Publication
 from subscribers import links as readers_links
@@ -94,18 +96,20 @@ class IssueContent:
     untranslated: tuple[str, ...] = ()
     unworded: tuple[Unworded, ...] = ()
     translations: tuple[int, ...] = ()
+    # Whether it has the stories on chosen topics alone.
+    is_chosen: bool = False
 
 
-def load(*, issue: Issue, now: datetime, language: str = "") -> IssueContent:
-    """Read the issue as it is now, not its snapshot: in the newsletter's language, or its variant in this one.
+def load(*, issue: Issue, now: datetime, key: VariantKey = OWN, only: Collection[int] | None = None) -> IssueContent:
+    """Read the issue as it is now, not its snapshot: its own text, or its variant of this key.
 
-    Dates and addresses are in that language, too.
+    Dates and addresses are in its language, too. `only` are the ids of the articles that it shows; None: all.
 
     The number of queries and rows is bounded, whatever the number of stories.
     """
     publication = Publication.objects.current()
-    with languages.override(language or issue.newsletter.language, publication=publication):
-        return _load(issue, publication, now, language)
+    with languages.override(key.language or issue.newsletter.language, publication=publication):
+        return _load(issue, publication, now, key, only)
 
 
 def of_story(*, article: Article, newsletter: Newsletter, now: datetime) -> IssueContent:
@@ -126,26 +130,31 @@ def of_story(*, article: Article, newsletter: Newsletter, now: datetime) -> Issu
         )
 
 
-def _load(issue: Issue, publication: Publication, now: datetime, language: str) -> IssueContent:
-    in_full = issue.newsletter.stories_in_full
-    items = IssueItem.objects.filter(issue=issue).public()
+def _load(
+    issue: Issue, publication: Publication, now: datetime, key: VariantKey, only: Collection[int] | None
+) -> IssueContent:
+    language, is_short = key.language, bool(key.reading)
+    everything = IssueItem.objects.filter(issue=issue).public()
+    items = everything if only is None else everything.filter(article__in=only)
     # Two steps, so that PostgreSQL sorts ten thousand ids instead of ten thousand stories.
-    first = list(items.values_list("pk", flat=True)[: in_full + HEADLINES])
-    whole = issue.kind == Issue.Kind.ARTICLE
+    first = list(items.values_list("pk", flat=True)[: issue.newsletter.stories_in_full + HEADLINES])
+    whole = issue.kind == Issue.Kind.ARTICLE and not is_short
     shown = IssueItem.objects.filter(pk__in=first).with_stories("section", "lead_image", texts=whole)
     own = list(shown.prefetch_related("article__bylines__author"))
     chosen = {item.article_id for item in own}
     lacking = _lacking(own, language) if language else []
     texts = variants.translated(own, language=language, whole=whole) if language else own
+    # What the editor wrote for the inbox is about the whole issue, above all about its first story.
+    is_about = only is None or everything.values_list("pk", flat=True).first() in first
     return IssueContent(
         kind=issue.kind,
-        subject=issue.local.subject,
-        preheader=issue.local.preheader,
+        subject=issue.local.subject if is_about else "",
+        preheader=issue.local.preheader if is_about else "",
         introduction=issue.local.introduction,
         sponsor=issue.local.sponsor,
         words=_words(issue, publication, now, language),
         stories=tuple(_story(item, whole=whole) for item in texts),
-        in_full=in_full,
+        in_full=0 if is_short else issue.newsletter.stories_in_full,
         total=items.count(),
         counted_as=issue.pk if issue.newsletter.counts_clicks else None,
         untranslated=_untranslated(issue, language) if language else (),
@@ -153,6 +162,7 @@ def _load(issue: Issue, publication: Publication, now: datetime, language: str) 
             Unworded(story, field, is_translated=item.article_id not in chosen) for item, story, field in lacking
         ),
         translations=tuple(item.article_id for item in texts if item.article_id not in chosen),
+        is_chosen=only is not None,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -165,12 +165,18 @@ def _text(draft: Draft, extent: Extent) -> str:
         "sponsor": _readable(draft.sponsor),
         "body": _readable(extent.body),
         "rule": RULE,
-        "because": _wrapped(_("You receive this because you subscribed to %(newsletter)s.") % words),
+        "because": _wrapped(" ".join(_because(draft.content))),
         "imprint": _imprint(words),
     }
     context |= _arranged([_wrapped_story(story) for story in draft.content.stories], draft.content, extent)
     rendered = loader.render_to_string(f"digests/mail/{kind}.txt", context)
     return re.sub(r"\n{3,}", "\n\n", rendered).strip() + "\n"
+
+
+def _because(content: IssueContent) -> Iterator[str]:
+    yield _("You receive this because you subscribed to %(newsletter)s.") % content.words
+    if content.is_chosen:
+        yield _("It has the stories on the topics that you chose.")
 
 
 def inlined(fragment: str, *, display: str) -> str:
@@ -201,11 +207,12 @@ def _arranged(stories: list[dict[str, Any]], content: IssueContent, extent: Exte
     """The template context of the stories: a lead, others in full, headlines, and how many more there are."""
     shown = extent.full + extent.headlines
     return {
-        "lead": stories[0] if stories else None,
+        "lead": stories[0] if extent.full else None,
         "stories": stories[1 : extent.full],
         "headlines": stories[extent.full : shown],
         "more": content.total - shown if is_digest(content) else 0,
         "is_cut": extent.is_cut,
+        "is_chosen": content.is_chosen,
     }
 
 

@@ -10,8 +10,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from digests import archive, freezing, permissions, rendering, variants
+from digests import archive, freezing, permissions, readership, rendering, variants
 from digests.models import Frozen, Issue, Snapshot
+from digests.variant_keys import VariantKey
 from mailkit import addresses, message
 from staff import audit
 from staff.audit_actions import AuditAction
@@ -29,7 +30,7 @@ class NotSent(Exception):
     """The proof did not leave. The message is a sentence that says what to do."""
 
 
-def send_proof(*, issue: Issue, to: str, actor: AbstractBaseUser | None, now: datetime, language: str = "") -> None:
+def send_proof(*, issue: Issue, to: str, actor: AbstractBaseUser | None, now: datetime, variant: str = "") -> None:
     """Send the issue as it is now to one address, marked as a proof, with public links only; or its variant.
 
     A frozen issue is sent from its snapshot. No delivery, consent or event is recorded.
@@ -38,7 +39,7 @@ def send_proof(*, issue: Issue, to: str, actor: AbstractBaseUser | None, now: da
     permissions.require(permissions.CHANGE, user=actor, issue=issue)
     try:
         address = addresses.normalise(to).address
-        mail = _proof(preview(issue=issue, now=now, language=language), to=address)
+        mail = _proof(preview(issue=issue, now=now, variant=variant), to=address)
     except (addresses.InvalidAddress, rendering.RenderingError) as refusal:
         raise NotSent(str(refusal)) from refusal
     try:
@@ -51,22 +52,21 @@ def send_proof(*, issue: Issue, to: str, actor: AbstractBaseUser | None, now: da
     log.info("proof of issue %s sent for user %s", issue.pk, actor.pk if actor else None)
 
 
-def preview(*, issue: Issue, now: datetime, language: str = "") -> Frozen:
-    """What readers of this language get: the snapshot or a variant; before it is frozen, of the current content.
+def preview(*, issue: Issue, now: datetime, variant: str = "") -> Frozen:
+    """The text of this key: of the snapshot; before it is frozen, as it would be now. Its own for an unknown key.
 
     On failure: RenderingError.
     """
     frozen = Snapshot.objects.filter(issue=issue).first()
     if frozen is not None:
-        return frozen.in_language(language)
-    is_offered = language in variants.offered(issue=issue)
-    return freezing.preview(issue=issue, now=now, language=language if is_offered else "")
-
-
-def languages_of(*, issue: Issue) -> list[str]:
-    """The further languages in which one may look at it: those of the variants; before they are frozen, all offered."""
-    frozen = Snapshot.objects.filter(issue=issue).only("audience_rule").first()
-    return list(frozen.languages) if frozen is not None else variants.offered(issue=issue)
+        return frozen.variant(variant)
+    if not variant:
+        return freezing.preview(issue=issue, now=now)
+    if variant in variants.offered(issue=issue):
+        return freezing.preview(issue=issue, now=now, key=VariantKey(variant))
+    texts = (text for text in readership.of(issue=issue, now=now).texts if str(text.key) == variant)
+    text = next(texts, readership.OWN_TEXT)
+    return freezing.preview(issue=issue, now=now, key=text.key, only=text.stories)
 
 
 def _proof(snapshot: Frozen, *, to: str) -> message.Letter:

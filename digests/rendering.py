@@ -109,7 +109,7 @@ def _draft(content: IssueContent) -> layout.Draft:
         preheader=_preheader(content, introduction),
         introduction=inlined(introduction) if introduction else "",
         sponsor=inlined(_markdown(content.sponsor)) if content.sponsor.strip() else "",
-        body=inlined(content.stories[0].body_html) if content.kind == Issue.Kind.ARTICLE else "",
+        body=inlined(body) if content.kind == Issue.Kind.ARTICLE and (body := content.stories[0].body_html) else "",
     )
 
 
@@ -208,7 +208,8 @@ def _arranged(draft: layout.Draft) -> layout.Extent:
     in_full = min(draft.content.in_full, count)
     if fits(in_full, count):
         return extent(in_full, count)
-    full = mail_size.largest(fits=lambda number: fits(number, LEAST_HEADLINES), least=1, limit=in_full)
+    least = min(1, in_full)
+    full = mail_size.largest(fits=lambda number: fits(number, LEAST_HEADLINES), least=least, limit=in_full)
     return extent(full, mail_size.largest(fits=lambda number: fits(full, number), least=0, limit=count - full))
 
 

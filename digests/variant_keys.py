@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from publication.formats import Format
 
-HEADLINES = Format.HEADLINES.value
+HEADLINES: Final = Format.HEADLINES.value
+# In place of a key, of a copy that its reader does not get: no story of the issue is on their topics.
+WITHOUT: Final = "-"
 
 
 class VariantKey(NamedTuple):
@@ -26,8 +28,8 @@ class VariantKey(NamedTuple):
 
     @classmethod
     def parse(cls, key: str) -> VariantKey:
-        """The key that copies name so. On failure: ValueError."""
-        language, *parts = key.split(".")
+        """The key that copies name so; WITHOUT is read as the snapshot's. On failure: ValueError."""
+        language, *parts = ("" if key == WITHOUT else key).split(".")
         reading = HEADLINES if parts[-1:] == ["h"] else ""
         numbers = parts[:-1] if reading else parts
         if len(numbers) > 1:
@@ -38,3 +40,7 @@ class VariantKey(NamedTuple):
     def is_whole(self) -> bool:
         """Whether it has all stories, in full: such a text is shown on the web."""
         return not self.topics and not self.reading
+
+
+# The issue's own text: all stories, in full.
+OWN: Final = VariantKey()

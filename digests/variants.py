@@ -8,9 +8,8 @@ a language of its own has no variants: all its readers get that one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
-from django.db.models import BigIntegerField, Count, F, Func, QuerySet
+from django.db.models import BigIntegerField, F, Func, QuerySet
 
 from articles import states, translations
 from articles.models import Article
@@ -28,16 +27,6 @@ def own_language(*, newsletter: Newsletter) -> str:
 def offered(*, issue: Issue) -> list[str]:
     """The further languages in which the issue may be: the publication's, unless its newsletter has one of its own."""
     return [] if issue.newsletter.language else Publication.objects.current().languages[1:]
-
-
-def readers(*, issue: Issue, now: datetime) -> dict[str, int]:
-    """Each of these languages that somebody in the audience reads, in the publication's order, and how many do."""
-    further = offered(issue=issue)
-    if not further:
-        return {}
-    theirs = issue.readers(now=now).filter(subscriber__language__in=further).order_by()
-    counted = dict(theirs.values_list("subscriber__language").annotate(readers=Count("pk")))
-    return {language: counted[language] for language in further if language in counted}
 
 
 def translated(items: Iterable[IssueItem], *, language: str, whole: bool = False) -> list[IssueItem]:

@@ -20,9 +20,10 @@ from django.utils.translation import gettext_lazy
 from digests import consented, stats
 from digests.consented import Consent
 from digests.models import Delivery, DeliveryEvent, Issue
+from digests.variant_keys import VariantKey
 from mailkit import addresses
 from publication.languages import name_of
-from subscribers.models import ConsentEvent, Subscriber, Subscription, Suppression
+from subscribers.models import ConsentEvent, PreferenceChange, Subscriber, Subscription, Suppression
 
 State, Copy = Issue.State, Delivery.State
 
@@ -103,8 +104,7 @@ def _of_copy(issue: Issue, reader: Subscriber, copy: Delivery, facts: tuple[Fact
     parts = [str(ENDS[Copy(copy.state)])]
     if copy.reason:
         parts.append(copy.reason_sentence)
-    if copy.variant:
-        parts.append(_("The copy is in the reader's language: %(language)s.") % {"language": name_of(copy.variant)})
+    parts += _of_variant(VariantKey.parse(copy.variant or ""))
     if copy.state == Copy.ACCEPTED:
         events = {event.kind for event in _events(copy)}
         if DeliveryEvent.Kind.HARD_BOUNCE in events or DeliveryEvent.Kind.SOFT_BOUNCE in events:
@@ -115,6 +115,16 @@ def _of_copy(issue: Issue, reader: Subscriber, copy: Delivery, facts: tuple[Fact
         parts.append(_because(issue, consented.at(reader=reader, newsletter=issue.newsletter, moment=issue.planned_at)))
     got = {Copy.ACCEPTED: True, Copy.UNCERTAIN: None, **dict.fromkeys(Delivery.OPEN)}.get(Copy(copy.state), False)
     return Explanation(got, " ".join(filter(None, parts)), facts)
+
+
+def _of_variant(key: VariantKey) -> Iterator[str]:
+    """What of the issue the copy has for its reader's sake."""
+    if key.language:
+        yield _("The copy is in the reader's language: %(language)s.") % {"language": name_of(key.language)}
+    if key.topics:
+        yield _("The copy has the stories on the topics that the reader had chosen.")
+    if key.reading:
+        yield _("The copy has headlines only, as the reader or the publication chose.")
 
 
 def _because(issue: Issue, consent: Consent) -> str:
@@ -182,6 +192,10 @@ def _facts(issue: Issue, reader: Subscriber, copy: Delivery | None) -> tuple[Fac
     acts = ConsentEvent.objects.filter(subscriber_uuid=reader.uuid).order_by("pk")
     facts = [_act(event) for event in acts if event.newsletter_slug in {"", *consented.slugs(issue.newsletter)}]
     facts += [_suppressed(row) for row in Suppression.objects.filter(address_hash=reader.address_hash)]
+    changes = PreferenceChange.objects.filter(
+        subscription__subscriber=reader, subscription__newsletter=issue.newsletter
+    ).select_related("topics")
+    facts += [Fact(row.changed_at, _chose(row), row) for row in changes]
     if issue.planned_at:
         facts.append(Fact(issue.planned_at, _("The audience of this issue was counted."), issue))
     if copy is not None:
@@ -202,6 +216,12 @@ def _events(copy: Delivery) -> list[DeliveryEvent]:
 def _act(event: ConsentEvent) -> Fact:
     parts = filter(None, [event.get_kind_display(), event.newsletter_slug, event.cadence, event.source])
     return Fact(event.occurred_at, ", ".join(parts), event)
+
+
+def _chose(row: PreferenceChange) -> str:
+    topics = str(row.topics) if row.topics else _("all topics")
+    chosen = [topics, *([row.get_format_display()] if row.format else [])]
+    return _("The reader chose: %(chosen)s") % {"chosen": ", ".join(chosen)}
 
 
 def _suppressed(row: Suppression) -> Fact:

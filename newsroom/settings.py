@@ -248,6 +248,8 @@ SOFT_BOUNCES = config.SoftBounces(
 RETENTION_DAYS = env.number("RETENTION_DAYS", 400, least=60, most=36_500)
 # An issue that a person approved waits this long before its first copy, so that it can be taken back.
 UNDO_SECONDS = 0 if TESTING else env.number("UNDO_SECONDS", 60, most=3_600)
+# An issue has at most this many texts for topics that readers chose; the readers of the others get all stories.
+VARIANTS_PER_ISSUE = env.number("VARIANTS_PER_ISSUE", 50, most=1_000)
 # The DNS server that preflight asks, with its port; empty: those of this machine.
 DNS_SERVER = "" if TESTING else env.text("DNS_SERVER")
 DKIM_SELECTOR = "" if TESTING else env.text("DKIM_SELECTOR")

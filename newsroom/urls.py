@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from digests import newsletter_pages, reader_copies
+from digests import newsletter_pages, reader_copies, topics
 from newsroom import health
 from subscribers import personal_views, preference_views
 
@@ -16,11 +16,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("digests.urls")),
     path("", include("subscribers.urls")),
-    # The reader's own pages, with what only the sending app knows: how many mails come, and which have.
+    # The reader's own pages, with what only the sending app knows: how many mails come, which have, and on
+    # which topics stories can be.
     path(
         "preferences/<str:token>/",
         preference_views.preferences_page,
-        {"a_week": newsletter_pages.a_week},
+        {"a_week": newsletter_pages.a_week, "catalogue": topics.offered},
         name="preferences",
     ),
     path(

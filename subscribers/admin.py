@@ -59,7 +59,14 @@ class NewsletterAdmin(TranslatedAdmin, SaysWhenItRuns, ReleasesLetters, OrderedA
     list_filter = ("is_open", "auto_approve")
     search_fields = ("name", "slug", "description")
     formfield_overrides = {ManyToManyField: {"widget": UnfoldAdminCheckboxSelectMultipleWidget}}
+    autocomplete_fields = ("topic_tags",)
     inlines = (CadenceOfferInline,)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """There may be thousands of tags, which are searched for."""
+        if db_field.name in self.autocomplete_fields:
+            kwargs.pop("widget", None)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Newsletter]:
         """This person's newsletters."""

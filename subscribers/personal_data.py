@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from subscribers import evidence, suppression
-from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
+from subscribers import evidence, suppression, topics
+from subscribers.models import ConsentEvent, Letter, PreferenceChange, Subscriber, Subscription, Suppression
 
 # The mails that a reader was sent and what was noted of them, ready for JSON: a call with `subscriber` gives them.
 Copies: TypeAlias = Callable[..., list[dict[str, Any]]]
@@ -30,7 +30,7 @@ def of(*, subscriber: Subscriber, copies: Copies) -> PersonalData:
     return PersonalData(
         subscriber=subscriber,
         suppressed=suppression.find(subscriber.address_hash),
-        subscriptions=list(subscriber.subscriptions.select_related("newsletter").order_by("pk")),
+        subscriptions=list(subscriber.subscriptions.select_related("newsletter", "topics").order_by("pk")),
         events=list(events),
         texts=evidence.texts(events),
         letters=list(subscriber.letters.order_by("pk")),
@@ -49,7 +49,10 @@ def as_json(data: PersonalData) -> dict[str, Any]:
         "since": reader.created_at,
         "suppressed": data.suppressed.reason if data.suppressed else None,
         "subscriptions": [
-            evidence.subscription_facts(row) | {"paused_until": row.paused_until} for row in data.subscriptions
+            evidence.subscription_facts(row)
+            | {"paused_until": row.paused_until, "topics": topics.names(row.topics), "format": row.format}
+            | {"changes": [_change(change) for change in row.preference_changes.all()]}
+            for row in data.subscriptions
         ],
         "consent": [evidence.event_facts(event) for event in data.events],
         "texts": data.texts,
@@ -59,3 +62,7 @@ def as_json(data: PersonalData) -> dict[str, Any]:
         ],
         "copies": data.copies,
     }
+
+
+def _change(row: PreferenceChange) -> dict[str, Any]:
+    return {"at": row.changed_at, "topics": topics.names(row.topics), "format": row.format}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from subscribers import cadence_options, cadences
+from publication.models import Publication
+from subscribers import cadence_options, cadences, topics
 from subscribers.models import CadenceOffer, Newsletter, Subscriber, Subscription
+from subscribers.topics import Catalogue, Topic
 
 # How many mails a week newsletters bring: a call with `newsletters` and `now` gives it by newsletter id and cadence.
 Measure: TypeAlias = Callable[..., Mapping[tuple[int, str], float]]
@@ -26,6 +28,14 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicOption:
+    """One topic of a newsletter, and whether the reader chose it."""
+
+    topic: Topic
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One newsletter on the page, subscribed or not."""
 
@@ -37,7 +47,10 @@ class Row:
     resumes_on: date | None = None
     # As a date field has it, or as it was typed.
     paused_until: str = ""
-    # The field to mend: "cadence", "pause" or "consent".
+    # None chosen: everything comes.
+    topics: tuple[TopicOption, ...] = ()
+    format: str = ""
+    # The field to mend: "cadence", "pause", "topics", "format" or "consent".
     fault: str = ""
 
     @property
@@ -46,23 +59,46 @@ class Row:
         return self.subscription is not None
 
     @property
+    def chosen_topics(self) -> tuple[Topic, ...]:
+        """Whose stories come; empty: all."""
+        return tuple(one.topic for one in self.topics if one.is_chosen)
+
+    @property
     def chosen(self) -> Choice | None:
         """How it comes now; None when that cadence is offered no more."""
         return next((choice for choice in self.choices if choice.value == self.cadence), None)
 
 
-def of(*, subscriber: Subscriber, a_week: Measure, now: datetime) -> list[Row]:
+def of(*, subscriber: Subscriber, a_week: Measure, catalogue: Catalogue, now: datetime) -> list[Row]:
     """The rows of one reader. The number of queries is the same for every number of newsletters."""
-    mine = subscriber.subscriptions.confirmed().select_related("newsletter")
-    confirmed = list(mine.order_by("newsletter__position", "pk"))
+    rows = subscriber.subscriptions.confirmed().select_related("newsletter")
+    confirmed = list(rows.order_by("newsletter__position", "pk"))
     have = {row.newsletter_id for row in confirmed}
     others = [offer for offer in cadence_options.offered() if offer.newsletter.pk not in have]
     newsletters = [*(row.newsletter for row in confirmed), *(offer.newsletter for offer in others)]
     choices = _choices(newsletters, a_week, now)
+    options = _topics(confirmed, catalogue)
+    default = Publication.objects.current().mail_format
+    mine = (_subscribed(row, choices.get(row.newsletter_id, ()), now) for row in confirmed)
     return [
-        *(_subscribed(row, choices.get(row.newsletter_id, ()), now) for row in confirmed),
+        *(
+            replace(row, topics=options[row.newsletter.pk], format=subscription.format or default)
+            for row, subscription in zip(mine, confirmed, strict=True)
+        ),
         *(Row(offer.newsletter, choices.get(offer.newsletter.pk, ()), None, offer.default) for offer in others),
     ]
+
+
+def _topics(subscriptions: Sequence[Subscription], catalogue: Catalogue) -> dict[int, tuple[TopicOption, ...]]:
+    chosen = topics.values({row.topics_id for row in subscriptions if row.topics_id})
+    offered = catalogue(subscriptions=subscriptions)
+    return {
+        row.newsletter_id: tuple(
+            TopicOption(topic, topic.value in chosen.get(row.topics_id or 0, ()))
+            for topic in offered[row.newsletter_id]
+        )
+        for row in subscriptions
+    }
 
 
 def _subscribed(row: Subscription, choices: tuple[Choice, ...], now: datetime) -> Row:

@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,6 +16,8 @@ from django.views.decorators.http import require_http_methods
 
 from mailkit import addresses
 from publication import context, languages
+from publication.formats import Format
+from publication.models import Publication
 from subscribers import (
     cadence_options,
     form_faults,
@@ -25,6 +28,7 @@ from subscribers import (
     signup,
     terms,
     throttle,
+    topics,
 )
 from subscribers.models import Newsletter, Subscriber, Subscription
 
@@ -49,6 +53,10 @@ class NotADay(Exception):
     """The end of the pause is no date; str() is one sentence that says what to do."""
 
 
+class NotATopic(Exception):
+    """A topic is none of those on the page; str() is one sentence that says what to do."""
+
+
 class NotAgreed(Exception):
     """The box beside the terms is not ticked; str() is one sentence that says what to do."""
 
@@ -59,6 +67,8 @@ REFUSALS: Mapping[type[Exception], str] = {
     preferences.NotSubscribed: "",
     preferences.NotSpoken: "language",
     preferences.NotOffered: "cadence",
+    preferences.NotAFormat: "format",
+    NotATopic: "topics",
     preferences.BadPause: "pause",
     NotADay: "pause",
     NotAgreed: "consent",
@@ -68,7 +78,9 @@ REFUSALS: Mapping[type[Exception], str] = {
 
 @request_context.opened_by_link
 @require_http_methods(["GET", "HEAD", "POST"])
-def preferences_page(request: HttpRequest, token: str, *, a_week: preference_rows.Measure) -> HttpResponse:
+def preferences_page(
+    request: HttpRequest, token: str, *, a_week: preference_rows.Measure, catalogue: topics.Catalogue
+) -> HttpResponse:
     """Show and change one reader's subscriptions; a link past its day offers to mail a fresh one."""
     try:
         subscriber = links.read_preferences(token)
@@ -80,28 +92,39 @@ def preferences_page(request: HttpRequest, token: str, *, a_week: preference_row
             return _too_old(request, subscriber)
     with languages.override(subscriber.language):
         if request.method != "POST":
-            return _page(request, subscriber, a_week)
+            return _page(request, subscriber, a_week, catalogue)
         try:
-            return _done(request, subscriber, token)
+            return _done(request, subscriber, token, catalogue)
         except tuple(REFUSALS) as refusal:
-            return _page(request, subscriber, a_week, refusal=refusal)
+            return _page(request, subscriber, a_week, catalogue, refusal=refusal)
 
 
-def _done(request: HttpRequest, subscriber: Subscriber, token: str) -> HttpResponse:
-    done = ACTIONS.get(request.POST.get("action", ""), _unknown)(request, subscriber, timezone.now())
+def _done(request: HttpRequest, subscriber: Subscriber, token: str, catalogue: topics.Catalogue) -> HttpResponse:
+    action, now = request.POST.get("action", ""), timezone.now()
+    if action == "save":
+        done = _save(request, subscriber, now, catalogue)
+    else:
+        done = ACTIONS.get(action, _unknown)(request, subscriber, now)
     return request_context.SeeOther(f"{reverse('preferences', args=[token])}?done={done}")
 
 
 def _page(
-    request: HttpRequest, subscriber: Subscriber, a_week: preference_rows.Measure, *, refusal: Exception | None = None
+    request: HttpRequest,
+    subscriber: Subscriber,
+    a_week: preference_rows.Measure,
+    catalogue: topics.Catalogue,
+    *,
+    refusal: Exception | None = None,
 ) -> HttpResponse:
     now = timezone.now()
-    agreed, rows = terms.current(), preference_rows.of(subscriber=subscriber, a_week=a_week, now=now)
+    agreed = terms.current()
+    rows = preference_rows.of(subscriber=subscriber, a_week=a_week, catalogue=catalogue, now=now)
     if refusal is not None:
         rows = [_as_sent(row, request, REFUSALS[type(refusal)]) for row in rows]
     shown = {
         "masked": addresses.mask(subscriber.address),
         "rows": rows,
+        "formats": Format.choices,
         "languages": _languages(request),
         "terms": agreed,
         "form_token": terms.seal(terms=agreed, page="", now=now),
@@ -120,7 +143,10 @@ def _as_sent(row: preference_rows.Row, request: HttpRequest, field: str) -> pref
     if row.newsletter.slug != request.POST.get("newsletter"):
         return row
     cadence, paused_until = request.POST.get("cadence", row.cadence), request.POST.get("paused_until", "")
-    return replace(row, cadence=cadence, paused_until=paused_until, fault=field)
+    chosen = request.POST.getlist("topic")
+    shown = tuple(replace(one, is_chosen=one.topic.value in chosen) for one in row.topics)
+    format_ = request.POST.get("format", row.format)
+    return replace(row, cadence=cadence, paused_until=paused_until, topics=shown, format=format_, fault=field)
 
 
 def _place(rows: Sequence[preference_rows.Row], refusal: Exception) -> str:
@@ -149,8 +175,10 @@ def _too_old(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
     return request_context.SeeOther(reverse("preferences_sent"))
 
 
-def _save(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
+@transaction.atomic
+def _save(request: HttpRequest, subscriber: Subscriber, now: datetime, catalogue: topics.Catalogue) -> str:
     subscription = _chosen(request, subscriber)
+    _save_content(request, subscription, now, catalogue)
     until = _until(request.POST.get("paused_until", ""), subscription.newsletter)
     unchanged = until == subscription.paused_until
     if not unchanged:
@@ -162,6 +190,19 @@ def _save(request: HttpRequest, subscriber: Subscriber, now: datetime) -> str:
         now=now,
     )
     return "saved"
+
+
+def _save_content(request: HttpRequest, subscription: Subscription, now: datetime, catalogue: topics.Catalogue) -> None:
+    """Topics and format as the page had them; a form without these fields changes neither."""
+    chosen, format_ = request.POST.getlist("topic"), request.POST.get("format")
+    if format_ is None:
+        return
+    offered = {topic.value for topic in catalogue(subscriptions=[subscription])[subscription.newsletter_id]}
+    if not offered.issuperset(chosen):
+        raise NotATopic(_("Please choose among the topics of this page."))
+    if not subscription.format and format_ == Publication.objects.current().mail_format:
+        format_ = ""  # nothing was chosen, so what the publication has goes on
+    preferences.choose_content(subscription=subscription, chosen=chosen, format=format_, now=now)
 
 
 def _language(request: HttpRequest, subscriber: Subscriber, _now: datetime) -> str:
@@ -212,7 +253,6 @@ def _unknown(_request: HttpRequest, _subscriber: Subscriber, _now: datetime) -> 
 
 
 ACTIONS: Mapping[str, Callable[[HttpRequest, Subscriber, datetime], str]] = {
-    "save": _save,
     "language": _language,
     "tracking": _tracking,
     "unsubscribe": _unsubscribe,

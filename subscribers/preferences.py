@@ -1,5 +1,6 @@
 """Changes that readers make to their own subscriptions with a link from a mail."""
 
+from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,10 +8,11 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
+from publication.formats import Format
 from publication.models import Publication
-from subscribers import cadence_options, consent, signup
+from subscribers import cadence_options, consent, signup, topics
 from subscribers.letters import queue
-from subscribers.models import Cadence, ConsentEvent, Letter, Newsletter, Subscriber, Subscription
+from subscribers.models import Cadence, ConsentEvent, Letter, Newsletter, PreferenceChange, Subscriber, Subscription
 
 LONGEST_PAUSE = timedelta(days=366)
 A_MONTH = timedelta(days=30)
@@ -27,6 +29,10 @@ class NotSubscribed(Exception):
 
 class NotSpoken(ValueError):
     """The publication has no pages in this language."""
+
+
+class NotAFormat(ValueError):
+    """There is no such format."""
 
 
 class BadPause(ValueError):
@@ -116,6 +122,26 @@ def subscribe_again(*, subscription: Subscription, evidence: consent.Evidence, n
         as_before=True,
         now=now,
     )
+
+
+def choose_content(*, subscription: Subscription, chosen: Collection[str], format: str, now: datetime) -> bool:  # noqa: A002  # as the column
+    """Choose the topics and the format of a confirmed subscription; False when they were so already.
+
+    `chosen` are values of topics that exist; none of them: everything comes. The format is one of `Format`, or empty:
+    as the publication has it. After: the change is on record. It is no consent, and starts or ends no mail. It holds
+    for every issue whose audience is counted from now on. On failure: NotAFormat, NotSubscribed.
+    """
+    if format not in ("", *Format.values):
+        raise NotAFormat(_("Please choose one of the formats of this page."))
+    with transaction.atomic():
+        _lock_confirmed(subscription)
+        choice = topics.choice(values=chosen)
+        if (subscription.topics, subscription.format) == (choice, format):
+            return False
+        subscription.topics, subscription.format = choice, format
+        subscription.save(update_fields=["topics", "format"])
+        PreferenceChange.objects.create(subscription=subscription, changed_at=now, topics=choice, format=format)
+    return True
 
 
 def choose_language(*, subscriber: Subscriber, language: str) -> None:

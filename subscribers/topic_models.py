@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from publication import fields
 from publication.formats import Format
+from publication.translated import Translated
 
 
 class TopicChoice(models.Model):
@@ -21,7 +22,12 @@ class TopicChoice(models.Model):
     tags = models.ManyToManyField("articles.Tag", related_name="+")
 
     def __str__(self) -> str:
-        return f"Choice {self.pk}"
+        return ", ".join(topic.local.name for topic in self.topics)
+
+    @property
+    def topics(self) -> list[Translated]:
+        """Its sections, then its tags."""
+        return [*self.sections.all(), *self.tags.all()]
 
 
 class PreferenceChange(models.Model):

@@ -11,7 +11,19 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from core.reasons import Reason
-from digests import approval, freezing, issue_content, permissions, proofs, rendering, rest, second_person, uncertain
+from digests import (
+    approval,
+    freezing,
+    issue_content,
+    permissions,
+    proofs,
+    readership,
+    rendering,
+    rest,
+    second_person,
+    uncertain,
+    variant_names,
+)
 from digests.admin import forms
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
@@ -69,7 +81,7 @@ def _cancel(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -
 
 def _proof(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> None:
     for address in data["to"]:
-        proofs.send_proof(issue=issue, to=address, actor=actor, now=now, language=data.get("language", ""))
+        proofs.send_proof(issue=issue, to=address, actor=actor, now=now, variant=data.get("variant", ""))
 
 
 def _accept(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
@@ -245,10 +257,23 @@ def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
         "unmailed": str(unmailed.among(issue.subscriptions(), now=now)),
         "last_audience": history.last_audience(issue=issue),
         "report": checking.report(issue=issue, now=now, words=words),
+        **variant_facts(issue=issue, now=now),
         "subject": _subject(issue, words),
         "stories": issue.items.public().with_stories()[:SHOWN_STORIES],
         "leaves": _hour(issue, now),
         "undo": settings.UNDO_SECONDS,
+    }
+
+
+def variant_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
+    """The texts that the issue has and who gets them, how many get none, and how many get all for want of a text."""
+    read = readership.expected(issue=issue, now=now)
+    named = variant_names.forecast(issue=issue, read=read)
+    return {
+        "variants": named,
+        "texts": len([text for text in named if text.is_mail]),
+        "limited": read.limited,
+        "most_variants": settings.VARIANTS_PER_ISSUE,
     }
 
 

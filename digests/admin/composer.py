@@ -61,6 +61,7 @@ def context(*, issue: Issue, user: User) -> dict[str, Any]:
         "sees_readers": user.has_perm(reports.SEE_READERS),
         "offered": _offered(issue, now),
         "audience": issue.readers(now=now).count(),
+        **({} if is_large else actions.variant_facts(issue=issue, now=now)),
         "waits_for_second": issue.asked_by,
         "second_person": "approve" not in may and not second_person.may_approve(issue=issue, actor=user),
         "actions_detail": [],
@@ -89,6 +90,7 @@ def scheduled(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -
         "seconds": undo.seconds_left(issue=issue, now=now),
         "when": hours.when(hour, zone=issue.newsletter.time_zone, now=now) if hour else "",
         "audience": issue.readers(now=now).count(),
+        **actions.variant_facts(issue=issue, now=now),
         "report": checking.report(issue=issue, now=now),
         "own_address": user.email,
     }

@@ -149,11 +149,11 @@ class Proof(forms.Form):
         label=_("Addresses"), help_text=_("Several: with commas between."), widget=UnfoldAdminTextInputWidget
     )
 
-    def offer(self, languages: list[tuple[str, str]]) -> None:
-        """Let it be in one of these languages, by code and name; without any nothing is asked."""
-        if languages:
-            self.fields["language"] = forms.ChoiceField(
-                choices=languages, required=False, label=_("Language"), widget=UnfoldAdminSelectWidget
+    def offer(self, variants: list[tuple[str, str]]) -> None:
+        """Let it be one of these variants, by key and name; without any nothing is asked."""
+        if variants:
+            self.fields["variant"] = forms.ChoiceField(
+                choices=variants, required=False, label=_("Variant"), widget=UnfoldAdminSelectWidget
             )
 
     def clean_to(self) -> list[str]:

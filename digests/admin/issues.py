@@ -30,6 +30,7 @@ from digests import (
     second_person,
     states,
     stats,
+    variant_names,
     variants,
 )
 from digests.admin import composer, correct, forms, items, looks, monitor, panel, reports, story_mail
@@ -257,7 +258,8 @@ class IssueAdmin(TranslatedAdmin, ActionAdmin):
         form = super().form_of(action=action, row=row, request=request)
         if isinstance(form, forms.Proof):
             form.initial["to"] = account(request).email
-            form.offer(looks.languages_of(issue=row))
+            texts = variant_names.looked_at(issue=row, now=database_clock.now())
+            form.offer([(text.key, text.name) for text in texts])
         return form
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -270,13 +272,12 @@ class IssueAdmin(TranslatedAdmin, ActionAdmin):
         return correct.page(admin=self, request=request, issue=self.seen(request, pk))
 
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The preview: the mail in a sandboxed frame, with its text and headers, in each language of its readers."""
-        issue, language = self.seen(request, pk), request.GET.get("language", "")
-        context: dict[str, Any] = {"issue": issue, "title": _("Preview"), "opts": self.opts}
-        context["languages"] = offered = looks.languages_of(issue=issue)
-        context["language"] = language or (offered[0][0] if offered else "")
+        """The preview: the mail in a sandboxed frame, with its text and headers, in each of its variants."""
+        issue, variant, now = self.seen(request, pk), request.GET.get("variant", ""), database_clock.now()
+        context: dict[str, Any] = {"issue": issue, "title": _("Preview"), "opts": self.opts, "variant": variant}
+        context["variants"] = variant_names.looked_at(issue=issue, now=now)
         try:
-            context["snapshot"] = snapshot = proofs.preview(issue=issue, now=database_clock.now(), language=language)
+            context["snapshot"] = snapshot = proofs.preview(issue=issue, now=now, variant=variant)
             context["text"] = archive.neutral_text(text=snapshot.text)
         except rendering.RenderingError as refusal:
             context["refusal"] = str(refusal)
@@ -284,7 +285,7 @@ class IssueAdmin(TranslatedAdmin, ActionAdmin):
 
     def part_view(self, request: HttpRequest, pk: int, part: str) -> HttpResponse:
         """One look of the mail alone, for the frame."""
-        return looks.part(issue=self.seen(request, pk), part=part, language=request.GET.get("language", ""))
+        return looks.part(issue=self.seen(request, pk), part=part, variant=request.GET.get("variant", ""))
 
     def reader_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The mail as one reader would get it, for the frame. The address is posted, so it is in no address."""

@@ -10,10 +10,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from core import database_clock
-from digests import archive, proofs, rendering, variants, views
+from digests import archive, proofs, readership, rendering, views
 from digests.models import Frozen, Issue
+from digests.variant_keys import WITHOUT
 from mailkit import addresses, segments
-from publication import languages
 from subscribers.models import Subscriber, Subscription
 
 PARTS: Final = ("html", "dark", "text")
@@ -24,22 +24,15 @@ PAGE: Final = '<!doctype html><meta charset="utf-8"><title>{}</title><pre style=
 BAR: Final = '<p style="margin:0;padding:10px 16px;background:#fef3c7;color:#451a03;font:14px sans-serif">{}</p>'
 
 
-def part(*, issue: Issue, part: str, language: str) -> HttpResponse:
-    """The mail as HTML, the same as a dark mail program shows it, or its text, in a language. On failure: Http404."""
+def part(*, issue: Issue, part: str, variant: str) -> HttpResponse:
+    """The mail as HTML, the same as a dark mail program shows it, or its text, of a variant. On failure: Http404."""
     if part not in PARTS:
         raise Http404("There is no such part.")
-    snapshot = _snapshot(issue, language)
+    snapshot = _snapshot(issue, variant)
     if part == "text":
         return views.framed(format_html(PAGE, snapshot.subject, archive.neutral_text(text=snapshot.text)))
     html = archive.web_html(snapshot=snapshot)
     return views.framed(html.replace(DARK, "all") if part == "dark" else html)
-
-
-def languages_of(*, issue: Issue) -> list[tuple[str, str]]:
-    """The languages in which one may look at the issue, its own first, with their names; none for that one alone."""
-    further = proofs.languages_of(issue=issue)
-    codes = [variants.own_language(newsletter=issue.newsletter), *further] if further else []
-    return [(language, languages.name_of(language)) for language in codes]
 
 
 def readers(*, issue: Issue, words: str) -> list[Subscription]:
@@ -78,7 +71,11 @@ def as_reader(*, issue: Issue, words: str) -> HttpResponse:
         "cadence": subscription.get_cadence_display(),
         "state": _("Personal links lead nowhere here.") if is_mailed else _("This reader would not get it now."),
     }
-    html = segments.SLOT.sub("#", _snapshot(issue, reader.language).html)
+    variant = readership.served(issue=issue, subscription=subscription, now=database_clock.now())
+    if variant == WITHOUT:
+        none = _("No story of this issue is on the topics that the reader chose, so no copy leaves.")
+        return views.framed(format_html(BAR, f"{line} {none}"))
+    html = segments.SLOT.sub("#", _snapshot(issue, variant).html)
     body = html.find(">", html.find("<body")) + 1
     return views.framed(html[:body] + format_html(BAR, line) + html[body:])
 
@@ -91,8 +88,8 @@ def _subscription(issue: Issue, address: str) -> Subscription | None:
     return issue.subscriptions().filter(subscriber__address_key=key).select_related("subscriber").first()
 
 
-def _snapshot(issue: Issue, language: str) -> Frozen:
+def _snapshot(issue: Issue, variant: str) -> Frozen:
     try:
-        return proofs.preview(issue=issue, now=database_clock.now(), language=language)
+        return proofs.preview(issue=issue, now=database_clock.now(), variant=variant)
     except rendering.RenderingError as refusal:
         raise Http404(str(refusal)) from refusal

@@ -9,9 +9,10 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from digests.models import Delivery
+from digests import readership, variant_names
+from digests.models import Delivery, Issue, Snapshot
 from digests.stats import Progress
-from publication import formatting, languages
+from publication import formatting
 
 _D = Delivery.State
 
@@ -44,8 +45,8 @@ OF_STATES: Final[Mapping[str, Meaning]] = {
     _D.SUPPRESSED: Meaning(
         "without",
         _(
-            "Not mailed: after the audience was counted the reader unsubscribed, paused, chose another cadence, "
-            "or the address bounced or complained."
+            "Not mailed: no story was on the reader's topics; or after the audience was counted the reader "
+            "unsubscribed, paused, chose another cadence, or the address bounced or complained."
         ),
     ),
     _D.EXPIRED: Meaning("without", _("Could not be delivered in time, and was given up.")),
@@ -66,10 +67,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class InLanguage:
+class OfVariant:
     """The copies of one variant: what became of them, in words."""
 
-    language: str
+    name: str
     copies: int
     states: str
 
@@ -92,18 +93,15 @@ def lines(progress: Progress) -> list[Line]:
     ]
 
 
-def by_language(progress: Progress, *, own: str) -> list[InLanguage]:
-    """The copies of each text, the issue's `own` language first; nothing if all have that one."""
+def by_variant(progress: Progress, *, issue: Issue) -> list[OfVariant]:
+    """The copies of each text, the issue's own first; nothing if all have that one."""
     if not progress.has_variants:
         return []
-    further = [variant for variant in languages.further() if variant in progress.by_variant]
-    # A language that the publication has given up since stays at the end.
-    rest = sorted(set(progress.by_variant) - {"", *further})
-    return [
-        InLanguage(languages.name_of(variant or own), sum(states.values()), _in_words(states))
-        for variant in ("", *further, *rest)
-        if (states := progress.by_variant.get(variant))
-    ]
+    frozen = Snapshot.objects.filter(issue=issue).only("audience_rule").first()
+    choices = readership.Rule.of(snapshot=frozen).choices if frozen else {}
+    names = variant_names.of(issue=issue, keys=progress.by_variant, choices=choices)
+    counted = ((name, progress.by_variant[key]) for key, name in names.items())
+    return [OfVariant(name, sum(states.values()), _in_words(states)) for name, states in counted]
 
 
 def _in_words(states: Mapping[str, int]) -> str:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from core import database_clock
-from digests import stalls, stats, variants
+from digests import stalls, stats
 from digests.admin import actions, meanings
 from digests.models import Issue
 from digests.stats import Progress
@@ -50,7 +50,7 @@ def context(*, issue: Issue, user: User) -> dict[str, Any]:
         "diagnoses": diagnoses,
         "lines": meanings.lines(progress),
         "pieces": meanings.pieces(progress),
-        "by_language": meanings.by_language(progress, own=variants.own_language(newsletter=issue.newsletter)),
+        "by_variant": meanings.by_variant(progress, issue=issue),
         "seconds": max(least, progress.refresh_after) if least else 0,
         "page": "monitor" if is_monitored else issue.state,
         "main": _offered(issue, user, MAIN) if is_monitored else [],

@@ -12,11 +12,12 @@ from typing import Any, Final
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.translation import gettext as _
 
-from digests import freezing, issue_content, rendering, variants
+from digests import freezing, issue_content, readership, rendering
 from digests.freezing import Prepared
 from digests.models import Issue, Preflight
 from digests.preflight import content, findings, history, links, mail, sender, translations
 from digests.preflight.findings import Finding, Level
+from digests.variant_keys import VariantKey
 from publication import languages
 
 # Findings about readers, links and the DNS are asked for again after this, however the content is.
@@ -73,14 +74,14 @@ def report(*, issue: Issue, now: datetime, words: issue_content.IssueContent | N
     if issue.state != Issue.State.DRAFT:
         return stored(issue=issue, now=now)
     known = Preflight.objects.filter(issue=issue).first()
-    spoken = variants.readers(issue=issue, now=now)
-    others = [issue_content.load(issue=issue, now=now, language=one) for one in spoken]
+    spoken = readership.of(issue=issue, now=now).languages
+    others = [issue_content.load(issue=issue, now=now, key=VariantKey(one)) for one in spoken]
     fingerprint = _fingerprint(issue, [words or issue_content.load(issue=issue, now=now), *others])
     is_fresh = known is not None and known.fingerprint == fingerprint and now - known.checked_at < FRESH
     if known is not None and is_fresh and not any(row["code"] == "links_pending" for row in known.findings):
         return _shown(known)
     try:
-        prepared = freezing.prepare(issue=issue, now=now)
+        prepared = freezing.prepare(issue=issue, now=now, looks=True)
     except freezing.NotFrozen as refusal:
         rows = [*content.withdrawn(issue=issue), Finding("not_ready", str(refusal))]
     else:
@@ -129,8 +130,8 @@ def _run(issue: Issue, prepared: Prepared, now: datetime) -> Iterator[Finding]:
     yield from content.withdrawn(issue=issue)
     own = list(_of_text(prepared))
     yield from own
-    for one in prepared.variants:
-        named = languages.name_of(one.language)
+    for one in prepared.languages:
+        named = languages.name_of(one.key.language)
         for finding in _of_text(one):
             # What the issue's own text has is said once, and what is only good to know of that text alone.
             if finding not in own and finding.level is not Level.NOTICE:

@@ -24,17 +24,17 @@ FIELDS: Final = {
 
 def check(*, prepared: Prepared) -> Iterator[Finding]:
     """For each language of readers: the stories that are not in it or stale, and the issue's own words."""
-    for one in prepared.variants:
+    for one in prepared.languages:
         stories = one.content.stories
         count, values = one.readers, _values(one)
-        if missing := [story.headline for story in stories if story.language != one.language]:
+        if missing := [story.headline for story in stories if story.language != one.key.language]:
             text = ngettext(
                 "Not translated, for %(readers)s reader of %(language)s: %(stories)s.",
                 "Not translated, for %(readers)s readers of %(language)s: %(stories)s.",
                 count,
             )
             yield finding("translation_missing", text, stories=_listed(missing), **values)
-        if stale := [story.headline for story in stories if story.language == one.language and story.is_stale]:
+        if stale := [story.headline for story in stories if story.language == one.key.language and story.is_stale]:
             text = ngettext(
                 "The original was changed since the translation, for %(readers)s reader of %(language)s: %(stories)s.",
                 "The original was changed since the translation, for %(readers)s readers of %(language)s: %(stories)s.",
@@ -68,7 +68,7 @@ def _named(words: Unworded) -> str:
 
 
 def _values(one: Prepared) -> dict[str, str]:
-    return {"readers": formatting.number(one.readers), "language": languages.name_of(one.language)}
+    return {"readers": formatting.number(one.readers), "language": languages.name_of(one.key.language)}
 
 
 def _listed(headlines: list[str]) -> str:

@@ -7,7 +7,10 @@ from typing import Any
 
 from django.db import connection
 
+from digests.delivery_reasons import DeliveryReason
 from digests.models import Issue
+from digests.readership import Group, Rule
+from digests.variant_keys import WITHOUT
 
 # What `plan` changes of an issue.
 PLANNED_FIELDS = ("audience_count", "copies_after", "copies_until")
@@ -20,22 +23,31 @@ readers AS (
     SELECT id, language FROM subscribers_subscriber WHERE id IN (SELECT subscriber_id FROM chosen)
     ORDER BY id FOR KEY SHARE
 ),
+served AS ({served}),
 written AS (
     INSERT INTO digests_delivery_open
-        (uuid, issue_id, subscriber_id, state, reason, attempts, disturbances, render_failures, fence, remote_id,
-        variant)
-    SELECT {uuid}(), %s, id, 'pending', '', 0, 0, 0, 0, '',
-        CASE WHEN language = ANY (ARRAY({variants})) THEN language END
-    FROM readers
+        (uuid, issue_id, subscriber_id, state, reason, settled_at, attempts, disturbances, render_failures, fence,
+        remote_id, variant)
+    SELECT {uuid}(), %s, id,
+        CASE WHEN variant = '{without}' THEN 'suppressed' ELSE 'pending' END,
+        CASE WHEN variant = '{without}' THEN '{reason}' ELSE '' END,
+        CASE WHEN variant = '{without}' THEN now() END,
+        0, 0, 0, 0, '', variant
+    FROM served
     RETURNING id
 )
 SELECT count(*), COALESCE(min(id) - 1, 0), COALESCE(max(id), 0) FROM written
 """
-
-# The languages in which the issue is frozen beside its own, read once for all copies.
-VARIANTS = """
-SELECT variant.language FROM digests_variant AS variant JOIN digests_snapshot AS snapshot
-ON snapshot.id = variant.snapshot_id WHERE snapshot.issue_id = %s
+# Where all readers get the issue's own text.
+ALIKE = "SELECT id, NULL::varchar AS variant FROM readers"
+# A group that came to be since the groups were read gets that, too.
+BY_GROUP = """
+SELECT readers.id, NULLIF(text.key, '') AS variant
+FROM readers JOIN chosen ON chosen.subscriber_id = readers.id
+    LEFT JOIN unnest(%s::varchar[], %s::bigint[], %s::varchar[], %s::varchar[])
+        AS text (language, choice, format, key)
+    ON text.language = readers.language AND text.choice = COALESCE(chosen.topics_id, 0) AND text.format = chosen.format
+ORDER BY readers.id
 """
 
 # Values that follow each other go to the same page of their index, random ones each to another; the
@@ -44,9 +56,10 @@ MAKE_UUID = "SELECT CASE WHEN to_regprocedure('uuidv7()') IS NULL THEN 'gen_rand
 
 
 def plan(*, issue: Issue, now: datetime) -> None:
-    """Write a pending delivery for each reader, of the variant in the reader's language if there is one.
+    """Write a delivery for each reader: pending, of the text that the issue has for this reader's language and choices.
 
-    `issue` says afterwards how many, and between which ids they are. These are PLANNED_FIELDS, and are the caller's to
+    A reader whose topics select no story of it has a delivery too, which says so and never leaves. `issue` says
+    afterwards how many deliveries there are, and between which ids. These are PLANNED_FIELDS, and are the caller's to
     save, in the transaction in which this runs.
     """
     with connection.cursor() as cursor:
@@ -58,9 +71,28 @@ def plan(*, issue: Issue, now: datetime) -> None:
 
 
 def _statement(issue: Issue, now: datetime) -> tuple[str, list[Any]]:
-    mailable, parameters = issue.readers(now=now).order_by().values("subscriber_id").query.sql_with_params()
+    groups = _groups(issue, now)
+    columns = ("subscriber_id", "topics_id", "format") if groups else ("subscriber_id",)
+    mailable, parameters = issue.readers(now=now).order_by().values(*columns).query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(MAKE_UUID)
         uuid = cursor.fetchone()[0]
     # The subquery is the ORM's own SQL; every value in it is a parameter.
-    return PLAN.format(uuid=uuid, mailable=mailable, variants=VARIANTS), [*parameters, issue.pk, issue.pk]
+    plan = PLAN.format(
+        uuid=uuid,
+        mailable=mailable,
+        served=BY_GROUP if groups else ALIKE,
+        without=WITHOUT,
+        reason=DeliveryReason.NO_STORY_CHOSEN.value,
+    )
+    by_group = [list(column) for column in zip(*groups, strict=True)] + [list(groups.values())] if groups else []
+    return plan, [*parameters, *by_group, issue.pk]
+
+
+def _groups(issue: Issue, now: datetime) -> dict[Group, str]:
+    """The readers by language and choices, with what each group gets; none where the issue has one text for all."""
+    rule = Rule.of(snapshot=issue.snapshot)
+    if not (rule.keys or rule.without):
+        return {}
+    rows = issue.readers(now=now).order_by().values_list("subscriber__language", "topics", "format").distinct()
+    return rule.keys_of(Group(language, choice or 0, format_) for language, choice, format_ in rows)

@@ -36,7 +36,7 @@ class Row(NamedTuple):
     address: str
     name: str
     token_version: int
-    # The language of the variant; None: the issue's own words.
+    # The key of the variant; None: the issue's own text.
     variant: str | None = None
 
 
@@ -52,8 +52,8 @@ class Merger:
         fixed = {} if needs == "merge" else {"date": self.date}
         self.compiled = segments.CompiledMessage.load(self.snapshot.compiled, fixed=fixed)
         self.variants = {
-            one.language: segments.CompiledMessage.load(one.compiled, fixed=fixed)
-            for one in (self.snapshot.variants.all() if self.snapshot.languages else ())
+            one.key: segments.CompiledMessage.load(one.compiled, fixed=fixed)
+            for one in (self.snapshot.variants.all() if self.snapshot.keys else ())
         }
         # As it was frozen, so that every copy has the same, whatever is edited meanwhile.
         sender = parseaddr(dict(self.snapshot.headers)["From"])[1]

@@ -69,12 +69,12 @@ def test_copies_are_counted_in_each_language_that_they_are_in(
 ) -> None:
     multilingual.speak("ky", "ru")
     editor = staff("Editor")
-    assert "In each language" not in fragment(editor, issue)
+    assert "Of each variant" not in fragment(editor, issue)
     states = [State.ACCEPTED] * 3 + [State.REJECTED]
     Delivery.objects.bulk_create(
         Delivery(issue=issue, state=state, variant=language) for language in ("ru", "ky") for state in states
     )
-    table = BeautifulSoup(fragment(editor, issue), "html5lib").find("caption", string="In each language")
+    table = BeautifulSoup(fragment(editor, issue), "html5lib").find("caption", string="Of each variant")
     assert table is not None
     assert table.parent is not None
     assert [[cell.get_text() for cell in row.select("th, td")] for row in table.parent.select("tbody tr")] == [

@@ -15,11 +15,12 @@ from pytest_django import Settings
 from articles import translations
 from articles.models import Article
 from core.reasons import Reason
-from digests import approval, composing, corrections, freezing, proofs
+from digests import approval, composing, corrections, freezing, proofs, variant_names
 from digests.models import Delivery, Issue, Snapshot, Variant
 from digests.preflight import checking
 from digests.tests import copies, multilingual
 from digests.tests.editing import change, items
+from digests.variant_keys import VariantKey
 from publication.models import Publication
 from subscribers.models import Newsletter, Subscriber
 from tests.cast import Publish, Readers, Staff
@@ -230,7 +231,7 @@ def test_a_story_that_is_sent_at_once_has_its_text_in_the_readers_language(
     story = publish("The dam is full", now, body_markdown="Water at the brim.")
     multilingual.translate(story, "de", "Der Damm ist voll", now)
     instant = composing.compose_article_issue(newsletter=newsletter, article=story, now=now)
-    german, russian = (freezing.preview(issue=instant, now=now, language=language) for language in ("de", "ru"))
+    german, russian = (freezing.preview(issue=instant, now=now, key=VariantKey(language)) for language in ("de", "ru"))
     assert german.subject == "Der Damm ist voll"
     assert "Water" not in german.html + german.text
     marked = BeautifulSoup(russian.html, "html5lib").select('div[lang="en"]')
@@ -257,13 +258,13 @@ def test_the_web_view_of_a_language_is_what_its_readers_got(issue: Issue, now: d
 
 
 def test_proofs_and_previews_are_in_the_language_that_one_asks_for(issue: Issue, now: datetime) -> None:
-    assert proofs.preview(issue=issue, now=now, language="ru").subject == "Доброе утро"
-    assert proofs.preview(issue=issue, now=now, language="fr").subject == "Good morning"
-    assert proofs.languages_of(issue=issue) == ["ru", "ky", "de"]
+    assert proofs.preview(issue=issue, now=now, variant="ru").subject == "Доброе утро"
+    assert proofs.preview(issue=issue, now=now, variant="fr").subject == "Good morning"
+    assert [text.key for text in variant_names.looked_at(issue=issue, now=now)] == ["", "ru", "ky", "de"]
     multilingual.approve(issue, now)
-    assert set(proofs.languages_of(issue=issue)) == {"ru", "de"}
-    assert proofs.preview(issue=issue, now=now, language="ru").pk == variant(issue, "ru").pk
-    assert isinstance(proofs.preview(issue=issue, now=now, language="ky"), Snapshot)
+    assert [text.key for text in variant_names.looked_at(issue=issue, now=now)] == ["", "ru", "de"]
+    assert proofs.preview(issue=issue, now=now, variant="ru").pk == variant(issue, "ru").pk
+    assert isinstance(proofs.preview(issue=issue, now=now, variant="ky"), Snapshot)
 
 
 def test_an_editor_writes_proofs_and_previews_each_language(
@@ -280,13 +281,13 @@ def test_an_editor_writes_proofs_and_previews_each_language(
     issue.refresh_from_db()
     assert issue.translations == {"ru": {"subject": "Здравствуйте"}, "de": {"introduction": "**Guten Tag.**"}}
     preview = f"/admin/digests/issue/{issue.pk}/preview/"
-    shown = BeautifulSoup(editor.get(f"{preview}?language=ru").content.decode(), "html5lib")
-    names = [link.get_text() for link in shown.select('nav [href^="?language="]')]
-    assert names == ["English", "Русский", "Кыргызча", "Deutsch"]
-    assert [link["lang"] for link in shown.select('nav [aria-current="page"][href^="?"]')] == ["ru"]
+    shown = BeautifulSoup(editor.get(f"{preview}?variant=ru").content.decode(), "html5lib")
+    names = [link.get_text() for link in shown.select('nav [href^="?variant="]')]
+    assert names == ["English (2)", "Русский (3)", "Кыргызча", "Deutsch (1)"]
+    assert [link["href"] for link in shown.select('nav [aria-current="page"][href^="?"]')] == ["?variant=ru"]
     assert "Здравствуйте" in shown.get_text()
-    assert "Третья" in editor.get(f"{preview}html/?language=ru").content.decode()
-    editor.post(f"/admin/digests/issue/{issue.pk}/do/proof/", {"to": "a@blocknews.example", "language": "de"})
+    assert "Третья" in editor.get(f"{preview}html/?variant=ru").content.decode()
+    editor.post(f"/admin/digests/issue/{issue.pk}/do/proof/", {"to": "a@blocknews.example", "variant": "de"})
     assert "Guten Tag." in str(mailoutbox[-1].alternatives[0])
 
 

@@ -46,7 +46,7 @@ class PublicationAdmin(SenderAdmin):
                 "description": _(
                     "A newsletter may set a sender of its own. Mails that are already frozen do not change."
                 ),
-                "fields": ("sender_name", "sender_address", "reply_to"),
+                "fields": ("sender_name", "sender_address", "reply_to", "mail_format"),
             },
         ),
         (
