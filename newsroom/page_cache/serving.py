@@ -11,7 +11,7 @@ from django.utils.http import parse_etags, parse_http_date, parse_http_date_safe
 from core import caching, page_tags
 from newsroom.page_cache import codings, keys
 from newsroom.page_cache.keys import Environment, Key
-from newsroom.page_cache.store import Entry, Headers, Store
+from newsroom.page_cache.store import Entry, Headers, Response, Store, encoded
 from newsroom.page_cache.versions import Versions
 
 Application = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
@@ -58,10 +58,10 @@ class PageCache:
         self, key: Key, entry: Entry, environ: Environment, start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         if _has_it(entry, environ):
-            start_response("304 Not Modified", [line for line in entry.headers if line[0].lower() not in OF_THE_BODY])
+            start_response("304 Not Modified", entry.unchanged)
             return []
         coding = codings.preferred(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        return _send(entry.headers, self.store.body(key, entry, coding), coding, environ, start_response)
+        return _send(self.store.response(key, entry, coding), environ, start_response)
 
     def _pass_on(self, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """What Django responds with, uncached. A page for everybody, such as that of a search, is compressed.
@@ -77,7 +77,7 @@ class PageCache:
             return result
         coding = codings.preferred(environ.get("HTTP_ACCEPT_ENCODING", ""))
         body = codings.encode(_whole(result), coding)
-        return _send(_without_length(headers), body, coding, environ, start_response)
+        return _send(encoded(_without_length(headers), body, coding), environ, start_response)
 
     def _render(
         self, key: Key, epoch: int, environ: Environment, start_response: Callable[..., Any]
@@ -91,16 +91,7 @@ class PageCache:
         if page is None or not _is_cacheable(headers):
             start_response(*started[-1])
             return result
-        content = _whole(result)
-        coding = codings.preferred(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        entry = Entry(
-            epoch=epoch,
-            tags=page.tags,
-            fresh_until=page.fresh_until.timestamp() if page.fresh_until else float("inf"),
-            etag=dict(headers)["ETag"],
-            headers=_without_length(headers),
-            bodies={coding: codings.encode(content, coding)},
-        )
+        entry = _entry(page, epoch, headers, _whole(result), environ)
         self.store.put(key, entry)
         return self._respond(key, entry, environ, start_response)
 
@@ -108,14 +99,31 @@ class PageCache:
     def _one_at_a_time(self, key: Key) -> Iterator[None]:
         with self._lock:
             rendering = self._renderings.setdefault(key, threading.Lock())
-        is_ours = rendering.acquire(timeout=SECONDS_TO_WAIT)
+        if not rendering.acquire(timeout=SECONDS_TO_WAIT):
+            yield
+            return
         try:
             yield
         finally:
             with self._lock:
                 self._renderings.pop(key, None)
-            if is_ours:
-                rendering.release()
+            rendering.release()
+
+
+def _entry(page: page_tags.Page, epoch: int, headers: Headers, content: bytes, environ: Environment) -> Entry:
+    """The page that Django made after `epoch` was read."""
+    values, without_length = dict(headers), _without_length(headers)
+    coding = codings.preferred(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    return Entry(
+        epoch=epoch,
+        tags=page.tags,
+        fresh_until=page.fresh_until.timestamp() if page.fresh_until else float("inf"),
+        etag=values["ETag"],
+        modified_at=parse_http_date(values["Last-Modified"]) if "Last-Modified" in values else None,
+        headers=without_length,
+        unchanged=[line for line in without_length if line[0].lower() not in OF_THE_BODY],
+        responses={coding: encoded(without_length, codings.encode(content, coding), coding)},
+    )
 
 
 def _whole(result: Iterable[bytes]) -> bytes:
@@ -130,12 +138,9 @@ def _without_length(headers: Headers) -> Headers:
     return [line for line in headers if line[0].lower() != "content-length"]
 
 
-def _send(
-    headers: Headers, body: bytes, coding: codings.Coding, environ: Environment, start_response: Callable[..., Any]
-) -> Iterable[bytes]:
-    encoded = [] if coding == "identity" else [("Content-Encoding", coding)]
-    start_response("200 OK", [*headers, *encoded, ("Content-Length", str(len(body)))])
-    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+def _send(response: Response, environ: Environment, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    start_response("200 OK", response.headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [response.body]
 
 
 def _is_cacheable(headers: Headers) -> bool:
@@ -149,6 +154,7 @@ def _has_it(entry: Entry, environ: Environment) -> bool:
     if asked := environ.get("HTTP_IF_NONE_MATCH"):
         etags = parse_etags(asked)
         return etags == ["*"] or entry.etag.removeprefix("W/") in [etag.removeprefix("W/") for etag in etags]
-    modified = next((value for name, value in entry.headers if name == "Last-Modified"), "")
-    since = parse_http_date_safe(environ.get("HTTP_IF_MODIFIED_SINCE", ""))
-    return bool(modified) and since is not None and parse_http_date(modified) <= since
+    if entry.modified_at is None or not (asked := environ.get("HTTP_IF_MODIFIED_SINCE")):
+        return False
+    since = parse_http_date_safe(asked)
+    return since is not None and entry.modified_at <= since

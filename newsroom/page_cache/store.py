@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from newsroom.page_cache import codings
 from newsroom.page_cache.codings import Coding
@@ -15,24 +15,34 @@ Headers = list[tuple[str, str]]
 OVERHEAD: Final = 4_096
 
 
+class Response(NamedTuple):
+    """What is sent of a page in one coding."""
+
+    headers: Headers
+    body: bytes
+
+
 @dataclass(slots=True)
 class Entry:
     """A page. `epoch`: it is as the database had it then; `fresh_until`: a time by the clock.
 
-    `headers` are those of Django, without the length.
+    `headers` are those of Django, without the length; `unchanged` those of a 304; `modified_at` is the date of
+    Last-Modified in seconds, None without one.
     """
 
     epoch: int
     tags: frozenset[str]
     fresh_until: float
     etag: str
+    modified_at: int | None
     headers: Headers
-    bodies: dict[Coding, bytes]
+    unchanged: Headers
+    responses: dict[Coding, Response]
 
     @property
     def size(self) -> int:
         """How many bytes it takes, about."""
-        return OVERHEAD + sum(map(len, self.bodies.values()))
+        return OVERHEAD + sum(len(response.body) for response in self.responses.values())
 
 
 class Store:
@@ -62,18 +72,19 @@ class Store:
             self.bytes += entry.size
             self._make_room()
 
-    def body(self, key: Key, entry: Entry, coding: Coding) -> bytes:
+    def response(self, key: Key, entry: Entry, coding: Coding) -> Response:
         """The page in this coding, which is made when it is first asked for."""
-        if (body := entry.bodies.get(coding)) is not None:
-            return body
-        known, content = next(iter(entry.bodies.items()))
-        body = codings.encode(codings.decode(content, known), coding)
+        if (response := entry.responses.get(coding)) is not None:
+            return response
+        known, other = next(iter(entry.responses.items()))
+        body = codings.encode(codings.decode(other.body, known), coding)
+        response = encoded(entry.headers, body, coding)
         with self._lock:
-            if self._entries.get(key) is entry and coding not in entry.bodies:
+            if self._entries.get(key) is entry and coding not in entry.responses:
                 self.bytes += len(body)
-                entry.bodies[coding] = body
+                entry.responses[coding] = response
                 self._make_room()
-        return body
+        return response
 
     def _drop(self, key: Key) -> None:
         if (entry := self._entries.pop(key, None)) is not None:
@@ -82,3 +93,9 @@ class Store:
     def _make_room(self) -> None:
         while self.bytes > self.most_bytes and self._entries:
             self._drop(next(iter(self._entries)))
+
+
+def encoded(headers: Headers, body: bytes, coding: Coding) -> Response:
+    """A body in a coding, with the headers that say so."""
+    coded = [] if coding == "identity" else [("Content-Encoding", coding)]
+    return Response([*headers, *coded, ("Content-Length", str(len(body)))], body)
