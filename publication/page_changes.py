@@ -67,7 +67,7 @@ class Listener:
             return
         is_put = page_epoch.put(page_versions.epoch(), token=token)
         if not (self.is_marked and is_put):
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(SECONDS_BETWEEN_LOOKS + page_epoch.SECONDS_TO_WAIT)
         self.is_marked = True
 
     def _mark(self) -> None:

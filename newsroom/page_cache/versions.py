@@ -1,8 +1,8 @@
-"""Whether a page is still as the database has it: one short question to Redis, and seldom one to the database.
+"""Whether a page is still as the database has it: a question to Redis now and then, and seldom one to the database.
 
-The epoch that Redis shows is believed if this process knows that epoch from the database, and has asked the
-database within the last second. Everything else is looked up there: a number that is missing or another one, a
-connection that is new, a Redis that does not answer.
+The epoch that Redis shows is believed, for the time of its lease, if this process knows that epoch from the database
+and has asked the database within the last second. Everything else is looked up there: a number that is missing or
+another one, a connection that is new, a Redis that does not answer.
 """
 
 import logging
@@ -33,13 +33,16 @@ class Versions:
         self._numbers: dict[str, int] = {}
         # Of pages of an earlier epoch nothing is known.
         self._floor = 0
-        self._looked_at = self._put_at = float("-inf")
+        self._looked_at = self._put_at = self._leased_until = float("-inf")
 
     def current(self) -> int | None:
         """The epoch of this instant, or of a later one; None if nobody can say."""
         asked_at = time.monotonic()
+        if asked_at < self._leased_until:
+            return self._epoch
         shown = self._redis.read()
         if shown == self._epoch and asked_at - self._looked_at < page_changes.SECONDS_BETWEEN_LOOKS:
+            self._leased_until = asked_at + page_epoch.LEASE_SECONDS
             return shown
         try:
             return self._look(asked_at, shown)

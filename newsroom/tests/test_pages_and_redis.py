@@ -38,12 +38,32 @@ def sites(story: Article) -> Iterator[list[Site]]:
         site.close()
 
 
+@pytest.fixture
+def long_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long enough for a test to see them end."""
+    monkeypatch.setattr(page_epoch, "LEASE_SECONDS", 0.2)
+    monkeypatch.setattr(page_epoch, "SECONDS_TO_WAIT", 0.25)
+
+
 def rename(story: Article, headline: str) -> None:
     Article.objects.filter(pk=story.pk).update(headline=headline)
 
 
 def shows(sites: list[Site], headline: str) -> bool:
     return all(f"<h1>{headline}" in _flat(site.get("/articles/story-1/").body) for site in sites)
+
+
+def believe(sites: list[Site], headline: str) -> None:
+    """Visit the sites in a thread of its own until each has a lease; all the while they show that headline."""
+
+    def visit() -> None:
+        try:
+            assert all(shows(sites, headline) for _ in range(3))
+        finally:
+            for site in sites:
+                site.close()
+
+    assert faults(visit) == []
 
 
 def _flat(body: bytes) -> str:
@@ -57,6 +77,35 @@ def test_a_process_asks_nobody_but_redis_within_a_second(sites: list[Site], djan
     site.get("/")
     with django_assert_num_queries(0):  # type: ignore[operator]  # a fixture of pytest-django
         assert site.get("/").status == "200 OK"
+
+
+def test_a_process_believes_redis_for_the_time_of_a_lease(sites: list[Site], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_epoch, "LEASE_SECONDS", 60.0)
+    site = sites[0]
+    site.get("/")
+    site.get("/")
+    monkeypatch.setattr("socket.socket.sendall", None)
+    assert site.get("/").status == "200 OK"
+
+
+def test_a_change_is_committed_when_every_lease_has_ended(sites: list[Site], story: Article, long_leases: None) -> None:
+    assert shows(sites, "One")
+    with transaction.atomic():
+        rename(story, "Two")
+        believe(sites, "One")
+    assert shows(sites, "Two")
+
+
+def test_a_lease_on_a_number_that_came_back_during_a_change_ends_with_it(
+    sites: list[Site], story: Article, long_leases: None
+) -> None:
+    before = page_epoch.shown()
+    with transaction.atomic():
+        rename(story, "Two")
+        redis_client.connect().set(page_epoch.key(), str(before))
+        redis_client.connect().delete(f"{page_epoch.key()}-marks")
+        believe(sites, "One")
+    assert shows(sites, "Two")
 
 
 def test_every_process_follows_each_change(sites: list[Site], story: Article) -> None:
@@ -85,7 +134,7 @@ def test_a_redis_that_is_away_or_silent_makes_no_page_old(
 
     monkeypatch.setattr("socket.socket.sendall", away)
     monkeypatch.setattr(resp.EpochReader, "_connect", lambda _self: None)
-    monkeypatch.setattr(page_epoch, "_run", lambda *_: False)
+    monkeypatch.setattr(page_epoch, "_run", lambda *_: None)
     for number in range(3):
         rename(story, f"Headline {number}")
         assert shows(sites, f"Headline {number}")
