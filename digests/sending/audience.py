@@ -19,11 +19,7 @@ PLANNED_FIELDS = ("audience_count", "copies_after", "copies_until")
 # taken its reader out. Acts of readers change no key of theirs (`select_for_update(no_key=True)`) and do not wait.
 PLAN = """
 WITH chosen AS MATERIALIZED ({mailable}),
-readers AS (
-    SELECT id, language FROM subscribers_subscriber WHERE id IN (SELECT subscriber_id FROM chosen)
-    ORDER BY id FOR KEY SHARE
-),
-served AS ({served}),
+{served},
 written AS (
     INSERT INTO digests_delivery_open
         (uuid, issue_id, subscriber_id, state, reason, settled_at, attempts, disturbances, render_failures, fence,
@@ -39,15 +35,27 @@ written AS (
 SELECT count(*), COALESCE(min(id) - 1, 0), COALESCE(max(id), 0) FROM written
 """
 # Where all readers get the issue's own text.
-ALIKE = "SELECT id, NULL::varchar AS variant FROM readers"
-# A group that came to be since the groups were read gets that, too.
+ALIKE = """
+served AS (
+    SELECT id, NULL::varchar AS variant FROM subscribers_subscriber WHERE id IN (SELECT subscriber_id FROM chosen)
+    ORDER BY id FOR KEY SHARE
+)
+"""
+# A group that came to be since the groups were read gets that, too. The readers are joined with `chosen` as a table of
+# which the planner knows the size: of two results that it knows nothing of, it would compare each row with all others.
 BY_GROUP = """
-SELECT readers.id, NULLIF(text.key, '') AS variant
-FROM readers JOIN chosen ON chosen.subscriber_id = readers.id
-    LEFT JOIN unnest(%s::varchar[], %s::bigint[], %s::varchar[], %s::varchar[])
+readers AS (
+    SELECT reader.id, reader.language, COALESCE(chosen.topics_id, 0) AS choice, chosen.format
+    FROM subscribers_subscriber AS reader JOIN chosen ON chosen.subscriber_id = reader.id
+    ORDER BY reader.id FOR KEY SHARE OF reader
+),
+served AS (
+    SELECT readers.id, NULLIF(text.key, '') AS variant
+    FROM readers LEFT JOIN unnest(%s::varchar[], %s::bigint[], %s::varchar[], %s::varchar[])
         AS text (language, choice, format, key)
-    ON text.language = readers.language AND text.choice = COALESCE(chosen.topics_id, 0) AND text.format = chosen.format
-ORDER BY readers.id
+    USING (language, choice, format)
+    ORDER BY readers.id
+)
 """
 
 # Values that follow each other go to the same page of their index, random ones each to another; the

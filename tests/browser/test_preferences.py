@@ -44,8 +44,12 @@ def test_a_reader_chooses_reads_leaves_and_is_erased(open_page: Opener, paths: t
     expect(page.locator("html")).to_have_attribute("lang", "ru")
     expect(page.get_by_role("heading", level=1)).to_have_text("Настройки подписки")
     page.get_by_role("radio", name="Ежедневно").check()
+    topic = page.get_by_role("group", name="Темы").first.get_by_role("checkbox").first
+    topic.check()
+    page.get_by_role("radiogroup", name="Что показывать").first.get_by_role("radio", name="Только заголовки").check()
     page.get_by_role("button", name="Сохранить").first.click()
     expect(page.get_by_role("status")).to_be_visible()
+    expect(topic).to_be_checked()
     page.goto(way_out)
     page.get_by_role("button", name="Лучше раз в неделю").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Теперь раз в неделю")
