@@ -21,9 +21,19 @@ from newsroom.running import chromium as browsers
 from tests.browser import stack as stacks
 
 CHROMIUM = browsers.find()
+# Each window would start two more processes, for an address bar that nobody sees.
+ADDRESS_BAR = ["WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup", "PreloadTopChromeWebUI"]
+# Chromium reads one list of features, so this repeats those of Playwright's that are about pages.
+FEATURES = [
+    "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "LensOverlay",
+    "HttpsFirstBalancedModeAutoEnable", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled",
+    "PreconnectToSearch",
+]  # fmt: skip
 LAUNCH = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    f"--disable-features={','.join([*FEATURES, *ADDRESS_BAR])}",
 ]  # fmt: skip
 # Waiting ends with what is waited for, so this costs nothing where the machine is quick.
 PATIENCE_MS = 60_000

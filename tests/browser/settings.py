@@ -7,3 +7,6 @@ from newsroom.settings import VAR_DIR
 
 LOCALE_PATHS = [VAR_DIR / "pseudo", *CATALOGUES]
 LANGUAGES = [*SPOKEN, ("en-xa", "Pseudo"), ("ar-xb", "Pseudo, from right to left")]
+
+# As in production: else the browser asks again for up to forty files with each page of the desk.
+WHITENOISE_MAX_AGE = 3_600
