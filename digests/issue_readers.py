@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from digests import states
 from subscribers.models import Subscription, SubscriptionQuerySet
 
@@ -32,8 +34,24 @@ class HasReaders:
         """All subscriptions to its newsletter at its cadence, in any state; a correction's: of those who got it."""
         if self.corrects is None:
             return self._of_its_cadence()
-        got = self.corrects.deliveries.filter(state__in=states.MAY_HAVE_IT)
-        return self._of_its_cadence().filter(subscriber__in=got.values("subscriber_id"))
+        got = Q()
+        for issue in [self.corrects, *self.corrects.catch_ups.all()]:
+            copies = issue.deliveries.filter(state__in=states.MAY_HAVE_IT)
+            got |= Q(subscriber__in=copies.values("subscriber_id"))
+        return self._of_its_cadence().filter(got)
+
+    def in_step(self, *, now: datetime) -> SubscriptionQuerySet:
+        """Of the readers, those who have had the issue before it: its stories are what they should have and have not.
+
+        The others are in `digests.catching_up`.
+        """
+        readers = self.readers(now=now)
+        return readers.filter(days="", out_of_step_since__isnull=True) if self.cadence else readers
+
+    def by_themselves(self, *, now: datetime) -> SubscriptionQuerySet:
+        """Of the readers, those for whom it is asked what they have had."""
+        others = Q(out_of_step_since__isnull=False) | ~Q(days="")
+        return self.readers(now=now).filter(others) if self.cadence else Subscription.objects.none()
 
     def _of_its_cadence(self) -> SubscriptionQuerySet:
         subscriptions = Subscription.objects.filter(newsletter_id=self.newsletter_id)

@@ -31,8 +31,9 @@ class IssueQuerySet(models.QuerySet["Issue"]):
     """Queries over issues."""
 
     def public(self) -> IssueQuerySet:
-        """Issues in the archive: frozen, numbered, and being sent or sent."""
+        """Issues in the archive: frozen, numbered, and being sent or sent; none that went out in place of another."""
         return self.filter(
+            instead_of__isnull=True,
             number__isnull=False,
             state__in=states.SHOWN,
         )

@@ -92,7 +92,8 @@ def _record(offer: CadenceOffer, run: Period, reason: IssueReason, now: datetime
 
 
 def _series(offer: CadenceOffer) -> QuerySet[Issue]:
-    return Issue.objects.filter(newsletter=offer.newsletter_id, kind=Issue.Kind.DIGEST, cadence=offer.cadence)
+    issues = Issue.objects.filter(newsletter=offer.newsletter_id, kind=Issue.Kind.DIGEST, cadence=offer.cadence)
+    return issues.filter(instead_of__isnull=True)
 
 
 def _write(offer: CadenceOffer, **values: datetime | None) -> None:

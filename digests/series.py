@@ -25,8 +25,12 @@ def stories_of(*, newsletter: Newsletter, start: datetime | None, end: datetime)
 
 
 def other_issues(*, issue: Issue) -> QuerySet[Issue]:
-    """The other issues of this series. One that was cancelled before it left does not count."""
+    """The other issues of this series. One that was cancelled before it left does not count.
+
+    Nor do those that some readers get in place of one: their stories are of its window.
+    """
     series = Issue.objects.filter(newsletter=issue.newsletter_id, kind=issue.kind, cadence=issue.cadence)
+    series = series.filter(instead_of__isnull=True)
     return series.exclude(pk=issue.pk).exclude(state=Issue.State.CANCELLED, planned_at__isnull=True)
 
 
@@ -46,7 +50,7 @@ def missed_stories(*, issue: Issue, offer: CadenceOffer, now: datetime) -> list[
     start, end = issue.window_start or now, issue.window_end or now
     lost = Issue.objects.filter(
         newsletter=issue.newsletter_id, kind=issue.kind, cadence=issue.cadence,
-        state=Issue.State.CANCELLED, planned_at__isnull=True,
+        state=Issue.State.CANCELLED, planned_at__isnull=True, instead_of__isnull=True,
     )  # fmt: skip
     decided = IssueItem.objects.filter(issue__in=other_issues(issue=issue)).values("article")
     cancelled = Q(pk__in=IssueItem.objects.filter(included=True, issue__in=lost).values("article"))

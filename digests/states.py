@@ -61,15 +61,17 @@ ISSUE_MOVES: Final = transitions.table(
 )
 DELIVERY_MOVES: Final = transitions.table(
     {
-        # Cancelled by `closing.sweep_cancelled`; expired when the issue's time is over (`closing.give_up`).
-        _D.PENDING: [_D.CLAIMED, _D.CANCELLED, _D.EXPIRED],
+        # Cancelled by `closing.sweep_cancelled`; expired when the issue's time is over (`closing.give_up`). Suppressed
+        # when its reader gets the stories otherwise (`catching_up`); deferred in the plan, to its reader's hour.
+        _D.PENDING: [_D.CLAIMED, _D.CANCELLED, _D.EXPIRED, _D.SUPPRESSED, _D.DEFERRED],
         # Deferred by the rate limit of the reader's mail domain.
         _D.CLAIMED: [
             _D.ATTEMPTING, _D.PENDING, _D.DEFERRED, _D.SUPPRESSED, _D.CANCELLED, _D.RENDER_FAILED,
         ],
         # Expired instead of deferred if it is too old (`outcomes.settle`).
         _D.ATTEMPTING: [_D.ACCEPTED, _D.DEFERRED, _D.REJECTED, _D.UNCERTAIN, _D.EXPIRED],
-        _D.DEFERRED: [_D.CLAIMED, _D.CANCELLED, _D.EXPIRED],
+        # Suppressed as above, or when its reader's hour was missed (`claims.miss`).
+        _D.DEFERRED: [_D.CLAIMED, _D.CANCELLED, _D.EXPIRED, _D.SUPPRESSED],
         _D.UNCERTAIN: [_D.ACCEPTED, _D.REJECTED, _D.PENDING],
         # Reported as delivered, then as bounced.
         _D.ACCEPTED: [_D.REJECTED],

@@ -13,17 +13,18 @@ from datetime import datetime
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from digests import consented, stats
 from digests.consented import Consent
+from digests.delivery_reasons import DeliveryReason
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.variant_keys import VariantKey
 from mailkit import addresses
 from publication.languages import name_of
-from subscribers.models import ConsentEvent, PreferenceChange, Subscriber, Subscription, Suppression
+from subscribers.models import ConsentEvent, PreferenceChange, Subscriber, Subscription, Suppression, Weekday
 
 State, Copy = Issue.State, Delivery.State
 
@@ -41,6 +42,12 @@ ENDS: Final = {
     Copy.RENDER_FAILED: gettext_lazy("No: the copy could not be built."),
     Copy.EXPIRED: gettext_lazy("No: the copy could not be delivered in time."),
 }
+
+
+INSTEAD: Final = gettext_lazy(
+    "The copy has in place of the whole issue what the reader should have and no other copy had brought, because the "
+    "reader chose weekdays or changed how the newsletter comes."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class Explanation:
 
 def explain(*, issue: Issue, reader: Subscriber, now: datetime) -> Explanation:
     """Why this reader got the issue, or not. Nothing is changed."""
-    copy = Delivery.objects.filter(issue=issue, subscriber=reader).first()
+    copy = _copy(issue, reader)
     facts = _facts(issue, reader, copy)
     if copy is not None:
         return _of_copy(issue, reader, copy, facts)
@@ -100,9 +107,21 @@ def explain_address(*, issue: Issue, address: str, now: datetime) -> Explanation
     return Explanation(None if erased else False, sentence, (*acts, *suppressed))
 
 
+def _copy(issue: Issue, reader: Subscriber) -> Delivery | None:
+    """The reader's copy of the issue, or of the one that the reader gets in its place."""
+    copies = Delivery.objects.filter(Q(issue=issue) | Q(issue__instead_of=issue), subscriber=reader)
+    return copies.select_related("issue").order_by("pk").first()
+
+
 def _of_copy(issue: Issue, reader: Subscriber, copy: Delivery, facts: tuple[Fact, ...]) -> Explanation:
     parts = [str(ENDS[Copy(copy.state)])]
-    if copy.reason:
+    if copy.issue_id != issue.pk:
+        parts.append(str(INSTEAD))
+    if copy.state == Copy.DEFERRED and copy.reason == DeliveryReason.READERS_HOUR and copy.due_at:
+        parts = [
+            _("Not yet: it leaves at the reader's hour, %(when)s UTC.") % {"when": f"{copy.due_at:%Y-%m-%d %H:%M}"}
+        ]
+    elif copy.reason:
         parts.append(copy.reason_sentence)
     parts += _of_variant(VariantKey.parse(copy.variant or ""))
     if copy.state == Copy.ACCEPTED:
@@ -173,6 +192,15 @@ def _reasons(issue: Issue, reader: Subscriber, moment: datetime) -> Iterator[str
         yield _(
             "The reader had chosen %(newsletter)s %(chosen)s; this issue went to those who read it %(cadence)s."
         ) % (facts)
+    elsewise = Subscription.objects.filter(subscriber=reader, newsletter=issue.newsletter, cadence=issue.cadence)
+    if issue.cadence and (own := elsewise.first()) is not None and own.days:
+        days = ", ".join(str(Weekday(int(day)).label) for day in own.days)
+        yield _("The reader wants the daily digest on these days only: %(days)s.") % {"days": days}
+    if elsewise.filter(out_of_step_since__isnull=False).exists():
+        yield _(
+            "The reader changed how the newsletter comes: the next issue brings what no copy has brought, and this one "
+            "has nothing of that."
+        )
     suppressed = Suppression.objects.filter(address_hash=reader.address_hash, created_at__lte=moment).first()
     if suppressed is not None:
         yield _("The address was not to be mailed: %(reason)s.") % {"reason": suppressed.get_reason_display().lower()}

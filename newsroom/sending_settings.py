@@ -25,6 +25,7 @@ def sending() -> config.Sending:
         breaker_consecutive=env.number("BREAKER_CONSECUTIVE", 20, least=1, most=100_000),
         breaker_share=env.number("BREAKER_PERCENT", 5, least=1, most=100) / 100,
         max_age_hours=env.number("MAX_AGE_HOURS", 24, least=1, most=720),
+        late_hours=env.number("READERS_HOUR_LATE", 3, least=1, most=12),
         retry_minutes=retries(env.text("RETRY_MINUTES", RETRIES)),
         timeouts=config.Timeouts(
             connect_seconds=env.number("SMTP_CONNECT_SECONDS", 10, least=1, most=TASK_SECONDS),

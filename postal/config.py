@@ -53,6 +53,8 @@ class Sending:
     breaker_consecutive: int
     breaker_share: float
     max_age_hours: int
+    # How much later than at its reader's hour a copy may leave.
+    late_hours: int
     retry_minutes: Sequence[float]
     timeouts: Timeouts
 

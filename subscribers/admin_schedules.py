@@ -27,7 +27,7 @@ class CadenceOfferInline(StackedInline):  # type: ignore[misc]  # django-unfold 
 
     model = CadenceOffer
     extra = 0
-    fields = (("cadence", "is_active"), "send_at", ("weekday", "day_of_month"), "next_runs", "active_since")
+    fields = (("cadence", "is_active"), "send_at", ("weekday", "day_of_month"), "any_days", "next_runs", "active_since")
     readonly_fields = ("next_runs",)
 
     def next_runs(self, offer: CadenceOffer) -> str | SafeString:

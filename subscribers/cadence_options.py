@@ -34,6 +34,13 @@ def cadences_of(newsletter: Newsletter) -> tuple[tuple[str, str], ...]:
     return in_words(list(newsletter.offers.filter(is_active=True).values_list("cadence", flat=True)))
 
 
+def on_some_days(newsletter: Newsletter, cadence: str) -> bool:
+    """Whether readers of this cadence may choose the weekdays on which it comes."""
+    return (
+        cadence == Cadence.DAILY and newsletter.offers.filter(cadence=cadence, is_active=True, any_days=True).exists()
+    )
+
+
 def in_words(values: list[str]) -> tuple[tuple[str, str], ...]:
     """Cadences as (value, words), soonest first."""
     ordered = sorted(values, key=lambda value: cadences.ORDER[Cadence(value)])

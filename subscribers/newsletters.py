@@ -196,4 +196,7 @@ class CadenceOffer(models.Model):
         time = time_format(self.send_at, "H:i") if self.send_at else ""
         weekday = Weekday(self.weekday).every if self.weekday is not None else ""
         values = {"time": time, "zone": self.newsletter.time_zone, "weekday": weekday, "day": self.day_of_month}
-        return str(cadences.of(self.cadence).description) % values
+        words = str(cadences.of(self.cadence).description) % values
+        if self.any_days and self.cadence == Cadence.DAILY:
+            return _("%(daily)s, or on weekdays that you choose") % {"daily": words}
+        return words

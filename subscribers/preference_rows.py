@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from publication.models import Publication
 from subscribers import cadence_options, cadences, topics
-from subscribers.models import CadenceOffer, Newsletter, Subscriber, Subscription
+from subscribers.models import Cadence, CadenceOffer, Newsletter, Subscriber, Subscription, Weekday
 from subscribers.topics import Catalogue, Topic
 
 # How many mails a week newsletters bring: a call with `newsletters` and `now` gives it by newsletter id and cadence.
@@ -25,6 +25,8 @@ class Choice:
     name: str
     in_words: str
     a_week: float | None
+    # Readers may choose the weekdays on which it comes.
+    any_days: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Row:
     resumes_on: date | None = None
     # As a date field has it, or as it was typed.
     paused_until: str = ""
+    # The weekdays of a daily digest, as digits; empty: each day.
+    days: str = ""
     # None chosen: everything comes.
     topics: tuple[TopicOption, ...] = ()
     format: str = ""
@@ -62,6 +66,22 @@ class Row:
     def chosen_topics(self) -> tuple[Topic, ...]:
         """Whose stories come; empty: all."""
         return tuple(one.topic for one in self.topics if one.is_chosen)
+
+    @property
+    def weekdays(self) -> list[tuple[str, str, bool]]:
+        """All days of the week as (digit, name, whether it is chosen)."""
+        return [(str(day.value), str(day.label), str(day.value) in self.days) for day in Weekday]
+
+    @property
+    def days_in_words(self) -> str:
+        """“Monday, Wednesday”; empty for each day."""
+        return ", ".join(name for _digit, name, is_chosen in self.weekdays if is_chosen)
+
+    @property
+    def a_week(self) -> float | None:
+        """About how many mails come on the chosen days: one at most on each."""
+        number = self.chosen.a_week if self.chosen else None
+        return number if number is None or not self.days else min(number, len(self.days))
 
     @property
     def chosen(self) -> Choice | None:
@@ -103,9 +123,10 @@ def _topics(subscriptions: Sequence[Subscription], catalogue: Catalogue) -> dict
 
 def _subscribed(row: Subscription, choices: tuple[Choice, ...], now: datetime) -> Row:
     if row.paused_until is None or row.paused_until <= now:
-        return Row(row.newsletter, choices, row, row.cadence)
+        return Row(row.newsletter, choices, row, row.cadence, days=row.days)
     day = row.paused_until.astimezone(ZoneInfo(row.newsletter.time_zone)).date()
-    return Row(row.newsletter, choices, row, row.cadence, resumes_on=day, paused_until=day.isoformat())
+    shown = Row(row.newsletter, choices, row, row.cadence, days=row.days)
+    return replace(shown, resumes_on=day, paused_until=day.isoformat())
 
 
 def _choices(newsletters: list[Newsletter], a_week: Measure, now: datetime) -> dict[int, tuple[Choice, ...]]:
@@ -114,6 +135,7 @@ def _choices(newsletters: list[Newsletter], a_week: Measure, now: datetime) -> d
     choices: dict[int, tuple[Choice, ...]] = {}
     for offer in offers.order_by(cadences.in_order()):
         number = mails.get((offer.newsletter_id, offer.cadence))
-        choice = Choice(offer.cadence, str(offer.get_cadence_display()), offer.in_words(), number)
+        name, any_days = str(offer.get_cadence_display()), offer.any_days and offer.cadence == Cadence.DAILY
+        choice = Choice(offer.cadence, name, offer.in_words(), number, any_days)
         choices[offer.newsletter_id] = (*choices.get(offer.newsletter_id, ()), choice)
     return choices

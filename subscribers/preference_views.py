@@ -21,6 +21,7 @@ from publication.models import Publication
 from subscribers import (
     cadence_options,
     form_faults,
+    hours_form,
     links,
     preference_rows,
     preferences,
@@ -30,10 +31,11 @@ from subscribers import (
     throttle,
     topics,
 )
-from subscribers.models import Newsletter, Subscriber, Subscription
+from subscribers.models import Cadence, Newsletter, Subscriber, Subscription, Weekday
 
 Named = TypeVar("Named")
 
+DAYS = {str(day.value) for day in Weekday}
 AGREE = _("Please tick the box of that newsletter. Without your agreement we may not send it.")
 TRACKING = _("Note for me alone which mails I open and which links I follow, if the mail service reports it.")
 UNKNOWN = _("Please use one of the buttons on this page.")
@@ -66,6 +68,7 @@ REFUSALS: Mapping[type[Exception], str] = {
     Unknown: "",
     preferences.NotSubscribed: "",
     preferences.NotSpoken: "language",
+    preferences.BadHour: "time_zone",
     preferences.NotOffered: "cadence",
     preferences.NotAFormat: "format",
     NotATopic: "topics",
@@ -126,6 +129,7 @@ def _page(
         "rows": rows,
         "formats": Format.choices,
         "languages": _languages(request),
+        "hours": hours_form.shown(subscriber),
         "terms": agreed,
         "form_token": terms.seal(terms=agreed, page="", now=now),
         "tomorrow": (now + timedelta(days=1)).date().isoformat(),
@@ -146,13 +150,15 @@ def _as_sent(row: preference_rows.Row, request: HttpRequest, field: str) -> pref
     chosen = request.POST.getlist("topic")
     shown = tuple(replace(one, is_chosen=one.topic.value in chosen) for one in row.topics)
     format_ = request.POST.get("format", row.format)
-    return replace(row, cadence=cadence, paused_until=paused_until, topics=shown, format=format_, fault=field)
+    return replace(
+        row, cadence=cadence, days=_days(request), paused_until=paused_until, topics=shown, format=format_, fault=field
+    )
 
 
 def _place(rows: Sequence[preference_rows.Row], refusal: Exception) -> str:
     """The id of the field to mend."""
     field = REFUSALS[type(refusal)]
-    if field == "language":
+    if field in {"language", "time_zone"}:
         return field
     return next((f"{field}-{row.newsletter.pk}" for row in rows if field and row.fault == field), "")
 
@@ -186,6 +192,7 @@ def _save(request: HttpRequest, subscriber: Subscriber, now: datetime, catalogue
     preferences.change_cadence(
         subscription=subscription,
         cadence=request.POST.get("cadence", ""),
+        days=_days(request),
         evidence=request_context.evidence(request, source="preferences"),
         now=now,
     )
@@ -203,6 +210,18 @@ def _save_content(request: HttpRequest, subscription: Subscription, now: datetim
     if not subscription.format and format_ == Publication.objects.current().mail_format:
         format_ = ""  # nothing was chosen, so what the publication has goes on
     preferences.choose_content(subscription=subscription, chosen=chosen, format=format_, now=now)
+
+
+def _days(request: HttpRequest) -> str:
+    """The weekdays that are ticked, as digits; each day and none are the same, and only a daily digest has them."""
+    ticked = {day for day in request.POST.getlist("days") if day in DAYS}
+    is_daily = request.POST.get("cadence") == Cadence.DAILY
+    return "".join(sorted(ticked)) if is_daily and len(ticked) < len(DAYS) else ""
+
+
+def _hours(request: HttpRequest, subscriber: Subscriber, _now: datetime) -> str:
+    preferences.choose_hours(subscriber=subscriber, **hours_form.chosen(request.POST))
+    return "saved"
 
 
 def _language(request: HttpRequest, subscriber: Subscriber, _now: datetime) -> str:
@@ -253,6 +272,7 @@ def _unknown(_request: HttpRequest, _subscriber: Subscriber, _now: datetime) -> 
 
 
 ACTIONS: Mapping[str, Callable[[HttpRequest, Subscriber, datetime], str]] = {
+    "hours": _hours,
     "language": _language,
     "tracking": _tracking,
     "unsubscribe": _unsubscribe,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
 from publication.formats import Format
-from publication.models import Publication
+from publication.models import TIME_ZONES, Publication
 from subscribers import cadence_options, consent, signup, topics
 from subscribers.letters import queue
 from subscribers.models import Cadence, ConsentEvent, Letter, Newsletter, PreferenceChange, Subscriber, Subscription
@@ -35,21 +35,29 @@ class NotAFormat(ValueError):
     """There is no such format."""
 
 
+class BadHour(ValueError):
+    """No such zone or hour; str() is one sentence that says what to do."""
+
+
 class BadPause(ValueError):
     """A pause ends in the future, within a year; str() says so."""
 
 
-def change_cadence(*, subscription: Subscription, cadence: str, evidence: consent.Evidence, now: datetime) -> bool:
-    """Serve a confirmed subscription at another cadence; False when it already was.
+def change_cadence(
+    *, subscription: Subscription, cadence: str, evidence: consent.Evidence, now: datetime, days: str = ""
+) -> bool:
+    """Serve a confirmed subscription at another cadence, or a daily one on these weekdays; False when it already was.
 
-    After: the consent record holds the new cadence, and the subscription points at it.
+    After: the consent record holds the new cadence, and the subscription points at it. Its next issue makes up for
+    what the reader has had, and has not.
     On failure: NotOffered, NotSubscribed.
     """
-    if cadence not in dict(cadence_options.cadences_of(subscription.newsletter)):
+    offered = cadence_options.cadences_of(subscription.newsletter)
+    if cadence not in dict(offered) or (days and not cadence_options.on_some_days(subscription.newsletter, cadence)):
         raise NotOffered(_("Please choose one of the cadences that this newsletter offers."))
     with transaction.atomic():
         subscriber = _lock_confirmed(subscription)
-        if subscription.cadence == cadence:
+        if (subscription.cadence, subscription.days) == (cadence, days):
             return False
         event = consent.record(
             subscriber=subscriber,
@@ -60,8 +68,9 @@ def change_cadence(*, subscription: Subscription, cadence: str, evidence: consen
             evidence=evidence,
             now=now,
         )
-        subscription.cadence, subscription.consent_event = cadence, event
-        subscription.save(update_fields=["cadence", "consent_event"])
+        subscription.cadence, subscription.days, subscription.consent_event = cadence, days, event
+        subscription.out_of_step_since = subscription.out_of_step_since or now
+        subscription.save(update_fields=["cadence", "days", "consent_event", "out_of_step_since"])
     return True
 
 
@@ -71,8 +80,14 @@ def pause(*, subscription: Subscription, until: datetime | None, now: datetime) 
         raise BadPause(_("Please choose a day between tomorrow and one year from now."))
     with transaction.atomic():
         _lock_confirmed(subscription)
+        is_paused = subscription.paused_until is not None and subscription.paused_until > now
+        if not is_paused and until is not None:
+            subscription.away_from = now
+        if is_paused or until is not None:
+            subscription.away_until = until or now
+            subscription.out_of_step_since = subscription.out_of_step_since or now
         subscription.paused_until = until
-        subscription.save(update_fields=["paused_until"])
+        subscription.save(update_fields=["paused_until", *signup.AWAY])
 
 
 def less_often(*, subscription: Subscription) -> bool:
@@ -150,6 +165,25 @@ def choose_language(*, subscriber: Subscriber, language: str) -> None:
         raise NotSpoken(_("Please choose one of the languages of this page."))
     subscriber.language = language
     subscriber.save(update_fields=["language"])
+
+
+def choose_hours(
+    *,
+    subscriber: Subscriber,
+    time_zone: str,
+    mail_hour: int | None = None,
+    quiet: tuple[int, int] | None = None,
+) -> None:
+    """Let mail come at an hour of the reader's, where the reader is; empty and None: as the newsletter does.
+
+    From the next issue on. On failure: BadHour.
+    """
+    hours = [mail_hour or 0, *(quiet or (0, 1))]
+    if time_zone not in {"", *TIME_ZONES} or not all(hour in range(24) for hour in hours) or hours[1] == hours[2]:
+        raise BadHour(_("Please choose one of the zones and hours of this page."))
+    subscriber.time_zone, subscriber.mail_hour = time_zone, mail_hour
+    subscriber.quiet_from, subscriber.quiet_until = quiet or (None, None)
+    subscriber.save(update_fields=["time_zone", "mail_hour", "quiet_from", "quiet_until"])
 
 
 def choose_tracking(*, subscriber: Subscriber, agrees: bool, evidence: consent.Evidence, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models import Case, CharField, DateTimeField, Exists, F, OuterRef, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from core import database_clock
@@ -22,6 +22,7 @@ from subscribers import consent, links, permissions, states, suppression
 from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
+AWAY = ("away_from", "away_until", "out_of_step_since")
 Wishes = Sequence[tuple[Newsletter, str]]
 
 
@@ -140,7 +141,7 @@ def subscribe_proven(
     """
     with transaction.atomic():
         locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
-        rows = _mark_requested(locked, wishes, now)
+        rows = _mark_requested(locked, wishes, now, as_before=as_before)
         fresh = [row for row in rows if row.state == Subscription.State.PENDING]
         _confirm_rows(locked, fresh, consent.agreed(subscriber=locked) if as_before else {}, evidence, now)
         if fresh:
@@ -185,8 +186,13 @@ def unsubscribe_all(*, subscriber: Subscriber, evidence: consent.Evidence, reaso
         return len(_end(locked, locked.subscriptions.all(), evidence, reason, now))
 
 
-def _mark_requested(subscriber: Subscriber, wishes: Wishes, now: datetime) -> list[Subscription]:
-    """Make or renew a pending subscription for each wish and leave confirmed ones alone; return them all."""
+def _mark_requested(
+    subscriber: Subscriber, wishes: Wishes, now: datetime, *, as_before: bool = False
+) -> list[Subscription]:
+    """Make or renew a pending subscription for each wish and leave confirmed ones alone; return them all.
+
+    `as_before`: a daily digest comes on the same weekdays again.
+    """
     rows = [
         Subscription(subscriber=subscriber, newsletter=newsletter, cadence=cadence, request_number=0, requested_at=now)
         for newsletter, cadence in wishes
@@ -200,6 +206,7 @@ def _mark_requested(subscriber: Subscriber, wishes: Wishes, now: datetime) -> li
         request_number=F("request_number") + 1,
         requested_at=now,
         paused_until=None,
+        **({} if as_before else {"days": ""}),
     )
     subscriptions = list(mine.select_related("newsletter").order_by("newsletter__position", "newsletter__name"))
     for subscription in subscriptions:
@@ -253,7 +260,13 @@ def _confirm_rows(
         row.consent_event = event
         # Reports of bounces and complaints from before it no longer count.
         row.confirmed_at = confirmed_at
-        row.save(update_fields=["state", "consent_event", "confirmed_at"])
+        if row.unsubscribed_at is not None:
+            # Who comes back was away since then.
+            row.away_from, row.away_until = row.away_from or row.unsubscribed_at, confirmed_at
+            row.out_of_step_since = row.out_of_step_since or confirmed_at
+        row.save(
+            update_fields=["state", "consent_event", "confirmed_at", "away_from", "away_until", "out_of_step_since"]
+        )
 
 
 def _end(
@@ -274,6 +287,10 @@ def _end(
         consent_event=None,
         request_number=F("request_number") + 1,
         unsubscribed_at=now,
+        # Who leaves in a pause was away already.
+        away_from=Case(
+            When(paused_until__gt=now, then=F("away_from")), default=Value(now), output_field=DateTimeField()
+        ),
         paused_until=None,
     )
     were_confirmed = [row for row in ending if row.state == Subscription.State.CONFIRMED]

@@ -33,6 +33,7 @@ WITH mark AS (SELECT nextval('digests_fence') AS fence),
 due AS (
     SELECT id FROM digests_delivery_open
     WHERE issue_id = %(issue)s AND state = 'deferred' AND due_at <= now()
+        AND (reason <> %(hour)s OR due_at > now() - %(late)s * interval '1 hour')
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ),
 fresh AS (
@@ -76,8 +77,30 @@ UPDATE digests_delivery_open AS delivery
 SET state = 'expired', reason = %(reason)s, reason_parameters = NULL, settled_at = now(), due_at = NULL
 FROM digests_issue AS issue
 WHERE issue.id = delivery.issue_id AND issue.state = 'sending' AND delivery.state = 'deferred'
-    AND delivery.due_at IS NOT NULL
+    AND delivery.due_at IS NOT NULL AND delivery.reason <> %(hour)s
     AND GREATEST(issue.started_at, issue.rest_at) < now() - %(hours)s * interval '1 hour'
+"""
+
+# A copy that waited for its reader's hour and could not leave then leaves at no other. The reader is out of step after
+# that, so the next issue brings the stories. Readers are locked first, as everywhere.
+MISS = """
+WITH missed AS MATERIALIZED (
+    SELECT copy.id, copy.subscriber_id, issue.newsletter_id
+    FROM digests_delivery_open AS copy JOIN digests_issue AS issue ON issue.id = copy.issue_id
+        JOIN subscribers_subscriber AS reader ON reader.id = copy.subscriber_id
+    WHERE issue.state IN ('sending', 'paused') AND copy.state = 'deferred' AND copy.reason = %(hour)s
+        AND copy.due_at < now() - %(late)s * interval '1 hour'
+    ORDER BY reader.id FOR NO KEY UPDATE OF reader
+),
+skipped AS (
+    UPDATE digests_delivery_open AS copy
+    SET state = 'suppressed', reason = %(missed)s, settled_at = now(), due_at = NULL
+    FROM missed WHERE missed.id = copy.id AND copy.state = 'deferred'
+    RETURNING missed.subscriber_id, missed.newsletter_id
+)
+UPDATE subscribers_subscription AS subscription SET out_of_step_since = COALESCE(out_of_step_since, now())
+FROM skipped
+WHERE skipped.subscriber_id = subscription.subscriber_id AND skipped.newsletter_id = subscription.newsletter_id
 """
 
 
@@ -88,7 +111,7 @@ def claim(*, issue_id: int, after: int, limit: int) -> Batch | None:
     """
     rows = prepared_statements.rows(
         CLAIM,
-        {"issue": issue_id, "after": after, "limit": limit, "lease": settings.SENDING.lease_seconds},
+        {"issue": issue_id, "after": after, "limit": limit, "lease": settings.SENDING.lease_seconds, **_hours()},
     )
     if not rows:
         return None
@@ -108,5 +131,14 @@ def recover() -> int:
 def expire() -> int:
     """Give up deferred copies of issues that started more than MAX_AGE_HOURS ago."""
     return prepared_statements.count(
-        EXPIRE, {"hours": settings.SENDING.max_age_hours, "reason": DeliveryReason.TOO_OLD.value}
+        EXPIRE, {"hours": settings.SENDING.max_age_hours, "reason": DeliveryReason.TOO_OLD.value, **_hours()}
     )
+
+
+def miss() -> int:
+    """Skip the copies that could not leave at their reader's hour, nor READERS_HOUR_LATE hours later."""
+    return prepared_statements.count(MISS, {"missed": DeliveryReason.HOUR_MISSED.value, **_hours()})
+
+
+def _hours() -> dict[str, str | int]:
+    return {"hour": DeliveryReason.READERS_HOUR.value, "late": settings.SENDING.late_hours}

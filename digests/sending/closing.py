@@ -69,7 +69,8 @@ def give_up(*, issue_id: int, now: datetime) -> int:
     issue = Issue.objects.under_way().filter(pk=issue_id).first()
     if issue is None or not windows.is_over(issue=issue, now=now):
         return 0
-    waiting = _waiting(issue_id)
+    # What waits for its reader's hour is skipped if it could not leave then (`claims.miss`).
+    waiting = _waiting(issue_id).exclude(reason=DeliveryReason.READERS_HOUR)
     given_up = waiting.update(
         state=Delivery.State.EXPIRED,
         settled_at=Now(),

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from core import locks
 from core.reasons import Reason
-from digests import freezing, issue_reasons
+from digests import catching_up, freezing, issue_reasons
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.sending import attempts, audience, send_journal
@@ -42,6 +42,11 @@ def prepare(*, issue_id: int, now: datetime) -> bool:
         return held and _begin(issue_id, now)
 
 
+def begin_in_its_place(*, issue_id: int, now: datetime) -> list[int]:
+    """Make the issues that some readers get in place of one that was just begun; return their ids, to be prepared."""
+    return catching_up.compose(issue=Issue.objects.select_related("newsletter").get(pk=issue_id), now=now)
+
+
 def is_due(*, issue_id: int, now: datetime) -> bool:
     """Whether the issue is approved, its hour has come, and its audience is not planned."""
     return _due(now).filter(pk=issue_id).exists()
@@ -55,7 +60,7 @@ def _begin(issue_id: int, now: datetime) -> bool:
     if not _is_still_true(issue_id, now):
         return False
     with transaction.atomic():
-        issue = _preparing(issue_id).first()
+        issue = _preparing(issue_id).select_related("newsletter", "instead_of").first()
         if issue is None:
             return False
         audience.plan(issue=issue, now=now)

@@ -21,6 +21,8 @@ def sweep(*, now: datetime) -> list[int]:
     if recovered:
         log.warning("%s copies of lanes that died were recovered", recovered)
     claims.expire()
+    if missed := claims.miss():
+        log.warning("%s copies could not leave at their readers' hour", missed)
     work = (
         Q(state__in=[State.PREPARING, State.SENDING])
         | Q(state=State.SCHEDULED, scheduled_for__lte=now)

@@ -54,8 +54,11 @@ def wake_issue(issue_id: int) -> None:
 @shared_task
 def plan_issue(issue_id: int) -> None:
     """Plan an issue's audience, which may take a minute: beside the lanes, where no tick has to wait for it."""
-    if preparing.prepare(issue_id=issue_id, now=database_clock.now()):
+    now = database_clock.now()
+    if preparing.prepare(issue_id=issue_id, now=now):
         hint_wake(issue_id)
+        for instead in preparing.begin_in_its_place(issue_id=issue_id, now=now):
+            hint_plan(instead)
 
 
 @shared_task
