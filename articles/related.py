@@ -17,7 +17,7 @@ CANDIDATES: Final = 24
 Place = tuple[datetime, int]
 
 
-def stories(article: Article, *, tags: Collection[int], number: int, parts: SharedParts) -> list[int]:
+def stories(story: int, *, section: int, tags: Collection[int], number: int, parts: SharedParts) -> list[int]:
     """Numbers of at most `number` public stories, those with the most tags in common first, then the newest.
 
     The lists of tags and sections come from the process where it has them, else from a statement each.
@@ -25,9 +25,10 @@ def stories(article: Article, *, tags: Collection[int], number: int, parts: Shar
     lists = parts.each("tag's newest", tags, _of_tags) if tags else {}
     counted = Counter(place for newest in lists.values() for place in newest)
     ranked = sorted(counted, key=lambda place: (counted[place], place), reverse=True)
-    section, tag = article.section_id, f"section:{article.section_id}"
-    same_desk = parts.words(("section's newest", section), lambda: _of_section(section, number + 1), tags=[tag])
-    chosen = dict.fromkeys(pk for pk in (*(pk for _moment, pk in ranked), *same_desk) if pk != article.pk)
+    same_desk = parts.words(
+        ("section's newest", section), lambda: _of_section(section, number + 1), tags=[f"section:{section}"]
+    )
+    chosen = dict.fromkeys(pk for pk in (*(pk for _moment, pk in ranked), *same_desk) if pk != story)
     return list(chosen)[:number]
 
 

@@ -90,7 +90,12 @@ def _read(model: type[Row], fields: list[Any], values: Iterable[Any]) -> Row:
 
 def _authors(numbers: list[int]) -> dict[int, tuple[Author, list[str]]]:
     authors = Author.objects.filter(pk__in=numbers).select_related("picture")
-    return {author.pk: (author, [f"author:{author.pk}", f"image:{author.picture_id}"]) for author in authors}
+    return {author.pk: (author, author_tags(author)) for author in authors}
+
+
+def author_tags(author: Author) -> list[str]:
+    """What a part depends on that shows an author, and perhaps the face."""
+    return [f"author:{author.pk}", *([f"image:{author.picture_id}"] if author.picture_id else [])]
 
 
 def _tags(numbers: list[int]) -> dict[int, tuple[Tag, list[str]]]:

@@ -76,12 +76,6 @@ def paths(story: Article, texts: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def offer(request: HttpRequest, story: Article, texts: Mapping[str, str]) -> None:
-    """Let the page of the story lead to its translations."""
-    if languages.further():
-        language_switch.only_in(request, paths(story, texts))
-
-
 def offer_lists(request: HttpRequest, stories: ArticleQuerySet, *, publication: Publication) -> None:
     """Let the page of a list lead to the same list in the languages in which it has stories."""
     if not languages.further():

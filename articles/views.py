@@ -1,19 +1,20 @@
 """The readers' pages of stories: front page, story, section, author, tag."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.paginator import Page
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 
-from articles import cards, markup, paging, related, seo, story_parts, story_rows, teasers, translations
 from articles import front as fronts
+from articles import paging, seo, story_parts, story_rows, teasers, translations
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
+from articles.story_parts import StoryPage
 from articles.teasers import Teaser
 from core import caching, page_tags
 from publication import context, frames, language_switch, languages, shared_parts
 
-RELATED = 4
 # A list of more stories is led by the newest.
 LEAD_FROM = 1
 
@@ -41,49 +42,55 @@ def front_page(request: HttpRequest, *, path: str, **besides: object) -> HttpRes
 @caching.public
 def article(request: HttpRequest, slug: str) -> HttpResponse:
     """A story; 410 with the reason when it was withdrawn; 301 when it lives elsewhere now."""
-    read = story_rows.on_record(slug=slug, parts=shared_parts.of(request))
-    if read is None:
-        return _moved(slug)
-    story, texts = read
-    if (own := story.get_absolute_url()) != request.path:
-        # The address of another language: there is the translation, or the story has its own address.
-        translated = translations.paths(story, texts).get(languages.of_pages())
-        return HttpResponseRedirect(translated) if translated else HttpResponsePermanentRedirect(own)
-    translations.offer(request, story, texts)
-    if story.state == Article.State.WITHDRAWN:
-        return render(request, "410.html", {"article": story}, status=410)
-    page_tags.add(f"article:{story.pk}", f"section:{story.section_id}")
-    # A card or a translation is another story, which may have changed since: such a page has no date of its own.
-    moment = None if cards.shows_stories(story.body_html) or languages.further() else story.updated_at
-    return caching.changed_at(story_page(request, story), moment)
+    page = shared_parts.of(request).words(("story", slug), lambda: _public(request, slug))
+    if page is None:
+        return _not_public(request, slug)
+    return caching.changed_at(_whole(request, page), page.changed_at)
 
 
 def story_page(request: HttpRequest, story: Article) -> HttpResponse:
-    """The page of a story in whatever state it is, in its language: the preview shows the same."""
-    with languages.override(story.language, publication=context.of(request)):
-        return _story_page(request, story)
+    """The page of a story that is not public yet, for the preview."""
+    return _whole(request, _own(request, story, {}))
 
 
-def _story_page(request: HttpRequest, story: Article) -> HttpResponse:
-    publication = context.of(request)
-    text = markup.shown(story, request=request)
-    frames_of_others = cards.frame_origins(text)
+def _public(request: HttpRequest, slug: str) -> StoryPage | None:
+    """A story that readers see at this address; None for every other."""
+    read = story_rows.on_record(slug=slug, parts=shared_parts.of(request))
+    if read is None or not read.article.is_public or read.article.get_absolute_url() != request.path:
+        return None
+    page_tags.add(f"article:{read.article.pk}")
+    return _own(request, read.article, translations.paths(read.article, read.texts))
+
+
+def _not_public(request: HttpRequest, slug: str) -> HttpResponse:
+    if (read := story_rows.on_record(slug=slug, parts=shared_parts.of(request))) is None:
+        return _moved(slug)
+    story, addresses = read.article, translations.paths(read.article, read.texts)
+    if (own := story.get_absolute_url()) != request.path:
+        # The address of another language: there is the translation, or the story has its own address.
+        translated = addresses.get(languages.of_pages())
+        return HttpResponseRedirect(translated) if translated else HttpResponsePermanentRedirect(own)
+    if languages.further():
+        language_switch.only_in(request, addresses)
+    return render(request, "410.html", {"article": story}, status=410)
+
+
+def _own(request: HttpRequest, story: Article, addresses: Mapping[str, str]) -> StoryPage:
+    publication, parts = context.of(request), shared_parts.of(request)
+    with languages.override(story.language, publication=publication):
+        return story_parts.page(story, addresses=addresses, publication=publication, parts=parts, request=request)
+
+
+def _whole(request: HttpRequest, page: StoryPage) -> HttpResponse:
+    publication, parts = context.of(request), shared_parts.of(request)
     # The frame of the preview runs no script, and says so in the console.
     has_scripts = request.resolver_match is None or "admin" not in request.resolver_match.app_names
-    scripts = ["copy-link"] * has_scripts + ["embeds"] * bool(frames_of_others)
-    more = _more(request, story)
-    slots = story_parts.slots(story, text=text, more=more, publication=publication, parts=shared_parts.of(request))
-    slots |= language_switch.written(request, publication=publication)
-    slots["scripts"] = story_parts.scripts(*scripts)
-    response = HttpResponse(frames.fill("articles/article.html", slots, request, publication=publication))
-    return caching.with_frames_of(response, frames_of_others)
-
-
-def _more(request: HttpRequest, story: Article) -> list[Teaser]:
-    parts, tags = shared_parts.of(request), [tag.pk for tag in story.tags.all()]
-    numbers = related.stories(story, tags=tags, number=RELATED, parts=parts)
-    shown = teasers.public(numbers, publication=context.of(request), parts=parts)
-    return [shown[number] for number in numbers if number in shown]
+    scripts = story_parts.scripts(*["copy-link"] * has_scripts, *["embeds"] * bool(page.origins))
+    with languages.override(page.language, publication=publication):
+        more = story_parts.more(page, publication=publication, parts=parts)
+        slots = {**page.slots, "more": more, "scripts": scripts}
+        words = frames.fill("articles/article.html", slots, request, publication=publication)
+    return caching.with_frames_of(HttpResponse(words), page.origins)
 
 
 @caching.public

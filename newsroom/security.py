@@ -1,10 +1,13 @@
 """Middleware for security headers, which differ between reader pages and the admin, and for refusing NUL in URLs."""
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.middleware import PolicyParts as Parts
+from csp.utils import build_policy
 from django.conf import settings
 from django.http import HttpResponseBadRequest
 
@@ -59,6 +62,14 @@ def permissions(
 class ContentSecurityPolicy(CSPMiddleware):
     """The reader's policy everywhere, the admin's under /admin/; a view's own decorator wins."""
 
+    def process_response(self, request: "HttpRequest", response: "HttpResponseBase") -> "HttpResponseBase":
+        """Most pages have the reader's policy as it is, which is put together once."""
+        is_plain = self.get_policy_parts(request, response) == Parts() and not getattr(response, "_csp_exempt", False)
+        if settings.DEBUG or not is_plain or HEADER in response.headers:
+            return super().process_response(request, response)
+        response.headers[HEADER] = _readers_policy()
+        return response
+
     def get_policy_parts(
         self, request: "HttpRequest", response: "HttpResponseBase", report_only: bool = False
     ) -> Parts:
@@ -67,3 +78,8 @@ class ContentSecurityPolicy(CSPMiddleware):
         if parts.config is None and not report_only and request.path_info.startswith(ADMIN):
             parts.config = dict(settings.ADMIN_CONTENT_SECURITY_POLICY)
         return parts
+
+
+@functools.cache
+def _readers_policy() -> str:
+    return build_policy()

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from publication import languages, shared_parts
 from publication.models import Publication
+from publication.shared_parts import SharedParts
 
 # No text of the database has it.
 MARK: Final = "\0"
@@ -28,6 +29,13 @@ def fill(template: str, slots: Mapping[str, str], request: HttpRequest, *, publi
 def written(template: str, **shown: object) -> SafeString:
     """A part of a page, without what the context processors give to whole pages."""
     return mark_safe(get_template(template).render(shown))  # noqa: S308  # Django has escaped it
+
+
+def around(template: str, *, parts: SharedParts) -> tuple[str, str]:
+    """What is before and behind the one slot, `{{ slot }}`, of a part that is the same everywhere but for that."""
+    marked = mark_safe(MARK)  # noqa: S308  # ours
+    before, _, behind = parts.words(("around", template), lambda: written(template, slot=marked)).partition(MARK)
+    return before, behind
 
 
 def _cut(template: str, slots: Mapping[str, str], request: HttpRequest) -> list[str]:

@@ -46,29 +46,40 @@ def only_in(request: HttpRequest, addresses: Mapping[str, str]) -> None:
 
 def ways(request: HttpRequest, *, publication: Publication) -> list[Way]:
     """The links of the switch, in the publication's order; none where there is nothing to choose."""
-    if len(publication.languages) < 2 or READERS_OWN.fullmatch(request.path_info):
+    if READERS_OWN.fullmatch(request.path_info):
         return []
-    here, addresses = languages.declared(publication=publication), _addresses(request, publication)
     query = f"?{urlencode({'q': request.GET['q']})}" if request.GET.get("q") else ""
-    return [_way(language, addresses, query, is_here=language == here) for language in publication.languages]
+    return _ways(_addresses(request, publication), publication, query)
 
 
 def alternates(request: HttpRequest, *, publication: Publication) -> list[Alternate]:
     """For search engines: this page in each language in which it is there; none for one language or a later page."""
-    addresses = _addresses(request, publication)
+    if request.GET or READERS_OWN.fullmatch(request.path_info):
+        return []
+    return _alternates(_addresses(request, publication), publication)
+
+
+def slots(addresses: Mapping[str, str], *, publication: Publication) -> dict[str, str]:
+    """Both as a page that is at these paths has them, for the slots of its frame."""
+    return {
+        "languages": frames.written("_languages.html", languages_of_page=_ways(addresses, publication)),
+        "alternates": frames.written("_alternates.html", alternates=_alternates(addresses, publication)),
+    }
+
+
+def _ways(addresses: Mapping[str, str], publication: Publication, query: str = "") -> list[Way]:
+    if len(publication.languages) < 2:
+        return []
+    here = languages.declared(publication=publication)
+    return [_way(language, addresses, query, is_here=language == here) for language in publication.languages]
+
+
+def _alternates(addresses: Mapping[str, str], publication: Publication) -> list[Alternate]:
     known = [language for language in publication.languages if language in addresses]
-    if len(known) < 2 or request.GET or READERS_OWN.fullmatch(request.path_info):
+    if len(known) < 2:
         return []
     listed = [Alternate(language, urls.absolute(addresses[language])) for language in known]
     return [*listed, Alternate("x-default", listed[0].url)]
-
-
-def written(request: HttpRequest, *, publication: Publication) -> dict[str, str]:
-    """`ways` and `alternates` as a page has them: for the slots `languages` and `alternates` of its frame."""
-    return {
-        "languages": frames.written("_languages.html", languages_of_page=ways(request, publication=publication)),
-        "alternates": frames.written("_alternates.html", alternates=alternates(request, publication=publication)),
-    }
 
 
 def _addresses(request: HttpRequest, publication: Publication) -> dict[str, str]:

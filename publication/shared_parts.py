@@ -26,8 +26,10 @@ T = TypeVar("T")
 READ_AS: Final = "_shared_parts"
 # Written out: Django takes four times as long to put the same together.
 EPOCH: Final = "SELECT number FROM publication_pageversion WHERE tag = ''"
-# A card has 2 KB, other parts less. Those that nobody asked for longest go.
-MOST_PARTS: Final = 8_192
+# Characters of all parts together. Those that nobody asked for longest go.
+MOST_SIZE: Final = 24_000_000
+# What a part takes besides, and one that is not text altogether.
+OVERHEAD: Final = 500
 # After a change of more tags than this, and when as many are known, it is cheaper to make all parts again.
 MOST_TAGS: Final = 20_000
 
@@ -40,6 +42,11 @@ class Part:
     tags: frozenset[str]
     value: Any
 
+    @property
+    def size(self) -> int:
+        """How many characters it takes, about."""
+        return OVERHEAD + (len(self.value) if isinstance(self.value, str) else getattr(self.value, "size", 0))
+
 
 class Process:
     """The parts of this process, and the numbers of the tags that were raised since it began."""
@@ -49,6 +56,7 @@ class Process:
         self._epoch = -1
         self._numbers: dict[str, int] = {}
         self._parts: OrderedDict[Hashable, Part] = OrderedDict()
+        self._size = 0
 
     def now(self) -> int:
         """The epoch of this instant, up to which all changes are known afterwards."""
@@ -56,7 +64,7 @@ class Process:
         epoch: int = row[0] if row else 0
         if epoch != self._epoch:
             with self._lock:
-                self._learn(epoch)
+                self._learn()
         return epoch
 
     def get(self, name: Hashable) -> Part | None:
@@ -69,12 +77,19 @@ class Process:
             return part
 
     def put(self, name: Hashable, part: Part) -> None:
-        """Cache it in the place of an older one."""
+        """Cache it in the place of an older one, unless it is of a database that there is no longer."""
         with self._lock:
+            self._drop(name)
+            if part.epoch > self._epoch:
+                return
             self._parts[name] = part
-            self._parts.move_to_end(name)
-            while len(self._parts) > MOST_PARTS:
-                self._parts.popitem(last=False)
+            self._size += part.size
+            while self._size > MOST_SIZE:
+                self._drop(next(iter(self._parts)))
+
+    def _drop(self, name: Hashable) -> None:
+        if (part := self._parts.pop(name, None)) is not None:
+            self._size -= part.size
 
     def _is_right(self, part: Part) -> bool:
         if part.epoch < self._epoch:
@@ -83,13 +98,13 @@ class Process:
             part.epoch = self._epoch
         return True
 
-    def _learn(self, epoch: int) -> None:
-        if epoch < self._epoch or self._epoch < 0:
-            # The first one; or the database was restored from a copy.
-            self._forget(epoch)
+    def _learn(self) -> None:
+        if self._epoch < 0:
+            self._forget(page_versions.epoch())
             return
         changes = page_versions.since(self._epoch, most=MOST_TAGS)
-        if len(changes.numbers) + len(self._numbers) > MOST_TAGS:
+        # The database was restored from a copy, or very much has changed.
+        if changes.epoch < self._epoch or len(changes.numbers) + len(self._numbers) > MOST_TAGS:
             self._forget(changes.epoch)
         else:
             self._numbers.update(changes.numbers)
@@ -97,6 +112,7 @@ class Process:
 
     def _forget(self, epoch: int) -> None:
         self._parts.clear()
+        self._size = 0
         self._numbers = {}
         self._epoch = epoch
 
@@ -110,7 +126,7 @@ class SharedParts:
     def part(self, name: Hashable, make: Callable[[], T], *, tags: Iterable[str] = ()) -> T:
         """What `make` gives, which depends on the rows behind these tags, those that it adds, and on nothing else.
 
-        The page depends on the same.
+        The page depends on the same. None is not cached.
         """
         page_tags.add(*tags)
         if self.epoch is None or connection.in_atomic_block:
@@ -121,10 +137,10 @@ class SharedParts:
             with page_tags.collecting() as page:
                 value = make()
             part = Part(self.epoch, frozenset({*tags, *page.added}), value)
-            if page.fresh_until is None:
-                _process.put(name, part)
-            else:
+            if page.fresh_until is not None:
                 page_tags.fresh_until(page.fresh_until)
+            elif value is not None:
+                _process.put(name, part)
         page_tags.add(*part.tags)
         known: T = part.value
         return known

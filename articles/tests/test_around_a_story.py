@@ -71,5 +71,7 @@ def test_stories_with_most_tags_in_common_come_next(story: StoryMaker, now: date
             published_at=now - timedelta(hours=number),
         )  # fmt: skip
         other.tags.add(*tags)
-    chosen = related.stories(article, tags=[gold.pk, oil.pk], number=3, parts=SharedParts(None))
+    chosen = related.stories(
+        article.pk, section=article.section_id, tags=[gold.pk, oil.pk], number=3, parts=SharedParts(None)
+    )
     assert [Article.objects.get(pk=number).headline for number in chosen] == ["both", "one", "newest"]

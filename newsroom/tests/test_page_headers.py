@@ -68,7 +68,7 @@ def test_no_page_may_use_the_camera_or_ask_where_somebody_is(client: Client, pat
 
 
 def test_the_parts_of_a_page_do_not_carry_the_policy_of_pages(client: Client) -> None:
-    response = client.get("/site-0.css")
+    response = client.get("/site-000000000000.css")
     assert response.status_code == 200
     assert "Permissions-Policy" not in response.headers
 

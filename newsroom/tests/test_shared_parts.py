@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import F
 from django.test import Client
 
 from articles.models import Section
-from publication.models import Publication
+from publication import shared_parts
+from publication.models import PageVersion, Publication
+from publication.shared_parts import Part
 from subscribers.models import CadenceOffer, LegalDocument, LegalVersion, Newsletter
 from tests.cast import Publish, account, signed_in
 
@@ -73,10 +76,43 @@ def test_what_was_rolled_back_is_never_cached(client: Client, pages: None) -> No
 def test_the_shared_parts_costs_one_statement_for_each_page(
     client: Client, pages: None, django_assert_max_num_queries: Any
 ) -> None:
-    for path, most in {"/": 6, "/articles/story-1/": 2, "/sections/news/": 5, "/feed.rss": 6, "/nowhere/": 1}.items():
+    for path, most in {"/": 6, "/articles/story-1/": 1, "/sections/news/": 5, "/feed.rss": 6, "/nowhere/": 1}.items():
         client.get(path)
         with django_assert_max_num_queries(most):
             client.get(path)
+
+
+def test_a_story_that_is_read_for_the_first_time_costs_one_statement_more(
+    client: Client, pages: None, publish: Publish, django_assert_max_num_queries: Any
+) -> None:
+    publish("Two")
+    for path in ("/", "/articles/story-1/"):
+        client.get(path)
+    with django_assert_max_num_queries(2):
+        assert b"Two" in client.get("/articles/story-2/").content
+
+
+def test_after_a_restore_nothing_of_the_lost_time_is_shown(newsletter: Newsletter) -> None:
+    process = shared_parts.Process()
+    epoch = process.now()
+    process.put("name", Part(epoch, frozenset(), "lost"))
+    assert process.get("name")
+    PageVersion.objects.update(number=F("number") - 1_000)
+    assert process.now() < epoch
+    process.put("late", Part(epoch, frozenset(), "lost"))
+    assert process.get("name") is None
+    assert process.get("late") is None
+
+
+def test_parts_that_nobody_asked_for_longest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_parts, "MOST_SIZE", 3 * shared_parts.OVERHEAD + 25)
+    process = shared_parts.Process()
+    epoch = process.now()
+    for name in ("one", "two"):
+        process.put(name, Part(epoch, frozenset(), "x" * 10))
+    process.get("one")
+    process.put("three", Part(epoch, frozenset(), "x" * 10))
+    assert [name for name in ("one", "two", "three") if process.get(name)] == ["one", "three"]
 
 
 def _shown(client: Client) -> list[bytes]:
