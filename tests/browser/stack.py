@@ -18,6 +18,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
 ADMIN, PASSWORD = "editor", "a long enough password"
 START_SECONDS = 180.0
+# In one process, because each takes two seconds to start.
+FILL = f"""
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("demo")
+call_command("createsuperuser", interactive=False, username={ADMIN!r}, email="")
+"""
 # What the surrounding shell or pytest says of databases, brokers and tests is not meant for this stack.
 NOT_OURS = (
     "PYTEST_",
@@ -99,11 +106,7 @@ def start(*, var: Path) -> Stack:
     stack = Stack(var=var, port=temporary_servers.free_port())
     try:
         pseudo.write_catalogues(var / "pseudo")
-        stack.manage("migrate", "--verbosity", "0")
-        stack.manage("demo")
-        stack.manage(
-            "createsuperuser", "--noinput", "--username", ADMIN, "--email", "", DJANGO_SUPERUSER_PASSWORD=PASSWORD
-        )
+        stack.manage("shell", "--no-imports", "-c", FILL, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
         stack.spawn(
             "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(stack.port),
             "--workers", "1", "--blocking-threads", "2", "newsroom.wsgi:application",
