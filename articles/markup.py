@@ -26,6 +26,7 @@ from articles import captions, cards, notes
 from articles.models import Article, Image
 from mailkit import html as mailkit_html
 from mailkit.html import MarkupRefused, Rendered
+from publication import scrolling
 
 __all__ = ["MarkupRefused", "pictures_in", "render", "shown"]
 
@@ -61,6 +62,8 @@ def shown(article: Article, *, place: cards.Place = "page", request: HttpRequest
     if _sha256(article.body_html) == article.body_sha256:
         html = cards.filled(article.body_html, place=place, request=request)
         html = notes.without_ways_back(html) if place == "mail" else notes.labelled(html)
+        if place == "page":
+            html = scrolling.reachable(html)
         return mark_safe(html)  # noqa: S308  # sanitised by `render`, as its hash shows; cards escape what they show
     return escape(article.body_html)
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 
 from core import caching, client_address
-from publication import context, heads, language_switch, languages
+from publication import context, heads, language_switch, languages, scrolling
 from publication.models import Publication
 from subscribers import cadence_options, forms, legal, preferences, request_context, signup, throttle
 from subscribers.models import LegalDocument, LegalVersion
@@ -148,6 +148,7 @@ def _legal(request: HttpRequest, slug: str, number: int | None) -> HttpResponse:
     shown_page = {
         "document": document,
         "version": shown,
+        "text": scrolling.reachable(shown.body_html),
         "versions": versions,
         "is_current": is_current,
         "head": heads.page(

@@ -104,3 +104,14 @@ def test_notes_have_words_in_the_language_of_the_page_and_no_way_back_in_a_mail(
     assert [item.get_text(strip=True) for item in mail.select(".footnote li")] == ["First.", "Second."]
     targets = [str(link["href"]).rpartition("/")[2] for link in mail.select("sup a")]
     assert targets == ["#note-fn-а", "#note-fn-б", "#note-fn-а"]
+
+
+def test_a_table_and_code_are_reached_by_keys_on_a_page_and_plain_elsewhere(story: StoryMaker) -> None:
+    article = story(body_markdown="| A | B |\n| - | - |\n| 1 | 2 |\n\n```\ncode\n```", state="published")
+    with translation.override("ky"):
+        page = BeautifulSoup(markup.shown(article), "html5lib")
+    [part] = page.select("[role=region]")
+    assert (part["aria-label"], part["tabindex"], part.find("table") is not None) == ("Таблица", "0", True)
+    assert [code["tabindex"] for code in page.select("pre")] == ["0"]
+    for place in ("feed", "mail"):
+        assert "tabindex" not in markup.shown(article, place=place)

@@ -3,14 +3,17 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from publication import stylesheet, typefaces
+from publication.models import Publication
 from tests.browser import accessibility, loading, pseudo, stack
 from tests.browser.conftest import TELEPHONE, Opener
 
 PAGES = [
     "/", "/articles/kyrgyzstan-crypto-reserve/", "/ru/articles/kriptorezerv-kyrgyzstana/",
-    "/articles/digital-som-explained/", "/sections/markets/", "/tags/bitcoin/", "/authors/nora-ellery/",
-    "/corrections/", "/search/?q=gold", "/newsletters/", "/newsletters/tech-and-product-updates/", "/subscribe/",
-    "/preferences/", "/legal/privacy-policy/", "/legal/terms-of-use/1/", "/confirm/not-a-token/",
+    "/articles/digital-som-explained/", "/sections/markets/", "/ky/tags/bitcoin/", "/ru/authors/nora-ellery/",
+    "/ky/corrections/", "/search/?q=gold", "/ru/newsletters/", "/ky/newsletters/tech-and-product-updates/",
+    "/ru/subscribe/", "/ky/preferences/", "/ru/legal/privacy-policy/", "/legal/terms-of-use/1/",
+    "/confirm/not-a-token/",
 ]  # fmt: skip
 # What readers see, in languages that nobody speaks.
 PSEUDO = [
@@ -30,7 +33,8 @@ def test_everybody_can_read_each_by_day_by_night_and_on_a_telephone(open_page: O
         broken[path] = why_not_readable(page)
         assert page.context.cookies() == [], f"{path}: a reader carries a cookie"
         assert page.locator("h1").count() == 1, path
-        assert page.locator("html").get_attribute("lang") == ("ru" if path.startswith("/ru/") else "en"), path
+        language = path[1:3] if path[3:4] == "/" else "en"
+        assert page.locator("html").get_attribute("lang") == language, path
         inline = page.locator("[style], style, script:not([src]):not([type='application/ld+json'])")
         assert inline.count() == 0, path
     assert not any(broken.values()), "\n".join(f"{path}: {line}" for path in broken for line in broken[path])
@@ -87,11 +91,23 @@ def test_the_first_picture_is_seen_on_a_telephone_without_scrolling(open_page: O
     assert box["y"] + box["height"] * 0.6 <= 640
 
 
-def test_a_word_that_is_wider_than_a_telephone_is_broken(open_page: Opener) -> None:
+@pytest.mark.parametrize("path", ["/", "/articles/kyrgyzstan-crypto-reserve/"], ids=["front", "story"])
+def test_a_word_that_is_wider_than_a_telephone_is_broken(open_page: Opener, path: str) -> None:
     page = open_page(size=(360, 640))
-    page.goto("/")
-    page.locator(".card--lead .card__title").evaluate("title => { title.textContent = 'Ы'.repeat(60); }")
-    assert accessibility.overflow(page, width=360) == 0
+    page.goto(path)
+    for part in (".card--lead .card__title, .story h1", ".card--lead .standfirst, .story > .standfirst"):
+        page.locator(part).first.evaluate("words => { words.textContent = 'Ы'.repeat(60); }")
+        assert accessibility.overflow(page, width=360) == 0, part
+
+
+@pytest.mark.parametrize("typeface", typefaces.PAIRS)
+def test_every_pair_of_typefaces_fits_a_telephone_in_kyrgyz(open_page: Opener, typeface: str) -> None:
+    page = open_page(size=TELEPHONE)
+    sheet = stylesheet.current(Publication(typeface=typeface)).text
+    page.route("**/site-*.css", lambda route: route.fulfill(body=sheet, content_type="text/css"))
+    page.goto("/ky/")
+    for width in (TELEPHONE[0], 360, 768):
+        assert accessibility.overflow(page, width=width) == 0, width
 
 
 def test_a_long_name_in_the_masthead_has_its_room_on_a_telephone(open_page: Opener) -> None:
