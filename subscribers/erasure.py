@@ -31,7 +31,8 @@ def erase(*, address_key: str, evidence: consent.Evidence, actor: AbstractBaseUs
     Subscriptions and letters go with the subscriber; copies of issues lose their
     reader but still count. Network addresses of their acts are deleted. The
     suppression `erased` keeps imports from bringing them back; only they can lift
-    it, by subscribing again and confirming. An unknown address is suppressed too.
+    it, by subscribing again and confirming. So are addresses that the person had before and that nobody else has now.
+    An unknown address is suppressed too.
     While an audience that they belong to is being planned it waits. On failure: OperationalError, when that takes
     longer than a lock is waited for; then nothing has changed.
     """
@@ -39,6 +40,7 @@ def erase(*, address_key: str, evidence: consent.Evidence, actor: AbstractBaseUs
     address_hash = addresses.keyed_hash(address_key)
     with transaction.atomic():
         subscriber = Subscriber.objects.select_for_update().filter(address_key=address_key).first()
+        theirs = _addresses_of(subscriber) | {address_hash}
         if subscriber is not None:
             consent.record(
                 subscriber=subscriber, newsletter=None, event=ConsentEvent.Kind.ERASED, evidence=evidence, now=now
@@ -47,13 +49,23 @@ def erase(*, address_key: str, evidence: consent.Evidence, actor: AbstractBaseUs
             subscriber.delete()
             # The audit log names a reader by the number, which the deletion took from the object.
             subscriber.pk = number
-        privacy.forget_origins(address_hash=address_hash, now=now)
-        suppression.suppress_hash(address_hash=address_hash, reason=Suppression.Reason.ERASED, now=now)
-        acts = ConsentEvent.objects.filter(address_hash=address_hash).count()
+        privacy.forget_origins(address_hashes=theirs, now=now)
+        for one in sorted(theirs):
+            suppression.suppress_hash(address_hash=one, reason=Suppression.Reason.ERASED, now=now)
+        acts = ConsentEvent.objects.filter(address_hash__in=theirs).count()
         audit.record(
             action=AuditAction.READER_ERASED, actor=actor, target=subscriber, now=now, source=evidence.source, acts=acts
         )
     return Erasure(deleted=subscriber is not None, acts_kept=acts)
+
+
+def _addresses_of(subscriber: Subscriber | None) -> set[str]:
+    """The keyed hashes of all addresses that this person had, but for those that are somebody else's now."""
+    if subscriber is None:
+        return set()
+    had = ConsentEvent.objects.filter(subscriber_uuid=subscriber.uuid).values_list("address_hash", flat=True)
+    others = Subscriber.objects.exclude(pk=subscriber.pk).filter(address_hash__in=had.distinct())
+    return set(had) - set(others.values_list("address_hash", flat=True))
 
 
 def forget_unconfirmed(*, now: datetime) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q
 
 from mailkit import addresses
 from staff import audit
@@ -19,13 +20,16 @@ def of(*, address: str, actor: AbstractBaseUser | None, now: datetime, is_whole_
 
     This person's links are verified for it with their neighbours, and the newest heads; what the clock found when it
     walked the whole record last is among the remarks. `is_whole_walked`: the whole record is walked for it now.
-    Works after the person was erased, because the chain keeps the keyed hash. The audit log says who asked.
+    Works after the person was erased, because the chain keeps the keyed hash, and has the acts under addresses that the
+    person had before. The audit log says who asked.
     On failure: InvalidAddress.
     """
     permissions.require_all(permissions.PROVE, user=actor)
     key = addresses.normalise(address).key
     address_hash = addresses.keyed_hash(key)
-    events = list(ConsentEvent.objects.filter(address_hash=address_hash).select_related("origin").order_by("pk"))
+    people = ConsentEvent.objects.filter(address_hash=address_hash).order_by().values("subscriber_uuid")
+    theirs = ConsentEvent.objects.filter(Q(address_hash=address_hash) | Q(subscriber_uuid__in=people))
+    events = list(theirs.select_related("origin").order_by("pk"))
     report = verification.verify() if is_whole_walked else verification.verify_events(events)
     suppressed = suppression.find(address_hash)
     reader = Subscriber.objects.filter(address_key=key).first()

@@ -73,6 +73,14 @@ class AddressForm(form_faults.WithFaults):
     )
 
 
+class NewAddressForm(AddressForm):
+    """The address to which a reader wants to be written from now on."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fields["address"].label = _("Your new e-mail address")
+
+
 class TrappedForm(AddressForm):
     """An address, and the field that people do not see: something happens when this form is sent."""
 

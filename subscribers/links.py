@@ -15,12 +15,13 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import tokens
 from publication import urls as site
-from subscribers.models import Newsletter, Subscriber, Subscription
+from subscribers.models import AddressChange, Newsletter, Subscriber, Subscription
 
-CONFIRM, PREFERENCES, UNSUBSCRIBE, AGAIN = "confirm", "preferences", "unsubscribe", "again"
+CONFIRM, PREFERENCES, UNSUBSCRIBE, AGAIN, ADDRESS = "confirm", "preferences", "unsubscribe", "again", "address"
 CONFIRM_AGE = timedelta(hours=72)
 PREFERENCES_AGE = timedelta(hours=24)
 AGAIN_AGE = timedelta(hours=1)
+ADDRESS_AGE = timedelta(hours=72)
 
 
 class LinkRefused(Exception):
@@ -146,6 +147,26 @@ def read_again(token: str) -> Subscription:
     if row.request_number != payload["r"]:
         raise LinkRefused(expired=True)
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class AddressClaim:
+    """What the link of a change of address says: which change, and which of the two mailboxes it was mailed to."""
+
+    change_uuid: uuid.UUID
+    end: str
+
+
+def address_url(*, change: AddressChange, end: str) -> str:
+    """The whole address of the page on which one of the two mailboxes agrees; good for 72 hours."""
+    token = tokens.sign(purpose=ADDRESS, payload={"c": change.uuid.hex, "e": end})
+    return site.absolute(reverse("change_of_address", args=[token]))
+
+
+def read_address(token: str) -> AddressClaim:
+    """What the token claims. On failure: LinkRefused."""
+    payload = _read(token, purpose=ADDRESS, max_age=ADDRESS_AGE)
+    return AddressClaim(uuid.UUID(payload["c"]), str(payload["e"]))
 
 
 def newsletter_url(*, newsletter: Newsletter) -> str:

@@ -18,6 +18,7 @@ from publication.formats import Format
 from publication.models import validate_time_zone
 from publication.translated import Translated
 from subscribers import guards, letter_reasons, states
+from subscribers.address_change_model import AddressChange as AddressChange
 from subscribers.cadences import Cadence as Cadence
 from subscribers.cadences import Weekday as Weekday
 from subscribers.import_job import ImportJob as ImportJob
@@ -138,6 +139,7 @@ class ConsentEvent(models.Model):
         IMPORTED = "imported", _("Imported")
         TRACKING_GRANTED = "tracking_granted", _("Tracking granted")
         TRACKING_WITHDRAWN = "tracking_withdrawn", _("Tracking withdrawn")
+        ADDRESS_CHANGED = "address_changed", _("Address changed")
         ERASED = "erased", _("Erased")
 
     kind = fields.CharField(max_length=20, choices=Kind.choices)
@@ -332,6 +334,8 @@ class Letter(models.Model):
         WELCOME = "welcome", _("Welcome")
         GOODBYE = "goodbye", _("Goodbye")
         PREFERENCES = "preferences", _("Preferences link")
+        FORMER_ADDRESS = "former_address", _("Change of address, to the present one")
+        NEW_ADDRESS = "new_address", _("Change of address, to the new one")
 
     State: TypeAlias = LetterState
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from subscribers import evidence, suppression, topics
-from subscribers.models import ConsentEvent, Letter, PreferenceChange, Subscriber, Subscription, Suppression
+from subscribers.models import (
+    AddressChange,
+    ConsentEvent,
+    Letter,
+    PreferenceChange,
+    Subscriber,
+    Subscription,
+    Suppression,
+)
 
 # The mails that a reader was sent and what was noted of them, ready for JSON: a call with `subscriber` gives them.
 Copies: TypeAlias = Callable[..., list[dict[str, Any]]]
@@ -17,6 +25,7 @@ class PersonalData:
 
     subscriber: Subscriber
     suppressed: Suppression | None
+    new_address: str
     subscriptions: Sequence[Subscription]
     events: Sequence[ConsentEvent]
     texts: Sequence[dict[str, Any]]
@@ -29,6 +38,7 @@ def of(*, subscriber: Subscriber, copies: Copies) -> PersonalData:
     events = ConsentEvent.objects.filter(subscriber_uuid=subscriber.uuid).select_related("origin").order_by("pk")
     return PersonalData(
         subscriber=subscriber,
+        new_address=getattr(AddressChange.objects.filter(subscriber=subscriber).first(), "address", ""),
         suppressed=suppression.find(subscriber.address_hash),
         subscriptions=list(subscriber.subscriptions.select_related("newsletter", "topics").order_by("pk")),
         events=list(events),
@@ -43,6 +53,7 @@ def as_json(data: PersonalData) -> dict[str, Any]:
     reader = data.subscriber
     return {
         "address": reader.address,
+        "new_address_asked_for": data.new_address,
         "name": reader.name,
         "language": reader.language,
         "tracking_consent": reader.tracking_consent,

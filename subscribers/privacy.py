@@ -1,6 +1,7 @@
 """IP addresses: the networks around them, and truncating stored ones."""
 
 import ipaddress
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -45,15 +46,15 @@ def truncate_origins(*, now: datetime) -> int:
         return int(cursor.rowcount)
 
 
-def forget_origins(*, address_hash: str, now: datetime) -> int:
+def forget_origins(*, address_hashes: Collection[str], now: datetime) -> int:
     """Delete the network addresses of one person's acts; the acts themselves stay in the chain."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE subscribers_consentorigin AS origin SET ip = NULL, truncated_at = %s
               FROM subscribers_consentevent AS event
-             WHERE event.id = origin.event_id AND event.address_hash = %s
+             WHERE event.id = origin.event_id AND event.address_hash = ANY(%s)
             """,
-            [now, address_hash],
+            [now, list(address_hashes)],
         )
         return int(cursor.rowcount)

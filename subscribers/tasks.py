@@ -6,7 +6,7 @@ from celery import shared_task
 
 from core import database_clock
 from staff import audit_heads
-from subscribers import consent_heads, erasure, privacy, verification
+from subscribers import address_change, consent_heads, erasure, privacy, verification
 from subscribers.letters import send
 
 log = logging.getLogger(__name__)
@@ -52,5 +52,6 @@ def tick() -> None:
     if now.minute == HOUSEKEEPING_MINUTE:
         privacy.truncate_origins(now=now)
         erasure.forget_unconfirmed(now=now)
+        address_change.forget_old(now=now)
         if now.hour == WALK_HOUR:
             walk_record.delay()

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from subscribers import link_views, personal_views, views
+from subscribers import address_change_views, link_views, personal_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("subscribe/", views.subscribe, name="subscribe"),
@@ -11,6 +11,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("preferences/", views.preferences_link, name="preferences_link"),
     path("preferences/sent/", views.preferences_sent, name="preferences_sent"),
     path("preferences/<str:token>/erase/", personal_views.erase, name="erase"),
+    path("preferences/<str:token>/address/", address_change_views.ask, name="ask_change_of_address"),
+    path("address/<str:token>/", address_change_views.agree, name="change_of_address"),
     path("unsubscribe/<str:token>/", link_views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/again/", link_views.subscribe_again, name="subscribe_again"),
     path("unsubscribe/<str:token>/reason/", link_views.leaving_reason, name="leaving_reason"),

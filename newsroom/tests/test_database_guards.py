@@ -39,6 +39,7 @@ from digests.models import (
 from publication.models import Publication
 from staff.models import AuditEvent, Invitation, Limit
 from subscribers.models import (
+    AddressChange,
     CadenceOffer,
     ConsentEvent,
     ConsentOrigin,
@@ -133,6 +134,7 @@ STATEMENTS = {
     "consent_event_is_append_only": becomes("subscribers_consentevent", "source = 'forged'"),
     "consent_event_is_not_emptied": "TRUNCATE subscribers_consentevent CASCADE",
     "kept_head_is_one_row": becomes("subscribers_kepthead", "id = 2"),
+    "subscribers_addresschange_subscriber_id_key": twice("subscribers_addresschange", **OTHER_UUID),
     "leaving_count_once": twice("subscribers_leavingcount"),
     "leaving_reason_is_known": becomes("subscribers_leavingcount", "reason = 'whim'"),
     "legal_one_document_per_kind": twice("subscribers_legaldocument", slug="other"),
@@ -239,6 +241,9 @@ def rows(db: None) -> None:
     ImportJob.objects.create(newsletter=newsletter, file_name="list.csv")
     Suppression.objects.create(address_hash="2", reason="manual")
     TopicChoice.objects.create(key="s1")
+    AddressChange.objects.create(
+        subscriber=reader, address="new@blocknews.example", address_key="new@blocknews.example"
+    )
     LeavingCount.objects.create(newsletter=newsletter, month="2026-11-01", reason="other")
     issue = Issue.objects.create(
         newsletter=newsletter, kind="digest", cadence="weekly", period_key="1", number=1, state="sent", audience_count=1

@@ -23,9 +23,10 @@ READERS_MODULES: Final = (
     "articles/search_views.py", "articles/seo.py", "articles/teasers.py", "articles/views.py", "digests/heads.py",
     "digests/layout.py", "digests/views.py", "mailkit/addresses.py", "newsroom/middleware.py",
     "publication/formats.py", "publication/language_switch.py", "publication/scrolling.py", "publication/times.py",
-    "subscribers/cadences.py",
+    "subscribers/address_change.py", "subscribers/address_change_views.py", "subscribers/cadences.py",
     "subscribers/forms.py", "subscribers/hours_form.py", "subscribers/leaving_model.py",
-    "subscribers/letters/render.py", "subscribers/link_views.py", "subscribers/links.py", "subscribers/newsletters.py",
+    "subscribers/letters/render.py", "subscribers/link_views.py", "subscribers/links.py",
+    "subscribers/newsletters.py",
     "subscribers/personal_views.py", "subscribers/preference_views.py", "subscribers/preferences.py",
     "subscribers/request_context.py", "subscribers/terms.py", "subscribers/views.py",
 )  # fmt: skip

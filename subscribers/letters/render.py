@@ -1,7 +1,7 @@
 """Renders letters: the context of templates/letters/<kind>/ at the time of sending."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
 
@@ -18,7 +18,7 @@ from publication import urls as site
 from publication.models import Publication
 from subscribers import legal, links, suppression
 from subscribers.letter_reasons import LetterReason
-from subscribers.models import Letter, Subscription, Suppression
+from subscribers.models import AddressChange, Letter, Subscription, Suppression
 
 Facts = dict[str, Any]
 
@@ -46,7 +46,7 @@ def build(*, letter: Letter, now: datetime) -> EmailMultiAlternatives:
         return message.letter(
             name=letter.kind,
             context={**_frame(letter, publication), **FACTS[Letter.Kind(letter.kind)](letter, subscriptions, now)},
-            to=letter.subscriber.address,
+            to=_recipient(letter),
             sender=sender,
             headers=_headers(letter, subscriptions),
             message_id=f"<letter.{letter.uuid.hex}@{_domain(sender.address)}>",
@@ -76,18 +76,42 @@ REASONS = {
     ),
     Letter.Kind.WELCOME: _("You confirmed this subscription."),
     Letter.Kind.GOODBYE: _("You ended this subscription. This is the last mail about it."),
+    Letter.Kind.FORMER_ADDRESS: _(
+        "Somebody asked, by a link from one of our mails to you, that we write to another address. If it was not you, "
+        "ignore this mail: nothing changes."
+    ),
+    Letter.Kind.NEW_ADDRESS: _(
+        "A reader of ours asked that we write to this address from now on. If it was not you, ignore this mail: "
+        "nothing changes, and the request is forgotten after three days."
+    ),
     Letter.Kind.PREFERENCES: _(
         "Somebody asked on our website for the preferences of this address. If it was not you, ignore this mail."
     ),
 }
 
 
+# Who was erased may come back: by these letters the owner of the mailbox is asked.
+TO_THE_ERASED = (Letter.Kind.CONFIRM, Letter.Kind.NEW_ADDRESS)
+
+
+def _recipient(letter: Letter) -> str:
+    """Where the letter goes: to the reader, or to the mailbox that is to be theirs."""
+    return _change(letter).address if letter.kind == Letter.Kind.NEW_ADDRESS else letter.subscriber.address
+
+
+def _change(letter: Letter) -> AddressChange:
+    """The change of address that the letter asks about. On failure: NotNeeded, for one that is over."""
+    change = AddressChange.objects.filter(subscriber_id=letter.subscriber_id).first()
+    if change is None or change.asked_at > letter.created_at or change.done_at is not None:
+        raise NotNeeded(LetterReason.OVERTAKEN, Letter.State.EXPIRED)
+    return change
+
+
 def _check_suppression(letter: Letter) -> None:
     """Refuse a suppressed address, except an erased reader who signs up again and must confirm."""
-    entry = suppression.find(letter.subscriber.address_hash)
-    if entry is None:
-        return
-    if entry.reason == Suppression.Reason.ERASED and letter.kind == Letter.Kind.CONFIRM:
+    address = addresses.normalise(_recipient(letter))
+    entry = suppression.find(addresses.keyed_hash(address.key))
+    if entry is None or (entry.reason == Suppression.Reason.ERASED and letter.kind in TO_THE_ERASED):
         return
     raise NotNeeded(LetterReason.SUPPRESSED, Letter.State.REJECTED)
 
@@ -123,7 +147,7 @@ def _to_confirm(_letter: Letter, subscriptions: list[Subscription], now: datetim
     return {
         "choices": [_choice(row) for row in subscriptions],
         "confirm_url": links.confirm_url(subscriptions=subscriptions),
-        "hours": int(links.CONFIRM_AGE.total_seconds() // 3600),
+        "hours": _hours(links.CONFIRM_AGE),
     }
 
 
@@ -150,6 +174,27 @@ def _preferences(letter: Letter, _subscriptions: list[Subscription], _now: datet
     }
 
 
+def _former_address(letter: Letter, _subscriptions: list[Subscription], _now: datetime) -> Facts:
+    change = _change(letter)
+    return {
+        "agree_url": links.address_url(change=change, end="former"),
+        "hours": _hours(links.ADDRESS_AGE),
+        "masked": addresses.mask(change.address),
+    }
+
+
+def _new_address(letter: Letter, _subscriptions: list[Subscription], _now: datetime) -> Facts:
+    return {
+        "agree_url": links.address_url(change=_change(letter), end="new"),
+        "hours": _hours(links.ADDRESS_AGE),
+        "masked": addresses.mask(letter.subscriber.address),
+    }
+
+
+def _hours(age: timedelta) -> int:
+    return int(age.total_seconds() // 3600)
+
+
 FACTS: Mapping[Letter.Kind, Callable[[Letter, list[Subscription], datetime], Facts]] = {
     Letter.Kind.CONFIRM: _to_confirm,
     Letter.Kind.PERMISSION: _to_confirm,
@@ -157,6 +202,8 @@ FACTS: Mapping[Letter.Kind, Callable[[Letter, list[Subscription], datetime], Fac
     Letter.Kind.WELCOME: _subscribed,
     Letter.Kind.GOODBYE: _ended,
     Letter.Kind.PREFERENCES: _preferences,
+    Letter.Kind.FORMER_ADDRESS: _former_address,
+    Letter.Kind.NEW_ADDRESS: _new_address,
 }
 
 

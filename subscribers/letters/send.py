@@ -120,7 +120,8 @@ def _fail(letter: Letter, error: Exception, now: datetime) -> Letter.State:
     if meaning.state == "rejected" and not meaning.about_us:
         logger.warning("Letter %s was rejected: %s", letter.pk, meaning.reason.code)
         with transaction.atomic():
-            if meaning.is_gone and is_proven(subscriber_id=letter.subscriber_id):
+            is_theirs = letter.kind != Letter.Kind.NEW_ADDRESS
+            if meaning.is_gone and is_theirs and is_proven(subscriber_id=letter.subscriber_id):
                 suppression.suppress_hash(
                     address_hash=letter.subscriber.address_hash,
                     reason=Suppression.Reason.HARD_BOUNCE,
