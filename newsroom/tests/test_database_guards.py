@@ -4,7 +4,7 @@ A guard that goes missing lets its statement pass; one that is new has to be bro
 """
 
 import json
-from datetime import time
+from datetime import datetime, time
 
 import pytest
 from django.contrib.auth.models import User
@@ -211,6 +211,13 @@ def rows(db: None) -> None:
     ReleaseHorizon.objects.update_or_create(pk=1, defaults={"closed_until": now})
     AuditEvent.objects.create(action="signed_in", occurred_at=now, key_id="1", previous_hash="1", hash="2")
     Invitation.objects.create(address="b@example.com", role="Editor", created_at=now, expires_at=now)
+    newsletter, story = written(now)
+    reader = subscribed(newsletter, now)
+    issued(newsletter, story, reader, now)
+
+
+def written(now: datetime) -> tuple[Newsletter, Article]:
+    """What editors write."""
     section, _tag = Section.objects.create(name="News", slug="news"), Tag.objects.create(name="Tag", slug="tag")
     FrontPage.objects.create(pk=1)
     FrontSection.objects.create(section=section, position=0)
@@ -227,12 +234,17 @@ def rows(db: None) -> None:
     CadenceOffer.objects.create(newsletter=newsletter, cadence="weekly", send_at=time(7), weekday=1)
     document = LegalDocument.objects.create(kind="terms", slug="terms", title="Terms")
     LegalVersion.objects.create(document=document, number=1, body_markdown="Be kind.", sha256="1", published_at=now)
+    Limit.objects.create(user=User.objects.create_user("limited"), kind="section", object_id=1)
+    return newsletter, story
+
+
+def subscribed(newsletter: Newsletter, now: datetime) -> Subscriber:
+    """A reader, and what is known of readers."""
     reader = Subscriber.objects.create(address="a@example.com", address_key="a@example.com", address_hash="1")
     event = ConsentEvent.objects.create(
         kind="confirmed", subscriber_uuid=reader.uuid, address_hash="1", occurred_at=now, previous_hash="1", hash="2"
     )
     ConsentOrigin.objects.create(event=event)
-    Limit.objects.create(user=User.objects.create_user("limited"), kind="section", object_id=1)
     KeptHead.objects.create(pk=1, at="head", count=1)
     Subscription.objects.create(
         subscriber=reader, newsletter=newsletter, cadence="weekly", state="confirmed", consent_event=event
@@ -241,10 +253,13 @@ def rows(db: None) -> None:
     ImportJob.objects.create(newsletter=newsletter, file_name="list.csv")
     Suppression.objects.create(address_hash="2", reason="manual")
     TopicChoice.objects.create(key="s1")
-    AddressChange.objects.create(
-        subscriber=reader, address="new@blocknews.example", address_key="new@blocknews.example"
-    )
+    AddressChange.objects.create(subscriber=reader, address="new@example.com", address_key="new@example.com")
     LeavingCount.objects.create(newsletter=newsletter, month="2026-11-01", reason="other")
+    return reader
+
+
+def issued(newsletter: Newsletter, story: Article, reader: Subscriber, now: datetime) -> None:
+    """An issue that was sent to the reader."""
     issue = Issue.objects.create(
         newsletter=newsletter, kind="digest", cadence="weekly", period_key="1", number=1, state="sent", audience_count=1
     )
