@@ -43,7 +43,9 @@ def waiting_for(user: User) -> ArticleQuerySet:
         waits |= Q(state=State.APPROVED)
     # A story that is out or gone needs nobody, whatever was remarked, but for those who are asked by name.
     waits &= Q(state__in=states.AT_WORK)
-    return permissions.visible_to(user).filter(waits | Q(pk__in=_naming(user).values("article")))
+    # Two lists by their indexes, put together: an "or" of both would read every story.
+    at_work, naming = Article.objects.filter(waits).values("pk"), _naming(user).values("article")
+    return permissions.visible_to(user).filter(pk__in=at_work.union(naming))
 
 
 def _naming(user: User) -> QuerySet[Comment]:

@@ -32,6 +32,8 @@ OVERDUE: Final = 5
 # A watcher waits this many times as long as the count took, so that counting takes a twentieth of a core.
 REST: Final = 20
 EXPENSIVE_SECONDS: Final = 0.1
+# So many copies are counted within a page's time on any machine.
+COUNTED_AT_ONCE: Final = 100_000
 MOST_REASONS: Final = 10
 
 
@@ -261,15 +263,27 @@ def watched(issue: Issue) -> Progress:
 
     A count is cached for REST times as long as it took, or until the issue's state changes.
     """
-    expires_at, state, cached = _cache.pop(issue.pk, (0.0, "", None))
-    if cached is not None and state == issue.state and time.monotonic() <= expires_at:
-        latest = cached
-    else:
-        latest = progress(issue)
-        expires_at = time.monotonic() + max(1.0, REST * latest.cost)
+    if (cached := _cached(issue)) is not None:
+        return cached
+    latest = progress(issue)
     if latest.cost > EXPENSIVE_SECONDS:
-        _cache[issue.pk] = (expires_at, issue.state, latest)
+        _cache[issue.pk] = (time.monotonic() + max(1.0, REST * latest.cost), issue.state, latest)
     return latest
+
+
+def glance(issue: Issue) -> Progress | None:
+    """As `watched`, for a page that cannot wait: None if more than COUNTED_AT_ONCE copies would be counted now."""
+    if issue.finished_at is None and (issue.audience_count or 0) > COUNTED_AT_ONCE:
+        return _cached(issue)
+    return watched(issue)
+
+
+def _cached(issue: Issue) -> Progress | None:
+    expires_at, state, cached = _cache.get(issue.pk, (0.0, "", None))
+    if cached is not None and state == issue.state and time.monotonic() <= expires_at:
+        return cached
+    _cache.pop(issue.pk, None)
+    return None
 
 
 def limits() -> list[str]:
@@ -302,11 +316,13 @@ def limits() -> list[str]:
 
 def _counts(issue: Issue) -> QuerySet[Any, Any]:
     """One row per state and variant: the number of copies, those settled recently, and the latest times."""
-    # The engine uses the database's clock.
+    # The engine uses the database's clock. What was settled before the issue went on, such as the copies that a
+    # cancellation kept back, says nothing of its speed.
+    since_then = Q(settled_at__gt=issue.updated_at)
     fresh = {
-        f"fresh_{span}": Count("pk", filter=Q(settled_at__gt=Now() - timedelta(seconds=span)))
+        f"fresh_{span}": Count("pk", filter=since_then & Q(settled_at__gt=Now() - timedelta(seconds=span)))
         for span in SPANS
-    }  # fmt: skip
+    }
     latest = {"settled": Max("settled_at"), "held": Max("lease_until"), "due": Max("due_at")}
     copies = Delivery.objects.filter(issue_id=issue.pk).order_by().values("state", "variant")
     return copies.annotate(copies=Count("pk"), **fresh, **latest)

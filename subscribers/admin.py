@@ -13,7 +13,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.admin import TabularInline
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminEmailInputWidget
 
 from publication.change_lists import ModelAdmin
 from publication.readonly_admin import ReadOnlyAdmin
@@ -33,6 +33,7 @@ from subscribers import (
 )
 from subscribers.admin_release import ReleasesLetters
 from subscribers.admin_schedules import CadenceOfferInline, SaysWhenItRuns
+from subscribers.consent_filters import AboutNewsletter, Source
 from subscribers.forms import AddressField
 from subscribers.models import (
     ConsentEvent,
@@ -245,7 +246,7 @@ class ConsentEventAdmin(ProofAdmin):
     """The proof. The database refuses every change."""
 
     list_display = ("occurred_at", "kind", "newsletter_slug", "cadence", "source", "subscriber_uuid")
-    list_filter = ("kind", "newsletter_slug", "source", "occurred_at")
+    list_filter = ("kind", AboutNewsletter, Source, "occurred_at")
     search_fields = ("subscriber_uuid", "address_hash", "hash")
     search_help_text = _("A reader's uuid or the keyed hash of an address.")
 
@@ -263,7 +264,11 @@ class ConsentOriginAdmin(ProofAdmin):
 class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelForm is not generic at run time
     """An address goes in; only its keyed hash is kept."""
 
-    address = AddressField(label=_("E-mail address"), help_text=_("It is not stored: only a hash of it is kept."))
+    address = AddressField(
+        label=_("E-mail address"),
+        widget=UnfoldAdminEmailInputWidget,
+        help_text=_("It is not stored: only a hash of it is kept."),
+    )
 
     class Meta:
         model = Suppression

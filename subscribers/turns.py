@@ -10,8 +10,9 @@ from django.db import connection
 from subscribers.models import Newsletter
 
 # The acts about this newsletter (or about the whole person) of everybody who acted within the span, each with the yes
-# or no that held before it. `asked_on` is the page of the request that a confirmation answers.
-ACTS = """
+# or no that held before it. `asked_on` is the page of the request that a confirmation answers: the last one before it,
+# found in one pass over each reader's acts.
+ACTS = """\
 WITH people AS (
     SELECT DISTINCT subscriber_uuid FROM subscribers_consentevent
     WHERE newsletter_slug = ANY(%(slugs)s) AND occurred_at >= %(since)s AND occurred_at < %(until)s
@@ -21,21 +22,21 @@ WITH people AS (
         AND erased.occurred_at >= %(since)s AND erased.occurred_at < %(until)s
 ),
 acts AS (
-    SELECT id, subscriber_uuid, kind, source, basis, form_url, occurred_at,
-        kind = 'confirmed' OR (kind = 'imported' AND basis > '') AS yes
+    SELECT id, subscriber_uuid, kind, source, basis, occurred_at,
+        kind = 'confirmed' OR (kind = 'imported' AND basis > '') AS yes,
+        max(id) FILTER (WHERE kind = 'requested') OVER (PARTITION BY subscriber_uuid ORDER BY id) AS request_id
     FROM subscribers_consentevent
     WHERE subscriber_uuid IN (SELECT subscriber_uuid FROM people) AND occurred_at < %(until)s
         AND (newsletter_slug = ANY(%(slugs)s) OR (newsletter_slug = '' AND kind = 'erased'))
 ),
 turns AS (
-    SELECT id, kind, source, basis, occurred_at, yes,
-        COALESCE(lag(yes) OVER (PARTITION BY subscriber_uuid ORDER BY id), false) AS before,
-        (SELECT request.form_url FROM acts AS request WHERE request.subscriber_uuid = acts.subscriber_uuid
-            AND request.kind = 'requested' AND request.id < acts.id ORDER BY request.id DESC LIMIT 1) AS asked_on
+    SELECT *, COALESCE(lag(yes) OVER (PARTITION BY subscriber_uuid ORDER BY id), false) AS before
     FROM acts WHERE kind IN ('confirmed', 'withdrawn', 'erased') OR (kind = 'imported' AND basis > '')
 )
-SELECT kind, source, basis, COALESCE(asked_on, ''), (occurred_at AT TIME ZONE %(zone)s)::date, yes, count(*)
-FROM turns WHERE yes <> before AND occurred_at >= %(since)s GROUP BY 1, 2, 3, 4, 5, 6
+SELECT turns.kind, turns.source, turns.basis, COALESCE(request.form_url, ''),
+    (turns.occurred_at AT TIME ZONE %(zone)s)::date, turns.yes, count(*)
+FROM turns LEFT JOIN subscribers_consentevent AS request ON request.id = turns.request_id
+WHERE turns.yes <> turns.before AND turns.occurred_at >= %(since)s GROUP BY 1, 2, 3, 4, 5, 6
 """
 
 

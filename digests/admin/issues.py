@@ -264,7 +264,7 @@ class IssueAdmin(TranslatedAdmin, ActionAdmin):
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The progress panel alone, which an open page refreshes."""
-        context = panel.context(issue=self.seen(request, pk), user=account(request))
+        context = panel.context(issue=self.seen(request, pk), user=account(request), can_wait=True)
         return render(request, "admin/digests/issue/progress.html", context)
 
     def correct_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -363,7 +363,7 @@ class IssueAdmin(TranslatedAdmin, ActionAdmin):
         """How many got it, and of how many while that is not the same."""
         if not issue.planned_at:
             return ""
-        done, planned = intcomma(_done(issue)), intcomma(issue.audience_count or 0)
+        done, planned = _done(issue), intcomma(issue.audience_count or 0)
         return planned if done == planned else str(_("%(done)s of %(planned)s") % {"done": done, "planned": planned})
 
     def seen(self, request: HttpRequest, pk: int) -> Issue:
@@ -376,8 +376,9 @@ class IssueAdmin(TranslatedAdmin, ActionAdmin):
         return issue
 
 
-def _done(issue: Issue) -> int:
-    """Counted only while it changes, so that a sent issue costs no query."""
+def _done(issue: Issue) -> str:
+    """Counted only while it changes, so that a sent issue costs no query; dots where counting takes long."""
     if issue.state in (Issue.State.SENT, Issue.State.SENT_WITH_EXCEPTIONS):
-        return issue.audience_count or 0
-    return stats.watched(issue).done
+        return intcomma(issue.audience_count or 0)
+    progress = stats.glance(issue)
+    return intcomma(progress.done) if progress else "…"

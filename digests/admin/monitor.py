@@ -24,7 +24,8 @@ def page(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -> Htt
     """The page of an issue in one of the states `panel.MONITORED`."""
     user = account(request)
     frozen = getattr(issue, "snapshot", None)
-    shown = panel.context(issue=issue, user=user)
+    shown = panel.context(issue=issue, user=user, can_wait="counted" in request.GET)
+    progress, is_dropped = shown.get("progress"), shown.get("is_dropped", False)
     context: dict[str, Any] = {
         **admin.admin_site.each_context(request),
         **shown,
@@ -33,8 +34,8 @@ def page(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -> Htt
         "frozen": frozen,
         "more": _more(admin, issue, request),
         "corrections": issue.corrections.order_by("pk"),
-        "may_take_copies": not shown["is_dropped"] and user.has_perm(exports.SEE_ADDRESSES),
-        "aftermath": aftermath.of(issue=issue, progress=shown["progress"]) if issue.planned_at else None,
+        "may_take_copies": not is_dropped and user.has_perm(exports.SEE_ADDRESSES),
+        "aftermath": aftermath.of(issue=issue, progress=progress) if issue.planned_at and progress else None,
     }
     return render(request, "admin/digests/issue/monitor.html", context)
 

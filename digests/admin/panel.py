@@ -30,9 +30,15 @@ MAIN: Final = ("pause", "resume", "rest")
 BESIDE: Final = ("cancel",)
 
 
-def context(*, issue: Issue, user: User) -> dict[str, Any]:
-    """The context of templates/admin/digests/issue/progress.html; empty if there is nothing to show."""
-    progress, now, is_dropped = stats.watched(issue), database_clock.now(), stats.is_dropped(issue)
+def context(*, issue: Issue, user: User, can_wait: bool = False) -> dict[str, Any]:
+    """The context of templates/admin/digests/issue/progress.html; empty if there is nothing to show.
+
+    Unless it can wait, the page does not count a million copies: it opens without them, and asks for them at once.
+    """
+    progress = stats.watched(issue) if can_wait else stats.glance(issue)
+    if progress is None:
+        return _uncounted(issue, user)
+    now, is_dropped = database_clock.now(), stats.is_dropped(issue)
     # Dropped copies need no advice.
     diagnoses = [] if is_dropped else stalls.diagnose(issue=issue, progress=progress, now=now)
     is_monitored = issue.state in MONITORED
@@ -58,6 +64,16 @@ def context(*, issue: Issue, user: User) -> dict[str, Any]:
         "choices": _offered(issue, user, actions.OF_UNCERTAIN) if progress.uncertain and not is_dropped else [],
         "is_dropped": is_dropped,
         "events": stats.events(issue),
+    }
+
+
+def _uncounted(issue: Issue, user: User) -> dict[str, Any]:
+    return {
+        "issue": issue,
+        "is_uncounted": True,
+        "headline": _("Its copies are being counted."),
+        "main": _offered(issue, user, MAIN),
+        "beside": _offered(issue, user, BESIDE),
     }
 
 

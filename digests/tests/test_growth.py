@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 from bs4 import BeautifulSoup
+from django.db import connection
 from django.utils import timezone
 
 from digests import growth
 from mailkit import addresses
 from subscribers import consent, erasure, links, preferences, signup, suppression
 from subscribers.models import Newsletter, Subscriber, Subscription, Suppression
+from tests import ownership, query_work
 from tests.cast import Publish, Staff, confirmed, evidence, import_readers
 
 pytestmark = pytest.mark.django_db
@@ -93,3 +95,15 @@ def check_page(newsletter: Newsletter, staff: Staff) -> None:
     values = [int(str(cell["data-value"])) for cell in page.select("#growth-days td")]
     assert sum(values[0::2]) == sum(values[1::2]) == 5
     assert staff("Author").get(f"/admin/digests/issue/growth/{newsletter.pk}/").status_code == 403
+
+
+def test_the_work_grows_with_the_readers_and_not_with_their_square(newsletter: Newsletter, texts: object) -> None:
+    readers = 400
+    import_readers(*(f"{n}@paper.org" for n in range(readers)), newsletter=newsletter, at=TODAY - timedelta(days=5))
+
+    with ownership.owner(), connection.cursor() as cursor:
+        cursor.execute("ANALYZE subscribers_consentevent")
+    with query_work.measured() as work:
+        assert growth.of(newsletter=newsletter, now=TODAY).won == readers
+
+    assert work.rows < 50 * readers

@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 from bs4 import BeautifulSoup
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -62,6 +64,26 @@ def table(html: str) -> dict[str, int]:
 
 def words(html: str) -> str:
     return re.sub(r"\s+", " ", BeautifulSoup(html, "html5lib").get_text(" ")).replace(" ,", ",")
+
+
+def test_a_page_and_a_list_open_before_a_great_many_copies_are_counted(
+    issue: Issue, staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher, page = staff("Publisher"), f"/admin/digests/issue/{issue.pk}/change/"
+    monkeypatch.setattr(stats, "COUNTED_AT_ONCE", 1_000)
+    monkeypatch.setattr(stats, "EXPENSIVE_SECONDS", -1.0)
+    with CaptureQueriesContext(connection) as asked:
+        opened = publisher.get(page).content.decode()
+        listed = words(publisher.get("/admin/digests/issue/").content.decode())
+    assert not [query for query in asked if "digests_delivery" in query["sql"] and "COUNT(" in query["sql"]]
+    assert "Its copies are being counted." in opened
+    assert "monitor-table" not in opened
+    # It can be stopped meanwhile.
+    assert "Pause" in words(opened)
+    assert "… of 1,002" in listed
+    assert table(fragment(publisher, issue))["Together"] == 1_002
+    assert table(publisher.get(page).content.decode())["Together"] == 1_002
+    assert "1,001 of 1,002" in words(publisher.get("/admin/digests/issue/").content.decode())
 
 
 def test_copies_are_counted_in_each_language_that_they_are_in(

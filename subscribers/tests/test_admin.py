@@ -4,7 +4,9 @@ import re
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from publication import groups
@@ -57,6 +59,16 @@ def test_rows_of_the_verbs_cannot_be_edited(publisher: Client, rita: Subscriptio
 
     assert publisher.get(f"/admin/subscribers/{model}/add/").status_code == 403
     assert publisher.post(f"/admin/subscribers/{model}/{row.pk}/change/", {}).status_code == 403
+
+
+def test_the_record_is_filtered_by_newsletter_and_source_without_reading_all_of_it(
+    publisher: Client, rita: Subscription
+) -> None:
+    slug, record = rita.newsletter.slug, "/admin/subscribers/consentevent/"
+    with CaptureQueriesContext(connection) as asked:
+        listed = publisher.get(f"{record}?newsletter={slug}&source=form").context["cl"].result_list
+    assert {(event.newsletter_slug, event.source) for event in listed} == {(slug, "form")}
+    assert not [query for query in asked if "DISTINCT" in query["sql"]], "each value is looked for in all rows"
 
 
 def test_a_reader_is_found_by_address(publisher: Client, rita: Subscription) -> None:
