@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from core import database_clock
 from publication.row_actions import account
-from staff import limits, reauthentication
+from staff import limits, names, reauthentication
 from staff.limit_forms import LimitsForm
 
 
@@ -26,11 +26,11 @@ def page(*, request: HttpRequest, person: User, context: dict[str, Any]) -> Http
         except limits.NotAllowed as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, _("The rights of %(name)s are changed.") % {"name": person.get_username()})
+            messages.success(request, _("The rights of %(name)s are changed.") % {"name": names.of(person)})
             return HttpResponseRedirect(back)
     shown = {
         "title": _("Sections and newsletters"),
-        "subtitle": person.get_username(),
+        "subtitle": names.of(person),
         "explanation": _("Limit this person to some sections or newsletters. The role says what may be done in them."),
         "label": _("Save"),
         "form": form,

@@ -1,8 +1,10 @@
 """What a person of the team is called: the full name, or the account's where there is none."""
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
 
 
-def of(user: User | None) -> str:
+def of(user: AbstractBaseUser | None) -> str:
     """Empty for nobody."""
-    return user.get_full_name() or user.get_username() if user is not None else ""
+    full = user.get_full_name() if isinstance(user, User) else ""
+    return full or (user.get_username() if user is not None else "")

@@ -40,7 +40,7 @@ class Password(forms.CharField):
     def __init__(self, *, request: HttpRequest) -> None:
         super().__init__(
             label=_("Your password"),
-            help_text=_("It is some time since you signed in, and this cannot be taken back by everybody."),
+            help_text=_("You signed in some time ago, and this is hard to undo. Say once more that it is you."),
             strip=False,
             widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
         )

@@ -42,7 +42,7 @@ class LegalDocument(Translated):
         OTHER = "other", _("Other")
 
     kind = fields.CharField(max_length=8, choices=Kind.choices, default=Kind.OTHER)
-    slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /legal/<slug>/."))
+    slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /legal/…/."))
     title = fields.CharField(max_length=120)
     position = models.PositiveSmallIntegerField(default=0, help_text=_("Order at the foot of the pages."))
 

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from articles import comparison
 from articles.comparison import Part
 from articles.models import Article, Revision
+from staff import names
 
 
 class Versions(forms.Form):
@@ -32,7 +33,7 @@ class Versions(forms.Form):
 
 def label(version: Revision) -> str:
     """“5 · ada: Published”."""
-    who = version.created_by.get_username() if version.created_by else _("the clock")
+    who = names.of(version.created_by) or _("the clock")
     note = f": {version.note}" if version.note else ""
     return f"{version.number} · {who}{note}"
 

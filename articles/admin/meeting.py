@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from articles import conflicts, revisions, unsaved
 from articles.models import Article, Author, Revision
+from staff import names
 
 MEETING = _(
     "%(who)s saved this story at %(when)s, while you were writing. Nothing of yours is lost, and nothing is saved yet. "
@@ -91,7 +92,7 @@ class MeetingForm(forms.ModelForm):  # type: ignore[type-arg]  # no subscript at
 
 
 def _who(revision: Revision) -> str:
-    return revision.created_by.get_username() if revision.created_by else str(_("Somebody"))
+    return names.of(revision.created_by) or str(_("Somebody"))
 
 
 def _when(revision: Revision) -> str:

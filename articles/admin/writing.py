@@ -19,6 +19,7 @@ from core import database_clock
 from mailkit import html
 from publication import previews
 from publication.row_actions import ActionAdmin, account
+from staff import names
 
 # In the session: the forms that were saved last, so that the browser forgets what it has of them.
 SAVED: Final = "saved_forms"
@@ -118,7 +119,7 @@ class WritingAdmin(ActionAdmin):
             "others": [{"name": other.name, "self": other.is_self} for other in others],
             "last": {
                 "number": last.number, "at": last.created_at,
-                "by": last.created_by.get_username() if last.created_by else "",
+                "by": names.of(last.created_by),
             } if last else None,
         })  # fmt: skip
 

@@ -30,6 +30,7 @@ from digests.models import Issue
 from digests.preflight import checking, history
 from publication import hours
 from publication.row_actions import Action
+from staff import names
 from subscribers import unmailed
 
 State = Issue.State
@@ -63,7 +64,7 @@ def _may_approve(user: User, issue: Issue) -> bool:
 
 def _reopen(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return approval.reopen(
-        issue=issue, reason=Reason(IssueReason.REOPENED, {"name": actor.get_username()}), actor=actor, now=now
+        issue=issue, reason=Reason(IssueReason.REOPENED, {"name": names.of(actor)}), actor=actor, now=now
     )
 
 

@@ -17,12 +17,13 @@ from django.utils.translation import pgettext
 
 from articles.models import Article
 from core import database_clock
-from digests import composing, issue_content, rendering, second_person, series, undo
+from digests import composing, issue_content, rendering, second_person, series, undo, variants
 from digests.admin import actions, items, panel, reports
 from digests.models import Issue, IssueItem
 from digests.preflight import checking
 from publication import hours
 from publication.row_actions import account
+from staff import names
 
 TEMPLATE: Final = "admin/digests/issue/composer.html"
 # Stories that are offered to be taken in.
@@ -62,7 +63,7 @@ def context(*, issue: Issue, user: User) -> dict[str, Any]:
         "offered": _offered(issue, now),
         "audience": issue.readers(now=now).count(),
         **({} if is_large else actions.variant_facts(issue=issue, now=now)),
-        "waits_for_second": issue.asked_by,
+        "waits_for_second": names.of(issue.asked_by),
         "second_person": "approve" not in may and not second_person.may_approve(issue=issue, actor=user),
         "actions_detail": [],
     }
@@ -112,11 +113,11 @@ def _plain(issue: Issue) -> dict[str, str]:
 
 
 def _offered(issue: Issue, now: datetime) -> list[Article]:
-    """The latest public stories of the newsletter that are in no issue of the series."""
+    """The latest public stories in the newsletter's language that are in no issue of the series."""
     if issue.kind == Issue.Kind.LETTER or not composing.is_editable(issue=issue):
         return []
-    latest = Article.objects.published().order_by("-published_at").values_list("pk", flat=True)[:LOOKED_AT]
-    candidates = list(latest)
+    public = Article.objects.published().in_language(variants.own_language(newsletter=issue.newsletter))
+    candidates = list(public.order_by("-published_at").values_list("pk", flat=True)[:LOOKED_AT])
     items = IssueItem.objects.filter(article__in=candidates)
     others = list(items.filter(included=True).exclude(issue=issue).values_list("issue", flat=True).distinct())
     same = list(series.other_issues(issue=issue).filter(pk__in=others).values_list("pk", flat=True))

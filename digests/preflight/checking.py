@@ -19,6 +19,7 @@ from digests.preflight import content, findings, history, links, mail, sender, t
 from digests.preflight.findings import Finding, Level
 from digests.variant_keys import VariantKey
 from publication import languages
+from staff import names
 
 # Findings about readers, links and the DNS are asked for again after this, however the content is.
 FRESH: Final = timedelta(minutes=5)
@@ -152,7 +153,7 @@ def _acknowledge(stored: Preflight, actor: AbstractBaseUser, accepted: Collectio
     keys = {one.key for one in findings.load(stored.findings) if one.level is Level.WARNING}
     new = (keys & set(accepted)) - set(stored.acknowledged)
     if new:
-        mark = {"name": actor.get_username(), "user": actor.pk, "at": now.isoformat()}
+        mark = {"name": names.of(actor), "user": actor.pk, "at": now.isoformat()}
         stored.acknowledged |= dict.fromkeys(sorted(new), mark)
         stored.save(update_fields=["acknowledged"])
 

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from articles.models import Article
 from digests import approval
 from digests.models import Issue
+from digests.tests import multilingual
 from digests.tests.editing import change, items
 from subscribers.models import Subscriber
 from tests.cast import Publish, Readers, Staff
@@ -29,8 +30,12 @@ def test_the_page_names_newsletter_cadence_and_day_and_has_one_main_button(diges
 
 def test_stories_are_arranged_and_taken_in_by_one_post(digest: Issue, publish: Publish, staff: Staff) -> None:
     late = publish("Late", timezone.now())
+    multilingual.speak("ru")
+    russian = multilingual.translate(late, "ru", "Поздно", timezone.now())
     editor = staff("Editor")
-    assert f'name="take_in" value="{late.pk}"' in " ".join(editor.get(change(digest)).content.decode().split())
+    page = " ".join(editor.get(change(digest)).content.decode().split())
+    assert f'name="take_in" value="{late.pk}"' in page
+    assert f'name="take_in" value="{russian.pk}"' not in page, "its readers get it in place of the story in English"
     first = {"items-0-position": "2", "items-1-position": "0", "items-2-position": "1", "items-1-included": "off"}
     data = items(digest, **first) | {"take_in": str(late.pk), "sponsor": "Acme"}
     assert editor.post(change(digest), data).status_code == 302

@@ -26,6 +26,7 @@ from newsroom.desk.lines import Line
 from publication import context as publications
 from publication import hours
 from publication.row_actions import account
+from staff import names
 from subscribers import cadences, schedules
 from subscribers import permissions as limits
 from subscribers.models import CadenceOffer
@@ -152,7 +153,7 @@ def to_approve(user: User) -> list[Line]:
     """Drafts that somebody asked this person to approve."""
     asked = second_person.issues_waiting_for(user).select_related("asked_by")
     sentence = _("%(name)s asks for your approval.")
-    return [lines.to_approve(issue, note=sentence % {"name": issue.asked_by}) for issue in asked]
+    return [lines.to_approve(issue, note=sentence % {"name": names.of(issue.asked_by)}) for issue in asked]
 
 
 def under_way(user: User) -> list[Line]:

@@ -20,6 +20,9 @@ register = template.Library()
 def place(context: RequestContext) -> dict[str, Any]:
     """The `parents` of the page, with title and link, its own `title`, and the `whole` for the browser's tab."""
     parts: list[Mapping[str, str]] = [*menu.trail(context.get("sidebar_navigation") or []), *_own(context)]
+    # A page that is its place in the menu says its name once.
+    if len(parts) > 1 and parts[-1]["title"] == parts[-2]["title"]:
+        parts.pop(-2)
     if not parts:
         parts = [{"title": str(context.get("title") or ""), "link": ""}]
     return {

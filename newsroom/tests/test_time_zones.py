@@ -1,5 +1,6 @@
 """The hours of the desk are in one time zone: the publication's, or the person's own; it is named at each field."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -42,6 +43,7 @@ def test_a_person_chooses_a_zone_and_every_field_names_and_means_it(paul: User, 
         story.refresh_from_db()
         assert story.publish_at == datetime(year, 1, 5, hour, 0, tzinfo=UTC)
         assert place in client.get("/admin/calendar/").content.decode().replace("_", " ")
+        assert re.search(rf"Counted at \d\d:\d\d \({place} time\)", client.get("/admin/").content.decode())
     assert client.post("/admin/account/", {"name": "Paul", "time_zone": "Factory"}).status_code == 200
 
 

@@ -42,6 +42,8 @@ def walk(page: Page) -> Iterator[tuple[str, bool]]:
         address = entries[visit] if is_entry else waiting.pop(0) if waiting else ""
         if not address:
             break
+        if visit == len(entries):
+            page.set_viewport_size(NARROW)
         page.goto(address.removesuffix("?"))
         yield NUMBER.sub("N", address.partition("?")[0]), is_entry
         entries += [other for other in dict.fromkeys(menu(page)) if is_entry and other not in entries]
@@ -81,7 +83,10 @@ def test_no_page_breaks_the_policy_and_what_the_menu_has_can_be_read_by_all_and_
         if is_entry:
             entries.append(page.url)
             broken[page.url] = faults(page)
+        elif (wide := page.evaluate("document.documentElement.scrollWidth") - NARROW["width"]) > 0:
+            broken[page.url] = [f"{wide} pixels too wide"]
     assert not any(broken.values()), "\n".join(f"{address}: {line}" for address in broken for line in broken[address])
+    assert not [kind for kind in kinds if kind.endswith("/history/")], "versions and the audit log say more"
     assert len(entries) > 25, entries
     assert len(kinds) > 40, sorted(kinds)
     assert "/admin/digests/issue/N/change/" in kinds

@@ -15,6 +15,7 @@ ENDED = 401
 def begin(page: Page) -> None:
     """A new story: what is typed is counted, and kept though nobody saved it."""
     page.goto("/admin/articles/article/add/")
+    expect(page.get_by_label("Headline")).to_be_focused()
     page.get_by_label("Headline").fill("A Window for the Som")
     type_at(page, "Home", "Forty shops take part. ")
     page.keyboard.press("Control+b")
@@ -41,6 +42,12 @@ def take_up(page: Page) -> None:
     expect(page.locator(".story-state")).to_have_text("Draft")
     expect(page.locator("#id_section option:checked")).to_have_text("News")
     expect(offer).to_have_count(0)
+    # The form of a story that is saved is empty again, so that nobody saves it twice.
+    page.go_back()
+    expect(page.get_by_label("Headline")).to_be_focused()
+    expect(page.get_by_label("Headline")).to_have_value("")
+    page.go_forward()
+    expect(page.locator(".story-state")).to_have_text("Draft")
 
 
 def look_beside(page: Page) -> None:

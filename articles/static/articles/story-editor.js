@@ -35,6 +35,11 @@
     event.preventDefault();
     form.querySelector('[name="standfirst"]').focus();
   });
+  // A new story begins here. The admin puts the cursor into the first thing of the form, once its own script is there.
+  if (!headline.value) {
+    headline.focus();
+    window.addEventListener("load", () => headline.focus());
+  }
   const areas = [headline, form.querySelector('[name="standfirst"]')];
   for (const area of areas) area.addEventListener("input", () => fit(area));
   new ResizeObserver(() => areas.forEach(fit)).observe(headline.parentElement);

@@ -17,9 +17,12 @@
   const AT_MOST_MS = 5000;
   const RETRY_MS = [2000, 4000, 8000, 15000];
   // These are of the page, not of the writer. `base` is kept: what it began with decides what is in conflict.
+  // The browser would fill the form again after "Back": with what is saved already, and around the editor.
+  form.autocomplete = "off";
   const NOT_TYPED = /^(csrfmiddlewaretoken|copy|met|choose_.*|_.*|bylines-\d+-(id|article))$/;
   const prefix = `story:${user}:${scope}:`;
-  const language = document.documentElement.lang || "en";
+  // The desk's English has the day before the month.
+  const language = (document.documentElement.lang || "en").replace(/^en$/, "en-GB");
   const time = new Intl.DateTimeFormat(language, { timeStyle: "short", hourCycle: "h23", timeZone: zone });
   const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23", timeZone: zone });
 
@@ -298,8 +301,9 @@
     row.className = "story-offer";
     const text = document.createElement("p");
     const title = copy.fields.headline?.[0];
-    const sentence = scope === "new" && title ? words.offernew.replace("{headline}", title) : words.offer;
-    text.textContent = `${sentence.replace("{when}", moment.format(new Date(copy.at)))} ${words.differs.replace("{fields}", differences(copy).join(", "))}`;
+    const isNew = scope === "new" && title;
+    const sentence = (isNew ? words.offernew.replace("{headline}", title) : words.offer).replace("{when}", moment.format(new Date(copy.at)));
+    text.textContent = isNew ? sentence : `${sentence} ${words.differs.replace("{fields}", differences(copy).join(", "))}`;
     const button = (label, act, isMain) => {
       const node = document.createElement("button");
       Object.assign(node, { type: "button", textContent: label, className: `desk-button${isMain ? " is-main" : ""}` });

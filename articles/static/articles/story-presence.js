@@ -13,7 +13,7 @@
   function show({ others, last }) {
     const names = others.filter((other) => !other.self).map((other) => other.name);
     const sentences = [];
-    if (names.length) sentences.push(words.others.replace("{names}", new Intl.ListFormat(document.documentElement.lang || "en").format(names)));
+    if (names.length) sentences.push(words.others.replace("{names}", new Intl.ListFormat((document.documentElement.lang || "en").replace(/^en$/, "en-GB")).format(names)));
     if (others.some((other) => other.self)) sentences.push(words.self);
     if (last && last.number > Number(form.elements.base.value || 0)) {
       const at = new Intl.DateTimeFormat(document.documentElement.lang || "en", { timeStyle: "short", hourCycle: "h23", timeZone: box.dataset.zone });

@@ -31,6 +31,13 @@ document.addEventListener("click", async (event) => {
   button.textContent = button.dataset.copied;
 });
 
+// The labels of a list on a phone begin like the head of the table on a desk.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const { dataset } of document.querySelectorAll("#result_list [data-label]")) {
+    dataset.label = dataset.label.charAt(0).toLocaleUpperCase(document.documentElement.lang) + dataset.label.slice(1);
+  }
+});
+
 // What django-unfold and select2 leave without a name for a screen reader.
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".simplebar-content-wrapper").forEach((box) => box.removeAttribute("role"));
