@@ -14,6 +14,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db.models import Model, Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -23,6 +24,7 @@ from digests.delivery_reasons import DeliveryReason
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.variant_keys import VariantKey
 from mailkit import addresses
+from publication import moments, times
 from publication.languages import name_of
 from subscribers.models import ConsentEvent, PreferenceChange, Subscriber, Subscription, Suppression, Weekday
 
@@ -153,7 +155,14 @@ def _because(issue: Issue, consent: Consent) -> str:
     if consent.event is None:
         return ""
     words = _("A copy was planned because the reader had agreed to this newsletter on %(day)s (%(how)s).")
-    return words % {"day": f"{consent.event.occurred_at:%Y-%m-%d}", "how": consented.how(event=consent.event)}
+    return words % {
+        "day": _day(consent.event.occurred_at),
+        "how": consented.how(event=consent.event),
+    }
+
+
+def _day(moment: datetime) -> str:
+    return times.day(timezone.localtime(moment))
 
 
 def _not_sent(issue: Issue, reader: Subscriber, now: datetime) -> str:
@@ -174,15 +183,15 @@ def _left_out(issue: Issue, reader: Subscriber, moment: datetime) -> str:
 def _reasons(issue: Issue, reader: Subscriber, moment: datetime) -> Iterator[str]:
     """What is on record, the strongest first; the last one says that nothing is."""
     consent = consented.at(reader=reader, newsletter=issue.newsletter, moment=moment)
-    facts = {"newsletter": issue.newsletter, "day": f"{moment:%Y-%m-%d %H:%M} UTC"}
+    facts: dict[str, object] = {"newsletter": issue.newsletter}
     if consent.event is None:
         if consent.later is not None:
-            facts["later"] = f"{consent.later.occurred_at:%Y-%m-%d %H:%M} UTC"
+            facts["later"] = moments.words(consent.later.occurred_at)
             yield _("The reader agreed to %(newsletter)s only on %(later)s, after the audience was counted.") % facts
         if consent.is_asked:
             yield _("The reader had asked for %(newsletter)s, and had not confirmed it.") % facts
         if consent.left_at is not None:
-            facts["left"] = f"{consent.left_at:%Y-%m-%d %H:%M} UTC"
+            facts["left"] = moments.words(consent.left_at)
             yield _("The reader had unsubscribed from %(newsletter)s on %(left)s.") % facts
         yield _("The reader had not subscribed to %(newsletter)s.") % facts
     elif issue.corrects_id is not None:
@@ -208,7 +217,7 @@ def _reasons(issue: Issue, reader: Subscriber, moment: datetime) -> Iterator[str
         subscriber=reader, newsletter=issue.newsletter, paused_until__gt=moment
     ).first()
     if paused is not None and paused.paused_until is not None:
-        yield _("The subscription is paused until %(day)s.") % {"day": f"{paused.paused_until:%Y-%m-%d}"}
+        yield _("The subscription is paused until %(day)s.") % {"day": _day(paused.paused_until)}
     yield _(
         "Nothing on record explains it. A pause that has ended since, or a block that was lifted since, would; "
         "neither leaves a row."

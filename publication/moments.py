@@ -15,6 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from unfold.widgets import UnfoldAdminSplitDateTimeWidget
 
+from publication import times
+
 EARLIEST_YEAR: Final = 1900
 FARTHEST: Final = timedelta(days=3_653)  # ten years
 
@@ -30,6 +32,12 @@ def zone_words() -> str:
     if name in ("UTC", "Etc/UTC"):
         return _("UTC")
     return _("%(place)s time") % {"place": place()}
+
+
+def words(moment: datetime) -> str:
+    """“6 May 2025, 10:00 (Berlin time)”."""
+    local = timezone.localtime(moment)
+    return f"{times.day(local)}, {local:%H:%M} ({zone_words()})"
 
 
 def place() -> str:
