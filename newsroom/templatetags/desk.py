@@ -12,8 +12,10 @@ from django.utils import formats
 
 from newsroom.desk import menu
 from newsroom.desk.growth import Growth
+from publication import languages
 
 register = template.Library()
+register.filter("language_name", languages.name_of)
 
 
 @register.simple_tag(takes_context=True)
