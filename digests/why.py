@@ -120,9 +120,7 @@ def _of_copy(issue: Issue, reader: Subscriber, copy: Delivery, facts: tuple[Fact
     if copy.issue_id != issue.pk:
         parts.append(str(INSTEAD))
     if copy.state == Copy.DEFERRED and copy.reason == DeliveryReason.READERS_HOUR and copy.due_at:
-        parts = [
-            _("Not yet: it leaves at the reader's hour, %(when)s UTC.") % {"when": f"{copy.due_at:%Y-%m-%d %H:%M}"}
-        ]
+        parts = [_("Not yet: it leaves at the reader's hour, %(when)s.") % {"when": moments.words(copy.due_at)}]
     elif copy.reason:
         parts.append(copy.reason_sentence)
     parts += _of_variant(VariantKey.parse(copy.variant or ""))
