@@ -32,7 +32,7 @@ OVERDUE: Final = 5
 # A watcher waits this many times as long as the count took, so that counting takes a twentieth of a core.
 REST: Final = 20
 EXPENSIVE_SECONDS: Final = 0.1
-# So many copies are counted within a page's time on any machine.
+# Up to this many copies are counted while a page waits.
 COUNTED_AT_ONCE: Final = 100_000
 MOST_REASONS: Final = 10
 
