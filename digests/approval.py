@@ -83,6 +83,8 @@ def pause(*, issue: Issue, reason: str, actor: AbstractBaseUser | None, now: dat
     why = issue_reasons.by_hand(reason)
     refusal = _("Only an issue that is being sent can be paused; this one is %(state)s.")
     _move(issue, {State.SENDING}, State.PAUSED, why, refusal, now)
+    for instead in issue.catch_ups.filter(state=State.SENDING):
+        pause(issue=instead, reason=reason, actor=actor, now=now)
     audit.record(action=AuditAction.ISSUE_PAUSED, actor=actor, target=issue, now=now, reason=reason[:300])
     return issue
 
@@ -94,13 +96,18 @@ def resume(*, issue: Issue, actor: AbstractBaseUser | None, now: datetime) -> Is
     refusal = _("Only a paused issue can be resumed; this one is %(state)s.")
     _move(issue, {State.PAUSED}, State.SENDING, Reason(), refusal, now)
     tasks.hint_wake(issue.pk)
+    for instead in issue.catch_ups.filter(state=State.PAUSED):
+        resume(issue=instead, actor=actor, now=now)
     audit.record(action=AuditAction.ISSUE_RESUMED, actor=actor, target=issue, now=now)
     return issue
 
 
 @transaction.atomic
 def cancel(*, issue: Issue, reason: str, actor: AbstractBaseUser | None, now: datetime) -> Issue:
-    """Stop an issue permanently. Only the copies in flight still leave; the others become `cancelled`."""
+    """Stop an issue permanently. Only the copies in flight still leave; the others become `cancelled`.
+
+    So do those of the issues that some readers get in its place, as with a pause.
+    """
     permissions.require(permissions.SEND, user=actor, issue=issue)
     _move(
         issue,
@@ -111,6 +118,8 @@ def cancel(*, issue: Issue, reason: str, actor: AbstractBaseUser | None, now: da
         now,
     )
     tasks.hint_wake(issue.pk)
+    for instead in issue.catch_ups.filter(state__in=states.STOPPABLE):
+        cancel(issue=instead, reason=reason, actor=actor, now=now)
     audit.record(action=AuditAction.ISSUE_CANCELLED, actor=actor, target=issue, now=now, reason=reason[:300])
     return issue
 

@@ -24,7 +24,7 @@ from digests import (
     uncertain,
     variant_names,
 )
-from digests.admin import forms
+from digests.admin import forms, leaving
 from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.preflight import checking, history
@@ -262,6 +262,7 @@ def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
         "subject": _subject(issue, words),
         "stories": issue.items.public().with_stories()[:SHOWN_STORIES],
         "leaves": _hour(issue, now),
+        "hours": leaving.forecast(issue=issue, now=now),
         "undo": settings.UNDO_SECONDS,
     }
 

@@ -10,8 +10,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from core import database_clock
 from digests import aftermath, corrections, exports
-from digests.admin import actions, panel, reports
+from digests.admin import actions, leaving, panel, reports
 from digests.models import Issue
 from publication.row_actions import account
 from subscribers import permissions as rights
@@ -33,6 +34,7 @@ def page(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -> Htt
         "opts": admin.opts,
         "frozen": frozen,
         "more": _more(admin, issue, request),
+        "leaving": leaving.said(issue=issue, now=database_clock.now()),
         "corrections": issue.corrections.order_by("pk"),
         "may_take_copies": not is_dropped and user.has_perm(exports.SEE_ADDRESSES),
         "aftermath": aftermath.of(issue=issue, progress=progress) if issue.planned_at and progress else None,
