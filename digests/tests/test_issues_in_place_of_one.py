@@ -8,7 +8,9 @@ from digests import approval, archive, composing, why
 from digests.admin import leaving
 from digests.models import Delivery, Issue
 from digests.sending import preparing
+from subscribers import preferences
 from subscribers.models import Cadence, Newsletter, Subscription
+from tests import cast
 from tests.cast import Publish, Readers
 
 pytestmark = pytest.mark.django_db
@@ -53,3 +55,21 @@ def test_who_missed_a_copy_gets_its_stories_with_the_next_issue_in_one_mail(
     approval.cancel(issue=issue, reason="A mistake", actor=None, now=later)
     instead.refresh_from_db()
     assert instead.state == Issue.State.CANCELLED
+
+
+def test_who_goes_from_daily_to_weekly_gets_no_story_of_the_week_again(
+    texts: object, digest: Issue, newsletter: Newsletter, readers: Readers, publish: Publish, now: datetime
+) -> None:
+    changed, always = readers(2)
+    Subscription.objects.filter(pk=always.pk).update(cadence=Cadence.WEEKLY)
+    send(digest, now)
+    digest.deliveries.update(state=Delivery.State.ACCEPTED)
+    preferences.change_cadence(subscription=changed, cadence=Cadence.WEEKLY, evidence=cast.evidence(), now=now)
+    publish("Fourth", now + timedelta(hours=1))
+    later = now + timedelta(hours=2)
+    issue = composing.compose_now(newsletter=newsletter, cadence=Cadence.WEEKLY, now=later)
+    (instead,) = send(issue, later)
+    assert issue.items.count() == 4
+    assert list(issue.deliveries.values_list("subscriber", flat=True)) == [always.subscriber_id]
+    assert list(instead.items.values_list("article__headline", flat=True)) == ["Fourth"]
+    assert list(instead.deliveries.values_list("subscriber", flat=True)) == [changed.subscriber_id]
