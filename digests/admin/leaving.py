@@ -51,7 +51,7 @@ def waiting(*, issue: Issue, now: datetime) -> str:
 def in_its_place(*, issue: Issue) -> str:
     """How many readers get another issue in place of this one, which has what no copy had brought them."""
     others = issue.catch_ups.exclude(planned_at=None)
-    readers = sum(others.values_list("audience_count", flat=True))
+    readers = sum(count or 0 for count in others.values_list("audience_count", flat=True))
     if not readers:
         return ""
     return ngettext(
@@ -61,6 +61,6 @@ def in_its_place(*, issue: Issue) -> str:
     ) % {"count": formatting.number(readers)}
 
 
-def said(*, issue: Issue, now: datetime) -> list[str]:
+def lines(*, issue: Issue, now: datetime) -> list[str]:
     """What the page of an issue says of this."""
     return [line for line in (waiting(issue=issue, now=now), in_its_place(issue=issue)) if line]

@@ -34,7 +34,7 @@ def page(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -> Htt
         "opts": admin.opts,
         "frozen": frozen,
         "more": _more(admin, issue, request),
-        "leaving": leaving.said(issue=issue, now=database_clock.now()),
+        "leaving": leaving.lines(issue=issue, now=database_clock.now()),
         "corrections": issue.corrections.order_by("pk"),
         "may_take_copies": not is_dropped and user.has_perm(exports.SEE_ADDRESSES),
         "aftermath": aftermath.of(issue=issue, progress=progress) if issue.planned_at and progress else None,
