@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscribers', '0013_readers_hours_and_steps'),
+        ('subscribers', '0014_change_of_address'),
     ]
 
     operations = [
