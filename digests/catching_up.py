@@ -57,7 +57,11 @@ had AS (
 ),
 standing AS (
     SELECT reader.*, COALESCE(had.issues, '{{}}') AS issues,
-        CASE WHEN had.issues && %s::bigint[] THEN NULL ELSE reader.confirmed_at END AS began_at
+        CASE WHEN had.issues && %s::bigint[] THEN NULL
+            -- Who left and came back before a digest came was confirmed once more.
+            WHEN reader.unsubscribed_at IS NULL THEN reader.confirmed_at
+            ELSE (SELECT created_at FROM subscribers_subscriber WHERE id = reader.subscriber_id)
+        END AS began_at
     FROM reader LEFT JOIN had ON had.subscriber_id = reader.subscriber_id
 )
 SELECT issues, began_at, away_from, away_until, days, subscriber.time_zone, subscriber.mail_hour,
@@ -65,7 +69,15 @@ SELECT issues, began_at, away_from, away_until, days, subscriber.time_zone, subs
 FROM standing JOIN subscribers_subscriber AS subscriber ON subscriber.id = standing.subscriber_id
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 """
-COLUMNS: Final = ("subscriber_id", "confirmed_at", "away_from", "away_until", "days", "out_of_step_since")
+COLUMNS: Final = (
+    "subscriber_id",
+    "confirmed_at",
+    "unsubscribed_at",
+    "away_from",
+    "away_until",
+    "days",
+    "out_of_step_since",
+)
 
 
 class Standing(NamedTuple):

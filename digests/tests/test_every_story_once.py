@@ -272,6 +272,6 @@ def test_each_reader_gets_each_story_once_however_minds_change(
 ) -> None:
     multilingual.speak("ru")
     world = World(seed, readers=5)
-    world.run(75, stories=0.15, acts=0.6)
+    world.run(75, stories=0.3, acts=1.5)
     world.settle()
     assert not (faults := world.faults()), (len(faults), faults[:5])
