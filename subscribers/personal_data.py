@@ -56,15 +56,13 @@ def as_json(data: PersonalData) -> dict[str, Any]:
         "new_address_asked_for": data.new_address,
         "name": reader.name,
         "language": reader.language,
+        "time_zone": reader.time_zone,
+        "mail_hour": reader.mail_hour,
+        "quiet_hours": [reader.quiet_from, reader.quiet_until],
         "tracking_consent": reader.tracking_consent,
         "since": reader.created_at,
         "suppressed": data.suppressed.reason if data.suppressed else None,
-        "subscriptions": [
-            evidence.subscription_facts(row)
-            | {"paused_until": row.paused_until, "topics": topics.names(row.topics), "format": row.format}
-            | {"changes": [_change(change) for change in row.preference_changes.all()]}
-            for row in data.subscriptions
-        ],
+        "subscriptions": [evidence.subscription_facts(row) | _choices(row) for row in data.subscriptions],
         "consent": [evidence.event_facts(event) for event in data.events],
         "texts": data.texts,
         "letters": [
@@ -72,6 +70,16 @@ def as_json(data: PersonalData) -> dict[str, Any]:
             for row in data.letters
         ],
         "copies": data.copies,
+    }
+
+
+def _choices(row: Subscription) -> dict[str, Any]:
+    return {
+        "paused_until": row.paused_until,
+        "days": row.days,
+        "topics": topics.names(row.topics),
+        "format": row.format,
+        "changes": [_change(change) for change in row.preference_changes.all()],
     }
 
 

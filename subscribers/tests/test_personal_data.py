@@ -27,12 +27,14 @@ def test_the_file_has_everything_of_rita_and_nothing_of_bob(
     browser: Client, path: str, rita: Subscription, newsletter: Newsletter
 ) -> None:
     confirmed(BOB, newsletter)
+    Subscriber.objects.filter(pk=rita.subscriber_id).update(time_zone="Asia/Bishkek", mail_hour=7)
     response = browser.get(f"{path}data.json")
     data = response.json()
 
     assert response["Content-Disposition"] == 'attachment; filename="my-data.json"'
     assert "no-store" in response["Cache-Control"]
     assert data["address"] == RITA
+    assert (data["time_zone"], data["mail_hour"], data["quiet_hours"]) == ("Asia/Bishkek", 7, [None, None])
     assert [(row["newsletter"], row["cadence"], row["state"]) for row in data["subscriptions"]] == [
         ("tech-news", "daily", "confirmed")
     ]
