@@ -8,7 +8,7 @@ every lease has ended, and commits then. See decision 0175.
 """
 
 import logging
-import time
+import threading
 from typing import Final
 
 import redis
@@ -23,6 +23,7 @@ MARK_SECONDS: Final = 300
 LEASE_SECONDS: Final = 0.002
 # Twice as long, should the clocks of two machines differ in speed.
 SECONDS_TO_WAIT: Final = 2 * LEASE_SECONDS
+_NEVER: Final = threading.Event()
 RENEW_SECONDS: Final = 60
 
 _MARK: Final = """
@@ -57,7 +58,7 @@ def mark(token: str) -> bool:
     """
     if _run(_MARK, token, str(MARK_SECONDS)) is None:
         return False
-    time.sleep(SECONDS_TO_WAIT)
+    _NEVER.wait(SECONDS_TO_WAIT)
     return True
 
 
@@ -66,7 +67,7 @@ def put(epoch: int, *, token: str = "") -> bool:
     was_marked = _run(_PUT, token, str(epoch))
     if token and was_marked == 0:
         # Redis was emptied meanwhile: somebody may have put the old number back, and others have believed it.
-        time.sleep(SECONDS_TO_WAIT)
+        _NEVER.wait(SECONDS_TO_WAIT)
     return was_marked is not None
 
 

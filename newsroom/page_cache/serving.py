@@ -152,6 +152,8 @@ def _is_cacheable(headers: Headers) -> bool:
 def _has_it(entry: Entry, environ: Environment) -> bool:
     """Whether the client has this page, as Django decides it (RFC 9110, 13.2.2)."""
     if asked := environ.get("HTTP_IF_NONE_MATCH"):
+        if asked == entry.etag:
+            return True
         etags = parse_etags(asked)
         return etags == ["*"] or entry.etag.removeprefix("W/") in [etag.removeprefix("W/") for etag in etags]
     if entry.modified_at is None or not (asked := environ.get("HTTP_IF_MODIFIED_SINCE")):
