@@ -34,7 +34,8 @@ def page(*, admin: ModelAdmin[Issue], request: HttpRequest, issue: Issue) -> Htt
         "opts": admin.opts,
         "frozen": frozen,
         "more": _more(admin, issue, request),
-        "leaving": leaving.lines(issue=issue, now=database_clock.now()),
+        # Before a million copies are counted, none of them is looked at.
+        "leaving": leaving.lines(issue=issue, now=database_clock.now()) if progress else [],
         "corrections": issue.corrections.order_by("pk"),
         "may_take_copies": not is_dropped and user.has_perm(exports.SEE_ADDRESSES),
         "aftermath": aftermath.of(issue=issue, progress=progress) if issue.planned_at and progress else None,
