@@ -23,6 +23,7 @@ GOOD = {
     "accent_colour": "#9b1c1c",
     "ink_colour": "#1c1917",
     "typeface": "broadsheet",
+    "mail_format": "full",
     "sender_name": "",
     "sender_address": "news@example.com",
     "reply_to": "",

@@ -1,4 +1,4 @@
-"""SQL that is written by hand names states by their values. Each is one that the models know."""
+"""SQL that is written by hand names states and reasons by their values. Each is one that the models know."""
 
 import ast
 import re
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeGuard
 
+from digests.delivery_reasons import DeliveryReason
 from digests.models import DeliveryEvent
 from digests.states import DeliveryState, IssueState
 
 DIGESTS = Path(__file__).resolve().parents[2]
-STATES = {*IssueState.values, *DeliveryState.values, *DeliveryEvent.Kind.values}
+STATES = {*IssueState.values, *DeliveryState.values, *DeliveryEvent.Kind.values, *DeliveryReason.values}
 # A sequence, two tables, and a key of a copy's reason.
 NAMES = {"digests_fence", "digests_delivery", "digests_delivery_open", "said"}
 
