@@ -19,7 +19,7 @@ from django.urls import get_script_prefix
 from django.utils import translation
 
 from core import page_tags, prepared_statements
-from publication import page_versions
+from publication.known_changes import KnownChanges
 
 T = TypeVar("T")
 
@@ -30,8 +30,6 @@ EPOCH: Final = "SELECT number FROM publication_pageversion WHERE tag = ''"
 MOST_SIZE: Final = 24_000_000
 # What a part takes besides, and one that is not text altogether.
 OVERHEAD: Final = 500
-# After a change of more tags than this, and when as many are known, it is cheaper to make all parts again.
-MOST_TAGS: Final = 20_000
 
 
 @dataclass(slots=True)
@@ -49,12 +47,11 @@ class Part:
 
 
 class Process:
-    """The parts of this process, and the numbers of the tags that were raised since it began."""
+    """The parts of this process, and what it knows of changes since it began."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._epoch = -1
-        self._numbers: dict[str, int] = {}
+        self._changes = KnownChanges()
         self._parts: OrderedDict[Hashable, Part] = OrderedDict()
         self._size = 0
 
@@ -62,9 +59,11 @@ class Process:
         """The epoch of this instant, up to which all changes are known afterwards."""
         row = prepared_statements.first(EPOCH, ())
         epoch: int = row[0] if row else 0
-        if epoch != self._epoch:
+        if epoch != self._changes.epoch:
             with self._lock:
-                self._learn()
+                if not self._changes.learn():
+                    self._parts.clear()
+                    self._size = 0
         return epoch
 
     def get(self, name: Hashable) -> Part | None:
@@ -80,7 +79,7 @@ class Process:
         """Cache it in the place of an older one, unless it is of a database that there is no longer."""
         with self._lock:
             self._drop(name)
-            if part.epoch > self._epoch:
+            if part.epoch > self._changes.epoch:
                 return
             self._parts[name] = part
             self._size += part.size
@@ -92,29 +91,11 @@ class Process:
             self._size -= part.size
 
     def _is_right(self, part: Part) -> bool:
-        if part.epoch < self._epoch:
-            if any(self._numbers.get(tag, 0) > part.epoch for tag in (*page_tags.EVERYWHERE, *part.tags)):
+        if part.epoch < self._changes.epoch:
+            if self._changes.has_changed((*page_tags.EVERYWHERE, *part.tags), since=part.epoch):
                 return False
-            part.epoch = self._epoch
+            part.epoch = self._changes.epoch
         return True
-
-    def _learn(self) -> None:
-        if self._epoch < 0:
-            self._forget(page_versions.epoch())
-            return
-        changes = page_versions.since(self._epoch, most=MOST_TAGS)
-        # The database was restored from a copy, or very much has changed.
-        if changes.epoch < self._epoch or len(changes.numbers) + len(self._numbers) > MOST_TAGS:
-            self._forget(changes.epoch)
-        else:
-            self._numbers.update(changes.numbers)
-            self._epoch = changes.epoch
-
-    def _forget(self, epoch: int) -> None:
-        self._parts.clear()
-        self._size = 0
-        self._numbers = {}
-        self._epoch = epoch
 
 
 class SharedParts:

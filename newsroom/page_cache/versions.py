@@ -8,40 +8,34 @@ another one, a connection that is new, a Redis that does not answer.
 import logging
 import threading
 import time
-from typing import Final
 
 from django.db import Error, connection
 
 from core import page_epoch
 from newsroom.page_cache.resp import EpochReader
 from newsroom.page_cache.store import Entry
-from publication import page_changes, page_versions
+from publication import page_changes
+from publication.known_changes import KnownChanges
 
 log = logging.getLogger(__name__)
 
-# After a change of more tags than this, and when as many are known, it is cheaper to make all pages again.
-MOST_TAGS: Final = 20_000
-
 
 class Versions:
-    """What this process knows of changes: the epoch, and the numbers of the tags that were raised since it began."""
+    """What this process knows of changes, and for how long that may be believed."""
 
     def __init__(self) -> None:
         self._redis = EpochReader()
         self._lock = threading.Lock()
-        self._epoch = -1
-        self._numbers: dict[str, int] = {}
-        # Of pages of an earlier epoch nothing is known.
-        self._floor = 0
+        self._changes = KnownChanges()
         self._looked_at = self._put_at = self._leased_until = float("-inf")
 
     def current(self) -> int | None:
         """The epoch of this instant, or of a later one; None if nobody can say."""
         asked_at = time.monotonic()
         if asked_at < self._leased_until:
-            return self._epoch
+            return self._changes.epoch
         shown = self._redis.read()
-        if shown == self._epoch and asked_at - self._looked_at < page_changes.SECONDS_BETWEEN_LOOKS:
+        if shown == self._changes.epoch and asked_at - self._looked_at < page_changes.SECONDS_BETWEEN_LOOKS:
             self._leased_until = asked_at + page_epoch.LEASE_SECONDS
             return shown
         try:
@@ -50,14 +44,13 @@ class Versions:
             log.warning("the database cannot say whether pages have changed", exc_info=True)
             connection.close()
             # While it is away nothing is published; Redis knows the last change.
-            return shown if shown == self._epoch else None
+            return shown if shown == self._changes.epoch else None
 
     def is_fresh(self, entry: Entry, epoch: int) -> bool:
         """Whether the page is right in this epoch, which `current` has given; it is noted if it is."""
         if entry.epoch == epoch:
             return True
-        numbers = self._numbers
-        if not self._floor <= entry.epoch < epoch or any(numbers.get(tag, 0) > entry.epoch for tag in entry.tags):
+        if entry.epoch > epoch or self._changes.has_changed(entry.tags, since=entry.epoch):
             return False
         entry.epoch = epoch
         return True
@@ -71,28 +64,10 @@ class Versions:
             if self._looked_at < asked_at:
                 looked_at = time.monotonic()
                 connection.close_if_unusable_or_obsolete()
-                self._learn()
+                self._changes.learn()
                 self._looked_at = looked_at
-            epoch = self._epoch
+            epoch = self._changes.epoch
         if shown != epoch and asked_at - self._put_at > page_changes.SECONDS_BETWEEN_LOOKS:
             self._put_at = asked_at
             page_epoch.put(epoch)
         return epoch
-
-    def _learn(self) -> None:
-        if self._epoch < 0:
-            self._forget(page_versions.epoch())
-            return
-        changes = page_versions.since(self._epoch, most=MOST_TAGS)
-        if changes.epoch < self._epoch or len(changes.numbers) + len(self._numbers) > MOST_TAGS:
-            self._forget(changes.epoch)
-        else:
-            # The numbers first: a page is never noted as right in an epoch whose changes are not known.
-            self._numbers.update(changes.numbers)
-            self._epoch = changes.epoch
-
-    def _forget(self, epoch: int) -> None:
-        """All pages until now are in doubt: the database was restored to an earlier epoch, or very much has changed."""
-        self._floor = epoch
-        self._numbers = {}
-        self._epoch = epoch
