@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -123,7 +123,7 @@ def of(*, issue: Issue, now: datetime) -> Readership:
         without=tuple(sorted(choice for choice, stories in selected.items() if stories == frozenset())),
         reading=rule.reading,
     )
-    served = rule.keys_of(groups)
+    served = _served(rule, groups)
     readers = _sums(groups, served)
     choosing = {group: key for group, key in served.items() if selected.get(group.choice)}
     limited = (groups[group] for group, key in choosing.items() if not VariantKey.parse(key).topics)
@@ -142,12 +142,18 @@ def expected(*, issue: Issue, now: datetime) -> Readership:
     frozen = Snapshot.objects.filter(issue=issue).only("audience_rule").first()
     if frozen is None:
         return of(issue=issue, now=now)
-    rule, groups = Rule.of(snapshot=frozen), _groups(issue, now, ALIKE)
-    readers = _sums(groups, rule.keys_of(groups))
+    rule = Rule.of(snapshot=frozen)
+    groups = _groups(issue, now, rule)
+    readers = _sums(groups, _served(rule, groups))
     texts = tuple(Text(VariantKey.parse(key), readers[key]) for key in sorted(rule.keys))
     return Readership(
         rule=rule, texts=texts, languages=_languages(issue, groups), own=readers[""], without=readers[WITHOUT]
     )
+
+
+def _served(rule: Rule, groups: Iterable[Group]) -> dict[Group, str]:
+    """What groups get in whose format the default is already."""
+    return replace(rule, reading="").keys_of(groups)
 
 
 def _sums(groups: Counter[Group], served: Mapping[Group, str]) -> Counter[str]:

@@ -273,7 +273,14 @@ def test_a_letter_goes_to_everybody_in_one_form(readers: Readers, now: datetime)
 def test_the_publications_format_is_for_those_who_chose_none(draft: Issue, readers: Readers) -> None:
     Publication.objects.update(mail_format="headlines")
     choose(readers["short"], format="full", now=timezone.now())
+    before = readership.of(issue=draft, now=timezone.now())
     issue = plan(draft)
+    after = readership.expected(issue=issue, now=timezone.now())
+    for counted in (before, after):
+        numbers = {str(text.key): text.readers for text in counted.texts} | {"": counted.own, "-": counted.without}
+        assert {key: number for key, number in numbers.items() if number} == Counter(
+            "-" if copy.state == "suppressed" else copy.variant or "" for copy in copies(issue).values()
+        )
     named = {name: copy.variant for name, copy in copies(issue).items()}
     assert [named["all"], named["short"]] == [".h", None]
     assert "Read the story" in issue.snapshot.html
