@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.models import Min, Q
@@ -163,7 +162,8 @@ def compose(*, issue: Issue, now: datetime) -> list[int]:
         return []
     with transaction.atomic():
         lacking = groups(issue=issue, now=now)
-    wanted = [(ids, group) for ids, group in lacking.items() if ids and ids != stories(issue=issue)]
+    own = stories(issue=issue) if lacking else frozenset()
+    wanted = [(ids, group) for ids, group in lacking.items() if ids and ids != own]
     wanted.sort(key=lambda pair: -len(pair[1].readers))
     new = [_made(issue, ids, number, now) for number, (ids, _group) in enumerate(wanted[:MOST], start=1)]
     return [one.pk for one in new if one is not None]
@@ -198,7 +198,7 @@ def _standings(main: Issue, history: _History, now: datetime) -> list[tuple[Stan
 def _is_a_day(main: Issue, standing: Standing, now: datetime) -> bool:
     """Whether the copy would leave on one of the weekdays that the readers chose, where they are."""
     moment = local_hours.leaves_at(issue=main, place=standing.place, now=now)
-    zone = ZoneInfo(standing.place.time_zone or main.newsletter.time_zone)
+    zone = local_hours.zone_of(issue=main, place=standing.place)
     return str(moment.astimezone(zone).weekday()) in standing.days
 
 

@@ -62,7 +62,7 @@ class Prepared:
 
     It has `placeholder` in place of the issue's number in the archive, which is assigned under the lock, and is
     dated for the hour `leaves_at`, if one was given. A variant is the same, with its key, the articles it shows (None:
-    all), and how many read it; of one with all stories in another language, how many read that language.
+    all), and how many read its language.
     """
 
     placeholder: int
@@ -142,10 +142,7 @@ def prepare(
 
     read = readership.of(issue=current, now=now)
     texts = [text for text in read.texts if text.key.is_whole or not looks]
-    rendered = (
-        prepared(text.key, text.stories, read.languages[text.key.language] if text.key.is_whole else text.readers)
-        for text in texts
-    )
+    rendered = (prepared(text.key, text.stories, read.languages.get(text.key.language, 0)) for text in texts)
     return replace(prepared(), variants=tuple(rendered), rule=read.rule)
 
 

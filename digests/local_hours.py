@@ -14,14 +14,13 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from digests.models import Issue
 from subscribers import schedules
+from subscribers.guards import CHOSE_HOURS, HOURS_OF_READERS
 from subscribers.models import Cadence, Subscriber, SubscriptionQuerySet
 
-CHOSEN: Final = ~Q(time_zone="") | Q(mail_hour__isnull=False) | Q(quiet_from__isnull=False)
-COLUMNS: Final = ("time_zone", "mail_hour", "quiet_from", "quiet_until")
 DAY: Final = timedelta(days=1)
 
 
@@ -45,14 +44,19 @@ class Span(NamedTuple):
 
 def chosen() -> list[Place]:
     """All places that readers chose."""
-    rows = Subscriber.objects.filter(CHOSEN).order_by().values_list(*COLUMNS).distinct()
+    rows = Subscriber.objects.filter(CHOSE_HOURS).order_by().values_list(*HOURS_OF_READERS).distinct()
     return [Place(*row) for row in rows]
+
+
+def zone_of(*, issue: Issue, place: Place) -> ZoneInfo:
+    """Where the reader is; one whose zone this machine no longer knows is where the newsletter is."""
+    return _zone(place.time_zone) or ZoneInfo(issue.newsletter.time_zone)
 
 
 def leaves_at(*, issue: Issue, place: Place, now: datetime) -> datetime:
     """When the copy of a reader at this place leaves (UTC); `now`, or before it, means at once."""
     home = ZoneInfo(issue.newsletter.time_zone)
-    zone = _zone(place.time_zone) or home
+    zone = zone_of(issue=issue, place=place)
     if issue.cadence == Cadence.INSTANT:
         return _after_quiet_hours(place, zone, now)
     if not issue.cadence:
@@ -90,8 +94,8 @@ def turns(*, issue: Issue, now: datetime) -> list[tuple[Place, datetime]]:
 
 def span(*, issue: Issue, readers: SubscriptionQuerySet, now: datetime) -> Span | None:
     """When copies to these readers would leave; None if all leave at once."""
-    at_their_hour = readers.filter(subscriber__in=Subscriber.objects.filter(CHOSEN)).order_by()
-    columns = [f"subscriber__{name}" for name in COLUMNS]
+    at_their_hour = readers.filter(subscriber__in=Subscriber.objects.filter(CHOSE_HOURS)).order_by()
+    columns = [f"subscriber__{name}" for name in HOURS_OF_READERS]
     counted = at_their_hour.values_list(*columns).annotate(readers=Count("pk"))
     places = [(Place(*row[:4]), row[4]) for row in counted]
     return _span(issue, places, readers.count(), now)

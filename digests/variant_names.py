@@ -23,7 +23,6 @@ class Named:
 
     key: str
     name: str
-    language: str
     readers: int | None = None
 
     @property
@@ -91,9 +90,8 @@ def _named(
     some = list(keys)
     if some in ([], [""]):
         return []
-    own = variants.own_language(newsletter=issue.newsletter)
     names = of(issue=issue, keys=some, choices=choices)
-    return [Named(key, name, VariantKey.parse(key).language or own, numbers.get(key)) for key, name in names.items()]
+    return [Named(key, name, numbers.get(key)) for key, name in names.items()]
 
 
 def _topics(choices: Sequence[int], called: Mapping[int, Sequence[Topic]]) -> str:
