@@ -1,5 +1,6 @@
 """The readers' pages of stories: front page, story, section, author, tag."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from articles import front as fronts
 from articles import paging, seo, story_parts, story_rows, teasers, translations
 from articles.models import Article, ArticleQuerySet, Author, Section, SlugRedirect, Tag
 from articles.story_parts import StoryPage
+from articles.story_rows import Story
 from articles.teasers import Teaser
 from core import caching, page_tags
 from publication import context, frames, language_switch, languages, shared_parts
@@ -42,9 +44,12 @@ def front_page(request: HttpRequest, *, path: str, **besides: object) -> HttpRes
 @caching.public
 def article(request: HttpRequest, slug: str) -> HttpResponse:
     """A story; 410 with the reason when it was withdrawn; 301 when it lives elsewhere now."""
-    page = shared_parts.of(request).words(("story", slug), lambda: _public(request, slug))
+    parts = shared_parts.of(request)
+    # Asked of the database only for what the process has not, and once.
+    read = functools.cache(lambda: story_rows.on_record(slug=slug, parts=parts))
+    page = parts.words(("story", slug), lambda: _public(request, read()))
     if page is None:
-        return _not_public(request, slug)
+        return _not_public(request, slug, read())
     return caching.changed_at(_whole(request, page), page.changed_at)
 
 
@@ -53,17 +58,16 @@ def story_page(request: HttpRequest, story: Article) -> HttpResponse:
     return _whole(request, _own(request, story, {}))
 
 
-def _public(request: HttpRequest, slug: str) -> StoryPage | None:
+def _public(request: HttpRequest, read: Story | None) -> StoryPage | None:
     """A story that readers see at this address; None for every other."""
-    read = story_rows.on_record(slug=slug, parts=shared_parts.of(request))
     if read is None or not read.article.is_public or read.article.get_absolute_url() != request.path:
         return None
     page_tags.add(f"article:{read.article.pk}")
     return _own(request, read.article, translations.paths(read.article, read.texts))
 
 
-def _not_public(request: HttpRequest, slug: str) -> HttpResponse:
-    if (read := story_rows.on_record(slug=slug, parts=shared_parts.of(request))) is None:
+def _not_public(request: HttpRequest, slug: str, read: Story | None) -> HttpResponse:
+    if read is None:
         return _moved(slug)
     story, addresses = read.article, translations.paths(read.article, read.texts)
     if (own := story.get_absolute_url()) != request.path:

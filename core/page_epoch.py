@@ -19,12 +19,13 @@ log = logging.getLogger(__name__)
 
 # The mark of a process that was killed goes away by itself. A transaction that lasts longer renews its mark.
 MARK_SECONDS: Final = 300
+RENEW_SECONDS: Final = 60
 # How long a number that was read may be believed. It costs each change of public pages the wait below.
 LEASE_SECONDS: Final = 0.002
 # Twice as long, should the clocks of two machines differ in speed.
 SECONDS_TO_WAIT: Final = 2 * LEASE_SECONDS
+# Waited for instead of sleeping: who takes a process's clock away, as tests do, must not hold up a commit.
 _NEVER: Final = threading.Event()
-RENEW_SECONDS: Final = 60
 
 _MARK: Final = """
 local now = redis.call('TIME')[1]

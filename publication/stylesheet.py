@@ -30,11 +30,16 @@ AROUND: Final = re.compile(r"\s*([{};,])\s*")
 
 @dataclass(frozen=True)
 class Sheet:
-    """The whole of the rules, plain and in each content coding, the smallest first, and their address's digest."""
+    """The whole of the rules, and their address's digest."""
 
     text: str
-    packed: Mapping[str, bytes]
     digest: str
+
+    @functools.cached_property
+    def packed(self) -> Mapping[str, bytes]:
+        """In each content coding; made when a browser first asks for the sheet, since a page needs its name alone."""
+        content = self.text.encode()
+        return {"br": brotli.compress(content), "gzip": gzip.compress(content, compresslevel=9, mtime=0)}
 
     @property
     def path(self) -> str:
@@ -60,12 +65,7 @@ def _sheet(look: tuple[str, str, str], _edition: int) -> Sheet:
         # Last, so that paper is white whatever the colours of the screen are.
         f"@media print {{ {(FOLDER / PAPER).read_text(encoding='utf-8')} }}",
     ]))  # fmt: skip
-    content = text.encode()
-    return Sheet(
-        text=text,
-        packed={"br": brotli.compress(content), "gzip": gzip.compress(content, compresslevel=9, mtime=0)},
-        digest=hashlib.sha256(content).hexdigest()[:12],
-    )
+    return Sheet(text=text, digest=hashlib.sha256(text.encode()).hexdigest()[:12])
 
 
 def small(rules: str) -> str:
