@@ -4,7 +4,6 @@ Who asks holds a link that was mailed to the present mailbox. That mail may have
 is asked again, in a letter of its own; and the new one proves that it is the reader's.
 """
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,17 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from core import database_clock
 from mailkit import addresses
 from subscribers import consent, links, suppression
+from subscribers.address_change_model import End
 from subscribers.letters import queue
 from subscribers.models import AddressChange, ConsentEvent, Letter, Subscriber
 
 SOURCE: Final = "change_of_address"
-
-
-class End(enum.StrEnum):
-    """Which of the two mailboxes a link was mailed to."""
-
-    FORMER = "former"
-    NEW = "new"
 
 
 AGREED_AT: Final[Mapping[End, str]] = {End.FORMER: "former_agreed_at", End.NEW: "new_agreed_at"}
@@ -79,7 +72,11 @@ def ask(*, subscriber: Subscriber, address: addresses.Address, now: datetime, dr
 
 def look(*, token: str) -> Standing:
     """What the link's mailbox is asked. On failure: LinkRefused."""
-    return _standing(token)
+    claim = links.read_address(token)
+    change = AddressChange.objects.select_related("subscriber").filter(uuid=claim.change_uuid).first()
+    if change is None:
+        raise links.LinkRefused(expired=True)
+    return Standing(change, claim.end)
 
 
 def agree(*, token: str, evidence: consent.Evidence, now: datetime) -> Standing:
@@ -89,10 +86,10 @@ def agree(*, token: str, evidence: consent.Evidence, now: datetime) -> Standing:
     hold as before, and links to the preferences in older mails are stale. A second press changes nothing.
     On failure: LinkRefused; AddressTaken, when nothing was changed.
     """
-    reader = _standing(token).change.subscriber_id
+    reader = look(token=token).change.subscriber_id
     with transaction.atomic():
         subscriber = Subscriber.objects.select_for_update().get(pk=reader)
-        standing = _standing(token)
+        standing = look(token=token)
         if not standing.is_agreed:
             change = standing.change
             setattr(change, AGREED_AT[standing.end], now)
@@ -114,14 +111,6 @@ def _ask(subscriber: Subscriber, address: addresses.Address, now: datetime) -> l
     AddressChange.objects.create(subscriber=locked, address=address.address, address_key=address.key, asked_at=now)
     kinds = (Letter.Kind.FORMER_ADDRESS, Letter.Kind.NEW_ADDRESS)
     return [queue.enqueue(kind=kind, subscriber=locked, now=now) for kind in kinds]
-
-
-def _standing(token: str) -> Standing:
-    claim = links.read_address(token)
-    change = AddressChange.objects.select_related("subscriber").filter(uuid=claim.change_uuid).first()
-    if change is None:
-        raise links.LinkRefused(expired=True)
-    return Standing(change, End(claim.end))
 
 
 def _carry_out(change: AddressChange, subscriber: Subscriber, evidence: consent.Evidence, now: datetime) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import enum
 import uuid
 
 from django.db import models
 from django.utils import timezone
 
 from publication import fields
+
+
+class End(enum.StrEnum):
+    """Which of the two mailboxes a link was mailed to."""
+
+    FORMER = "former"
+    NEW = "new"
 
 
 class AddressChange(models.Model):

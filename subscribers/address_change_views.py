@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from core import client_address
 from mailkit import addresses
 from publication import languages
 from subscribers import address_change, request_context, throttle
@@ -39,8 +40,7 @@ def ask(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
 
 def _ask(request: HttpRequest, reader: Subscriber, address: addresses.Address) -> None:
     now = timezone.now()
-    ip = request_context.evidence(request, source=address_change.SOURCE).ip
-    is_within = throttle.signup(address=address, ip=ip, now=now)
+    is_within = throttle.signup(address=address, ip=client_address.client_ip(request), now=now)
     address_change.ask(subscriber=reader, address=address, now=now, dry_run=not is_within)
 
 

@@ -13,6 +13,10 @@ from publication.formats import Format
 from subscribers.cadences import Cadence
 from subscribers.states import SubscriptionState
 
+# What a reader chose of when mail comes, and who chose any of it.
+HOURS_OF_READERS: Final = ("time_zone", "mail_hour", "quiet_from", "quiet_until")
+CHOSE_HOURS: Final = ~Q(time_zone="") | Q(mail_hour__isnull=False) | Q(quiet_from__isnull=False)
+
 OF_READERS: Final[list[models.BaseConstraint]] = [
     models.CheckConstraint(condition=Q(mail_hour__isnull=True) | Q(mail_hour__lte=23), name="reader_hour_is_one"),
     models.CheckConstraint(
@@ -27,8 +31,8 @@ INDEXES_OF_READERS: Final[list[models.Index]] = [
     models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="reader_name"),
     # digests.local_hours: which places and hours readers have.
     models.Index(
-        fields=["time_zone", "mail_hour", "quiet_from", "quiet_until"],
-        condition=~Q(time_zone="") | Q(mail_hour__isnull=False) | Q(quiet_from__isnull=False),
+        fields=HOURS_OF_READERS,
+        condition=CHOSE_HOURS,
         name="reader_place",
     ),
 ]

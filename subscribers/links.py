@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from mailkit import tokens
 from publication import urls as site
+from subscribers.address_change_model import End
 from subscribers.models import AddressChange, Newsletter, Subscriber, Subscription
 
 CONFIRM, PREFERENCES, UNSUBSCRIBE, AGAIN, ADDRESS = "confirm", "preferences", "unsubscribe", "again", "address"
@@ -154,19 +155,19 @@ class AddressClaim:
     """What the link of a change of address says: which change, and which of the two mailboxes it was mailed to."""
 
     change_uuid: uuid.UUID
-    end: str
+    end: End
 
 
-def address_url(*, change: AddressChange, end: str) -> str:
+def address_url(*, change: AddressChange, end: End) -> str:
     """The whole address of the page on which one of the two mailboxes agrees; good for 72 hours."""
-    token = tokens.sign(purpose=ADDRESS, payload={"c": change.uuid.hex, "e": end})
+    token = tokens.sign(purpose=ADDRESS, payload={"c": change.uuid.hex, "e": end.value})
     return site.absolute(reverse("change_of_address", args=[token]))
 
 
 def read_address(token: str) -> AddressClaim:
     """What the token claims. On failure: LinkRefused."""
     payload = _read(token, purpose=ADDRESS, max_age=ADDRESS_AGE)
-    return AddressClaim(uuid.UUID(payload["c"]), str(payload["e"]))
+    return AddressClaim(uuid.UUID(payload["c"]), End(payload["e"]))
 
 
 def newsletter_url(*, newsletter: Newsletter) -> str:

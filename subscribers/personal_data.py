@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from subscribers import evidence, suppression, topics
 from subscribers.models import (
@@ -15,6 +15,8 @@ from subscribers.models import (
     Suppression,
 )
 
+# Of subscriptions, all topics that they name.
+TOPICS: Final = tuple(f"{row}topics__{kind}" for row in ("", "preference_changes__") for kind in ("sections", "tags"))
 # The mails that a reader was sent and what was noted of them, ready for JSON: a call with `subscriber` gives them.
 Copies: TypeAlias = Callable[..., list[dict[str, Any]]]
 
@@ -40,7 +42,9 @@ def of(*, subscriber: Subscriber, copies: Copies) -> PersonalData:
         subscriber=subscriber,
         new_address=getattr(AddressChange.objects.filter(subscriber=subscriber).first(), "address", ""),
         suppressed=suppression.find(subscriber.address_hash),
-        subscriptions=list(subscriber.subscriptions.select_related("newsletter", "topics").order_by("pk")),
+        subscriptions=list(
+            subscriber.subscriptions.select_related("newsletter").prefetch_related(*TOPICS).order_by("pk")
+        ),
         events=list(events),
         texts=evidence.texts(events),
         letters=list(subscriber.letters.order_by("pk")),

@@ -11,6 +11,7 @@ from mailkit import addresses
 from publication.formats import Format
 from publication.models import TIME_ZONES, Publication
 from subscribers import cadence_options, consent, signup, topics
+from subscribers.guards import HOURS_OF_READERS
 from subscribers.letters import queue
 from subscribers.models import Cadence, ConsentEvent, Letter, Newsletter, PreferenceChange, Subscriber, Subscription
 
@@ -171,8 +172,8 @@ def choose_hours(
     *,
     subscriber: Subscriber,
     time_zone: str,
-    mail_hour: int | None = None,
-    quiet: tuple[int, int] | None = None,
+    mail_hour: int | None,
+    quiet: tuple[int, int] | None,
 ) -> None:
     """Let mail come at an hour of the reader's, where the reader is; empty and None: as the newsletter does.
 
@@ -183,7 +184,7 @@ def choose_hours(
         raise BadHour(_("Please choose one of the zones and hours of this page."))
     subscriber.time_zone, subscriber.mail_hour = time_zone, mail_hour
     subscriber.quiet_from, subscriber.quiet_until = quiet or (None, None)
-    subscriber.save(update_fields=["time_zone", "mail_hour", "quiet_from", "quiet_until"])
+    subscriber.save(update_fields=HOURS_OF_READERS)
 
 
 def choose_tracking(*, subscriber: Subscriber, agrees: bool, evidence: consent.Evidence, now: datetime) -> bool:

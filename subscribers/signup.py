@@ -264,9 +264,7 @@ def _confirm_rows(
             # Who comes back was away since then.
             row.away_from, row.away_until = row.away_from or row.unsubscribed_at, confirmed_at
             row.out_of_step_since = row.out_of_step_since or confirmed_at
-        row.save(
-            update_fields=["state", "consent_event", "confirmed_at", "away_from", "away_until", "out_of_step_since"]
-        )
+        row.save(update_fields=["state", "consent_event", "confirmed_at", *AWAY])
 
 
 def _end(

@@ -17,6 +17,7 @@ from publication import languages
 from publication import urls as site
 from publication.models import Publication
 from subscribers import legal, links, suppression
+from subscribers.address_change_model import End
 from subscribers.letter_reasons import LetterReason
 from subscribers.models import AddressChange, Letter, Subscription, Suppression
 
@@ -177,7 +178,7 @@ def _preferences(letter: Letter, _subscriptions: list[Subscription], _now: datet
 def _former_address(letter: Letter, _subscriptions: list[Subscription], _now: datetime) -> Facts:
     change = _change(letter)
     return {
-        "agree_url": links.address_url(change=change, end="former"),
+        "agree_url": links.address_url(change=change, end=End.FORMER),
         "hours": _hours(links.ADDRESS_AGE),
         "masked": addresses.mask(change.address),
     }
@@ -185,7 +186,7 @@ def _former_address(letter: Letter, _subscriptions: list[Subscription], _now: da
 
 def _new_address(letter: Letter, _subscriptions: list[Subscription], _now: datetime) -> Facts:
     return {
-        "agree_url": links.address_url(change=_change(letter), end="new"),
+        "agree_url": links.address_url(change=_change(letter), end=End.NEW),
         "hours": _hours(links.ADDRESS_AGE),
         "masked": addresses.mask(letter.subscriber.address),
     }
