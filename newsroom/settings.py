@@ -273,6 +273,8 @@ THROTTLES = Throttles(
     # As long as the link to give one works (subscribers.links.AGAIN_AGE).
     leaving_reason=[Window(1, 3_600)],
 )
+# A sign-up that nobody confirmed is reminded once after this time, and forgotten after seven days.
+REMIND_AFTER = timedelta(hours=env.number("REMIND_AFTER_HOURS", 48, most=90))
 SIGNUP_FORM_AGE = (timedelta(seconds=2), timedelta(hours=24))
 MARKUP_SECONDS = 5
 # Whether the team gets a mail when a story is given to somebody, sent back or approved, or a comment names them.

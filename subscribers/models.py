@@ -26,6 +26,7 @@ from subscribers.leaving_model import LeavingCount as LeavingCount
 from subscribers.leaving_model import LeavingReason as LeavingReason
 from subscribers.newsletters import CadenceOffer as CadenceOffer
 from subscribers.newsletters import Newsletter as Newsletter
+from subscribers.reminder_model import Reminder as Reminder
 from subscribers.states import LetterState, SubscriptionState
 from subscribers.topic_models import PreferenceChange as PreferenceChange
 from subscribers.topic_models import TopicChoice as TopicChoice
@@ -330,6 +331,7 @@ class Letter(models.Model):
     class Kind(models.TextChoices):
         CONFIRM = "confirm", _("Confirm")
         ALREADY = "already_subscribed", _("Already subscribed")
+        REMINDER = "reminder", _("Reminder")
         PERMISSION = "permission", _("Permission")
         WELCOME = "welcome", _("Welcome")
         GOODBYE = "goodbye", _("Goodbye")

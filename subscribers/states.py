@@ -42,6 +42,8 @@ LETTER_MOVES: Final = transitions.table(
         _L.PENDING: [_L.ATTEMPTING],
         # Attempted again when the lease of the first sender is over.
         _L.ATTEMPTING: [_L.ATTEMPTING, _L.PENDING, _L.SENT, _L.REJECTED, _L.EXPIRED],
+        # It came back (`letters.send.came_back`).
+        _L.SENT: [_L.REJECTED],
     }
 )
 # Subscriptions that a request makes pending, and those that an unsubscribe ends.

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from core import database_clock
 from staff import audit_heads
-from subscribers import address_change, consent_heads, erasure, privacy, verification
+from subscribers import address_change, consent_heads, erasure, privacy, reminders, verification
 from subscribers.letters import send
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,12 @@ def walk_record() -> None:
 
 
 @shared_task
+def remind() -> None:
+    """Queue the reminders of sign-ups that nobody confirmed."""
+    reminders.queue_due(now=database_clock.now())
+
+
+@shared_task
 def tick() -> None:
     """The work of each minute for readers; once an hour it also deletes expired personal data.
 
@@ -53,5 +59,7 @@ def tick() -> None:
         privacy.truncate_origins(now=now)
         erasure.forget_unconfirmed(now=now)
         address_change.forget_old(now=now)
+        reminders.forget_old(now=now)
+        remind.delay()
         if now.hour == WALK_HOUR:
             walk_record.delay()

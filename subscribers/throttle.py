@@ -66,6 +66,21 @@ def signup(*, address: addresses.Address, ip: str | None, now: datetime) -> bool
     return _ask(keys, now)
 
 
+def reminder(*, address: addresses.Address, now: datetime) -> bool:
+    """Whether one more letter may ask this mailbox, whose owner has not answered the first.
+
+    It counts as a sign-up at the mailbox, its provider and the whole site. False when Redis cannot be reached: a
+    reminder is not owed to anybody.
+    """
+    limits = settings.THROTTLES
+    keys = [
+        ("signup_unanswered", addresses.throttle_key(address), limits.signup_unanswered),
+        ("signup_domain", address.domain, limits.signup_domain),
+        ("signup_global", "", limits.signup_global),
+    ]
+    return _ask(keys, now, otherwise=False)
+
+
 def answered(*, address_key: str) -> None:
     """The mailbox's owner has confirmed: letters that were asked for before count no longer as unanswered."""
     address = addresses.Address(address=address_key, key=address_key, domain=address_key.rpartition("@")[2])
@@ -97,13 +112,13 @@ def _networks(ip: str | None) -> list[Key]:
     ]
 
 
-def _ask(keys: Sequence[Key], now: datetime) -> bool:
+def _ask(keys: Sequence[Key], now: datetime, *, otherwise: bool = True) -> bool:
     try:
         ask = redis_client.connect().register_script(ASK)
         return not int(ask(keys=[_name(limit, subject) for limit, subject, _ in keys], args=_arguments(keys, now)))
     except redis.RedisError as error:
         logger.warning("Limits are not applied: Redis cannot be reached (%s).", type(error).__name__)
-        return True
+        return otherwise
 
 
 def _name(limit: str, subject: str) -> str:

@@ -62,6 +62,8 @@ def follow_letter(row: DeliveryEvent, letter: Letter, now: datetime) -> Effect:
     A mailbox that was never confirmed is not suppressed for a bounce (`subscribers.letters.send`).
     """
     reader = letter.subscriber
+    if row.kind == Kind.HARD_BOUNCE or (row.kind == Kind.SOFT_BOUNCE and row.gave_up):
+        send.came_back(letter=letter, now=now)
     if row.kind == Kind.COMPLAINT:
         _suppress(reader.address_hash, Suppression.Reason.COMPLAINT, row, now)
     elif row.kind == Kind.HARD_BOUNCE and row.about_mailbox and send.is_proven(subscriber_id=reader.pk):

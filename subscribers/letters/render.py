@@ -57,6 +57,7 @@ def build(*, letter: Letter, now: datetime) -> EmailMultiAlternatives:
 # The state that the subscriptions must still have for the letter to make sense.
 MEANT = {
     Letter.Kind.CONFIRM: Subscription.State.PENDING,
+    Letter.Kind.REMINDER: Subscription.State.PENDING,
     Letter.Kind.PERMISSION: Subscription.State.PENDING,
     Letter.Kind.ALREADY: Subscription.State.CONFIRMED,
     Letter.Kind.WELCOME: Subscription.State.CONFIRMED,
@@ -67,6 +68,10 @@ REASONS = {
     Letter.Kind.CONFIRM: _(
         "Somebody entered this address on our website. If it was not you, ignore this mail: "
         "you are not subscribed, and the request is forgotten after seven days."
+    ),
+    Letter.Kind.REMINDER: _(
+        "Somebody entered this address on our website, and nobody confirmed it. If it was not you, ignore this mail: "
+        "you are not subscribed, this is the only reminder, and the request is forgotten after seven days."
     ),
     Letter.Kind.PERMISSION: _(
         "Your address is on a list of readers that we were given. You get nothing more from us "
@@ -198,6 +203,7 @@ def _hours(age: timedelta) -> int:
 
 FACTS: Mapping[Letter.Kind, Callable[[Letter, list[Subscription], datetime], Facts]] = {
     Letter.Kind.CONFIRM: _to_confirm,
+    Letter.Kind.REMINDER: _to_confirm,
     Letter.Kind.PERMISSION: _to_confirm,
     Letter.Kind.ALREADY: _subscribed,
     Letter.Kind.WELCOME: _subscribed,

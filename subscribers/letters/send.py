@@ -136,6 +136,15 @@ def _fail(letter: Letter, error: Exception, now: datetime) -> Letter.State:
     return _settle(letter, WAITING, meaning.reason, now, due_at=now + pause)
 
 
+def came_back(*, letter: Letter, now: datetime) -> bool:
+    """Note that a letter that had left was reported as bounced for good; whether that was news."""
+    return bool(
+        Letter.objects.filter(pk=letter.pk, state=Letter.State.SENT).update(
+            state=Letter.State.REJECTED, settled_at=now, **Reason(LetterReason.REPORTED_BOUNCED).columns()
+        )
+    )
+
+
 def is_proven(*, subscriber_id: int) -> bool:
     """Whether this reader ever confirmed anything at this address.
 

@@ -266,6 +266,11 @@ def _to_confirm(newsletter: Newsletter) -> None:
     ask(RITA, newsletter)
 
 
+def _reminder(newsletter: Newsletter) -> None:
+    ask(RITA, newsletter)
+    Letter.objects.update(kind=Letter.Kind.REMINDER)
+
+
 def _already(newsletter: Newsletter) -> None:
     confirmed(RITA, newsletter)
     Letter.objects.all().delete()
@@ -305,6 +310,7 @@ def test_every_kind_has_its_templates_reason_and_facts() -> None:
     ("cause", "subject", "link"),
     [
         (_to_confirm, "Please confirm your subscription to Block News International", "/confirm/"),
+        (_reminder, "Your subscription to Block News International is not confirmed yet", "/confirm/"),
         (_already, "You are already subscribed to Block News International", "/preferences/"),
         (_permission, "May we write to you? Block News International", "/confirm/"),
         (_welcome, "Welcome to L'Été <News>", "/unsubscribe/"),

@@ -220,6 +220,20 @@ def test_one_event_that_breaks_stops_no_other(
     assert second.state == State.ACCEPTED
 
 
+@pytest.mark.parametrize(
+    ("words", "state"), [(GONE, "rejected"), ({"mta_response": "552 5.2.2 over quota"}, "rejected"), ({}, "sent")]
+)
+def test_a_letter_that_came_back_did_not_arrive(
+    newsletter: Newsletter, now: datetime, words: dict[str, Any], state: str
+) -> None:
+    letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=copies.reader(newsletter), state="sent")
+    record(
+        copies.event("bounced" if words else "deferred", message_id=f"<letter.{letter.uuid.hex}@x.test>", **words), now
+    )
+    letter.refresh_from_db()
+    assert letter.state == state
+
+
 def test_a_letter_that_bounces_suppresses_its_mailbox(newsletter: Newsletter, now: datetime) -> None:
     reader = copies.reader(newsletter)
     letter = Letter.objects.create(kind=Letter.Kind.CONFIRM, subscriber=reader)
