@@ -10,7 +10,7 @@ from celery import shared_task
 
 from core import database_clock, locks
 from digests import composing, heartbeat
-from digests.feedback import mailbox, processing
+from digests.feedback import mailbox, processing, soft_bounces
 from digests.sending import history, sweeper, tasks
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,8 @@ def tick() -> None:
         log.error("%s", refusal)
         heartbeat.refuse(reason=str(refusal))
         return
-    for step in (_wake_engine, _compose, processing.settle, mailbox.read_configured, history.maintain, _beat):
+    reports = (processing.settle, mailbox.read_configured, soft_bounces.sweep)
+    for step in (_wake_engine, _compose, *reports, history.maintain, _beat):
         try:
             step(now=now)
         except Exception:

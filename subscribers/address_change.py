@@ -130,5 +130,5 @@ def _carry_out(change: AddressChange, subscriber: Subscriber, evidence: consent.
         address_hash=new_hash,
         token_version=F("token_version") + 1,
     )
-    suppression.lift_erasure(address_hash=new_hash)
+    suppression.lift_own(address_hash=new_hash)
     change.done_at = now

@@ -110,6 +110,8 @@ class Subscriber(models.Model):
     quiet_from = models.PositiveSmallIntegerField(null=True, blank=True)
     quiet_until = models.PositiveSmallIntegerField(null=True, blank=True)
     token_version = models.PositiveIntegerField(default=1, editable=False)
+    # Somebody of the team said so of the mailbox: earlier bounces no longer count against it.
+    bounces_since = models.DateTimeField(null=True, blank=True, editable=False)
     tracking_consent = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -109,8 +109,9 @@ def confirm(*, token: str, evidence: consent.Evidence, now: datetime) -> Confirm
     """Confirm the requests that the link is for, once.
 
     After: those subscriptions are confirmed, each with its consent event; a
-    welcome letter is queued; an erasure of the same mailbox is lifted, since its
-    owner has just asked for mail. A second use changes nothing and says so.
+    welcome letter is queued; an erasure of the same mailbox is lifted, and so are its
+    soft bounces, since its owner has just asked for mail. A second use changes nothing
+    and says so.
     On failure: LinkRefused, for links that are not ours, too old, or overtaken by
     a new request, an unsubscribe or an erasure.
     """
@@ -120,7 +121,7 @@ def confirm(*, token: str, evidence: consent.Evidence, now: datetime) -> Confirm
         if not confirmation.already:
             agreed = consent.agreed(subscriber=confirmation.subscriber)
             _confirm_rows(confirmation.subscriber, confirmation.subscriptions, agreed, evidence, now)
-            suppression.lift_erasure(address_hash=confirmation.subscriber.address_hash)
+            suppression.lift_own(address_hash=confirmation.subscriber.address_hash)
             queue.enqueue(
                 kind=Letter.Kind.WELCOME,
                 subscriber=confirmation.subscriber,
@@ -224,7 +225,9 @@ def _answered(claim: links.ConfirmClaim, *, lock: bool) -> Confirmation:
         raise links.LinkRefused(expired=True)
     for row in current:
         row.subscriber = subscriber
-    return Confirmation(subscriber=subscriber, subscriptions=waiting or current, already=not waiting)
+    # Readers whose mail only came back confirm once more: it shows that their mailbox works.
+    is_back = not waiting and suppression.only_bounced(address_hash=subscriber.address_hash)
+    return Confirmation(subscriber=subscriber, subscriptions=waiting or current, already=not waiting and not is_back)
 
 
 def _is_current(row: Subscription, requests: Mapping[int, int]) -> bool:

@@ -13,8 +13,10 @@ from staff.audit_actions import AuditAction
 from subscribers import permissions
 from subscribers.models import Subscriber, Suppression
 
-# `erased` is the one reason that a person can lift by subscribing again, so every other one outranks it.
+# `erased` says nothing against the mailbox, so every other reason outranks it.
 WEAKEST = Suppression.Reason.ERASED
+# What the owner of the mailbox lifts by asking for mail and confirming: both say nothing of what somebody wanted.
+LIFTED_BY_OWNER = (Suppression.Reason.ERASED, Suppression.Reason.SOFT_BOUNCE)
 # The stronger reason stays, in whichever order they come: what somebody said outweighs what a server said.
 STRONGEST_FIRST = (
     Suppression.Reason.COMPLAINT,
@@ -97,16 +99,23 @@ def lift(*, address_hash: str, actor: AbstractBaseUser | None, now: datetime, no
         if row is None:
             return False
         Suppression.objects.filter(pk=row.pk).delete()
+        Subscriber.objects.filter(address_hash=address_hash).update(bounces_since=now)
         audit.record(
             action=AuditAction.SUPPRESSION_LIFTED, actor=actor, target=row, now=now, reason=str(row.reason), note=note
         )
     return True
 
 
-def lift_erasure(*, address_hash: str) -> bool:
-    """Lift `erased` and no other reason: the person has just proved the mailbox and asked for mail."""
-    deleted, _ = Suppression.objects.filter(address_hash=address_hash, reason=WEAKEST).delete()
+def lift_own(*, address_hash: str) -> bool:
+    """Lift what its owner may: the person has just proved the mailbox and asked for mail."""
+    deleted, _ = Suppression.objects.filter(address_hash=address_hash, reason__in=LIFTED_BY_OWNER).delete()
     return deleted > 0
+
+
+def only_bounced(*, address_hash: str) -> bool:
+    """Whether this mailbox gets no mail because copies to it came back again and again."""
+    row = find(address_hash)
+    return row is not None and row.reason == Suppression.Reason.SOFT_BOUNCE
 
 
 def is_suppressed(address_key: str) -> bool:

@@ -17,6 +17,7 @@ from digests.feedback import processing
 from digests.issue_reasons import IssueReason
 from digests.models import Delivery, Issue
 from digests.sending.pacing import windows
+from postal.answers import Cause
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +72,10 @@ def give_up(*, issue_id: int, now: datetime) -> int:
         return 0
     # What waits for its reader's hour is skipped if it could not leave then (`claims.miss`).
     waiting = _waiting(issue_id).exclude(reason=DeliveryReason.READERS_HOUR)
-    given_up = waiting.update(
-        state=Delivery.State.EXPIRED,
-        settled_at=Now(),
-        due_at=None,
-        **delivery_reasons.columns(DeliveryReason.TIME_OVER),
-    )
+    expired = {"state": Delivery.State.EXPIRED, "settled_at": Now(), "due_at": None}
+    # A full mailbox stays on record: `soft_bounces` counts it.
+    given_up = waiting.filter(reason=Cause.MAILBOX_FULL).update(**expired)
+    given_up += waiting.update(**expired, **delivery_reasons.columns(DeliveryReason.TIME_OVER))
     if given_up:
         log.error("%s copies of issue %s were not sent: its time is over", given_up, issue_id)
     return given_up

@@ -96,8 +96,12 @@ REASONS = {
 }
 
 
-# Who was erased may come back: by these letters the owner of the mailbox is asked.
+# Who was erased may come back: by these letters the owner of the mailbox is asked. So may one whose mail only bounced.
 TO_THE_ERASED = (Letter.Kind.CONFIRM, Letter.Kind.NEW_ADDRESS)
+ASKING_AGAIN = {
+    Suppression.Reason.ERASED: TO_THE_ERASED,
+    Suppression.Reason.SOFT_BOUNCE: (*TO_THE_ERASED, Letter.Kind.ALREADY),
+}
 
 
 def _recipient(letter: Letter) -> str:
@@ -114,10 +118,10 @@ def _change(letter: Letter) -> AddressChange:
 
 
 def _check_suppression(letter: Letter) -> None:
-    """Refuse a suppressed address, except an erased reader who signs up again and must confirm."""
+    """Refuse a suppressed address, except one whose owner signs up again and must confirm."""
     address = addresses.normalise(_recipient(letter))
     entry = suppression.find(addresses.keyed_hash(address.key))
-    if entry is None or (entry.reason == Suppression.Reason.ERASED and letter.kind in TO_THE_ERASED):
+    if entry is None or letter.kind in ASKING_AGAIN.get(Suppression.Reason(entry.reason), ()):
         return
     raise NotNeeded(LetterReason.SUPPRESSED, Letter.State.REJECTED)
 
@@ -166,6 +170,12 @@ def _subscribed(letter: Letter, subscriptions: list[Subscription], _now: datetim
     }
 
 
+def _already(letter: Letter, subscriptions: list[Subscription], now: datetime) -> Facts:
+    is_back = suppression.only_bounced(address_hash=letter.subscriber.address_hash)
+    again = {"again_url": links.confirm_url(subscriptions=subscriptions)} if is_back else {}
+    return _subscribed(letter, subscriptions, now) | again
+
+
 def _ended(_letter: Letter, subscriptions: list[Subscription], _now: datetime) -> Facts:
     return {
         "choices": [_choice(row) for row in subscriptions],
@@ -205,7 +215,7 @@ FACTS: Mapping[Letter.Kind, Callable[[Letter, list[Subscription], datetime], Fac
     Letter.Kind.CONFIRM: _to_confirm,
     Letter.Kind.REMINDER: _to_confirm,
     Letter.Kind.PERMISSION: _to_confirm,
-    Letter.Kind.ALREADY: _subscribed,
+    Letter.Kind.ALREADY: _already,
     Letter.Kind.WELCOME: _subscribed,
     Letter.Kind.GOODBYE: _ended,
     Letter.Kind.PREFERENCES: _preferences,

@@ -39,10 +39,11 @@ def test_the_reason_that_the_reader_cannot_lift_wins(now: datetime, first: str, 
     assert Suppression.objects.get().reason == stays
 
 
-def test_only_an_erasure_is_lifted_by_the_reader(now: datetime) -> None:
-    row = suppression.suppress(address_key=KEY, reason=Reason.MANUAL, actor=None, now=now)
-    assert not suppression.lift_erasure(address_hash=row.address_hash)
-    assert suppression.lift(address_hash=row.address_hash, actor=None, now=now)
+@rows("reason", Reason.values)
+def test_only_an_erasure_and_soft_bounces_are_lifted_by_the_reader(now: datetime, reason: str) -> None:
+    row = suppression.suppress(address_key=KEY, reason=Reason(reason), actor=None, now=now)
+    assert suppression.lift_own(address_hash=row.address_hash) == (reason in ("erased", "soft_bounce"))
+    assert not suppression.is_suppressed(KEY) or suppression.lift(address_hash=row.address_hash, actor=None, now=now)
     assert not suppression.is_suppressed(KEY)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from digests.feedback import ingestion, processing, soft_bounces
 from digests.feedback.tests import mails
-from digests.models import Delivery, DeliveryEvent
+from digests.models import Delivery, DeliveryEvent, Issue
 from digests.tests import copies
 from postal import config
 from subscribers import suppression
@@ -175,3 +175,48 @@ def test_notices_that_come_as_mail_count_alike(history: History, name: str, reas
         raw = mails.mail(name, copy).replace(b"6 May", b"%d May" % (6 + day))
         ingestion.take(raw=raw, now=history.now + timedelta(days=day, hours=1))
     assert history.reason() == reason
+
+
+def full(history: History, day: int, state: State = State.EXPIRED, reason: str = "mailbox_full") -> Delivery:
+    """The copy of that day, which the reader's server did not take from us; its issue has ended."""
+    at = history.now + timedelta(days=day)
+    issue = copies.issue(history.newsletter)
+    copy = copies.copy(issue, history.reader, state, attempted_at=at, settled_at=at, reason=reason)
+    copies.close(issue)
+    Issue.objects.filter(pk=issue.pk).update(finished_at=at)
+    return copy
+
+
+def sweep(history: History, day: int) -> int:
+    return soft_bounces.sweep(now=(history.now + timedelta(days=day)).replace(minute=37))
+
+
+def test_a_mailbox_that_stays_full_is_given_up_by_the_clock(history: History) -> None:
+    full(history, 0)
+    full(history, 2, State.REJECTED)
+    assert (sweep(history, 3), history.reason()) == (0, None)
+    full(history, 4)
+    assert soft_bounces.sweep(now=history.now.replace(minute=36)) == 0
+    assert (sweep(history, 5), sweep(history, 5), history.reason()) == (1, 0, "soft_bounce")
+
+
+@pytest.mark.parametrize("between", ["delivered", "passing"])
+def test_only_full_mailboxes_in_a_row_count_on_our_own_connections(history: History, between: str) -> None:
+    full(history, 0, reason="passing" if between == "passing" else "mailbox_full")
+    full(history, 2)
+    if between == "delivered":
+        history.copy(3, "delivered")
+    full(history, 4)
+    assert sweep(history, 5) == 0
+
+
+def test_bounces_before_a_block_was_lifted_by_hand_no_longer_count(history: History) -> None:
+    for day in (0, 2, 4):
+        history.copy(day)
+    at = history.now + timedelta(days=5)
+    assert suppression.lift(address_hash=history.reader.address_hash, actor=None, now=at)
+    history.copy(6)
+    assert history.reason() is None
+    history.copy(8)
+    history.copy(10)
+    assert history.reason() == "soft_bounce"
