@@ -33,7 +33,6 @@ from subscribers import consent, erasure, signup, suppression  # isort: skip  # 
 from subscribers.models import CadenceOffer, Newsletter, Subscriber, Suppression  # isort: skip  # as above
 
 ROUNDS = int(os.environ.get("ROUNDS", "200"))
-CROWDED = "198.51.100.7"
 NOBODY = consent.Evidence(source="bench")
 
 say = functools.partial(_figures.say, "neutral")
@@ -70,9 +69,7 @@ class Form:
         """Send one request for an address of each state per round; print the medians."""
         token = self._token() if route == "/subscribe/" else ""
         asked = {name: prepare(newsletter, f"{name}{route[1]}") for name, prepare in STATES.items()}
-        for number in range(25):
-            self.ask(route, f"crowd{number}@crowd{number}{route[1]}.org", token, network=CROWDED)
-        times: dict[str, list[float]] = {name: [] for name in [*STATES, "asked too often", "from a crowded network"]}
+        times: dict[str, list[float]] = {name: [] for name in [*STATES, "asked too often"]}
         for number in range(ROUNDS + 1):
             for name in random.sample(list(times), len(times)):
                 seconds = self._one(route, name, asked, number, token)
@@ -86,16 +83,14 @@ class Form:
     def _one(self, route: str, name: str, asked: dict[str, Iterator[str]], number: int, token: str) -> float:
         if name == "asked too often":
             return self.ask(route, f"again{number}@twice{number}.org", token, before=1)
-        if name == "from a crowded network":
-            return self.ask(route, f"late{number}@late{number}.org", token, network=CROWDED)
         return self.ask(route, next(asked[name]), token)
 
-    def ask(self, route: str, address: str, token: str, *, network: str = "", before: int = 0) -> float:
+    def ask(self, route: str, address: str, token: str, *, before: int = 0) -> float:
         """Seconds to the response, after `before` requests for the same address."""
         fields = {"address": address, "newsletters": "bench", "consent": "on", "form_token": token}
         body = urllib.parse.urlencode(fields)
         for _ in range(before + 1):
-            seconds = self._post(route, body, network or next(self.networks))
+            seconds = self._post(route, body, next(self.networks))
         return seconds
 
     def _post(self, route: str, body: str, network: str) -> float:

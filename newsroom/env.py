@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from limits import RateLimitItem, parse_many
 
 YES = frozenset({"1", "true", "yes", "on"})
 NO = frozenset({"0", "false", "no", "off", ""})
@@ -60,6 +61,15 @@ def names(name: str, default: list[str]) -> list[str]:
     """A comma-separated list; blanks are dropped."""
     value = text(name, ",".join(default))
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def rates(name: str, default: str) -> list[RateLimitItem]:
+    """How often something may happen, as `20 per hour; 100 per day`; an empty value is no limit."""
+    value = text(name, default).strip()
+    try:
+        return parse_many(value) if value else []
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must say how often, as in 20 per hour; 100 per day.") from error
 
 
 def networks(name: str, default: list[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

@@ -22,12 +22,12 @@ from newsroom import (
     logs,
     page_settings,
     policies,
+    reader_settings,
     returns_url,
     sending_settings,
     workers,
 )
 from postal import config
-from subscribers.config import Throttles, Window
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = env.var_dir()
@@ -260,19 +260,7 @@ PACING = sending_settings.pacing(testing=TESTING, processes=CELERY_WORKER_CONCUR
 
 # --- Readers ---------------------------------------------------------------------------------
 
-THROTTLES = Throttles(
-    signup_address=[Window(1, 600), Window(3, 86_400)],
-    # A week, after which the unanswered request is forgotten too.
-    signup_unanswered=[Window(5, 604_800)],
-    signup_network=[Window(20, 3_600)],
-    # So that a customer with 65,536 networks has no more than five of them.
-    signup_wide_network=[Window(100, 3_600)],
-    signup_domain=[Window(500, 3_600)],
-    signup_global=[Window(5_000, 3_600)],
-    preferences_address=[Window(1, 600), Window(5, 86_400)],
-    # As long as the link to give one works (subscribers.links.AGAIN_AGE).
-    leaving_reason=[Window(1, 3_600)],
-)
+THROTTLES = reader_settings.throttles()
 # A sign-up that nobody confirmed is reminded once after this time, and forgotten after seven days.
 REMIND_AFTER = timedelta(hours=env.number("REMIND_AFTER_HOURS", 48, most=90))
 SIGNUP_FORM_AGE = (timedelta(seconds=2), timedelta(hours=24))

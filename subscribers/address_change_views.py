@@ -28,8 +28,15 @@ def ask(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
             _ask(request, reader, form.cleaned_data["address"])
         except address_change.SameAddress as refusal:
             form.add_error("address", str(refusal))
+        except throttle.Crowded as refusal:
+            form.add_error(None, str(refusal))
+            return request_context.later(_page(request, reader, token, form), refusal)
         else:
             return request_context.SeeOther(f"{reverse('ask_change_of_address', args=[token])}?asked=1")
+    return _page(request, reader, token, form)
+
+
+def _page(request: HttpRequest, reader: Subscriber, token: str, form: NewAddressForm) -> HttpResponse:
     faults = form.faults()
     asked = request.GET.get("asked") == "1" and not faults
     shown = {
@@ -40,7 +47,7 @@ def ask(request: HttpRequest, reader: Subscriber, token: str) -> HttpResponse:
 
 def _ask(request: HttpRequest, reader: Subscriber, address: addresses.Address) -> None:
     now = timezone.now()
-    is_within = throttle.signup(address=address, ip=client_address.client_ip(request), now=now)
+    is_within = throttle.signup(address=address, ip=client_address.client_ip(request))
     address_change.ask(subscriber=reader, address=address, now=now, dry_run=not is_within)
 
 

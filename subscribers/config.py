@@ -1,29 +1,23 @@
-"""What is configured about readers; newsroom/settings.py says the numbers."""
+"""What is configured about readers; newsroom/reader_settings.py says the numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-
-class Window(NamedTuple):
-    """At most `requests` in any period of `seconds`."""
-
-    requests: int
-    seconds: int
+from limits import RateLimitItem
 
 
 @dataclass(frozen=True, slots=True)
 class Throttles:
-    """settings.THROTTLES: how often somebody may ask. Every window of a limit must have room."""
+    """settings.THROTTLES: how often somebody may ask. Every moving window of a limit must have room."""
 
-    signup_address: Sequence[Window]
+    signup_address: Sequence[RateLimitItem]
     # Letters that their mailbox has not answered.
-    signup_unanswered: Sequence[Window]
-    signup_network: Sequence[Window]
+    signup_unanswered: Sequence[RateLimitItem]
+    signup_network: Sequence[RateLimitItem]
     # A /48 of IPv6.
-    signup_wide_network: Sequence[Window]
-    signup_domain: Sequence[Window]
-    signup_global: Sequence[Window]
-    preferences_address: Sequence[Window]
+    signup_wide_network: Sequence[RateLimitItem]
+    signup_domain: Sequence[RateLimitItem]
+    signup_overall: Sequence[RateLimitItem]
+    preferences_address: Sequence[RateLimitItem]
     # Reasons for one leaving, of the reader whose link it is.
-    leaving_reason: Sequence[Window]
+    leaving_reason: Sequence[RateLimitItem]

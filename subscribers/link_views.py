@@ -110,7 +110,7 @@ def leaving_reason(request: HttpRequest, token: str) -> HttpResponse:
     with languages.override(subscription.subscriber.language):
         now, reason = timezone.now(), request.POST.get("reason", "")
         name = f"{subscription.uuid} {subscription.request_number}"
-        if reason in LeavingReason.values and throttle.leaving_reason(leaving=name, now=now):
+        if reason in LeavingReason.values and throttle.leaving_reason(leaving=name):
             leaving.count(newsletter=subscription.newsletter, reason=LeavingReason(reason), now=now)
         return render(request, "subscribers/thanked.html", _about(subscription))
 

@@ -176,8 +176,12 @@ def _too_old(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
         return render(request, "subscribers/preferences_expired.html", status=410)
     now, address = timezone.now(), addresses.normalise(subscriber.address)
     ip = request_context.evidence(request, source="").ip
-    if throttle.preferences(address=address, ip=ip, now=now):
-        preferences.mail_link(subscriber=subscriber, now=now)
+    try:
+        if throttle.preferences(address=address, ip=ip):
+            preferences.mail_link(subscriber=subscriber, now=now)
+    except throttle.Crowded as refusal:
+        page = render(request, "subscribers/preferences_expired.html", {"later": str(refusal)})
+        return request_context.later(page, refusal)
     return request_context.SeeOther(reverse("preferences_sent"))
 
 

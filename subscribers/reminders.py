@@ -70,7 +70,7 @@ def _remind(subscriber_id: int, now: datetime) -> bool:
     mailbox = addresses.normalise(reader.address)
     if not _mark(mailbox, now):
         return False
-    if not throttle.reminder(address=mailbox, now=now):
+    if not throttle.reminder(address=mailbox):
         transaction.set_rollback(True)
         return False
     queue.enqueue(kind=Letter.Kind.REMINDER, subscriber=reader, subscriptions=requests, now=now)

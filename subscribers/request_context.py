@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from core import client_address
 from publication import urls as site
-from subscribers import consent, links
+from subscribers import consent, links, throttle
 from subscribers.models import LegalVersion
 
 View: TypeAlias = Callable[..., HttpResponse]
@@ -75,6 +75,13 @@ def opened_by_link(view: View) -> View:
         return private(response)
 
     return csrf_exempt(page)
+
+
+def later(response: HttpResponse, refusal: throttle.Crowded) -> HttpResponse:
+    """Say to programs too when to come back."""
+    response.status_code = 429
+    response["Retry-After"] = str(refusal.seconds)
+    return response
 
 
 def private(response: HttpResponse, *, referrer: str = "no-referrer") -> HttpResponse:

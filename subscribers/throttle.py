@@ -1,135 +1,168 @@
-"""How often may somebody ask? Sliding windows in Redis, all checked and counted in one round trip.
+"""How often may somebody ask? Moving windows of the library `limits`, in Redis; settings.THROTTLES has them.
 
-settings.THROTTLES has the windows of each limit. A log of times per key is exact where a token
-bucket lets a full bucket and its refill through together; the largest log has as many entries as
-the largest limit.
+Limits of a mailbox and of a mail provider are silent: who is over one gets the answer that everybody gets, or the
+answer would tell who asked before. Those of a network and of the whole site say so: they know nothing of any address.
+So that they cannot tell either, a request counts in them before its address is looked at.
 Without Redis nobody is turned away: sign-ups matter more than limits.
 """
 
+import functools
 import logging
-import uuid
+import math
+import time
 from collections.abc import Sequence
-from datetime import datetime
+from typing import NamedTuple
 
 import redis
 from django.conf import settings
+from django.utils.translation import ngettext
+from limits import RateLimitItem, storage, strategies
 
 from core import redis_client
 from mailkit import addresses
-from subscribers import config, privacy
+from subscribers import privacy
 
 logger = logging.getLogger(__name__)
 
-# A limit's name, whom it counts, and its windows.
-Key = tuple[str, str, Sequence[config.Window]]
 
-# KEYS: one log per limit name. ARGV: now in ms, a unique member, then per key: how
-# many windows, and for each its count and its length in ms. Returns 0 when every
-# window has room (and counts this request in all of them), else the first full key's place.
-ASK = """
-local now, member, at = tonumber(ARGV[1]), ARGV[2], 3
-local longest = {}
-for place, key in ipairs(KEYS) do
-  longest[place] = 0
-  for _ = 1, tonumber(ARGV[at]) do
-    local count, length = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-    longest[place] = math.max(longest[place], length)
-    if redis.call('ZCOUNT', key, '(' .. (now - length), '+inf') >= count then return place end
-    at = at + 2
-  end
-  at = at + 1
-end
-for place, key in ipairs(KEYS) do
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - longest[place])
-  redis.call('ZADD', key, now, member)
-  redis.call('PEXPIRE', key, longest[place])
-end
-return 0
-"""
+class Crowded(Exception):
+    """A network or the whole site has asked as often as it may. str() says to a reader when to come back."""
+
+    def __init__(self, *, seconds: float, is_everybody: bool) -> None:
+        self.seconds = max(1, math.ceil(seconds))
+        minutes = math.ceil(self.seconds / 60)
+        if is_everybody:
+            sentence = ngettext(
+                "Very many people are asking for newsletters at the moment. Nothing was sent. "
+                "Please send this again in %(minutes)d minute.",
+                "Very many people are asking for newsletters at the moment. Nothing was sent. "
+                "Please send this again in %(minutes)d minutes.",
+                minutes,
+            )
+        else:
+            sentence = ngettext(
+                "Too many requests have come from your network. Nothing was sent. "
+                "Please send this again in %(minutes)d minute.",
+                "Too many requests have come from your network. Nothing was sent. "
+                "Please send this again in %(minutes)d minutes.",
+                minutes,
+            )
+        super().__init__(sentence % {"minutes": minutes})
 
 
-def signup(*, address: addresses.Address, ip: str | None, now: datetime) -> bool:
-    """Whether this sign-up is within the limits of its mailbox, its networks, its mail provider and the whole site.
+class _Counted(NamedTuple):
+    """One window of a limit, and whom it counts."""
 
-    The mailbox's `signup_unanswered` ends with `answered`, the others with time only. A request
-    over any limit is counted nowhere. True when Redis cannot be reached.
+    limit: str
+    subject: str
+    window: RateLimitItem
+
+
+def signup(*, address: addresses.Address, ip: str | None) -> bool:
+    """Whether this sign-up is within the limits of its mailbox and its mail provider; True when Redis is away.
+
+    The mailbox's `signup_unanswered` ends with `answered`, the others with time only.
+    On failure: Crowded, for the limits of its networks and of the whole site; it is counted nowhere.
     """
-    mailbox = addresses.throttle_key(address)
-    limits = settings.THROTTLES
-    keys = [
-        ("signup_address", mailbox, limits.signup_address),
-        ("signup_unanswered", mailbox, limits.signup_unanswered),
-        *_networks(ip),
-        ("signup_domain", address.domain, limits.signup_domain),
-        ("signup_global", "", limits.signup_global),
+    limits, mailbox = settings.THROTTLES, addresses.throttle_key(address)
+    _admit([*_networks(ip), *_counted("signup_overall", "", limits.signup_overall)])
+    silent = [
+        *_counted("signup_address", mailbox, limits.signup_address),
+        *_counted("signup_unanswered", mailbox, limits.signup_unanswered),
+        *_counted("signup_domain", address.domain, limits.signup_domain),
     ]
-    return _ask(keys, now)
+    return _is_within(silent)
 
 
-def reminder(*, address: addresses.Address, now: datetime) -> bool:
+def preferences(*, address: addresses.Address, ip: str | None) -> bool:
+    """Whether this request for a preferences link is within the limits of its mailbox. On failure: as `signup`."""
+    _admit(_networks(ip))
+    mailbox = _counted("preferences_address", addresses.throttle_key(address), settings.THROTTLES.preferences_address)
+    return _is_within(mailbox)
+
+
+def leaving_reason(*, leaving: str) -> bool:
+    """Whether no reason was given yet for this leaving, which the text names."""
+    return _is_within(_counted("leaving_reason", leaving, settings.THROTTLES.leaving_reason))
+
+
+def reminder(*, address: addresses.Address) -> bool:
     """Whether one more letter may ask this mailbox, whose owner has not answered the first.
 
     It counts as a sign-up at the mailbox, its provider and the whole site. False when Redis cannot be reached: a
     reminder is not owed to anybody.
     """
     limits = settings.THROTTLES
-    keys = [
-        ("signup_unanswered", addresses.throttle_key(address), limits.signup_unanswered),
-        ("signup_domain", address.domain, limits.signup_domain),
-        ("signup_global", "", limits.signup_global),
+    windows = [
+        *_counted("signup_unanswered", addresses.throttle_key(address), limits.signup_unanswered),
+        *_counted("signup_domain", address.domain, limits.signup_domain),
+        *_counted("signup_overall", "", limits.signup_overall),
     ]
-    return _ask(keys, now, otherwise=False)
+    return _is_within(windows, otherwise=False)
 
 
 def answered(*, address_key: str) -> None:
     """The mailbox's owner has confirmed: letters that were asked for before count no longer as unanswered."""
     address = addresses.Address(address=address_key, key=address_key, domain=address_key.rpartition("@")[2])
+    mailbox, windows = addresses.throttle_key(address), settings.THROTTLES.signup_unanswered
     try:
-        redis_client.connect().delete(_name("signup_unanswered", addresses.throttle_key(address)))
+        for counted in _counted("signup_unanswered", mailbox, windows):
+            _limiter().clear(counted.window, counted.limit, counted.subject)
     except redis.RedisError as error:
         logger.warning("A confirmation was not counted: Redis cannot be reached (%s).", type(error).__name__)
 
 
-def preferences(*, address: addresses.Address, ip: str | None, now: datetime) -> bool:
-    """Whether this request for a preferences link is within the limits of its mailbox and its networks."""
-    mailbox = ("preferences_address", addresses.throttle_key(address), settings.THROTTLES.preferences_address)
-    return _ask([mailbox, *_networks(ip)], now)
-
-
-def leaving_reason(*, leaving: str, now: datetime) -> bool:
-    """Whether no reason was given yet for this leaving, which the text names."""
-    return _ask([("leaving_reason", leaving, settings.THROTTLES.leaving_reason)], now)
-
-
-def _networks(ip: str | None) -> list[Key]:
+def _networks(ip: str | None) -> list[_Counted]:
     """Requests whose address cannot be known, as over a proxy's Unix socket, count as one wide network."""
     limits = settings.THROTTLES
-    if not ip:
-        return [("signup_wide_network", "", limits.signup_wide_network)]
+    narrow = _counted("signup_network", privacy.network(ip), limits.signup_network) if ip else []
     return [
-        ("signup_network", privacy.network(ip), limits.signup_network),
-        ("signup_wide_network", privacy.wide_network(ip), limits.signup_wide_network),
+        *narrow,
+        *_counted("signup_wide_network", privacy.wide_network(ip) if ip else "", limits.signup_wide_network),
     ]
 
 
-def _ask(keys: Sequence[Key], now: datetime, *, otherwise: bool = True) -> bool:
+def _counted(limit: str, subject: str, windows: Sequence[RateLimitItem]) -> list[_Counted]:
+    """Redis learns keyed hashes only, neither addresses nor networks."""
+    return [_Counted(limit, addresses.keyed_hash(subject), window) for window in windows]
+
+
+def _admit(counted: Sequence[_Counted]) -> None:
+    """Count one request, or say when there will be room for it. On failure: Crowded."""
     try:
-        ask = redis_client.connect().register_script(ASK)
-        return not int(ask(keys=[_name(limit, subject) for limit, subject, _ in keys], args=_arguments(keys, now)))
+        if full := _take(counted):
+            free_at = _limiter().get_window_stats(full.window, full.limit, full.subject).reset_time
+            raise Crowded(seconds=free_at - time.time(), is_everybody=full.limit == "signup_overall")
     except redis.RedisError as error:
-        logger.warning("Limits are not applied: Redis cannot be reached (%s).", type(error).__name__)
+        _warn(error)
+
+
+def _is_within(counted: Sequence[_Counted], *, otherwise: bool = True) -> bool:
+    try:
+        return _take(counted) is None
+    except redis.RedisError as error:
+        _warn(error)
         return otherwise
 
 
-def _name(limit: str, subject: str) -> str:
-    """Redis learns keyed hashes only, neither addresses nor networks."""
-    return redis_client.key("throttle", limit, addresses.keyed_hash(subject))
+def _take(counted: Sequence[_Counted]) -> _Counted | None:
+    """Count one request in every window if each has room, else in none: the one that has none."""
+    limiter = _limiter()
+    full = [one for one in counted if not limiter.test(one.window, one.limit, one.subject)]
+    # Another request may have taken the last place in between: then it is this one that is over the limit.
+    full = full or [one for one in counted if not limiter.hit(one.window, one.limit, one.subject)]
+    return full[0] if full else None
 
 
-def _arguments(keys: Sequence[Key], now: datetime) -> list[str | int]:
-    arguments: list[str | int] = [int(now.timestamp() * 1000), uuid.uuid4().hex]
-    for _, _, windows in keys:
-        arguments.append(len(windows))
-        for count, seconds in windows:
-            arguments += [count, seconds * 1000]
-    return arguments
+def _warn(error: redis.RedisError) -> None:
+    logger.warning("Limits are not applied: Redis cannot be reached (%s).", type(error).__name__)
+
+
+def _limiter() -> strategies.MovingWindowRateLimiter:
+    return _limiter_over(redis_client.connect(), redis_client.key("throttle"))
+
+
+@functools.lru_cache(maxsize=4)
+def _limiter_over(client: redis.Redis, prefix: str) -> strategies.MovingWindowRateLimiter:
+    connected = storage.RedisStorage(settings.REDIS_URL, connection_pool=client.connection_pool, key_prefix=prefix)
+    return strategies.MovingWindowRateLimiter(connected)

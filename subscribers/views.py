@@ -55,7 +55,12 @@ def _chosen(request: HttpRequest) -> HttpResponse:
         form.refuse(str(ELSEWHERE))
     if not form.is_valid():
         return _came_back(render(request, "subscribers/choices.html", {"form": form}, status=422))
-    _request(request, form)
+    try:
+        _request(request, form)
+    except throttle.Crowded as refusal:
+        form.refuse(str(refusal), untick=False)
+        page = _came_back(render(request, "subscribers/choices.html", {"form": form}))
+        return request_context.later(page, refusal)
     return request_context.SeeOther(reverse("subscribe_sent"))
 
 
@@ -78,7 +83,7 @@ def _request(request: HttpRequest, form: forms.SignupForm) -> None:
             request, source="form", page=form.page, versions=form.terms.versions, form_text=form.terms.text
         ),
     )
-    within_limits = throttle.signup(address=address, ip=evidence.ip, now=form.now)
+    within_limits = throttle.signup(address=address, ip=evidence.ip)
     signup.request(
         address=address,
         newsletter_cadences=form.wishes,
@@ -106,7 +111,12 @@ def preferences_link(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         return _came_back(render(request, "subscribers/preferences_link.html", {"form": form}, status=422))
     now, address = timezone.now(), form.cleaned_data["address"]
-    within_limits = throttle.preferences(address=address, ip=client_address.client_ip(request), now=now)
+    try:
+        within_limits = throttle.preferences(address=address, ip=client_address.client_ip(request))
+    except throttle.Crowded as refusal:
+        form.add_error(None, str(refusal))
+        page = _came_back(render(request, "subscribers/preferences_link.html", {"form": form}))
+        return request_context.later(page, refusal)
     preferences.request_link(address=address, now=now, dry_run=not within_limits)
     return request_context.SeeOther(reverse("preferences_sent"))
 

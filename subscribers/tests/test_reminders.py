@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import redis
+import time_machine
 from django.utils import timezone
 
 from core import redis_client
@@ -91,9 +92,8 @@ def _reading(reader: Subscriber) -> None:
 
 def _bombed(reader: Subscriber) -> None:
     for hours in range(48, 0, -11):
-        throttle.signup(
-            address=addresses.normalise(reader.address), ip=None, now=timezone.now() - timedelta(hours=hours)
-        )
+        with time_machine.travel(timezone.now() - timedelta(hours=hours)):
+            throttle.signup(address=addresses.normalise(reader.address), ip=None)
 
 
 @pytest.mark.parametrize("happened", [_suppressed, _came_back, _never_left, _imported, _left_before, _reading, _bombed])
