@@ -19,6 +19,7 @@ class DeliveryReason(TextChoices):
     UNSUBSCRIBED = "unsubscribed", _("The reader had unsubscribed.")
     CADENCE_CHANGED = "cadence_changed", _("The reader had chosen another cadence.")
     READER_PAUSED = "reader_paused", _("The reader had paused the subscription.")
+    TEXT_NOT_AGREED = "text_not_agreed", _("The reader had not agreed to the legal text that the newsletter demands.")
     NO_STORY_CHOSEN = "no_story_chosen", _("No story of the issue was on the topics that the reader had chosen.")
     SUPPRESSED = "suppressed", _("The address is suppressed.")
     DOMAINS_TURN = "domains_turn", _("Waits for its turn: the reader's mail provider takes a limited number at a time.")

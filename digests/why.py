@@ -26,6 +26,7 @@ from digests.variant_keys import VariantKey
 from mailkit import addresses
 from publication import moments, times
 from publication.languages import name_of
+from subscribers import standing
 from subscribers.models import ConsentEvent, PreferenceChange, Subscriber, Subscription, Suppression, Weekday
 
 State, Copy = Issue.State, Delivery.State
@@ -208,6 +209,13 @@ def _reasons(issue: Issue, reader: Subscriber, moment: datetime) -> Iterator[str
             "The reader changed how the newsletter comes: the next issue brings what no copy has brought, and this one "
             "has nothing of that."
         )
+    if consent.event is not None:
+        for demand in standing.unmet(newsletter=issue.newsletter, documents=consent.event.documents, moment=moment):
+            facts |= {"title": demand.version.document.title, "number": demand.version.number}
+            yield (
+                _("%(newsletter)s demands version %(number)s of “%(title)s”, and the reader had not agreed to it.")
+                % facts
+            )
     suppressed = Suppression.objects.filter(address_hash=reader.address_hash, created_at__lte=moment).first()
     if suppressed is not None:
         yield _("The address was not to be mailed: %(reason)s.") % {"reason": suppressed.get_reason_display().lower()}

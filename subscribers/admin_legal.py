@@ -50,7 +50,7 @@ class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelFor
 
     class Meta:
         model = LegalVersion
-        fields = ["document", "language", "body_markdown", "change_note"]
+        fields = ["document", "language", "translation_of", "body_markdown", "change_note"]
         widgets = {"body_markdown": MarkdownTextarea(attrs={"rows": 28})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -59,6 +59,20 @@ class LegalText(forms.ModelForm):  # type: ignore[type-arg]  # Django's ModelFor
             own = self.initial.get("language") or languages.first()
             help_text = _("Readers see this text, and agree to it, on the pages of this language.")
             self.fields["language"] = LanguageChoice(label=_("Language"), own=own, help_text=help_text)
+
+        if "translation_of" in self.fields:
+            originals = LegalVersion.objects.filter(translation_of__isnull=True).exclude(pk=self.instance.pk)
+            self.fields["translation_of"].queryset = originals.select_related("document")  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    def clean(self) -> dict[str, Any]:
+        """What it translates is a version of the same document in another language."""
+        values = super().clean() or {}
+        original = values.get("translation_of")
+        document = values["document"].pk if values.get("document") else self.instance.document_id
+        language = values.get("language") or self.instance.language
+        if original is not None and (original.document_id != document or original.language == language):
+            self.add_error("translation_of", _("Choose a version of this text in another language."))
+        return values
 
     def clean_language(self) -> str:
         """The publication's first language where none is chosen."""
@@ -82,8 +96,8 @@ class LegalVersionAdmin(LinksToOrder):
     search_fields = ("document__title", "change_note", "sha256")
     list_select_related = ("document",)
     form = LegalText
-    fields = ("document", "language", "body_markdown", "change_note", "number", "published_at", "sha256")
     readonly_fields = ("number", "published_at", "sha256")
+    fields = (*LegalText.Meta.fields, *readonly_fields)
 
     def has_change_permission(self, request: HttpRequest, obj: LegalVersion | None = None) -> bool:
         """Drafts only."""
@@ -136,7 +150,8 @@ class LegalVersionAdmin(LinksToOrder):
                 link(_("New version"), _place(version, version.language)),
                 *(
                     link(
-                        _("New version in %(language)s") % {"language": languages.name_of(each)}, _place(version, each)
+                        _("New version in %(language)s") % {"language": languages.name_of(each)},
+                        _place(version, each, translates=version.translation_of_id or version.pk),
                     )
                     for each in Publication.objects.current().languages
                     if each != version.language
@@ -156,7 +171,7 @@ class LegalVersionAdmin(LinksToOrder):
         if request.method == "POST":
             try:
                 legal.publish_version(version=version, actor=account(request), now=timezone.now())
-            except (legal.AlreadyPublished, html.MarkupRefused) as refusal:
+            except (legal.AlreadyPublished, legal.TooOld, html.MarkupRefused) as refusal:
                 messages.error(request, str(refusal))
             else:
                 messages.success(request, _("%(version)s is published.") % {"version": version})
@@ -171,8 +186,9 @@ class LegalVersionAdmin(LinksToOrder):
         return render(request, page, {**self.admin_site.each_context(request), **context})
 
 
-def _place(version: LegalVersion, language: str) -> str:
-    query = urlencode({"document": version.document_id, "language": language})
+def _place(version: LegalVersion, language: str, *, translates: int | None = None) -> str:
+    given = {"document": version.document_id, "language": language}
+    query = urlencode(given | ({"translation_of": translates} if translates else {}))
     return f"{reverse('admin:subscribers_legalversion_add')}?{query}"
 
 

@@ -17,11 +17,15 @@ from publication import languages
 from staff import audit
 from staff.audit_actions import AuditAction
 from subscribers import permissions
-from subscribers.models import LegalDocument, LegalVersion
+from subscribers.models import Demand, LegalDocument, LegalVersion
 
 # What a reader agrees to at sign-up; other documents are only shown.
 AGREED = (LegalDocument.Kind.TERMS, LegalDocument.Kind.PRIVACY)
 BY_DOCUMENT = ("document__position", "document__title", "document_id")
+
+
+class TooOld(Exception):
+    """The text stands for an older version than a newsletter demands; str() says so."""
 
 
 class AlreadyPublished(Exception):
@@ -29,9 +33,18 @@ class AlreadyPublished(Exception):
 
 
 def draft(
-    *, document: LegalDocument, body_markdown: str, change_note: str = "", language: str = "", now: datetime
+    *,
+    document: LegalDocument,
+    body_markdown: str,
+    change_note: str = "",
+    language: str = "",
+    translation_of: LegalVersion | None = None,
+    now: datetime,
 ) -> LegalVersion:
-    """Make the next version of a document, not yet public. Without a language it is in the publication's first one."""
+    """Make the next version of a document, not yet public. Without a language it is in the publication's first one.
+
+    Who agrees to a translation counts as having agreed to the version that it translates, which is none itself.
+    """
     with transaction.atomic():
         LegalDocument.objects.select_for_update().get(pk=document.pk)
         return LegalVersion.objects.create(
@@ -40,6 +53,7 @@ def draft(
             language=language or languages.first(),
             body_markdown=body_markdown,
             change_note=change_note,
+            translation_of=translation_of,
             created_at=now,
         )
 
@@ -55,11 +69,14 @@ def publish_version(*, version: LegalVersion, actor: AbstractBaseUser | None, no
 
     After: forms show it, and forms that were shown before come back with it.
     The database refuses every later change of the row.
-    On failure: AlreadyPublished; MarkupRefused for Markdown that cannot be shown.
+    On failure: AlreadyPublished; TooOld, since readers who agree to it would get no mail; MarkupRefused for Markdown
+    that cannot be shown.
     """
     permissions.require(permissions.PUBLISH_TEXT, user=actor)
     rendered = html.render(version.body_markdown, profile="legal")
     with transaction.atomic():
+        LegalDocument.objects.select_for_update().get(pk=version.document_id)
+        _check_demands(version)
         changed = LegalVersion.objects.filter(pk=version.pk, published_at__isnull=True).update(
             body_markdown=version.body_markdown, body_html=rendered.html, sha256=rendered.sha256, published_at=now
         )
@@ -70,6 +87,17 @@ def publish_version(*, version: LegalVersion, actor: AbstractBaseUser | None, no
             action=AuditAction.LEGAL_TEXT_PUBLISHED, actor=actor, target=version, now=now, sha256=version.sha256
         )
     return version
+
+
+def _check_demands(version: LegalVersion) -> None:
+    demands = Demand.objects.filter(document=version.document, version__number__gt=version.edition)
+    if (demand := demands.select_related("newsletter", "version").first()) is not None:
+        sentence = _(
+            "%(newsletter)s demands version %(demanded)s, and this text translates version %(number)s. Whoever agreed "
+            "to it would get no mail."
+        )
+        facts = {"demanded": demand.version.number, "number": version.edition}
+        raise TooOld(sentence % {"newsletter": demand.newsletter, **facts})
 
 
 def text_hash(*, version: LegalVersion) -> str:

@@ -8,89 +8,29 @@ from typing import ClassVar, TypeAlias
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from mailkit import message
-from publication import fields, languages
+from publication import fields
 from publication.formats import Format
 from publication.models import validate_time_zone
-from publication.translated import Translated
-from subscribers import guards, letter_reasons, states
+from subscribers import demand_model, guards, letter_reasons, states
 from subscribers.address_change_model import AddressChange as AddressChange
 from subscribers.cadences import Cadence as Cadence
 from subscribers.cadences import Weekday as Weekday
+from subscribers.demand_model import Demand as Demand
 from subscribers.import_job import ImportJob as ImportJob
 from subscribers.leaving_model import LeavingCount as LeavingCount
 from subscribers.leaving_model import LeavingReason as LeavingReason
+from subscribers.legal_models import LegalDocument as LegalDocument
+from subscribers.legal_models import LegalVersion as LegalVersion
 from subscribers.newsletters import CadenceOffer as CadenceOffer
 from subscribers.newsletters import Newsletter as Newsletter
 from subscribers.reminder_model import Reminder as Reminder
 from subscribers.states import LetterState, SubscriptionState
 from subscribers.topic_models import PreferenceChange as PreferenceChange
 from subscribers.topic_models import TopicChoice as TopicChoice
-
-
-class LegalDocument(Translated):
-    """Terms of use, privacy policy: a text that readers agree to, in versions."""
-
-    TRANSLATED = ("title",)
-
-    class Kind(models.TextChoices):
-        TERMS = "terms", _("Terms of use")
-        PRIVACY = "privacy", _("Privacy policy")
-        OTHER = "other", _("Other")
-
-    kind = fields.CharField(max_length=8, choices=Kind.choices, default=Kind.OTHER)
-    slug = fields.SlugField(max_length=80, unique=True, help_text=_("The address: /legal/…/."))
-    title = fields.CharField(max_length=120)
-    position = models.PositiveSmallIntegerField(default=0, help_text=_("Order at the foot of the pages."))
-
-    class Meta:
-        ordering = ["position", "title"]
-        constraints = [
-            models.UniqueConstraint(fields=["kind"], condition=~Q(kind="other"), name="legal_one_document_per_kind"),
-        ]
-
-    def __str__(self) -> str:
-        return self.title
-
-    def get_absolute_url(self) -> str:
-        return reverse("legal", args=[self.slug])
-
-
-class LegalVersion(models.Model):
-    """One text of a document, in one language. Once published, a trigger of the database keeps it as it is."""
-
-    document = models.ForeignKey(LegalDocument, on_delete=models.PROTECT, related_name="versions")
-    number = models.PositiveIntegerField(editable=False)
-    # Numbers are counted over all languages, so that a document and a number name one text.
-    language = fields.CharField(max_length=12, blank=True, default="")
-    body_markdown = fields.TextField("text", help_text="Markdown.")
-    body_html = fields.TextField(editable=False, blank=True)
-    sha256 = fields.CharField(max_length=64, editable=False, blank=True)
-    change_note = fields.CharField(
-        max_length=300, blank=True, help_text=_("What changed since the version before, for readers.")
-    )
-    published_at = models.DateTimeField(null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        ordering = ["document", "-number"]
-        constraints = [
-            models.UniqueConstraint(fields=["document", "number"], name="legal_version_number_once"),
-            models.CheckConstraint(
-                condition=Q(published_at__isnull=True) | ~Q(sha256=""), name="legal_version_is_hashed"
-            ),
-        ]
-        permissions = [("publish_legalversion", "Can publish a version of a legal document")]
-
-    def __str__(self) -> str:
-        return f"{self.document.title}, version {self.number}"
-
-    def get_absolute_url(self) -> str:
-        return languages.path_in(self.language, "legal_version", args=[self.document.slug, self.number])
 
 
 class Subscriber(models.Model):
@@ -242,12 +182,26 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         return self.filter(state=Subscription.State.CONFIRMED)
 
     def mailable(self, *, now: datetime) -> SubscriptionQuerySet:
-        """The only definition of "may be mailed": confirmed and proved, not paused, not suppressed.
+        """The only definition of "may be mailed": confirmed, proved and up to date, not paused, not suppressed.
 
         The audience of an issue is planned over it, and eligibility is asked of it again before each copy.
         """
-        awake = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
-        return self.confirmed().proved().unsuppressed().filter(awake)
+        return self.reachable().up_to_date().awake(now=now)
+
+    def reachable(self) -> SubscriptionQuerySet:
+        """Confirmed and proved, at an address that may be written to."""
+        return self.confirmed().proved().unsuppressed()
+
+    def awake(self, *, now: datetime) -> SubscriptionQuerySet:
+        return self.filter(Q(paused_until__isnull=True) | Q(paused_until__lte=now))
+
+    def up_to_date(self) -> SubscriptionQuerySet:
+        """Their reader agreed to each legal text that the newsletter demands, or to a newer one."""
+        return self.filter(~demand_model.unmet())
+
+    def behind(self) -> SubscriptionQuerySet:
+        """Reachable, and not mailed because of what the newsletter demands."""
+        return self.reachable().filter(demand_model.unmet())
 
     def unsuppressed(self) -> SubscriptionQuerySet:
         suppressed = Suppression.objects.filter(address_hash=OuterRef("subscriber__address_hash"))

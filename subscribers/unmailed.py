@@ -19,18 +19,20 @@ class Unmailed:
     unproved: int
     suppressed: int
     paused: int
+    behind: int
 
     def __str__(self) -> str:
         """One sentence for an editor; empty when all are mailed."""
         reasons = [
             (self.suppressed, _("%(count)s because the address bounced, complained or was blocked by hand")),
             (self.paused, _("%(count)s because of a pause that the reader chose")),
+            (self.behind, _("%(count)s because the reader has not agreed to the legal text that it demands")),
             (
                 self.unproved,
                 _("%(count)s because no consent to this newsletter is on record (see manage.py verify_consent)"),
             ),
         ]
-        total = self.suppressed + self.paused + self.unproved
+        total = self.suppressed + self.paused + self.behind + self.unproved
         if not total:
             return ""
         listed = "; ".join(reason % {"count": formatting.number(count)} for count, reason in reasons if count)
@@ -47,7 +49,9 @@ def among(subscriptions: SubscriptionQuerySet, *, now: datetime) -> Unmailed:
     confirmed = subscriptions.confirmed().count()
     left_out = confirmed - subscriptions.mailable(now=now).count()
     if not left_out:
-        return Unmailed(0, 0, 0)
+        return Unmailed(0, 0, 0, 0)
     unproved = subscriptions.unproved().count()
-    paused = subscriptions.confirmed().proved().unsuppressed().filter(paused_until__gt=now).count()
-    return Unmailed(unproved=unproved, suppressed=left_out - unproved - paused, paused=paused)
+    paused = subscriptions.reachable().filter(paused_until__gt=now).count()
+    behind = subscriptions.behind().awake(now=now).count()
+    suppressed = left_out - unproved - paused - behind
+    return Unmailed(unproved=unproved, suppressed=suppressed, paused=paused, behind=behind)

@@ -212,5 +212,6 @@ def _reasons(issue: Issue) -> list[tuple[Q, DeliveryReason]]:
         (~Q(subscriber_id__in=confirmed.values("subscriber_id")), DeliveryReason.UNSUBSCRIBED),
         (~Q(subscriber_id__in=wanted.values("subscriber_id")), DeliveryReason.CADENCE_CHANGED),
         (Q(subscriber_id__in=paused.values("subscriber_id")), DeliveryReason.READER_PAUSED),
+        (Q(subscriber_id__in=wanted.behind().values("subscriber_id")), DeliveryReason.TEXT_NOT_AGREED),
         (Q(), DeliveryReason.SUPPRESSED),
     ]

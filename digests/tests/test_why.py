@@ -12,8 +12,8 @@ from digests.feedback import processing
 from digests.models import Delivery, Issue
 from digests.sending import history
 from digests.tests import copies
-from subscribers import consent, erasure, preferences, signup, suppression
-from subscribers.models import Cadence, Newsletter, Subscriber, Subscription, Suppression
+from subscribers import consent, demands, erasure, legal, preferences, signup, suppression
+from subscribers.models import Cadence, LegalDocument, Newsletter, Subscriber, Subscription, Suppression
 from tests.cast import RITA, Staff, confirmed
 from tests.table import rows
 
@@ -102,6 +102,14 @@ def paused(newsletter: Newsletter) -> None:
     Subscription.objects.filter(pk=subscription.pk).update(paused_until=COUNTED + timedelta(days=3))
 
 
+def behind(newsletter: Newsletter) -> None:
+    confirmed(RITA, newsletter, now=COUNTED - timedelta(days=2))
+    terms = LegalDocument.objects.get(kind="terms")
+    version = legal.draft(document=terms, body_markdown="Be kinder.", now=COUNTED)
+    legal.publish_version(version=version, actor=None, now=COUNTED)
+    demands.demand(newsletter=newsletter, version=version, actor=None, now=COUNTED - timedelta(days=1))
+
+
 def unexplained(newsletter: Newsletter) -> None:
     confirmed(RITA, newsletter, now=COUNTED - timedelta(days=2))
 
@@ -121,6 +129,7 @@ def erased(newsletter: Newsletter) -> None:
         (left_before, "The reader had unsubscribed from Tech News on 5 May 2025, 09:00 (UTC)."),
         (blocked, "The address was not to be mailed: by hand."),
         (paused, "The subscription is paused until 9 May 2025."),
+        (behind, "Tech News demands version 2 of “Terms of use”, and the reader had not agreed to it."),
         (unexplained, "Nothing on record explains it."),
         (erased, "That cannot be known any more: this reader was erased."),
     ],

@@ -43,6 +43,7 @@ from subscribers.models import (
     CadenceOffer,
     ConsentEvent,
     ConsentOrigin,
+    Demand,
     ImportJob,
     KeptHead,
     LeavingCount,
@@ -138,6 +139,7 @@ STATEMENTS = {
     "leaving_count_once": twice("subscribers_leavingcount"),
     "leaving_reason_is_known": becomes("subscribers_leavingcount", "reason = 'whim'"),
     "legal_one_document_per_kind": twice("subscribers_legaldocument", slug="other"),
+    "demand_once_per_document": twice("subscribers_demand"),
     "legal_version_is_hashed": twice("subscribers_legalversion", number=2, sha256=""),
     "legal_version_is_not_emptied": "TRUNCATE subscribers_legalversion CASCADE",
     "legal_version_keeps_its_text": becomes("subscribers_legalversion", "body_html = '<p>We sell it.</p>'"),
@@ -233,7 +235,10 @@ def written(now: datetime) -> tuple[Newsletter, Article]:
     newsletter = Newsletter.objects.create(name="Tech News", slug="tech-news", description="Tech.")
     CadenceOffer.objects.create(newsletter=newsletter, cadence="weekly", send_at=time(7), weekday=1)
     document = LegalDocument.objects.create(kind="terms", slug="terms", title="Terms")
-    LegalVersion.objects.create(document=document, number=1, body_markdown="Be kind.", sha256="1", published_at=now)
+    version = LegalVersion.objects.create(
+        document=document, number=1, body_markdown="Be kind.", sha256="1", published_at=now
+    )
+    Demand.objects.create(newsletter=newsletter, document=document, version=version)
     Limit.objects.create(user=User.objects.create_user("limited"), kind="section", object_id=1)
     return newsletter, story
 

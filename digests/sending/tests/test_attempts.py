@@ -20,8 +20,8 @@ from digests.sending.tests.conftest import states
 from digests.sending.tests.test_races import in_thread
 from mailkit import addresses
 from postal.transports.base import Copy
-from subscribers import suppression
-from subscribers.models import Newsletter, Subscription, Suppression
+from subscribers import demands, suppression
+from subscribers.models import LegalVersion, Newsletter, Subscription, Suppression
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +89,15 @@ def test_why_somebody_got_none_is_on_record(sending: Start) -> None:
     }
     assert set(left_out.values_list("state", "lease_until")) == {("suppressed", None)}
     assert not left_out.filter(settled_at=None).exists()
+
+
+def test_a_text_that_is_demanded_meanwhile_holds_the_next_batch(sending: Start, texts: list[LegalVersion]) -> None:
+    issue = sending(1)
+    demands.demand(newsletter=issue.newsletter, version=texts[0], actor=None, now=timezone.now())
+
+    assert attempt(issue) == []
+
+    assert issue.deliveries.values_list("state", "reason").get() == ("suppressed", "text_not_agreed")
 
 
 def test_a_letter_is_for_every_cadence(sending: Start) -> None:
