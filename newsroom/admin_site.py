@@ -56,6 +56,9 @@ MENU: Final = (
                 _("Legal texts"), "subscribers_legalversion_changelist", "subscribers.view_legalversion",
                 also=("subscribers_legaldocument_",),
             ),
+            Entry(
+                _("Agreements to them"), "desk:agreements", "subscribers.view_legalversion", also=("desk:demand",),
+            ),
             Entry(_("Redirects"), "articles_slugredirect_changelist", "articles.view_slugredirect"),
         ),
     ),

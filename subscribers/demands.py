@@ -34,7 +34,7 @@ def demand(
     """
     permissions.require(permissions.PUBLISH_TEXT, user=actor, newsletter=newsletter.pk)
     with transaction.atomic():
-        # Whoever publishes a text holds it too: what is shown cannot become older meanwhile.
+        # Who publishes a text holds it too: what is shown cannot become older meanwhile.
         LegalDocument.objects.select_for_update().get(pk=version.document_id)
         check(version=version)
         loss = standing.loss(newsletter=newsletter, version=version)

@@ -25,7 +25,7 @@ BY_DOCUMENT = ("document__position", "document__title", "document_id")
 
 
 class TooOld(Exception):
-    """The text stands for an older version than a newsletter demands; str() says so."""
+    """The text translates an older version than a newsletter demands; str() says so."""
 
 
 class AlreadyPublished(Exception):
@@ -93,8 +93,8 @@ def _check_demands(version: LegalVersion) -> None:
     demands = Demand.objects.filter(document=version.document, version__number__gt=version.edition)
     if (demand := demands.select_related("newsletter", "version").first()) is not None:
         sentence = _(
-            "%(newsletter)s demands version %(demanded)s, and this text translates version %(number)s. Whoever agreed "
-            "to it would get no mail."
+            "%(newsletter)s demands version %(demanded)s, and this text translates version %(number)s. Anyone who "
+            "agreed to it would get no mail."
         )
         facts = {"demanded": demand.version.number, "number": version.edition}
         raise TooOld(sentence % {"newsletter": demand.newsletter, **facts})

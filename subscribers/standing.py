@@ -62,14 +62,14 @@ def of(*, newsletters: Iterable[Newsletter]) -> list[Standing]:
     versions = _versions()
     documents = {version.document_id: version.document for version in versions}
     demands = {(row.newsletter_id, row.document_id): row for row in Demand.objects.select_related("version")}
-    found = []
+    standings = []
     for newsletter in newsletters:
         counted = _counted(newsletter)
         for document in documents.values():
             demand = demands.get((newsletter.pk, document.pk))
             steps = _steps(counted, [row for row in versions if row.document_id == document.pk], demand)
-            found.append(Standing(newsletter, document, demand, steps))
-    return found
+            standings.append(Standing(newsletter, document, demand, steps))
+    return standings
 
 
 def loss(*, newsletter: Newsletter, version: LegalVersion) -> Loss:

@@ -26,7 +26,10 @@ class Unmailed:
         reasons = [
             (self.suppressed, _("%(count)s because the address bounced, complained or was blocked by hand")),
             (self.paused, _("%(count)s because of a pause that the reader chose")),
-            (self.behind, _("%(count)s because the reader has not agreed to the legal text that it demands")),
+            (
+                self.behind,
+                _("%(count)s because the reader has not agreed to the legal text that the newsletter demands"),
+            ),
             (
                 self.unproved,
                 _("%(count)s because no consent to this newsletter is on record (see manage.py verify_consent)"),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from newsroom.desk import (
+    agreements,
     calendar_page,
     front_page,
     health_page,
@@ -28,6 +29,8 @@ urlpatterns = [
     path("newsletters/", newsletter_page.newsletters, name="newsletters"),
     path("newsletters/<int:pk>/", newsletter_page.newsletter, name="newsletter"),
     path("newsletters/<int:pk>/elsewhere/<slug:kind>/", signup_code.elsewhere, name="newsletter_elsewhere"),
+    path("newsletters/<int:pk>/demand/<slug:document>/", agreements.demand, name="demand"),
+    path("agreements/", agreements.agreements, name="agreements"),
     path("system/health/", health_page.system_health, name="health"),
     path("readers/", reader_page.find, name="readers"),
     path("readers/import/", import_page.begin, name="imports"),

@@ -50,16 +50,16 @@ TABLE: Final = {
         mfa_list_webauthn mfa_add_webauthn mfa_reauthenticate_webauthn search index logout password_change
         password_change_done jsi18n publication_publication_changelist""",
     "AEPDL": """
-        calendar newsletters articles_revision_changelist articles_correction_changelist articles_section_changelist
-        articles_section_history articles_section_change articles_tag_changelist articles_tag_add articles_tag_history
-        articles_tag_change articles_author_changelist articles_author_history articles_author_change
-        articles_image_search articles_image_upload articles_image_changelist articles_image_add articles_article_cards
-        articles_article_frame articles_article_unsaved_new articles_article_copies_new articles_article_checklist_new
-        articles_article_changelist articles_article_add subscribers_legaldocument_changelist
-        subscribers_legaldocument_history subscribers_legaldocument_change subscribers_legalversion_changelist
-        subscribers_legalversion_history subscribers_legalversion_change subscribers_newsletter_changelist
-        digests_snapshot_changelist digests_issueitem_changelist digests_issue_story_new digests_issue_changelist
-        app_list""",
+        calendar newsletters agreements articles_revision_changelist articles_correction_changelist
+        articles_section_changelist articles_section_history articles_section_change articles_tag_changelist
+        articles_tag_add articles_tag_history articles_tag_change articles_author_changelist articles_author_history
+        articles_author_change articles_image_search articles_image_upload articles_image_changelist
+        articles_image_add articles_article_cards articles_article_frame articles_article_unsaved_new
+        articles_article_copies_new articles_article_checklist_new articles_article_changelist articles_article_add
+        subscribers_legaldocument_changelist subscribers_legaldocument_history subscribers_legaldocument_change
+        subscribers_legalversion_changelist subscribers_legalversion_history subscribers_legalversion_change
+        subscribers_newsletter_changelist digests_snapshot_changelist digests_issueitem_changelist
+        digests_issue_story_new digests_issue_changelist app_list""",
     "AEPD": """
         newsletter newsletter_elsewhere subscribers_newsletter_history subscribers_newsletter_change
         digests_issueitem_history
@@ -89,7 +89,7 @@ TABLE: Final = {
     "PD": """
         front_page order staff_auditevent_export staff_auditevent_changelist staff_auditevent_history
         staff_auditevent_change reader reader_evidence reader_download reader_act staff_invitation_invite
-        articles_section_add
+        articles_section_add demand
         articles_article_do subscribers_newsletter_add subscribers_subscriber_history subscribers_subscriber_delete
         subscribers_subscriber_change subscribers_consentevent_changelist subscribers_consentevent_history
         subscribers_consentevent_change subscribers_consentorigin_changelist subscribers_consentorigin_history
@@ -120,6 +120,7 @@ RIGHTS: Final = {name: roles for roles, names in TABLE.items() for name in names
 EXAMPLES: Final = {"slug": "x", "str": "x", "uuid": "7c5a1c5e-5b0e-4c7e-9f0e-1d7f5d3e2a10", "int": "0", "path": "0"}
 WORDS: Final = {
     "digests": "proof", "articles": "publish", "readers": "erase", "part": "html", "kind": "card", "rows": "sections",
+    "document": "terms-of-use",
 }  # fmt: skip
 PLACES: Final = {
     "calendar/": Article, "calendar/issues/": Issue, "newsletters/": Newsletter, "digests/issue/story-mail/": Article,

@@ -22,7 +22,7 @@ from publication import groups
 from publication.models import Publication
 from staff import audit_export, limits
 from staff.models import AuditEvent, LimitKind
-from subscribers import erasure, legal, signup, suppression
+from subscribers import demands, erasure, legal, signup, suppression
 from subscribers import evidence as proof_of_consent
 from subscribers.letters import queue
 from subscribers.models import Cadence, LegalVersion, Newsletter, Subscriber, Subscription, Suppression
@@ -144,6 +144,13 @@ def publish_text(world: World, actor: User, _where: str) -> None:
     legal.publish_version(version=version, actor=actor, now=world.now)
 
 
+def demand_text(world: World, actor: User, where: str) -> None:
+    version = LegalVersion.objects.select_related("document").earliest("pk")
+    newsletter = world.readers[where].newsletter
+    demands.demand(newsletter=newsletter, version=version, actor=actor, now=world.now)
+    demands.withdraw(newsletter=newsletter, document=version.document, actor=actor, now=world.now)
+
+
 SOON = timezone.now() + timedelta(days=1)
 # Act -> how, who may do it inside of the limits of those who have some, and who outside of them.
 VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
@@ -194,6 +201,7 @@ VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
         ),
         {PUBLISHER, ADMIN}, {PUBLISHER, ADMIN},
     ),
+    "demand a legal text": (demand_text, PUBLISHERS, {PUBLISHER, ADMIN}),
     "publish a legal text": (publish_text, PUBLISHERS, PUBLISHERS),
     "export the audit log": (
         lambda world, actor, _where: audit_export.export(

@@ -1,4 +1,4 @@
-"""A newsletter demands a version of a legal text: who stands where, who would be lost, and that nobody is for good."""
+"""A newsletter demands a version of a legal text: who agreed to what, who would be lost, and that none is for good."""
 
 import pytest
 from django.utils import timezone
@@ -89,9 +89,7 @@ def test_a_document_may_be_renamed_and_a_cadence_changed(newsletter: Newsletter,
     assert mailable() == {RITA}
 
 
-def test_who_subscribes_again_as_before_stands_where_they_stood(
-    newsletter: Newsletter, texts: list[LegalVersion]
-) -> None:
+def test_who_subscribes_again_as_before_is_where_they_were(newsletter: Newsletter, texts: list[LegalVersion]) -> None:
     subscription, now = confirmed(RITA, newsletter), timezone.now()
     demand(newsletter, publish(texts[1], "We keep less."))
     signup.unsubscribe(subscription=subscription, evidence=evidence(), reason="one_click", now=now)

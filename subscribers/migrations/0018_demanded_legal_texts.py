@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscribers', '0015_say_where_legal_texts_are'),
+        ('subscribers', '0017_bounces_since'),
     ]
 
     operations = [
