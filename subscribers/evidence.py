@@ -26,17 +26,23 @@ def of(*, address: str, actor: AbstractBaseUser | None, now: datetime, is_whole_
     """
     permissions.require_all(permissions.PROVE, user=actor)
     key = addresses.normalise(address).key
-    address_hash = addresses.keyed_hash(key)
+    proof = gather(address_key=key, is_whole_walked=is_whole_walked)
+    reader = Subscriber.objects.filter(address_key=key).first()
+    with transaction.atomic():
+        audit.record(action=AuditAction.READER_EXPORTED, actor=actor, target=reader, now=now, acts=len(proof["events"]))
+    return proof
+
+
+def gather(*, address_key: str, is_whole_walked: bool = False) -> dict[str, Any]:
+    """The same for a reader who asks for the own proof, of which the audit log has nothing."""
+    address_hash = addresses.keyed_hash(address_key)
     people = ConsentEvent.objects.filter(address_hash=address_hash).order_by().values("subscriber_uuid")
     theirs = ConsentEvent.objects.filter(Q(address_hash=address_hash) | Q(subscriber_uuid__in=people))
     events = list(theirs.select_related("origin").order_by("pk"))
     report = verification.verify() if is_whole_walked else verification.verify_events(events)
     suppressed = suppression.find(address_hash)
-    reader = Subscriber.objects.filter(address_key=key).first()
-    with transaction.atomic():
-        audit.record(action=AuditAction.READER_EXPORTED, actor=actor, target=reader, now=now, acts=len(events))
     return {
-        "address": addresses.mask(key),
+        "address": addresses.mask(address_key),
         "address_hash": address_hash,
         "chain": {
             "intact": report.is_whole,
@@ -46,7 +52,7 @@ def of(*, address: str, actor: AbstractBaseUser | None, now: datetime, is_whole_
         "faults_of_the_record": report.faults,
         "remarks_on_the_record": report.remarks,
         "suppressed": suppressed.reason if suppressed else None,
-        "subscriptions": [subscription_facts(row) for row in _subscriptions_of(key)],
+        "subscriptions": [subscription_facts(row) for row in _subscriptions_of(address_key)],
         "events": [event_facts(event) for event in events],
         "texts": texts(events),
     }
@@ -97,6 +103,8 @@ def _text_facts(slug: str, number: int, sha256: str, version: LegalVersion | Non
         "version": number,
         "sha256": sha256,
         "title": version.document.title if version else "",
+        "language": version.language if version else "",
+        "published_at": _iso(version.published_at) if version else None,
         "is_as_shown": version is not None and legal.text_hash(version=version) == sha256,
         "html": version.body_html if version else "",
     }

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from mailkit import addresses
 from publication import languages
-from subscribers import erasure, links, personal_data, request_context
+from subscribers import erasure, links, personal_data, request_context, signed_evidence
 from subscribers.models import Cadence, ConsentEvent, Subscriber
 
 ReaderView: TypeAlias = Callable[..., HttpResponse]
@@ -83,6 +83,16 @@ def data_file(_request: HttpRequest, reader: Subscriber, _token: str, *, copies:
     data = personal_data.as_json(personal_data.of(subscriber=reader, copies=copies))
     response = JsonResponse(data, json_dumps_params={"indent": 2, "ensure_ascii": False})
     response["Content-Disposition"] = 'attachment; filename="my-data.json"'
+    return response
+
+
+@of_reader
+@require_safe
+def proof_file(_request: HttpRequest, reader: Subscriber, _token: str) -> HttpResponse:
+    """What was agreed to and when, signed by us."""
+    text = signed_evidence.of_reader(subscriber=reader, now=timezone.now())
+    response = HttpResponse(text, content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="my-consent.json"'
     return response
 
 

@@ -37,6 +37,14 @@ def page(permission: str, *methods: str) -> Callable[[View], View]:
     return decorate
 
 
+def saved(text: str, *, name: str) -> HttpResponse:
+    """JSON to be saved as a file of this name, never stored by a browser or proxy."""
+    response = HttpResponse(text, content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def show(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
     """The template in the frame of the desk, never stored by a browser or proxy."""
     response = render(request, template, {**admin.site.each_context(request), **context})

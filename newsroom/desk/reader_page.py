@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import uuid as uuids
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django import forms
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Prefetch
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +22,7 @@ from mailkit import addresses
 from newsroom.desk import pages, reader_acts
 from publication.row_actions import account
 from staff.reauthentication import require_recent
-from subscribers import evidence, permissions, suppression
+from subscribers import evidence, permissions, signed_evidence, suppression
 from subscribers.forms import AddressField
 from subscribers.models import ConsentEvent, Suppression
 
@@ -123,6 +125,15 @@ def evidence_page(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
 
 @pages.page("subscribers.view_consentevent")
 @require_recent
+def evidence_file(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
+    """The same as a signed file, which others can check by the public key."""
+    row = get_object_or_404(reader_acts.seen(account(request)), uuid=uuid)
+    text = signed_evidence.of(address=row.address, actor=account(request), now=database_clock.now())
+    return pages.saved(text, name=f"consent-{row.uuid}.json")
+
+
+@pages.page("subscribers.view_consentevent")
+@require_recent
 def download(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
     """All that is stored about the reader, as JSON: what they may ask for."""
     row = get_object_or_404(reader_acts.seen(account(request)), uuid=uuid)
@@ -138,10 +149,8 @@ def download(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
         "copies": list(copies.values("issue__newsletter__slug", "issue__number", "state", "settled_at")),
         "consent": proof,
     }
-    response = JsonResponse(data, json_dumps_params={"indent": 2, "ensure_ascii": False})
-    response["Content-Disposition"] = f'attachment; filename="reader-{row.uuid}.json"'
-    response["Cache-Control"] = "no-store"
-    return response
+    text = json.dumps(data, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)
+    return pages.saved(text, name=f"reader-{row.uuid}.json")
 
 
 def _address(typed: str) -> addresses.Address | None:

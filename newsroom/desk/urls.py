@@ -40,6 +40,7 @@ urlpatterns = [
     path("readers/blocked/<int:pk>/lift/", reader_acts.lift, name="reader_lift"),
     path("readers/<uuid:uuid>/", reader_page.reader, name="reader"),
     path("readers/<uuid:uuid>/evidence/", reader_page.evidence_page, name="reader_evidence"),
+    path("readers/<uuid:uuid>/evidence.json", reader_page.evidence_file, name="reader_evidence_file"),
     path("readers/<uuid:uuid>/data.json", reader_page.download, name="reader_download"),
     path("readers/<uuid:uuid>/<slug:name>/", reader_acts.act, name="reader_act"),
 ]

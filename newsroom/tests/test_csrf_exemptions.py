@@ -15,6 +15,7 @@ EXEMPT = {
     "preferences/<str:token>/": LINKED,
     "preferences/<str:token>/data/": LINKED,
     "preferences/<str:token>/data.json": LINKED,
+    "preferences/<str:token>/consent.json": LINKED,
     "preferences/<str:token>/address/": LINKED,
     "preferences/<str:token>/erase/": LINKED,
     "unsubscribe/<str:token>/": "RFC 8058: providers post without cookies; the signed token is the permission",

@@ -1,4 +1,4 @@
-"""manage.py evidence: the proof of one person's consent."""
+"""manage.py evidence: the proof of one person's consent, also signed."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from mailkit import addresses
-from subscribers import evidence
+from subscribers import evidence, signed_evidence
 
 
 class Command(BaseCommand):
@@ -21,14 +21,21 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """The command line."""
         parser.add_argument("address")
+        parser.add_argument("--signed", action="store_true", help="as a file that verify_evidence checks anywhere")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the evidence."""
+        asked = {"address": options["address"], "actor": None, "now": timezone.now(), "is_whole_walked": True}
         try:
-            proof = evidence.of(address=options["address"], actor=None, now=timezone.now(), is_whole_walked=True)
+            if options["signed"]:
+                text = signed_evidence.of(**asked)
+                proof = json.loads(text)[signed_evidence.MEMBER]
+            else:
+                proof = evidence.of(**asked)
+                text = json.dumps(proof, indent=2, ensure_ascii=False)
         except addresses.InvalidAddress as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(json.dumps(proof, indent=2, ensure_ascii=False))
+        self.stdout.write(text)
         for fault in proof["faults_of_the_record"]:
             self.stderr.write(fault)
         if not proof["events"]:
