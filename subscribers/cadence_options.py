@@ -17,7 +17,9 @@ class Offered:
     def default(self) -> str:
         """The cadence that is chosen when the reader says nothing."""
         values = [value for value, _ in self.cadences]
-        return cadences.PREFERRED if cadences.PREFERRED in values else values[0]
+        return next(
+            (wish for wish in (self.newsletter.default_cadence, cadences.PREFERRED) if wish in values), values[0]
+        )
 
 
 def offered() -> list[Offered]:

@@ -105,11 +105,14 @@ class Source:
 
 
 def plan(*, newsletter: Newsletter, cadence: str = "", basis: str = "") -> Plan:
-    """What to do with each row. On failure: ImportRefused, for a cadence that is not offered."""
+    """What to do with each row; no cadence: the newsletter's own for new readers.
+
+    On failure: ImportRefused, for a cadence that is not offered.
+    """
     offered = [value for value, _ in cadence_options.cadences_of(newsletter)]
     if not offered:
         raise ImportRefused(f"{newsletter.name} offers no cadence yet. Add one to it first.")
-    chosen = cadence or (offered[0] if len(offered) == 1 else "")
+    chosen = cadence or (offered[0] if len(offered) == 1 else newsletter.default_cadence)
     if chosen not in offered:
         raise ImportRefused(f"Choose one of the cadences that {newsletter.name} offers: {', '.join(offered)}.")
     return Plan(newsletter=newsletter, cadence=chosen, basis=basis.strip())

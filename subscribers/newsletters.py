@@ -92,12 +92,29 @@ class Newsletter(Translated):
             "Nobody learns who followed it."
         ),
     )
+    default_cadence = fields.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        choices=Cadence.choices,
+        help_text=_(
+            "For new readers who choose none; the hour and weekday are those of the cadence below. It moves nobody who "
+            "reads it already. Empty or not offered: daily, or the soonest that it has."
+        ),
+    )
     is_open = models.BooleanField(default=True, help_text=_("Readers can sign up on the site."))
     position = models.PositiveSmallIntegerField(default=0, help_text=_("Order on the form."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ["position", "name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(default_cadence="") | Q(default_cadence__in=Cadence.values),
+                name="newsletter_default_cadence_is_known",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

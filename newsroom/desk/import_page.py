@@ -39,7 +39,7 @@ class Upload(forms.Form):
     newsletter = forms.ModelChoiceField(Newsletter.objects.all(), label=_("Newsletter"))
     cadence = forms.ChoiceField(
         label=_("How often"),
-        choices=[("", _("As the newsletter has it, if it has one")), *Cadence.choices],
+        choices=[("", _("As the newsletter has it for new readers")), *Cadence.choices],
         required=False,
     )
     file = forms.FileField(

@@ -162,6 +162,7 @@ STATEMENTS = {
     "subscribers_consentevent_hash_key": twice("subscribers_consentevent", previous_hash="3"),
     "subscribers_consentorigin_event_id_key": twice("subscribers_consentorigin"),
     "subscribers_legaldocument_slug_key": twice("subscribers_legaldocument", kind="other"),
+    "newsletter_default_cadence_is_known": becomes("subscribers_newsletter", "default_cadence = 'hourly'"),
     "subscribers_newsletter_name_key": twice("subscribers_newsletter", slug="other"),
     "subscribers_newsletter_slug_key": twice("subscribers_newsletter", name="Other"),
     "subscribers_subscriber_address_key_key": twice("subscribers_subscriber", **OTHER_UUID),

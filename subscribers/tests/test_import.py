@@ -164,6 +164,19 @@ def test_the_command_imports_and_reports(newsletter: Newsletter, tmp_path: Path)
     assert RITA not in out.getvalue()
 
 
+def test_without_a_cadence_new_readers_get_the_default_and_nobody_else_is_moved(
+    newsletter: Newsletter, rita: Subscription, tmp_path: Path
+) -> None:
+    Newsletter.objects.update(default_cadence="instant")
+    source = tmp_path / "readers.csv"
+    source.write_text(f"email\n{RITA}\n{BOB}\n")
+    call_command("import_subscribers", str(source), newsletter="tech-news", basis=BASIS, stdout=StringIO())
+
+    assert dict(newsletter.subscriptions.values_list("subscriber__address", "cadence")) == {
+        RITA: "daily", BOB: "instant",
+    }  # fmt: skip
+
+
 @rows(
     ("options", "sentence"),
     [

@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from subscribers import form_faults, terms
-from subscribers.models import ConsentEvent, LegalVersion, Letter, Newsletter, Subscriber
-from subscribers.tests.conftest import form_token
+from subscribers.models import ConsentEvent, LegalVersion, Letter, Newsletter, Subscriber, Subscription
+from subscribers.tests.conftest import Fill, form_token
 from tests.cast import BOB, RITA, confirmed, make_newsletter
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +89,17 @@ def test_what_came_with_the_address_is_chosen_already(
     assert data["newsletters"] == ["product-updates"]
     assert data["cadence_product-updates"] == ["instant"]
     assert filled_in(begin(browser)).get("newsletters") is None
+
+
+@rows(("default", "chosen"), [("", "daily"), ("weekly", "weekly"), ("monthly", "daily")])
+def test_who_chooses_no_cadence_gets_the_newsletters_own_if_it_is_offered(
+    browser: Client, newsletter: Newsletter, fill: Fill, default: str, chosen: str
+) -> None:
+    Newsletter.objects.update(default_cadence=default)
+
+    assert filled_in(begin(browser))["cadence_tech-news"] == [chosen]
+    browser.post("/subscribe/", fill(**{"cadence_tech-news": None}))
+    assert Subscription.objects.get().cadence == chosen
 
 
 def test_one_newsletter_needs_no_choice(browser: Client, newsletter: Newsletter) -> None:
