@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple
 from django.db import connection, transaction
 from django.db.models import Min, Q
 from django.db.models.functions import Now
+from psycopg.types.range import Range
 
 from articles.models import Article
 from articles.states import PUBLIC
@@ -63,10 +64,11 @@ standing AS (
         END AS began_at
     FROM reader LEFT JOIN had ON had.subscriber_id = reader.subscriber_id
 )
-SELECT issues, began_at, away_from, away_until, days, subscriber.time_zone, subscriber.mail_hour,
-    subscriber.quiet_from, subscriber.quiet_until, out_of_step_since IS NOT NULL, array_agg(subscriber.id)
+SELECT issues, began_at, array_append(earlier_absences, tstzrange(away_from, away_until, '(]')), days,
+    subscriber.time_zone, subscriber.mail_hour, subscriber.quiet_from, subscriber.quiet_until,
+    out_of_step_since IS NOT NULL, array_agg(subscriber.id)
 FROM standing JOIN subscribers_subscriber AS subscriber ON subscriber.id = standing.subscriber_id
-GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 """
 COLUMNS: Final = (
     "subscriber_id",
@@ -74,6 +76,7 @@ COLUMNS: Final = (
     "unsubscribed_at",
     "away_from",
     "away_until",
+    "earlier_absences",
     "days",
     "out_of_step_since",
 )
@@ -84,15 +87,14 @@ class Standing(NamedTuple):
 
     issues: tuple[int, ...]
     began_at: datetime | None
-    away_from: datetime | None
-    away_until: datetime | None
+    absences: tuple[Range[datetime], ...]
     days: str
     place: Place
     is_out_of_step: bool
 
     def was_away(self, moment: datetime) -> bool:
         """Whether the readers wanted no mail then."""
-        return bool(self.away_from and self.away_until and self.away_from < moment <= self.away_until)
+        return any(moment in away for away in self.absences if away.lower and away.upper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,9 @@ def settle(*, issue: Issue, readers: Iterable[int]) -> None:
     if not caught_up:
         return
     rows = Subscription.objects.filter(newsletter=issue.newsletter_id, cadence=issue.cadence)
-    rows.filter(subscriber__in=caught_up).update(out_of_step_since=None, away_from=None, away_until=None)
+    rows.filter(subscriber__in=caught_up).update(
+        out_of_step_since=None, away_from=None, away_until=None, earlier_absences=None
+    )
 
 
 def compose(*, issue: Issue, now: datetime) -> list[int]:
@@ -190,8 +194,8 @@ def _standings(main: Issue, history: _History, now: datetime) -> list[tuple[Stan
         cursor.execute(STANDINGS.format(readers=readers), [*parameters, history.ids, history.digest_ids])
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return [
-        (Standing(tuple(issues), began, away, back, days, Place(*place), is_out), readers)
-        for issues, began, away, back, days, *place, is_out, readers in rows
+        (Standing(tuple(issues), began, tuple(absences), days, Place(*place), is_out), readers)
+        for issues, began, absences, days, *place, is_out, readers in rows
     ]
 
 

@@ -25,6 +25,10 @@ class DeliveryReason(TextChoices):
     DOMAINS_TURN = "domains_turn", _("Waits for its turn: the reader's mail provider takes a limited number at a time.")
     READERS_HOUR = "readers_hour", _("Waits for the hour at which the reader wants it.")
     HOUR_MISSED = "hour_missed", _("It could not leave at the reader's hour; its stories come with the next issue.")
+    STORY_WITHDRAWN = (
+        "story_withdrawn",
+        _("A story of the issue was withdrawn before it left; the other stories come with the next issue."),
+    )
     SENDER_STOPPED = "sender_stopped", _("The sender stopped before the outcome was known.")
     TOO_OLD = "too_old", _("It was too old to be sent.")
     TIME_OVER = "time_over", _("The issue's time was over.")

@@ -62,7 +62,8 @@ ISSUE_MOVES: Final = transitions.table(
 DELIVERY_MOVES: Final = transitions.table(
     {
         # Cancelled by `closing.sweep_cancelled`; expired when the issue's time is over (`closing.give_up`). Suppressed
-        # when its reader gets the stories otherwise (`catching_up`); deferred in the plan, to its reader's hour.
+        # when its reader gets the stories otherwise (`catching_up`, `closing`); deferred in the plan, to its reader's
+        # hour.
         _D.PENDING: [_D.CLAIMED, _D.CANCELLED, _D.EXPIRED, _D.SUPPRESSED, _D.DEFERRED],
         # Deferred by the rate limit of the reader's mail domain.
         _D.CLAIMED: [

@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import ClassVar, TypeAlias
 
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
@@ -264,6 +265,8 @@ class Subscription(models.Model):
     out_of_step_since = models.DateTimeField(null=True, blank=True, editable=False)
     away_from = models.DateTimeField(null=True, blank=True, editable=False)
     away_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # The times before that one, while no issue has made up for them.
+    earlier_absences = ArrayField(DateTimeRangeField(), null=True, blank=True, editable=False)
 
     objects: ClassVar[models.Manager[Subscription]] = SubscriptionQuerySet.as_manager()
 

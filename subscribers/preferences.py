@@ -83,6 +83,7 @@ def pause(*, subscription: Subscription, until: datetime | None, now: datetime) 
         _lock_confirmed(subscription)
         is_paused = subscription.paused_until is not None and subscription.paused_until > now
         if not is_paused and until is not None:
+            signup.keep_absence(subscription=subscription)
             subscription.away_from = now
         if is_paused or until is not None:
             subscription.away_until = until or now

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Case, CharField, DateTimeField, Exists, F, OuterRef, QuerySet, Value, When
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from core import database_clock
@@ -22,7 +23,9 @@ from subscribers import consent, links, permissions, states, suppression
 from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
-AWAY = ("away_from", "away_until", "out_of_step_since")
+AWAY = ("away_from", "away_until", "earlier_absences", "out_of_step_since")
+# The most times away that are remembered of a reader, beside the last one.
+MOST_ABSENCES = 100
 Wishes = Sequence[tuple[Newsletter, str]]
 
 
@@ -187,6 +190,13 @@ def unsubscribe_all(*, subscriber: Subscriber, evidence: consent.Evidence, reaso
         return len(_end(locked, locked.subscriptions.all(), evidence, reason, now))
 
 
+def keep_absence(*, subscription: Subscription) -> None:
+    """Remember the last time away, before another one begins. The caller saves AWAY."""
+    if subscription.away_from is not None and subscription.away_until is not None:
+        last = DateTimeTZRange(subscription.away_from, subscription.away_until, "(]")
+        subscription.earlier_absences = [*(subscription.earlier_absences or []), last][-MOST_ABSENCES:]
+
+
 def _mark_requested(
     subscriber: Subscriber, wishes: Wishes, now: datetime, *, as_before: bool = False
 ) -> list[Subscription]:
@@ -288,16 +298,23 @@ def _end(
         consent_event=None,
         request_number=F("request_number") + 1,
         unsubscribed_at=now,
-        # Who leaves in a pause was away already.
-        away_from=Case(
-            When(paused_until__gt=now, then=F("away_from")), default=Value(now), output_field=DateTimeField()
-        ),
         paused_until=None,
     )
+    for row in ending:
+        _note_absence(row, now)
     were_confirmed = [row for row in ending if row.state == Subscription.State.CONFIRMED]
     if were_confirmed and goodbye:
         queue.enqueue(kind=Letter.Kind.GOODBYE, subscriber=subscriber, subscriptions=were_confirmed, now=now)
     return ending
+
+
+def _note_absence(row: Subscription, now: datetime) -> None:
+    """Who leaves is away from now on, unless a pause, or an earlier end, began that before."""
+    was_away = row.paused_until is not None and row.paused_until > now
+    if not was_away and row.state == Subscription.State.CONFIRMED:
+        keep_absence(subscription=row)
+        row.away_from = now
+        row.save(update_fields=AWAY)
 
 
 def _act(subscriber: Subscriber, newsletter: Newsletter, kind: ConsentEvent.Kind, *, cadence: str) -> consent.Act:

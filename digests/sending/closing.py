@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 from django.db.models import Exists, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from core.reasons import Reason
 from digests import delivery_reasons, issue_outcomes, issue_reasons, requeuing
@@ -18,6 +18,7 @@ from digests.issue_reasons import IssueReason
 from digests.models import Delivery, Issue
 from digests.sending.pacing import windows
 from postal.answers import Cause
+from subscribers.models import Subscriber, Subscription
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,8 @@ def give_up(*, issue_id: int, now: datetime) -> int:
 def sweep_cancelled(*, issue_id: int) -> int:
     """Cancel what has not left of a cancelled issue; return how many copies. Those in flight settle themselves.
 
-    After: the issue has its end and its outcomes on record once no copy of it is open.
+    If a story of a digest was withdrawn while it was sent, its text can leave no more: the next issue brings those
+    readers its other stories. After: the issue has its end and its outcomes on record once no copy of it is open.
     """
     total = 0
     # Not a join: an UPDATE over one asks for the copies by a subquery, and would not look again at the state of one
@@ -95,14 +97,25 @@ def sweep_cancelled(*, issue_id: int) -> int:
         chosen = list(waiting.order_by("pk").values_list("pk", flat=True)[:CANCELLED_AT_ONCE])
         if not chosen:
             break
-        total += waiting.filter(pk__in=chosen).update(
-            state=Delivery.State.CANCELLED,
-            settled_at=Now(),
-            due_at=None,
-            **delivery_reasons.columns(DeliveryReason.ISSUE_CANCELLED),
-        )
+        total += _cancel(issue_id, waiting.filter(pk__in=chosen))
     _end_cancelled(issue_id)
     return total
+
+
+@transaction.atomic
+def _cancel(issue_id: int, copies: QuerySet[Delivery]) -> int:
+    spoilt = Issue.objects.filter(pk=issue_id, kind=Issue.Kind.DIGEST, state_reason=IssueReason.STORY_WITHDRAWN_LATE)
+    newsletter = spoilt.values_list("newsletter", flat=True).first()
+    if newsletter is None:
+        state, reason = Delivery.State.CANCELLED, DeliveryReason.ISSUE_CANCELLED
+    else:
+        state, reason = Delivery.State.SUPPRESSED, DeliveryReason.STORY_WITHDRAWN
+        readers = [reader for reader in copies.values_list("subscriber_id", flat=True) if reader is not None]
+        # Readers before copies, as everywhere.
+        list(Subscriber.objects.select_for_update(no_key=True).filter(pk__in=readers).order_by("pk").values_list("pk"))
+        rows = Subscription.objects.filter(newsletter=newsletter, subscriber__in=readers)
+        rows.update(out_of_step_since=Coalesce("out_of_step_since", Now()))
+    return copies.update(state=state, settled_at=Now(), due_at=None, **delivery_reasons.columns(reason))
 
 
 def reinstate(*, issue_id: int) -> int:

@@ -196,7 +196,7 @@ def test_verbs_refuse_other_states_and_change_nothing(newsletter: Newsletter, st
     assert issue.state == state
 
 
-def test_a_story_withdrawn_while_its_issue_leaves_cancels_the_rest(
+def test_a_story_withdrawn_while_its_issue_leaves_stops_it_and_the_next_one_brings_the_others(
     newsletter: Newsletter, story: Article, transport: ScriptedTransport
 ) -> None:
     subscribe(newsletter, 120)
@@ -210,6 +210,9 @@ def test_a_story_withdrawn_while_its_issue_leaves_cancels_the_rest(
     transport.before = withdraw
     assert lanes.run(issue_id=issue.pk, lane=0) is lanes.Ending.STOPPED
     issue.refresh_from_db()
-    assert states(issue) == {"accepted": 50, "cancelled": 70}
+    assert states(issue) == {"accepted": 50, "suppressed": 70}
+    kept_back = issue.deliveries.filter(reason="story_withdrawn").values_list("subscriber", flat=True)
+    catching_up = newsletter.subscriptions.filter(out_of_step_since__isnull=False)
+    assert set(kept_back) == set(catching_up.values_list("subscriber", flat=True))
     assert issue.state == Issue.State.CANCELLED
     assert issue.reason_sentence == "“A story” was withdrawn while the issue was being sent."
