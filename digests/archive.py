@@ -23,7 +23,7 @@ WHOLE: Final = ("snapshot__html", "snapshot__text", "snapshot__headers", "snapsh
 
 def issues(*, newsletter: Newsletter) -> QuerySet[Issue]:
     """The newsletter's public issues, newest first."""
-    return briefly(Issue.objects.public().filter(newsletter=newsletter)).order_by("-number")
+    return briefly(Issue.objects.listed().filter(newsletter=newsletter)).order_by("-number")
 
 
 def briefly(issues: QuerySet[Issue]) -> QuerySet[Issue]:

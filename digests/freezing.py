@@ -269,6 +269,8 @@ def _audience_rule(issue: Issue, variants: dict[str, str], texts: Rule) -> dict[
     rule: dict[str, Any] = {"newsletter": issue.newsletter_id, "cadence": issue.cadence, "rule": "mailable"}
     if issue.corrects_id is not None:
         rule["corrects"] = issue.corrects_id
+    if issue.segment is not None:
+        rule["segment"] = {"id": issue.segment.pk, "name": issue.segment.name, "conditions": issue.segment.conditions}
     if variants:
         rule["variants"] = variants
     return rule | texts.stored()

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 
 from digests import states
-from subscribers.models import Subscription, SubscriptionQuerySet
+from digests.snapshot_models import Snapshot
+from subscribers import segments
+from subscribers.models import Newsletter, Segment, Subscription, SubscriptionQuerySet
 
 if TYPE_CHECKING:
     from digests.models import Issue
@@ -20,6 +22,9 @@ class HasReaders:
     if TYPE_CHECKING:
         cadence: str
         newsletter_id: int
+        newsletter: Newsletter
+        pk: int
+        segment: Segment | None
         corrects: Issue | None
 
     def readers(self, *, now: datetime) -> SubscriptionQuerySet:
@@ -31,7 +36,15 @@ class HasReaders:
         return self._of_its_cadence().mailable(now=now)
 
     def subscriptions(self) -> SubscriptionQuerySet:
-        """All subscriptions to its newsletter at its cadence, in any state; a correction's: of those who got it."""
+        """All subscriptions to its newsletter at its cadence, in any state.
+
+        A correction's: of those who got it. A letter's to a segment: of those in it, once it is frozen by the
+        conditions that the segment had then.
+        """
+        if self.segment is not None:
+            frozen = Snapshot.objects.filter(issue=self.pk).values_list("audience_rule", flat=True).first()
+            stored = frozen["segment"]["conditions"] if frozen else self.segment.conditions
+            return segments.among(newsletter=self.newsletter, lines=segments.conditions(stored))
         if self.corrects is None:
             return self._of_its_cadence()
         got = Q()

@@ -24,7 +24,7 @@ from digests.states import DeliveryState, IssueState
 from mailkit import message
 from publication import fields
 from publication.translated import Translated
-from subscribers.models import Cadence, Newsletter, Subscriber
+from subscribers.models import Cadence, Newsletter, Segment, Subscriber
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):
@@ -37,6 +37,10 @@ class IssueQuerySet(models.QuerySet["Issue"]):
             number__isnull=False,
             state__in=states.SHOWN,
         )
+
+    def listed(self) -> IssueQuerySet:
+        """Public issues in the lists of the archive: not the letters to a segment, whose readers have the address."""
+        return self.public().filter(segment__isnull=True)
 
     def under_way(self) -> IssueQuerySet:
         """Issues whose copies may be claimed."""
@@ -114,6 +118,10 @@ class Issue(issue_readers.HasReaders, Translated):
     # The issue that this letter corrects: it goes to those who got that one, and to nobody else.
     corrects = models.ForeignKey(
         "self", null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="corrections"
+    )
+    # The segment of the newsletter's readers to whom this letter goes, and nobody else.
+    segment = models.ForeignKey(
+        Segment, null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="letters"
     )
     # The issue in place of which some readers get this one, with the stories of it that they should have and have not.
     instead_of = models.ForeignKey(

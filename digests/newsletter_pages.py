@@ -46,7 +46,7 @@ class Shown:
 def shown(*, newsletters: QuerySet[Newsletter], now: datetime) -> list[Shown]:
     """Each of the newsletters, in their order."""
     active = CadenceOffer.objects.filter(is_active=True).order_by(cadences.in_order())
-    last = Issue.objects.public().filter(newsletter=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    last = Issue.objects.listed().filter(newsletter=OuterRef("pk")).order_by("-number").values("pk")[:1]
     rows = list(
         newsletters.annotate(last_issue=Subquery(last)).prefetch_related(Prefetch("offers", active), "sections")
     )
@@ -75,7 +75,7 @@ def a_week(*, newsletters: Sequence[Newsletter], now: datetime) -> dict[tuple[in
 
 def _mails(newsletters: Sequence[Newsletter], now: datetime) -> Counter[tuple[int, str]]:
     """How many issues were sent to the readers of each newsletter and cadence; an empty cadence: to all of them."""
-    issues = Issue.objects.public().filter(
+    issues = Issue.objects.listed().filter(
         newsletter__in=newsletters, planned_at__gt=now - WEEKS * WEEK, corrects__isnull=True
     )
     counted = issues.order_by().values_list("newsletter", "cadence").annotate(number=Count("pk"))

@@ -151,6 +151,8 @@ def _because(issue: Issue, consent: Consent) -> str:
     """What the reader had agreed to when the audience was counted."""
     if issue.corrects_id is not None:
         return _("It is a correction, for those who got the issue that it corrects.")
+    if issue.segment is not None:
+        return _("It is a letter to the segment “%(segment)s”, and the reader was in it.") % {"segment": issue.segment}
     if consent.event is None:
         return ""
     words = _("A copy was planned because the reader had agreed to this newsletter on %(day)s (%(how)s).")
@@ -195,6 +197,10 @@ def _reasons(issue: Issue, reader: Subscriber, moment: datetime) -> Iterator[str
         yield _("The reader had not subscribed to %(newsletter)s.") % facts
     elif issue.corrects_id is not None:
         yield _("It is a correction, and the reader did not get the issue that it corrects.")
+    elif issue.segment is not None and not issue.subscriptions().filter(subscriber=reader).exists():
+        yield _("It is a letter to the segment “%(segment)s”, and the reader was not in it.") % {
+            "segment": issue.segment
+        }
     elif issue.cadence and consent.cadence and consent.cadence != issue.cadence:
         facts |= {"chosen": consent.cadence, "cadence": issue.cadence}
         yield _(

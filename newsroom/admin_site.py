@@ -40,6 +40,7 @@ MENU: Final = (
         _("Readers"), icon="group",
         entries=(
             Entry(_("Find a reader"), "desk:readers", "subscribers.view_subscriber", also=("desk:reader",)),
+            Entry(_("Segments"), "desk:segments", "subscribers.view_segment", also=("desk:segment",)),
             Entry(_("Import"), "desk:imports", "subscribers.import_readers", also=("desk:import",)),
             Entry(_("Export"), "desk:export", "subscribers.export_readers"),
             Entry(_("Blocked addresses"), "subscribers_suppression_changelist", "subscribers.view_suppression"),

@@ -38,6 +38,7 @@ class AuditAction(TextChoices):
     ISSUE_CANCELLED = "issue_cancelled", _("Cancelled an issue")
     ISSUE_REST_SENT = "issue_rest_sent", _("Sent the rest of a cancelled issue")
     ISSUE_CORRECTED = "issue_corrected", _("Wrote a correction of an issue")
+    SEGMENT_LETTER_WRITTEN = "segment_letter_written", _("Wrote a letter to a segment of readers")
     COPIES_EXPORTED = "copies_exported", _("Exported the copies of an issue")
     FIGURES_EXPORTED = "figures_exported", _("Exported figures")
     PROOF_SENT = "proof_sent", _("Sent a proof")
@@ -51,6 +52,8 @@ class AuditAction(TextChoices):
     READERS_EXPORTED = "readers_exported", _("Exported readers")
     PERMISSION_RELEASED = "permission_released", _("Released permission letters")
     ADDRESS_SUPPRESSED = "address_suppressed", _("Suppressed an address")
+    SEGMENT_SAVED = "segment_saved", _("Saved a segment of readers")
+    SEGMENT_DELETED = "segment_deleted", _("Deleted a segment of readers")
     SUPPRESSION_LIFTED = "suppression_lifted", _("Lifted a suppression")
     # Newsletters, texts, the publication
     NEWSLETTER_CHANGED = "newsletter_changed", _("Changed a newsletter")

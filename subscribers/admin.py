@@ -44,6 +44,7 @@ from subscribers.models import (
     Subscription,
     Suppression,
 )
+from subscribers.segment_filters import InSegment
 
 Row = TypeVar("Row", bound=Model)
 BY_HAND = consent.Evidence(source="admin")
@@ -121,7 +122,7 @@ class SubscriberAdmin(ReadOnlyAdmin):
     """One mailbox each. Deleting one here is an erasure, with all that this means."""
 
     list_display = ("address", "name", "created_at")
-    list_filter = ("subscriptions__newsletter", "subscriptions__state", "created_at")
+    list_filter = ("subscriptions__newsletter", "subscriptions__state", InSegment, "created_at")
     # The newest first, by the key's own index.
     ordering = ("-pk",)
     # What `get_search_results` does with it.

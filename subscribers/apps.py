@@ -9,9 +9,11 @@ READ = [
     "subscribers.view_newsletter", "subscribers.view_cadenceoffer",
     "subscribers.view_legaldocument", "subscribers.view_legalversion",
 ]  # fmt: skip
+# Segments name no reader.
+SEGMENTS = ["subscribers.view_segment", "subscribers.change_segment"]
 # Readers' addresses are for those who answer for them.
 PUBLISH = [
-    *READ,
+    *READ, *SEGMENTS,
     "subscribers.add_newsletter", "subscribers.change_newsletter", "subscribers.delete_newsletter",
     "subscribers.add_cadenceoffer", "subscribers.change_cadenceoffer", "subscribers.delete_cadenceoffer",
     "subscribers.add_legaldocument", "subscribers.change_legaldocument", "subscribers.delete_legaldocument",
@@ -23,7 +25,10 @@ PUBLISH = [
     "subscribers.view_suppression", "subscribers.add_suppression", "subscribers.delete_suppression",
     "subscribers.view_letter", "subscribers.import_readers", "subscribers.export_readers",
 ]  # fmt: skip
-EDIT = [*READ, "subscribers.change_newsletter", "subscribers.add_legalversion", "subscribers.change_legalversion"]
+EDIT = [
+    *READ, *SEGMENTS, "subscribers.change_newsletter", "subscribers.add_legalversion",
+    "subscribers.change_legalversion",
+]  # fmt: skip
 
 
 class SubscribersConfig(AppConfig):

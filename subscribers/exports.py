@@ -11,8 +11,8 @@ from django.db.models import QuerySet
 from core import csv_export
 from staff import audit
 from staff.audit_actions import AuditAction
-from subscribers import permissions
-from subscribers.models import Newsletter, Subscription
+from subscribers import permissions, segments
+from subscribers.models import Newsletter, Segment, Subscription
 
 RIGHT: Final = "subscribers.export_readers"
 COLUMNS: Final = (
@@ -21,25 +21,33 @@ COLUMNS: Final = (
 BATCH: Final = 2_000
 
 
-def rows(*, newsletter: Newsletter | None, state: str, actor: AbstractBaseUser, now: datetime) -> Iterator[str]:
+def rows(
+    *, newsletter: Newsletter | None, state: str, actor: AbstractBaseUser, now: datetime, segment: Segment | None = None
+) -> Iterator[str]:
     """Lines of CSV, the first of them with the columns; the audit log has the act before the first is given.
 
-    `state` is one of a subscription's, or empty for all. On failure: PermissionDenied.
+    `state` is one of a subscription's, or empty for all; a segment names its newsletter. On failure: PermissionDenied.
     """
+    newsletter = segment.newsletter if segment else newsletter
     if newsletter is None:
         permissions.require_all(RIGHT, user=actor)
     else:
         permissions.require(RIGHT, user=actor, newsletter=newsletter.pk)
     chosen = Subscription.objects.select_related("subscriber", "newsletter").order_by("pk")
     chosen = chosen.filter(newsletter=newsletter) if newsletter else chosen
+    if segment:
+        chosen = chosen.filter(pk__in=segments.readers(segment=segment).values("pk"))
     chosen = chosen.filter(state=state) if state else chosen
-    _record(newsletter, state, actor, now)
+    _record(newsletter, state, segment, actor, now)
     return csv_export.written(_cells(chosen))
 
 
-def _record(newsletter: Newsletter | None, state: str, actor: AbstractBaseUser, now: datetime) -> None:
+def _record(
+    newsletter: Newsletter | None, state: str, segment: Segment | None, actor: AbstractBaseUser, now: datetime
+) -> None:
+    among = {"segment": segment.name} if segment else {}
     with transaction.atomic():
-        audit.record(action=AuditAction.READERS_EXPORTED, actor=actor, target=newsletter, now=now, state=state)
+        audit.record(action=AuditAction.READERS_EXPORTED, actor=actor, target=newsletter, now=now, state=state, **among)
 
 
 def _cells(chosen: QuerySet[Subscription]) -> Iterator[Sequence[str]]:

@@ -35,7 +35,15 @@ INDEXES_OF_READERS: Final[list[models.Index]] = [
         condition=CHOSE_HOURS,
         name="reader_place",
     ),
+    # subscribers.segment_fields: readers of one language, of those who chose one.
+    models.Index(fields=["language"], condition=~Q(language=""), name="reader_language"),
 ]
+# subscribers.segment_fields: how readers of a newsletter came.
+CONSENT_BY_SOURCE: Final = models.Index(
+    fields=["newsletter_slug", "source"],
+    condition=Q(kind__in=("confirmed", "imported")),
+    name="consent_event_of_source",
+)
 OF_SUBSCRIPTIONS: Final[list[models.BaseConstraint]] = [
     models.UniqueConstraint(fields=["subscriber", "newsletter"], name="subscription_once_per_newsletter"),
     models.CheckConstraint(condition=Q(state__in=SubscriptionState.values), name="subscription_state_is_known"),
@@ -62,6 +70,12 @@ INDEXES_OF_SUBSCRIPTIONS: Final[list[models.Index]] = [
         fields=["newsletter"],
         condition=Q(topics__isnull=False) | ~Q(format=""),
         name="subscription_particular",
+    ),
+    # subscribers.segment_fields: who joined within some days.
+    models.Index(
+        fields=["newsletter", "confirmed_at"],
+        condition=Q(state=SubscriptionState.CONFIRMED.value),
+        name="subscription_joined",
     ),
     # digests.catching_up: the few whose copies are made up one by one.
     models.Index(

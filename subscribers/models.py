@@ -29,6 +29,7 @@ from subscribers.legal_models import LegalVersion as LegalVersion
 from subscribers.newsletters import CadenceOffer as CadenceOffer
 from subscribers.newsletters import Newsletter as Newsletter
 from subscribers.reminder_model import Reminder as Reminder
+from subscribers.segment_model import Segment as Segment
 from subscribers.states import LetterState, SubscriptionState
 from subscribers.topic_models import PreferenceChange as PreferenceChange
 from subscribers.topic_models import TopicChoice as TopicChoice
@@ -113,7 +114,10 @@ class ConsentEvent(models.Model):
             models.UniqueConstraint(fields=["previous_hash"], name="consent_chain_does_not_fork"),
         ]
         # digests.growth: who acted about one newsletter within some days; who was erased in them.
-        indexes = [models.Index(fields=["newsletter_slug", "occurred_at"], name="consent_event_of_days")]
+        indexes = [
+            models.Index(fields=["newsletter_slug", "occurred_at"], name="consent_event_of_days"),
+            guards.CONSENT_BY_SOURCE,
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.occurred_at:%Y-%m-%d %H:%M} UTC"

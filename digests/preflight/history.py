@@ -51,9 +51,11 @@ def _series(issue: Issue) -> QuerySet[Issue]:
 
 
 def _alike(issue: Issue) -> QuerySet[Issue]:
-    """Those and the issue itself, as far as they were planned."""
+    """Those and the issue itself, as far as they were planned; of a letter to a segment, those to the same one."""
     planned = Issue.objects.filter(newsletter=issue.newsletter_id, corrects=None, planned_at__isnull=False)
-    return planned.filter(kind=issue.kind, cadence=issue.cadence, audience_count__isnull=False)
+    return planned.filter(
+        kind=issue.kind, cadence=issue.cadence, segment=issue.segment_id, audience_count__isnull=False
+    )
 
 
 def _repeated(issue: Issue, prepared: Prepared) -> Iterator[Finding]:
@@ -77,7 +79,8 @@ def _stories(issue: Issue) -> frozenset[int]:
 def over_the_limit() -> Iterator[tuple[int, str, str]]:
     """Newsletter, its name and a sentence, for each series whose last issues had too many complaints or bounces."""
     ended = Issue.objects.filter(finished_at__isnull=False, audience_count__isnull=False, corrects=None)
-    series = ended.order_by("newsletter_id", "kind", "cadence").distinct("newsletter_id", "kind", "cadence")
+    ways = ("newsletter_id", "kind", "cadence", "segment_id")
+    series = ended.order_by(*ways).distinct(*ways)
     for issue in series.select_related("newsletter"):
         for one in _rates(_alike(issue)):
             yield issue.newsletter_id, issue.newsletter.name, one.text

@@ -18,8 +18,8 @@ from core import csv_export, database_clock
 from newsroom.desk import pages
 from publication.row_actions import account
 from staff.reauthentication import require_recent
-from subscribers import exports, import_job, import_jobs, import_refused, imports, permissions
-from subscribers.models import Cadence, ImportJob, Newsletter, Subscription
+from subscribers import exports, import_job, import_jobs, import_refused, imports, permissions, segments
+from subscribers.models import Cadence, ImportJob, Newsletter, Segment, Subscription
 
 RECENT: Final = 10
 NOBODY: Final = ("", _("The columns of the file say it, or all subscribed"))
@@ -96,7 +96,7 @@ class Columns(forms.Form):
 
 
 class Export(forms.Form):
-    """Whose readers, in which state."""
+    """Whose readers, in which state, all of them or a segment's."""
 
     newsletter = forms.ModelChoiceField(
         Newsletter.objects.all(), label=_("Newsletter"), required=False, empty_label=_("All of them")
@@ -105,6 +105,24 @@ class Export(forms.Form):
         label=_("State"), choices=[*Subscription.State.choices, ("", _("Any"))], initial=Subscription.State.CONFIRMED,
         required=False,
     )  # fmt: skip
+    segment = forms.ModelChoiceField(
+        Segment.objects.none(), label=_("Segment"), required=False, empty_label=_("All readers of the newsletter")
+    )
+
+    def __init__(self, *args: Any, user: User, **options: Any) -> None:
+        super().__init__(*args, **options)
+        _narrow(self, user)
+        field: Any = self.fields["segment"]
+        field.queryset = segments.seen(user=user)
+        field.label_from_instance = lambda row: f"{row.newsletter.name}: {row.name}"
+
+    def clean(self) -> dict[str, Any]:
+        """A segment is of one newsletter."""
+        values = super().clean() or {}
+        segment, newsletter = values.get("segment"), values.get("newsletter")
+        if segment and newsletter and segment.newsletter_id != newsletter.pk:
+            self.add_error("segment", _("This segment is of another newsletter."))
+        return values
 
 
 def _narrow(form: forms.Form, user: User) -> None:
@@ -174,13 +192,13 @@ def refused(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_recent
 def export(request: HttpRequest) -> HttpResponseBase:
     """Ask what, and stream it on a POST."""
-    form = Export(request.POST if request.method == "POST" else None)
-    _narrow(form, account(request))
+    form = Export(request.POST if request.method == "POST" else None, initial=request.GET.dict(), user=account(request))
     if form.is_valid():
         values = form.cleaned_data
         lines = exports.rows(
-            newsletter=values["newsletter"], state=values["state"], actor=account(request), now=database_clock.now()
-        )
+            newsletter=values["newsletter"], state=values["state"], segment=values["segment"],
+            actor=account(request), now=database_clock.now(),
+        )  # fmt: skip
         return csv_export.download(lines, name="readers")
     return pages.show(request, "admin/desk/readers/export.html", title=_("Export"), is_task=True, form=form)
 

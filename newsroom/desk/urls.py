@@ -13,6 +13,7 @@ from newsroom.desk import (
     order_page,
     reader_acts,
     reader_page,
+    segment_page,
     signup_code,
 )
 
@@ -37,6 +38,12 @@ urlpatterns = [
     path("readers/import/<int:pk>/", import_page.job, name="import"),
     path("readers/import/<int:pk>/refused.csv", import_page.refused, name="import_refused"),
     path("readers/export/", import_page.export, name="export"),
+    path("readers/segments/", segment_page.all_segments, name="segments"),
+    path("readers/segments/of/<int:newsletter>/new/", segment_page.new, name="segment_new"),
+    path("readers/segments/<int:pk>/", segment_page.segment, name="segment"),
+    path("readers/segments/<int:pk>/readers/", segment_page.readers, name="segment_readers"),
+    path("readers/segments/<int:pk>/letter/", segment_page.letter, name="segment_letter"),
+    path("readers/segments/<int:pk>/delete/", segment_page.delete, name="segment_delete"),
     path("readers/blocked/<int:pk>/lift/", reader_acts.lift, name="reader_lift"),
     path("readers/<uuid:uuid>/", reader_page.reader, name="reader"),
     path("readers/<uuid:uuid>/evidence/", reader_page.evidence_page, name="reader_evidence"),

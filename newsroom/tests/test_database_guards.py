@@ -51,6 +51,7 @@ from subscribers.models import (
     LegalVersion,
     Letter,
     Newsletter,
+    Segment,
     Subscriber,
     Subscription,
     Suppression,
@@ -176,6 +177,7 @@ STATEMENTS = {
     "subscription_days_are_of_a_daily": becomes("subscribers_subscription", "cadence = 'daily', days = '42'"),
     "subscription_once_per_newsletter": twice("subscribers_subscription", **OTHER_UUID),
     "subscription_state_is_known": becomes("subscribers_subscription", "state = 'lost'"),
+    "segment_name_once_per_newsletter": twice("subscribers_segment", name="WEEKLY"),
     "suppression_reason_is_known": becomes("subscribers_suppression", "reason = 'whim'"),
 }
 # A trigger says who it is in words; its error names no constraint.
@@ -260,6 +262,7 @@ def subscribed(newsletter: Newsletter, now: datetime) -> Subscriber:
     Suppression.objects.create(address_hash="2", reason="manual")
     TopicChoice.objects.create(key="s1")
     AddressChange.objects.create(subscriber=reader, address="new@example.com", address_key="new@example.com")
+    Segment.objects.create(newsletter=newsletter, name="Weekly")
     LeavingCount.objects.create(newsletter=newsletter, month="2026-11-01", reason="other")
     return reader
 

@@ -26,7 +26,7 @@ from digests.models import Issue, IssueItem
 from newsroom.tests import test_rights
 from publication.models import Publication
 from staff.models import Invitation
-from subscribers.models import Letter, Newsletter, Subscriber, Subscription, Suppression
+from subscribers.models import Letter, Newsletter, Segment, Subscriber, Subscription, Suppression
 from tests.cast import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +69,7 @@ TABLE: Final = {
         publication_publication_history publication_publication_change articles_slugredirect_changelist
         articles_tag_delete
         articles_author_add articles_author_delete subscribers_legalversion_add
-        digests_issue_compose digests_issue_add""",
+        digests_issue_compose digests_issue_add segments""",
     "EPD": """
         calendar_move calendar_move_issue articles_correction_history articles_correction_change
         articles_revision_restore articles_revision_history articles_revision_change
@@ -77,7 +77,8 @@ TABLE: Final = {
         articles_article_presence articles_article_unsaved articles_article_checklist articles_article_compare
         articles_article_comment articles_article_translate articles_article_translated articles_article_history
         articles_article_change subscribers_newsletter_release digests_issue_story digests_issue_correct
-        digests_issue_growth digests_issue_growth_file digests_issue_do digests_issue_delete""",
+        digests_issue_growth digests_issue_growth_file digests_issue_do digests_issue_delete segment segment_new
+        segment_letter segment_delete""",
     "PDL": """
         identity_frame identity_preview identity_sheet readers imports export staff_invitation_changelist
         staff_invitation_history staff_invitation_change
@@ -87,7 +88,7 @@ TABLE: Final = {
         subscribers_suppression_history subscribers_suppression_change subscribers_letter_changelist
         digests_delivery_changelist digests_deliveryevent_changelist digests_issue_why_reader""",
     "PD": """
-        front_page order staff_auditevent_export staff_auditevent_changelist staff_auditevent_history
+        front_page order segment_readers staff_auditevent_export staff_auditevent_changelist staff_auditevent_history
         staff_auditevent_change reader reader_evidence reader_evidence_file reader_download reader_act
         staff_invitation_invite articles_section_add demand
         articles_article_do subscribers_newsletter_add subscribers_subscriber_history subscribers_subscriber_delete
@@ -124,6 +125,7 @@ WORDS: Final = {
 }  # fmt: skip
 PLACES: Final = {
     "calendar/": Article, "calendar/issues/": Issue, "newsletters/": Newsletter, "digests/issue/story-mail/": Article,
+    "readers/segments/": Segment,
 }  # fmt: skip
 
 
@@ -213,6 +215,7 @@ def world(publication: Publication) -> test_rights.World:
         created_at=world.now,
         expires_at=world.now + timedelta(days=1),
     )
+    Segment.objects.create(newsletter=world.readers["other"].newsletter, name="Daily")
     return world
 
 

@@ -26,7 +26,7 @@ def lines(client: Client, address: str = "/admin/") -> list[str]:
     "role, tasks",
     [
         (groups.AUTHOR, [*EVERYBODY, "Publication"]),
-        (groups.EDITOR, [*EVERYBODY, "Publication"]),
+        (groups.EDITOR, [*EVERYBODY, "Readers", "Publication"]),
         (groups.PUBLISHER, [*EVERYBODY[:5], "Readers", "Publication"]),
     ],
 )

@@ -15,17 +15,17 @@ from django.utils import timezone
 from articles import deletion, publishing
 from articles.models import Article, Author, Byline, Section
 from core.reasons import Reason
-from digests import approval, proofs, uncertain
+from digests import approval, proofs, segment_letters, uncertain
 from digests.models import Delivery, Issue
 from digests.tests import copies
 from publication import groups
 from publication.models import Publication
 from staff import audit_export, limits
 from staff.models import AuditEvent, LimitKind
-from subscribers import demands, erasure, legal, signup, suppression
+from subscribers import demands, erasure, legal, segments, signup, suppression
 from subscribers import evidence as proof_of_consent
 from subscribers.letters import queue
-from subscribers.models import Cadence, LegalVersion, Newsletter, Subscriber, Subscription, Suppression
+from subscribers.models import Cadence, LegalVersion, Newsletter, Segment, Subscriber, Subscription, Suppression
 from tests.cast import account, confirmed, evidence, make_newsletter, make_texts
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +138,10 @@ def rewrite(*, article: Article, actor: User, now: datetime) -> None:
     publishing.save_revision(article=article, actor=actor, now=now, note="A wrong name.")
 
 
+def segment(world: World, where: str) -> Segment:
+    return Segment.objects.create(newsletter=world.readers[where].newsletter, name="Daily")
+
+
 def publish_text(world: World, actor: User, _where: str) -> None:
     document = LegalVersion.objects.earliest("pk").document
     version = legal.draft(document=document, body_markdown="New.", now=world.now)
@@ -173,6 +177,23 @@ VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
     "cancel an issue": (of_issue(approval.cancel, "sending", reason="No."), PUBLISHERS, {PUBLISHER, ADMIN}),
     "accept copies": (of_issue(uncertain.accept, "sending", deliveries=None), PUBLISHERS, {PUBLISHER, ADMIN}),
     "resend copies": (of_issue(uncertain.resend, "sending", deliveries=None), PUBLISHERS, {PUBLISHER, ADMIN}),
+    "save a segment": (
+        lambda world, actor, where: segments.save(
+            newsletter=world.readers[where].newsletter, name="Daily", actor=actor, now=world.now,
+            lines=[segments.Condition("cadence", "is", "daily")],
+        ),
+        EDITORS, UNLIMITED,
+    ),
+    "delete a segment": (
+        lambda world, actor, where: segments.delete(segment=segment(world, where), actor=actor, now=world.now),
+        EDITORS, UNLIMITED,
+    ),
+    "write to a segment": (
+        lambda world, actor, where: segment_letters.draft(
+            segment=segment(world, where), subject="A", text="B.", actor=actor, now=world.now
+        ),
+        EDITORS, UNLIMITED,
+    ),
     "unsubscribe a reader": (
         lambda world, actor, where: signup.unsubscribe(
             subscription=world.readers[where], evidence=evidence(), reason="admin", actor=actor, now=world.now

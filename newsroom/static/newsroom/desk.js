@@ -21,6 +21,24 @@ function follow(part) {
 
 document.querySelectorAll("[data-refresh]").forEach(follow);
 
+// A segment is counted again when one of its lines changes; the button "Count" does the same.
+document.querySelectorAll("form[data-live-count]").forEach((form) => {
+  let waiting, latest = 0;
+  const count = async () => {
+    const mine = ++latest, data = new FormData(form);
+    data.append("act", "count");
+    const response = await fetch(location.href, { method: "POST", body: data });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const number = page.getElementById(form.dataset.liveCount);
+    if (number && mine === latest) document.getElementById(number.id).replaceChildren(...number.childNodes);
+  };
+  form.addEventListener("change", (event) => {
+    if (event.target.name === "name" || "notCounted" in event.target.dataset) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => count().catch(() => {}), 200);
+  });
+});
+
 // A text to be pasted elsewhere: the button says when it was copied.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
