@@ -11,7 +11,7 @@ from digests import delivery_reasons, issue_outcomes, issue_reasons
 from digests.models import Delivery, Issue
 
 
-def copies(chosen: QuerySet[Delivery], *, reason: str = "") -> int:
+def copies(chosen: QuerySet[Delivery], *, reason: str = "", **columns: int) -> int:
     """Make the copies pending; return how many. Before: their issue and their readers are locked, in this order.
 
     A lane that still holds one can settle it no more, and one that was moved to a month comes back from there.
@@ -24,7 +24,9 @@ def copies(chosen: QuerySet[Delivery], *, reason: str = "") -> int:
         month=None,
         settled_at=None,
         lease_until=None,
+        due_at=None,
         **delivery_reasons.columns(reason),
+        **columns,
     )
 
 

@@ -64,6 +64,11 @@ def _check(issue: Issue, copies: int) -> None:
         raise NotAllowed(_("Copies of it are still on their way. Try again in a minute."))
     if not copies:
         raise NotAllowed(_("There is no rest: no copy of this issue is left that could be sent."))
+    check_content(issue=issue)
+
+
+def check_content(*, issue: Issue) -> None:
+    """That the frozen text may go to more readers. On failure: NotAllowed."""
     item = IssueItem.objects.filter(issue=issue).gone().with_stories().first()
     gone = item.article.headline if item else variants.withdrawn(issue_id=issue.pk).first()
     if gone is not None:

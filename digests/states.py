@@ -55,6 +55,8 @@ ISSUE_MOVES: Final = transitions.table(
         _I.PAUSED: [_I.SENDING, _I.CANCELLED],
         # Sending again (`uncertain.resend`); or an event, a person or a late reply settled the last exception.
         _I.SENT_WITH_EXCEPTIONS: [_I.SENDING, _I.SENT],
+        # What failed is sent again (`failed.send`); so it may be from `sent_with_exceptions`.
+        _I.SENT: [_I.SENDING],
         # A person has the rest sent (`rest.send`).
         _I.CANCELLED: [_I.SENDING],
     }
@@ -78,6 +80,10 @@ DELIVERY_MOVES: Final = transitions.table(
         _D.ACCEPTED: [_D.REJECTED],
         # The rest of a cancelled issue is sent after all (`closing.reinstate`).
         _D.CANCELLED: [_D.PENDING],
+        # A person has those sent again that failed for a reason that may pass (`failed.send`).
+        _D.EXPIRED: [_D.PENDING],
+        _D.REJECTED: [_D.PENDING],
+        _D.RENDER_FAILED: [_D.PENDING],
     }
 )  # fmt: skip
 # Transitions that only a person may cause, by `restored.hold`, after a restore of the database.

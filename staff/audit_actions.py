@@ -44,6 +44,7 @@ class AuditAction(TextChoices):
     PROOF_SENT = "proof_sent", _("Sent a proof")
     UNCERTAIN_ACCEPTED = "uncertain_accepted", _("Counted uncertain copies as accepted")
     UNCERTAIN_RESENT = "uncertain_resent", _("Sent uncertain copies again")
+    FAILED_RESENT = "failed_resent", _("Sent failed copies again")
     # Readers
     READER_UNSUBSCRIBED = "reader_unsubscribed", _("Unsubscribed a reader by hand")
     READER_ERASED = "reader_erased", _("Erased a reader")

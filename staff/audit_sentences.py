@@ -52,6 +52,7 @@ SENTENCES: Final[Words] = {
     Act.PROOF_SENT: gettext_lazy("%(who)s sent a proof of the issue “%(what)s”."),
     Act.UNCERTAIN_ACCEPTED: gettext_lazy("%(who)s counted uncertain copies of “%(what)s” as accepted."),
     Act.UNCERTAIN_RESENT: gettext_lazy("%(who)s sent uncertain copies of “%(what)s” again."),
+    Act.FAILED_RESENT: gettext_lazy("%(who)s sent failed copies of “%(what)s” again."),
     Act.READER_UNSUBSCRIBED: gettext_lazy("%(who)s unsubscribed %(what)s."),
     Act.READER_ERASED: gettext_lazy("%(who)s erased %(what)s."),
     Act.READER_EXPORTED: gettext_lazy("%(who)s downloaded the data of %(what)s."),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from core.reasons import Reason
 from digests import (
     approval,
+    failed,
     freezing,
     issue_content,
     permissions,
@@ -36,8 +37,8 @@ from subscribers import unmailed
 State = Issue.State
 SEND, CHANGE = permissions.SEND, permissions.CHANGE
 REFUSALS = (
-    approval.NotAllowed, checking.Blocked, checking.Changed, freezing.NotFrozen, proofs.NotSent, rest.NotAllowed,
-    second_person.NotAllowed, uncertain.NotAllowed,
+    approval.NotAllowed, checking.Blocked, checking.Changed, failed.NotAllowed, freezing.NotFrozen, proofs.NotSent,
+    rest.NotAllowed, second_person.NotAllowed, uncertain.NotAllowed,
 )  # fmt: skip
 
 # Stories that the approval page names.
@@ -95,6 +96,14 @@ def _resend(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -
 
 def _rest(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
     return rest.send(issue=issue, actor=actor, now=now)
+
+
+def _failed(issue: Issue, actor: User, data: Mapping[str, Any], now: datetime) -> object:
+    return failed.send(issue=issue, actor=actor, now=now)
+
+
+def _has_failed(_user: User, issue: Issue) -> bool:
+    return failed.size(issue=issue) > 0
 
 
 def _has_rest(_user: User, issue: Issue) -> bool:
@@ -192,6 +201,25 @@ _ACTIONS: tuple[Action[Issue], ...] = (
         variant="primary",
     ),
     Action(
+        name="failed",
+        label=_("Send what failed again"),
+        icon="refresh",
+        explanation=_(
+            "Only copies that certainly did not arrive leave again: those that became too old, were refused for our "
+            "sake or for the moment, or could not be built. Nobody who got it, or may have got it, gets another; nor "
+            "does who unsubscribed, paused, is blocked or has no such mailbox."
+        ),
+        done=_("What failed is being sent again."),
+        states=frozenset(failed.FINISHED),
+        run=_failed,
+        permission=SEND,
+        reauthenticate=True,
+        form=forms.Failed,
+        fits=_has_failed,
+        template="admin/digests/issue/failed.html",
+        variant="primary",
+    ),
+    Action(
         name="accept",
         label=_("Call all uncertain copies accepted"),
         icon="done_all",
@@ -248,6 +276,11 @@ def rest_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
         "readers": rest.readers(issue=issue, now=now),
         "corrections": issue.corrections.exclude(state=State.CANCELLED).exists(),
     }
+
+
+def failed_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:
+    """How many copies failed, and how many of their readers may be mailed now."""
+    return {"copies": failed.size(issue=issue), "readers": failed.copies(issue=issue, now=now).count()}
 
 
 def audience_facts(*, issue: Issue, now: datetime) -> dict[str, Any]:

@@ -142,6 +142,10 @@ class Rest(forms.Form):
         self.facts = facts
 
 
+class Failed(Rest):
+    """Nothing to fill in: `facts` say how many failed, and who gets it now."""
+
+
 class Proof(forms.Form):
     """Recipients of a proof. Each gets a mail of their own."""
 

@@ -34,7 +34,7 @@ from digests import (
     variants,
 )
 from digests.admin import composer, correct, forms, items, looks, monitor, panel, reports, story_mail
-from digests.admin.actions import ACTIONS, REFUSALS, audience_facts, rest_facts
+from digests.admin.actions import ACTIONS, REFUSALS, audience_facts, failed_facts, rest_facts
 from digests.models import Issue
 from publication import hours, markdown_forms
 from publication.row_actions import Action, ActionAdmin, account, link
@@ -253,6 +253,8 @@ class IssueAdmin(TranslatedAdmin, ActionAdmin):
         data = request.POST if request.method == "POST" else None
         if action.form is forms.Approve:
             return forms.Approve(data, **audience_facts(issue=row, now=database_clock.now()))
+        if action.form is forms.Failed:
+            return forms.Failed(data, **failed_facts(issue=row, now=database_clock.now()))
         if action.form is forms.Rest:
             return forms.Rest(data, **rest_facts(issue=row, now=database_clock.now()))
         form = super().form_of(action=action, row=row, request=request)

@@ -26,7 +26,7 @@ MONITORED: Final = frozenset(
     {State.PREPARING, State.SENDING, State.PAUSED, State.SENT, State.SENT_WITH_EXCEPTIONS, State.CANCELLED}
 )
 # What the page's one main button does, and the quieter button beside it.
-MAIN: Final = ("pause", "resume", "rest")
+MAIN: Final = ("pause", "resume", "rest", "failed")
 BESIDE: Final = ("cancel",)
 
 

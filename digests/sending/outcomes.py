@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 SETTLE = """
 UPDATE digests_delivery_open AS delivery
 SET state = CASE
-        WHEN result.state = 'deferred' AND issue.started_at < now() - %(max_age)s * interval '1 hour' THEN 'expired'
+        WHEN result.state = 'deferred'
+            AND GREATEST(issue.started_at, issue.rest_at) < now() - %(max_age)s * interval '1 hour' THEN 'expired'
         WHEN result.state = 'deferred' AND result.about_us AND delivery.attempts > 1 AND NOT %(tripped)s THEN 'rejected'
         ELSE result.state END,
     reason = result.reason,

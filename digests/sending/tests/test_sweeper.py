@@ -152,11 +152,16 @@ def test_of_an_issue_whose_time_is_over_all_is_given_up_that_is_in_nobodys_hands
     now = timezone.now()
     held, put_off, _waiting = issue.deliveries.order_by("pk")
     issue.deliveries.filter(pk=held.pk).update(state="attempting", lease_until=now + timedelta(minutes=1))
-    issue.deliveries.filter(pk=put_off.pk).update(state="deferred", due_at=now + timedelta(hours=1))
+    issue.deliveries.filter(pk=put_off.pk).update(
+        state="deferred", due_at=now + timedelta(hours=1), reason="mailbox_full"
+    )
     Issue.objects.filter(pk=issue.pk).update(started_at=now - timedelta(hours=25))
     assert closing.give_up(issue_id=issue.pk, now=now) == 2
     assert states(issue) == {"attempting": 1, "expired": 2}
     assert not issue.deliveries.filter(state="expired", settled_at=None).exists()
+    # The reader's own reason stays; it counts against the mailbox.
+    expired = issue.deliveries.filter(state="expired").order_by("pk")
+    assert list(expired.values_list("reason", flat=True)) == ["mailbox_full", "time_over"]
     assert not issue.deliveries.exclude(due_at=None).exists()
 
 
