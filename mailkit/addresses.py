@@ -27,6 +27,8 @@ DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=
 ASCII_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 # IDNA 2008 lets these two join letters in Persian or Sinhala domains and checks their neighbours.
 JOINERS = frozenset("\u200c\u200d")
+# Nothing of it is hidden or a space, which is most addresses; the others are looked at letter by letter.
+PLAIN = re.compile(r"[!-~]+")
 HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 # Alphabets whose letters pass for each other. Japanese, for one, mixes scripts and is not among them.
 LOOK_ALIKES = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
@@ -118,18 +120,19 @@ def mask(address: str) -> str:
 
 def _split(text: str, *, typed: str) -> tuple[str, str]:
     """Divide at the @ and refuse what is not one address; `typed` is the text before NFC."""
-    if any(unicodedata.category(character) in HIDDEN_CATEGORIES - {"Cf"} for character in text):
+    is_plain = PLAIN.fullmatch(text) is not None
+    if not is_plain and any(unicodedata.category(character) in HIDDEN_CATEGORIES - {"Cf"} for character in text):
         raise InvalidAddress(HIDDEN)
     if text.startswith('"') and '"@' in text:
         raise InvalidAddress(QUOTED)
     if any(character in text for character in "<>,;()"):
         raise InvalidAddress(ONLY_THE_ADDRESS)
-    if any(character.isspace() for character in text):
+    if not is_plain and any(character.isspace() for character in text):
         raise InvalidAddress(SPACES)
     local, at, domain = text.partition("@")
     if not at or "@" in domain:
         raise InvalidAddress(NO_AT)
-    if _hidden(local) or _hidden(character for character in domain if character not in JOINERS):
+    if not is_plain and (_hidden(local) or _hidden(character for character in domain if character not in JOINERS)):
         raise InvalidAddress(HIDDEN)
     # NFC turns the Kelvin sign into a K: judge the letters that were typed, not what they became.
     if not typed.partition("@")[0].isascii():
@@ -150,6 +153,7 @@ def _check_local(local: str) -> None:
         raise InvalidAddress(BAD_LOCAL)
 
 
+@functools.lru_cache(maxsize=10_000)  # the domains of a list repeat
 def _ascii_domain(domain: str) -> str:
     """The domain as A-labels in lower case, without a trailing dot."""
     if domain.startswith("[") or ":" in domain:

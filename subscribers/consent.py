@@ -20,6 +20,7 @@ from django.db import connection, transaction
 
 from core import hash_chain, locks
 from mailkit import characters
+from publication import bulk_rows
 from subscribers.models import ConsentEvent, ConsentOrigin, LegalVersion, Newsletter, Subscriber
 
 GENESIS = hash_chain.GENESIS
@@ -45,6 +46,7 @@ FORMAT = 2
 # What an act repeats of the one that it answers. The language belongs to the sentence that was shown.
 AGREED_TO = ("documents", "form_text", "form_text_sha256", "locale")
 BATCH = 2_000
+LONGEST_BASIS: Final = 500  # characters, as the column holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,10 @@ class Act:
     cadence: str = ""
     agreed: ConsentEvent | None = None
     basis: str = ""
+
+
+# Uuid, hash of the address, and where and how this person said it.
+Person = tuple[uuid.UUID, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,39 @@ def append(*, acts: Sequence[Act], evidence: Evidence, now: datetime) -> list[Co
     if evidence.ip:
         ConsentOrigin.objects.bulk_create([ConsentOrigin(event=event, ip=evidence.ip) for event in events])
     return events
+
+
+def append_alike(
+    *,
+    kind: ConsentEvent.Kind,
+    newsletter_slug: str,
+    cadence: str = "",
+    people: Sequence[Person],
+    evidence: Evidence,
+    now: datetime,
+) -> list[int]:
+    """`append` for thousands who did the same; returns the ids of the events. A person's basis is the event's."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("The consent chain is extended inside a transaction.")
+    if not people:
+        return []
+    act = Act(kind, *people[0][:2], newsletter_slug=newsletter_slug, cadence=cadence)
+    known = key_id(settings.CONSENT_KEY)
+    example = ConsentEvent(**(_shown(evidence, now) | _named(act)), format=FORMAT, key_id=known)
+    facts = {name: getattr(example, name) for name in FORMATS[FORMAT]}
+    varying = ("subscriber_uuid", "address_hash", "basis", "previous_hash")
+    sealer = hash_chain.Sealer(facts, varying=varying, key=settings.CONSENT_KEY, record=RECORD)
+    previous = _lock_and_read_head()
+    # Drawn under the lock, so that the order of the ids is that of the chain.
+    ids = bulk_rows.reserve(model=ConsentEvent, count=len(people))
+    rows = []
+    for number, (person, address_hash, words) in zip(ids, people, strict=True):
+        name, basis = str(person), characters.line(words)[:LONGEST_BASIS]
+        link = sealer.seal(subscriber_uuid=name, address_hash=address_hash, basis=basis, previous_hash=previous)
+        rows.append((number, name, address_hash, basis, previous, link))
+        previous = link
+    bulk_rows.copy_in(example=example, varying=("id", *varying, "hash"), rows=rows)
+    return ids
 
 
 def seal(event: ConsentEvent, *, key: str | None = None) -> str:
@@ -227,7 +266,7 @@ def _shown(evidence: Evidence, now: datetime) -> dict[str, Any]:
         "form_url": characters.line(evidence.form_url)[:500],
         "locale": characters.line(evidence.locale)[:12],
         "source": characters.line(evidence.source)[:40],
-        "basis": characters.line(evidence.basis)[:500],
+        "basis": characters.line(evidence.basis)[:LONGEST_BASIS],
         "user_agent_sha256": text_hash(evidence.user_agent),
         "occurred_at": now,
     }
@@ -247,7 +286,7 @@ def _named(act: Act) -> dict[str, Any]:
         "cadence": str(act.cadence),
     }
     if act.basis:
-        facts["basis"] = characters.line(act.basis)[:500]
+        facts["basis"] = characters.line(act.basis)[:LONGEST_BASIS]
     if act.agreed is not None:
         facts |= {name: getattr(act.agreed, name) for name in AGREED_TO}
     return facts

@@ -1,7 +1,7 @@
 """Imports from the desk: an upload is looked at, shown, and imported by a worker when somebody says so.
 
 The row is the queue: a task only wakes a worker up. A worker holds the row by a lease, so that two never import the
-same file at once; one that died is followed by another, which leaves those who are there already as they are.
+same file at once; one that died is followed by another, which goes on where it was (`import_checkpoint`).
 """
 
 import contextlib
@@ -25,10 +25,11 @@ from django.utils.text import get_valid_filename
 from django.utils.translation import gettext as _
 
 from core import database_clock, transitions
-from subscribers import import_columns, import_files, imports, permissions
+from subscribers import import_checkpoint, import_columns, import_files, imports, permissions
 from subscribers.import_columns import UnknownValue
 from subscribers.import_encodings import Unreadable
 from subscribers.import_job import IMPORT_MOVES, WORKING, ImportJob, ImportState
+from subscribers.import_reading import Source
 from subscribers.import_report import RefusedRow, Report
 from subscribers.import_words import Status
 from subscribers.models import Newsletter, Subscription
@@ -36,7 +37,7 @@ from subscribers.models import Newsletter, Subscription
 RIGHT: Final = "subscribers.import_readers"
 LARGEST: Final = 64 * 1024 * 1024
 LEASE: Final = timedelta(seconds=60)
-# Less than a task may take: the rest is for the next one, which begins again at the first line.
+# Less than a task may take: the rest is for the next one, which goes on behind the last portion.
 SECONDS_AT_ONCE: Final = 180.0
 KEEP: Final = timedelta(days=7)
 SHOWN: Final = 20
@@ -129,15 +130,14 @@ def work(*, job_id: int) -> bool:
     if not mine.update(lease_until=now + LEASE):
         return False
     job = ImportJob.objects.select_related("newsletter", "created_by").get(pk=job_id)
-    before, deadline = job.imported, time.monotonic() + SECONDS_AT_ONCE
-    report = Report()
+    deadline, report = time.monotonic() + SECONDS_AT_ONCE, Report()
 
     def note(latest: Report) -> None:
         nonlocal report
         report = latest
-        _count(job, latest, before)
-        # Not before somebody new, or tasks that all go over the same readers would follow each other for ever.
-        if latest.imported and time.monotonic() > deadline:
+        _count(job, latest)
+        # A look that ends early has something to show.
+        if time.monotonic() > deadline and (latest.imported or job.state == ImportState.IMPORTING):
             raise _TimeIsUp
 
     try:
@@ -156,7 +156,7 @@ def work(*, job_id: int) -> bool:
         sentence = str(refusal) or _("The person who began it may not import readers of this newsletter.")
         _move(job, ImportState.REFUSED, message=sentence[:500], lease_until=None)
         return False
-    _finish(job, report, before)
+    _finish(job, report)
     return False
 
 
@@ -167,13 +167,14 @@ def due() -> list[int]:
 
 
 def forget(*, now: datetime) -> int:
-    """Delete the files of imports that ended, or were left lying, a week ago."""
+    """Delete the files of imports that ended, or were left lying, a week ago, and how far others came."""
+    import_checkpoint.forget(now=now)
     old = Q(finished_at__lt=now - KEEP) | Q(finished_at=None, created_at__lt=now - KEEP)
     return ImportJob.objects.filter(old).exclude(content=b"").update(content=b"", refusals=b"")
 
 
 @contextlib.contextmanager
-def opened(job: ImportJob) -> Iterator[imports.Source]:
+def opened(job: ImportJob) -> Iterator[Source]:
     """The file with its columns. On failure: ImportRefused."""
     with _unpacked(job) as path:
         chosen = dict(job.columns)
@@ -249,25 +250,24 @@ def _renew(job: ImportJob) -> None:
     ImportJob.objects.filter(pk=job.pk).update(lease_until=database_clock.now() + LEASE)
 
 
-def _count(job: ImportJob, report: Report, before: int) -> None:
-    """Renew the lease and store the numbers. Those whom an earlier task imported are not “there already”."""
-    counted = before if job.state == ImportState.IMPORTING else 0
+def _count(job: ImportJob, report: Report) -> None:
+    """Renew the lease and store the numbers."""
     ImportJob.objects.filter(pk=job.pk).update(
         lease_until=database_clock.now() + LEASE,
         lines=report.lines,
-        imported=report.imported + counted,
-        already_there=max(0, report.already_there - counted),
+        imported=report.imported,
+        already_there=report.already_there,
         unconfirmed=report.unconfirmed,
         refused=len(report.refusals),
         said_no=report.said_no,
     )
 
 
-def _finish(job: ImportJob, report: Report, before: int) -> None:
+def _finish(job: ImportJob, report: Report) -> None:
     is_checked = job.state == ImportState.CHECKING
     packed = gzip.compress(json.dumps([[row.line, row.reason] for row in report.refusals]).encode(), 6)
     with transaction.atomic():
-        _count(job, report, before)
+        _count(job, report)
         _move(
             job, ImportState.CHECKED if is_checked else ImportState.DONE, refusals=packed, lease_until=None,
             finished_at=None if is_checked else database_clock.now(),

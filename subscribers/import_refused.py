@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Final, TextIO
 
 from core import csv_export
-from subscribers import imports
+from subscribers import import_reading
 from subscribers.import_report import RefusedRow
 
 REFUSED_BECAUSE: Final = "Refused because"
 
 
-def write(*, refusals: Iterator[RefusedRow], source: imports.Source, file: TextIO) -> None:
+def write(*, refusals: Iterator[RefusedRow], source: import_reading.Source, file: TextIO) -> None:
     """The records as they were, with a column that says why; a cell that looks like a formula is guarded.
 
     A record that could not be read, or has more cells than there are columns, is in the cell of the address as a whole.
@@ -26,7 +26,7 @@ def write(*, refusals: Iterator[RefusedRow], source: imports.Source, file: TextI
         if refused is None or record.line != refused.line:
             continue
         cells = record.cells
-        if imports.is_doubtful(record, columns):
+        if import_reading.is_doubtful(record, columns):
             cells = (*[""] * columns.address, record.text or source.table.delimiter.join(cells))
         guarded = [csv_export.guarded(cell) for cell in cells[:width]]
         writer.writerow([*guarded, *[""] * (width - len(guarded)), refused.reason])

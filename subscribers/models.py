@@ -21,6 +21,8 @@ from subscribers.address_change_model import AddressChange as AddressChange
 from subscribers.cadences import Cadence as Cadence
 from subscribers.cadences import Weekday as Weekday
 from subscribers.demand_model import Demand as Demand
+from subscribers.import_checkpoint_model import ImportCheckpoint as ImportCheckpoint
+from subscribers.import_checkpoint_model import ImportRefusals as ImportRefusals
 from subscribers.import_job import ImportJob as ImportJob
 from subscribers.leaving_model import LeavingCount as LeavingCount
 from subscribers.leaving_model import LeavingReason as LeavingReason

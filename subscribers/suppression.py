@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from mailkit import addresses
+from publication.bulk_rows import any_of
 from staff import audit
 from staff.audit_actions import AuditAction
 from subscribers import permissions
@@ -70,7 +71,7 @@ def suppress_many(*, reasons: Mapping[str, Suppression.Reason], note: str = "", 
     )
     for reason in sorted(set(reasons.values()) - {WEAKEST}):
         hashes = [address_hash for address_hash, given in reasons.items() if given == reason]
-        Suppression.objects.filter(address_hash__in=hashes, reason__in=_weaker_than(reason)).update(
+        Suppression.objects.filter(any_of("address_hash", hashes), reason__in=_weaker_than(reason)).update(
             reason=reason, note=note[:300], created_at=now
         )
 
@@ -121,6 +122,12 @@ def only_bounced(*, address_hash: str) -> bool:
 def is_suppressed(address_key: str) -> bool:
     """Whether this mailbox must not be mailed."""
     return find(addresses.keyed_hash(address_key)) is not None
+
+
+def among(*, address_hashes: Collection[str]) -> set[str]:
+    """Those of the hashes that are suppressed."""
+    rows = Suppression.objects.filter(any_of("address_hash", address_hashes))
+    return set(rows.values_list("address_hash", flat=True))
 
 
 def find(address_hash: str) -> Suppression | None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from publication.bulk_rows import any_of
 from subscribers import consent
 from subscribers.models import ConsentEvent, Newsletter, Subscription
 
@@ -17,7 +18,7 @@ OWN_ACTS = (ConsentEvent.Kind.CONFIRMED, ConsentEvent.Kind.WITHDRAWN)
 def in_force(*, address_hashes: Collection[str], newsletter: Newsletter) -> set[str]:
     """Those of the hashes who left this newsletter, or whose last act was to leave and who read nothing now."""
     acts = (
-        ConsentEvent.objects.filter(address_hash__in=address_hashes, kind__in=OWN_ACTS)
+        ConsentEvent.objects.filter(any_of("address_hash", address_hashes), kind__in=OWN_ACTS)
         .order_by("address_hash", "newsletter_slug", "-pk")
         .distinct("address_hash", "newsletter_slug")
         .values_list("pk", "address_hash", "newsletter_slug", "kind")
@@ -28,7 +29,7 @@ def in_force(*, address_hashes: Collection[str], newsletter: Newsletter) -> set[
         if slug == newsletter.slug and kind == ConsentEvent.Kind.WITHDRAWN:
             left_this.add(address_hash)
     left_last = {address_hash for address_hash, kind in last.items() if kind == ConsentEvent.Kind.WITHDRAWN}
-    reading = Subscription.objects.confirmed().filter(subscriber__address_hash__in=left_last)
+    reading = Subscription.objects.confirmed().filter(any_of("subscriber__address_hash", left_last))
     return left_this | (left_last - set(reading.values_list("subscriber__address_hash", flat=True)))
 
 
@@ -37,14 +38,8 @@ def record(*, reasons: Mapping[str, str], newsletter: Newsletter, source: str, n
 
     Must run inside a transaction. It makes no subscriber; their own sign-up works as for anybody.
     """
-    acts = [
-        consent.Act(
-            kind=ConsentEvent.Kind.WITHDRAWN,
-            subscriber_uuid=uuid.uuid4(),
-            address_hash=address_hash,
-            newsletter_slug=newsletter.slug,
-            basis=reasons[address_hash],
-        )
-        for address_hash in sorted(reasons)
-    ]
-    consent.append(acts=acts, evidence=consent.Evidence(source=source), now=now)
+    people = [(uuid.uuid4(), address_hash, reasons[address_hash]) for address_hash in sorted(reasons)]
+    consent.append_alike(
+        kind=ConsentEvent.Kind.WITHDRAWN, newsletter_slug=newsletter.slug, people=people,
+        evidence=consent.Evidence(source=source), now=now,
+    )  # fmt: skip

@@ -44,6 +44,7 @@ from subscribers.models import (
     ConsentEvent,
     ConsentOrigin,
     Demand,
+    ImportCheckpoint,
     ImportJob,
     KeptHead,
     LeavingCount,
@@ -136,6 +137,7 @@ STATEMENTS = {
     "consent_event_is_append_only": becomes("subscribers_consentevent", "source = 'forged'"),
     "consent_event_is_not_emptied": "TRUNCATE subscribers_consentevent CASCADE",
     "kept_head_is_one_row": becomes("subscribers_kepthead", "id = 2"),
+    "subscribers_importcheckpoint_fingerprint_key": twice("subscribers_importcheckpoint"),
     "subscribers_addresschange_subscriber_id_key": twice("subscribers_addresschange", **OTHER_UUID),
     "leaving_count_once": twice("subscribers_leavingcount"),
     "leaving_reason_is_known": becomes("subscribers_leavingcount", "reason = 'whim'"),
@@ -259,6 +261,7 @@ def subscribed(newsletter: Newsletter, now: datetime) -> Subscriber:
     )
     Letter.objects.create(kind="confirm", subscriber=reader)
     ImportJob.objects.create(newsletter=newsletter, file_name="list.csv")
+    ImportCheckpoint.objects.create(newsletter=newsletter, fingerprint="1", updated_at=timezone.now())
     Suppression.objects.create(address_hash="2", reason="manual")
     TopicChoice.objects.create(key="s1")
     AddressChange.objects.create(subscriber=reader, address="new@example.com", address_key="new@example.com")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from publication import groups
 from staff.audit_actions import AuditAction
 from staff.models import AuditEvent
-from subscribers import import_jobs, imports, suppression
+from subscribers import import_jobs, import_reading, import_storing, suppression
 from subscribers.models import ImportJob, Newsletter, Subscriber, Subscription, Suppression
 from tests.cast import Readers, Staff, account, import_readers
 
@@ -66,24 +66,24 @@ def test_a_list_is_looked_at_shown_and_imported(newsletter: Newsletter, staff: S
 def test_a_worker_that_dies_is_followed_by_another(
     newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch, staff: Staff
 ) -> None:
-    monkeypatch.setattr(imports, "CHUNK", 2)
+    monkeypatch.setattr(import_reading, "PORTION", 2)
     text = "email\n" + "".join(f"reader{number}@reader.org\n" for number in range(7))
     publisher = staff(groups.PUBLISHER)
     page = sent(publisher, newsletter, text)["Location"]
     job = ImportJob.objects.get()
     import_jobs.work(job_id=job.pk)
     publisher.post(page, {"start": ""})
-    taken = imports._take
+    taken = import_storing.take
 
-    def dies(chunk: Any, *rest: Any) -> None:
+    def dies(*portion: Any, **options: Any) -> Any:
         if Subscriber.objects.count() >= 4:
             raise KeyboardInterrupt
-        taken(chunk, *rest)
+        return taken(*portion, **options)
 
-    monkeypatch.setattr(imports, "_take", dies)
+    monkeypatch.setattr(import_storing, "take", dies)
     with pytest.raises(KeyboardInterrupt):
         import_jobs.work(job_id=job.pk)
-    monkeypatch.setattr(imports, "_take", taken)
+    monkeypatch.setattr(import_storing, "take", taken)
     assert not import_jobs.work(job_id=job.pk), "its lease keeps others away"
     assert import_jobs.due() == []
     ImportJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -101,7 +101,7 @@ def test_a_worker_that_dies_is_followed_by_another(
 def test_an_import_ends_though_each_task_has_little_time(
     newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch, staff: Staff
 ) -> None:
-    monkeypatch.setattr(imports, "CHUNK", 2)
+    monkeypatch.setattr(import_reading, "PORTION", 2)
     monkeypatch.setattr(import_jobs, "SECONDS_AT_ONCE", -1.0)
     text = "email,unsubscribed\nno@reader.org,yes\n" + "".join(f"reader{number}@reader.org,\n" for number in range(7))
     publisher = staff(groups.PUBLISHER)

@@ -1,5 +1,6 @@
 """Queues letters: a row in the transaction of the act that it reports, then a wake-up for a worker."""
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
 from core import database_clock
+from publication import bulk_rows
 from staff import audit
 from staff.audit_actions import AuditAction
 from subscribers import permissions, tasks
@@ -60,16 +62,20 @@ def wake(*, letter_id: int) -> None:
     tasks.send_letter.delay_on_commit(letter_id)  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
 
 
-def hold_many(*, kind: Letter.Kind, subscriptions: Sequence[Subscription], now: datetime) -> list[Letter]:
-    """One letter per subscription, in bulk; none leaves before `release`."""
+def hold_many(*, kind: Letter.Kind, subscriptions: Sequence[tuple[int, int]], now: datetime) -> None:
+    """One letter for each (subscription, subscriber), in bulk; none leaves before `release`."""
     now = database_clock.not_ahead(moment=now)
+    letter = Letter(kind=kind, state=Letter.State.HELD, due_at=now, created_at=now)
+    ids = bulk_rows.reserve(model=Letter, count=len(subscriptions))
     rows = [
-        Letter(kind=kind, subscriber_id=row.subscriber_id, state=Letter.State.HELD, due_at=now, created_at=now)
-        for row in subscriptions
+        (number, str(uuid.uuid4()), subscriber)
+        for number, (_subscription, subscriber) in zip(ids, subscriptions, strict=True)
     ]
-    held = Letter.objects.bulk_create(rows, batch_size=BATCH)
-    _about(held, [[row] for row in subscriptions])
-    return held
+    bulk_rows.copy_in(example=letter, varying=("id", "uuid", "subscriber_id"), rows=rows)
+    through = Letter.subscriptions.through
+    links = bulk_rows.reserve(model=through, count=len(subscriptions))
+    about = [(link, number, row) for link, number, (row, _) in zip(links, ids, subscriptions, strict=True)]
+    bulk_rows.copy_in(example=through(), varying=("id", "letter_id", "subscription_id"), rows=about)
 
 
 def held(*, newsletter: Newsletter) -> int:

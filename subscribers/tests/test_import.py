@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from mailkit import addresses
-from subscribers import consent, erasure, imports, signup, suppression
+from subscribers import consent, erasure, import_reading, imports, signup, suppression
 from subscribers.import_report import Report
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import import_text as run
@@ -144,7 +144,7 @@ def test_a_dry_run_keeps_nothing(newsletter: Newsletter) -> None:
 def test_work_does_not_grow_faster_than_chunks(
     newsletter: Newsletter, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: object
 ) -> None:
-    monkeypatch.setattr(imports, "CHUNK", 50)
+    monkeypatch.setattr(import_reading, "PORTION", 50)
     text = "email\n" + "".join(f"r{number}@d{number}.org\n" for number in range(100))
     with django_assert_max_num_queries(2 * 14 + 1):  # type: ignore[operator]  # pytest-django's fixture
         run(text, newsletter)

@@ -183,7 +183,7 @@ def test_people_who_wait_come_before_the_bulk_of_an_import(
     Letter.objects.all().delete()
     Subscription.objects.update(state="pending")
     rita.refresh_from_db()
-    queue.hold_many(kind=Letter.Kind.PERMISSION, subscriptions=[rita], now=timezone.now())
+    queue.hold_many(kind=Letter.Kind.PERMISSION, subscriptions=[(rita.pk, rita.subscriber_id)], now=timezone.now())
     queue.release(newsletter=newsletter, per_hour=60, actor=None, now=timezone.now() - timedelta(hours=1))
     ask(BOB, newsletter)
     send.sweep(clock=timezone.now)
