@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
@@ -61,6 +61,18 @@ def advisory_lock(name: str, *, asleep_after: float | None = None) -> Iterator[b
 def wait_until_commit(name: str) -> None:
     """Wait for the lock, and hold it alone to the end of the transaction."""
     _ask(UNTIL_COMMIT, name)
+
+
+def wait_and_read(name: str, statement: str) -> tuple[Any, ...] | None:
+    """`wait_until_commit`, and in the same round trip the first row of a statement without parameters.
+
+    It sees what the holder before us committed: to PostgreSQL it is a statement of its own.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"{UNTIL_COMMIT}; {statement}", [key(name)])
+        cursor.nextset()
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
 
 
 def share_until_commit(name: str) -> None:

@@ -18,10 +18,11 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connection, transaction
 
-from core import hash_chain, locks
+from core import hash_chain
 from mailkit import characters
 from publication import bulk_rows
-from subscribers.models import ConsentEvent, ConsentOrigin, LegalVersion, Newsletter, Subscriber
+from subscribers import consent_rows
+from subscribers.models import ConsentEvent, LegalVersion, Newsletter, Subscriber
 
 GENESIS = hash_chain.GENESIS
 RECORD: Final = "subscribers.consent"
@@ -134,7 +135,7 @@ def append(*, acts: Sequence[Act], evidence: Evidence, now: datetime) -> list[Co
     if not acts:
         return []
     shown = _shown(evidence, now)
-    previous = _lock_and_read_head()
+    previous = consent_rows.head(lock=CHAIN_LOCK)
     events = []
     for act in acts:
         event = ConsentEvent(
@@ -142,9 +143,7 @@ def append(*, acts: Sequence[Act], evidence: Evidence, now: datetime) -> list[Co
         )
         event.hash = previous = seal(event)
         events.append(event)
-    ConsentEvent.objects.bulk_create(events, batch_size=BATCH)
-    if evidence.ip:
-        ConsentOrigin.objects.bulk_create([ConsentOrigin(event=event, ip=evidence.ip) for event in events])
+    consent_rows.insert(events=events, ip=evidence.ip)
     return events
 
 
@@ -168,7 +167,7 @@ def append_alike(
     facts = {name: getattr(example, name) for name in FORMATS[FORMAT]}
     varying = ("subscriber_uuid", "address_hash", "basis", "previous_hash")
     sealer = hash_chain.Sealer(facts, varying=varying, key=settings.CONSENT_KEY, record=RECORD)
-    previous = _lock_and_read_head()
+    previous = consent_rows.head(lock=CHAIN_LOCK)
     # Drawn under the lock, so that the order of the ids is that of the chain.
     ids = bulk_rows.reserve(model=ConsentEvent, count=len(people))
     rows = []
@@ -297,12 +296,6 @@ def agreed(*, subscriber: Subscriber) -> dict[str, ConsentEvent]:
     kinds = [ConsentEvent.Kind.REQUESTED, ConsentEvent.Kind.CONFIRMED, ConsentEvent.Kind.IMPORTED]
     events = ConsentEvent.objects.filter(subscriber_uuid=subscriber.uuid, kind__in=kinds).order_by("pk")
     return {event.newsletter_slug: event for event in events}
-
-
-def _lock_and_read_head() -> str:
-    locks.wait_until_commit(CHAIN_LOCK)
-    # A second statement: under READ COMMITTED it sees what the holder before us committed.
-    return ConsentEvent.objects.order_by("-pk").values_list("hash", flat=True).first() or GENESIS
 
 
 def text_hash(text: str) -> str:

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from mailkit import addresses
+from publication import shared_parts
 from subscribers import cadence_options, form_faults, terms
 from subscribers.models import Cadence, Newsletter
 
@@ -94,8 +95,8 @@ class TrappedForm(AddressForm):
 class SignupForm(TrappedForm):
     """The second step: newsletters with their cadence, and consent. Data that fails comes back as it was typed.
 
-    `page` is the path of the page where the reader began. A bound form is checked against the
-    terms and the offers of `now`, not of the time when it was shown.
+    `page` is the path of the page where the reader began, `parts` are those of the request. A bound form is checked
+    against the terms and the offers of its own request, not of the time when it was shown.
     """
 
     newsletters = forms.MultipleChoiceField(
@@ -111,13 +112,14 @@ class SignupForm(TrappedForm):
         now: datetime,
         page: str = "",
         initial: Mapping[str, Any] | None = None,
+        parts: shared_parts.SharedParts,
     ) -> None:
         super().__init__(data, initial=dict(initial or {}), auto_id="signup_%s")
         self.now = now
         self.page = page
         self._typed = data or QueryDict()
-        self.terms = terms.current()
-        self.offered = cadence_options.offered()
+        self.terms = parts.words("terms", terms.current)
+        self.offered = parts.words("cadence options", cadence_options.offered)
         choices = [(offer.newsletter.slug, offer.newsletter.local.name) for offer in self.offered]
         newsletters = self.fields["newsletters"]
         assert isinstance(newsletters, forms.MultipleChoiceField)  # noqa: S101  # tells mypy what is declared above

@@ -12,14 +12,14 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import Case, CharField, Exists, F, OuterRef, QuerySet, Value, When
+from django.db.models import Case, CharField, F, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from core import database_clock
 from mailkit import addresses
 from staff import audit
 from staff.audit_actions import AuditAction
-from subscribers import consent, links, permissions, states, suppression
+from subscribers import consent, links, permissions, request_rows, states, suppression
 from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
@@ -64,24 +64,30 @@ def request(
     if not newsletter_cadences:
         raise NothingRequested(_("Name at least one newsletter."))
     with transaction.atomic():
-        with transaction.atomic():
-            letter = _request(address, newsletter_cadences, evidence, now)
-            transaction.set_rollback(dry_run)
-        if dry_run:
-            queue.wake(letter_id=letter.pk)
+        letter_id = _request(address, newsletter_cadences, evidence, now)
+        transaction.set_rollback(dry_run)
+        if not dry_run:
+            queue.wake(letter_id=letter_id)
+    if dry_run:
+        queue.wake(letter_id=letter_id)
 
 
-def _request(address: addresses.Address, wishes: Wishes, evidence: consent.Evidence, now: datetime) -> Letter:
-    subscriber = mailbox(address=address, language=evidence.locale, now=now)
-    _mark_language(subscriber, evidence.locale)
-    subscriptions = _mark_requested(subscriber, wishes, now)
+def _request(address: addresses.Address, wishes: Wishes, evidence: consent.Evidence, now: datetime) -> int:
+    """The letter's id. The chain's lock comes last: all others wait for it until this is committed."""
+    cadences = {newsletter.pk: cadence for newsletter, cadence in wishes}
+    written = request_rows.write(address=address, cadences=cadences, language=evidence.locale, now=now)
     acts = [
-        _act(subscriber, newsletter, ConsentEvent.Kind.REQUESTED, cadence=cadence) for newsletter, cadence in wishes
+        consent.Act(
+            kind=ConsentEvent.Kind.REQUESTED,
+            subscriber_uuid=written.subscriber_uuid,
+            address_hash=written.address_hash,
+            newsletter_slug=newsletter.slug,
+            cadence=cadence,
+        )
+        for newsletter, cadence in wishes
     ]
     consent.append(acts=acts, evidence=evidence, now=now)
-    waiting = [row for row in subscriptions if row.state == Subscription.State.PENDING]
-    kind = Letter.Kind.CONFIRM if waiting else Letter.Kind.ALREADY
-    return queue.enqueue(kind=kind, subscriber=subscriber, subscriptions=waiting or subscriptions, now=now)
+    return written.letter_id
 
 
 def mailbox(*, address: addresses.Address, language: str, now: datetime) -> Subscriber:
@@ -95,12 +101,6 @@ def mailbox(*, address: addresses.Address, language: str, now: datetime) -> Subs
     )
     Subscriber.objects.bulk_create([row], ignore_conflicts=True)
     return Subscriber.objects.select_for_update(no_key=True).get(address_key=address.key)
-
-
-def _mark_language(subscriber: Subscriber, language: str) -> None:
-    """Write to them in the language of the page they used last, until they confirmed: then only they change it."""
-    confirmed = Subscription.objects.confirmed().filter(subscriber=OuterRef("pk"))
-    Subscriber.objects.filter(~Exists(confirmed), pk=subscriber.pk).update(language=language[:12])
 
 
 def look(*, token: str) -> Confirmation:

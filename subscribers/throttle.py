@@ -62,14 +62,15 @@ def signup(*, address: addresses.Address, ip: str | None) -> bool:
     """Whether this sign-up is within the limits of its mailbox and its mail provider; True when Redis is away.
 
     The mailbox's `signup_unanswered` ends with `answered`, the others with time only.
-    On failure: Crowded, for the limits of its networks and of the whole site; it is counted nowhere.
+    On failure: Crowded, for the limits of its networks and of the whole site; nothing of the mailbox is used up.
     """
     limits, mailbox = settings.THROTTLES, addresses.throttle_key(address)
     _admit([*_networks(ip), *_counted("signup_overall", "", limits.signup_overall)])
+    # A request counts up to the first limit that is full, so what blocks a mailbox for longest comes last.
     silent = [
+        *_counted("signup_domain", address.domain, limits.signup_domain),
         *_counted("signup_address", mailbox, limits.signup_address),
         *_counted("signup_unanswered", mailbox, limits.signup_unanswered),
-        *_counted("signup_domain", address.domain, limits.signup_domain),
     ]
     return _is_within(silent)
 
@@ -94,9 +95,9 @@ def reminder(*, address: addresses.Address) -> bool:
     """
     limits = settings.THROTTLES
     windows = [
-        *_counted("signup_unanswered", addresses.throttle_key(address), limits.signup_unanswered),
-        *_counted("signup_domain", address.domain, limits.signup_domain),
         *_counted("signup_overall", "", limits.signup_overall),
+        *_counted("signup_domain", address.domain, limits.signup_domain),
+        *_counted("signup_unanswered", addresses.throttle_key(address), limits.signup_unanswered),
     ]
     return _is_within(windows, otherwise=False)
 
@@ -146,12 +147,9 @@ def _is_within(counted: Sequence[_Counted], *, otherwise: bool = True) -> bool:
 
 
 def _take(counted: Sequence[_Counted]) -> _Counted | None:
-    """Count one request in every window if each has room, else in none: the one that has none."""
+    """Count one request in window after window, up to the first that has no room: that one."""
     limiter = _limiter()
-    full = [one for one in counted if not limiter.test(one.window, one.limit, one.subject)]
-    # Another request may have taken the last place in between: then it is this one that is over the limit.
-    full = full or [one for one in counted if not limiter.hit(one.window, one.limit, one.subject)]
-    return full[0] if full else None
+    return next((one for one in counted if not limiter.hit(one.window, one.limit, one.subject)), None)
 
 
 def _warn(error: redis.RedisError) -> None:

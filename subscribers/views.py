@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 
 from core import caching, client_address
-from publication import context, heads, language_switch, languages, scrolling
+from publication import context, heads, language_switch, languages, scrolling, shared_parts
 from publication.models import Publication
 from subscribers import cadence_options, forms, legal, preferences, request_context, signup, throttle
 from subscribers.models import LegalDocument, LegalVersion
@@ -45,12 +45,13 @@ def _begun(request: HttpRequest) -> HttpResponse:
         shown = _first_step(form, request.POST)
         return _came_back(render(request, "subscribers/subscribe.html", shown, status=422))
     began_at = request_context.page_before(request) or request.path
-    choices = forms.SignupForm(now=timezone.now(), page=began_at, initial=forms.carried(request.POST))
+    initial, parts = forms.carried(request.POST), shared_parts.of(request)
+    choices = forms.SignupForm(now=timezone.now(), page=began_at, initial=initial, parts=parts)
     return _came_back(render(request, "subscribers/choices.html", {"form": choices}))
 
 
 def _chosen(request: HttpRequest) -> HttpResponse:
-    form = forms.SignupForm(request.POST, now=timezone.now(), page=request.path)
+    form = forms.SignupForm(request.POST, now=timezone.now(), page=request.path, parts=shared_parts.of(request))
     if not request_context.is_from_here(request):
         form.refuse(str(ELSEWHERE))
     if not form.is_valid():

@@ -2,13 +2,21 @@
 
 import select
 import time
-from typing import Final
+from typing import Any, Final
 
 import psycopg
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 
 # So often, at most, a connection that looks well is asked with a statement.
 SECONDS_BETWEEN_QUESTIONS: Final = 1.0
+
+
+class Operations(operations.DatabaseOperations):
+    """What the log of statements says of one."""
+
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
+        """Its text; of a prepared one, whose values psycopg does not put into it, the text with their places."""
+        return super().last_executed_query(cursor, sql, params) or str(sql)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -18,6 +26,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     the connection is as it was. A host that vanished says nothing, so each second a statement asks.
     """
 
+    ops_class = Operations
     _asked_at = float("-inf")
 
     def is_usable(self) -> bool:
