@@ -58,6 +58,10 @@ ONE_LABEL = _("The part after the @ is not complete; it has a dot in it, such as
 MIXED = _("The part after the @ mixes letters of different alphabets that look alike. Please type it by hand.")
 RESERVED = _("No mail can be delivered to that domain. Please use an address at which you receive mail.")
 
+# Anything that looks like local@domain, quoted or percent-encoded. It is greedy on purpose:
+# a masked harmless word costs nothing, a leaked address cannot be taken back.
+WRITTEN = re.compile(r"(?:\"[^\"]*\"|[^\s<>\"',;:()\[\]{}=&?/]+)(?:@|%40)[^\s<>\"',;:()\[\]{}=&?/]+", re.IGNORECASE)
+
 
 class InvalidAddress(ValueError):
     """The text is not an address that can be mailed; str() is a sentence for the person who typed it."""
@@ -106,6 +110,11 @@ def throttle_key(address: Address) -> str:
 def keyed_hash(key: str) -> str:
     """64 hex digits in place of an address key, where the address itself must not be stored."""
     return hmac.digest(_hash_key(settings.ADDRESS_HASH_KEY), key.encode(), "sha256").hex()
+
+
+def hide(text: str) -> str:
+    """A text that people or servers wrote, without the addresses in it."""
+    return WRITTEN.sub("…@…", text)
 
 
 def mask(address: str) -> str:

@@ -3,9 +3,8 @@
 import logging
 import re
 
-# Anything that looks like local@domain, quoted or percent-encoded. It is greedy on purpose:
-# a masked harmless word costs nothing, a leaked address cannot be taken back.
-ADDRESS = re.compile(r"(?:\"[^\"]*\"|[^\s<>\"',;:()\[\]{}=&?/]+)(?:@|%40)[^\s<>\"',;:()\[\]{}=&?/]+", re.IGNORECASE)
+from mailkit import addresses
+
 QUERY = re.compile(r"(?<=[^\s?])\?[^\s\"']+=[^\s\"']*")
 # A token in a path gives access to a reader's subscription.
 TOKEN_PATH = re.compile(r"/(confirm|preferences|unsubscribe)/[^\s/\"']+")
@@ -15,7 +14,7 @@ def mask(text: str) -> str:
     """The text without addresses, query strings and tokens."""
     text = QUERY.sub("?…", text)
     text = TOKEN_PATH.sub(r"/\1/…", text)
-    return ADDRESS.sub("…@…", text)
+    return addresses.hide(text)
 
 
 class MaskingFormatter(logging.Formatter):

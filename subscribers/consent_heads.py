@@ -15,13 +15,9 @@ no fresh one. All hosts share the directory.
 """
 
 import contextlib
-import fcntl
 import hmac
 import json
 import logging
-import os
-import platform
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -30,13 +26,13 @@ from typing import BinaryIO
 
 from django.conf import settings
 
+from core import line_files
 from subscribers import consent
 from subscribers.models import ConsentEvent, KeptHead
 
 logger = logging.getLogger(__name__)
 
 PURPOSE = "newsroom.subscribers.heads:"
-LONGEST_LINE = 4_096  # bytes
 LOST = "The consent record has lost events that it had at {at} UTC: run manage.py verify_consent."
 EMPTIED = (
     "On {at} UTC a head of the record ({count} events) was written into CONSENT_HEADS, and {folder} does not have it: "
@@ -87,7 +83,7 @@ def _anchor(now: datetime) -> Head | None:
         if fault := missing():
             logger.error("%s", fault)
             return None
-        last = _parse(_last_line(file))
+        last = _parse(line_files.last(file))
         head = _current(last, now)
         if head is None or (last is not None and head.event == last.event):
             return None
@@ -155,9 +151,8 @@ def _current(last: Head | None, now: datetime) -> Head | None:
 
 def _newest_of_each_file() -> Iterator[Head]:
     """The last whole line of each host's file; what a crash cut off was never counted."""
-    for path in Path(str(settings.CONSENT_HEADS)).glob("*.jsonl"):
-        with path.open("rb") as file:
-            head = _parse(_last_line(file))
+    for line in line_files.last_of_each(Path(str(settings.CONSENT_HEADS))):
+        head = _parse(line)
         if head is not None:
             yield head
 
@@ -174,36 +169,14 @@ def _accepted(*, since: str) -> Head | None:
     return max(noted, key=lambda head: head.at, default=None)
 
 
-@contextlib.contextmanager
-def _own_file() -> Iterator[BinaryIO]:
-    """This host's file, held alone, with nothing behind its last whole line."""
-    folder = Path(str(settings.CONSENT_HEADS))
-    folder.mkdir(parents=True, exist_ok=True)
-    host = re.sub(r"[^A-Za-z0-9.-]", "-", platform.node()) or "host"
-    with (folder / f"{host}.jsonl").open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        end = file.seek(0, os.SEEK_END)
-        file.seek(max(0, end - LONGEST_LINE))
-        broken = file.read().rpartition(b"\n")[2]
-        # Storage that can only be appended to refuses this, also where nothing would change.
-        if broken:
-            file.truncate(end - len(broken))
-        yield file
-
-
-def _last_line(file: BinaryIO) -> bytes:
-    """The last line that was written whole."""
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(0, end - LONGEST_LINE))
-    return file.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
+def _own_file() -> contextlib.AbstractContextManager[BinaryIO]:
+    return line_files.own(Path(str(settings.CONSENT_HEADS)))
 
 
 def _append(file: BinaryIO, head: Head) -> None:
     facts = {**asdict(head), "key": consent.key_id(settings.CONSENT_KEY)}
-    seal = _seal(facts, _last_line(file), settings.CONSENT_KEY)
-    file.write(json.dumps({**facts, "seal": seal}, sort_keys=True).encode() + b"\n")
-    file.flush()
-    os.fsync(file.fileno())
+    seal = _seal(facts, line_files.last(file), settings.CONSENT_KEY)
+    line_files.append(file, [json.dumps({**facts, "seal": seal}, sort_keys=True).encode()])
     KeptHead.objects.update_or_create(pk=1, defaults={"at": head.at, "count": head.count})
 
 

@@ -20,5 +20,6 @@ SOURCES: Final = {
     "complaint": gettext_lazy("marked a mail as spam"),
     "provider": gettext_lazy("reported by the mail provider"),
     "admin": gettext_lazy("by hand, in the admin"),
+    "restored": gettext_lazy("repeated after the database was restored"),
     "erase_command": gettext_lazy("by hand, at a terminal"),
 }

@@ -1,17 +1,18 @@
 """The right to erasure: deletes all data of a person but the consent record and a hash that blocks further mail."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from mailkit import addresses
 from staff import audit
 from staff.audit_actions import AuditAction
-from subscribers import consent, permissions, privacy, suppression
-from subscribers.models import ConsentEvent, Letter, Subscriber, Subscription, Suppression
+from subscribers import consent, import_erasure, noes, permissions, privacy, suppression
+from subscribers.models import ConsentEvent, Letter, Reminder, Subscriber, Subscription, Suppression
 
 KEEP_UNCONFIRMED = timedelta(days=7)
 BATCH = 500
@@ -40,23 +41,65 @@ def erase(*, address_key: str, evidence: consent.Evidence, actor: AbstractBaseUs
     address_hash = addresses.keyed_hash(address_key)
     with transaction.atomic():
         subscriber = Subscriber.objects.select_for_update().filter(address_key=address_key).first()
-        theirs = _addresses_of(subscriber) | {address_hash}
-        if subscriber is not None:
-            consent.record(
-                subscriber=subscriber, newsletter=None, event=ConsentEvent.Kind.ERASED, evidence=evidence, now=now
-            )
-            number = subscriber.pk
-            subscriber.delete()
-            # The audit log names a reader by the number, which the deletion took from the object.
-            subscriber.pk = number
-        privacy.forget_origins(address_hashes=theirs, now=now)
-        for one in sorted(theirs):
-            suppression.suppress_hash(address_hash=one, reason=Suppression.Reason.ERASED, now=now)
-        acts = ConsentEvent.objects.filter(address_hash__in=theirs).count()
-        audit.record(
-            action=AuditAction.READER_ERASED, actor=actor, target=subscriber, now=now, source=evidence.source, acts=acts
-        )
-    return Erasure(deleted=subscriber is not None, acts_kept=acts)
+        _forget_reminder(address_key)
+        return _erase(subscriber, address_hash, evidence, actor, now)
+
+
+def erase_again(*, reader: str, address_hash: str, evidence: consent.Evidence, now: datetime) -> bool:
+    """Repeat an erasure that a restored database has forgotten; whether it knew the person.
+
+    There they may have an earlier address; who else has the mailbox there is the same person.
+    """
+    with transaction.atomic():
+        rows = Subscriber.objects.select_for_update().filter(Q(uuid=reader) | Q(address_hash=address_hash))
+        known = list(rows.order_by("pk"))
+        for subscriber in known:
+            _erase(subscriber, address_hash, evidence, None, now)
+        if not known:
+            _erase(None, address_hash, evidence, None, now)
+    return bool(known)
+
+
+def _erase(
+    subscriber: Subscriber | None,
+    address_hash: str,
+    evidence: consent.Evidence,
+    actor: AbstractBaseUser | None,
+    now: datetime,
+) -> Erasure:
+    theirs = _addresses_of(subscriber) | {address_hash}
+    # Each address has its act, also one that nobody had here: the files of imports are searched for them, and the
+    # journal outside of the database has them.
+    who = subscriber.uuid if subscriber else uuid.uuid4()
+    acts = [consent.Act(ConsentEvent.Kind.ERASED, who, one) for one in sorted(theirs)]
+    consent.append(acts=acts, evidence=evidence, now=now)
+    Reminder.objects.filter(mailbox_hash__in=theirs).delete()
+    if subscriber is not None:
+        _forget_reminder(subscriber.address_key)
+        number = subscriber.pk
+        subscriber.delete()
+        # The audit log names a reader by the number, which the deletion took from the object.
+        subscriber.pk = number
+    privacy.forget_origins(address_hashes=theirs, now=now)
+    for one in sorted(theirs):
+        suppression.suppress_hash(address_hash=one, reason=Suppression.Reason.ERASED, now=now)
+    acts_kept = ConsentEvent.objects.filter(address_hash__in=theirs).count()
+    audit.record(
+        action=AuditAction.READER_ERASED,
+        actor=actor,
+        target=subscriber,
+        now=now,
+        source=evidence.source,
+        acts=acts_kept,
+    )
+    noes.write_noes.delay_on_commit()  # type: ignore[attr-defined]  # as below
+    import_erasure.clean_lists.delay_on_commit()  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
+    return Erasure(deleted=subscriber is not None, acts_kept=acts_kept)
+
+
+def _forget_reminder(address_key: str) -> None:
+    mailbox = addresses.Address(address_key, address_key, address_key.rpartition("@")[2])
+    Reminder.objects.filter(mailbox_hash=addresses.keyed_hash(addresses.throttle_key(mailbox))).delete()
 
 
 def _addresses_of(subscriber: Subscriber | None) -> set[str]:

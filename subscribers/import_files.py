@@ -88,12 +88,19 @@ def _delimiter(lines: Sequence[str]) -> str:
     )
 
 
-def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
-    """Numbered lines. One that is longer than any record comes in pieces of the same number."""
-    number, began, is_whole = 0, False, True
+def numbered(file: TextIO) -> Iterator[tuple[int, str]]:
+    """All lines, numbered from 1. One that is longer than any record comes in pieces of the same number."""
+    number, is_whole = 0, True
     while line := file.readline(LONGEST_LINE):
         number += is_whole
         is_whole = line.endswith(("\n", "\r"))
+        yield number, line
+
+
+def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
+    """The numbered lines, without one that names the delimiter."""
+    began = False
+    for number, line in numbered(file):
         if began or not SEPARATOR_LINE.fullmatch(line):
             yield number, line
         began = began or bool(line.strip())

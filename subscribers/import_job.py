@@ -55,6 +55,8 @@ class ImportJob(models.Model):
     columns: models.JSONField[Any, Any] = models.JSONField(default=dict)
     # [line, reason] of each record that was refused, compressed JSON without addresses.
     refusals = models.BinaryField(default=bytes)
+    # Who was erased up to this consent event is no longer in the content (`import_erasure`).
+    erased_until = models.BigIntegerField(default=0, db_default=0, editable=False)
     state = fields.CharField(max_length=12, choices=ImportState.choices, default=ImportState.CHECKING)
     message = fields.CharField(max_length=500, blank=True)
     lines = models.PositiveIntegerField(default=0)

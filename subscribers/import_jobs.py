@@ -25,7 +25,7 @@ from django.utils.text import get_valid_filename
 from django.utils.translation import gettext as _
 
 from core import database_clock, transitions
-from subscribers import import_checkpoint, import_columns, import_files, imports, permissions
+from subscribers import import_checkpoint, import_columns, import_erasure, import_files, imports, permissions
 from subscribers.import_columns import UnknownValue
 from subscribers.import_encodings import Unreadable
 from subscribers.import_job import IMPORT_MOVES, WORKING, ImportJob, ImportState
@@ -87,7 +87,7 @@ def upload(
     job = ImportJob.objects.create(
         newsletter=newsletter, cadence=cadence, basis=basis.strip(), created_by=actor, created_at=now,
         file_name=get_valid_filename(file.name or "readers.csv")[-200:], content=gzip.compress(file.read(), 6),
-        columns={"everybody": everybody} if everybody else {},
+        columns={"everybody": everybody} if everybody else {}, erased_until=import_erasure.newest_act(),
     )  # fmt: skip
     _wake(job)
     return job

@@ -23,6 +23,9 @@ def write(*, refusals: Iterator[RefusedRow], source: import_reading.Source, file
     if columns.is_named:
         writer.writerow([*columns.header[:width], REFUSED_BECAUSE])
     for record in source.records():
+        # Somebody who was erased is not in the file any more.
+        while refused is not None and refused.line < record.line:
+            refused = next(refusals, None)
         if refused is None or record.line != refused.line:
             continue
         cells = record.cells

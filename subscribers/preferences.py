@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from mailkit import addresses
 from publication.formats import Format
 from publication.models import TIME_ZONES, Publication
-from subscribers import cadence_options, consent, signup, topics
+from subscribers import cadence_options, consent, noes, signup, topics
 from subscribers.guards import HOURS_OF_READERS
 from subscribers.letters import queue
 from subscribers.models import Cadence, ConsentEvent, Letter, Newsletter, PreferenceChange, Subscriber, Subscription
@@ -201,6 +201,8 @@ def choose_tracking(*, subscriber: Subscriber, agrees: bool, evidence: consent.E
         consent.record(subscriber=locked, newsletter=None, event=kind, evidence=evidence, now=now)
         locked.tracking_consent = agrees
         locked.save(update_fields=["tracking_consent"])
+        if not agrees:
+            noes.write_noes.delay_on_commit()  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
     return True
 
 

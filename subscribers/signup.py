@@ -19,7 +19,7 @@ from core import database_clock
 from mailkit import addresses
 from staff import audit
 from staff.audit_actions import AuditAction
-from subscribers import consent, links, permissions, request_rows, states, suppression
+from subscribers import consent, links, noes, permissions, request_rows, states, suppression
 from subscribers.letters import queue
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 
@@ -302,6 +302,8 @@ def _end(
     )
     for row in ending:
         _note_absence(row, now)
+    if ending:
+        noes.write_noes.delay_on_commit()  # type: ignore[attr-defined]  # celery-types does not know Celery's Django task
     were_confirmed = [row for row in ending if row.state == Subscription.State.CONFIRMED]
     if were_confirmed and goodbye:
         queue.enqueue(kind=Letter.Kind.GOODBYE, subscriber=subscriber, subscriptions=were_confirmed, now=now)

@@ -38,6 +38,8 @@ def suppress(
 ) -> Suppression:
     """Stop all mail to this mailbox by hand and return the row; of several reasons the strongest stays."""
     permissions.require_all(permissions.BLOCK, user=actor)
+    # The note outlives an erasure.
+    note = addresses.hide(note)
     with transaction.atomic():
         row = suppress_hash(address_hash=addresses.keyed_hash(address_key), reason=reason, note=note, now=now)
         audit.record(action=AuditAction.ADDRESS_SUPPRESSED, actor=actor, target=row, now=now, reason=str(row.reason))
@@ -102,7 +104,12 @@ def lift(*, address_hash: str, actor: AbstractBaseUser | None, now: datetime, no
         Suppression.objects.filter(pk=row.pk).delete()
         Subscriber.objects.filter(address_hash=address_hash).update(bounces_since=now)
         audit.record(
-            action=AuditAction.SUPPRESSION_LIFTED, actor=actor, target=row, now=now, reason=str(row.reason), note=note
+            action=AuditAction.SUPPRESSION_LIFTED,
+            actor=actor,
+            target=row,
+            now=now,
+            reason=str(row.reason),
+            note=addresses.hide(note),
         )
     return True
 

@@ -6,7 +6,17 @@ from celery import shared_task
 
 from core import database_clock
 from staff import audit_heads
-from subscribers import address_change, consent_heads, erasure, privacy, reminders, verification
+from subscribers import (
+    address_change,
+    consent_heads,
+    erasure,
+    import_erasure,
+    noes,
+    noes_replay,
+    privacy,
+    reminders,
+    verification,
+)
 from subscribers.letters import send
 
 log = logging.getLogger(__name__)
@@ -19,13 +29,16 @@ WALK_HOUR = 2
 @shared_task
 def send_letter(letter_id: int) -> None:
     """Send one letter if it is due and no other worker has claimed it."""
-    send.send(letter_id=letter_id, now=database_clock.now())
+    now = database_clock.now()
+    if noes_replay.is_done(now=now):
+        send.send(letter_id=letter_id, now=now)
 
 
 @shared_task
 def sweep_letters() -> None:
     """Send all due letters: those whose task was lost, whose worker died, or whose retry is due."""
-    send.sweep(clock=database_clock.now)
+    if noes_replay.is_done(now=database_clock.now()):
+        send.sweep(clock=database_clock.now)
 
 
 @shared_task
@@ -53,6 +66,8 @@ def tick() -> None:
         log.error("%s", refusal)
         return
     sweep_letters()
+    noes.write(now=now)
+    import_erasure.clean()
     consent_heads.anchor(now=now)
     audit_heads.anchor(now=now)
     if now.minute == HOUSEKEEPING_MINUTE:

@@ -22,6 +22,7 @@ from digests.sending import attempts, breaker, claims, closing, draining, in_fli
 from digests.sending.pacing import domains, rate_limits
 from postal import leases, limiter, transports
 from postal.transports.base import Copy, Transport, nobody_answered
+from subscribers import noes_replay
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def run(*, issue_id: int, lane: int) -> Ending:
         if not held:
             return Ending.BUSY
         issue = Issue.objects.under_way().select_related("newsletter", "snapshot").filter(pk=issue_id).first()
-        if issue is None or send_journal.is_behind(issue_id=issue_id):
+        if issue is None or send_journal.is_behind(issue_id=issue_id) or not noes_replay.is_done(now=timezone.now()):
             return Ending.STOPPED
         lease = leases.Lease()
         journal = send_journal.Journal(issue_id=issue_id, lane=lane)

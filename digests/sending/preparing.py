@@ -15,6 +15,7 @@ from digests.issue_reasons import IssueReason
 from digests.models import Issue
 from digests.sending import attempts, audience, send_journal
 from digests.sending.pacing import windows
+from subscribers import noes_replay
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ def prepare(*, issue_id: int, now: datetime) -> bool:
     """
     if not is_due(issue_id=issue_id, now=now) or send_journal.is_behind(issue_id=issue_id):
         return False
-    if not _may_begin(issue_id, now):
+    # Readers who left since a backup that was restored have left again before the readers are counted.
+    if not _may_begin(issue_id, now) or not noes_replay.is_done(now=now):
         return False
     Issue.objects.filter(pk=issue_id, state=State.SCHEDULED, scheduled_for__lte=now).update(state=State.PREPARING)
     with locks.advisory_lock(f"plan {issue_id}") as held:
