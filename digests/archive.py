@@ -38,7 +38,7 @@ def with_variants(issues: QuerySet[Issue], texts: QuerySet[Variant]) -> QuerySet
     if language not in languages.further():
         return issues
     return issues.prefetch_related(
-        Prefetch("snapshot__variants", texts.filter(language=language, topics=0, reading=""))
+        Prefetch("snapshot__variants", texts.filter(language=language, topics=0, reading="", amended=0))
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from digests import clicks, issue_content, readership, rendering
 from digests.models import Frozen, Issue, IssueItem, Snapshot, Variant
-from digests.readership import Rule
+from digests.readership import Rule, Text
 from digests.variant_keys import OWN, VariantKey
 from mailkit import segments
 from publication import languages
@@ -36,9 +36,10 @@ FORMATS: Final[dict[int, tuple[str, ...]]] = {
     2: (*PARTS, "format"),
     3: ("issue_id", "language", "stories", *WORDS, "format"),
     4: ("issue_id", "language", "topics", "reading", "stories", *WORDS, "format"),
+    5: ("issue_id", "language", "topics", "reading", "amended", "stories", *WORDS, "format"),
 }
 FORMAT: Final = 2
-FORMAT_OF_VARIANTS: Final = 4
+FORMAT_OF_VARIANTS: Final = 5
 # Give up after this many tries during which an editor changed the issue.
 TRIES: Final = 5
 BUSY = _("Somebody is changing this issue or one of its stories at this moment. Try again in a minute.")
@@ -61,19 +62,22 @@ class Prepared:
     """An unsaved snapshot, the content that it was rendered from, and its variants.
 
     It has `placeholder` in place of the issue's number in the archive, which is assigned under the lock, and is
-    dated for the hour `leaves_at`, if one was given. A variant is the same, with its key, the articles it shows (None:
-    all), and how many read its language.
+    dated for the hour `leaves_at`, if one was given. A variant is the same, with what it shows, and how many read its
+    language.
     """
 
     placeholder: int
     content: issue_content.IssueContent
     snapshot: Frozen
     leaves_at: datetime | None = None
-    key: VariantKey = OWN
-    only: frozenset[int] | None = None
+    text: Text = readership.OWN_TEXT
     readers: int = 0
     variants: tuple[Prepared, ...] = ()
     rule: Rule = readership.ALIKE
+
+    @property
+    def key(self) -> VariantKey:
+        return self.text.key
 
     @property
     def languages(self) -> tuple[Prepared, ...]:
@@ -131,18 +135,18 @@ def prepare(
     # No text contains this number by chance.
     current.number = placeholder = secrets.randbelow(9 * 10**17) + 10**17
 
-    def prepared(key: VariantKey = OWN, only: frozenset[int] | None = None, readers: int = 0) -> Prepared:
+    def prepared(text: Text = readership.OWN_TEXT, readers: int = 0) -> Prepared:
         try:
-            content = issue_content.load(issue=current, now=now, key=key, only=only)
-            frozen = _rendered(current, content, now, key)
+            content = _content(current, text, now)
+            frozen = _rendered(current, content, now, text)
         except rendering.RenderingError as refusal:
-            where = f"{languages.name_of(key.language)}: " if key.language else ""
+            where = f"{languages.name_of(text.key.language)}: " if text.key.language else ""
             raise NotFrozen(f"{where}{refusal}") from refusal
-        return Prepared(placeholder, content, frozen, leaves_at, key, only, readers)
+        return Prepared(placeholder, content, frozen, leaves_at, text, readers)
 
     read = readership.of(issue=current, now=now)
     texts = [text for text in read.texts if text.key.is_whole or not looks]
-    rendered = (prepared(text.key, text.stories, read.languages.get(text.key.language, 0)) for text in texts)
+    rendered = (prepared(text, read.languages.get(text.key.language, 0)) for text in texts)
     return replace(prepared(), variants=tuple(rendered), rule=read.rule)
 
 
@@ -168,12 +172,12 @@ def store(*, issue: Issue, prepared: Prepared | None, now: datetime) -> Snapshot
     return snapshot
 
 
-def preview(*, issue: Issue, now: datetime, key: VariantKey = OWN, only: Collection[int] | None = None) -> Frozen:
+def preview(*, issue: Issue, now: datetime, text: Text = readership.OWN_TEXT) -> Frozen:
     """The snapshot, or variant, that the issue would have if it were frozen now; not compiled and not saved.
 
-    `only` are the ids of the articles that it shows; None: all. On failure: RenderingError.
+    On failure: RenderingError.
     """
-    return _rendered(issue, issue_content.load(issue=issue, now=now, key=key, only=only), now, key)
+    return _rendered(issue, _content(issue, text, now), now, text)
 
 
 def verify(*, snapshot: Snapshot) -> bool:
@@ -190,12 +194,18 @@ def fingerprint(*, snapshot: Frozen) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _rendered(issue: Issue, content: issue_content.IssueContent, now: datetime, key: VariantKey) -> Frozen:
+def _content(issue: Issue, text: Text, now: datetime) -> issue_content.IssueContent:
+    return issue_content.load(issue=issue, now=now, key=text.key, only=text.stories, amended=text.amendments)
+
+
+def _rendered(issue: Issue, content: issue_content.IssueContent, now: datetime, text: Text) -> Frozen:
+    key = text.key
     rendered = rendering.write(content=content)
     words: dict[str, Any] = {name: getattr(rendered, name) for name in ("subject", "preheader", "html", "text")}
     words["headers"] = _headers(issue, rendered.subject, key.language)
     if key != OWN:
-        return Variant(**key._asdict(), stories=list(content.translations), **words)
+        shown = None if text.stories is None else sorted(text.stories)
+        return Variant(**key._asdict(), shown=shown, stories=list(content.translations), **words)
     return Snapshot(issue=issue, frozen_at=now, **words)
 
 
@@ -209,7 +219,7 @@ def _check_unchanged(locked: Issue, prepared: Prepared, now: datetime) -> None:
     """Compare the content of the snapshot with the current rows. On failure: Outdated."""
     number, hour = locked.number, locked.scheduled_for
     locked.number, locked.scheduled_for = prepared.placeholder, prepared.leaves_at or hour
-    content = issue_content.load(issue=locked, now=now, key=prepared.key, only=prepared.only)
+    content = _content(locked, prepared.text, now)
     locked.number, locked.scheduled_for = number, hour
     headers = _headers(locked, prepared.snapshot.subject, prepared.key.language)
     if content != prepared.content or headers != prepared.snapshot.headers:

@@ -7,14 +7,14 @@ mix old words with new ones.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from articles import captions, syndication
 from articles.models import Article, Image
-from digests import links, variants
+from digests import amendments, links, variants
 from digests.models import Issue, IssueItem
 from digests.variant_keys import OWN, VariantKey
 from publication import colours, languages, times, typefaces, urls
@@ -98,18 +98,29 @@ class IssueContent:
     translations: tuple[int, ...] = ()
     # Whether it has the stories on chosen topics alone.
     is_chosen: bool = False
+    # What it tells of stories that its readers got before.
+    amendments: tuple[amendments.Line, ...] = ()
 
 
-def load(*, issue: Issue, now: datetime, key: VariantKey = OWN, only: Collection[int] | None = None) -> IssueContent:
+def load(
+    *,
+    issue: Issue,
+    now: datetime,
+    key: VariantKey = OWN,
+    only: Collection[int] | None = None,
+    amended: amendments.Keys = (),
+) -> IssueContent:
     """Read the issue as it is now, not its snapshot: its own text, or its variant of this key.
 
     Dates and addresses are in its language, too. `only` are the ids of the articles that it shows; None: all.
+    `amended` are the amendments of which it tells.
 
     The number of queries and rows is bounded, whatever the number of stories.
     """
     publication = Publication.objects.current()
     with languages.override(key.language or issue.newsletter.language, publication=publication):
-        return _load(issue, publication, now, key, only)
+        content = _load(issue, publication, now, key, only)
+        return replace(content, amendments=amendments.lines(keys=amended)) if amended else content
 
 
 def of_story(*, article: Article, newsletter: Newsletter, now: datetime) -> IssueContent:

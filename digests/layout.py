@@ -21,6 +21,7 @@ from django.utils.html import escape
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
+from digests.amendments import Line
 from digests.issue_content import IssueContent, Story
 from digests.models import Issue
 from mailkit import html as markup
@@ -145,6 +146,7 @@ def _html(draft: Draft, extent: Extent) -> str:
     stories = draft.content.stories
     body = _marked("div", extent.body, stories[0].language, within=words["language"]) if extent.body else ""
     context["body"] = placeholders.html(body)
+    context["amendments"] = [_escaped_line(one, placeholders, words["language"]) for one in draft.content.amendments]
     escaped = [_escaped(story, placeholders, within=words["language"]) for story in stories]
     context |= _arranged(escaped, draft.content, extent)
     return placeholders.replace(mjml.compile(loader.render_to_string(f"digests/mail/{kind}.mjml", context)))
@@ -164,6 +166,9 @@ def _text(draft: Draft, extent: Extent) -> str:
         "introduction": _readable(draft.introduction),
         "sponsor": _readable(draft.sponsor),
         "body": _readable(extent.body),
+        "amendments": [
+            {"text": _wrapped(f"{_called(one)} {one.text}"), "url": one.url} for one in draft.content.amendments
+        ],
         "rule": RULE,
         "because": _wrapped(" ".join(_because(draft.content))),
         "imprint": _imprint(words),
@@ -227,6 +232,20 @@ def _escaped(story: Story, placeholders: Placeholders, *, within: str) -> dict[s
         **{name: placeholders.text(getattr(picture, name)) for name in ("src", "thumbnail", "alt", "note")},
     }
     return escaped
+
+
+def _called(line: Line) -> str:
+    return f"{line.headline}:" if line.headline else _("A story that we sent you was withdrawn:")
+
+
+def _escaped_line(line: Line, placeholders: Placeholders, within: str) -> dict[str, str]:
+    called = _called(line)
+    named = _marked("strong", escape(called), line.language if line.headline else within, within=within)
+    return {
+        "name": placeholders.html(named),
+        "text": placeholders.html(_marked("span", escape(line.text), line.language, within=within)),
+        "url": placeholders.text(line.url),
+    }
 
 
 def _marked(element: str, fragment: str, language: str, *, within: str) -> str:

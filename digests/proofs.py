@@ -63,10 +63,10 @@ def preview(*, issue: Issue, now: datetime, variant: str = "") -> Frozen:
     if not variant:
         return freezing.preview(issue=issue, now=now)
     if variant in variants.offered(issue=issue):
-        return freezing.preview(issue=issue, now=now, key=VariantKey(variant))
+        return freezing.preview(issue=issue, now=now, text=readership.Text(VariantKey(variant)))
     texts = (text for text in readership.of(issue=issue, now=now).texts if str(text.key) == variant)
     text = next(texts, readership.OWN_TEXT)
-    return freezing.preview(issue=issue, now=now, key=text.key, only=text.stories)
+    return freezing.preview(issue=issue, now=now, text=text)
 
 
 def _proof(snapshot: Frozen, *, to: str) -> message.Letter:

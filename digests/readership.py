@@ -2,7 +2,8 @@
 
 Choices of topics that select the same stories of this issue share one text. A choice that selects none gets no copy,
 and one that selects all gets the whole issue. At most `VARIANTS_PER_ISSUE` texts are made for topics, of those that
-most readers get; the other readers get the whole issue.
+most readers get; the other readers get the whole issue. As many more tell of amendments (`digests.amendments`): who
+would get any other hears of them from the next issue.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from django.conf import settings
 from django.db.models import Count, Q
 
-from digests import topics, variants
+from digests import amendments, topics, variants
 from digests.models import Issue, Snapshot
 from digests.variant_keys import HEADLINES, OWN, WITHOUT, VariantKey
 from publication.models import Publication
@@ -26,20 +27,29 @@ Stories = frozenset[int]
 
 
 class Group(NamedTuple):
-    """Readers who are served alike. `choice` is the id of their choice of topics, 0 for none."""
+    """Readers who are served alike.
+
+    `choice` is the id of their choice of topics, `amended` the number of the amendments of which they are to hear;
+    0 for none.
+    """
 
     language: str
     choice: int = 0
     format: str = ""
+    amended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text beside the issue's own, and how many readers get it. `stories`: the ids of its articles; None: all."""
+    """A text beside the issue's own, and how many readers get it.
+
+    `stories`: the ids of its articles; None: all. `amendments`: those of which it tells.
+    """
 
     key: VariantKey
-    readers: int
+    readers: int = 0
     stories: Stories | None = None
+    amendments: amendments.Keys = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +62,18 @@ class Rule:
     without: tuple[int, ...] = ()
     # Of readers who chose no format.
     reading: str = ""
+    # The amendments that each number of a key is for.
+    amended: Mapping[int, amendments.Keys] = field(default_factory=dict)
 
     @classmethod
     def of(cls, *, snapshot: Snapshot) -> Rule:
         """That of a frozen issue. Variants that are not stored do not count."""
         rule = snapshot.audience_rule
         choices = {int(number): tuple(some) for number, some in rule.get("topics", {}).items()}
-        rows = snapshot.variants.values_list("language", "topics", "reading")
+        amended = {int(number): tuple(some) for number, some in rule.get("amended", {}).items()}
+        rows = snapshot.variants.values_list("language", "topics", "reading", "amended")
         stored = frozenset(str(VariantKey(*row)) for row in rows)
-        return cls(stored, choices, tuple(rule.get("without", ())), rule.get("reading", ""))
+        return cls(stored, choices, tuple(rule.get("without", ())), rule.get("reading", ""), amended)
 
     def stored(self) -> dict[str, Any]:
         """As the audience rule has it, beside the variants; nothing where all readers are alike."""
@@ -68,6 +81,7 @@ class Rule:
             "topics": {str(number): list(some) for number, some in self.choices.items()},
             "without": list(self.without),
             "reading": self.reading,
+            "amended": {str(number): list(some) for number, some in self.amended.items()},
         }
         return {name: value for name, value in values.items() if value}
 
@@ -75,10 +89,24 @@ class Rule:
         """What each group gets: the key of a text, empty for the issue's own, or WITHOUT."""
         numbers = {choice: number for number, some in self.choices.items() for choice in some}
         without = frozenset(self.without)
-        return {
+        keys = {
             group: WITHOUT if group.choice in without else self._key(group, numbers.get(group.choice, 0))
             for group in groups
         }
+        return {group: self._telling(group, key) for group, key in keys.items()}
+
+    def informed(self, *, issue: Issue, now: datetime) -> dict[int, list[int]]:
+        """The readers, by the number of the amendments of which the issue tells them; the next informs the others."""
+        if not self.amended:
+            return {}
+        numbers = {frozenset(keys): number for number, keys in self.amended.items()}
+        sets = amendments.sets(issue=issue, now=now, among={key for keys in numbers for key in keys})
+        groups = ((numbers.get(frozenset(keys)), readers) for keys, readers in sets.items())
+        return {number: readers for number, readers in groups if number is not None}
+
+    def _telling(self, group: Group, key: str) -> str:
+        telling = str(_telling_key(key, group.amended))
+        return telling if group.amended and telling in self.keys else key
 
     def _key(self, group: Group, number: int) -> str:
         language = group.language if group.language in self.keys else ""
@@ -109,19 +137,28 @@ class Readership:
 
 def of(*, issue: Issue, now: datetime) -> Readership:
     """Who would get which text of the issue."""
-    rule = Rule(reading=_default(issue))
-    groups = _groups(issue, now, rule)
+    informed = amendments.sets(issue=issue, now=now)
+    numbered = dict(enumerate(informed, start=1))
+    rule = Rule(reading=_default(issue), amended=numbered)
+    groups = _groups(issue, now, rule, dict(enumerate(informed.values(), start=1)))
     if not groups:
-        return Readership(rule)
+        return Readership(replace(rule, amended={}))
     selected = topics.selected(issue=issue, choices={group.choice for group in groups} - {0})
     languages = _languages(issue, groups)
-    narrow = _narrow(groups, selected)
+    alike = _alike(groups)
+    narrow = _narrow(alike, selected)
     keys = [*_whole(groups, languages), *narrow]
-    rule = Rule(
+    rule = replace(
+        rule,
         keys=frozenset(map(str, keys)),
-        choices=_choices(groups, selected, narrow),
+        choices=_choices(alike, selected, narrow),
         without=tuple(sorted(choice for choice, stories in selected.items() if stories == frozenset())),
-        reading=rule.reading,
+    )
+    telling = _telling(groups, _served(rule, groups))
+    rule = replace(
+        rule,
+        keys=rule.keys | set(map(str, telling)),
+        amended={number: keys for number, keys in numbered.items() if number in {key.amended for key in telling}},
     )
     served = _served(rule, groups)
     readers = _sums(groups, served)
@@ -129,7 +166,10 @@ def of(*, issue: Issue, now: datetime) -> Readership:
     limited = (groups[group] for group, key in choosing.items() if not VariantKey.parse(key).topics)
     return Readership(
         rule=rule,
-        texts=tuple(Text(key, readers[str(key)], narrow.get(key)) for key in keys),
+        texts=tuple(
+            Text(key, readers[str(key)], narrow.get(key._replace(amended=0)), numbered.get(key.amended, ()))
+            for key in [*keys, *telling]
+        ),
         languages=languages,
         own=readers[""],
         limited=sum(limited),
@@ -143,7 +183,7 @@ def expected(*, issue: Issue, now: datetime) -> Readership:
     if frozen is None:
         return of(issue=issue, now=now)
     rule = Rule.of(snapshot=frozen)
-    groups = _groups(issue, now, rule)
+    groups = _groups(issue, now, rule, rule.informed(issue=issue, now=now))
     readers = _sums(groups, _served(rule, groups))
     texts = tuple(Text(VariantKey.parse(key), readers[key]) for key in sorted(rule.keys))
     return Readership(
@@ -163,11 +203,36 @@ def _sums(groups: Counter[Group], served: Mapping[Group, str]) -> Counter[str]:
     return readers
 
 
+def _telling_key(key: str, number: int) -> VariantKey:
+    """The key of the same text with these amendments."""
+    return VariantKey.parse(key)._replace(amended=number)
+
+
+def _telling(groups: Counter[Group], served: Mapping[Group, str]) -> list[VariantKey]:
+    """The texts with amendments that most readers get."""
+    readers = Counter[VariantKey]()
+    for group, number in groups.items():
+        if group.amended and served[group] != WITHOUT:
+            readers[_telling_key(served[group], group.amended)] += number
+    ranked = sorted(readers, key=lambda key: (-readers[key], key))
+    return ranked[: settings.VARIANTS_PER_ISSUE]
+
+
+def _alike(groups: Counter[Group]) -> Counter[Group]:
+    """The groups without what they are to hear."""
+    readers = Counter[Group]()
+    for group, number in groups.items():
+        readers[group._replace(amended=0)] += number
+    return readers
+
+
 def served(*, issue: Issue, subscription: Subscription, now: datetime) -> str:
     """The key of what this reader gets, or WITHOUT; of an issue that is not frozen, as it would be now."""
     frozen = Snapshot.objects.filter(issue=issue).first()
     rule = of(issue=issue, now=now).rule if frozen is None else Rule.of(snapshot=frozen)
-    group = Group(subscription.subscriber.language, subscription.topics_id or 0, subscription.format)
+    informed = rule.informed(issue=issue, now=now).items()
+    number = next((number for number, readers in informed if subscription.subscriber_id in readers), 0)
+    group = Group(subscription.subscriber.language, subscription.topics_id or 0, subscription.format, number)
     return rule.keys_of([group])[group]
 
 
@@ -177,20 +242,26 @@ def _default(issue: Issue) -> str:
     return HEADLINES if is_short else ""
 
 
-def _groups(issue: Issue, now: datetime, rule: Rule) -> Counter[Group]:
+def _groups(issue: Issue, now: datetime, rule: Rule, informed: Mapping[int, list[int]]) -> Counter[Group]:
     """The readers by what is served to them; none if nobody can differ from the others."""
     further = variants.offered(issue=issue)
     chooses = issue.kind != Issue.Kind.LETTER
     particular = issue.subscriptions().filter(Q(topics__isnull=False) | ~Q(format=""))
-    if not (further or rule.reading or (chooses and particular.exists())):
+    if not (further or rule.reading or informed or (chooses and particular.exists())):
         return Counter()
-    rows = issue.readers(now=now).order_by().values_list("subscriber__language", "topics", "format")
     groups = Counter[Group]()
-    for language, choice, format_, readers in rows.annotate(readers=Count("pk")):
-        spoken = language if language in further else ""
-        reading = HEADLINES if (format_ or rule.reading) == HEADLINES else ""
-        groups[Group(spoken, choice or 0, reading) if chooses else Group(spoken)] += readers
-    return groups
+    readers = issue.readers(now=now).order_by()
+    counts = [(0, readers), *((number, readers.filter(subscriber__in=ids)) for number, ids in informed.items())]
+    for place, some in counts:
+        rows = some.values_list("subscriber__language", "topics", "format").annotate(readers=Count("pk"))
+        for language, choice, format_, number in rows:
+            spoken = language if language in further else ""
+            reading = HEADLINES if (format_ or rule.reading) == HEADLINES else ""
+            group = Group(spoken, choice or 0, reading) if chooses else Group(spoken)
+            groups[group] += number if not place else -number
+            if place:
+                groups[group._replace(amended=place)] += number
+    return +groups
 
 
 def _languages(issue: Issue, groups: Counter[Group]) -> dict[str, int]:

@@ -80,20 +80,24 @@ class Variant(Frozen):
     topics = models.PositiveSmallIntegerField(default=0)
     # Empty: stories in full, as the snapshot has them.
     reading = fields.CharField(max_length=12, blank=True)
+    # 0: it tells of no amendment. Which ones a number means is in the snapshot's audience rule.
+    amended = models.PositiveSmallIntegerField(default=0)
+    # The stories of the issue that it has; NULL: all.
+    shown = ArrayField(models.BigIntegerField(), null=True)
     # The translations that it shows in place of the issue's own stories. None of them may be withdrawn meanwhile.
     stories = ArrayField(models.BigIntegerField(), default=list)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["snapshot", "language", "topics", "reading"], name="variant_once_per_readers"
+                fields=["snapshot", "language", "topics", "reading", "amended"], name="variant_once_per_text"
             ),
         ]
 
     @property
     def key(self) -> str:
         """As copies name it."""
-        return str(VariantKey(self.language, self.topics, self.reading))
+        return str(VariantKey(self.language, self.topics, self.reading, self.amended))
 
     @property
     def issue_id(self) -> int:

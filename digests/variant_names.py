@@ -39,21 +39,25 @@ def of(*, issue: Issue, keys: Collection[str], choices: Mapping[int, Sequence[in
     place = {language: number for number, language in enumerate(order)}
     ordered = sorted(
         parsed,
-        key=lambda key: (parsed[key].topics, parsed[key].reading, place.get(parsed[key].language, len(order)), key),
-    )
+        key=lambda key: (
+            parsed[key].topics, parsed[key].reading, parsed[key].amended,
+            place.get(parsed[key].language, len(order)), key,
+        ),
+    )  # fmt: skip
     own = variants.own_language(newsletter=issue.newsletter)
     have = [parsed[key] for key in ordered]
     speaks, chooses = any(key.language for key in have), any(key.topics for key in have)
     called = topics.named(choices={one for some in choices.values() for one in some[:1]})
     names = {}
     for key in ordered:
-        language, number, reading = parsed[key]
+        language, number, reading, amended = parsed[key]
         parts = [languages.name_of(language or own)] if speaks else []
         if number:
             parts.append(_topics(choices.get(number, ()), called))
         elif chooses or not speaks:
             parts.append(_("all stories"))
         parts += [_("headlines only")] if reading else []
+        parts += [_("with corrections (%(number)d)") % {"number": amended}] if amended else []
         names[key] = " · ".join(parts)
     return names | ({WITHOUT: _("no story on their topics, so no mail")} if WITHOUT in keys else {})
 

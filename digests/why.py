@@ -145,6 +145,8 @@ def _of_variant(key: VariantKey) -> Iterator[str]:
         yield _("The copy has the stories on the topics that the reader had chosen.")
     if key.reading:
         yield _("The copy has headlines only, as the reader or the publication chose.")
+    if key.amended:
+        yield _("The copy tells of corrections of stories that the reader had got.")
 
 
 def _because(issue: Issue, consent: Consent) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
-from digests import catching_up, local_hours
+from digests import amendments, catching_up, local_hours
 from digests.delivery_reasons import DeliveryReason
 from digests.local_hours import Place
 from digests.models import Issue
@@ -48,15 +49,17 @@ served AS (
 # which the planner knows the size: of two results that it knows nothing of, it would compare each row with all others.
 BY_GROUP = """
 readers AS (
-    SELECT reader.id, reader.language, COALESCE(chosen.topics_id, 0) AS choice, chosen.format
+    SELECT reader.id, reader.language, COALESCE(chosen.topics_id, 0) AS choice, chosen.format,
+        COALESCE(informed.amended, 0) AS amended
     FROM subscribers_subscriber AS reader JOIN chosen ON chosen.subscriber_id = reader.id
+        LEFT JOIN unnest(%s::bigint[], %s::int[]) AS informed (id, amended) ON informed.id = reader.id
     ORDER BY reader.id FOR KEY SHARE OF reader
 ),
 served AS (
     SELECT readers.id, NULLIF(text.key, '') AS variant
-    FROM readers LEFT JOIN unnest(%s::varchar[], %s::bigint[], %s::varchar[], %s::varchar[])
-        AS text (language, choice, format, key)
-    USING (language, choice, format)
+    FROM readers LEFT JOIN unnest(%s::varchar[], %s::bigint[], %s::varchar[], %s::int[], %s::varchar[])
+        AS text (language, choice, format, amended, key)
+    USING (language, choice, format, amended)
     ORDER BY readers.id
 )
 """
@@ -88,9 +91,12 @@ def plan(*, issue: Issue, now: datetime) -> None:
     afterwards how many deliveries there are, and between which ids. These are PLANNED_FIELDS, and are the caller's to
     save, in the transaction in which this runs.
     """
+    rule = Rule.of(snapshot=issue.snapshot)
+    if rule.amended:
+        amendments.lock()
     group = catching_up.group(issue=issue, now=now)
     with connection.cursor() as cursor:
-        cursor.execute(*_statement(issue, _readers(issue, group.readers, now)))
+        cursor.execute(*_statement(issue, rule, _readers(issue, group.readers, now), now))
         issue.audience_count, issue.copies_after, issue.copies_until = cursor.fetchone()
         if turns := local_hours.turns(issue=issue, now=now):
             cursor.execute(PUT_OFF, _put_off(issue, turns))
@@ -121,8 +127,9 @@ def _put_off(issue: Issue, turns: list[tuple[Place, datetime]]) -> list[Any]:
     ]
 
 
-def _statement(issue: Issue, readers: SubscriptionQuerySet) -> tuple[str, list[Any]]:
-    groups = _groups(issue, readers)
+def _statement(issue: Issue, rule: Rule, readers: SubscriptionQuerySet, now: datetime) -> tuple[str, list[Any]]:
+    informed = rule.informed(issue=issue, now=now)
+    groups = _groups(rule, readers, informed)
     columns = ("subscriber_id", "topics_id", "format") if groups else ("subscriber_id",)
     mailable, parameters = readers.order_by().values(*columns).query.sql_with_params()
     with connection.cursor() as cursor:
@@ -136,14 +143,22 @@ def _statement(issue: Issue, readers: SubscriptionQuerySet) -> tuple[str, list[A
         without=WITHOUT,
         reason=DeliveryReason.NO_STORY_CHOSEN.value,
     )
-    by_group = [list(column) for column in zip(*groups, strict=True)] + [list(groups.values())] if groups else []
-    return plan, [*parameters, *by_group, issue.pk]
+    if not groups:
+        return plan, [*parameters, issue.pk]
+    numbered = [(reader, number) for number, some in informed.items() for reader in some]
+    by_group = [list(column) for column in zip(*groups, strict=True)]
+    to_inform = [[reader for reader, _ in numbered], [number for _, number in numbered]]
+    return plan, [*parameters, *to_inform, *by_group, list(groups.values()), issue.pk]
 
 
-def _groups(issue: Issue, readers: SubscriptionQuerySet) -> dict[Group, str]:
-    """The readers by language and choices, with what each group gets; none where the issue has one text for all."""
-    rule = Rule.of(snapshot=issue.snapshot)
+def _groups(rule: Rule, readers: SubscriptionQuerySet, informed: Iterable[int]) -> dict[Group, str]:
+    """The readers by language, choices and what they are to hear, with what each group gets.
+
+    None where the issue has one text for all.
+    """
     if not (rule.keys or rule.without):
         return {}
     rows = readers.order_by().values_list("subscriber__language", "topics", "format").distinct()
-    return rule.keys_of(Group(language, choice or 0, format_) for language, choice, format_ in rows)
+    return rule.keys_of(
+        Group(language, choice or 0, format_, number) for language, choice, format_ in rows for number in (0, *informed)
+    )

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from articles import translations
 from articles.models import Article
 from core.reasons import Reason
-from digests import approval, composing, corrections, freezing, proofs, variant_names
+from digests import approval, composing, corrections, freezing, proofs, readership, variant_names
 from digests.models import Delivery, Issue, Snapshot, Variant
 from digests.preflight import checking
 from digests.tests import copies, multilingual
@@ -231,7 +231,8 @@ def test_a_story_that_is_sent_at_once_has_its_text_in_the_readers_language(
     story = publish("The dam is full", now, body_markdown="Water at the brim.")
     multilingual.translate(story, "de", "Der Damm ist voll", now)
     instant = composing.compose_article_issue(newsletter=newsletter, article=story, now=now)
-    german, russian = (freezing.preview(issue=instant, now=now, key=VariantKey(language)) for language in ("de", "ru"))
+    texts = (readership.Text(VariantKey(language)) for language in ("de", "ru"))
+    german, russian = (freezing.preview(issue=instant, now=now, text=text) for text in texts)
     assert german.subject == "Der Damm ist voll"
     assert "Water" not in german.html + german.text
     marked = BeautifulSoup(russian.html, "html5lib").select('div[lang="en"]')

@@ -127,7 +127,7 @@ STATEMENTS = {
     "issue_state_is_known": becomes("digests_issue", "state = 'lost'"),
     "snapshot_is_frozen": becomes("digests_snapshot", "subject = 'Another'"),
     "variant_is_frozen": becomes("digests_variant", "subject = 'Another'"),
-    "variant_once_per_readers": twice("digests_variant"),
+    "variant_once_per_text": twice("digests_variant"),
     "front_page_is_one_row": becomes("articles_frontpage", "id = 2"),
     "publication_is_one_row": twice("publication_publication"),
     "publication_mail_format_is_known": becomes("publication_publication", "mail_format = 'lost'"),
