@@ -220,7 +220,7 @@ class ArticleAdmin(TranslatingAdmin):
         context |= {"zone": timezone.get_current_timezone_name(), "sentences": SENTENCES}
         if story is not None:
             context["actions_detail"] = [
-                link(str(_("Preview")), reverse("admin:articles_article_preview", args=[story.pk])),
+                link(str(_("Preview page")), reverse("admin:articles_article_preview", args=[story.pk])),
                 link(str(_("Versions")), reverse("admin:articles_article_compare", args=[story.pk])),
                 *self.action_links(
                     user=account(request), row=story, besides=("publish",) if context["writing"] else ()

@@ -47,7 +47,7 @@ def wait_until_sent(page: Page) -> None:
 
 def look_at_the_draft(page: Page) -> None:
     """The page as readers would get it."""
-    page.goto(page.get_by_role("link", name="Preview").first.get_attribute("href") or "")
+    page.goto(page.get_by_role("link", name="Preview page").first.get_attribute("href") or "")
     expect(page.get_by_role("heading", level=1)).to_have_text(HEADLINE)
     expect(page.locator(".prose strong")).to_have_text("forty shops")
 

@@ -40,6 +40,7 @@ def take_up(page: Page) -> None:
     page.locator("#id_slug").fill("a-window-for-the-som")
     save_by_key(page)
     expect(page.locator(".story-state")).to_have_text("Draft")
+    expect(page.locator("#id_slug")).to_be_focused()
     expect(page.locator("#id_section option:checked")).to_have_text("News")
     expect(offer).to_have_count(0)
     # The form of a story that is saved is empty again, so that nobody saves it twice.
@@ -84,6 +85,10 @@ def lose_the_session(page: Page) -> None:
     page.locator(".story-again").get_by_role("button", name="Sign in", exact=True).click()
     expect(page.locator("#id_copy")).not_to_have_value(token)
     assert text(page).rstrip().endswith("Offline. Signed out.")
+    # The writer goes on where the key was pressed.
+    expect(page.get_by_role("textbox", name="Text")).to_be_focused()
+    page.keyboard.type(" And on.")
+    assert text(page).endswith("Offline. Signed out. And on.")
 
 
 def test_nothing_typed_is_lost_whatever_happens(open_page: Opener) -> None:

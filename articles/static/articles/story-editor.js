@@ -101,4 +101,32 @@
     event.preventDefault();
     form.requestSubmit(form.querySelector('[name="_continue"]'));
   });
+
+  // "Save" brings the page again: the writer goes on where the caret was.
+  const CARET = "story:caret";
+  let last = null;
+  form.querySelector(".story-desk").addEventListener("focusin", ({ target }) => {
+    if (target.closest(".cm-content")) last = body;
+    else if (target.matches("textarea, input:not([type=checkbox], [type=hidden])")) last = target;
+  });
+  form.addEventListener("submit", ({ submitter }) => {
+    if (submitter?.name !== "_continue" || !last?.name) return;
+    const { from, to } = last.editor?.view.state.selection.main ?? { from: last.selectionStart, to: last.selectionEnd };
+    sessionStorage.setItem(CARET, JSON.stringify({ name: last.name, from, to, scroll: window.scrollY }));
+  });
+  const caret = JSON.parse(sessionStorage.getItem(CARET));
+  sessionStorage.removeItem(CARET);
+  const field = caret && !form.querySelector(".errorlist") && form.elements[caret.name];
+  if (field) window.addEventListener("load", () => {
+    window.scrollTo({ top: caret.scroll, behavior: "instant" });
+    if (field.editor) {
+      const { view } = field.editor;
+      const most = view.state.doc.length;
+      view.dispatch({ selection: { anchor: Math.min(caret.from, most), head: Math.min(caret.to, most) } });
+      view.contentDOM.focus({ preventScroll: true });
+      return;
+    }
+    field.focus({ preventScroll: true });
+    if (caret.from !== null) field.setSelectionRange(caret.from, caret.to);
+  });
 })();
