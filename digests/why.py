@@ -218,12 +218,7 @@ def _reasons(issue: Issue, reader: Subscriber, moment: datetime) -> Iterator[str
             "has nothing of that."
         )
     if consent.event is not None:
-        for demand in standing.unmet(newsletter=issue.newsletter, documents=consent.event.documents, moment=moment):
-            facts |= {"title": demand.version.document.title, "number": demand.version.number}
-            yield (
-                _("%(newsletter)s demands version %(number)s of “%(title)s”, and the reader had not agreed to it.")
-                % facts
-            )
+        yield from _demanded(issue, consent.event, moment)
     suppressed = Suppression.objects.filter(address_hash=reader.address_hash, created_at__lte=moment).first()
     if suppressed is not None:
         yield _("The address was not to be mailed: %(reason)s.") % {"reason": suppressed.get_reason_display().lower()}
@@ -236,6 +231,19 @@ def _reasons(issue: Issue, reader: Subscriber, moment: datetime) -> Iterator[str
         "Nothing on record explains it. A pause that has ended since, or a block that was lifted since, would; "
         "neither leaves a row."
     )
+
+
+def _demanded(issue: Issue, yes: ConsentEvent, moment: datetime) -> Iterator[str]:
+    """Each legal text that the newsletter demanded, and that this yes was not given to."""
+    for demand in standing.unmet(newsletter=issue.newsletter, documents=yes.documents, moment=moment):
+        facts = {
+            "newsletter": issue.newsletter,
+            "title": demand.version.document.title,
+            "number": demand.version.number,
+        }
+        yield (
+            _("%(newsletter)s demands version %(number)s of “%(title)s”, and the reader had not agreed to it.") % facts
+        )
 
 
 def _facts(issue: Issue, reader: Subscriber, copy: Delivery | None) -> tuple[Fact, ...]:

@@ -31,6 +31,7 @@ urlpatterns = [
     path("newsletters/<int:pk>/", newsletter_page.newsletter, name="newsletter"),
     path("newsletters/<int:pk>/elsewhere/<slug:kind>/", signup_code.elsewhere, name="newsletter_elsewhere"),
     path("newsletters/<int:pk>/demand/<slug:document>/", agreements.demand, name="demand"),
+    path("newsletters/<int:pk>/ask/<slug:document>/", agreements.ask, name="ask_to_agree"),
     path("agreements/", agreements.agreements, name="agreements"),
     path("system/health/", health_page.system_health, name="health"),
     path("readers/", reader_page.find, name="readers"),
