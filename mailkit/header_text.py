@@ -54,7 +54,8 @@ def validate_header_text(value: str) -> None:
 
 def _unsafe(value: str) -> list[int]:
     """The positions of the characters that are refused."""
-    if value.isascii() and value.isprintable():
+    # Whatever is refused is not printable; a few spaces and joiners are not, either.
+    if value.isprintable():
         return []
     forbidden = [
         index for index, character in enumerate(value) if unicodedata.category(character) in FORBIDDEN_CATEGORIES

@@ -59,6 +59,9 @@ class Verdict:
     since: datetime | None = None
 
 
+SAID_YES = Verdict(Status.YES)
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The places of the columns that an import reads."""
@@ -87,14 +90,18 @@ class Columns:
 
         On failure: UnknownValue.
         """
-        given = [self._one(place, cells[place] if place < len(cells) else "") for place in self.statuses]
-        gravest = min(given, key=lambda verdict: GRAVEST.index(verdict.status), default=Verdict(Status.YES))
+        texts = {place: " ".join(cells[place].split()) if place < len(cells) else "" for place in self.statuses}
+        if self.everybody is Status.YES and all(
+            meaning.of(texts[place]) is Status.YES for place, meaning in self.statuses.items()
+        ):
+            return SAID_YES
+        given = [self._one(place, text) for place, text in texts.items()]
+        gravest = min(given, key=lambda verdict: GRAVEST.index(verdict.status), default=SAID_YES)
         if GRAVEST.index(self.everybody) < GRAVEST.index(gravest.status):
             gravest = Verdict(self.everybody)
         return replace(gravest, since=max((verdict.since for verdict in given if verdict.since), default=None))
 
     def _one(self, place: int, value: str) -> Verdict:
-        value = " ".join(value.split())
         status = self.statuses[place].of(value)
         if status is None:
             raise self._unknown(place, value)

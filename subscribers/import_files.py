@@ -121,7 +121,7 @@ def _records(lines: Iterator[tuple[int, str]], delimiter: str) -> Iterator[Recor
             yield Record(number, fault=_not_closed(taken, left_out), text=whole.rstrip("\r\n"))
         elif any(cell.strip() for cell in cells):
             width = width or len(cells)
-            yield Record(number, tuple(map(csv_export.unguarded, cells)))
+            yield Record(number, tuple(map(csv_export.unguarded, cells) if "'" in text or taken else cells))
 
 
 def _take(
@@ -129,6 +129,9 @@ def _take(
 ) -> tuple[list[str] | None, list[tuple[int, str]]]:
     """The cells of the record that begins with `text`, or None, and the lines that were read for it besides."""
     taken: list[tuple[int, str]] = []
+    if '"' not in text and len(text) <= LONGEST_CELL:
+        # What `csv` makes of it too, which takes three times as long to be asked.
+        return text.rstrip("\r\n").split(delimiter), taken
     cells, is_open = _parse(text, delimiter)
     while is_open and len(taken) < LONGEST_RECORD:
         more = waiting.popleft() if waiting else next(lines, None)

@@ -37,12 +37,20 @@ def meant_by(name: str) -> str:
         return ""
     for encoding in MISTAKEN_FOR:
         try:
-            meant = b"".join(_byte(character, encoding) for character in name).decode("utf-8")
+            meant = _bytes(name, encoding).decode("utf-8")
         except UnicodeError:
             continue
         if all(character.isalpha() for character in meant if not character.isascii() and character not in MARKS):
             return meant
     return ""
+
+
+def _bytes(name: str, encoding: str) -> bytes:
+    """The bytes that became this name. On failure: UnicodeError."""
+    try:
+        return name.encode(encoding)
+    except UnicodeError:
+        return b"".join([_byte(character, encoding) for character in name])
 
 
 def _byte(character: str, encoding: str) -> bytes:

@@ -19,6 +19,7 @@ from subscribers.import_words import (
     NO_AT_ALL,
     NO_BEGINNINGS,
     NOT_AT_ALL,
+    NOT_FILLED,
     PERHAPS_STATUS,
     STATUS,
     STATUS_WORDS,
@@ -73,23 +74,23 @@ class Meaning:
 
     def of(self, cell: str) -> Status | None:
         """What a cell says; None when nobody here knows."""
-        value = fold(cell[:LONGEST_VALUE])
-        if self.kind is Kind.NO_AT_ALL:
+        value, kind = fold(cell[:LONGEST_VALUE]), self.kind
+        if kind is Kind.NO_AT_ALL:
             return self.no
-        if self.kind is Kind.NO_IF_NEVER:
+        if kind is Kind.NO_IF_NEVER:
             return self.no if value in NOT_AT_ALL else Status.YES
-        if self.kind is Kind.YES_IF_FILLED:
-            return Status.NEVER if value in EMPTY | FALSE else Status.YES
-        if self.kind in {Kind.NO_IF_TRUE, Kind.NO_IF_FILLED}:
+        if kind is Kind.YES_IF_FILLED:
+            return Status.NEVER if value in NOT_FILLED else Status.YES
+        if kind is Kind.NO_IF_TRUE or kind is Kind.NO_IF_FILLED:
             return self._of_no(value)
-        if value in EMPTY or (value in FALSE and self.kind is Kind.STATUS):
+        if value in EMPTY or (value in FALSE and kind is Kind.STATUS):
             return Status.NEVER
-        if value in TRUE or (self.kind is Kind.YES_IF_TRUE and LOOKS_LIKE_TIME.fullmatch(value)):
+        if value in TRUE or (kind is Kind.YES_IF_TRUE and LOOKS_LIKE_TIME.fullmatch(value)):
             return Status.YES
         return self.no if value in FALSE else _of_word(value) or _no_and_more(value)
 
     def _of_no(self, value: str) -> Status | None:
-        if value in EMPTY | FALSE:
+        if value in NOT_FILLED:
             return Status.YES
         status = _of_word(value)
         if status is not None and status is not Status.YES:

@@ -33,8 +33,10 @@ class Status(enum.Enum):
 @functools.lru_cache(maxsize=10_000)  # the cells of a status column repeat
 def fold(text: str) -> str:
     """A name or value as it is compared: lower case, no accents, words divided by one blank (`unsubscribedAt` too)."""
-    plain = unicodedata.normalize("NFKD", text.translate(MARKS))
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
+    plain = text
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKD", text.translate(MARKS))
+        plain = "".join([character for character in plain if not unicodedata.combining(character)])
     return DIVIDED.sub("un", BETWEEN_WORDS.sub(" ", CAMEL.sub(" ", plain)).strip().casefold())
 
 
@@ -61,6 +63,7 @@ FALSE = words(
     "false, no, n, 0, off, f, never, nein, falsch, nie, нет, н, ложь, ні, жок, жоқ, hay\u0131r, никогда, "
     "non, faux, jamais, falso, nunca, não"
 )
+NOT_FILLED = EMPTY | FALSE
 _OF_STATUS = {
     Status.YES: """
         subscribed, subscriber, active, enabled, confirmed, regular, premium, gifted, trialed, churning, past due,
