@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import transitions
 from publication import fields
+from subscribers.import_pace import Pace
 from subscribers.newsletters import Newsletter
 
 
@@ -59,6 +60,8 @@ class ImportJob(models.Model):
     erased_until = models.BigIntegerField(default=0, db_default=0, editable=False)
     state = fields.CharField(max_length=12, choices=ImportState.choices, default=ImportState.CHECKING)
     message = fields.CharField(max_length=500, blank=True)
+    # How many records the file has, and how many of them are done.
+    total = models.PositiveIntegerField(default=0)
     lines = models.PositiveIntegerField(default=0)
     imported = models.PositiveIntegerField(default=0)
     already_there = models.PositiveIntegerField(default=0)
@@ -67,6 +70,9 @@ class ImportJob(models.Model):
     said_no = models.PositiveIntegerField(default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
+    # Since when the worker of this moment goes through those who said yes, and how many records were done then.
+    began_at = models.DateTimeField(null=True)
+    began_lines = models.PositiveIntegerField(default=0)
     # A worker that works on it renews this; one that died does not.
     lease_until = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -87,6 +93,12 @@ class ImportJob(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def pace(self) -> Pace:
+        """How far it is and how fast it goes, as of now."""
+        seconds = (timezone.now() - self.began_at).total_seconds() if self.began_at else 0.0
+        return Pace(lines=self.lines, total=self.total, since=self.began_lines, seconds=seconds)
 
     @property
     def audit_name(self) -> str:

@@ -252,9 +252,13 @@ def _renew(job: ImportJob) -> None:
 
 def _count(job: ImportJob, report: Report) -> None:
     """Renew the lease and store the numbers."""
+    pace = report.pace
     ImportJob.objects.filter(pk=job.pk).update(
         lease_until=database_clock.now() + LEASE,
+        total=report.total,
         lines=report.lines,
+        began_at=database_clock.now() - timedelta(seconds=pace.seconds),
+        began_lines=pace.since,
         imported=report.imported,
         already_there=report.already_there,
         unconfirmed=report.unconfirmed,

@@ -2,9 +2,12 @@
 
 import heapq
 import itertools
+import time
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+
+from subscribers.import_pace import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,23 @@ class Report:
     # How many records the file has, and how many of them an import that was interrupted had behind it.
     total: int = 0
     resumed: int = 0
+    # When those who said yes began, after those who said no, by `time.monotonic`, and how many lines were done then.
+    began: tuple[float, int] | None = None
 
     @property
     def refused(self) -> list[RefusedRow]:
         """The refused records in the order of the file, all at once: for a report of moderate length."""
         return list(self.refusals)
+
+    def begin(self) -> None:
+        """From here on those who said yes are imported."""
+        self.began = time.monotonic(), self.lines
+
+    @property
+    def pace(self) -> Pace:
+        """How far it is, and how fast it goes since `began`."""
+        began, since = self.began or (time.monotonic(), self.lines)
+        return Pace(lines=self.lines, total=self.total, since=since, seconds=time.monotonic() - began)
 
     @property
     def lines(self) -> int:

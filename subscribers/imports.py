@@ -122,6 +122,7 @@ def run(
     with _begun(source, plan, actor, now, dry_run=dry_run) as run:
         for _ in run.take_noes():
             on_progress(run.report)
+        run.report.begin()
         for _ in run.take_others():
             on_progress(run.report)
         if not dry_run:

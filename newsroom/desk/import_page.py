@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core import csv_export, database_clock
 from newsroom.desk import pages
+from publication import formatting
 from publication.row_actions import account
 from staff.reauthentication import require_recent
 from subscribers import exports, import_job, import_jobs, import_refused, imports, permissions, segments
@@ -170,10 +171,12 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
             return HttpResponseRedirect(_address(row))
     except import_jobs.NotNow as mistake:
         refusal = str(mistake)
+    pace = row.pace
+    time_left = formatting.duration(seconds=pace.seconds_left) if pace.seconds_left else ""
     sample = import_jobs.sample(row) if row.state == ImportJob.State.CHECKED and row.content else None
     return pages.show(
         request, "admin/desk/readers/import_job.html", title=row.file_name, job=row, form=form, header=header,
-        sample=sample, refusal=refusal, is_working=row.state in import_job.WORKING,
+        sample=sample, refusal=refusal, is_working=row.state in import_job.WORKING, pace=pace, time_left=time_left,
     )  # fmt: skip
 
 

@@ -111,6 +111,11 @@ def test_an_import_ends_though_each_task_has_little_time(
     assert "Import 2 readers" in words(publisher.get(page)), "as far as the look came"
     publisher.post(page, {"start": ""})
     tasks = 1
+    assert import_jobs.work(job_id=job.pk)
+    assert import_jobs.work(job_id=job.pk)
+    shown = words(publisher.get(page))
+    assert '<progress class="desk-progress" max="8" value="3"' in shown
+    assert "3 of 8 records (37 %)." in shown
     while import_jobs.work(job_id=job.pk):
         tasks += 1
         assert tasks < 10, "each goes further than the one before"

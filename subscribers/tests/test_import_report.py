@@ -157,3 +157,25 @@ def test_a_long_list_leaves_no_statements_behind_in_development(
 def test_several_addresses_in_one_line_are_not_lost(newsletter: Newsletter) -> None:
     with pytest.raises(imports.ImportRefused, match="one reader on each line"):
         import_text(f"{RITA};{BOB}\n", newsletter)
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("stream", [StringIO, Terminal])
+def test_a_long_import_says_how_far_it_is(
+    newsletter: Newsletter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: type[StringIO]
+) -> None:
+    monkeypatch.setattr(import_reading, "PORTION", 2)
+    path, progress = tmp_path / "readers.csv", stream()
+    path.write_text("email\n" + "".join(f"r{number}@reader.org\n" for number in range(5)), encoding="utf-8")
+    call_command(
+        "import_subscribers", str(path), newsletter=newsletter.slug, cadence="daily", basis="b",
+        stdout=StringIO(), stderr=progress,
+    )  # fmt: skip
+    output = progress.getvalue()
+
+    assert output.endswith("5 of 5 records (100 %), 5 imported\n")
+    assert output.startswith("\r\x1b[K") == (stream is Terminal), "a terminal has one line that changes"

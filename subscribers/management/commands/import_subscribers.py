@@ -2,21 +2,59 @@
 
 import contextlib
 import csv
-import sys
+import math
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 
 from core import database_clock
+from publication import formatting
 from subscribers import import_refused, imports
 from subscribers.import_report import Report
 from subscribers.import_words import Status
 from subscribers.models import Newsletter
 
+# Seconds from one line to the next.
+AT_A_TERMINAL: Final = 0.2
+ELSEWHERE: Final = 5.0
 EVERYBODY = {"subscribed": Status.YES} | {
     status.name.lower(): status for status in Status if status not in {Status.YES, Status.UNREACHED}
 }
+
+
+class ProgressLine:
+    """How far the import is: one line that rewrites itself on a terminal, else a plain line now and then."""
+
+    def __init__(self, stream: OutputWrapper) -> None:
+        self._stream = stream
+        self._is_terminal = stream.isatty()
+        self._shown_at = -math.inf
+
+    def show(self, report: Report) -> None:
+        """After each portion."""
+        now = time.monotonic()
+        is_end = report.lines >= report.total
+        if now - self._shown_at < (AT_A_TERMINAL if self._is_terminal else ELSEWHERE) and not is_end:
+            return
+        self._shown_at = now
+        begin, end = ("\r\x1b[K", "\n" if is_end else "") if self._is_terminal else ("", "\n")
+        self._stream.write(begin + self._line(report), ending=end, style_func=str)
+        with contextlib.suppress(AttributeError):
+            self._stream.flush()
+
+    def _line(self, report: Report) -> str:
+        pace = report.pace
+        if report.began is None:
+            return f"{report.said_no:,} of {report.total:,} records say no so far"
+        again = f", {report.resumed:,} of them before it was interrupted" if report.resumed else ""
+        line = f"{pace.lines:,} of {pace.total:,} records ({pace.percent} %), {report.imported:,} imported{again}"
+        if pace.rate:
+            line += f", {pace.rate:,} a second"
+        if pace.seconds_left:
+            line += f", {formatting.duration(seconds=pace.seconds_left)} left"
+        return line
 
 
 class Command(BaseCommand):
@@ -75,7 +113,7 @@ class Command(BaseCommand):
                 actor=None,
                 now=database_clock.now(),
                 dry_run=options["dry_run"],
-                on_progress=self._show_progress,
+                on_progress=ProgressLine(self.stderr).show,
             )
         except OSError as error:
             raise CommandError(f"The file cannot be read: {error.strerror}.") from error
@@ -83,13 +121,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self._write(report, source, options)
         self._say(report, plan, dry_run=options["dry_run"])
-
-    def _show_progress(self, report: Report) -> None:
-        """One line that rewrites itself on a terminal; a plain line per chunk otherwise."""
-        end = "\r" if sys.stderr.isatty() else "\n"
-        self.stderr.write(f"{report.lines} lines read, {report.imported} imported", ending=end, style_func=str)
-        with contextlib.suppress(AttributeError):
-            self.stderr.flush()
 
     def _write(self, report: Report, source: imports.Source, options: dict[str, Any]) -> None:
         """The refused records: to the terminal, or to the files that were asked for."""
