@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from articles import captions, states, translation_models
 from articles.front_models import FrontPage, FrontSection, FrontStory
 from articles.picture_model import Picture
+from articles.reader_letter_model import ReaderLetter as ReaderLetter
 from articles.review_models import Acknowledgement, Comment, Reviewed
 from articles.search_model import SearchEntry, SearchWord, called
 from articles.states import ArticleState

@@ -63,8 +63,10 @@ def page(
     `addresses`: its own path and those of its public translations.
     """
     text = markup.shown(story, request=request)
-    # A card or a translation is another story, which may have changed since: such a page has no date of its own.
-    shows_others = cards.shows_stories(story.body_html) or languages.further()
+    # A card or a translation is another story, which may have changed since, and letters come and go without a change
+    # of the story: such a page has no date of its own.
+    letters = story.reader_letters.all()
+    shows_others = bool(letters) or cards.shows_stories(story.body_html) or languages.further()
     return StoryPage(
         pk=story.pk,
         section=story.section_id,
@@ -116,6 +118,7 @@ def _slots(story: Article, text: SafeString, publication: Publication, parts: Sh
             (times.machine_readable(each.corrected_at), _day(each.corrected_at, publication), each.text)
             for each in corrections
         ],
+        letters=[(letter.name, letter.text) for letter in story.reader_letters.all()],
         share=sharing.links(story),
     )
     return {

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from django.db import connection, models
 
 from articles import states
-from articles.models import Article, Author, Byline, Correction, Image, Section, Tag
+from articles.models import Article, Author, Byline, Correction, Image, ReaderLetter, Section, Tag
 from core import prepared_statements
 from publication.shared_parts import SharedParts
 
@@ -48,6 +48,8 @@ SELECT {_columns(Article, "story")}, {_columns(Image, "picture")},
           WHERE article_id = story.id ORDER BY tag.name),
     (SELECT json_agg(json_build_array(id, text, corrected_at) ORDER BY corrected_at DESC)
      FROM "articles_correction" WHERE article_id = story.id),
+    (SELECT json_agg(json_build_array(id, name, text) ORDER BY published_at, id)
+     FROM "articles_readerletter" WHERE article_id = story.id),
     (SELECT json_object_agg(other.language, other.slug) FROM "articles_article" AS other
      WHERE (other.id = coalesce(story.translation_of_id, story.id)
             OR other.translation_of_id = coalesce(story.translation_of_id, story.id))
@@ -61,7 +63,7 @@ def on_record(*, slug: str, parts: SharedParts) -> Story | None:
     """The story at that address, if it is public or was withdrawn."""
     if (row := prepared_statements.first(STATEMENT, [slug])) is None:
         return None
-    columns, (authors, tags, corrections, texts) = row[:-4], row[-4:]
+    columns, (authors, tags, corrections, letters, texts) = row[:-5], row[-5:]
     article = _read(Article, ARTICLE, columns[: len(ARTICLE)])
     article.section = sections(parts)[article.section_id]
     if article.lead_image_id:
@@ -71,6 +73,7 @@ def on_record(*, slug: str, parts: SharedParts) -> Story | None:
     _remember(article, "bylines", [Byline(article=article, author=written[pk]) for pk in authors])
     _remember(article, "tags", [known[pk] for pk in tags])
     _remember(article, "corrections", _corrections(article, corrections))
+    _remember(article, "reader_letters", _letters(article, letters))
     return Story(article, texts)
 
 
@@ -107,6 +110,10 @@ def _corrections(article: Article, stored: list[tuple[int, str, str]] | None) ->
         Correction(pk=pk, article=article, text=text, corrected_at=datetime.fromisoformat(moment))
         for pk, text, moment in stored or []
     ]
+
+
+def _letters(article: Article, stored: list[tuple[int, str, str]] | None) -> list[ReaderLetter]:
+    return [ReaderLetter(pk=pk, article=article, name=name, text=text) for pk, name, text in stored or []]
 
 
 def _remember(article: Article, name: str, rows: list[Any]) -> None:

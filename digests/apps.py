@@ -10,7 +10,7 @@ READ = [
 ]  # fmt: skip
 EDIT = [
     *READ, "digests.add_issue", "digests.change_issue", "digests.delete_issue", "digests.add_issueitem",
-    "digests.change_issueitem",
+    "digests.change_issueitem", "digests.view_reply", "digests.change_reply",
 ]  # fmt: skip
 PUBLISH = [*EDIT, "digests.send_issue", "digests.view_delivery", "digests.view_deliveryevent"]
 

@@ -17,6 +17,7 @@ from digests import delivery_reasons, issue_guards, issue_readers, issue_reasons
 from digests.item_model import IssueItem as IssueItem
 from digests.link_counts import LinkCount as LinkCount
 from digests.preflight_record import Preflight as Preflight
+from digests.reply_model import Reply as Reply
 from digests.snapshot_models import Frozen as Frozen
 from digests.snapshot_models import Snapshot as Snapshot
 from digests.snapshot_models import Variant as Variant

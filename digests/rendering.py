@@ -19,7 +19,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from digests import clicks, issue_content, layout, mail_size
-from digests.feedback import unsubscribe_mail
+from digests.feedback import reply_mail, unsubscribe_mail
 from digests.issue_content import IssueContent
 from digests.layout import SLOTS
 from digests.models import Issue
@@ -122,6 +122,8 @@ def headers(*, issue: Issue, subject: str) -> list[tuple[str, str]]:
     page = readers_links.newsletter_url(newsletter=newsletter)
     author = sender(issue=issue)
     reply_to = _mailbox(newsletter.reply_to or publication.reply_to)
+    # Without an address of their own, answers come to the desk by way of the mailbox for returned mail.
+    answers = reply_to or (f"{reply_mail.ADDRESS}@{settings.RETURN_DOMAIN}" if settings.RETURN_DOMAIN else "")
     owner = _mailbox(publication.contact_address) or reply_to or author.addr_spec
     host = urlsplit(settings.SITE_URL).hostname or "localhost"
     # With a mailbox for returned mail the address names the subscription. Otherwise a person reads the mail.
@@ -133,7 +135,7 @@ def headers(*, issue: Issue, subject: str) -> list[tuple[str, str]]:
     fields = [
         ("From", str(author)),
         ("To", "%%to%%"),
-        *([("Reply-To", reply_to)] if reply_to else []),
+        *([("Reply-To", answers)] if answers else []),
         ("Subject", subject),
         ("Date", "%%date%%"),
         ("Message-ID", "%%message_id%%"),

@@ -9,7 +9,7 @@ from typing import Final
 from celery import shared_task
 
 from core import database_clock, locks
-from digests import composing, heartbeat
+from digests import composing, heartbeat, replies
 from digests.feedback import mailbox, processing, soft_bounces
 from digests.sending import history, sweeper, tasks
 
@@ -33,7 +33,7 @@ def tick() -> None:
         heartbeat.refuse(reason=str(refusal))
         return
     reports = (processing.settle, mailbox.read_configured, soft_bounces.sweep)
-    for step in (_wake_engine, _compose, *reports, history.maintain, _beat):
+    for step in (_wake_engine, _compose, *reports, history.maintain, replies.forget, _beat):
         try:
             step(now=now)
         except Exception:

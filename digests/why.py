@@ -208,17 +208,14 @@ def _reasons(issue: Issue, reader: Subscriber, moment: datetime) -> Iterator[str
         yield _(
             "The reader had chosen %(newsletter)s %(chosen)s; this issue went to those who read it %(cadence)s."
         ) % (facts)
-    elsewise = Subscription.objects.filter(subscriber=reader, newsletter=issue.newsletter, cadence=issue.cadence)
-    if issue.cadence and (own := elsewise.first()) is not None and own.days:
-        days = ", ".join(str(Weekday(int(day)).label) for day in own.days)
-        yield _("The reader wants the daily digest on these days only: %(days)s.") % {"days": days}
-    if elsewise.filter(out_of_step_since__isnull=False).exists():
-        yield _(
-            "The reader changed how the newsletter comes: the next issue brings what no copy has brought, and this one "
-            "has nothing of that."
-        )
+    yield from _of_days(issue, reader)
     if consent.event is not None:
-        yield from _demanded(issue, consent.event, moment)
+        for demand in standing.unmet(newsletter=issue.newsletter, documents=consent.event.documents, moment=moment):
+            facts |= {"title": demand.version.document.title, "number": demand.version.number}
+            yield (
+                _("%(newsletter)s demands version %(number)s of “%(title)s”, and the reader had not agreed to it.")
+                % facts
+            )
     suppressed = Suppression.objects.filter(address_hash=reader.address_hash, created_at__lte=moment).first()
     if suppressed is not None:
         yield _("The address was not to be mailed: %(reason)s.") % {"reason": suppressed.get_reason_display().lower()}
@@ -233,16 +230,16 @@ def _reasons(issue: Issue, reader: Subscriber, moment: datetime) -> Iterator[str
     )
 
 
-def _demanded(issue: Issue, yes: ConsentEvent, moment: datetime) -> Iterator[str]:
-    """Each legal text that the newsletter demanded, and that this yes was not given to."""
-    for demand in standing.unmet(newsletter=issue.newsletter, documents=yes.documents, moment=moment):
-        facts = {
-            "newsletter": issue.newsletter,
-            "title": demand.version.document.title,
-            "number": demand.version.number,
-        }
-        yield (
-            _("%(newsletter)s demands version %(number)s of “%(title)s”, and the reader had not agreed to it.") % facts
+def _of_days(issue: Issue, reader: Subscriber) -> Iterator[str]:
+    """A reader's weekdays, and a change of how it comes."""
+    elsewise = Subscription.objects.filter(subscriber=reader, newsletter=issue.newsletter, cadence=issue.cadence)
+    if issue.cadence and (own := elsewise.first()) is not None and own.days:
+        days = ", ".join(str(Weekday(int(day)).label) for day in own.days)
+        yield _("The reader wants the daily digest on these days only: %(days)s.") % {"days": days}
+    if elsewise.filter(out_of_step_since__isnull=False).exists():
+        yield _(
+            "The reader changed how the newsletter comes: the next issue brings what no copy has brought, and this one "
+            "has nothing of that."
         )
 
 

@@ -30,6 +30,7 @@ MENU: Final = (
             Entry(_("Scheduled"), "digests_issue_changelist", query="state__exact=scheduled"),
             Entry(_("Sending"), "digests_issue_changelist", query="state__in=preparing,sending,paused"),
             Entry(_("Sent"), "digests_issue_changelist", query="state__in=sent,sent_with_exceptions"),
+            Entry(_("Replies"), "desk:replies", "digests.view_reply", also=("desk:reply",)),
         ),
     ),
     Entry(
@@ -58,8 +59,7 @@ MENU: Final = (
                 also=("subscribers_legaldocument_",),
             ),
             Entry(
-                _("Agreements to them"), "desk:agreements", "subscribers.view_legalversion",
-                also=("desk:demand", "desk:ask_to_agree"),
+                _("Agreements to them"), "desk:agreements", "subscribers.view_legalversion", also=("desk:demand",),
             ),
             Entry(_("Redirects"), "articles_slugredirect_changelist", "articles.view_slugredirect"),
         ),

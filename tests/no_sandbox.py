@@ -6,11 +6,13 @@ from typing import Any, Final
 
 from core import drawing_child, picture_child
 from mailkit import markup_child, sandbox
+from postal.notifications import reply_child
 
 RESPOND: Final = {
     "mailkit.markup_child": markup_child.respond,
     "core.picture_child": picture_child.respond,
     "core.drawing_child": drawing_child.respond,
+    "postal.notifications.reply_child": reply_child.respond,
 }
 
 

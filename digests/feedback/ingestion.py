@@ -16,8 +16,10 @@ from enum import Enum, auto
 from typing import Final
 
 from anymail.signals import AnymailTrackingEvent, EventType
+from django.conf import settings
 
-from digests.feedback import events, processing, unsubscribe_mail
+from digests import replies
+from digests.feedback import events, processing, reply_mail, unsubscribe_mail
 from digests.feedback.unsubscribe_mail import Wish
 from digests.models import Delivery, DeliveryEvent
 from mailkit import addresses
@@ -51,12 +53,13 @@ class Arrival(Enum):
     RECORDED = auto()  # a new event is stored
     REPEATED = auto()  # it was stored before
     LEFT = auto()  # a reader was unsubscribed
+    REPLIED = auto()  # a reader's answer is at the desk
     IGNORED = auto()  # it is not about our mail
 
     @property
     def is_done(self) -> bool:
-        """True if nobody needs to look at the mail again."""
-        return self is not Arrival.IGNORED
+        """True if nobody needs to look at the mail again; an answer stays in a mailbox that is also read by people."""
+        return self is not Arrival.IGNORED and (self is not Arrival.REPLIED or bool(settings.RETURN_DOMAIN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,37 @@ def take(*, raw: bytes, envelope_to: str = "", now: datetime) -> Arrival:
         return _leave(wish, now)
     notice = notices.read(raw, is_addressed=_is_addressed(raw, envelope_to))
     if notice is None:
-        return Arrival.IGNORED
+        return _reply(raw, now)
     named = _identify(notice, envelope_to)
     subject = _find(named) if named else None
     if subject is None:
         log.info("a returned notification matches no copy")
         return Arrival.IGNORED
     return _record(notice, subject, now)
+
+
+def _reply(raw: bytes, now: datetime) -> Arrival:
+    """Store an answer to a copy, once; nothing is kept of a mail that answers none."""
+    try:
+        mail = reply_mail.read(raw[: notices.LOOKED_AT])
+    except Exception as error:  # noqa: BLE001  # as above
+        log.info("a mail could not be read (%s)", type(error).__name__)
+        return Arrival.IGNORED
+    copy = replies.copy_of(mail.answered) if mail else None
+    if mail is None or copy is None or copy.subscriber is None:
+        return Arrival.IGNORED
+    if replies.is_known(mail.fingerprint):
+        return Arrival.REPLIED
+    words = reply_mail.words(raw[: notices.LOOKED_AT]) if replies.has_room(copy) else None
+    if words is None or not (words.text.strip() or words.attachments):
+        return Arrival.IGNORED
+    is_kept = replies.store(
+        copy=copy, fingerprint=mail.fingerprint, sender_name=mail.sender_name, sender=mail.sender,
+        is_from_reader=_hash(mail.sender) == copy.subscriber.address_hash, subject=mail.subject,
+        text=words.text, quoted=words.quoted, is_cut=words.is_cut, attachments=words.attachments,
+        received_at=min(now, _moment(mail.sent_at) or now),
+    )  # fmt: skip
+    return Arrival.REPLIED if is_kept else Arrival.IGNORED
 
 
 def _wish(raw: bytes, envelope_to: str) -> Wish | None:

@@ -44,6 +44,7 @@ class Pass:
     events: int = 0
     repeated: int = 0
     left: int = 0
+    replied: int = 0
     ignored: int = 0
     busy: bool = False  # another process is reading
 

@@ -72,7 +72,7 @@ def read(raw: bytes, *, envelope_to: str = "") -> Wish | None:
     written = mime.taken_at(mail)
     if asked := _TOKEN.search("".join(subject.split())):
         return Wish(written or str(mail["Date"] or ""), token=asked[1])
-    if not _is_of_a_person(mail):
+    if not is_of_a_person(mail):
         return None
     moment = written or str(mail["Date"] or "")
     for text in _codes_in("\n".join([envelope_to, *map(str, mail.values())])):
@@ -116,7 +116,7 @@ def _keyed(secret: str) -> hmac.HMAC:
     return hmac.new(key, digestmod=hashlib.sha256)
 
 
-def _is_of_a_person(mail: Flat) -> bool:
+def is_of_a_person(mail: Flat) -> bool:
     """Whether a person wrote it: automatic replies and bounces go to this address, too."""
     automatic = str(mail["Auto-Submitted"] or "no").strip().lower()
     bulk = str(mail["Precedence"] or "").strip().lower() in {"bulk", "junk", "list", "auto_reply"}

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from core import database_clock
+from digests import replies
 from digests.models import Delivery, Variant
 from mailkit import addresses
 from newsroom.desk import pages, reader_acts
@@ -99,6 +100,7 @@ def reader(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
         ),
         "copies": copies.order_by("-pk")[:MOST],
         "letters": row.letters.all()[:MOST],
+        "replies": replies.seen(user=account(request)).filter(subscriber=row)[:MOST],
         "events": ConsentEvent.objects.filter(address_hash=row.address_hash).order_by("-pk")[:MOST],
         "acts": [
             action for action in reader_acts.ACTS.values() if action.is_offered(account(request), row, suppressed)
@@ -147,6 +149,7 @@ def download(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
         "since": row.created_at,
         "letters": list(row.letters.values("kind", "state", "created_at", "settled_at")),
         "copies": list(copies.values("issue__newsletter__slug", "issue__number", "state", "settled_at")),
+        "replies": list(row.replies.values("received_at", "sender", "subject", "text", "quoted", "letter__text")),
         "consent": proof,
     }
     text = json.dumps(data, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)

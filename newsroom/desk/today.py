@@ -18,8 +18,8 @@ from django.utils.translation import ngettext
 from articles import permissions, review
 from articles.models import Article, ArticleQuerySet
 from core import database_clock
-from digests import second_person, series
-from digests.models import Issue, IssueOutcome
+from digests import replies, second_person, series
+from digests.models import Issue, IssueOutcome, Reply
 from digests.states import DeliveryState
 from newsroom.desk import faults, growth, lines
 from newsroom.desk.lines import Line
@@ -35,6 +35,7 @@ State = Issue.State
 Row = TypeVar("Row", bound=Model)
 UNDER_WAY: Final = (State.PREPARING, State.SENDING, State.PAUSED)
 WAITING_STORIES: Final = 8
+WAITING_REPLIES: Final = 5
 LAST_ISSUES: Final = 5
 
 
@@ -74,6 +75,8 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "last_issues": last_issues(user=user, zone=timezone.get_current_timezone_name(), now=now),
             "growth": counted,
         }
+    if user.has_perm(replies.VIEW):
+        today["replies"] = replies.seen(user=user).filter(state=Reply.State.NEW)[:WAITING_REPLIES]
     today["faults"] = faults.of(user=user, publication=house, now=now)
     return context | today
 

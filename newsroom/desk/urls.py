@@ -13,6 +13,7 @@ from newsroom.desk import (
     order_page,
     reader_acts,
     reader_page,
+    reply_page,
     segment_page,
     signup_code,
 )
@@ -31,8 +32,9 @@ urlpatterns = [
     path("newsletters/<int:pk>/", newsletter_page.newsletter, name="newsletter"),
     path("newsletters/<int:pk>/elsewhere/<slug:kind>/", signup_code.elsewhere, name="newsletter_elsewhere"),
     path("newsletters/<int:pk>/demand/<slug:document>/", agreements.demand, name="demand"),
-    path("newsletters/<int:pk>/ask/<slug:document>/", agreements.ask, name="ask_to_agree"),
     path("agreements/", agreements.agreements, name="agreements"),
+    path("replies/", reply_page.all_replies, name="replies"),
+    path("replies/<int:pk>/", reply_page.reply, name="reply"),
     path("system/health/", health_page.system_health, name="health"),
     path("readers/", reader_page.find, name="readers"),
     path("readers/import/", import_page.begin, name="imports"),

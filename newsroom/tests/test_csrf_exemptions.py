@@ -12,7 +12,6 @@ EXEMPT = {
     "preferences/": SEALED,
     "confirm/<str:token>/": LINKED,
     "address/<str:token>/": LINKED,
-    "agree/<str:token>/": LINKED,
     "preferences/<str:token>/": LINKED,
     "preferences/<str:token>/data/": LINKED,
     "preferences/<str:token>/data.json": LINKED,

@@ -22,7 +22,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from articles.models import Article, Correction, Revision, Section, SlugRedirect, Tag
-from digests.models import Issue, IssueItem
+from digests.models import Issue, IssueItem, Reply
 from newsroom.tests import test_rights
 from publication.models import Publication
 from staff.models import Invitation
@@ -69,7 +69,7 @@ TABLE: Final = {
         publication_publication_history publication_publication_change articles_slugredirect_changelist
         articles_tag_delete
         articles_author_add articles_author_delete subscribers_legalversion_add
-        digests_issue_compose digests_issue_add segments""",
+        digests_issue_compose digests_issue_add segments replies""",
     "EPD": """
         calendar_move calendar_move_issue articles_correction_history articles_correction_change
         articles_revision_restore articles_revision_history articles_revision_change
@@ -77,7 +77,7 @@ TABLE: Final = {
         articles_article_presence articles_article_unsaved articles_article_checklist articles_article_compare
         articles_article_comment articles_article_translate articles_article_translated articles_article_history
         articles_article_change subscribers_newsletter_release digests_issue_story digests_issue_correct
-        digests_issue_growth digests_issue_growth_file digests_issue_do digests_issue_delete segment segment_new
+        digests_issue_growth digests_issue_growth_file digests_issue_do digests_issue_delete segment reply segment_new
         segment_letter segment_delete""",
     "PDL": """
         identity_frame identity_preview identity_sheet readers imports export staff_invitation_changelist
@@ -90,7 +90,7 @@ TABLE: Final = {
     "PD": """
         front_page order segment_readers staff_auditevent_export staff_auditevent_changelist staff_auditevent_history
         staff_auditevent_change reader reader_evidence reader_evidence_file reader_download reader_act
-        staff_invitation_invite articles_section_add demand ask_to_agree
+        staff_invitation_invite articles_section_add demand
         articles_article_do subscribers_newsletter_add subscribers_subscriber_history subscribers_subscriber_delete
         subscribers_subscriber_change subscribers_consentevent_changelist subscribers_consentevent_history
         subscribers_consentevent_change subscribers_consentorigin_changelist subscribers_consentorigin_history
@@ -125,7 +125,7 @@ WORDS: Final = {
 }  # fmt: skip
 PLACES: Final = {
     "calendar/": Article, "calendar/issues/": Issue, "newsletters/": Newsletter, "digests/issue/story-mail/": Article,
-    "readers/segments/": Segment,
+    "readers/segments/": Segment, "replies/": Reply,
 }  # fmt: skip
 
 
@@ -215,7 +215,12 @@ def world(publication: Publication) -> test_rights.World:
         created_at=world.now,
         expires_at=world.now + timedelta(days=1),
     )
-    Segment.objects.create(newsletter=world.readers["other"].newsletter, name="Daily")
+    reader = world.readers["other"]
+    Segment.objects.create(newsletter=reader.newsletter, name="Daily")
+    Reply.objects.create(
+        issue=world.issues["other sending"], subscriber=reader.subscriber, delivery_uuid=reader.uuid, fingerprint="1",
+        is_from_reader=True,
+    )  # fmt: skip
     return world
 
 

@@ -50,6 +50,7 @@ def site(publish: Publish, newsletter: Newsletter, texts: list[LegalVersion]) ->
     publish("Three")
     first.tags.add(Tag.objects.create(name="Water", slug="water"))
     first.corrections.create(text="It was seven.")
+    first.reader_letters.create(name="Ann", text="Well said.")
     second.redirects.create(slug="an-old-address")
     Publication.objects.update_or_create(pk=1, defaults={"further_languages": ["ru"]})
     _issue(newsletter)

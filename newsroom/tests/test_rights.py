@@ -15,14 +15,14 @@ from django.utils import timezone
 from articles import deletion, publishing
 from articles.models import Article, Author, Byline, Section
 from core.reasons import Reason
-from digests import approval, proofs, segment_letters, uncertain
-from digests.models import Delivery, Issue
+from digests import approval, proofs, replies, segment_letters, uncertain
+from digests.models import Delivery, Issue, Reply
 from digests.tests import copies
 from publication import groups
 from publication.models import Publication
 from staff import audit_export, limits
 from staff.models import AuditEvent, LimitKind
-from subscribers import demands, erasure, legal, renewal, segments, signup, suppression
+from subscribers import demands, erasure, legal, segments, signup, suppression
 from subscribers import evidence as proof_of_consent
 from subscribers.letters import queue
 from subscribers.models import Cadence, LegalVersion, Newsletter, Segment, Subscriber, Subscription, Suppression
@@ -142,6 +142,20 @@ def segment(world: World, where: str) -> Segment:
     return Segment.objects.create(newsletter=world.readers[where].newsletter, name="Daily")
 
 
+def of_reply(verb: Callable[..., Any], **fields: Any) -> Verb:
+    """Of an answer to an issue, about a story."""
+
+    def act(world: World, actor: User, where: str) -> Any:
+        reader = world.readers[where]
+        reply = Reply.objects.create(
+            issue=world.issues[f"{where} sending"], subscriber=reader.subscriber, delivery_uuid=reader.uuid,
+            fingerprint="1", is_from_reader=True, story=world.stories[f"{where} published"],
+        )  # fmt: skip
+        return verb(reply=reply, actor=actor, now=world.now, **fields)
+
+    return act
+
+
 def publish_text(world: World, actor: User, _where: str) -> None:
     document = LegalVersion.objects.earliest("pk").document
     version = legal.draft(document=document, body_markdown="New.", now=world.now)
@@ -194,6 +208,9 @@ VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
         ),
         EDITORS, UNLIMITED,
     ),
+    "settle a reply": (of_reply(replies.settle, state="done"), EDITORS, UNLIMITED),
+    "give a reply to a story": (of_reply(replies.assign, story=None), EDITORS, UNLIMITED),
+    "publish a reply": (of_reply(replies.publish, name="Ann", text="So."), EDITORS, UNLIMITED),
     "unsubscribe a reader": (
         lambda world, actor, where: signup.unsubscribe(
             subscription=world.readers[where], evidence=evidence(), reason="admin", actor=actor, now=world.now
@@ -223,15 +240,6 @@ VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
         {PUBLISHER, ADMIN}, {PUBLISHER, ADMIN},
     ),
     "demand a legal text": (demand_text, PUBLISHERS, {PUBLISHER, ADMIN}),
-    "ask for agreement": (
-        lambda world, actor, where: renewal.ask(
-            newsletter=world.readers[where].newsletter,
-            version=LegalVersion.objects.select_related("document").earliest("pk"),
-            actor=actor,
-            now=world.now,
-        ),
-        PUBLISHERS, {PUBLISHER, ADMIN},
-    ),
     "publish a legal text": (publish_text, PUBLISHERS, PUBLISHERS),
     "export the audit log": (
         lambda world, actor, _where: audit_export.export(

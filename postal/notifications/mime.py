@@ -103,8 +103,13 @@ def prose(parts: Sequence[Flat]) -> str:
         texts = [content(part) for part in parts if part.kind == kind and not _is_mail(part, parts)]
         if any(text.strip() for text in texts):
             joined = "\n".join(texts)
-            return joined if kind == "text/plain" else html.unescape(_TAGS.sub("\n", joined[:200_000]))
+            return joined if kind == "text/plain" else plain(joined)
     return ""
+
+
+def plain(markup: str) -> str:
+    """The words of HTML, each block on a line of its own."""
+    return html.unescape(_TAGS.sub("\n", markup[:200_000]))
 
 
 def fields(text: str) -> Message:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.db import OperationalError, connections
 
 from core import locks
 from digests import heartbeat
 from digests.feedback import events, mailbox
 from digests.feedback.tests import mails
-from digests.models import Delivery, DeliveryEvent
+from digests.models import Delivery, DeliveryEvent, Reply
 from postal import config, imap
 from postal.notifications import notices
 from tests.faults import certificates, mailbox_server
@@ -42,10 +43,23 @@ def test_what_was_acted_on_is_deleted(copy: Delivery, now: datetime) -> None:
 
 
 def test_what_is_nothing_of_ours_is_left_to_people(copy: Delivery, now: datetime) -> None:
-    with mailbox_server.running([mails.mail("ignored_reply", copy)]) as server:
+    with mailbox_server.running([mails.mail("ignored_vacation", copy)]) as server:
         assert mailbox.read(account=account(server.port), now=now).ignored == 1
         assert mailbox.read(account=account(server.port), now=now) == mailbox.Pass()
     assert [mail.flags for mail in server.mails] == [{"NewsroomSeen"}]
+
+
+def test_an_answer_stays_in_a_mailbox_that_people_read_too(
+    copy: Delivery, now: datetime, settings: LazySettings
+) -> None:
+    for domain, left in (("", [{"NewsroomSeen"}]), ("bounces.blocknews.example", [])):
+        settings.RETURN_DOMAIN = domain
+        # The second time it is read again by a pass after one that died.
+        for _pass in range(2):
+            with mailbox_server.running([mails.mail("ignored_reply", copy)]) as server:
+                assert mailbox.read(account=account(server.port), now=now).replied == 1
+            assert [mail.flags for mail in server.mails] == left
+    assert Reply.objects.count() == 1
 
 
 def test_a_server_without_keywords_has_it_marked_as_read(copy: Delivery, now: datetime) -> None:

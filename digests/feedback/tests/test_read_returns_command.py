@@ -23,7 +23,7 @@ def test_one_pass_is_one_line(copy: Delivery, settings: Any, capsys: pytest.Capt
     with mailbox_server.running(raw) as server:
         settings.RETURNS = account(server.port)
         call_command("read_returns")
-    assert capsys.readouterr().out == "1 events, 0 unsubscribed, 1 repeated, 1 ignored.\n"
+    assert capsys.readouterr().out == "1 events, 0 unsubscribed, 1 replies, 1 repeated, 0 ignored.\n"
 
 
 @pytest.mark.django_db

@@ -63,4 +63,7 @@ class Command(BaseCommand):
 def _line(result: mailbox.Pass) -> str:
     if result.busy:
         return "Another process is reading the mailbox."
-    return f"{result.events} events, {result.left} unsubscribed, {result.repeated} repeated, {result.ignored} ignored."
+    return (
+        f"{result.events} events, {result.left} unsubscribed, {result.replied} replies, {result.repeated} repeated, "
+        f"{result.ignored} ignored."
+    )
