@@ -151,9 +151,11 @@ def settle(*, issue: Issue, readers: Iterable[int]) -> None:
     if not caught_up:
         return
     rows = Subscription.objects.filter(newsletter=issue.newsletter_id, cadence=issue.cadence)
-    rows.filter(subscriber__in=caught_up).update(
-        out_of_step_since=None, away_from=None, away_until=None, earlier_absences=None
+    # A story that came at once is no digest: what the next one makes up for begins before the times away.
+    absences = (
+        {} if issue.kind == Issue.Kind.ARTICLE else dict.fromkeys(("away_from", "away_until", "earlier_absences"))
     )
+    rows.filter(subscriber__in=caught_up).update(**dict.fromkeys(("out_of_step_since", *absences)))
 
 
 def compose(*, issue: Issue, now: datetime) -> list[int]:
@@ -169,7 +171,7 @@ def compose(*, issue: Issue, now: datetime) -> list[int]:
     own = stories(issue=issue) if lacking else frozenset()
     wanted = [(ids, group) for ids, group in lacking.items() if ids and ids != own]
     wanted.sort(key=lambda pair: -len(pair[1].readers))
-    new = [_made(issue, ids, number, now) for number, (ids, _group) in enumerate(wanted[:MOST], start=1)]
+    new = [_made(issue, ids, group.readers, number, now) for number, (ids, group) in enumerate(wanted[:MOST], start=1)]
     return [one.pk for one in new if one is not None]
 
 
@@ -285,7 +287,7 @@ class _History:
         )
 
 
-def _made(main: Issue, wanted: frozenset[int], number: int, now: datetime) -> Issue | None:
+def _made(main: Issue, wanted: frozenset[int], readers: list[int], number: int, now: datetime) -> Issue | None:
     """An issue of these stories that leaves as the main one, frozen; None if it cannot be, or is there already."""
     issue = Issue(
         newsletter=main.newsletter, kind=Issue.Kind.DIGEST, cadence=main.cadence,
@@ -300,7 +302,7 @@ def _made(main: Issue, wanted: frozenset[int], number: int, now: datetime) -> Is
                 return None
             issue.save(force_insert=True)
             IssueItem.objects.bulk_create(_items(issue, main, wanted))
-            freezing.freeze(issue=issue, now=now)
+            freezing.freeze(issue=issue, now=now, among=readers)
             Issue.objects.filter(pk=issue.pk).update(state=State.SCHEDULED)
     except freezing.NotFrozen as refusal:
         log.warning("no issue was made in place of issue %s: %s", main.pk, refusal)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -90,14 +90,15 @@ class Prepared:
         return [self.content, *(one.content for one in self.languages)]
 
 
-def freeze(*, issue: Issue, now: datetime) -> Snapshot:
+def freeze(*, issue: Issue, now: datetime, among: Collection[int] | None = None) -> Snapshot:
     """Render the issue once and store the result. Afterwards nothing changes what readers get.
 
     After: the snapshot exists and the issue has its number in the archive. A story that is not public was taken
-    out, so that a later issue may have it. A repeated call returns the same snapshot. On failure: NotFrozen;
+    out, so that a later issue may have it. It has texts for the subscribers `among` its readers; None: for all. A
+    repeated call returns the same snapshot. On failure: NotFrozen;
     nothing is stored and no number is used.
     """
-    for prepared in attempts(issue=issue, now=now):
+    for prepared in attempts(issue=issue, now=now, among=among):
         try:
             with transaction.atomic():
                 return store(issue=issue, prepared=prepared, now=now)
@@ -107,19 +108,30 @@ def freeze(*, issue: Issue, now: datetime) -> Snapshot:
 
 
 def attempts(
-    *, issue: Issue, now: datetime, leaves_at: datetime | None = None, again: bool = False
+    *,
+    issue: Issue,
+    now: datetime,
+    leaves_at: datetime | None = None,
+    again: bool = False,
+    among: Collection[int] | None = None,
 ) -> Iterator[Prepared | None]:
     """Yield a prepared snapshot per try; the caller asks for the next one if it was outdated.
 
     None: the issue is frozen already. On failure: NotFrozen; Busy after TRIES. The rest is as in `prepare`.
     """
     for _try in range(TRIES):
-        yield prepare(issue=issue, now=now, leaves_at=leaves_at, again=again)
+        yield prepare(issue=issue, now=now, leaves_at=leaves_at, again=again, among=among)
     raise Busy(BUSY)
 
 
 def prepare(
-    *, issue: Issue, now: datetime, leaves_at: datetime | None = None, again: bool = False, looks: bool = False
+    *,
+    issue: Issue,
+    now: datetime,
+    leaves_at: datetime | None = None,
+    again: bool = False,
+    looks: bool = False,
+    among: Collection[int] | None = None,
 ) -> Prepared | None:
     """Render the issue as it is now. No row is locked or changed. None: it is frozen already.
 
@@ -144,7 +156,7 @@ def prepare(
             raise NotFrozen(f"{where}{refusal}") from refusal
         return Prepared(placeholder, content, frozen, leaves_at, text, readers)
 
-    read = readership.of(issue=current, now=now)
+    read = readership.of(issue=current, now=now, among=among)
     texts = [text for text in read.texts if text.key.is_whole or not looks]
     rendered = (prepared(text, read.languages.get(text.key.language, 0)) for text in texts)
     return replace(prepared(), variants=tuple(rendered), rule=read.rule)

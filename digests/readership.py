@@ -9,7 +9,7 @@ would get any other hears of them from the next issue.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -135,12 +135,12 @@ class Readership:
     without: int = 0
 
 
-def of(*, issue: Issue, now: datetime) -> Readership:
-    """Who would get which text of the issue."""
+def of(*, issue: Issue, now: datetime, among: Collection[int] | None = None) -> Readership:
+    """Who would get which text of the issue; `among` these subscribers only, if it is not for all."""
     informed = amendments.sets(issue=issue, now=now)
     numbered = dict(enumerate(informed, start=1))
     rule = Rule(reading=_default(issue), amended=numbered)
-    groups = _groups(issue, now, rule, dict(enumerate(informed.values(), start=1)))
+    groups = _groups(issue, now, rule, dict(enumerate(informed.values(), start=1)), among)
     if not groups:
         return Readership(replace(rule, amended={}))
     selected = topics.selected(issue=issue, choices={group.choice for group in groups} - {0})
@@ -242,7 +242,9 @@ def _default(issue: Issue) -> str:
     return HEADLINES if is_short else ""
 
 
-def _groups(issue: Issue, now: datetime, rule: Rule, informed: Mapping[int, list[int]]) -> Counter[Group]:
+def _groups(
+    issue: Issue, now: datetime, rule: Rule, informed: Mapping[int, list[int]], among: Collection[int] | None = None
+) -> Counter[Group]:
     """The readers by what is served to them; none if nobody can differ from the others."""
     further = variants.offered(issue=issue)
     chooses = issue.kind != Issue.Kind.LETTER
@@ -251,6 +253,8 @@ def _groups(issue: Issue, now: datetime, rule: Rule, informed: Mapping[int, list
         return Counter()
     groups = Counter[Group]()
     readers = issue.readers(now=now).order_by()
+    if among is not None:
+        readers = readers.filter(subscriber__in=among)
     counts = [(0, readers), *((number, readers.filter(subscriber__in=ids)) for number, ids in informed.items())]
     for place, some in counts:
         rows = some.values_list("subscriber__language", "topics", "format").annotate(readers=Count("pk"))
