@@ -210,12 +210,7 @@ def _reasons(issue: Issue, reader: Subscriber, moment: datetime) -> Iterator[str
         ) % (facts)
     yield from _of_days(issue, reader)
     if consent.event is not None:
-        for demand in standing.unmet(newsletter=issue.newsletter, documents=consent.event.documents, moment=moment):
-            facts |= {"title": demand.version.document.title, "number": demand.version.number}
-            yield (
-                _("%(newsletter)s demands version %(number)s of “%(title)s”, and the reader had not agreed to it.")
-                % facts
-            )
+        yield from _demanded(issue, consent.event, moment)
     suppressed = Suppression.objects.filter(address_hash=reader.address_hash, created_at__lte=moment).first()
     if suppressed is not None:
         yield _("The address was not to be mailed: %(reason)s.") % {"reason": suppressed.get_reason_display().lower()}
@@ -240,6 +235,19 @@ def _of_days(issue: Issue, reader: Subscriber) -> Iterator[str]:
         yield _(
             "The reader changed how the newsletter comes: the next issue brings what no copy has brought, and this one "
             "has nothing of that."
+        )
+
+
+def _demanded(issue: Issue, yes: ConsentEvent, moment: datetime) -> Iterator[str]:
+    """Each legal text that the newsletter demanded, and that this yes was not given to."""
+    for demand in standing.unmet(newsletter=issue.newsletter, documents=yes.documents, moment=moment):
+        facts = {
+            "newsletter": issue.newsletter,
+            "title": demand.version.document.title,
+            "number": demand.version.number,
+        }
+        yield (
+            _("%(newsletter)s demands version %(number)s of “%(title)s”, and the reader had not agreed to it.") % facts
         )
 
 

@@ -59,7 +59,8 @@ MENU: Final = (
                 also=("subscribers_legaldocument_",),
             ),
             Entry(
-                _("Agreements to them"), "desk:agreements", "subscribers.view_legalversion", also=("desk:demand",),
+                _("Agreements to them"), "desk:agreements", "subscribers.view_legalversion",
+                also=("desk:demand", "desk:ask_to_agree"),
             ),
             Entry(_("Redirects"), "articles_slugredirect_changelist", "articles.view_slugredirect"),
         ),

@@ -65,6 +65,7 @@ class AuditAction(TextChoices):
     SENDER_CHANGED = "sender_changed", _("Changed a sender")
     LEGAL_TEXT_PUBLISHED = "legal_text_published", _("Published a legal text")
     TEXT_DEMANDED = "text_demanded", _("Demanded a version of a legal text")
+    READERS_ASKED = "readers_asked", _("Asked readers to agree to a legal text")
     DEMAND_WITHDRAWN = "demand_withdrawn", _("Withdrew the demand of a legal text")
     PUBLICATION_CHANGED = "publication_changed", _("Changed the publication")
     FRONT_PAGE_ARRANGED = "front_page_arranged", _("Arranged the front page")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
@@ -14,8 +12,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -27,10 +23,8 @@ from publication.models import Publication
 from publication.row_actions import account, link
 from publication.translated_admin import TranslatedAdmin
 from staff.admin.ordering import LinksToOrder, OrderedAdmin
-from subscribers import legal, permissions
+from subscribers import differences, legal, permissions
 from subscribers.models import LegalDocument, LegalVersion
-
-WORDS: Final = re.compile(r"\s+|[^\s]+")
 
 
 @admin.register(LegalDocument)
@@ -180,7 +174,7 @@ class LegalVersionAdmin(LinksToOrder):
         context = {
             "title": _("Publish"), "opts": self.opts, "original": version, "back": back,
             "present": present[0] if present else None,
-            "difference": difference(present[0].body_markdown if present else "", version.body_markdown),
+            "difference": differences.marked(present[0].body_markdown if present else "", version.body_markdown),
         }  # fmt: skip
         page = "admin/subscribers/legalversion/publish.html"
         return render(request, page, {**self.admin_site.each_context(request), **context})
@@ -190,18 +184,3 @@ def _place(version: LegalVersion, language: str, *, translates: int | None = Non
     given = {"document": version.document_id, "language": language}
     query = urlencode(given | ({"translation_of": translates} if translates else {}))
     return f"{reverse('admin:subscribers_legalversion_add')}?{query}"
-
-
-def difference(before: str, after: str) -> SafeString:
-    """The new text with the words that went and came marked, for a page."""
-    old, new = WORDS.findall(before), WORDS.findall(after)
-    parts: list[SafeString] = []
-    for kind, start, end, first, last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind == "equal":
-            parts.append(format_html("{}", "".join(new[first:last])))
-            continue
-        if end > start:
-            parts.append(format_html('<del class="desk-word">{}</del>', "".join(old[start:end])))
-        if last > first:
-            parts.append(format_html('<ins class="desk-word">{}</ins>', "".join(new[first:last])))
-    return format_html_join("", "{}", ((part,) for part in parts))

@@ -13,6 +13,7 @@ SOURCES: Final = {
     "subscribe_again": gettext_lazy("took an unsubscribe back"),
     "preferences": gettext_lazy("preferences page"),
     "preferences_all": gettext_lazy("preferences page, all newsletters"),
+    "renewal": gettext_lazy("agreed to newer legal texts"),
     "import": gettext_lazy("import"),
     "one_click": gettext_lazy("button of the mail program"),
     "unsubscribe_page": gettext_lazy("link in a mail"),

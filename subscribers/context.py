@@ -12,7 +12,7 @@ from subscribers.models import LegalDocument, Newsletter
 # On these pages the block would be in the way, or be on a page that somebody's link opens.
 WITHOUT_BLOCK = frozenset(
     {"subscribe", "subscribe_sent", "confirm", "preferences", "preferences_link", "preferences_sent", "unsubscribe",
-     "subscribe_again"}
+     "subscribe_again", "agree"}
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from django.db import models
 from django.db.models import Exists, ExpressionWrapper, F, Func, JSONField, OuterRef
@@ -42,10 +42,20 @@ def unmet() -> Exists:
 
     The words count, by their hash, and not the name of the document, which may have been changed since.
     """
-    theirs = ExpressionWrapper(OuterRef(OuterRef("consent_event__documents")), output_field=JSONField())
-    words = Func(F("sha256"), template=NAMED, output_field=JSONField())
-    agreed = LegalVersion.objects.order_by().alias(stands_for=STANDS_FOR, theirs=theirs)
-    enough = agreed.filter(
-        document=OuterRef("document"), stands_for__gte=OuterRef("version__number"), theirs__contains=words
-    )
+    theirs = OuterRef(OuterRef("consent_event__documents"))
+    enough = _agreed(theirs, document=OuterRef("document"), number=OuterRef("version__number"))
     return Exists(Demand.objects.order_by().filter(~Exists(enough), newsletter=OuterRef("newsletter")))
+
+
+def reached(version: LegalVersion) -> Exists:
+    """For subscriptions: the act that allows mail names a text as new as this one, demanded or not."""
+    theirs = OuterRef("consent_event__documents")
+    return Exists(_agreed(theirs, document=version.document_id, number=version.number))
+
+
+def _agreed(documents: OuterRef, *, document: Any, number: Any) -> models.QuerySet[LegalVersion]:
+    """The versions of the document, from this number on, whose words are among the texts that an act named."""
+    theirs = ExpressionWrapper(documents, output_field=JSONField())
+    words = Func(F("sha256"), template=NAMED, output_field=JSONField())
+    versions = LegalVersion.objects.order_by().alias(stands_for=STANDS_FOR, theirs=theirs)
+    return versions.filter(document=document, stands_for__gte=number, theirs__contains=words)

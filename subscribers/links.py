@@ -19,10 +19,12 @@ from subscribers.address_change_model import End
 from subscribers.models import AddressChange, Newsletter, Subscriber, Subscription
 
 CONFIRM, PREFERENCES, UNSUBSCRIBE, AGAIN, ADDRESS = "confirm", "preferences", "unsubscribe", "again", "address"
+AGREE = "agree"
 CONFIRM_AGE = timedelta(hours=72)
 PREFERENCES_AGE = timedelta(hours=24)
 AGAIN_AGE = timedelta(hours=1)
 ADDRESS_AGE = timedelta(hours=72)
+AGREE_AGE = timedelta(days=60)
 
 
 class LinkRefused(Exception):
@@ -168,6 +170,21 @@ def read_address(token: str) -> AddressClaim:
     """What the token claims. On failure: LinkRefused."""
     payload = _read(token, purpose=ADDRESS, max_age=ADDRESS_AGE)
     return AddressClaim(uuid.UUID(payload["c"]), End(payload["e"]))
+
+
+def agree_url(*, subscriber: Subscriber) -> str:
+    """The whole address of the page on which a reader agrees to newer legal texts; good for 60 days."""
+    token = tokens.sign(purpose=AGREE, payload={"s": subscriber.uuid.hex, "v": subscriber.token_version})
+    return site.absolute(reverse("agree", args=[token]))
+
+
+def read_agree(token: str) -> Subscriber:
+    """The reader who may agree by it. On failure: LinkRefused."""
+    payload = _read(token, purpose=AGREE, max_age=AGREE_AGE)
+    row = Subscriber.objects.filter(uuid=_uuid(payload), token_version=payload["v"]).first()
+    if row is None:
+        raise LinkRefused(expired=False)
+    return row
 
 
 def newsletter_url(*, newsletter: Newsletter) -> str:

@@ -210,6 +210,10 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
         """Reachable, and not mailed because of what the newsletter demands."""
         return self.reachable().filter(demand_model.unmet())
 
+    def below(self, *, version: LegalVersion) -> SubscriptionQuerySet:
+        """Their reader agreed to no text of the document that is as new as this version."""
+        return self.filter(~demand_model.reached(version))
+
     def unsuppressed(self) -> SubscriptionQuerySet:
         suppressed = Suppression.objects.filter(address_hash=OuterRef("subscriber__address_hash"))
         return self.filter(~Exists(suppressed))
@@ -301,15 +305,22 @@ class Letter(models.Model):
         WELCOME = "welcome", _("Welcome")
         GOODBYE = "goodbye", _("Goodbye")
         PREFERENCES = "preferences", _("Preferences link")
+        RENEWAL = "renewal", _("Agreement to a newer legal text")
         FORMER_ADDRESS = "former_address", _("Change of address, to the present one")
         NEW_ADDRESS = "new_address", _("Change of address, to the new one")
 
     State: TypeAlias = LetterState
+    # Many at once, on behalf of the team: they leave evenly, and after those that a reader waits for.
+    BULK: ClassVar = (Kind.PERMISSION, Kind.RENEWAL)
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = fields.CharField(max_length=20, choices=Kind.choices)
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="letters")
     subscriptions = models.ManyToManyField(Subscription, related_name="letters")
+    # Which legal text it asks for.
+    version = models.ForeignKey(
+        LegalVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     state = fields.CharField(max_length=12, choices=State.choices, default=State.PENDING)
     reason = fields.CharField(max_length=32, blank=True, choices=letter_reasons.choices)
     reason_parameters = models.JSONField(null=True, blank=True, editable=False)
@@ -325,6 +336,9 @@ class Letter(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=LetterState.values),
                 name="letter_state_is_known",
+            ),
+            models.UniqueConstraint(
+                fields=["version", "subscriber"], condition=Q(version__isnull=False), name="letter_once_per_text"
             ),
         ]
         indexes = [

@@ -89,6 +89,16 @@ def unmet(*, newsletter: Newsletter, documents: Documents, moment: datetime) -> 
     ]
 
 
+def agreed(documents: Documents, document: LegalDocument) -> LegalVersion | None:
+    """The newest version of the document among the texts that an act named."""
+    return _newest(documents, [row for row in _versions() if row.document_id == document.pk])
+
+
+def edition(documents: Documents, document: LegalDocument) -> int:
+    """The edition of it; 0 for none."""
+    return _edition(agreed(documents, document))
+
+
 def _versions() -> list[LegalVersion]:
     """The public versions of all documents that readers agree to, newest first."""
     public = LegalVersion.objects.filter(published_at__isnull=False, document__kind__in=legal.AGREED)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from subscribers import address_change_views, evidence_views, link_views, personal_views, views
+from subscribers import address_change_views, evidence_views, link_views, personal_views, renewal_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("subscribe/", views.subscribe, name="subscribe"),
@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("unsubscribe/<str:token>/", link_views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/again/", link_views.subscribe_again, name="subscribe_again"),
     path("unsubscribe/<str:token>/reason/", link_views.leaving_reason, name="leaving_reason"),
+    path("agree/<str:token>/", renewal_views.agree, name="agree"),
     path("evidence-keys.json", evidence_views.keys, name="evidence_keys"),
     path("evidence-keys/<slug:name>.pem", evidence_views.key, name="evidence_key"),
     path("legal/<slug:slug>/", views.legal_document, name="legal"),

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,11 +18,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from core import database_clock
 from newsroom.desk import pages
-from publication import formatting
+from publication import formatting, moments
 from publication.row_actions import account
 from staff.reauthentication import require_recent
-from subscribers import demands, legal, permissions, standing
-from subscribers.models import LegalDocument, LegalVersion, Newsletter
+from subscribers import demands, legal, permissions, renewal, standing
+from subscribers.letters import queue
+from subscribers.models import Demand, LegalDocument, LegalVersion, Newsletter
 
 NOTHING: Final = "none"
 
@@ -84,6 +85,45 @@ def demand(request: HttpRequest, pk: int, document: str) -> HttpResponse:
         request, "admin/desk/legal/demand.html", title=_("Demand a version"), form=form, newsletter=newsletter,
         document=text,
     )  # fmt: skip
+
+
+@pages.page(permissions.PUBLISH_TEXT, "POST")
+@require_recent
+def ask(request: HttpRequest, pk: int, document: str) -> HttpResponse:
+    """Say how many readers would get a letter, and what became of those that were written (GET); write them (POST)."""
+    newsletter, text = _subject(request, pk, document)
+    version = _wanted(newsletter, text)
+    if request.method == "POST":
+        try:
+            queued = renewal.ask(
+                newsletter=newsletter, version=version, actor=account(request), now=database_clock.now()
+            )
+        except demands.CannotDemand as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, _queued(queued))
+        return HttpResponseRedirect(request.path)
+    return pages.show(
+        request, "admin/desk/legal/ask.html", title=_("Ask readers to agree"), newsletter=newsletter, version=version,
+        asked=renewal.asked(newsletter=newsletter, version=version), per_hour=renewal.PER_HOUR,
+    )  # fmt: skip
+
+
+def _wanted(newsletter: Newsletter, text: LegalDocument) -> LegalVersion:
+    """What the newsletter demands, else the newest version. On failure: Http404."""
+    demanded = Demand.objects.filter(newsletter=newsletter, document=text).select_related("version__document").first()
+    newest = next(iter(demands.demandable(document=text)), None)
+    if demanded is None and newest is None:
+        raise Http404("No version can be asked for.")
+    return demanded.version if demanded else newest  # type: ignore[return-value]  # one of them is there
+
+
+def _queued(queued: queue.Schedule) -> str:
+    words = ngettext(
+        "%(count)s letter leaves now.", "%(count)s letters leave one after the other, the last at %(last)s.",
+        queued.count,
+    )  # fmt: skip
+    return words % {"count": formatting.number(queued.count), "last": moments.words(queued.last_at)}
 
 
 def _subject(request: HttpRequest, pk: int, document: str) -> tuple[Newsletter, LegalDocument]:

@@ -32,6 +32,7 @@ urlpatterns = [
     path("newsletters/<int:pk>/", newsletter_page.newsletter, name="newsletter"),
     path("newsletters/<int:pk>/elsewhere/<slug:kind>/", signup_code.elsewhere, name="newsletter_elsewhere"),
     path("newsletters/<int:pk>/demand/<slug:document>/", agreements.demand, name="demand"),
+    path("newsletters/<int:pk>/ask/<slug:document>/", agreements.ask, name="ask_to_agree"),
     path("agreements/", agreements.agreements, name="agreements"),
     path("replies/", reply_page.all_replies, name="replies"),
     path("replies/<int:pk>/", reply_page.reply, name="reply"),

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from publication import groups
 from subscribers import legal
-from subscribers.models import LegalVersion, Newsletter
+from subscribers.models import LegalVersion, Letter, Newsletter
 from subscribers.tests.test_mailed_only_with_consent import mailable
 from tests.cast import BOB, RITA, Staff, confirmed
 
@@ -42,5 +42,12 @@ def test_a_demand_says_first_what_it_costs(newsletter: Newsletter, texts: list[L
     assert "Tech News demands it now. 1 reader gets no mail until they agree." in done
     assert "not mailed" in done
     assert mailable() == {BOB}
+
+    ask = f"/admin/newsletters/{newsletter.pk}/ask/terms-of-use/"
+    assert "Ask 1 reader" in words(publisher.get(ask))
+    assert not Letter.objects.filter(kind="renewal").exists()
+    assert "1 letter leaves now." in words(publisher.post(ask, follow=True))
+    assert "Ask 1 reader" not in words(publisher.post(ask, follow=True))
+    assert Letter.objects.filter(kind="renewal").count() == 1
     publisher.post(form, {"version": "none"})
     assert mailable() == {RITA, BOB}

@@ -12,6 +12,7 @@ EXEMPT = {
     "preferences/": SEALED,
     "confirm/<str:token>/": LINKED,
     "address/<str:token>/": LINKED,
+    "agree/<str:token>/": LINKED,
     "preferences/<str:token>/": LINKED,
     "preferences/<str:token>/data/": LINKED,
     "preferences/<str:token>/data.json": LINKED,

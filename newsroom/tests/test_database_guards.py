@@ -150,6 +150,7 @@ STATEMENTS = {
     "legal_version_keeps_its_text": becomes("subscribers_legalversion", "body_html = '<p>We sell it.</p>'"),
     "legal_version_number_once": twice("subscribers_legalversion"),
     "import_state_is_known": becomes("subscribers_importjob", "state = 'lost'"),
+    "letter_once_per_text": twice("subscribers_letter", **OTHER_UUID),
     "letter_state_is_known": becomes("subscribers_letter", "state = 'lost'"),
     "offer_cadence_is_known": becomes("subscribers_cadenceoffer", "cadence = 'hourly'"),
     "offer_day_is_in_every_month": becomes("subscribers_cadenceoffer", "day_of_month = 29"),
@@ -264,7 +265,7 @@ def subscribed(newsletter: Newsletter, now: datetime) -> Subscriber:
     Subscription.objects.create(
         subscriber=reader, newsletter=newsletter, cadence="weekly", state="confirmed", consent_event=event
     )
-    Letter.objects.create(kind="confirm", subscriber=reader)
+    Letter.objects.create(kind="renewal", subscriber=reader, version=LegalVersion.objects.get())
     ImportJob.objects.create(newsletter=newsletter, file_name="list.csv")
     ImportCheckpoint.objects.create(newsletter=newsletter, fingerprint="1", updated_at=timezone.now())
     Suppression.objects.create(address_hash="2", reason="manual")

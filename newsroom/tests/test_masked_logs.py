@@ -7,6 +7,8 @@ import pytest
 from django.test import Client
 
 from newsroom import logs
+from newsroom.tests import test_csrf_exemptions
+from publication import language_switch
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,15 @@ from newsroom import logs
 )
 def test_secrets_are_masked(line: str, secret: str) -> None:
     assert secret not in logs.mask(line)
+
+
+def test_the_token_of_each_link_in_our_mails_is_masked() -> None:
+    linked = [route for route in test_csrf_exemptions.EXEMPT if "<str:token>" in route]
+    assert len(linked) > 9
+    for route in linked:
+        path = f"/{route.replace('<str:token>', 'eyJhbGciOi:1u:abc-DEF')}"
+        assert "eyJhbGciOi" not in logs.mask(f"POST {path}"), route
+        assert language_switch.READERS_OWN.fullmatch(path), route
 
 
 @pytest.mark.parametrize("line", ["Listening on 127.0.0.1:8000", "issue 12: 40 copies accepted, 2 deferred?"])

@@ -22,7 +22,7 @@ from publication import groups
 from publication.models import Publication
 from staff import audit_export, limits
 from staff.models import AuditEvent, LimitKind
-from subscribers import demands, erasure, legal, segments, signup, suppression
+from subscribers import demands, erasure, legal, renewal, segments, signup, suppression
 from subscribers import evidence as proof_of_consent
 from subscribers.letters import queue
 from subscribers.models import Cadence, LegalVersion, Newsletter, Segment, Subscriber, Subscription, Suppression
@@ -240,6 +240,15 @@ VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
         {PUBLISHER, ADMIN}, {PUBLISHER, ADMIN},
     ),
     "demand a legal text": (demand_text, PUBLISHERS, {PUBLISHER, ADMIN}),
+    "ask for agreement": (
+        lambda world, actor, where: renewal.ask(
+            newsletter=world.readers[where].newsletter,
+            version=LegalVersion.objects.select_related("document").earliest("pk"),
+            actor=actor,
+            now=world.now,
+        ),
+        PUBLISHERS, {PUBLISHER, ADMIN},
+    ),
     "publish a legal text": (publish_text, PUBLISHERS, PUBLISHERS),
     "export the audit log": (
         lambda world, actor, _where: audit_export.export(

@@ -90,6 +90,7 @@ REASONS = {
         "A reader of ours asked that we write to this address from now on. If it was not you, ignore this mail: "
         "nothing changes, and the request is forgotten after three days."
     ),
+    Letter.Kind.RENEWAL: _("You subscribed to our newsletters, and a legal text of ours has a newer version."),
     Letter.Kind.PREFERENCES: _(
         "Somebody asked on our website for the preferences of this address. If it was not you, ignore this mail."
     ),
@@ -190,6 +191,24 @@ def _preferences(letter: Letter, _subscriptions: list[Subscription], _now: datet
     }
 
 
+def _renewal(letter: Letter, _subscriptions: list[Subscription], _now: datetime) -> Facts:
+    """On failure: NotNeeded, for a reader who has agreed meanwhile, or left."""
+    theirs = letter.subscriber.subscriptions.all().reachable()
+    rows = list(theirs.below(version=letter.version).select_related("newsletter")) if letter.version else []
+    shown = legal.published_version(document=letter.version.document) if letter.version else None
+    if not rows or shown is None:
+        raise NotNeeded(LetterReason.OVERTAKEN, Letter.State.EXPIRED)
+    held = theirs.behind().select_related("newsletter")
+    return {
+        "title": shown.document.local.title,
+        "text_url": site.absolute(shown.get_absolute_url()),
+        "change_note": shown.change_note if shown.language == languages.of_pages() else "",
+        "held": [row.newsletter.local.name for row in held],
+        "agree_url": links.agree_url(subscriber=letter.subscriber),
+        "days": links.AGREE_AGE.days,
+    }
+
+
 def _former_address(letter: Letter, _subscriptions: list[Subscription], _now: datetime) -> Facts:
     change = _change(letter)
     return {
@@ -219,6 +238,7 @@ FACTS: Mapping[Letter.Kind, Callable[[Letter, list[Subscription], datetime], Fac
     Letter.Kind.WELCOME: _subscribed,
     Letter.Kind.GOODBYE: _ended,
     Letter.Kind.PREFERENCES: _preferences,
+    Letter.Kind.RENEWAL: _renewal,
     Letter.Kind.FORMER_ADDRESS: _former_address,
     Letter.Kind.NEW_ADDRESS: _new_address,
 }

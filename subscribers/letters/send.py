@@ -84,17 +84,18 @@ def due_condition(now: datetime) -> Q:
 
 
 def _due(now: datetime) -> list[int]:
-    """Due letters; those that readers wait for come before the permission letters of an import."""
-    rows = Letter.objects.filter(due_condition(now)).alias(is_bulk=Q(kind=Letter.Kind.PERMISSION))
+    """Due letters; those that readers wait for come before those that leave evenly."""
+    rows = Letter.objects.filter(due_condition(now)).alias(is_bulk=Q(kind__in=Letter.BULK))
     return list(rows.order_by("is_bulk", "due_at", "pk").values_list("pk", flat=True)[:BATCH])
 
 
 def _keep_pace(now: datetime) -> None:
-    """Delay all late permission letters by the same time, so that they leave evenly and never in one burst."""
-    waiting = Letter.objects.filter(kind=Letter.Kind.PERMISSION, state=WAITING, attempts=0)
-    first = waiting.order_by("due_at").values_list("due_at", flat=True).first()
-    if first is not None and now - first > LATE:
-        waiting.update(due_at=F("due_at") + (now - first), created_at=F("created_at") + (now - first))
+    """Delay all late letters of a kind by the same time, so that they leave evenly and never in one burst."""
+    for kind in Letter.BULK:
+        waiting = Letter.objects.filter(kind=kind, state=WAITING, attempts=0)
+        first = waiting.order_by("due_at").values_list("due_at", flat=True).first()
+        if first is not None and now - first > LATE:
+            waiting.update(due_at=F("due_at") + (now - first), created_at=F("created_at") + (now - first))
 
 
 def _claim(letter_id: int, now: datetime) -> Letter | None:

@@ -22,9 +22,9 @@ from django.utils import timezone
 
 from core.reasons import Reason
 from mailkit import addresses
-from subscribers import links, preferences, signup, suppression, tasks
+from subscribers import legal, links, preferences, renewal, signup, suppression, tasks
 from subscribers.letters import queue, render, send
-from subscribers.models import LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
+from subscribers.models import LegalDocument, LegalVersion, Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import form_token
 from tests.cast import BOB, RITA, ask, confirmed, evidence, make_newsletter
 from tests.table import rows
@@ -299,6 +299,16 @@ def _preferences(newsletter: Newsletter) -> None:
     preferences.mail_link(subscriber=rita.subscriber, now=timezone.now())
 
 
+def _renewal(newsletter: Newsletter) -> None:
+    confirmed(RITA, newsletter)
+    Letter.objects.all().delete()
+    terms, now = LegalDocument.objects.get(kind="terms"), timezone.now()
+    version = legal.draft(document=terms, body_markdown="Be kinder.", change_note="Kinder.", now=now)
+    legal.publish_version(version=version, actor=None, now=now)
+    renewal.ask(newsletter=newsletter, version=version, actor=None, now=now)
+    tasks.sweep_letters()
+
+
 def test_every_kind_has_its_templates_reason_and_facts() -> None:
     folders = {kind: site.BASE_DIR / "templates" / "letters" / kind for kind in Letter.Kind.values}
     files = {"subject.txt", "body.txt", "body.mjml"}
@@ -315,6 +325,7 @@ def test_every_kind_has_its_templates_reason_and_facts() -> None:
         (_permission, "May we write to you? Block News International", "/confirm/"),
         (_welcome, "Welcome to L'Été <News>", "/unsubscribe/"),
         (_goodbye, "You are unsubscribed from L'Été <News>", "/subscribe/"),
+        (_renewal, "Please agree: Block News International has a new version of “Terms of use”", "/agree/"),
         (_preferences, "Your preferences at Block News International", "/preferences/"),
     ],
 )
