@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -16,8 +16,9 @@ Kind = ConsentEvent.Kind
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """`event`: the reader's yes that held then, with its cadence; or since when there was none.
+    """`event`: the reader's yes that held then, or since when there was none.
 
+    `cadence`: that of the yes, or a lower one to which the publication moved the reader since.
     `later`: the first yes after that instant, of a reader who had not said one. `is_asked`: requested, not confirmed.
     """
 
@@ -46,6 +47,8 @@ def at(*, reader: Subscriber, newsletter: Newsletter, moment: datetime) -> Conse
             continue
         if is_yes(event):
             consent = Consent(event, cadence=event.cadence)
+        elif event.kind == Kind.REDUCED and consent.event is not None:
+            consent = replace(consent, cadence=event.cadence)
         elif event.kind == Kind.WITHDRAWN:
             consent = Consent(None, left_at=event.occurred_at)
         elif event.kind == Kind.REQUESTED and consent.event is None:

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from newsroom.desk import growth, standing
 from publication import page_changes, purging
-from subscribers import import_jobs
+from subscribers import import_jobs, reductions
 
 
 @shared_task
@@ -15,7 +15,7 @@ def ping() -> None:
 
 @shared_task
 def tick() -> None:
-    """Go on with uploads that nobody works on, forget old ones, and count readers for the desk's first page.
+    """Go on with uploads and moves of readers that nobody works on, and count readers for the desk's first page.
 
     Before them, repeat to Redis and to shared caches what has changed of the public pages.
     """
@@ -23,6 +23,7 @@ def tick() -> None:
     page_changes.repeat()
     purging.purge_due(now=now)
     import_jobs.sweep(now=now)
+    reductions.sweep()
     if now.minute % growth.EVERY_MINUTES == 0:
         growth.refresh(now=now)
         standing.refresh()

@@ -56,6 +56,7 @@ class AuditAction(TextChoices):
     READERS_IMPORTED = "readers_imported", _("Imported readers")
     READERS_EXPORTED = "readers_exported", _("Exported readers")
     PERMISSION_RELEASED = "permission_released", _("Released permission letters")
+    READERS_MOVED = "readers_moved", _("Moved readers to a lower cadence")
     ADDRESS_SUPPRESSED = "address_suppressed", _("Suppressed an address")
     SEGMENT_SAVED = "segment_saved", _("Saved a segment of readers")
     SEGMENT_DELETED = "segment_deleted", _("Deleted a segment of readers")

@@ -63,6 +63,7 @@ SENTENCES: Final[Words] = {
     Act.READERS_IMPORTED: gettext_lazy("%(who)s imported readers into “%(what)s”."),
     Act.READERS_EXPORTED: gettext_lazy("%(who)s exported readers."),
     Act.PERMISSION_RELEASED: gettext_lazy("%(who)s released permission letters of “%(what)s”."),
+    Act.READERS_MOVED: gettext_lazy("%(who)s moved readers of “%(what)s” to a lower cadence."),
     Act.ADDRESS_SUPPRESSED: gettext_lazy("%(who)s blocked an address (%(what)s)."),
     Act.SEGMENT_SAVED: gettext_lazy("%(who)s saved the segment “%(what)s”."),
     Act.SEGMENT_DELETED: gettext_lazy("%(who)s deleted the segment “%(what)s”."),

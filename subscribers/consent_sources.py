@@ -14,6 +14,8 @@ SOURCES: Final = {
     "preferences": gettext_lazy("preferences page"),
     "preferences_all": gettext_lazy("preferences page, all newsletters"),
     "renewal": gettext_lazy("agreed to newer legal texts"),
+    "publication": gettext_lazy("the publication, for all readers of a cadence"),
+    "kept": gettext_lazy("asked to keep the former cadence"),
     "import": gettext_lazy("import"),
     "one_click": gettext_lazy("button of the mail program"),
     "unsubscribe_page": gettext_lazy("link in a mail"),

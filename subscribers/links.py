@@ -16,15 +16,18 @@ from django.utils.translation import gettext_lazy as _
 from mailkit import tokens
 from publication import urls as site
 from subscribers.address_change_model import End
-from subscribers.models import AddressChange, Newsletter, Subscriber, Subscription
+from subscribers.models import AddressChange, Newsletter, ReducedSubscription, Subscriber, Subscription
 
 CONFIRM, PREFERENCES, UNSUBSCRIBE, AGAIN, ADDRESS = "confirm", "preferences", "unsubscribe", "again", "address"
 AGREE = "agree"
+KEEP = "keep"
 CONFIRM_AGE = timedelta(hours=72)
 PREFERENCES_AGE = timedelta(hours=24)
 AGAIN_AGE = timedelta(hours=1)
 ADDRESS_AGE = timedelta(hours=72)
 AGREE_AGE = timedelta(days=60)
+# It can do no more than give back what its reader had, so it may wait for readers to come home from a journey.
+KEEP_AGE = timedelta(days=30)
 
 
 class LinkRefused(Exception):
@@ -182,6 +185,29 @@ def read_agree(token: str) -> Subscriber:
     """The reader who may agree by it. On failure: LinkRefused."""
     payload = _read(token, purpose=AGREE, max_age=AGREE_AGE)
     row = Subscriber.objects.filter(uuid=_uuid(payload), token_version=payload["v"]).first()
+    if row is None:
+        raise LinkRefused(expired=False)
+    return row
+
+
+def keep_url(*, moved: ReducedSubscription) -> str:
+    """The whole address of the page that gives a reader the former cadence back; good for 30 days."""
+    reader = moved.subscription.subscriber
+    token = tokens.sign(purpose=KEEP, payload={"s": reader.uuid.hex, "v": reader.token_version, "m": moved.pk})
+    return site.absolute(reverse("keep", args=[token]))
+
+
+def read_keep(token: str, *, even_if_old: bool = False) -> ReducedSubscription:
+    """The reader's move that the token can undo. On failure: LinkRefused.
+
+    `even_if_old` accepts a token past its 30 days: enough to mail a fresh one to its owner, and to nothing else.
+    """
+    payload = _read(token, purpose=KEEP, max_age=None if even_if_old else KEEP_AGE)
+    rows = ReducedSubscription.objects.select_related(
+        "reduction", "subscription__subscriber", "subscription__newsletter"
+    )
+    reader = {"subscription__subscriber__uuid": _uuid(payload), "subscription__subscriber__token_version": payload["v"]}
+    row = rows.filter(pk=payload["m"], **reader).first()
     if row is None:
         raise LinkRefused(expired=False)
     return row

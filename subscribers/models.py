@@ -30,6 +30,8 @@ from subscribers.legal_models import LegalDocument as LegalDocument
 from subscribers.legal_models import LegalVersion as LegalVersion
 from subscribers.newsletters import CadenceOffer as CadenceOffer
 from subscribers.newsletters import Newsletter as Newsletter
+from subscribers.reduction_model import ReducedSubscription as ReducedSubscription
+from subscribers.reduction_model import Reduction as Reduction
 from subscribers.reminder_model import Reminder as Reminder
 from subscribers.segment_model import Segment as Segment
 from subscribers.states import LetterState, SubscriptionState
@@ -86,6 +88,7 @@ class ConsentEvent(models.Model):
         IMPORTED = "imported", _("Imported")
         TRACKING_GRANTED = "tracking_granted", _("Tracking granted")
         TRACKING_WITHDRAWN = "tracking_withdrawn", _("Tracking withdrawn")
+        REDUCED = "reduced", _("Made less frequent")
         ADDRESS_CHANGED = "address_changed", _("Address changed")
         ERASED = "erased", _("Erased")
 
@@ -304,6 +307,7 @@ class Letter(models.Model):
         PERMISSION = "permission", _("Permission")
         WELCOME = "welcome", _("Welcome")
         GOODBYE = "goodbye", _("Goodbye")
+        REDUCED = "reduced", _("Comes less often")
         PREFERENCES = "preferences", _("Preferences link")
         RENEWAL = "renewal", _("Agreement to a newer legal text")
         FORMER_ADDRESS = "former_address", _("Change of address, to the present one")

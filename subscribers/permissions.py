@@ -14,6 +14,7 @@ from subscribers.models import LegalDocument, Newsletter
 
 ERASE = "subscribers.delete_subscriber"
 UNSUBSCRIBE = "subscribers.change_subscription"
+MOVE = "subscribers.change_subscription"
 BLOCK = "subscribers.add_suppression"
 LIFT = "subscribers.delete_suppression"
 PROVE = "subscribers.view_consentevent"

@@ -26,6 +26,7 @@ ACTS: Final[Mapping[str, object]] = {
     Kind.IMPORTED: _("Brought in from a list"),
     Kind.TRACKING_GRANTED: _("Agreed to be counted as a person"),
     Kind.TRACKING_WITHDRAWN: _("No longer agreed to be counted as a person"),
+    Kind.REDUCED: _("Made less frequent by the publication"),
     Kind.ADDRESS_CHANGED: _("Changed the address"),
     Kind.ERASED: _("Erased"),
 }

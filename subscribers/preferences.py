@@ -90,6 +90,7 @@ def pause(*, subscription: Subscription, until: datetime | None, now: datetime) 
             subscription.out_of_step_since = subscription.out_of_step_since or now
         subscription.paused_until = until
         subscription.save(update_fields=["paused_until", *signup.AWAY])
+        queue.put_off(subscription=subscription, until=until or now)
 
 
 def less_often(*, subscription: Subscription) -> bool:

@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from subscribers import address_change_views, evidence_views, link_views, personal_views, renewal_views, views
+from subscribers import (
+    address_change_views,
+    evidence_views,
+    link_views,
+    personal_views,
+    reduction_views,
+    renewal_views,
+    views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("subscribe/", views.subscribe, name="subscribe"),
@@ -14,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("preferences/<str:token>/erase/", personal_views.erase, name="erase"),
     path("preferences/<str:token>/address/", address_change_views.ask, name="ask_change_of_address"),
     path("address/<str:token>/", address_change_views.agree, name="change_of_address"),
+    path("keep/<str:token>/", reduction_views.keep, name="keep"),
     path("unsubscribe/<str:token>/", link_views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/again/", link_views.subscribe_again, name="subscribe_again"),
     path("unsubscribe/<str:token>/reason/", link_views.leaving_reason, name="leaving_reason"),

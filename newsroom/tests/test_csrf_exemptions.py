@@ -13,6 +13,7 @@ EXEMPT = {
     "confirm/<str:token>/": LINKED,
     "address/<str:token>/": LINKED,
     "agree/<str:token>/": LINKED,
+    "keep/<str:token>/": LINKED,
     "preferences/<str:token>/": LINKED,
     "preferences/<str:token>/data/": LINKED,
     "preferences/<str:token>/data.json": LINKED,

@@ -54,6 +54,7 @@ from subscribers.models import (
     LegalVersion,
     Letter,
     Newsletter,
+    Reduction,
     Segment,
     Subscriber,
     Subscription,
@@ -141,6 +142,10 @@ STATEMENTS = {
     "kept_head_is_one_row": becomes("subscribers_kepthead", "id = 2"),
     "subscribers_importcheckpoint_fingerprint_key": twice("subscribers_importcheckpoint"),
     "subscribers_addresschange_subscriber_id_key": twice("subscribers_addresschange", **OTHER_UUID),
+    "reduced_once_per_reader": twice("subscribers_reducedsubscription", letter_id=None),
+    "reduction_is_to_a_lower_cadence": becomes("subscribers_reduction", "after = before"),
+    "reduction_one_at_a_time": twice("subscribers_reduction"),
+    "subscribers_reducedsubscription_letter_id_key": twice("subscribers_reducedsubscription", reduction_id=2),
     "leaving_count_once": twice("subscribers_leavingcount"),
     "leaving_reason_is_known": becomes("subscribers_leavingcount", "reason = 'whim'"),
     "legal_one_document_per_kind": twice("subscribers_legaldocument", slug="other"),
@@ -262,10 +267,12 @@ def subscribed(newsletter: Newsletter, now: datetime) -> Subscriber:
     )
     ConsentOrigin.objects.create(event=event)
     KeptHead.objects.create(pk=1, at="head", count=1)
-    Subscription.objects.create(
+    subscription = Subscription.objects.create(
         subscriber=reader, newsletter=newsletter, cadence="weekly", state="confirmed", consent_event=event
     )
-    Letter.objects.create(kind="renewal", subscriber=reader, version=LegalVersion.objects.get())
+    letter = Letter.objects.create(kind="renewal", subscriber=reader, version=LegalVersion.objects.get())
+    reduction = Reduction.objects.create(newsletter=newsletter, before="daily", after="weekly", readers=1)
+    reduction.moved.create(subscription=subscription, letter=letter, moved_at=now)
     ImportJob.objects.create(newsletter=newsletter, file_name="list.csv")
     ImportCheckpoint.objects.create(newsletter=newsletter, fingerprint="1", updated_at=timezone.now())
     Suppression.objects.create(address_hash="2", reason="manual")

@@ -90,7 +90,7 @@ TABLE: Final = {
     "PD": """
         front_page order segment_readers staff_auditevent_export staff_auditevent_changelist staff_auditevent_history
         staff_auditevent_change reader reader_evidence reader_evidence_file reader_download reader_act
-        staff_invitation_invite articles_section_add demand ask_to_agree
+        staff_invitation_invite articles_section_add demand ask_to_agree less_often
         articles_article_do subscribers_newsletter_add subscribers_subscriber_history subscribers_subscriber_delete
         subscribers_subscriber_change subscribers_consentevent_changelist subscribers_consentevent_history
         subscribers_consentevent_change subscribers_consentorigin_changelist subscribers_consentorigin_history

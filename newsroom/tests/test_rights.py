@@ -22,7 +22,7 @@ from publication import groups
 from publication.models import Publication
 from staff import audit_export, limits
 from staff.models import AuditEvent, LimitKind
-from subscribers import demands, erasure, legal, renewal, segments, signup, suppression
+from subscribers import demands, erasure, legal, reductions, renewal, segments, signup, suppression
 from subscribers import evidence as proof_of_consent
 from subscribers.letters import queue
 from subscribers.models import Cadence, LegalVersion, Newsletter, Segment, Subscriber, Subscription, Suppression
@@ -246,6 +246,12 @@ VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
             version=LegalVersion.objects.select_related("document").earliest("pk"),
             actor=actor,
             now=world.now,
+        ),
+        PUBLISHERS, {PUBLISHER, ADMIN},
+    ),
+    "move readers to a lower cadence": (
+        lambda world, actor, where: reductions.begin(
+            newsletter=world.readers[where].newsletter, before="daily", after="weekly", actor=actor, now=world.now
         ),
         PUBLISHERS, {PUBLISHER, ADMIN},
     ),

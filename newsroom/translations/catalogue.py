@@ -28,8 +28,8 @@ READERS_MODULES: Final = (
     "subscribers/letters/render.py", "subscribers/link_views.py", "subscribers/links.py",
     "subscribers/newsletters.py",
     "subscribers/personal_views.py", "subscribers/preference_views.py", "subscribers/preferences.py",
-    "subscribers/request_context.py", "subscribers/terms.py", "subscribers/throttle.py",
-    "subscribers/views.py",
+    "subscribers/reduction_model.py", "subscribers/request_context.py", "subscribers/terms.py",
+    "subscribers/throttle.py", "subscribers/views.py",
 )  # fmt: skip
 PLACEHOLDER: Final = re.compile(r"%(?:\((\w+)\))?[sd]")
 # Django's own catalogue where a language has none: two forms, as English has.

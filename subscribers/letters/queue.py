@@ -78,6 +78,29 @@ def hold_many(*, kind: Letter.Kind, subscriptions: Sequence[tuple[int, int]], no
     bulk_rows.copy_in(example=through(), varying=("id", "letter_id", "subscription_id"), rows=about)
 
 
+def enqueue_many(*, kind: Letter.Kind, subscriptions: Sequence[Subscription], now: datetime) -> list[Letter]:
+    """One letter per subscription, in bulk. No worker is woken: the next sweep, within a minute, sends them.
+
+    Who wants no mail for a while gets it afterwards; the 72 hours within which it is tried begin then.
+    """
+    now = database_clock.not_ahead(moment=now)
+    moments = [max(now, row.paused_until or now) for row in subscriptions]
+    rows = [
+        Letter(kind=kind, subscriber_id=row.subscriber_id, due_at=moment, created_at=moment)
+        for row, moment in zip(subscriptions, moments, strict=True)
+    ]
+    waiting = Letter.objects.bulk_create(rows, batch_size=BATCH)
+    _about(waiting, [[row] for row in subscriptions])
+    return waiting
+
+
+def put_off(*, subscription: Subscription, until: datetime) -> None:
+    """A pause begins, or ends otherwise: the letter about its cadence that waits comes at its end."""
+    Letter.objects.filter(
+        kind=Letter.Kind.REDUCED, state=Letter.State.PENDING, attempts=0, subscriptions=subscription
+    ).update(due_at=until, created_at=until)
+
+
 def held(*, newsletter: Newsletter) -> int:
     """How many permission letters of this newsletter wait to be released."""
     return _held(newsletter).count()

@@ -19,7 +19,7 @@ from publication.models import Publication
 from subscribers import legal, links, suppression
 from subscribers.address_change_model import End
 from subscribers.letter_reasons import LetterReason
-from subscribers.models import AddressChange, Letter, Subscription, Suppression
+from subscribers.models import AddressChange, Cadence, Letter, Subscription, Suppression
 
 Facts = dict[str, Any]
 
@@ -62,6 +62,7 @@ MEANT = {
     Letter.Kind.ALREADY: Subscription.State.CONFIRMED,
     Letter.Kind.WELCOME: Subscription.State.CONFIRMED,
     Letter.Kind.GOODBYE: Subscription.State.UNSUBSCRIBED,
+    Letter.Kind.REDUCED: Subscription.State.CONFIRMED,
 }
 
 REASONS = {
@@ -82,6 +83,7 @@ REASONS = {
     ),
     Letter.Kind.WELCOME: _("You confirmed this subscription."),
     Letter.Kind.GOODBYE: _("You ended this subscription. This is the last mail about it."),
+    Letter.Kind.REDUCED: _("You subscribe to this newsletter, and we changed how often it comes."),
     Letter.Kind.FORMER_ADDRESS: _(
         "Somebody asked, by a link from one of our mails to you, that we write to another address. If it was not you, "
         "ignore this mail: nothing changes."
@@ -184,6 +186,21 @@ def _ended(_letter: Letter, subscriptions: list[Subscription], _now: datetime) -
     }
 
 
+def _reduced(_letter: Letter, subscriptions: list[Subscription], _now: datetime) -> Facts:
+    (row,) = subscriptions
+    moved = row.reductions.select_related("reduction", "subscription__subscriber").latest("pk")
+    if moved.kept_at is not None or row.cadence != moved.reduction.after:
+        raise NotNeeded(LetterReason.OVERTAKEN, Letter.State.EXPIRED)
+    return {
+        "choice": _choice(row),
+        "before": Cadence(moved.reduction.before).in_a_sentence,
+        "keep_words": moved.reduction.keep_words,
+        "keep_url": links.keep_url(moved=moved),
+        "days": links.KEEP_AGE.days,
+        "unsubscribe_url": links.unsubscribe_url(subscription=row),
+    }
+
+
 def _preferences(letter: Letter, _subscriptions: list[Subscription], _now: datetime) -> Facts:
     return {
         "preferences_url": links.preferences_url(subscriber=letter.subscriber),
@@ -237,6 +254,7 @@ FACTS: Mapping[Letter.Kind, Callable[[Letter, list[Subscription], datetime], Fac
     Letter.Kind.ALREADY: _already,
     Letter.Kind.WELCOME: _subscribed,
     Letter.Kind.GOODBYE: _ended,
+    Letter.Kind.REDUCED: _reduced,
     Letter.Kind.PREFERENCES: _preferences,
     Letter.Kind.RENEWAL: _renewal,
     Letter.Kind.FORMER_ADDRESS: _former_address,
@@ -254,8 +272,8 @@ def _choice(row: Subscription) -> Facts:
 
 
 def _headers(letter: Letter, subscriptions: list[Subscription]) -> dict[str, str]:
-    """A welcome to one newsletter can be unsubscribed with one click (RFC 8058), like the issues that follow it."""
-    if letter.kind != Letter.Kind.WELCOME or len(subscriptions) != 1:
+    """A letter about one newsletter that comes can be unsubscribed with one click (RFC 8058), like its issues."""
+    if letter.kind not in (Letter.Kind.WELCOME, Letter.Kind.REDUCED) or len(subscriptions) != 1:
         return {}
     return {
         "List-Unsubscribe": f"<{links.unsubscribe_url(subscription=subscriptions[0])}>",

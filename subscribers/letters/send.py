@@ -84,8 +84,8 @@ def due_condition(now: datetime) -> Q:
 
 
 def _due(now: datetime) -> list[int]:
-    """Due letters; those that readers wait for come before those that leave evenly."""
-    rows = Letter.objects.filter(due_condition(now)).alias(is_bulk=Q(kind__in=Letter.BULK))
+    """Due letters; those that readers wait for come before those that many get at once."""
+    rows = Letter.objects.filter(due_condition(now)).alias(is_bulk=Q(kind__in=(*Letter.BULK, Letter.Kind.REDUCED)))
     return list(rows.order_by("is_bulk", "due_at", "pk").values_list("pk", flat=True)[:BATCH])
 
 
