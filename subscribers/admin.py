@@ -33,7 +33,7 @@ from subscribers import (
 )
 from subscribers.admin_release import ReleasesLetters
 from subscribers.admin_schedules import CadenceOfferInline, SaysWhenItRuns
-from subscribers.consent_filters import AboutNewsletter, Source
+from subscribers.consent_filters import AboutNewsletter, Behind, Source
 from subscribers.forms import AddressField
 from subscribers.models import (
     ConsentEvent,
@@ -204,7 +204,7 @@ class SubscriptionAdmin(ReadOnlyAdmin):
     """Who has what. Only the reader confirms; the team can end a subscription."""
 
     list_display = ("subscriber", "newsletter", "cadence", "state", "confirmed_at", "paused_until")
-    list_filter = ("state", "newsletter", "cadence")
+    list_filter = ("state", "newsletter", "cadence", Behind)
     ordering = ("-pk",)
     search_fields = ("subscriber__address_key__startswith",)
     search_help_text = _("The beginning of an address, in small letters.")

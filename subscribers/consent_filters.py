@@ -1,4 +1,4 @@
-"""Filters of the consent record whose choices are known without reading its rows, of which there may be millions."""
+"""Filters by the consent record whose choices are known without reading its rows, of which there may be millions."""
 
 from __future__ import annotations
 
@@ -29,6 +29,21 @@ class AboutNewsletter(admin.SimpleListFilter):
         if newsletter is None:
             return queryset
         return queryset.filter(newsletter_slug__in=[newsletter.slug, *newsletter.former_slugs])
+
+
+class Behind(admin.SimpleListFilter):
+    """Subscriptions that are not mailed because of the legal text that their newsletter demands."""
+
+    title = _("legal texts")
+    parameter_name = "behind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """One choice besides all."""
+        return [("1", _("Not mailed until they agree"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """As the rule has it."""
+        return queryset.behind() if self.value() == "1" else queryset
 
 
 class Source(admin.SimpleListFilter):

@@ -126,6 +126,7 @@ def _page(
         rows = [_as_sent(row, request, REFUSALS[type(refusal)]) for row in rows]
     shown = {
         "masked": addresses.mask(subscriber.address),
+        "agree_url": links.agree_url(subscriber=subscriber) if subscriber.subscriptions.all().behind().exists() else "",
         "rows": rows,
         "formats": Format.choices,
         "languages": _languages(request),

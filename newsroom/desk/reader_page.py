@@ -98,6 +98,7 @@ def reader(request: HttpRequest, uuid: uuids.UUID) -> HttpResponse:
         "subscriptions": permissions.of_newsletters(
             row.subscriptions.select_related("newsletter"), user=account(request), field="newsletter"
         ),
+        "behind": set(row.subscriptions.all().behind().values_list("pk", flat=True)),
         "copies": copies.order_by("-pk")[:MOST],
         "letters": row.letters.all()[:MOST],
         "replies": replies.seen(user=account(request)).filter(subscriber=row)[:MOST],

@@ -17,7 +17,7 @@ from subscribers.letters import send
 from subscribers.models import ConsentEvent, LegalVersion, Letter, Newsletter, Subscriber, Subscription
 from subscribers.tests.test_demands import publish
 from subscribers.tests.test_mailed_only_with_consent import mailable
-from tests.cast import BOB, RITA, confirmed, evidence, import_readers
+from tests.cast import BOB, RITA, Staff, confirmed, evidence, import_readers
 
 pytestmark = pytest.mark.django_db
 LISTED = "listed@reader.org"
@@ -151,6 +151,24 @@ def test_a_reader_is_asked_and_agrees_in_their_language(
     assert {(shown["document"], shown["version"]) for shown in event.documents} >= {("terms-of-use", 3)}
     assert event.locale == "ru"
     assert mailable() == {RITA, BOB}
+
+
+def test_who_is_held_back_is_told_and_listed(second: LegalVersion, browser: Client, staff: Staff) -> None:
+    rita = Subscriber.objects.get(address=RITA)
+    preferences = f"/preferences/{links.preferences_token(subscriber=rita)}/"
+    publisher, words = staff("Publisher"), "not mailed until the reader agrees"
+    listed = "/admin/subscribers/subscription/?behind=1"
+    assert "/agree/" in browser.get(preferences).content.decode()
+    assert words in publisher.get(f"/admin/readers/{rita.uuid}/").content.decode()
+    assert "Who is not mailed" in publisher.get("/admin/agreements/").content.decode()
+    rows = publisher.get(listed).context["cl"].result_list
+    assert {row.subscriber.address for row in rows} == {RITA, LISTED}
+
+    page = browser.get(page_of(RITA))
+    with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+        browser.post(page_of(RITA), seal(page))
+    assert "/agree/" not in browser.get(preferences).content.decode()
+    assert words not in publisher.get(f"/admin/readers/{rita.uuid}/").content.decode()
 
 
 def test_an_old_or_forged_link_agrees_to_nothing(second: LegalVersion, browser: Client) -> None:
