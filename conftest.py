@@ -15,7 +15,7 @@ from newsroom import embedded, env
 from tests import no_sandbox, ownership, redis_keys, sharing, template
 from tests.clearing import Clearing
 
-pytest_plugins = ["tests.cast"]
+pytest_plugins = ["tests.cast", "tests.written"]
 
 # How many objects are made before garbage is looked for; one page of the desk makes more than the usual 700.
 NEW_OBJECTS = 20_000

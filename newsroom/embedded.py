@@ -43,6 +43,8 @@ POSTGRES_SETTINGS = {
     # A failed statement's values may hold an address; the log never repeats them.
     "log_parameter_max_length_on_error": "0",
     "log_min_error_statement": "panic",
+    # Nor does it say which value a key has twice.
+    "log_error_verbosity": "terse",
     "timezone": "UTC",
 }
 

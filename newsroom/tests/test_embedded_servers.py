@@ -12,6 +12,7 @@ import redis
 from django.conf import settings
 
 from newsroom import embedded, embedded_place
+from tests import written
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +50,19 @@ def test_the_data_outlives_a_stop(var: Path) -> None:
     embedded.start_database(var)
     with psycopg.connect(embedded.place(var).owner_url) as connection:
         assert connection.execute("SELECT upper(word) FROM kept").fetchone() == ("É",)
+
+
+def test_the_log_of_the_database_repeats_no_value(var: Path) -> None:
+    embedded.start_database(var)
+    with psycopg.connect(embedded.place(var).owner_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE readers (address text UNIQUE)")
+        connection.execute("INSERT INTO readers VALUES ('rita@reader.org')")
+        for statement in ("INSERT INTO readers VALUES (%s)", "SELECT 1/0 WHERE %s > ''"):
+            with pytest.raises(psycopg.Error):
+                connection.execute(statement, ["rita@reader.org"])
+    log = embedded.place(var).home / "postgres.log"
+    assert "duplicate key value" in log.read_text(encoding="utf-8")
+    assert written.in_files(log) == []
 
 
 def test_redis_never_evicts_and_listens_on_no_port(var: Path) -> None:

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -50,6 +50,7 @@ from subscribers.models import (
     Subscriber,
     Suppression,
 )
+from tests import written
 from tests.cast import BOB, Publish, account, ask, confirmed, evidence, make_newsletter
 from tests.faults import smtp_server
 
@@ -89,16 +90,7 @@ def stored_in_redis() -> Iterator[tuple[str, str]]:
     """Every key with its value: counters, caches, queued work."""
     for url in {configured.REDIS_URL, configured.CACHE_URL}:
         client = redis.Redis.from_url(url)
-        for key in client.scan_iter():
-            yield str(key), f"{key!r} {_value(client, key)!r}"
-
-
-def _value(client: Any, key: bytes) -> object:
-    read: dict[bytes, Callable[[bytes], object]] = {
-        b"string": client.get, b"hash": client.hgetall, b"set": client.smembers,
-        b"list": lambda name: client.lrange(name, 0, -1), b"zset": lambda name: client.zrange(name, 0, -1),
-    }  # fmt: skip
-    return read[client.type(key)](key)
+        yield from written.redis_texts(client)
 
 
 def unpacked(content: bytes) -> str:

@@ -11,6 +11,7 @@ from publication import groups
 from subscribers import erasure, import_erasure, import_jobs, import_refused, tasks
 from subscribers.models import ImportJob, Newsletter, Subscriber
 from tests.cast import BOB, RITA, account, confirmed, evidence
+from tests.table import rows
 
 pytestmark = pytest.mark.django_db
 LIST = (
@@ -41,7 +42,7 @@ def content(job: ImportJob) -> bytes:
     return gzip.decompress(bytes(job.content))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@rows("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_their_record_goes_and_the_address_from_notes_about_others(newsletter: Newsletter, encoding: str) -> None:
     job = upload(newsletter, LIST.encode(encoding))
     erase()

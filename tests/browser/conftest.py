@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -17,7 +18,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from newsroom import embedded
 from newsroom.running import chromium as browsers
+from tests import written
 from tests.browser import stack as stacks
 
 CHROMIUM = browsers.find()
@@ -56,7 +59,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
     """The running product."""
     running = stacks.start(var=tmp_path_factory.mktemp("site"))
     yield running
+    place = embedded.place(running.var)
+    logs = (*running.var.glob("*.log"), place.home / "postgres.log", place.home / "redis.log")
+    addresses = [*written.in_files(*logs), *written.in_redis(redis.Redis.from_url(place.redis_url))]
     running.stop()
+    assert addresses == []
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,8 @@ class Watched:
         target = urlsplit(request.url)
         if target.scheme not in {"data", "blob", "about"} and target.netloc != self.host:
             self.faults.append(f"asked another host: {target.netloc}")
+        if target.netloc == self.host and written.addresses_in(target.path + target.query):
+            self.faults.append(f"an address in an address: {request.url}")
 
     def _response(self, response: Response) -> None:
         is_part = response.request.resource_type != "document"

@@ -25,6 +25,7 @@ from digests.models import Issue
 from newsroom import embedded, env, workers
 from newsroom.celery import app
 from newsroom.running import processes, temporary_servers
+from tests import written
 from tests.faults import lane_processes, smtp_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -206,6 +207,14 @@ class Stage:
         """The end of what the processes said, for a test that fails."""
         return "\n".join(f"--- {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.var.glob("*.log")))
 
+    def addresses_written(self) -> list[str]:
+        """The lines and keys with an address that the processes wrote: in their logs, in tasks, elsewhere in Redis."""
+        place = embedded.place(self.var)
+        written_lines = written.in_files(*self.var.glob("*.log"), place.home / "redis.log")
+        with contextlib.suppress(redis.RedisError):
+            written_lines += written.in_redis(self.redis())
+        return written_lines
+
     def stop(self) -> None:
         for process in self.started:
             self.kill(process)
@@ -228,6 +237,8 @@ def running(var: Path, script: Mapping[str, object] | None = None) -> Iterator[S
         stage.start_redis()
         try:
             yield stage
+            addresses = stage.addresses_written()
+            assert not addresses, "\n".join(addresses)
         finally:
             stage.stop()
 
