@@ -22,6 +22,7 @@ from digests import heartbeat, stats
 from digests.models import Delivery, DeliveryEvent, Issue
 from digests.sending.pacing import report
 from newsroom import dead_entries, readiness, version, worker_heartbeat, workers
+from subscribers import signup_breaker
 from subscribers.models import Letter
 
 WAITING: Final = ("pending", "claimed", "attempting", "deferred", "uncertain")
@@ -38,7 +39,7 @@ class _Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         now = database_clock.now()
-        yield from (*_overall(now), *_issues(now), *_letters(now), *_returns(now), *_pace())
+        yield from (*_overall(now), *_issues(now), *_letters(now), *_signups(now), *_returns(now), *_pace())
 
 
 def text() -> str:
@@ -136,6 +137,15 @@ def _returns(now: datetime) -> Iterator[Metric]:
     yield _one(
         "newsroom_returns_age_seconds", "Since the mailbox for returned mail was last read; absent without.", read
     )
+
+
+def _signups(now: datetime) -> Iterator[Metric]:
+    answers = signup_breaker.look(now=now)
+    meaning = "Confirmation letters that were sent within the hours of the circuit breaker of sign-ups."
+    yield _one("newsroom_signups_asked", meaning, answers.sent)
+    yield _one("newsroom_signups_confirmed", "How many of those were confirmed.", answers.confirmed)
+    tripped = signup_breaker.has_tripped(now=now)
+    yield _one("newsroom_signup_breaker_tripped", "1 while a sign-up has to compute or to wait.", tripped)
 
 
 def _pace() -> Iterator[Metric]:

@@ -261,6 +261,7 @@ PACING = sending_settings.pacing(testing=TESTING, processes=CELERY_WORKER_CONCUR
 # --- Readers ---------------------------------------------------------------------------------
 
 THROTTLES = reader_settings.throttles()
+SIGNUP_BREAKER = reader_settings.breaker()
 # A sign-up that nobody confirmed is reminded once after this time, and forgotten after seven days.
 REMIND_AFTER = timedelta(hours=env.number("REMIND_AFTER_HOURS", 48, most=90))
 SIGNUP_FORM_AGE = (timedelta(seconds=2), timedelta(hours=24))

@@ -18,6 +18,24 @@ class Throttles:
     signup_wide_network: Sequence[RateLimitItem]
     signup_domain: Sequence[RateLimitItem]
     signup_overall: Sequence[RateLimitItem]
+    # Who waits instead of computing, of a wide network and in all.
+    waiting_network: Sequence[RateLimitItem]
+    waiting_overall: Sequence[RateLimitItem]
     preferences_address: Sequence[RateLimitItem]
     # Reasons for one leaving, of the reader whose link it is.
     leaving_reason: Sequence[RateLimitItem]
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """settings.SIGNUP_BREAKER: when a sign-up has to compute or to wait, and how much.
+
+    It does when fewer than `percent` of at least `letters` confirmation letters of the last `hours` were confirmed.
+    A browser tries half of `work` numbers on average; who runs no scripts waits `wait_seconds`.
+    """
+
+    percent: int
+    letters: int
+    hours: int
+    work: int
+    wait_seconds: int

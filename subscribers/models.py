@@ -21,6 +21,7 @@ from subscribers.address_change_model import AddressChange as AddressChange
 from subscribers.cadences import Cadence as Cadence
 from subscribers.cadences import Weekday as Weekday
 from subscribers.demand_model import Demand as Demand
+from subscribers.effort_model import SpentEffort as SpentEffort
 from subscribers.import_checkpoint_model import ImportCheckpoint as ImportCheckpoint
 from subscribers.import_checkpoint_model import ImportRefusals as ImportRefusals
 from subscribers.import_job import ImportJob as ImportJob
@@ -350,6 +351,8 @@ class Letter(models.Model):
             models.Index("due_at", condition=Q(state__in=states.WAITING), name="letter_waiting"),
             # newsroom.desk.faults: letters of the last days that did not arrive.
             models.Index("settled_at", condition=Q(state__in=states.FAILED), name="letter_failed"),
+            # subscribers.signup_breaker: confirmation letters of the last hours.
+            models.Index("settled_at", condition=Q(kind="confirm", state=LetterState.SENT), name="letter_asked"),
         ]
 
     def __str__(self) -> str:

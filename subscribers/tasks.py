@@ -9,6 +9,7 @@ from staff import audit_heads
 from subscribers import (
     address_change,
     consent_heads,
+    effort,
     erasure,
     import_erasure,
     noes,
@@ -72,6 +73,7 @@ def tick() -> None:
     audit_heads.anchor(now=now)
     if now.minute == HOUSEKEEPING_MINUTE:
         privacy.truncate_origins(now=now)
+        effort.forget_old(now=now)
         erasure.forget_unconfirmed(now=now)
         address_change.forget_old(now=now)
         reminders.forget_old(now=now)

@@ -82,6 +82,18 @@ def preferences(*, address: addresses.Address, ip: str | None) -> bool:
     return _is_within(mailbox)
 
 
+def waiting(*, ip: str | None) -> None:
+    """Count a sign-up that waited instead of computing. On failure: Crowded.
+
+    A program with many networks can wait in all of them at once, so there is a limit of all together.
+    """
+    limits, network = settings.THROTTLES, privacy.wide_network(ip) if ip else ""
+    _admit([
+        *_counted("waiting_network", network, limits.waiting_network),
+        *_counted("waiting_overall", "", limits.waiting_overall),
+    ])  # fmt: skip
+
+
 def leaving_reason(*, leaving: str) -> bool:
     """Whether no reason was given yet for this leaving, which the text names."""
     return _is_within(_counted("leaving_reason", leaving, settings.THROTTLES.leaving_reason))
@@ -133,7 +145,7 @@ def _admit(counted: Sequence[_Counted]) -> None:
     try:
         if full := _take(counted):
             free_at = _limiter().get_window_stats(full.window, full.limit, full.subject).reset_time
-            raise Crowded(seconds=free_at - time.time(), is_everybody=full.limit == "signup_overall")
+            raise Crowded(seconds=free_at - time.time(), is_everybody=full.limit.endswith("_overall"))
     except redis.RedisError as error:
         _warn(error)
 

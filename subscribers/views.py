@@ -1,5 +1,7 @@
 """The sign-up pages and the legal texts."""
 
+from datetime import datetime
+
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -12,7 +14,17 @@ from django.views.decorators.csrf import csrf_exempt
 from core import caching, client_address
 from publication import context, heads, language_switch, languages, scrolling, shared_parts
 from publication.models import Publication
-from subscribers import cadence_options, forms, legal, preferences, request_context, signup, throttle
+from subscribers import (
+    cadence_options,
+    effort,
+    forms,
+    legal,
+    preferences,
+    request_context,
+    signup,
+    signup_breaker,
+    throttle,
+)
 from subscribers.models import LegalDocument, LegalVersion
 
 ELSEWHERE = _("This form was sent from another website. Please send it again from here.")
@@ -47,7 +59,13 @@ def _begun(request: HttpRequest) -> HttpResponse:
     began_at = request_context.page_before(request) or request.path
     initial, parts = forms.carried(request.POST), shared_parts.of(request)
     choices = forms.SignupForm(now=timezone.now(), page=began_at, initial=initial, parts=parts)
-    return _came_back(render(request, "subscribers/choices.html", {"form": choices}))
+    return _choices(request, choices, status=200)
+
+
+def _choices(request: HttpRequest, form: forms.SignupForm, *, status: int) -> HttpResponse:
+    waited = request.POST.get(effort.WAITED, "")
+    asked = effort.ask(waited=waited, now=form.now) if signup_breaker.has_tripped(now=form.now) else None
+    return _came_back(render(request, "subscribers/choices.html", {"form": form, "asked": asked}, status=status))
 
 
 def _chosen(request: HttpRequest) -> HttpResponse:
@@ -55,14 +73,30 @@ def _chosen(request: HttpRequest) -> HttpResponse:
     if not request_context.is_from_here(request):
         form.refuse(str(ELSEWHERE))
     if not form.is_valid():
-        return _came_back(render(request, "subscribers/choices.html", {"form": form}, status=422))
+        return _choices(request, form, status=422)
     try:
+        _pay(request, form.now)
         _request(request, form)
+    except effort.NotYet as refusal:
+        return _waiting(request, refusal.asked)
     except throttle.Crowded as refusal:
         form.refuse(str(refusal), untick=False)
-        page = _came_back(render(request, "subscribers/choices.html", {"form": form}))
-        return request_context.later(page, refusal)
+        return request_context.later(_choices(request, form, status=429), refusal)
     return request_context.SeeOther(reverse("subscribe_sent"))
+
+
+def _pay(request: HttpRequest, now: datetime) -> None:
+    """While the circuit breaker is tripped, take what the browser has computed or its reader has waited."""
+    if signup_breaker.has_tripped(now=now):
+        work, waited = request.POST.get(effort.WORK, ""), request.POST.get(effort.WAITED, "")
+        effort.accept(work=work, waited=waited, ip=client_address.client_ip(request), now=now)
+
+
+def _waiting(request: HttpRequest, asked: effort.Asked) -> HttpResponse:
+    """The form as it was sent, to be sent again: by the button, once its reader has waited."""
+    ours = {effort.WORK, effort.WAITED}
+    sent = [(name, value) for name, values in request.POST.lists() if name not in ours for value in values]
+    return _came_back(render(request, "subscribers/waiting.html", {"asked": asked, "sent": sent}, status=422))
 
 
 def _first_step(form: forms.AddressForm, sent: QueryDict) -> dict[str, object]:

@@ -17,7 +17,7 @@ from newsroom import health
 from newsroom.desk import standing
 from publication import formatting
 from publication.models import Publication, SharedCache
-from subscribers import permissions, states
+from subscribers import permissions, signup_breaker, states
 from subscribers.models import Letter, Newsletter
 
 SOON: Final = timedelta(minutes=3)
@@ -43,6 +43,7 @@ def of(*, user: User, publication: Publication, now: datetime) -> list[Fault]:
     if user.has_perm("digests.send_issue"):
         faults += _issues(now)
         faults += _letters(now)
+        faults += _signups(now)
         faults += _rates(user, known)
     if user.has_perm("publication.change_publication"):
         faults += _identity(publication)
@@ -90,6 +91,12 @@ def _letters(now: datetime) -> Iterator[Fault]:
             count,
         )
         yield Fault(sentence % {"count": formatting.number(count)})
+
+
+def _signups(now: datetime) -> Iterator[Fault]:
+    """While programs seem to sign other people up."""
+    if signup_breaker.has_tripped(now=now):
+        yield Fault(signup_breaker.look(now=now).sentence)
 
 
 def _rates(user: User, known: standing.Standing) -> Iterator[Fault]:

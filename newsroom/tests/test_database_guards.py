@@ -56,6 +56,7 @@ from subscribers.models import (
     Newsletter,
     Reduction,
     Segment,
+    SpentEffort,
     Subscriber,
     Subscription,
     Suppression,
@@ -146,6 +147,7 @@ STATEMENTS = {
     "reduction_is_to_a_lower_cadence": becomes("subscribers_reduction", "after = before"),
     "reduction_one_at_a_time": twice("subscribers_reduction"),
     "subscribers_reducedsubscription_letter_id_key": twice("subscribers_reducedsubscription", reduction_id=2),
+    "subscribers_spenteffort_name_key": twice("subscribers_spenteffort"),
     "leaving_count_once": twice("subscribers_leavingcount"),
     "leaving_reason_is_known": becomes("subscribers_leavingcount", "reason = 'whim'"),
     "legal_one_document_per_kind": twice("subscribers_legaldocument", slug="other"),
@@ -280,6 +282,7 @@ def subscribed(newsletter: Newsletter, now: datetime) -> Subscriber:
     AddressChange.objects.create(subscriber=reader, address="new@example.com", address_key="new@example.com")
     Segment.objects.create(newsletter=newsletter, name="Weekly")
     LeavingCount.objects.create(newsletter=newsletter, month="2026-11-01", reason="other")
+    SpentEffort.objects.create(name="1", spent_at=now)
     return reader
 
 

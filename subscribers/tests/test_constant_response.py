@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from mailkit import addresses
-from subscribers import erasure, signup, suppression, throttle
+from subscribers import erasure, signup, signup_breaker, suppression, throttle
 from subscribers.models import Letter, Newsletter, Subscriber, Subscription, Suppression
 from subscribers.tests.conftest import Fill, form_token
 from tests.cast import BOB, RITA, ask, confirmed, evidence
@@ -76,6 +76,7 @@ def test_asking_for_the_preferences_takes_the_same_work(
 def test_a_crowded_network_hears_when_to_come_back_whatever_the_address(newsletter: Newsletter, fill: Fill) -> None:
     is_confirmed(newsletter)
     letters, moment = Letter.objects.count(), timezone.now()
+    signup_breaker.look(now=moment)
     for number in range(20):
         throttle.preferences(address=addresses.normalise(f"r{number}@elsewhere.net"), ip="198.51.100.7")
 

@@ -61,6 +61,7 @@ class Stack:
             "SITE_URL": self.url,
             "DEBUG": "1",
             "UNDO_SECONDS": "2",
+            "SIGNUP_WAIT_SECONDS": "3",
         }
         return inherited | ours | {"DJANGO_SETTINGS_MODULE": "tests.browser.settings", "PYTHONDONTWRITEBYTECODE": "1"}
 
