@@ -39,6 +39,13 @@ def test_with_a_basis_people_are_confirmed_and_the_record_says_why(newsletter: N
     assert consent.verify() is None
 
 
+@rows("name", [r"C:\new\Rita", r"\N", "100 % Рита", "O'Hara"])
+def test_a_name_is_stored_as_it_is_written(newsletter: Newsletter, name: str) -> None:
+    run(f"email,name\n{RITA},{name}\n", newsletter)
+
+    assert Subscriber.objects.get().name == name
+
+
 def test_without_a_basis_people_are_asked_once_somebody_says_so(newsletter: Newsletter) -> None:
     run(f"email\n{RITA}\n", newsletter, basis="")
 

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from mailkit import addresses
-from subscribers import consent, imports, links, signup, withdrawals
+from subscribers import consent, import_storing, imports, links, signup, withdrawals
 from subscribers.letters import send
 from subscribers.models import ConsentEvent, Letter, Newsletter, Subscriber, Subscription
 from tests import threads
@@ -109,6 +109,39 @@ def test_imports_and_sign_ups_of_the_same_people_do_not_wait_for_each_other(
 
     assert at_once(act, runners=4) == [None] * 4
     assert Subscriber.objects.count() == len(people)
+    assert consent.verify() is None
+
+
+def test_who_signs_up_while_a_portion_is_stored_does_not_stop_it(
+    newsletter: Newsletter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One signs up after the first look at the portion, another one after the second."""
+    people = ["anna@reader.org", "bob@reader.org", "cy@reader.org"]
+    look, waiting, signing_up = import_storing._locked, people[:2], list[threading.Thread]()
+
+    def look_slowly(hashes: Any) -> Any:
+        known = look(hashes)
+        if waiting and threading.current_thread() is threading.main_thread():
+            signing_up.append(
+                threading.Thread(
+                    target=at_once, args=[lambda _: request(newsletter, waiting.pop(0))], kwargs={"runners": 1}
+                )
+            )
+            signing_up[-1].start()
+            signing_up[-1].join(1)
+        return known
+
+    monkeypatch.setattr(import_storing, "_locked", look_slowly)
+    file = tmp_path / "list.csv"
+    file.write_text("email\n" + "\n".join(people), encoding="utf-8")
+    plan = imports.plan(newsletter=newsletter, cadence="daily", basis="a list")
+    report = imports.run(source=imports.open_source(path=file), plan=plan, actor=None, now=timezone.now())
+    for thread in signing_up:
+        thread.join()
+
+    assert report.lines == len(people)
+    assert len(signing_up) == 2
+    assert Subscriber.objects.count() == Subscription.objects.count() == len(people)
     assert consent.verify() is None
 
 
