@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import cast
 
-from csp.constants import NONE, SELF, UNSAFE_INLINE
-from csp.decorators import csp, csp_update
+from csp.constants import UNSAFE_INLINE
+from csp.decorators import csp_update
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -22,15 +21,6 @@ from subscribers.models import Newsletter
 
 ISSUES_PER_PAGE = 20
 STORIES_PER_PAGE = 50
-# A mail has inline styles, because mail programs read no style sheet. It runs no script and loads nothing else.
-MAIL_POLICY = {
-    "default-src": [NONE],
-    "style-src": [UNSAFE_INLINE],
-    "img-src": [SELF, "data:"],
-    "base-uri": [NONE],
-    "form-action": [NONE],
-    "frame-ancestors": [SELF],
-}
 
 
 @caching.public
@@ -105,11 +95,3 @@ def _public_issue(slug: str, number: int) -> Issue:
 
 def _cancelled(request: HttpRequest, issue: Issue) -> HttpResponse:
     return render(request, "digests/cancelled.html", {"issue": issue}, status=HTTPStatus.GONE)
-
-
-def framed(html: str) -> HttpResponse:
-    """A mail's HTML for a sandboxed frame of the admin: its own styles and our pictures, and nothing else."""
-    view = csp(MAIL_POLICY)(lambda _request: HttpResponse(html, headers={"Cache-Control": "no-cache"}))
-    response = cast("HttpResponse", view(HttpRequest()))
-    response["X-Frame-Options"] = "SAMEORIGIN"
-    return response

@@ -35,7 +35,7 @@ MENU: Final = (
     ),
     Entry(
         _("Newsletters"), "desk:newsletters", "subscribers.view_newsletter", icon="mail",
-        also=("desk:newsletter", "subscribers_newsletter_", "digests_issue_growth"),
+        also=("desk:newsletter", "subscribers_newsletter_", "subscribers_welcomeletter_", "digests_issue_growth"),
     ),
     Entry(
         _("Readers"), icon="group",

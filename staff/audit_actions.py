@@ -58,6 +58,7 @@ class AuditAction(TextChoices):
     PERMISSION_RELEASED = "permission_released", _("Released permission letters")
     READERS_MOVED = "readers_moved", _("Moved readers to a lower cadence")
     ADDRESS_SUPPRESSED = "address_suppressed", _("Suppressed an address")
+    WELCOME_LETTER_SAVED = "welcome_letter_saved", _("Saved a welcome letter")
     SEGMENT_SAVED = "segment_saved", _("Saved a segment of readers")
     SEGMENT_DELETED = "segment_deleted", _("Deleted a segment of readers")
     SUPPRESSION_LIFTED = "suppression_lifted", _("Lifted a suppression")

@@ -65,6 +65,7 @@ SENTENCES: Final[Words] = {
     Act.PERMISSION_RELEASED: gettext_lazy("%(who)s released permission letters of “%(what)s”."),
     Act.READERS_MOVED: gettext_lazy("%(who)s moved readers of “%(what)s” to a lower cadence."),
     Act.ADDRESS_SUPPRESSED: gettext_lazy("%(who)s blocked an address (%(what)s)."),
+    Act.WELCOME_LETTER_SAVED: gettext_lazy("%(who)s saved the welcome letter “%(what)s”."),
     Act.SEGMENT_SAVED: gettext_lazy("%(who)s saved the segment “%(what)s”."),
     Act.SEGMENT_DELETED: gettext_lazy("%(who)s deleted the segment “%(what)s”."),
     Act.SUPPRESSION_LIFTED: gettext_lazy("%(who)s allowed mail again to a blocked address (%(what)s)."),

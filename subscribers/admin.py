@@ -25,6 +25,7 @@ from staff.admin.senders import SenderAdmin
 from staff.audit_actions import AuditAction
 from subscribers import (
     admin_legal,  # noqa: F401  # registers the legal texts
+    admin_welcome,  # noqa: F401  # registers the welcome letters
     consent,
     erasure,
     permissions,
@@ -335,7 +336,7 @@ class LetterAdmin(ReadOnlyAdmin):
     """Mails about one's own subscription, and what became of them."""
 
     list_display = ("kind", "subscriber", "state", "attempts", "due_at", "shown_reason", "created_at")
-    list_filter = ("state", "reason", "kind", "created_at")
+    list_filter = ("state", "reason", "kind", "created_at", ("welcome", admin.RelatedOnlyFieldListFilter))
     ordering = ("-pk",)
     search_fields = ("subscriber__address_key__startswith", "=uuid")
     search_help_text = _("The beginning of an address, in small letters, or the letter's id.")

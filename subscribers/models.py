@@ -38,6 +38,7 @@ from subscribers.segment_model import Segment as Segment
 from subscribers.states import LetterState, SubscriptionState
 from subscribers.topic_models import PreferenceChange as PreferenceChange
 from subscribers.topic_models import TopicChoice as TopicChoice
+from subscribers.welcome_model import WelcomeLetter as WelcomeLetter
 
 
 class Subscriber(models.Model):
@@ -307,6 +308,7 @@ class Letter(models.Model):
         REMINDER = "reminder", _("Reminder")
         PERMISSION = "permission", _("Permission")
         WELCOME = "welcome", _("Welcome")
+        SERIES = "series", _("Welcome series")
         GOODBYE = "goodbye", _("Goodbye")
         REDUCED = "reduced", _("Comes less often")
         PREFERENCES = "preferences", _("Preferences link")
@@ -326,6 +328,8 @@ class Letter(models.Model):
     version = models.ForeignKey(
         LegalVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
+    # Of a welcome series: which of its letters.
+    welcome = models.ForeignKey(WelcomeLetter, null=True, blank=True, editable=False, on_delete=models.PROTECT)
     state = fields.CharField(max_length=12, choices=State.choices, default=State.PENDING)
     reason = fields.CharField(max_length=32, blank=True, choices=letter_reasons.choices)
     reason_parameters = models.JSONField(null=True, blank=True, editable=False)
@@ -344,6 +348,16 @@ class Letter(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["version", "subscriber"], condition=Q(version__isnull=False), name="letter_once_per_text"
+            ),
+            # Each letter of a series once, however often a reader leaves and comes back. One that expired never left.
+            models.UniqueConstraint(
+                fields=["welcome", "subscriber"],
+                condition=Q(welcome__isnull=False) & ~Q(state=LetterState.EXPIRED.value),
+                name="letter_of_series_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="series", welcome__isnull=False) | ~Q(kind="series") & Q(welcome__isnull=True),
+                name="letter_of_series_names_it",
             ),
         ]
         indexes = [

@@ -25,6 +25,7 @@ class LetterState(TextChoices):
     SENT = "sent", _("Sent")
     REJECTED = "rejected", _("Rejected")
     EXPIRED = "expired", _("Expired")
+    UNCERTAIN = "uncertain", _("Uncertain")
 
 
 _S, _L = SubscriptionState, LetterState
@@ -41,15 +42,16 @@ LETTER_MOVES: Final = transitions.table(
         _L.HELD: [_L.PENDING],
         _L.PENDING: [_L.ATTEMPTING],
         # Attempted again when the lease of the first sender is over.
-        _L.ATTEMPTING: [_L.ATTEMPTING, _L.PENDING, _L.SENT, _L.REJECTED, _L.EXPIRED],
+        _L.ATTEMPTING: [_L.ATTEMPTING, _L.PENDING, _L.SENT, _L.REJECTED, _L.EXPIRED, _L.UNCERTAIN],
         # It came back (`letters.send.came_back`).
         _L.SENT: [_L.REJECTED],
+        _L.UNCERTAIN: [_L.REJECTED],
     }
 )
 # Subscriptions that a request makes pending, and those that an unsubscribe ends.
 REQUESTABLE: Final = transitions.before(_S.PENDING, SUBSCRIPTION_MOVES)
 ENDABLE: Final = transitions.before(_S.UNSUBSCRIBED, SUBSCRIPTION_MOVES)
-# Letters that did not arrive.
-FAILED: Final = (LetterState.REJECTED, LetterState.EXPIRED)
+# Letters that did not arrive, or may not have.
+FAILED: Final = (LetterState.REJECTED, LetterState.EXPIRED, LetterState.UNCERTAIN)
 # Letters that are to be sent.
 WAITING: Final = transitions.before(_L.ATTEMPTING, LETTER_MOVES)

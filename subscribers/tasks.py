@@ -17,6 +17,7 @@ from subscribers import (
     privacy,
     reminders,
     verification,
+    welcome,
 )
 from subscribers.letters import send
 
@@ -66,6 +67,8 @@ def tick() -> None:
     except database_clock.HostClockWrong as refusal:
         log.error("%s", refusal)
         return
+    if now.minute % welcome.EVERY == 0:
+        welcome.plan_due(now=now)
     sweep_letters()
     noes.write(now=now)
     import_erasure.clean()

@@ -10,10 +10,11 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from core import database_clock
-from digests import archive, proofs, readership, rendering, views
+from digests import archive, proofs, readership, rendering
 from digests.models import Frozen, Issue
 from digests.variant_keys import WITHOUT
 from mailkit import addresses, segments
+from publication import mail_frames
 from subscribers.models import Subscriber, Subscription
 
 PARTS: Final = ("html", "dark", "text")
@@ -30,9 +31,9 @@ def part(*, issue: Issue, part: str, variant: str) -> HttpResponse:
         raise Http404("There is no such part.")
     snapshot = _snapshot(issue, variant)
     if part == "text":
-        return views.framed(format_html(PAGE, snapshot.subject, archive.neutral_text(text=snapshot.text)))
+        return mail_frames.framed(format_html(PAGE, snapshot.subject, archive.neutral_text(text=snapshot.text)))
     html = archive.web_html(snapshot=snapshot)
-    return views.framed(html.replace(DARK, "all") if part == "dark" else html)
+    return mail_frames.framed(html.replace(DARK, "all") if part == "dark" else html)
 
 
 def readers(*, issue: Issue, words: str) -> list[Subscription]:
@@ -54,7 +55,7 @@ def as_reader(*, issue: Issue, words: str) -> HttpResponse:
     subscription = _subscription(issue, words)
     if subscription is None and len(fitting := readers(issue=issue, words=words)) > 1:
         named = ", ".join(row.subscriber.address for row in fitting)
-        return views.framed(
+        return mail_frames.framed(
             format_html(BAR, _("Several readers fit. Type the address of one: %(addresses)s") % {"addresses": named})
         )
     if subscription is None and fitting:
@@ -62,7 +63,7 @@ def as_reader(*, issue: Issue, words: str) -> HttpResponse:
     if subscription is None:
         sentence = _("%(address)s is no reader of %(newsletter)s who would get this issue.")
         values = {"address": words, "newsletter": issue.newsletter}
-        return views.framed(format_html(BAR, sentence % values))
+        return mail_frames.framed(format_html(BAR, sentence % values))
     reader = subscription.subscriber
     is_mailed = issue.readers(now=database_clock.now()).filter(pk=subscription.pk).exists()
     line = _("To %(name)s <%(address)s>, %(cadence)s. %(state)s") % {
@@ -74,10 +75,10 @@ def as_reader(*, issue: Issue, words: str) -> HttpResponse:
     variant = readership.served(issue=issue, subscription=subscription, now=database_clock.now())
     if variant == WITHOUT:
         none = _("No story of this issue is on the topics that the reader chose, so no copy leaves.")
-        return views.framed(format_html(BAR, f"{line} {none}"))
+        return mail_frames.framed(format_html(BAR, f"{line} {none}"))
     html = segments.SLOT.sub("#", _snapshot(issue, variant).html)
     body = html.find(">", html.find("<body")) + 1
-    return views.framed(html[:body] + format_html(BAR, line) + html[body:])
+    return mail_frames.framed(html[:body] + format_html(BAR, line) + html[body:])
 
 
 def _subscription(issue: Issue, address: str) -> Subscription | None:

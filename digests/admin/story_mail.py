@@ -13,8 +13,8 @@ from articles import markup, permissions, unsaved
 from articles.models import Article
 from core import database_clock
 from digests import archive, issue_content, rendering
-from digests.views import MAIL_POLICY
 from mailkit import html
+from publication.mail_frames import MAIL_POLICY
 from publication.row_actions import account
 from subscribers.models import Newsletter
 

@@ -61,6 +61,7 @@ from subscribers.models import (
     Subscription,
     Suppression,
     TopicChoice,
+    WelcomeLetter,
 )
 from tests import ownership
 
@@ -158,6 +159,8 @@ STATEMENTS = {
     "legal_version_number_once": twice("subscribers_legalversion"),
     "import_state_is_known": becomes("subscribers_importjob", "state = 'lost'"),
     "letter_once_per_text": twice("subscribers_letter", **OTHER_UUID),
+    "letter_of_series_names_it": becomes("subscribers_letter", "kind = 'series', welcome_id = NULL"),
+    "letter_of_series_once": twice("subscribers_letter", **OTHER_UUID).replace("LIMIT", "WHERE kind = 'series' LIMIT"),
     "letter_state_is_known": becomes("subscribers_letter", "state = 'lost'"),
     "offer_cadence_is_known": becomes("subscribers_cadenceoffer", "cadence = 'hourly'"),
     "offer_day_is_in_every_month": becomes("subscribers_cadenceoffer", "day_of_month = 29"),
@@ -194,6 +197,9 @@ STATEMENTS = {
     "reply_state_is_known": becomes("digests_reply", "state = 'lost'"),
     "segment_name_once_per_newsletter": twice("subscribers_segment", name="WEEKLY"),
     "suppression_reason_is_known": becomes("subscribers_suppression", "reason = 'whim'"),
+    "welcome_letter_once_a_day": twice("subscribers_welcomeletter"),
+    "welcome_letter_since": becomes("subscribers_welcomeletter", "is_on = true, on_since = NULL"),
+    "welcome_letter_time": becomes("subscribers_welcomeletter", "hour = 24"),
 }
 # A trigger says who it is in words; its error names no constraint.
 WORDS = {
@@ -275,6 +281,8 @@ def subscribed(newsletter: Newsletter, now: datetime) -> Subscriber:
     letter = Letter.objects.create(kind="renewal", subscriber=reader, version=LegalVersion.objects.get())
     reduction = Reduction.objects.create(newsletter=newsletter, before="daily", after="weekly", readers=1)
     reduction.moved.create(subscription=subscription, letter=letter, moved_at=now)
+    welcome = WelcomeLetter.objects.create(newsletter=newsletter, day=1, subject="Hello", body_markdown="Words.")
+    Letter.objects.create(kind="series", welcome=welcome, subscriber=reader)
     ImportJob.objects.create(newsletter=newsletter, file_name="list.csv")
     ImportCheckpoint.objects.create(newsletter=newsletter, fingerprint="1", updated_at=timezone.now())
     Suppression.objects.create(address_hash="2", reason="manual")

@@ -26,7 +26,7 @@ from digests.models import Issue, IssueItem, Reply
 from newsroom.tests import test_rights
 from publication.models import Publication
 from staff.models import Invitation
-from subscribers.models import Letter, Newsletter, Segment, Subscriber, Subscription, Suppression
+from subscribers.models import Letter, Newsletter, Segment, Subscriber, Subscription, Suppression, WelcomeLetter
 from tests.cast import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +69,8 @@ TABLE: Final = {
         publication_publication_history publication_publication_change articles_slugredirect_changelist
         articles_tag_delete
         articles_author_add articles_author_delete subscribers_legalversion_add
-        digests_issue_compose digests_issue_add segments replies""",
+        digests_issue_compose digests_issue_add segments replies subscribers_welcomeletter_changelist
+        subscribers_welcomeletter_add""",
     "EPD": """
         calendar_move calendar_move_issue articles_correction_history articles_correction_change
         articles_revision_restore articles_revision_history articles_revision_change
@@ -78,7 +79,9 @@ TABLE: Final = {
         articles_article_comment articles_article_translate articles_article_translated articles_article_history
         articles_article_change subscribers_newsletter_release digests_issue_story digests_issue_correct
         digests_issue_growth digests_issue_growth_file digests_issue_do digests_issue_delete segment reply segment_new
-        segment_letter segment_delete""",
+        segment_letter segment_delete subscribers_welcomeletter_change subscribers_welcomeletter_history
+        subscribers_welcomeletter_delete subscribers_welcomeletter_mail subscribers_welcomeletter_frame
+        subscribers_welcomeletter_proof""",
     "PDL": """
         identity_frame identity_preview identity_sheet readers imports export staff_invitation_changelist
         staff_invitation_history staff_invitation_change
@@ -227,7 +230,10 @@ def world(publication: Publication) -> test_rights.World:
 def things(world: test_rights.World) -> dict[type[Model], Model]:
     """What the addresses are about."""
     reader = world.readers["other"]
+    words = {"subject": "Hello", "body_markdown": "Words."}
+    letter, _made = WelcomeLetter.objects.get_or_create(newsletter=reader.newsletter, day=1, defaults=words)
     return {
+        WelcomeLetter: letter,
         Article: world.stories["other published"], Issue: world.issues["other draft"],
         Newsletter: reader.newsletter, Subscriber: reader.subscriber, Subscription: reader,
         Letter: reader.subscriber.letters.latest("pk"), Section: world.stories["other published"].section,

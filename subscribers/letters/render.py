@@ -1,5 +1,6 @@
 """Renders letters: the context of templates/letters/<kind>/ at the time of sending."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -12,16 +13,25 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from core.reasons import Reason
-from mailkit import addresses, message
+from mailkit import addresses, html, message, mjml
 from publication import languages
 from publication import urls as site
 from publication.models import Publication
 from subscribers import legal, links, suppression
 from subscribers.address_change_model import End
 from subscribers.letter_reasons import LetterReason
-from subscribers.models import AddressChange, Cadence, Letter, Subscription, Suppression
+from subscribers.letters import series
+from subscribers.models import AddressChange, Cadence, Letter, Subscriber, Subscription, Suppression, WelcomeLetter
 
 Facts = dict[str, Any]
+
+
+class NotYet(Exception):
+    """The letter has to wait for an earlier one of its series."""
+
+
+class CannotBeShown(Exception):
+    """The text of a letter makes no mail; str() is a sentence for its editor."""
 
 
 class NotNeeded(Exception):
@@ -36,22 +46,55 @@ def build(*, letter: Letter, now: datetime) -> EmailMultiAlternatives:
     """Render the letter as of now, in its reader's language. Its Message-ID is the same in every rendering.
 
     On failure: NotNeeded when its subscriptions have moved on or the address is
-    suppressed; any exception of `message.letter` when it cannot be rendered.
+    suppressed; NotYet; any exception of `message.letter` when it cannot be rendered.
     """
     _check_suppression(letter)
     subscriptions = _still_meant(letter)
     publication = Publication.objects.current()
-    sender = publication.sender()
     # The worker may still have the language of the previous letter active.
-    with languages.override(letter.subscriber.language, publication=publication):
+    with languages.override(_language(letter, subscriptions), publication=publication):
+        if letter.kind == Letter.Kind.SERIES:
+            return _of_series(letter, subscriptions, publication, now)
+        sender = publication.sender()
         return message.letter(
             name=letter.kind,
             context={**_frame(letter, publication), **FACTS[Letter.Kind(letter.kind)](letter, subscriptions, now)},
             to=_recipient(letter),
             sender=sender,
             headers=_headers(letter, subscriptions),
-            message_id=f"<letter.{letter.uuid.hex}@{_domain(sender.address)}>",
+            message_id=_message_id(letter, sender),
         )
+
+
+def _of_series(
+    letter: Letter, subscriptions: list[Subscription], publication: Publication, now: datetime
+) -> EmailMultiAlternatives:
+    """One of the welcome series: from its newsletter, to a reader who may be mailed, in order."""
+    if (reason := series.refusal(letter=letter, now=now)) is not None:
+        raise NotNeeded(reason, Letter.State.EXPIRED)
+    if series.must_wait(letter=letter):
+        raise NotYet
+    sender = series.sender(newsletter=subscriptions[0].newsletter, publication=publication)
+    context = {**_frame(letter, publication), **_series(letter, subscriptions, now)}
+    mail = message.letter(
+        name=letter.kind,
+        context=context,
+        to=_recipient(letter),
+        sender=sender,
+        headers=series.headers(subscription=subscriptions[0], author=sender),
+        message_id=_message_id(letter, sender),
+    )
+    return series.filled(mail, context=context)
+
+
+def _language(letter: Letter, subscriptions: list[Subscription]) -> str:
+    """The reader's; a letter of a series is in its newsletter's, if that has one."""
+    own = subscriptions[0].newsletter.language if letter.kind == Letter.Kind.SERIES else ""
+    return own or letter.subscriber.language
+
+
+def _message_id(letter: Letter, sender: message.Sender) -> str:
+    return f"<letter.{letter.uuid.hex}@{_domain(sender.address)}>"
 
 
 # The state that the subscriptions must still have for the letter to make sense.
@@ -61,6 +104,7 @@ MEANT = {
     Letter.Kind.PERMISSION: Subscription.State.PENDING,
     Letter.Kind.ALREADY: Subscription.State.CONFIRMED,
     Letter.Kind.WELCOME: Subscription.State.CONFIRMED,
+    Letter.Kind.SERIES: Subscription.State.CONFIRMED,
     Letter.Kind.GOODBYE: Subscription.State.UNSUBSCRIBED,
     Letter.Kind.REDUCED: Subscription.State.CONFIRMED,
 }
@@ -82,6 +126,7 @@ REASONS = {
         "Somebody entered this address on our website, and it is subscribed already. Nothing was changed."
     ),
     Letter.Kind.WELCOME: _("You confirmed this subscription."),
+    Letter.Kind.SERIES: _("You get this because you subscribed. It is one of a few letters for new readers."),
     Letter.Kind.GOODBYE: _("You ended this subscription. This is the last mail about it."),
     Letter.Kind.REDUCED: _("You subscribe to this newsletter, and we changed how often it comes."),
     Letter.Kind.FORMER_ADDRESS: _(
@@ -179,6 +224,19 @@ def _already(letter: Letter, subscriptions: list[Subscription], now: datetime) -
     return _subscribed(letter, subscriptions, now) | again
 
 
+def _series(letter: Letter, subscriptions: list[Subscription], _now: datetime) -> Facts:
+    if letter.welcome is None:
+        raise NotNeeded(LetterReason.TURNED_OFF, Letter.State.EXPIRED)
+    return {
+        **series.facts(welcome=letter.welcome),
+        "newsletter": subscriptions[0].newsletter.local.name,
+        "footer_links": [
+            (gettext("Unsubscribe"), links.unsubscribe_url(subscription=subscriptions[0])),
+            (gettext("Your preferences"), links.preferences_url(subscriber=letter.subscriber)),
+        ],
+    }
+
+
 def _ended(_letter: Letter, subscriptions: list[Subscription], _now: datetime) -> Facts:
     return {
         "choices": [_choice(row) for row in subscriptions],
@@ -253,6 +311,7 @@ FACTS: Mapping[Letter.Kind, Callable[[Letter, list[Subscription], datetime], Fac
     Letter.Kind.PERMISSION: _to_confirm,
     Letter.Kind.ALREADY: _already,
     Letter.Kind.WELCOME: _subscribed,
+    Letter.Kind.SERIES: _series,
     Letter.Kind.GOODBYE: _ended,
     Letter.Kind.REDUCED: _reduced,
     Letter.Kind.PREFERENCES: _preferences,
@@ -283,3 +342,31 @@ def _headers(letter: Letter, subscriptions: list[Subscription]) -> dict[str, str
 
 def _domain(address: str) -> str:
     return parseaddr(address)[1].rpartition("@")[2] or "localhost"
+
+
+def sample(*, welcome: WelcomeLetter, language: str, to: str) -> EmailMultiAlternatives:
+    """A letter of a series as it is written now, for an editor: the links of its foot are nobody's.
+
+    On failure: CannotBeShown.
+    """
+    try:
+        return _sample(welcome, language, to)
+    except (html.MarkupRefused, message.UnsafeHeaderText, mjml.MjmlError) as refusal:
+        raise CannotBeShown(str(refusal)) from refusal
+
+
+def _sample(welcome: WelcomeLetter, language: str, to: str) -> EmailMultiAlternatives:
+    publication = Publication.objects.current()
+    reader = Subscriber(language=language)
+    sender = series.sender(newsletter=welcome.newsletter, publication=publication)
+    with languages.override(welcome.newsletter.language or language, publication=publication):
+        context = {
+            **_frame(Letter(kind=Letter.Kind.SERIES, subscriber=reader), publication),
+            **series.facts(welcome=welcome),
+            "newsletter": welcome.newsletter.local.name,
+        }
+        message_id = f"<sample.{uuid.uuid4().hex}@{_domain(sender.address)}>"
+        mail = message.letter(
+            name=Letter.Kind.SERIES, context=context, to=to, sender=sender, headers={}, message_id=message_id
+        )
+        return series.filled(mail, context=context)

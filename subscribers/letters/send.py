@@ -1,7 +1,8 @@
-"""Sends letters at least once: claim with a lease, commit, send, settle.
+"""Sends letters at least once, and those of a series at most once: claim with a lease, commit, send, settle.
 
 A letter whose sender dies is claimed again when its lease ends, so a crash
-between the server's yes and our commit can repeat it; it can never be lost.
+between the server's yes and our commit can repeat it; it can never be lost. A letter of a
+welcome series is uncertain then, as a copy of an issue: it is listed, and never sent again.
 """
 
 import logging
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.mail import get_connection
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.db.models import F, Q
@@ -31,6 +32,8 @@ RETRY = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240))
 LATE = timedelta(minutes=10)  # how far the letters of a rate may lag behind before all of them are put off
 BATCH = 100
 SWEEP_SECONDS = 45.0
+AT_MOST_ONCE = (Letter.Kind.SERIES,)
+TURN = timedelta(hours=1)  # how long a letter waits for the one before it
 WAITING, ATTEMPTING = Letter.State.PENDING, Letter.State.ATTEMPTING
 
 
@@ -47,12 +50,38 @@ def send(*, letter_id: int, now: datetime, connection: BaseEmailBackend | None =
         return _settle(letter, Letter.State.EXPIRED, Reason(LetterReason.TOO_OLD), now)
     try:
         mail = render.build(letter=letter, now=now)
-        (connection or get_connection()).send_messages([mail])
     except render.NotNeeded as needless:
         return _settle(letter, needless.state, needless.reason, now)
+    except render.NotYet:
+        return _settle(letter, WAITING, Reason(), now, due_at=now + TURN)
     except Exception as error:  # noqa: BLE001  # one letter's fault must not stop the others; it is settled and logged
         return _fail(letter, error, now)
+    return _hand_over(letter, mail, connection, now)
+
+
+def _hand_over(
+    letter: Letter, mail: EmailMultiAlternatives, given: BaseEmailBackend | None, now: datetime
+) -> Letter.State:
+    connection, may_have_left = given or get_connection(), False
+    try:
+        if letter.kind in AT_MOST_ONCE:
+            connection.open()
+            may_have_left = True
+        connection.send_messages([mail])
+    except Exception as error:  # noqa: BLE001  # as above
+        if may_have_left and not _was_refused(error):
+            return _settle(letter, Letter.State.UNCERTAIN, answers.of_error(error).reason, now)
+        return _fail(letter, error, now)
+    finally:
+        if given is None:
+            _close(connection)
     return _settle(letter, Letter.State.SENT, Reason(), now)
+
+
+def _was_refused(error: Exception) -> bool:
+    """Whether the server itself said that it did not take the mail."""
+    refused = isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused)
+    return refused or getattr(error, "status_code", None) is not None
 
 
 def sweep(*, clock: Callable[[], datetime]) -> int:
@@ -63,6 +92,7 @@ def sweep(*, clock: Callable[[], datetime]) -> int:
     """
     deadline = time.monotonic() + SWEEP_SECONDS
     _keep_pace(clock())
+    _give_up_lost(clock())
     connection, tried = get_connection(), 0
     try:
         while due := _due(clock()):
@@ -79,13 +109,26 @@ def sweep(*, clock: Callable[[], datetime]) -> int:
 
 
 def due_condition(now: datetime) -> Q:
-    """Which letters may be claimed: those whose time has come, and those whose sender died."""
-    return Q(state=WAITING, due_at__lte=now) | Q(state=ATTEMPTING, lease_until__lte=now)
+    """Which letters may be claimed: those whose time has come, and those whose sender died and that may repeat."""
+    died = Q(state=ATTEMPTING, lease_until__lte=now) & ~Q(kind__in=AT_MOST_ONCE)
+    return Q(state=WAITING, due_at__lte=now) | died
+
+
+def _give_up_lost(now: datetime) -> None:
+    """Nobody knows whether those left whose sender died; they are listed."""
+    lost = Letter.objects.filter(kind__in=AT_MOST_ONCE, state=ATTEMPTING, lease_until__lte=now)
+    lost.update(
+        state=Letter.State.UNCERTAIN,
+        settled_at=now,
+        lease_until=None,
+        **Reason(LetterReason.SENDER_STOPPED).columns(),
+    )
 
 
 def _due(now: datetime) -> list[int]:
-    """Due letters; those that readers wait for come before those that many get at once."""
-    rows = Letter.objects.filter(due_condition(now)).alias(is_bulk=Q(kind__in=(*Letter.BULK, Letter.Kind.REDUCED)))
+    """Due letters; those that readers wait for come before those that many get at once, and before a series."""
+    bulk = (*Letter.BULK, Letter.Kind.REDUCED, *AT_MOST_ONCE)
+    rows = Letter.objects.filter(due_condition(now)).alias(is_bulk=Q(kind__in=bulk))
     return list(rows.order_by("is_bulk", "due_at", "pk").values_list("pk", flat=True)[:BATCH])
 
 
@@ -103,7 +146,8 @@ def _claim(letter_id: int, now: datetime) -> Letter | None:
     claimed = Letter.objects.filter(due_condition(now), pk=letter_id).update(
         state=ATTEMPTING, attempts=F("attempts") + 1, lease_until=now + LEASE
     )
-    return Letter.objects.select_related("subscriber").filter(pk=letter_id).first() if claimed else None
+    rows = Letter.objects.select_related("subscriber", "welcome")
+    return rows.filter(pk=letter_id).first() if claimed else None
 
 
 def _settle(letter: Letter, state: Letter.State, reason: Reason, now: datetime, **changes: Any) -> Letter.State:
@@ -140,7 +184,7 @@ def _fail(letter: Letter, error: Exception, now: datetime) -> Letter.State:
 def came_back(*, letter: Letter, now: datetime) -> bool:
     """Note that a letter that had left was reported as bounced for good; whether that was news."""
     return bool(
-        Letter.objects.filter(pk=letter.pk, state=Letter.State.SENT).update(
+        Letter.objects.filter(pk=letter.pk, state__in=[Letter.State.SENT, Letter.State.UNCERTAIN]).update(
             state=Letter.State.REJECTED, settled_at=now, **Reason(LetterReason.REPORTED_BOUNCED).columns()
         )
     )
