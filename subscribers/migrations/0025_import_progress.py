@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("subscribers", "0026_reductions"),
+        ("subscribers", "0024_letters_about_legal_texts"),
     ]
 
     operations = [
