@@ -36,6 +36,12 @@ def cadences_of(newsletter: Newsletter) -> tuple[tuple[str, str], ...]:
     return in_words(list(newsletter.offers.filter(is_active=True).values_list("cadence", flat=True)))
 
 
+def default_offer(newsletter: Newsletter) -> CadenceOffer | None:
+    """What new readers get who choose nothing, with its hour and weekday; None where nothing is offered."""
+    active = {row.cadence: row for row in newsletter.offers.filter(is_active=True)}
+    return active[Offered(newsletter, in_words(list(active))).default] if active else None
+
+
 def on_some_days(newsletter: Newsletter, cadence: str) -> bool:
     """Whether readers of this cadence may choose the weekdays on which it comes."""
     return (

@@ -15,7 +15,7 @@ from core import database_clock
 from newsroom.desk import growth, pages, signup_code, today
 from publication import context
 from publication.row_actions import account
-from subscribers import permissions, welcome
+from subscribers import cadence_options, permissions, welcome
 from subscribers.letters import queue
 from subscribers.models import Cadence, Newsletter
 
@@ -69,6 +69,7 @@ def newsletter(request: HttpRequest, pk: int) -> HttpResponse:
         audience=audience(row, counted), readers=counted.of(pk), counted_at=counted.counted_at,
         codes=signup_code.codes(row, publication=context.of(request)),
         held=queue.held(newsletter=row), series=welcome.progress(newsletter=row),
+        default_offer=cadence_options.default_offer(row),
     )  # fmt: skip
 
 

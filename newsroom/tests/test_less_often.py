@@ -35,6 +35,12 @@ def test_it_says_how_many_and_what_will_happen_then_moves_them(newsletter: Newsl
     assert "Asked for the former cadence back: 0. Letters sent: 0, waiting: 1, not sent: 0." in done
 
 
+def test_the_page_of_a_newsletter_says_what_new_readers_get(newsletter: Newsletter, staff: Staff) -> None:
+    Newsletter.objects.update(default_cadence="weekly")
+    page = words(staff(groups.EDITOR).get(f"/admin/newsletters/{newsletter.pk}/"))
+    assert "unless they choose otherwise: Every Monday at 07:00 (Europe/Berlin)" in page
+
+
 def test_it_asks_for_the_password_again(newsletter: Newsletter, staff: Staff) -> None:
     confirmed(RITA, newsletter, cadence="instant")
     publisher = staff(groups.PUBLISHER)

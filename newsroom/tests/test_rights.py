@@ -133,6 +133,12 @@ def of_reader(verb: Callable[..., Any], **fields: Any) -> Verb:
     )
 
 
+def of_newsletter(verb: Callable[..., Any], **fields: Any) -> Verb:
+    return lambda world, actor, where: verb(
+        newsletter=world.readers[where].newsletter, actor=actor, now=world.now, **fields
+    )
+
+
 def rewrite(*, article: Article, actor: User, now: datetime) -> None:
     Article.objects.filter(pk=article.pk).update(headline="Other words")
     publishing.save_revision(article=article, actor=actor, now=now, note="A wrong name.")
@@ -192,10 +198,7 @@ VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
     "accept copies": (of_issue(uncertain.accept, "sending", deliveries=None), PUBLISHERS, {PUBLISHER, ADMIN}),
     "resend copies": (of_issue(uncertain.resend, "sending", deliveries=None), PUBLISHERS, {PUBLISHER, ADMIN}),
     "save a segment": (
-        lambda world, actor, where: segments.save(
-            newsletter=world.readers[where].newsletter, name="Daily", actor=actor, now=world.now,
-            lines=[segments.Condition("cadence", "is", "daily")],
-        ),
+        of_newsletter(segments.save, name="Daily", lines=[segments.Condition("cadence", "is", "daily")]),
         EDITORS, UNLIMITED,
     ),
     "delete a segment": (
@@ -217,12 +220,7 @@ VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
         ),
         PUBLISHERS, {PUBLISHER, ADMIN},
     ),
-    "release letters": (
-        lambda world, actor, where: queue.release(
-            newsletter=world.readers[where].newsletter, per_hour=60, actor=actor, now=world.now
-        ),
-        EDITORS, UNLIMITED,
-    ),
+    "release letters": (of_newsletter(queue.release, per_hour=60), EDITORS, UNLIMITED),
     # What is about a reader everywhere is for those who have every newsletter.
     "erase a reader": (
         lambda world, actor, where: erasure.erase(
@@ -249,11 +247,8 @@ VERBS: dict[str, tuple[Verb, set[str], set[str]]] = {
         ),
         PUBLISHERS, {PUBLISHER, ADMIN},
     ),
-    "move readers to a lower cadence": (
-        lambda world, actor, where: reductions.begin(
-            newsletter=world.readers[where].newsletter, before="daily", after="weekly", actor=actor, now=world.now
-        ),
-        PUBLISHERS, {PUBLISHER, ADMIN},
+    "move readers": (
+        of_newsletter(reductions.begin, before="daily", after="weekly"), PUBLISHERS, {PUBLISHER, ADMIN},
     ),
     "publish a legal text": (publish_text, PUBLISHERS, PUBLISHERS),
     "export the audit log": (
