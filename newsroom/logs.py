@@ -7,7 +7,7 @@ from mailkit import addresses
 
 QUERY = re.compile(r"(?<=[^\s?])\?[^\s\"']+=[^\s\"']*")
 # A token in a path gives access to a reader's subscription.
-TOKEN_PATH = re.compile(r"/(confirm|preferences|unsubscribe|address|agree)/[^\s/\"']+")
+TOKEN_PATH = re.compile(r"/(confirm|preferences|unsubscribe|address|agree|keep)/[^\s/\"']+")
 
 
 def mask(text: str) -> str:
