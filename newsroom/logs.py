@@ -6,8 +6,8 @@ import re
 from mailkit import addresses
 
 QUERY = re.compile(r"(?<=[^\s?])\?[^\s\"']+=[^\s\"']*")
-# A token in a path gives access to a reader's subscription.
-TOKEN_PATH = re.compile(r"/(confirm|preferences|unsubscribe|address|agree|keep)/[^\s/\"']+")
+# A token in a path gives access to a reader's subscription, or to an account of the team.
+TOKEN_PATH = re.compile(r"/(confirm|preferences|unsubscribe|address|agree|keep|join)/[^\s/\"']+")
 
 
 def mask(text: str) -> str:

@@ -18,7 +18,7 @@ from publication.models import Publication
 
 ATTRIBUTE: Final = "_in_other_languages"
 # The pages behind a reader's own links speak the reader's language, whatever their path says.
-READERS_OWN: Final = re.compile(r"/(confirm|preferences|unsubscribe|address|agree)/.+")
+READERS_OWN: Final = re.compile(r"/(confirm|preferences|unsubscribe|address|agree|keep)/.+")
 
 
 class Way(NamedTuple):

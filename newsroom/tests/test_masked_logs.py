@@ -20,6 +20,7 @@ from publication import language_switch
         ("GET /search/?q=secret+plan", "secret"),
         ("POST /unsubscribe/eyJhbGciOi:1u:abc-DEF/", "eyJhbGciOi"),
         ("GET /preferences/token-part/download", "token-part"),
+        ("GET /account/join/token-part/", "token-part"),
         ('"quoted name"@example.com', "@example.com"),
         ("читатель@пример.рф wrote", "читатель"),
         ("two: a@b.example,c@d.example", "c@d"),
