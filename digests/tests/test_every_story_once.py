@@ -97,10 +97,12 @@ def test_a_pause_from_single_stories_counts_for_the_first_digest_after_them(
     world = World(1, readers=1)
     row = world.subscription(world.readers[0], world.newsletters[0])
     world.another_cadence(row, Cadence.INSTANT)
-    acts = [world.tick, lambda: world.pause(row), world.publish, lambda: world.resume(row), world.publish, world.tick]
-    for act in [*acts, lambda: world.another_cadence(row, Cadence.DAILY), world.publish]:
+    away = [lambda: world.pause(row), world.publish, world.tick, lambda: world.resume(row)]
+    for act in [world.tick, *away, world.publish, world.tick]:
         act()
-        world.to(world.now + HOUR)
+        world.to(world.now + HOUR / 6)
+    world.run(2, stories=0, acts=0)
+    world.another_cadence(row, Cadence.DAILY)
     world.settle()
     broken = list(recount.faults(journal=recount.Journal(world.journal), mails=world.mails))
     assert not broken, broken
