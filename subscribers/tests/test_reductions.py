@@ -106,7 +106,7 @@ def test_the_record_says_who_changed_it_and_the_consent_stays_the_readers_own(
 )
 def test_nothing_ever_comes_more_often(newsletter: Newsletter, before: str, after: str) -> None:
     """The last but one is lower, and not offered."""
-    with pytest.raises(reductions.CannotReduce):
+    with pytest.raises(reductions.CannotReduce, match="comes less often"):
         begin(newsletter, before, after)
     if after != "monthly":
         with pytest.raises(IntegrityError), transaction.atomic():
