@@ -19,7 +19,8 @@ import redis
 from celery.signals import before_task_publish
 
 # As in a sentence, percent-encoded, or as a header has it.
-ADDRESS = re.compile(r"[\w.+-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
+# With limits, because a value in Redis may be megabytes without a gap.
+ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", re.IGNORECASE)
 MASKED = "…@…"
 # Of programs, and of no person: a server in a URL, a worker of Celery and its queues.
 PROGRAMS = re.compile(rf"@(127\.0\.0\.1|{re.escape(platform.node())}(\.celery\.pidbox)?)$")
