@@ -215,10 +215,9 @@ class _History:
         self.main = main
         self.end = main.window_end or now
         since = main.by_themselves(now=now).aggregate(since=Min("out_of_step_since"))["since"]
+        self.begin = min(since or now, self.end) - LOOK_BACK
         planned = Issue.objects.filter(
-            newsletter=main.newsletter_id,
-            planned_at__isnull=False,
-            window_end__gt=min(since or now, self.end) - LOOK_BACK,
+            newsletter=main.newsletter_id, planned_at__isnull=False, window_end__gt=self.begin
         ).exclude(pk=main.pk)
         self.issues = {
             one.pk: one for one in planned.exclude(cadence="").only("kind", "cadence", "window_end", "instead_of")
@@ -247,14 +246,17 @@ class _History:
 
     @cached_property
     def earlier(self) -> dict[int, datetime]:
-        """The public stories of earlier issues of the same cadence, and when they came out."""
+        """The public stories of earlier issues of the same cadence, and when they came out.
+
+        Of a story from before the history it is not known who had it: what brought it may be older.
+        """
         series = [
             pk for pk, one in self.issues.items()
             if (one.kind, one.cadence, one.instead_of_id) == (self.main.kind, self.main.cadence, None)
             and one.window_end is not None and one.window_end <= self.end
         ]  # fmt: skip
         brought = set().union(*(self.items[pk] for pk in series)) - self.own
-        public = Article.objects.filter(pk__in=brought, state__in=PUBLIC, first_published_at__isnull=False)
+        public = Article.objects.filter(pk__in=brought, state__in=PUBLIC, first_published_at__gt=self.begin)
         return {pk: came_out for pk, came_out in public.values_list("pk", "first_published_at") if came_out}
 
     @cached_property

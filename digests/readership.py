@@ -106,7 +106,7 @@ class Rule:
 
     def _telling(self, group: Group, key: str) -> str:
         telling = str(_telling_key(key, group.amended))
-        return telling if group.amended and telling in self.keys else key
+        return telling if group.amended and key != WITHOUT and telling in self.keys else key
 
     def _key(self, group: Group, number: int) -> str:
         language = group.language if group.language in self.keys else ""

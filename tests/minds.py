@@ -240,8 +240,8 @@ class Newsroom:
             for moment, happens in sorted(moments, key=lambda pair: pair[0]):
                 self.to(moment)
                 happens()
-                if happens == self.publish and self.random.random() < 0.8:
-                    self.tick()
+                if happens == self.publish:
+                    self.after(self.random.choice([0, 0, 0, 60]) * SECOND, self.tick)
             self.to(end)
 
     def _moment(self) -> datetime:

@@ -116,6 +116,17 @@ def test_exactly_those_who_got_the_story_hear_of_it_once_and_equal_sets_share_a_
     assert heard(send(first.newsletter)) == {"twin": both}
 
 
+def test_who_has_no_story_on_the_topics_hears_it_from_the_next_issue_with_one(
+    readers: Readers, first: Issue, publish: Publish
+) -> None:
+    publishing.correct(article=Article.objects.get(headline="The match"), text=WRONG, actor=None, now=timezone.now())
+    chosen.print_(publish, "An exhibition", CULTURE, timezone.now())
+    second = send(first.newsletter)
+    assert (copies(second)["games"].state, copies(second)["games"].reason) == ("suppressed", "no_story_chosen")
+    news(publish)
+    assert heard(send(first.newsletter)) == {"games": {WRONG}}
+
+
 def test_the_line_names_a_corrected_story_and_never_a_withdrawn_one(
     readers: Readers, first: Issue, publish: Publish
 ) -> None:

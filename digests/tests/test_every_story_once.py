@@ -19,7 +19,7 @@ from digests.sending import attempts, closing, merge
 from publication.models import Publication
 from subscribers.models import Cadence
 from tests import minds, recount
-from tests.minds import HOUR
+from tests.minds import DAY, HOUR
 
 pytestmark = pytest.mark.django_db
 
@@ -104,5 +104,23 @@ def test_a_pause_from_single_stories_counts_for_the_first_digest_after_them(
     world.run(2, stories=0, acts=0)
     world.another_cadence(row, Cadence.DAILY)
     world.settle()
+    broken = list(recount.faults(journal=recount.Journal(world.journal), mails=world.mails))
+    assert not broken, broken
+
+
+def test_who_had_each_story_at_once_for_months_gets_none_of_them_from_a_monthly_digest(
+    publication: Publication, texts: object
+) -> None:
+    """The digest looks back further than the copies that brought its oldest stories."""
+    world = World(1, readers=1)
+    row = world.subscription(world.readers[0], world.newsletters[0])
+    world.another_cadence(row, Cadence.INSTANT)
+    for _week in range(15):
+        world.publish()
+        world.tick()
+        world.to(world.now + 7 * DAY)
+    world.another_cadence(row, Cadence.MONTHLY)
+    world.publish()
+    world.run(33, stories=0, acts=0)
     broken = list(recount.faults(journal=recount.Journal(world.journal), mails=world.mails))
     assert not broken, broken
