@@ -38,6 +38,9 @@ class _Listener(logging.Handler):
             seen.append(f"{record.name}: {text}")
 
 
+LISTENER = _Listener()
+
+
 def _published(body: object = None, headers: dict[str, Any] | None = None, **_signal: object) -> None:
     # An eta is a time; all else is what a worker is called with.
     arguments = body[0:2] if isinstance(body, tuple) else body
@@ -46,9 +49,8 @@ def _published(body: object = None, headers: dict[str, Any] | None = None, **_si
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Listen from the first test on."""
+    """Look at tasks from the first one on."""
     config.addinivalue_line("markers", "writes_addresses(reason): this test's own process may write addresses")
-    logging.getLogger().addHandler(_Listener())
     before_task_publish.connect(_published)
 
 
@@ -56,6 +58,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Fail a test whose process wrote an address."""
     seen.clear()
+    # Whoever configures logging anew, as a worker in the same process does, takes the handlers away. Once is enough.
+    logging.getLogger().addHandler(LISTENER)
     result = yield
     if item.get_closest_marker("writes_addresses") is None:
         assert not seen, "\n".join(["an address was written:", *seen])

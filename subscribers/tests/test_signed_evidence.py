@@ -75,7 +75,8 @@ def test_one_sentence_says_what_a_file_is_without_any_server(proof: bytes, tmp_p
     call_command("evidence_keys", "--json", stdout=out)
     keys.write_text(out.getvalue())
     others.write_text(json.dumps(signed_json.jwk(Ed25519PrivateKey.generate().public_key())))
-    nowhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
+    nowhere = dict.fromkeys(("DATABASE_URL", "DATABASE_OWNER_URL"), "postgres://nobody@127.0.0.1:1/none")
+    nowhere |= {"REDIS_URL": "redis://127.0.0.1:1/0"}
     command = [sys.executable, "manage.py", "verify_evidence", str(file), "--key", str(keys)]
     done = subprocess.run(  # our own command
         command, cwd=settings.BASE_DIR, env=os.environ | nowhere, capture_output=True, text=True, check=False
