@@ -58,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Fail a test whose process wrote an address."""
     seen.clear()
-    # Whoever configures logging anew, as a worker in the same process does, takes the handlers away. Once is enough.
+    # A test that configures logging takes the handlers of the root logger away. A handler that is there stays one.
     logging.getLogger().addHandler(LISTENER)
     result = yield
     if item.get_closest_marker("writes_addresses") is None:

@@ -109,7 +109,7 @@ def test_the_page_after_it_names_no_address(browser: Client) -> None:
 def observable(path: str, data: dict[str, object], *, network: str) -> tuple[object, ...]:
     """What an observer may measure: the response, the statements behind it, the tasks that its commit queues."""
     client = Client(enforce_csrf_checks=True, REMOTE_ADDR=network)
-    # Its count holds for seconds, whoever asks: so it is no part of the work for one address.
+    # Its count holds for seconds and for all: so it is no part of the work for one address.
     signup_breaker.look(now=timezone.now())
     with CaptureQueriesContext(connection) as work, TestCase.captureOnCommitCallbacks() as queued:
         response = client.post(path, data)
