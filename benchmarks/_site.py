@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import psutil
 
@@ -50,6 +51,21 @@ def worker(environment: dict[str, str], *, queues: str, concurrency: int) -> Ite
     with _program(command, environment) as process:
         time.sleep(5)
         yield process
+
+
+@contextlib.contextmanager
+def bare(folder: Path, code: str) -> Iterator[int]:
+    """The same web server with an application of this code and nothing of ours; gives its port."""
+    (folder / "bare_site.py").write_text(code, encoding="utf-8")
+    port = temporary_servers.free_port()
+    command = [*processes.web(port, host="127.0.0.1", workers=WORKERS)[:-1], "bare_site:application"]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    with subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, stdout=sys.stderr) as process:
+        try:
+            time.sleep(3)
+            yield port
+        finally:
+            process.terminate()
 
 
 @contextlib.contextmanager

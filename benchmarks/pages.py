@@ -11,7 +11,6 @@ The load comes from wrk, which is one thread that asks far more than Python can 
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import re
@@ -20,9 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsroom.settings")
@@ -38,7 +35,6 @@ from django.db import connection  # noqa: E402  # as above
 
 from articles.models import Article  # noqa: E402  # as above
 from newsroom import owner  # noqa: E402  # as above
-from newsroom.running import processes, temporary_servers  # noqa: E402  # as above
 
 SECONDS = int(os.environ.get("SECONDS", "10"))
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
@@ -100,7 +96,7 @@ def main() -> None:
     newest = Article.objects.published().newest_first()[0]
     story = newest.get_absolute_url()
     _copy(newest)
-    with tempfile.TemporaryDirectory() as folder, _site.web({}) as (port, _), _bare(Path(folder)) as bare:
+    with tempfile.TemporaryDirectory() as folder, _site.web({}) as (port, _), _site.bare(Path(folder), BARE) as bare:
         measure = functools.partial(_measure, wrk, Path(folder))
         site = f"http://127.0.0.1:{port}"
         asked = {
@@ -163,20 +159,6 @@ def _proxy_headers() -> dict[str, str]:
 def _etag(url: str) -> str:
     with urllib.request.urlopen(urllib.request.Request(url, headers=_proxy_headers())) as response:  # noqa: S310  # our own
         return str(response.headers["ETag"])
-
-
-@contextlib.contextmanager
-def _bare(folder: Path) -> Iterator[int]:
-    (folder / "bare_view.py").write_text(BARE, encoding="utf-8")
-    port = temporary_servers.free_port()
-    command = [*processes.web(port, host="127.0.0.1", workers=_site.WORKERS)[:-1], "bare_view:application"]
-    environment = os.environ | {"PYTHONPATH": str(folder)}
-    with subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, stdout=sys.stderr) as process:
-        try:
-            time.sleep(3)
-            yield port
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ import sys
 import tempfile
 import time
 import urllib.parse
-from collections.abc import Iterator
 from datetime import time as hour
 from pathlib import Path
 from typing import NamedTuple
@@ -43,7 +42,6 @@ from django.db import connection  # isort: skip  # as above
 from django.utils import timezone  # isort: skip  # as above
 
 from newsroom import owner  # isort: skip  # as above
-from newsroom.running import processes, temporary_servers  # isort: skip  # as above
 from subscribers import consent, legal  # isort: skip  # as above
 from subscribers.models import CadenceOffer, ConsentEvent, LegalDocument, LegalVersion  # isort: skip  # as above
 
@@ -188,19 +186,9 @@ def _verify() -> None:
         sys.exit(f"The chain is broken at event {broken.event_id}: {broken.reason}.")
 
 
-@contextlib.contextmanager
-def _bare(folder: str) -> Iterator[int]:
+def _bare(folder: str) -> contextlib.AbstractContextManager[int]:
     database = connection.settings_dict | {"ENGINE": "django.db.backends.postgresql", "TEST": {}}
-    (Path(folder) / "bare_row.py").write_text(f"DATABASE = {database!r}\n{BARE}", encoding="utf-8")
-    port = temporary_servers.free_port()
-    command = [*processes.web(port, host="127.0.0.1", workers=_site.WORKERS)[:-1], "bare_row:application"]
-    environment = os.environ | {"PYTHONPATH": folder}
-    with subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, stdout=sys.stderr) as process:
-        try:
-            time.sleep(3)
-            yield port
-        finally:
-            process.terminate()
+    return _site.bare(Path(folder), f"DATABASE = {database!r}\n{BARE}")
 
 
 if __name__ == "__main__":

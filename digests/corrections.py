@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import formats
 from django.utils.translation import gettext as _
 
-from digests import permissions, second_person, states, stats
+from digests import letter_drafts, permissions, states, stats
 from digests.models import Issue
 from publication import languages
 from staff import audit
@@ -69,15 +69,9 @@ def draft(*, issue: Issue, subject: str, text: str, wrong: str, actor: AbstractB
         if (waiting.subject, waiting.introduction) != (subject, text):
             raise NotAllowed(_("A correction of this issue is a draft already. Change or delete that one first."))
         return waiting
-    letter = Issue.objects.create(
-        newsletter=locked.newsletter,
-        kind=Issue.Kind.LETTER,
-        subject=subject,
-        introduction=text,
-        corrects=locked,
-        created_at=now,
+    letter = letter_drafts.create(
+        newsletter=locked.newsletter, subject=subject, text=text, actor=actor, now=now, corrects=locked
     )
-    second_person.edited(issue=letter, actor=actor)
     audit.record(action=AuditAction.ISSUE_CORRECTED, actor=actor, target=locked, now=now, letter=letter.pk, wrong=wrong)
     return letter
 

@@ -12,7 +12,7 @@ from typing import Final
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from digests import second_person
+from digests import letter_drafts
 from digests.models import Issue
 from staff import audit
 from staff.audit_actions import AuditAction
@@ -35,14 +35,8 @@ def draft(*, segment: Segment, subject: str, text: str, actor: AbstractBaseUser 
     waiting = locked.letters.filter(state=Issue.State.DRAFT, subject=subject, introduction=text).first()
     if waiting is not None:
         return waiting
-    letter = Issue.objects.create(
-        newsletter=locked.newsletter,
-        kind=Issue.Kind.LETTER,
-        subject=subject,
-        introduction=text,
-        segment=locked,
-        created_at=now,
+    letter = letter_drafts.create(
+        newsletter=locked.newsletter, subject=subject, text=text, actor=actor, now=now, segment=locked
     )
-    second_person.edited(issue=letter, actor=actor)
     audit.record(action=AuditAction.SEGMENT_LETTER_WRITTEN, actor=actor, target=letter, now=now, segment=locked.name)
     return letter

@@ -26,7 +26,7 @@ def keep(request: HttpRequest, token: str) -> HttpResponse:
     with languages.override(moved.subscription.subscriber.language):
         standing = reductions.standing(moved=moved)
         if request.method == "POST":
-            evidence = request_context.evidence(request, source=reductions.KEPT)
+            evidence = request_context.evidence(request, source=reductions.SOURCE_OF_BUTTON)
             standing = reductions.keep(moved=moved, evidence=evidence, now=timezone.now())
         return render(request, "subscribers/keep.html", _shown(moved, standing))
 

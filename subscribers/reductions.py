@@ -41,7 +41,8 @@ from subscribers.reduction_model import lower_than
 BATCH: Final = 500
 # Less than a task may take: the rest is for the next one.
 SECONDS_AT_ONCE: Final = 60.0
-PUBLICATION, KEPT = "publication", "kept"
+# Of acts of consent: the publication moves readers, and the button takes the move of one back.
+SOURCE_OF_MOVE, SOURCE_OF_BUTTON = "publication", "kept"
 ONE_DAY: Final = [str(day) for day in range(7)]
 
 
@@ -63,7 +64,7 @@ class Standing(StrEnum):
     """What the button in the letter can do for its reader."""
 
     CAN_KEEP = "can_keep"
-    KEPT = "kept"
+    TAKEN_BACK = "taken_back"
     # The reader left, came back, or chose another cadence since.
     OVERTAKEN = "overtaken"
     NOT_OFFERED = "not_offered"
@@ -138,7 +139,7 @@ def standing(*, moved: ReducedSubscription) -> Standing:
     """What `keep` would do now."""
     row, move = moved.subscription, moved.reduction
     if moved.kept_at is not None:
-        return Standing.KEPT
+        return Standing.TAKEN_BACK
     came_back = row.confirmed_at is None or row.confirmed_at > moved.moved_at
     if row.state != Subscription.State.CONFIRMED or row.cadence != move.after or came_back:
         return Standing.OVERTAKEN
@@ -168,7 +169,7 @@ def keep(*, moved: ReducedSubscription, evidence: consent.Evidence, now: datetim
             return Standing.NOT_OFFERED
         moved.kept_at = now
         moved.save(update_fields=["kept_at"])
-    return Standing.KEPT
+    return Standing.TAKEN_BACK
 
 
 def mail_again(*, moved: ReducedSubscription, now: datetime) -> Letter:
@@ -237,7 +238,7 @@ def _move(reduction: Reduction, rows: list[Subscription], now: datetime) -> None
         )
         for row in rows
     ]
-    consent.append(acts=acts, evidence=consent.Evidence(source=PUBLICATION), now=now)
+    consent.append(acts=acts, evidence=consent.Evidence(source=SOURCE_OF_MOVE), now=now)
     letters = queue.enqueue_many(kind=Letter.Kind.REDUCED, subscriptions=rows, now=now)
     ReducedSubscription.objects.bulk_create(
         ReducedSubscription(reduction=reduction, subscription=row, letter=letter, days=row.days, moved_at=now)

@@ -29,7 +29,7 @@ def move(world: World, before: str, after: str) -> None:
 def press(world: World, number: int) -> None:
     """That number of those who were moved have the former cadence back."""
     for row in ReducedSubscription.objects.filter(kept_at=None).order_by("-pk")[:number]:
-        assert reductions.keep(moved=row, evidence=cast.evidence(), now=world.now) is reductions.Standing.KEPT
+        assert reductions.keep(moved=row, evidence=cast.evidence(), now=world.now) is reductions.Standing.TAKEN_BACK
         world.note_wish(row.subscription, cadence=row.reduction.before, days=row.days)
 
 
