@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +22,9 @@ from mailkit import addresses
 from subscribers import import_files
 from subscribers.import_encodings import Unreadable
 from subscribers.import_files import Record, Table
+from subscribers.import_reading import BETWEEN_ADDRESSES
 from subscribers.models import ConsentEvent, ImportJob
 
-BETWEEN_ADDRESSES: Final = re.compile(r"[\s,;|\"'<>()]+")
 IN_ITS_PLACE: Final = "erased"
 # Of a list that cannot be read nobody knows whether they are in it, and nobody can import it.
 GONE: Final = b""

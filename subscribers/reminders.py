@@ -4,7 +4,6 @@ The form can be filled in with anybody's address, so a reminder is a mail that i
 once per mailbox in 30 days, over any number of sign-ups, and only where the first letter arrived.
 """
 
-import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,8 +14,6 @@ from mailkit import addresses
 from subscribers import erasure, links, suppression, throttle
 from subscribers.letters import queue
 from subscribers.models import Letter, Reminder, Subscriber, Subscription
-
-logger = logging.getLogger(__name__)
 
 AGAIN = timedelta(days=30)
 # Later, the link in the letter would outlive the request.
