@@ -123,12 +123,13 @@ def look(*, token: str) -> Question:
 
 def question(*, subscriber: Subscriber) -> Question:
     """What the reader has not agreed to of the texts that are shown today; no subscriptions when there is nothing."""
-    shown = terms.current()
+    shown, public = terms.current(), standing.public_versions()
     rows = subscriber.subscriptions.confirmed().proved().select_related("newsletter", "consent_event")
-    behind = [row for row in rows.order_by("newsletter__position", "pk") if _new(row, shown.versions)]
-    new = {version.pk for row in behind for version in _new(row, shown.versions)}
-    changes = (_change(version, behind) for version in shown.versions if version.pk in new)
-    return Question(subscriber, shown, tuple(changes), tuple(behind))
+    new = {row: _new(row, shown.versions, public) for row in rows.order_by("newsletter__position", "pk")}
+    behind = tuple(row for row in new if new[row])
+    changed = {version for versions in new.values() for version in versions}
+    changes = (_change(version, behind, public) for version in shown.versions if version in changed)
+    return Question(subscriber, shown, tuple(changes), behind)
 
 
 def agree(*, token: str, terms_token: str, evidence: consent.Evidence, now: datetime) -> Question:
@@ -168,18 +169,20 @@ def _to_ask(newsletter: Newsletter, version: LegalVersion) -> SubscriptionQueryS
     return theirs.exclude(subscriber__letters__version=version)
 
 
-def _new(row: Subscription, shown: Sequence[LegalVersion]) -> list[LegalVersion]:
+def _new(row: Subscription, shown: Sequence[LegalVersion], public: Sequence[LegalVersion]) -> list[LegalVersion]:
     """Of the texts that are shown, those of which the act that allows mail names none as new."""
+    agreed = {version: _agreed(row, version, public) for version in shown}
+    return [version for version, theirs in agreed.items() if theirs is None or theirs.edition < version.edition]
+
+
+def _agreed(row: Subscription, version: LegalVersion, public: Sequence[LegalVersion]) -> LegalVersion | None:
+    """The newest version of the same document that the act names which allows mail."""
     documents = row.consent_event.documents if row.consent_event else []
-    return [version for version in shown if standing.edition(documents, version.document) < version.edition]
+    return standing.agreed(documents, document=version.document, versions=public)
 
 
-def _change(version: LegalVersion, rows: Sequence[Subscription]) -> Change:
-    before = [
-        agreed
-        for row in rows
-        if row.consent_event and (agreed := standing.agreed(row.consent_event.documents, version.document))
-    ]
+def _change(version: LegalVersion, rows: Sequence[Subscription], public: Sequence[LegalVersion]) -> Change:
+    before = [agreed for row in rows if (agreed := _agreed(row, version, public))]
     present = max(before, key=lambda one: one.edition, default=None)
     if present is None or present.language != version.language:
         return Change(version, [])

@@ -59,7 +59,7 @@ class Standing:
 
 def of(*, newsletters: Iterable[Newsletter]) -> list[Standing]:
     """Of each newsletter, for each document that readers agree to. Readers who cannot be written to are left out."""
-    versions = _versions()
+    versions = public_versions()
     documents = {version.document_id: version.document for version in versions}
     demands = {(row.newsletter_id, row.document_id): row for row in Demand.objects.select_related("version")}
     standings = []
@@ -79,7 +79,7 @@ def loss(*, newsletter: Newsletter, version: LegalVersion) -> Loss:
 
 def unmet(*, newsletter: Newsletter, documents: Documents, moment: datetime) -> list[Demand]:
     """The demands of that moment that an act which named these texts does not meet; those withdrawn since are gone."""
-    versions = _versions()
+    versions = public_versions()
     demands = Demand.objects.filter(newsletter=newsletter, demanded_at__lte=moment).select_related("version__document")
     return [
         demand
@@ -89,17 +89,12 @@ def unmet(*, newsletter: Newsletter, documents: Documents, moment: datetime) -> 
     ]
 
 
-def agreed(documents: Documents, document: LegalDocument) -> LegalVersion | None:
-    """The newest version of the document among the texts that an act named."""
-    return _newest(documents, [row for row in _versions() if row.document_id == document.pk])
+def agreed(documents: Documents, *, document: LegalDocument, versions: Sequence[LegalVersion]) -> LegalVersion | None:
+    """The newest of these versions of the document among the texts that an act named."""
+    return _newest(documents, [row for row in versions if row.document_id == document.pk])
 
 
-def edition(documents: Documents, document: LegalDocument) -> int:
-    """The edition of it; 0 for none."""
-    return _edition(agreed(documents, document))
-
-
-def _versions() -> list[LegalVersion]:
+def public_versions() -> list[LegalVersion]:
     """The public versions of all documents that readers agree to, newest first."""
     public = LegalVersion.objects.filter(published_at__isnull=False, document__kind__in=legal.AGREED)
     rows = public.select_related("document", "translation_of").order_by(*legal.BY_DOCUMENT)
