@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Count
@@ -50,7 +50,7 @@ def chosen() -> list[Place]:
 
 def zone_of(*, issue: Issue, place: Place) -> ZoneInfo:
     """Where the reader is; one whose zone this machine no longer knows is where the newsletter is."""
-    return _zone(place.time_zone) or ZoneInfo(issue.newsletter.time_zone)
+    return schedules.zone_named(place.time_zone) or ZoneInfo(issue.newsletter.time_zone)
 
 
 def leaves_at(*, issue: Issue, place: Place, now: datetime) -> datetime:
@@ -135,11 +135,3 @@ def _next(hour: time, zone: ZoneInfo, moment: datetime) -> datetime:
     today = moment.astimezone(zone).date()
     instants = (schedules.instant(day=today + days, hour=hour, zone=zone) for days in (timedelta(), DAY, 2 * DAY))
     return next(instant for instant in instants if instant >= moment).astimezone(UTC)
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    """None: no zone, or one that an update of the host removed."""
-    try:
-        return ZoneInfo(name) if name else None
-    except (ZoneInfoNotFoundError, ValueError):
-        return None

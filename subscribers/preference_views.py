@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from core import client_address
 from mailkit import addresses
 from publication import context, languages
 from publication.formats import Format
@@ -176,7 +177,7 @@ def _too_old(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
     if request.method != "POST":
         return render(request, "subscribers/preferences_expired.html", status=410)
     now, address = timezone.now(), addresses.normalise(subscriber.address)
-    ip = request_context.evidence(request, source="").ip
+    ip = client_address.client_ip(request)
     try:
         if throttle.preferences(address=address, ip=ip):
             preferences.mail_link(subscriber=subscriber, now=now)

@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from core import client_address
 from mailkit import addresses
 from publication import languages
 from subscribers import links, reductions, request_context, throttle
@@ -49,7 +50,7 @@ def _too_old(request: HttpRequest, moved: ReducedSubscription) -> HttpResponse:
         sent = request.GET.get("sent") == "1"
         return render(request, "subscribers/keep_expired.html", {"sent": sent}, status=200 if sent else 410)
     address = addresses.normalise(moved.subscription.subscriber.address)
-    ip = request_context.evidence(request, source="").ip
+    ip = client_address.client_ip(request)
     try:
         if throttle.preferences(address=address, ip=ip):
             reductions.mail_again(moved=moved, now=timezone.now())

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, takewhile
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.translation import gettext_lazy as _
 
@@ -97,6 +97,14 @@ def changes(*, offer: CadenceOffer, now: datetime) -> dict[str, str | datetime]:
     if offer.schedule in ("", OFF):
         values["recorded_until"] = now
     return values
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """The zone of this name; None for no name, or one that an update of the host removed."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
 
 
 def instant(*, day: date, hour: time, zone: ZoneInfo) -> datetime:

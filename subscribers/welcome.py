@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
@@ -73,7 +73,7 @@ def plan_due(*, now: datetime) -> int:
 
 def due_at(*, letter: WelcomeLetter, confirmed_at: datetime, time_zone: str) -> datetime:
     """When the letter is due: at its hour where the reader is, that many days after the day of the confirmation."""
-    zone = _zone(time_zone) or ZoneInfo(letter.newsletter.time_zone)
+    zone = schedules.zone_named(time_zone) or ZoneInfo(letter.newsletter.time_zone)
     day = confirmed_at.astimezone(zone).date() + timedelta(days=letter.day)
     return schedules.instant(day=day, hour=time(letter.hour), zone=zone)
 
@@ -149,11 +149,3 @@ def _confirmed(letter: WelcomeLetter, now: datetime) -> QuerySet[Subscription]:
             confirmed_at__lte=now - (letter.day - 1) * DAY + AHEAD,
         )
     )
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    """None: no zone, or one that an update of the host removed."""
-    try:
-        return ZoneInfo(name) if name else None
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
