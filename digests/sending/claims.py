@@ -72,9 +72,12 @@ WHERE id IN (
 )
 """
 
+# A full mailbox stays on record: `soft_bounces` counts it.
 EXPIRE = """
 UPDATE digests_delivery_open AS delivery
-SET state = 'expired', reason = %(reason)s, reason_parameters = NULL, settled_at = now(), due_at = NULL
+SET state = 'expired', settled_at = now(), due_at = NULL,
+    reason = CASE delivery.reason WHEN 'mailbox_full' THEN delivery.reason ELSE %(reason)s END,
+    reason_parameters = CASE delivery.reason WHEN 'mailbox_full' THEN delivery.reason_parameters END
 FROM digests_issue AS issue
 WHERE issue.id = delivery.issue_id AND issue.state = 'sending' AND delivery.state = 'deferred'
     AND delivery.due_at IS NOT NULL AND delivery.reason <> %(hour)s

@@ -169,6 +169,15 @@ def test_deferred_copies_of_an_old_issue_expire(sending: Start) -> None:
         assert copy.settled_at is not None
 
 
+def test_a_mailbox_that_stayed_full_is_on_record_when_its_copy_expires(sending: Start) -> None:
+    """It counts against the mailbox."""
+    issue = sending(1)
+    issue.deliveries.update(state="deferred", due_at=timezone.now(), reason="mailbox_full")
+    Issue.objects.filter(pk=issue.pk).update(started_at=timezone.now() - timedelta(hours=25))
+    assert claims.expire() == 1
+    assert list(issue.deliveries.values_list("state", "reason")) == [("expired", "mailbox_full")]
+
+
 def test_how_old_an_issue_may_become_is_set(sending: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     issue = sending(1)
     issue.deliveries.update(state="deferred", due_at=timezone.now())
