@@ -7,7 +7,7 @@ from django.conf import settings
 
 
 def forget() -> None:
-    """Delete it all; Redis may serve others too."""
+    """Delete it all, and nothing of the other processes of the run: `cache.clear()` would empty the whole Redis."""
     for url in (settings.REDIS_URL, settings.CACHE_URL):
         client = _connected(url)
         if keys := client.keys(f"{settings.CACHES['default']['KEY_PREFIX']}:*"):

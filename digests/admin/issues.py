@@ -230,7 +230,7 @@ class IssueAdmin(TranslatedAdmin, ActionAdmin):
         super().save_related(request, form, formsets, change)
         if not change or form.has_changed() or any(formset.has_changed() for formset in formsets):
             second_person.edited(issue=form.instance, actor=account(request))
-        chosen = [int(pk) for pk in request.POST.getlist("take_in") if pk.isdecimal()]
+        chosen = [int(pk) for pk in request.POST.getlist("take_in") if pk.isdecimal() and len(pk) < 19]
         if change and chosen:
             try:
                 arranging.take_in(issue=form.instance, articles=chosen, actor=account(request))

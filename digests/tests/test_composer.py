@@ -37,7 +37,7 @@ def test_stories_are_arranged_and_taken_in_by_one_post(digest: Issue, publish: P
     assert f'name="take_in" value="{late.pk}"' in page
     assert f'name="take_in" value="{russian.pk}"' not in page, "its readers get it in place of the story in English"
     first = {"items-0-position": "2", "items-1-position": "0", "items-2-position": "1", "items-1-included": "off"}
-    data = items(digest, **first) | {"take_in": str(late.pk), "sponsor": "Acme"}
+    data = items(digest, **first) | {"take_in": [str(late.pk), "9" * 5000], "sponsor": "Acme"}
     assert editor.post(change(digest), data).status_code == 302
     rows = list(digest.items.order_by("position").values_list("article__headline", "included"))
     assert rows == [("Second", False), ("First", True), ("Third", True), ("Late", True)]

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.conf import settings as configured
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -23,6 +22,7 @@ from postal.tests import name_server
 from publication.models import Publication
 from staff.models import AuditEvent
 from subscribers.models import Newsletter
+from tests import redis_keys
 from tests.cast import Readers, Staff
 from tests.table import rows
 
@@ -132,7 +132,7 @@ def test_what_the_dns_says_of_the_sender(
     Publication.objects.update(reply_to=f"desk@{SENDER}")
     settings.EMAIL_TRANSPORT, settings.SITE_URL = "smtp", f"https://{SENDER}"
     settings.DKIM_SELECTOR, settings.RETURN_DOMAIN = selector, returns
-    cache.clear()
+    redis_keys.forget()
     with name_server.running(GOOD_ZONE | changes) as server:
         settings.DNS_SERVER = server.place
         assert codes(good) == expected
@@ -147,7 +147,7 @@ def test_a_silent_dns_costs_a_page_three_seconds_and_blocks_nothing(
 ) -> None:
     monkeypatch.setattr(dns, "TIMEOUT", 0.1)
     settings.EMAIL_TRANSPORT, settings.SITE_URL = "smtp", f"https://{SENDER}"
-    cache.clear()
+    redis_keys.forget()
     with name_server.running({}, is_silent=True) as server:
         settings.DNS_SERVER = server.place
         assert codes(good) == {"dns_silent"}
@@ -157,7 +157,7 @@ def test_a_site_that_is_private_sends_nothing(good: Issue, settings: Settings) -
     settings.EMAIL_TRANSPORT, settings.SITE_URL = "smtp", "http://localhost:8000"
     with name_server.running({}, is_silent=False) as server:
         settings.DNS_SERVER = server.place
-        cache.clear()
+        redis_keys.forget()
         assert "site_private" in codes(good)
 
 

@@ -16,7 +16,7 @@ from articles.models import Article
 from core import database_clock
 from digests import replies
 from digests.models import Reply
-from newsroom.desk import pages
+from newsroom.desk import pages, steps
 from publication.change_lists import BoundedPaginator
 from publication.row_actions import account
 
@@ -67,8 +67,8 @@ def _act(request: HttpRequest, row: Reply, user: User) -> str:
         replies.withdraw(**who)
         return _("The letter is no longer public.")
     if act == "assign":
-        chosen = typed.get("story", "")
-        story = get_object_or_404(Article, pk=int(chosen)) if chosen.isdecimal() else None
+        chosen = steps.numbers([typed.get("story", "")])
+        story = get_object_or_404(Article, pk=chosen[0]) if chosen else None
         replies.assign(story=story, **who)
         return _("Saved.")
     if act not in Reply.State.values:

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 from django.utils.functional import Promise
 
+from newsroom.desk import steps
 from subscribers import segment_fields, segments
 from subscribers.models import Newsletter
 from subscribers.segment_fields import OPS, Choices
@@ -41,9 +42,9 @@ def typed(data: QueryDict) -> list[Condition]:
         if f"field-{number}" in data
     ]
     act = data.get("act", "")
-    removed = act.removeprefix(REMOVE)
-    if act.startswith(REMOVE) and removed.isdecimal() and int(removed) < len(rows):
-        del rows[int(removed)]
+    removed = steps.numbers([act.removeprefix(REMOVE)]) if act.startswith(REMOVE) else []
+    if removed and removed[0] < len(rows):
+        del rows[removed[0]]
     name = str(data.get("add", ""))
     field = segment_fields.get(name)
     if act == "add" and field is not None:

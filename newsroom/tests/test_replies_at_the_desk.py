@@ -73,6 +73,7 @@ def test_an_editor_publishes_it_with_one_click_and_takes_it_back(reply: Reply, p
     assert [act for act in acts if "repl" in act or "letter" in act] == [
         "reply_assigned", "reader_letter_published", "reader_letter_withdrawn",
     ]  # fmt: skip
+    assert editor.post(page, {"act": "assign", "story": "9" * 5000}).status_code == 302, "no number of a story"
 
 
 def test_an_address_is_never_published(reply: Reply, publish: Publish) -> None:

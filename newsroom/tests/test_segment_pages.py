@@ -49,6 +49,7 @@ def test_an_editor_makes_one_by_buttons_alone(newsletter: Newsletter, readers: R
     assert number(page) == "1 reader"
     page = sent(editor, address, page, "add", add="joined")
     assert b'type="date"' in page.content
+    page = sent(editor, address, page, f"remove-{'9' * 5000}")
     page = sent(editor, address, page, "remove-1")
     assert number(page) == "1 reader"
     saved = sent(editor, address, page, "save")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -19,6 +18,7 @@ from publication.models import Publication
 from subscribers import consent_heads
 from subscribers.models import Cadence, ConsentEvent, Newsletter
 from subscribers.tests.test_consent_chain import an_intruder
+from tests import redis_keys
 from tests.cast import RITA, Publish, Readers, Staff, account, confirmed, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,7 @@ def test_what_the_clock_found_out_is_a_fault(
 ) -> None:
     """Lost events of the consent record, and complaints over the limit; the page itself looks at nothing."""
     settings.CONSENT_HEADS = tmp_path
-    cache.clear()
+    redis_keys.forget()
     confirmed(RITA, newsletter)
     consent_heads.anchor(now=timezone.now())
     now = timezone.now()

@@ -9,13 +9,13 @@ import pytest
 import time_machine
 from altcha import v1 as altcha
 from bs4 import BeautifulSoup, Tag
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
 from subscribers import effort, signup_breaker
 from subscribers.models import Letter, Newsletter, SpentEffort, Subscription
 from subscribers.tests.conftest import Fill, form_token
+from tests import redis_keys
 from tests.cast import BOB, RITA, ask, confirmed
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def tripped(newsletter: Newsletter, settings: Any) -> None:
 
 def sent(**about: object) -> None:
     Letter.objects.filter(kind=Letter.Kind.CONFIRM, **about).update(state=Letter.State.SENT, settled_at=timezone.now())
-    cache.clear()
+    redis_keys.forget()
 
 
 def page_of(response: Any) -> BeautifulSoup:
@@ -149,7 +149,7 @@ def test_the_page_does_not_tell_whose_address_it_was(
 def test_confirmations_end_it_and_so_does_time(newsletter: Newsletter, tripped: None) -> None:
     assert signup_breaker.has_tripped(now=timezone.now())
     with time_machine.travel(timezone.now() + timedelta(hours=3, minutes=1)):
-        cache.clear()
+        redis_keys.forget()
         assert not signup_breaker.has_tripped(now=timezone.now())
     confirmed(RITA, newsletter)
     sent()

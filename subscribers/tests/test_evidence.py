@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
@@ -17,6 +16,7 @@ from subscribers import consent_heads, erasure, tasks
 from subscribers import evidence as evidence_of
 from subscribers.models import ConsentEvent, LegalVersion, Newsletter
 from subscribers.tests.test_consent_chain import an_intruder
+from tests import redis_keys
 from tests.cast import BOB, RITA, confirmed, evidence
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,7 @@ def test_a_page_verifies_one_persons_links_and_the_newest_head_alone(
     newsletter: Newsletter, settings: Settings, tmp_path: Path, admin_user: User
 ) -> None:
     settings.CONSENT_HEADS = tmp_path
-    cache.clear()
+    redis_keys.forget()
     for address in (BOB, RITA, "else@reader.org"):
         confirmed(address, newsletter)
     consent_heads.anchor(now=timezone.now())

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -11,6 +10,7 @@ from postal.tests import name_server
 from publication.models import Publication
 from subscribers.models import Newsletter
 from subscribers.tests.test_audited_readers import change
+from tests import redis_keys
 from tests.cast import account, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ PAGE = "/admin/subscribers/newsletter/"
 @pytest.fixture
 def petra(settings: Settings) -> Iterator[Client]:
     """A publisher, on a site that sends by SMTP and asks a DNS server of ours."""
-    cache.clear()
+    redis_keys.forget()
     settings.EMAIL_TRANSPORT, settings.DKIM_SELECTOR = "smtp", "mail"
     Publication.objects.current()
     Publication.objects.update(sender_address=f"news@{GOOD}")
