@@ -11,6 +11,7 @@ from django.conf import settings
 
 from core import prepared_statements
 from digests.delivery_reasons import DeliveryReason
+from postal.answers import Cause
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ WHERE id IN (
 EXPIRE = """
 UPDATE digests_delivery_open AS delivery
 SET state = 'expired', settled_at = now(), due_at = NULL,
-    reason = CASE delivery.reason WHEN 'mailbox_full' THEN delivery.reason ELSE %(reason)s END,
-    reason_parameters = CASE delivery.reason WHEN 'mailbox_full' THEN delivery.reason_parameters END
+    reason = CASE delivery.reason WHEN %(full)s THEN delivery.reason ELSE %(reason)s END,
+    reason_parameters = CASE delivery.reason WHEN %(full)s THEN delivery.reason_parameters END
 FROM digests_issue AS issue
 WHERE issue.id = delivery.issue_id AND issue.state = 'sending' AND delivery.state = 'deferred'
     AND delivery.due_at IS NOT NULL AND delivery.reason <> %(hour)s
@@ -133,9 +134,8 @@ def recover() -> int:
 
 def expire() -> int:
     """Give up deferred copies of issues that started more than MAX_AGE_HOURS ago."""
-    return prepared_statements.count(
-        EXPIRE, {"hours": settings.SENDING.max_age_hours, "reason": DeliveryReason.TOO_OLD.value, **_hours()}
-    )
+    reasons = {"reason": DeliveryReason.TOO_OLD.value, "full": Cause.MAILBOX_FULL.value}
+    return prepared_statements.count(EXPIRE, {"hours": settings.SENDING.max_age_hours, **reasons, **_hours()})
 
 
 def miss() -> int:

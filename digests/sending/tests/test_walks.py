@@ -54,5 +54,6 @@ def test_a_claim_ends_where_the_rows_of_its_issue_end(sending: Start) -> None:
 
 def test_what_is_too_old_is_looked_for_in_what_was_put_off(sending: Start) -> None:
     sending(MANY)
-    visited = visits(claims.EXPIRE, {"hours": 24, "reason": DeliveryReason.TOO_OLD.value, **HOURS})
+    reasons = {"reason": DeliveryReason.TOO_OLD.value, "full": "mailbox_full"}
+    visited = visits(claims.EXPIRE, {"hours": 24, **reasons, **HOURS})
     assert looked_at_in_vain(visited) == 0, json.dumps(visited)
