@@ -43,13 +43,22 @@ def take_for_empty(*models: type[Model]) -> None:
 
     Its statistics are those of a table that was vacuumed while it was empty, until the end of the transaction.
     """
+    for model in models:
+        _set_statistics(model, pages=30, rows=0)
+
+
+def take_for_unknown(model: type[Model]) -> None:
+    """Let the planner know nothing of this table, as before its first VACUUM, until the end of the transaction."""
+    _set_statistics(model, pages=0, rows=-1)
+
+
+def _set_statistics(model: type[Model], *, pages: int, rows: int) -> None:
     with ownership.owner(), connection.cursor() as cursor:
-        for model in models:
-            cursor.execute(
-                "SELECT pg_restore_relation_stats('schemaname', 'public', 'relname', %s::text,"
-                " 'relpages', 30, 'reltuples', 0::real)",
-                [model._meta.db_table],
-            )
+        cursor.execute(
+            "SELECT pg_restore_relation_stats('schemaname', 'public', 'relname', %s::text,"
+            " 'relpages', %s::integer, 'reltuples', %s::real)",
+            [model._meta.db_table, pages, rows],
+        )
 
 
 def _plan(sql: str, params: Any) -> dict[str, Any]:

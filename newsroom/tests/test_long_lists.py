@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from publication import change_lists
 from subscribers.models import Subscriber
+from tests import query_work
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +50,8 @@ def test_a_list_counts_no_further_than_it_pages(readers: None, admin_client: Cli
 
 def test_an_address_is_searched_by_the_index_of_its_beginning(readers: None, admin_client: Client) -> None:
     rows = Subscriber.objects.filter(address_key__startswith="reader-29").order_by("-pk")
+    # The statistics of an empty table, which autovacuum may leave behind, would have it read by its key.
+    query_work.take_for_unknown(Subscriber)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
     assert re.search(r"Index Scan using subscribers_subscriber_address_key_\w+_like", rows.explain())
